@@ -1,0 +1,139 @@
+"""What the shell may ask of the outside. Reading and changing are different types: a plan is made with facts only.
+
+Every method raises only classes of :mod:`tonnage.errors`; each says which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
+    from tonnage.model.stack import BuildSpec
+
+
+class Cancel(Protocol):
+    """Says whether the work at hand should stop; ``threading.Event`` satisfies it."""
+
+    def is_set(self) -> bool:
+        """Return whether to stop."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set or ``timeout`` seconds have passed; return whether it is set."""
+
+
+class Progress(Protocol):
+    """Is told how a long act goes on."""
+
+    def at(self, text: str) -> None:
+        """Say where the act is, such as ``[3/7] RUN pip install``."""
+
+    def log(self, line: str) -> None:
+        """Hand over one line that a program printed."""
+
+
+class EngineFacts(Protocol):
+    """Reads. Nothing here changes the engine or its machine.
+
+    Every method raises EngineUnreachableError when the engine stops answering.
+    """
+
+    def engine(self) -> Engine:
+        """Return what the engine says of itself."""
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        """Return every filesystem that a run writes to, measured now; the one with the data root first.
+
+        Raises:
+            EngineLacksError: The disk of this engine cannot be read from here.
+        """
+
+    def images(self) -> tuple[Image, ...]:
+        """Return all images, dangling ones included."""
+
+    def containers(self, project: str = "") -> tuple[Container, ...]:
+        """Return all containers in every state; only those of one compose project when it is named."""
+
+    def container(self, name_or_id: str) -> Container | None:
+        """Return one container, or None when there is none."""
+
+    def cache(self) -> tuple[CacheRecord, ...]:
+        """Return the records of the build cache."""
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return all volumes."""
+
+    def logs(self, container: str, lines: int) -> str:
+        """Return the last ``lines`` lines that a container printed on both streams."""
+
+    def http_status(self, container: Container, port: int, path: str, timeout_s: float) -> int | str:
+        """Ask the container itself by HTTP.
+
+        Returns:
+            The status, or in words why there is no answer yet.
+        """
+
+
+class Gauge(Protocol):
+    """Reads the available bytes of filesystems, cheaply enough for 20 times a second and more."""
+
+    def available(self) -> Mapping[str, int]:
+        """Return available bytes by mount, for the filesystems that it was made for."""
+
+    def close(self) -> None:
+        """Give back what it holds open."""
+
+
+class EngineActs(Protocol):
+    """Changes. Only an executor holds one.
+
+    Every method raises EngineUnreachableError when the engine stops answering and StepFailedError when the act fails.
+    Those that take ``cancel`` stop what they started when it is set, and raise StepFailedError.
+    """
+
+    def build(
+        self,
+        spec: BuildSpec,
+        reference: str,
+        labels: Mapping[str, str],
+        *,
+        progress: Progress,
+        cancel: Cancel,
+    ) -> str:
+        """Build an image, name it ``reference`` and return its id. A failed build moves no name."""
+
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
+        """Pull an image and return its id."""
+
+    def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
+        """Push an image."""
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image (id or reference) a further name; the name moves when another image had it."""
+
+    def untag(self, reference: str) -> None:
+        """Take a name away without removing the image.
+
+        Nothing happens when nothing has that name; when it is the image's last name, the image stays, dangling.
+        """
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove one image by id, never by force: StepFailedError when a container uses it or a name still holds it."""
+
+    def start_beside(
+        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+    ) -> None:
+        """Start one container of a service, without host ports and without its network alias, under its own name."""
+
+    def up(
+        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+    ) -> None:
+        """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``."""
+
+    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
+        """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
+
+    def remove_cache(self, record_ids: Sequence[str]) -> int:
+        """Remove build-cache records that are not in use; return the bytes that the engine says came free."""

@@ -1,0 +1,1 @@
+"""Verbs: model in, model out. Pure: no IO, no clock, no environment."""

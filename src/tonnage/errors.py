@@ -1,0 +1,130 @@
+"""Every failure that Tonnage can end with: a closed table of classes and exit codes.
+
+A failure says what happened, why, and what to do. A command to run stands alone on its line.
+Nothing else in the package calls ``sys.exit`` and no other class decides about an exit code.
+"""
+
+from __future__ import annotations
+
+
+class TonnageError(Exception):
+    """Base of every failure that people are meant to read.
+
+    Args:
+        what: One sentence: what happened, with the name or place it happened to.
+        why: Why it happened, with figures where there are any.
+        todo: What to do about it; lines that are commands stand alone, indented by two spaces.
+        place: ``file:line`` of what the user wrote, when the cause is in a file.
+    """
+
+    exit_code = 1
+    title = "unexpected failure"
+
+    def __init__(self, what: str, *, why: str = "", todo: str = "", place: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.todo = todo
+        self.place = place
+
+    def __str__(self) -> str:
+        """Return the message as people read it: place and what, why, what to do."""
+        first = f"{self.place}: {self.what}" if self.place else self.what
+        return "\n".join(part for part in (first, self.why, self.todo) if part)
+
+
+class UsageError(TonnageError):
+    """Wrong usage or configuration: a flag, a compose file, a setting."""
+
+    exit_code = 2
+    title = "wrong usage or configuration"
+
+
+class CannotFitError(TonnageError):
+    """Refused: it cannot fit. Nothing was touched."""
+
+    exit_code = 3
+    title = "refused: it cannot fit"
+
+
+class CannotReclaimError(TonnageError):
+    """Not enough could be reclaimed."""
+
+    exit_code = 4
+    title = "could not reclaim enough"
+
+
+class NotHealthyError(TonnageError):
+    """A service is not healthy; the previous version is running again where there was one."""
+
+    exit_code = 5
+    title = "not healthy"
+
+
+class EngineUnreachableError(TonnageError):
+    """The engine does not answer, or refuses this user."""
+
+    exit_code = 6
+    title = "engine unreachable"
+
+
+class EngineLacksError(TonnageError):
+    """The engine, a command or the machine is too old or lacks a feature."""
+
+    exit_code = 7
+    title = "too old or lacking a feature"
+
+
+class StalePlanError(TonnageError):
+    """The plan was made for a state that is no longer the state of the engine or the stack."""
+
+    exit_code = 8
+    title = "the plan is stale"
+
+
+class LockHeldError(TonnageError):
+    """Another run holds the lock of this stack on this engine."""
+
+    exit_code = 9
+    title = "another run holds the lock"
+
+
+class StepFailedError(TonnageError):
+    """A step of a run failed: a build, a pull, a switch-over, a removal.
+
+    Args:
+        log: The last lines that the step printed, for people to read.
+        what: See :class:`TonnageError`.
+        why: See :class:`TonnageError`.
+        todo: See :class:`TonnageError`.
+        place: See :class:`TonnageError`.
+    """
+
+    exit_code = 10
+    title = "a step failed"
+
+    def __init__(self, what: str, *, log: str = "", why: str = "", todo: str = "", place: str = "") -> None:
+        super().__init__(what, why=why, todo=todo, place=place)
+        self.log = log
+
+
+class LineCrossedError(StepFailedError):
+    """A step was stopped because the available bytes reached the line, or the disk filled."""
+
+    title = "stopped at the line"
+
+
+class InterruptedRunError(TonnageError):
+    """A signal ended the run.
+
+    Args:
+        signal_number: The signal, for the exit code 128+N.
+        what: What had been done when the signal came.
+    """
+
+    title = "interrupted"
+
+    def __init__(self, signal_number: int, what: str) -> None:
+        super().__init__(what)
+        self.exit_code = 128 + signal_number
+        self.signal_number = signal_number

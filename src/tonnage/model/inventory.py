@@ -1,0 +1,234 @@
+"""What was observed on an engine and its machine. Every number here is measured, none is predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filesystem:
+    """One mounted filesystem that a run can write to.
+
+    Args:
+        mount: Where it is mounted (on the engine's machine).
+        roles: What lies on it: data-root, containerd, temporary, state.
+        size_bytes: All its bytes.
+        available_bytes: What an ordinary process may still write: reserved blocks are not in it.
+        reserved_bytes: Free, but kept for root.
+        inodes: All its inodes (0 where the filesystem does not count them).
+        available_inodes: Inodes that are free for an ordinary process.
+    """
+
+    mount: str
+    roles: tuple[str, ...]
+    size_bytes: int
+    available_bytes: int
+    reserved_bytes: int = 0
+    inodes: int = 0
+    available_inodes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer in its chain.
+
+    Args:
+        chain_id: Identity of the layer on top of all those below it; layers are shared by this, never by ``diff_id``.
+        diff_id: Identity of the layer's own contents.
+        size_bytes: Its uncompressed bytes; None where the engine does not tell.
+    """
+
+    chain_id: str
+    diff_id: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image of the engine.
+
+    Args:
+        image_id: ``sha256:...``.
+        references: Its tags, ``repository:tag``.
+        layers: Its chain, lowest first.
+        size_bytes: As ``docker images`` shows it: the sum of its layers.
+        unique_bytes: Bytes of layers that no other image has.
+        shared_bytes: ``size_bytes - unique_bytes``.
+        labels: Its labels.
+        created_s: When it was made, seconds since the epoch.
+        digests: Its repository digests.
+    """
+
+    image_id: str
+    references: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    size_bytes: int
+    unique_bytes: int
+    shared_bytes: int
+    labels: dict[str, str] = field(default_factory=dict)
+    created_s: float = 0.0
+    digests: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The chain ids, lowest first."""
+        return tuple(layer.chain_id for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheRecord:
+    """One record of the build cache."""
+
+    record_id: str
+    kind: str
+    description: str
+    size_bytes: int
+    in_use: bool
+    shared: bool
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container, running or not.
+
+    Args:
+        container_id: Its id.
+        name: Its name, without the leading slash.
+        image_id: The image it was made from.
+        image_reference: The reference by which it was asked for.
+        project: The compose project it belongs to; empty when none.
+        service: The compose service; empty when none.
+        number: Its number among the replicas; 0 when it has none.
+        one_off: Made by ``compose run``.
+        state: created, running, paused, restarting, removing, exited or dead.
+        health: ``none`` without a healthcheck, else starting, healthy or unhealthy.
+        exit_code: Of its last end; None while it runs.
+        restart_count: How often the engine restarted it.
+        oom_killed: Whether the kernel ended it for want of memory.
+        labels: Its labels.
+        addresses: Its addresses on the engine's networks, as network and address.
+        writable_bytes: Its own writable layer; None when not asked for.
+    """
+
+    container_id: str
+    name: str
+    image_id: str
+    image_reference: str = ""
+    project: str = ""
+    service: str = ""
+    number: int = 0
+    one_off: bool = False
+    state: str = "running"
+    health: str = "none"
+    exit_code: int | None = None
+    restart_count: int = 0
+    oom_killed: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    addresses: tuple[tuple[str, str], ...] = ()
+    writable_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """One volume; ``size_bytes`` is None where the engine does not tell."""
+
+    name: str
+    project: str = ""
+    size_bytes: int | None = None
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What the engine says of itself.
+
+    Args:
+        engine_id: Its own identity, different for every data root.
+        endpoint: How it is reached: ``unix://...``, ``ssh://...``.
+        version: For example ``20.10.24``.
+        api_version: For example ``1.41``.
+        storage_driver: overlay2, overlayfs, btrfs, ...
+        image_store: ``classic`` or ``containerd``.
+        data_root: The directory that holds everything, on the engine's machine.
+        os_type: linux or windows.
+        architecture: As the engine names it, such as x86_64.
+        swarm: Whether it is a node of a swarm.
+        rootless: Whether it runs without root.
+    """
+
+    engine_id: str
+    endpoint: str
+    version: str
+    api_version: str
+    storage_driver: str
+    image_store: str
+    data_root: str
+    os_type: str = "linux"
+    architecture: str = "x86_64"
+    swarm: bool = False
+    rootless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a service's build would read now.
+
+    Args:
+        service: The service.
+        digest: Hash over the Dockerfile, the context behind ``.dockerignore``, arguments, target and platforms.
+        context_bytes: Bytes of the context that the builder may read.
+        base_reference: Image that the final stage stands on; empty for ``scratch`` or where it is not known.
+    """
+
+    service: str
+    digest: str
+    context_bytes: int = 0
+    base_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Everything that was observed at one moment.
+
+    Args:
+        engine: The engine.
+        filesystems: Every filesystem that a run writes to; the one with the data root comes first.
+        images: All images.
+        containers: All containers, of every project.
+        cache: The build cache.
+        volumes: All volumes.
+        inputs: What each built service's build would read.
+    """
+
+    engine: Engine
+    filesystems: tuple[Filesystem, ...]
+    images: tuple[Image, ...] = ()
+    containers: tuple[Container, ...] = ()
+    cache: tuple[CacheRecord, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    inputs: tuple[Inputs, ...] = ()
+
+    def image(self, reference_or_id: str) -> Image | None:
+        """Return the image with this id or reference (``:latest`` when no tag is written), or None."""
+        wanted = {reference_or_id, tagged(reference_or_id)}
+        for image in self.images:
+            if image.image_id in wanted or wanted & set(image.references) or wanted & set(image.digests):
+                return image
+        return None
+
+    def service_containers(self, project: str, service: str) -> tuple[Container, ...]:
+        """Return the containers of one service, one-off ones left out, by number."""
+        mine = (c for c in self.containers if c.project == project and c.service == service and not c.one_off)
+        return tuple(sorted(mine, key=lambda c: (c.number, c.container_id)))
+
+    def inputs_of(self, service: str) -> Inputs | None:
+        """Return what the service's build would read, or None when it was not looked at."""
+        return next((inputs for inputs in self.inputs if inputs.service == service), None)
+
+
+def tagged(reference: str) -> str:
+    """Return the reference with ``:latest`` when it names neither a tag nor a digest."""
+    if "@" in reference or reference.startswith("sha256:"):
+        return reference
+    return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"

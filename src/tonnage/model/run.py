@@ -1,0 +1,107 @@
+"""One execution of a plan: what happened at each step, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a step or a run ended; ``running`` when it has not, or when the process died in it."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one filesystem did while a step ran. Source: ``statvfs``, sampled.
+
+    Args:
+        mount: The filesystem.
+        before_bytes: Available when the step began.
+        after_bytes: Available when it had ended.
+        lowest_bytes: The lowest available figure that was seen.
+        samples: How many times it was looked at.
+    """
+
+    mount: str
+    before_bytes: int
+    after_bytes: int
+    lowest_bytes: int
+    samples: int = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the filesystem keeps; negative when bytes came free."""
+        return self.before_bytes - self.after_bytes
+
+    @property
+    def transient_bytes(self) -> int:
+        """What was needed on top at the lowest point and given back at the end."""
+        return max(0, min(self.before_bytes, self.after_bytes) - self.lowest_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """One step, done or not.
+
+    Args:
+        name: The step's name.
+        service: Its service.
+        kind: The tag of its action.
+        outcome: How it ended.
+        seconds: How long it took.
+        measured: One entry for each filesystem; the data root's comes first.
+        forecast_kept_bytes: What had been forecast as likely; None where it was unknown.
+        forecast_grade: The grade of that forecast.
+        message: Why it failed, or what there is to say.
+        log: Last lines of what it printed, when it failed.
+        undo: Whether it was a step that undoes another.
+    """
+
+    name: str
+    service: str
+    kind: str
+    outcome: Outcome
+    seconds: float
+    measured: tuple[Measured, ...] = ()
+    forecast_kept_bytes: int | None = None
+    forecast_grade: str = "unknown"
+    message: str = ""
+    log: str = ""
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a plan.
+
+    Args:
+        run_id: Its number in the journal.
+        stack: The project name.
+        engine_id: The engine.
+        purpose: deploy, build or rollback.
+        started_s: Seconds since the epoch.
+        seconds: How long it took.
+        outcome: How it ended.
+        filesystem: Where the data root is mounted.
+        line_bytes: The line that held.
+        steps: What happened.
+        message: Why it ended as it did.
+    """
+
+    run_id: int
+    stack: str
+    engine_id: str
+    purpose: str
+    started_s: float
+    seconds: float
+    outcome: Outcome
+    filesystem: str
+    line_bytes: int
+    steps: tuple[StepOutcome, ...] = ()
+    message: str = ""

@@ -1,0 +1,212 @@
+"""A stack as the user wrote it, resolved: services with everything that a plan has to know.
+
+Paths are absolute, variables are substituted, files are merged. Nothing here was observed on an engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written: a file and a line in it (1-based; None where it is not known)."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return ``file:line``, or the file alone."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """How an image is built, as in the ``build`` section of a compose file.
+
+    Args:
+        context: Absolute directory, or a URL that the builder fetches.
+        dockerfile: Absolute path of the Dockerfile; empty when ``dockerfile_inline`` is set.
+        dockerfile_inline: Text of an inline Dockerfile; empty when there is a file.
+        args: Build arguments as name and value, in the order of writing.
+        target: Stage to build; empty for the last.
+        labels: Extra image labels.
+        additional_contexts: Named contexts as name and value.
+        cache_from: Cache sources.
+        extra_hosts: ``host=address`` entries.
+        network: Network of RUN steps; empty for the builder's default.
+        platforms: Target platforms; empty for the engine's own.
+        secrets: Values for ``--secret``, such as ``id=token,env=TOKEN``.
+        ssh: Values for ``--ssh``.
+        shm_bytes: Size of ``/dev/shm`` in RUN steps; None for the default.
+        no_cache: Build every step anew.
+        pull: Ask the registry for newer base images.
+        place: Where the section is written.
+    """
+
+    context: str
+    dockerfile: str = ""
+    dockerfile_inline: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+    target: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    additional_contexts: tuple[tuple[str, str], ...] = ()
+    cache_from: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    network: str = ""
+    platforms: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    shm_bytes: int | None = None
+    no_cache: bool = False
+    pull: bool = False
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSpec:
+    """A compose ``healthcheck``, in seconds; ``disabled`` when the file switches off the image's own."""
+
+    test: tuple[str, ...] = ()
+    interval_s: float = 30.0
+    timeout_s: float = 30.0
+    retries: int = 3
+    start_period_s: float = 0.0
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeSpec:
+    """An HTTP probe, ``x-tonnage.probe``: GET ``path`` on the container's own ``port`` must answer ``status``."""
+
+    port: int
+    path: str = "/"
+    status: int = 200
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One mounted thing; ``kind`` as in a compose file (volume, bind, tmpfs, ...), ``source`` empty when anonymous."""
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One published port. ``published`` is text: empty for any free port, else a port or a range ``8000-8010``."""
+
+    target: int
+    published: str = ""
+    protocol: str = "tcp"
+    host_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """``depends_on``: the service, and its condition.
+
+    Conditions: service_started, service_healthy, service_completed_successfully.
+    """
+
+    service: str
+    condition: str = "service_started"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """``x-tonnage`` of one service.
+
+    Args:
+        probe: The HTTP probe, if there is one.
+        beside: ``auto`` decides from the service's state; ``never`` forbids two at once.
+        one_shot: The service runs to its end; healthy means exit code 0.
+        stability_s: Seconds for which it must stay up with an unchanged restart count.
+    """
+
+    probe: ProbeSpec | None = None
+    beside: str = "auto"
+    one_shot: bool = False
+    stability_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service of a stack.
+
+    Args:
+        name: Its name in the compose file.
+        image: Reference that its containers run: the ``image`` key, or the name that Compose gives to a build.
+        build: How the image is built; None when it is only pulled.
+        config_json: The resolved Compose mapping of the service, as canonical JSON (sorted keys, no spaces),
+            ``x-tonnage`` left out.
+        depends_on: Its dependencies, in the order of writing.
+        ports: What it publishes on the host.
+        mounts: What it mounts, tmpfs included.
+        devices: Host devices and device reservations, as text for messages.
+        hostname: A fixed hostname; empty when the engine chooses.
+        container_name: A fixed container name; empty when Compose chooses.
+        network_mode: Empty for the stack's networks.
+        replicas: How many containers run.
+        restart: The restart policy, ``no`` when there is none.
+        health: Its healthcheck; None when the image's own (if any) holds.
+        settings: Its ``x-tonnage``.
+        place: Where it is written.
+    """
+
+    name: str
+    image: str
+    config_json: str
+    build: BuildSpec | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    devices: tuple[str, ...] = ()
+    hostname: str = ""
+    container_name: str = ""
+    network_mode: str = ""
+    replicas: int = 1
+    restart: str = "no"
+    health: HealthSpec | None = None
+    settings: ServiceSettings = field(default_factory=ServiceSettings)
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """One compose project.
+
+    Args:
+        name: The project name.
+        directory: The project directory, absolute.
+        files: The files it was read from, absolute, in the order of merging.
+        services: The active services (profiles applied), in the order of writing.
+        shared_json: Canonical JSON of the top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
+        settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
+        settings_places: Where each of these keys is written.
+        notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
+    """
+
+    name: str
+    directory: str
+    files: tuple[str, ...]
+    services: tuple[Service, ...]
+    shared_json: str = "{}"
+    settings: tuple[tuple[str, str], ...] = ()
+    settings_places: tuple[tuple[str, Place], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def service(self, name: str) -> Service:
+        """Return the service of that name.
+
+        Raises:
+            KeyError: There is no such active service.
+        """
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)

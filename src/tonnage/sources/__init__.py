@@ -1,0 +1,1 @@
+"""Reading what the user wrote: text in, model out, with file and line for every complaint."""

@@ -1,0 +1,119 @@
+"""Text to bytes and durations, and back. The only place in the package that does this.
+
+``GB`` is 10^9 and ``GiB`` is 2^30. A bare ``G`` means one to some tools and the other to others, so it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tonnage.errors import UsageError
+
+_FACTORS = {
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
+_BARE = {"K": "kB", "M": "MB", "G": "GB", "T": "TB"}
+
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size such as ``14GB``, ``1.5 GiB`` or ``500MB``.
+
+    Args:
+        text: A number and a unit. A bare number is refused, as is a bare ``G``.
+
+    Returns:
+        The size in bytes, rounded down to a whole byte.
+
+    Raises:
+        UsageError: The text is no size; the message names the accepted forms.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a size", todo="Write a number and a unit, such as 14GB or 13GiB.")
+    number, unit = match["number"], match["unit"]
+    if unit in _FACTORS:
+        whole, _, fraction = number.partition(".")
+        factor = _FACTORS[unit]
+        return int(whole) * factor + (int(fraction) * factor // 10 ** len(fraction) if fraction else 0)
+    letter = unit.upper()
+    if letter in _BARE or (len(letter) == 2 and letter[1] == "I" and letter[0] in _BARE):  # noqa: PLR2004 - "Gi"
+        decimal = _BARE[letter[0]]
+        binary = f"{letter[0]}iB"
+        raise UsageError(
+            f"{text!r} is ambiguous: it can mean 10-based or 2-based bytes",
+            todo=f"Write {number}{decimal} (10-based) or {number}{binary} (2-based).",
+        )
+    if not unit:
+        raise UsageError(f"{text!r} has no unit", todo=f"Write {number}GB, {number}GiB, {number}MB or {number}B.")
+    raise UsageError(f"{unit!r} is not a unit of size", todo="Known units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB.")
+
+
+def format_bytes(count_bytes: int) -> str:
+    """Write a size for people: three significant figures, 10-based, a sign where negative.
+
+    Args:
+        count_bytes: Any whole number of bytes.
+
+    Returns:
+        For example ``6.52 GB``, ``213 MB``, ``0 B``.
+    """
+    sign = "-" if count_bytes < 0 else ""
+    size = abs(count_bytes)
+    if size < 1000:  # noqa: PLR2004 - below one kilobyte the count itself is shown
+        return f"{sign}{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
+        value /= 1000
+        shown = f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"  # noqa: PLR2004
+        if float(shown) < 1000:  # noqa: PLR2004
+            return f"{sign}{shown} {unit}"
+    return f"{sign}{value:.0f} PB"
+
+
+def parse_seconds(text: str) -> float:
+    """Read a duration as the Compose specification writes it: ``1m30s``, ``500ms``, ``1.5h``.
+
+    Args:
+        text: One or more numbers, each with its unit (us, ms, s, m, h, d).
+
+    Returns:
+        The duration in seconds.
+
+    Raises:
+        UsageError: The text is no duration.
+    """
+    compact = text.strip()
+    parts = _DURATION_PART.findall(compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        raise UsageError(f"{text!r} is not a duration", todo="Write it like 30s, 1m30s or 500ms.")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people: ``0.4 s``, ``12.3 s``, ``2 min 05 s``, ``1 h 03 min``.
+
+    Args:
+        seconds: A duration, not negative.
+
+    Returns:
+        The text.
+    """
+    if seconds < 59.95:  # noqa: PLR2004 - what would round to 60.0 s is a minute
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:  # noqa: PLR2004
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,1 @@
+"""Model and events in, text for people and programs out."""
