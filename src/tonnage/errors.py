@@ -15,17 +15,19 @@ class TonnageError(Exception):
         why: Why it happened, with figures where there are any.
         todo: What to do about it; lines that are commands stand alone, indented by two spaces.
         place: ``file:line`` of what the user wrote, when the cause is in a file.
+        log: Last lines that the failing program or container printed.
     """
 
     exit_code = 1
     title = "unexpected failure"
 
-    def __init__(self, what: str, *, why: str = "", todo: str = "", place: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", todo: str = "", place: str = "", log: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.todo = todo
         self.place = place
+        self.log = log
 
     def __str__(self) -> str:
         """Return the message as people read it: place and what, why, what to do."""
@@ -90,22 +92,10 @@ class LockHeldError(TonnageError):
 
 
 class StepFailedError(TonnageError):
-    """A step of a run failed: a build, a pull, a switch-over, a removal.
-
-    Args:
-        log: The last lines that the step printed, for people to read.
-        what: See :class:`TonnageError`.
-        why: See :class:`TonnageError`.
-        todo: See :class:`TonnageError`.
-        place: See :class:`TonnageError`.
-    """
+    """A step of a run failed: a build, a pull, a switch-over, a removal."""
 
     exit_code = 10
     title = "a step failed"
-
-    def __init__(self, what: str, *, log: str = "", why: str = "", todo: str = "", place: str = "") -> None:
-        super().__init__(what, why=why, todo=todo, place=place)
-        self.log = log
 
 
 class LineCrossedError(StepFailedError):

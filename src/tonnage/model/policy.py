@@ -1,0 +1,79 @@
+"""What the user wants of every plan, and what earlier runs taught: what planning needs besides stack and inventory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast import Estimate
+    from tonnage.model.plan import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Settings that planning depends on.
+
+    Args:
+        keep_free_bytes: The line as the user set it; None for the default share of the filesystem.
+        keep_previous: Keep the image of the previous good version, so that rollback needs no build.
+        cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
+            For ``build``: remove the built image as well.
+        push: Push what was built (``build`` only).
+    """
+
+    keep_free_bytes: int | None = None
+    keep_previous: bool = True
+    cleanup_after: bool = True
+    push: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What earlier runs of one kind of step measured: forecast material with the grade ``learned``.
+
+    Args:
+        kept: Bytes kept.
+        transient: Bytes needed on top and given back.
+        seconds: How long it took, the last time.
+        runs: How many runs it was learned from.
+    """
+
+    kept: Estimate
+    transient: Estimate
+    seconds: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the journal knows about one stack on one engine.
+
+    Args:
+        learned: By the step's learn key.
+        versions: Good versions, oldest first; withdrawn ones (rolled away from) are not among them.
+    """
+
+    learned: dict[str, Learned] = field(default_factory=dict)
+    versions: tuple[Version, ...] = ()
+
+    def versions_of(self, service: str) -> tuple[Version, ...]:
+        """Return the good versions of one service, oldest first."""
+        return tuple(version for version in self.versions if version.service == service)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting with where its value comes from.
+
+    Args:
+        key: As in ``x-tonnage``, such as ``keep-free``.
+        value: As text, the way a user would write it.
+        origin: ``default``, ``x-tonnage (file:line)``, ``environment (NAME)`` or ``flag (--name)``.
+        meaning: One sentence.
+    """
+
+    key: str
+    value: str
+    origin: str
+    meaning: str
