@@ -1,0 +1,265 @@
+"""The only door to other programs: start one, hear what it prints, stop it with everything that it started.
+
+Each program runs in a session of its own, so a signal to this process does not reach it by chance and a signal
+to its group reaches all of it. Output is text; bytes that are no UTF-8 are replaced.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from tonnage.errors import EngineLacksError, StepFailedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.adapters.interface import Cancel
+
+STOP_GRACE_S = 10.0
+_LOOK_S = 0.05
+_LINGER_S = 1.0
+_CHUNK_BYTES = 65536
+_LONGEST_LINE = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ran to its end; ``exit_code`` is negative when a signal ended it."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: str | None = None,
+    stdin: bytes = b"",
+    timeout_s: float | None = None,
+) -> Completed:
+    """Run a short program to its end.
+
+    Args:
+        arguments: The program and its arguments; no shell is involved.
+        environment: The whole environment; None for that of this process.
+        directory: Where it runs; None for here.
+        stdin: What it reads; with nothing it reads an empty file.
+        timeout_s: Seconds after which it is killed; None for no limit.
+
+    Returns:
+        Its exit code and what it printed.
+
+    Raises:
+        EngineLacksError: The program is not installed or cannot be executed.
+        UsageError: The directory does not exist.
+        StepFailedError: It took longer than ``timeout_s``.
+    """
+    started = _start(arguments, environment, directory, has_input=bool(stdin), merged=False)
+    with started:
+        try:
+            stdout, stderr = started.communicate(stdin or None, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise StepFailedError(
+                f"{os.path.basename(arguments[0])} gave no answer within {timeout_s:g} s",  # noqa: PTH119 - text
+                why=f"It was started as: {' '.join(arguments)}",
+            ) from error
+        finally:
+            if started.returncode is None:
+                _signal_group(started, signal.SIGKILL)
+                started.wait()
+    return Completed(started.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+
+def stream(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None,
+    directory: str | None,
+    on_line: Callable[[str], None],
+    cancel: Cancel,
+    stdin: bytes = b"",
+) -> int:
+    """Run a long program and hand over each line of both its streams as it comes.
+
+    A carriage return ends a line as well, so that a progress bar arrives as lines. When ``cancel`` is set, and when
+    ``on_line`` raises, the program's group gets SIGINT and after 10 s SIGKILL; it never outlives this call then.
+
+    Args:
+        arguments: The program and its arguments; no shell is involved.
+        environment: The whole environment; None for that of this process.
+        directory: Where it runs; None for here.
+        on_line: Is given each line, without its end.
+        cancel: Is looked at 20 times a second.
+        stdin: What it reads; with nothing it reads an empty file.
+
+    Returns:
+        Its exit code; negative when a signal ended it. A cancelled program's exit code says nothing.
+
+    Raises:
+        EngineLacksError: The program is not installed or cannot be executed.
+        UsageError: The directory does not exist.
+    """
+    started = _start(arguments, environment, directory, has_input=bool(stdin), merged=True)
+    with started:
+        feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
+        if feeder:
+            feeder.start()
+        lines = _Lines(on_line)
+        ending = _Ending(started, cancel)
+        try:
+            _pump(started, lines, ending)
+        finally:
+            ending.finish()
+            exit_code = started.wait()
+            if feeder:
+                feeder.join()
+        lines.end()
+    return exit_code
+
+
+def _start(
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None,
+    directory: str | None,
+    *,
+    has_input: bool,
+    merged: bool,
+) -> subprocess.Popen[bytes]:
+    """Start a program in its own session with no descriptor of ours."""
+    try:
+        return subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
+            list(arguments),
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            env=None if environment is None else dict(environment),
+            cwd=directory,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if directory is not None and not os.path.isdir(directory):  # noqa: PTH112 - the text is passed on as it is
+            raise UsageError(f"The directory {directory} does not exist") from error
+        raise EngineLacksError(
+            f"The program {arguments[0]} is not installed, or not on the PATH",
+            todo=f"Install {arguments[0]}, or correct the PATH.",
+        ) from error
+    except OSError as error:
+        raise EngineLacksError(
+            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
+        ) from error
+
+
+def _feed(pipe: BinaryIO | None, data: bytes) -> None:
+    """Write all input and close it; a program that stops reading is not an error."""
+    if pipe is None:
+        return
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write(data)
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Ending) -> None:
+    """Hand over output until there is no more and the program has ended, or until it is overdue."""
+    assert started.stdout is not None  # noqa: S101 - it was asked for as a pipe
+    leave_at: float | None = None
+    with selectors.DefaultSelector() as selector:
+        selector.register(started.stdout, selectors.EVENT_READ)
+        while not ending.overdue():
+            if selector.select(_LOOK_S):
+                chunk = os.read(started.stdout.fileno(), _CHUNK_BYTES)
+                if not chunk:
+                    break
+                lines.take(chunk)
+            elif leave_at is not None and time.monotonic() >= leave_at:
+                break
+            if leave_at is None and _ended(started):
+                # What it left in the background may hold the stream open for ever.
+                leave_at = time.monotonic() + _LINGER_S
+    while not _ended(started) and not ending.overdue():
+        time.sleep(_LOOK_S / 5)
+
+
+class _Ending:
+    """Stops one program: SIGINT to its group when it is cancelled, SIGKILL when that did not help in time."""
+
+    def __init__(self, started: subprocess.Popen[bytes], cancel: Cancel) -> None:
+        self._started = started
+        self._cancel = cancel
+        self._kill_at: float | None = None
+
+    def overdue(self) -> bool:
+        """Ask the program to stop once it is cancelled; return whether it has had its time since."""
+        if self._kill_at is None and self._cancel.is_set():
+            self._ask()
+        return self._kill_at is not None and time.monotonic() >= self._kill_at
+
+    def finish(self) -> None:
+        """Leave nothing of the group of a program that was cancelled or still runs.
+
+        The leader is not yet reaped here, so its number cannot have gone to another group.
+        """
+        if self._kill_at is None and _ended(self._started):
+            return
+        if self._kill_at is None:
+            self._ask()
+        while not _ended(self._started) and not self.overdue():
+            time.sleep(_LOOK_S)
+        _signal_group(self._started, signal.SIGKILL)
+
+    def _ask(self) -> None:
+        _signal_group(self._started, signal.SIGINT)
+        self._kill_at = time.monotonic() + STOP_GRACE_S
+
+
+def _ended(started: subprocess.Popen[bytes]) -> bool:
+    """Tell whether the leader has ended, without reaping it."""
+    return os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal_group(started: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal the whole group; it may be gone already."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, number)
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines at newline, carriage return, or both."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._rest = ""
+        self._after_return = False
+
+    def take(self, chunk: bytes) -> None:
+        """Add bytes and hand over the lines that they complete."""
+        text = self._decoder.decode(chunk)
+        if not text:
+            return
+        if self._after_return and text.startswith("\n"):
+            text = text[1:]
+        self._after_return = text.endswith("\r")
+        *whole, self._rest = (self._rest + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for line in whole:
+            self._on_line(line)
+        if len(self._rest) > _LONGEST_LINE:
+            rest, self._rest = self._rest, ""
+            self._on_line(rest)
+
+    def end(self) -> None:
+        """Hand over what came after the last end of line."""
+        rest, self._rest = self._rest + self._decoder.decode(b"", final=True), ""
+        if rest:
+            self._on_line(rest)
