@@ -128,6 +128,70 @@ def stream(
     return exit_code
 
 
+class StartedProcess:
+    """A program that goes on after the call that started it."""
+
+    def __init__(self, started: subprocess.Popen[bytes]) -> None:
+        self._started = started
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's id as well."""
+        return self._started.pid
+
+    def exit_code(self) -> int | None:
+        """Return its exit code, negative when a signal ended it; None while it runs."""
+        return self._started.poll()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended and reap it; return whether it ended within ``timeout_s`` seconds."""
+        try:
+            self._started.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """Send SIGKILL to it alone, not to its group, unless it was reaped already."""
+        self._started.kill()
+
+    def leave(self) -> None:
+        """Let it go on when this process ends, and never ask for it again."""
+        # Popen warns about a child that is still running when it is collected; this one is meant to.
+        self._started.returncode = 0
+
+
+def start(arguments: Sequence[str], *, log_path: str, environment: Mapping[str, str] | None = None) -> StartedProcess:
+    """Start a program that goes on after this call, in a session of its own, with its output in a file.
+
+    Args:
+        arguments: The program and its arguments; no shell is involved.
+        log_path: File to which both its streams are appended.
+        environment: The whole environment; None for that of this process.
+
+    Returns:
+        The running program, which the caller ends, or leaves.
+
+    Raises:
+        EngineLacksError: The program is not installed or cannot be executed, or the file cannot be written.
+    """
+    try:
+        with open(log_path, "ab") as log:  # noqa: PTH123 - the text is passed on as it is
+            started = subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
+                list(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise EngineLacksError(
+            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
+        ) from error
+    return StartedProcess(started)
+
+
 def _start(
     arguments: Sequence[str],
     environment: Mapping[str, str] | None,
