@@ -1,0 +1,50 @@
+"""A failure as people and programs read it. Decides only about layout; the sentences come with the failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.errors import TonnageError
+
+
+def failure_text(error: TonnageError) -> str:
+    """Write a failure as a block: what, why, what to do, and the log at the end.
+
+    Args:
+        error: Any failure.
+
+    Returns:
+        Lines joined by newlines, without one at the end. Log lines are indented and marked, so that they cannot be
+        taken for Tonnage's own words.
+    """
+    what = f"{error.place}: {error.what}" if error.place else error.what
+    blocks = [f"error: {what}"]
+    if error.why:
+        blocks.append(error.why)
+    if error.log:
+        blocks.append("\n".join(("Last lines of its log:", *(f"    | {line}" for line in error.log.splitlines()))))
+    if error.todo:
+        blocks.append(error.todo)
+    blocks.append(f"({error.title}, exit code {error.exit_code})")
+    return "\n".join(blocks)
+
+
+def failure_form(error: TonnageError) -> dict[str, object]:
+    """Return a failure as a JSON-able mapping.
+
+    Args:
+        error: Any failure.
+
+    Returns:
+        The fields ``exit_code``, ``title``, ``what``, ``why``, ``todo``, ``place`` and ``log``.
+    """
+    return {
+        "exit_code": error.exit_code,
+        "title": error.title,
+        "what": error.what,
+        "why": error.why,
+        "todo": error.todo,
+        "place": error.place,
+        "log": error.log,
+    }

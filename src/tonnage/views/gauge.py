@@ -1,0 +1,37 @@
+"""A disk as a bar of text with the line marked on it."""
+
+from __future__ import annotations
+
+FULL, EMPTY, LINE, KEPT = "█", "─", "┃", "┄"
+ASCII_FULL, ASCII_EMPTY, ASCII_LINE, ASCII_KEPT = "#", "-", "|", "."
+
+
+def gauge_parts(
+    *, size_bytes: int, available_bytes: int, line_bytes: int, cells: int, ascii_only: bool = False
+) -> tuple[str, str, str]:
+    """Draw a disk that fills from the left up to the line, which is marked.
+
+    Args:
+        size_bytes: All bytes of the filesystem.
+        available_bytes: What is available now.
+        line_bytes: What must remain available.
+        cells: Characters of the whole bar.
+        ascii_only: Draw without characters beyond ASCII.
+
+    Returns:
+        Three parts that make the bar when joined: what is left of the line, the mark of the line, what is right of it.
+        Past the line nothing should ever be full.
+    """
+    full, empty, line, kept = (
+        (ASCII_FULL, ASCII_EMPTY, ASCII_LINE, ASCII_KEPT) if ascii_only else (FULL, EMPTY, LINE, KEPT)
+    )
+    size = max(size_bytes, 1)
+    used_cells = _clamp(round((size_bytes - available_bytes) * cells / size), cells)
+    mark = _clamp(round((size_bytes - line_bytes) * cells / size), cells - 1)
+    left = full * min(used_cells, mark) + empty * max(0, mark - used_cells)
+    past = max(0, used_cells - mark - 1)
+    return left, line, full * past + kept * (cells - mark - 1 - past)
+
+
+def _clamp(value: int, most: int) -> int:
+    return max(0, min(value, most))

@@ -1,0 +1,77 @@
+"""A plan as text: one stable line for each step. What is printed here is what tests of planning compare.
+
+Knows nothing but the plan: no clock, no environment, no width of a terminal. Values of environment variables, build
+arguments and secrets are never printed, though the plan carries them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast import Estimate
+    from tonnage.model.plan import Plan, Step
+
+
+def plan_text(plan: Plan) -> str:
+    """Write a plan for people.
+
+    Args:
+        plan: Any plan, refused ones included.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    blocks = [_head(plan)]
+    if plan.refusal is not None:
+        refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
+        blocks.append(["refused: " + refusal[0], *refusal[1:]])
+    if plan.steps:
+        blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step)])
+    elif plan.refusal is None:
+        blocks.append(["nothing to do"])
+    if plan.unchanged:
+        blocks.append(["unchanged:", *(f"  {each.service}: {each.reason}" for each in plan.unchanged)])
+    if plan.notes:
+        blocks.append(["notes:", *(f"  {note}" for note in plan.notes)])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Write a forecast with its grade: ``8.41 GB (learned)``, or ``unknown``.
+
+    Args:
+        estimate: Any forecast.
+
+    Returns:
+        The likely bytes and how they are known.
+    """
+    if not estimate.known:
+        return "unknown"
+    return f"{format_bytes(estimate.likely_bytes)} ({estimate.grade})"
+
+
+def _head(plan: Plan) -> list[str]:
+    asked = " ".join((plan.purpose, plan.stack, *(f"[{service}]" for service in plan.services)))
+    headroom_bytes = plan.available_bytes - plan.line_bytes
+    disk = (
+        f"  {plan.filesystem}: {format_bytes(plan.available_bytes)} available,"
+        f" line {format_bytes(plan.line_bytes)}, headroom {format_bytes(headroom_bytes)}"
+    )
+    return [asked, disk]
+
+
+def _step_lines(number: int, step: Step) -> list[str]:
+    parts = (
+        f"{number:2d}. {step.name}: {step.changes}",
+        f"because {step.cause}",
+        f"after {estimate_text(step.after)}",
+        f"lowest {estimate_text(step.lowest)}",
+    )
+    return [" | ".join(parts), *(f"      undo {undo.name}: {undo.changes}" for undo in step.on_failure)]
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
