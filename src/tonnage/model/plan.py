@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from tonnage.model.forecast import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
+from tonnage.model.policy import Policy
 from tonnage.model.stack import BuildSpec, ProbeSpec  # noqa: TC001
 
 PLAN_FORMAT = 1
@@ -153,6 +154,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         after: Forecast: available bytes after the step.
         lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
+        withdraw: A version that is no longer good once this step is done: it was rolled away from.
+        at_line: Steps that give bytes back when this step was stopped at the line; they run before ``on_failure``.
         on_failure: Steps that undo what a failure or an interruption of this step leaves.
     """
 
@@ -167,6 +170,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     after: Estimate = UNKNOWN
     lowest: Estimate = UNKNOWN
     learn_key: str = ""
+    withdraw: Version | None = None
+    at_line: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()
 
 
@@ -225,6 +230,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         refusal: Set when the plan must not be executed.
         notes: Remarks for people.
         services: The services asked for; empty for all.
+        policy: The settings that it was made under.
         format: Version of the saved form.
     """
 
@@ -242,4 +248,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal | None = None
     notes: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    policy: Policy = Policy()
     format: int = PLAN_FORMAT

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.errors import TonnageError
 
 
 class Outcome(StrEnum):
@@ -92,6 +96,7 @@ class Run:
         line_bytes: The line that held.
         steps: What happened.
         message: Why it ended as it did.
+        error: The failure that ended it, while the process that ran it lives; None when it is read from the journal.
     """
 
     run_id: int
@@ -105,3 +110,4 @@ class Run:
     line_bytes: int
     steps: tuple[StepOutcome, ...] = ()
     message: str = ""
+    error: TonnageError | None = None

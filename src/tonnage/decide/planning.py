@@ -1,0 +1,226 @@
+"""Makes the plan of a deploy or of a build: which steps, in which order, each with its cause.
+
+The policy is one service at a time, dependencies first. The steps of one service are in
+:mod:`tonnage.decide.service_steps`; this module chooses services, adds expectations and says when a plan is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.decide.case import Case
+from tonnage.decide.changing import change_of
+from tonnage.decide.forecasting import why_not_fit, with_expectations
+from tonnage.decide.line import line_bytes
+from tonnage.decide.ordering import in_order
+from tonnage.decide.project_file import config_digest
+from tonnage.decide.service_steps import build_steps, deploy_steps
+from tonnage.errors import UsageError
+from tonnage.model.naming import candidate_reference, previous_reference, withdrawn_reference
+from tonnage.model.plan import PLAN_FORMAT, Plan, Unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.decide.changing import Change
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.plan import Step
+    from tonnage.model.policy import History, Policy
+    from tonnage.model.stack import Service, Stack
+
+
+def plan_deploy(
+    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+) -> Plan:
+    """Plan a deploy.
+
+    Args:
+        stack: What is wanted.
+        inventory: What was observed, with the build inputs of every service that is built.
+        policy: The user's settings.
+        history: What earlier runs taught, and which versions were good.
+        services: Only these, and those of their dependencies that do not run; empty for all.
+
+    Returns:
+        The plan; it has no steps when nothing changed, and a refusal when it cannot fit.
+
+    Raises:
+        UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
+    """
+    wanted = _with_dependencies(stack, inventory, asked_for(stack, services))
+    steps: list[Step] = []
+    unchanged: list[Unchanged] = []
+    for service in in_order(stack, wanted):
+        case = _case(stack, service, inventory, policy, history)
+        steps += deploy_steps(case)
+        if not case.change.switch:
+            unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
+    return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged)
+
+
+def plan_build(
+    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+) -> Plan:
+    """Plan the build half for CI: build, push when the policy says so, remove when the policy says so, next.
+
+    Args:
+        stack: What is wanted.
+        inventory: What was observed, with the build inputs of every service that is built.
+        policy: The user's settings.
+        history: What earlier runs taught.
+        services: Only these; empty for all.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
+    """
+    steps: list[Step] = []
+    unchanged: list[Unchanged] = []
+    for service in in_order(stack, asked_for(stack, services)):
+        if service.build is None:
+            unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
+            continue
+        its_steps = build_steps(_case(stack, service, inventory, policy, history))
+        steps += its_steps
+        if not its_steps:
+            unchanged.append(Unchanged(service=service.name, reason="its image is built from what is here now"))
+    return finish_plan("build", stack, inventory, policy, history, services, steps, unchanged)
+
+
+def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
+    """Return the identity of everything that a plan is made from, free bytes left out.
+
+    Args:
+        stack: The stack.
+        inventory: What was observed.
+        policy: The user's settings.
+
+    Returns:
+        A hash; it is the same again only when a plan made again would have the same steps.
+    """
+    parts: list[object] = [PLAN_FORMAT, stack.name, inventory.engine.engine_id, msgspec.to_builtins(policy)]
+    for service in stack.services:
+        inputs = inventory.inputs_of(service.name)
+        names = [service.image]
+        names += [name(stack.name, service.name) for name in (candidate_reference, previous_reference)]
+        names.append(withdrawn_reference(stack.name, service.name))
+        if inputs and inputs.base_reference:
+            names.append(inputs.base_reference)
+        images = [image.image_id if (image := inventory.image(name)) else "" for name in names]
+        containers = sorted(
+            (c.container_id, c.image_id, c.state) for c in inventory.service_containers(stack.name, service.name)
+        )
+        parts.append(
+            [service.name, config_digest(service), repr(service.settings), inputs and inputs.digest, images, containers]
+        )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def finish_plan(
+    purpose: str,
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str],
+    steps: Sequence[Step],
+    unchanged: Sequence[Unchanged],
+) -> Plan:
+    """Return the plan of these steps: expectations filled in, refused when it cannot fit.
+
+    Args:
+        purpose: deploy, build or rollback.
+        stack: The stack.
+        inventory: What was observed.
+        policy: The user's settings.
+        history: What earlier runs taught.
+        services: The services asked for; empty for all.
+        steps: The steps in order.
+        unchanged: The services that are left alone.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UsageError: A line that leaves nothing.
+    """
+    disk = inventory.filesystems[0]
+    line = line_bytes(disk, policy.keep_free_bytes)
+    expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history)
+    return Plan(
+        stack=stack.name,
+        directory=stack.directory,
+        purpose=purpose,
+        engine_id=inventory.engine.engine_id,
+        endpoint=inventory.engine.endpoint,
+        fingerprint=fingerprint(stack, inventory, policy),
+        filesystem=disk.mount,
+        available_bytes=disk.available_bytes,
+        line_bytes=line,
+        steps=expected,
+        unchanged=tuple(unchanged),
+        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, line_bytes=line, filesystem=disk.mount),
+        notes=stack.notes,
+        services=tuple(services),
+        policy=policy,
+    )
+
+
+def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> Case:
+    return Case(
+        stack=stack,
+        service=service,
+        change=change_of(stack, service, inventory),
+        inventory=inventory,
+        policy=policy,
+        history=history,
+    )
+
+
+def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:
+    """Return the names of the services asked for: all active ones when none is named.
+
+    Args:
+        stack: The stack.
+        services: What the user named.
+
+    Returns:
+        The names.
+
+    Raises:
+        UsageError: One of them is not an active service.
+    """
+    known = [service.name for service in stack.services]
+    for name in services:
+        if name not in known:
+            raise UsageError(
+                f"the stack {stack.name} has no active service {name!r}", todo=f"Its services: {', '.join(known)}."
+            )
+    return set(services or known)
+
+
+def _with_dependencies(stack: Stack, inventory: Inventory, wanted: set[str]) -> set[str]:
+    chosen = set(wanted)
+    waiting = list(wanted)
+    while waiting:
+        for dependency in stack.service(waiting.pop()).depends_on:
+            service = next((each for each in stack.services if each.name == dependency.service), None)
+            if service is None or service.name in chosen:
+                continue
+            if not change_of(stack, service, inventory).running:
+                chosen.add(service.name)
+                waiting.append(service.name)
+    return chosen
+
+
+def _state(change: Change) -> str:
+    count = len(change.running)
+    if all(container.state == "exited" for container in change.running):
+        return "it ran to its end with exit code 0 and nothing changed since"
+    return f"nothing changed; {count} container{'s' if count != 1 else ''} running"

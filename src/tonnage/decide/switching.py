@@ -1,0 +1,217 @@
+"""From the running version to the new one: proof beside it, switch-over, proof in its place, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.decide.besides import why_not_beside
+from tonnage.decide.project_file import config_digest, project_json
+from tonnage.decide.proving import prove_action
+from tonnage.model.naming import LABEL_CONFIG
+from tonnage.model.plan import RemoveContainer, RemoveImage, RemoveService, StartBeside, Switch, Tag, Untag, Version
+
+if TYPE_CHECKING:
+    from tonnage.decide.case import Case
+    from tonnage.model.plan import Step
+
+
+def beside_steps(case: Case) -> list[Step]:
+    """Return the steps that prove the new version beside the running one; none when that is not allowed or not needed.
+
+    Args:
+        case: The service.
+
+    Returns:
+        Start, proof, removal.
+    """
+    if not case.change.running or why_not_beside(case.service):
+        return []
+    image = case.source or case.service.image
+    undo = (
+        case.step(
+            "undo-beside",
+            RemoveContainer(container=case.beside),
+            cause="the new version was not proven",
+            changes=f"removes the container {case.beside}",
+        ),
+        *_drop_candidate(case),
+    )
+    return [
+        case.step(
+            "start-beside",
+            StartBeside(
+                project_json=project_json(case.stack, case.service, case.change.inputs_digest, image=image),
+                container_name=case.beside,
+            ),
+            cause=f"{case.change.switch}; it has no state of its own, so both may run at once",
+            changes=f"starts the container {case.beside} without host ports",
+            learned="start-beside",
+            on_failure=undo,
+        ),
+        case.step(
+            "prove-beside",
+            prove_action(case.service, container_name=case.beside),
+            cause="the running version stays until the new one is healthy",
+            changes="nothing",
+            learned="prove-beside",
+            on_failure=undo,
+        ),
+        case.step(
+            "remove-beside",
+            RemoveContainer(container=case.beside),
+            cause="it has proven what it was started for",
+            changes=f"removes the container {case.beside}",
+        ),
+    ]
+
+
+def keep_previous_steps(case: Case) -> list[Step]:
+    """Return the step that keeps the running image for rollback; none when it is kept already or need not be.
+
+    Args:
+        case: The service.
+
+    Returns:
+        At most one step.
+    """
+    running = case.change.running_image
+    if (
+        running is None
+        or case.service.build is None
+        or not case.policy.keep_previous
+        or running.image_id == case.change.source
+        or case.names(running.image_id, case.previous)
+    ):
+        return []
+    return [
+        case.step(
+            "keep-previous",
+            Tag(image=running.image_id, reference=case.previous),
+            cause="rollback needs the version that runs now",
+            changes=f"names it {case.previous}",
+        )
+    ]
+
+
+def switch_steps(case: Case) -> list[Step]:
+    """Return the switch-over and the proof that follows it, each with the way back.
+
+    Args:
+        case: The service.
+
+    Returns:
+        The steps.
+    """
+    change, service = case.change, case.service
+    reason = why_not_beside(service)
+    project = project_json(case.stack, service, change.inputs_digest)
+    proof = prove_action(service)
+    undo = _way_back(case)
+    steps = [
+        case.step(
+            "switch",
+            Switch(project_json=project, image=case.source, image_name=service.image if case.source else ""),
+            cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
+            changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
+            learned="switch",
+            on_failure=undo,
+        ),
+        case.step(
+            "prove",
+            proof,
+            cause="a version is good only when it is healthy in its place",
+            changes="nothing",
+            learned="prove",
+            version=Version(
+                service=service.name,
+                image_name=service.image,
+                project_json=project,
+                config_digest=config_digest(service),
+                inputs_digest=change.inputs_digest,
+                prove=proof,
+            ),
+            on_failure=undo,
+        ),
+    ]
+    if case.source:
+        steps.append(
+            case.step(
+                "drop-name",
+                Untag(reference=case.candidate),
+                cause=f"it is called {service.image} now",
+                changes=f"takes the name {case.candidate} away",
+            )
+        )
+    return steps
+
+
+def _way_back(case: Case) -> tuple[Step, ...]:
+    change, service = case.change, case.service
+    if service.settings.one_shot or not change.running:
+        ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
+        remove = case.step(
+            "undo-start",
+            RemoveService(project=case.stack.name),
+            cause=f"the new version did not become healthy{ran}",
+            changes=f"removes the containers of {service.name}; volumes stay",
+        )
+        return (remove, *_name_back(case), *_drop_candidate(case))
+    running = change.running[0]
+    version = next(
+        (
+            version
+            for version in reversed(case.history.versions_of(service.name))
+            if version.image_id == running.image_id and version.config_digest == running.labels.get(LABEL_CONFIG)
+        ),
+        None,
+    )
+    unknown = "" if version else "; its configuration is not known, so the present one is used"
+    restore = Switch(
+        project_json=version.project_json if version else project_json(case.stack, service, ""),
+        image=running.image_id,
+        image_name=version.image_name if version else service.image,
+    )
+    return (
+        case.step(
+            "restore",
+            restore,
+            cause=f"the version that ran before has to run again{unknown}",
+            changes=f"replaces the containers of {service.name}",
+        ),
+        case.step(
+            "prove-restored",
+            version.prove if version else prove_action(service),
+            cause="it has to be healthy again",
+            changes="nothing",
+        ),
+        *_drop_candidate(case),
+    )
+
+
+def _name_back(case: Case) -> tuple[Step, ...]:
+    current = case.inventory.image(case.service.image)
+    if not case.source or current is None:
+        return ()
+    return (
+        case.step(
+            "name-back",
+            Tag(image=current.image_id, reference=case.service.image),
+            cause="the name moved before the new version was proven",
+            changes=f"names the earlier image {case.service.image} again",
+        ),
+    )
+
+
+def _drop_candidate(case: Case) -> tuple[Step, ...]:
+    if not case.change.build:
+        return ()
+    # The service's own name is taken away again only when no image had it before.
+    own = () if case.inventory.image(case.service.image) else (case.service.image,)
+    return (
+        case.step(
+            "drop-candidate",
+            RemoveImage(image=case.candidate, references=(case.candidate, *own)),
+            cause="the new version was not proven",
+            changes=f"removes the image {case.candidate}",
+        ),
+    )

@@ -1,0 +1,91 @@
+"""What is removed because it is superseded, or because an earlier run was killed before it removed it.
+
+Removed is only what is provably this service's own: every name on it is ours, no container of anything else needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.model.plan import RemoveContainer
+
+if TYPE_CHECKING:
+    from tonnage.decide.case import Case
+    from tonnage.model.inventory import Image
+    from tonnage.model.plan import Step
+
+
+def leftover_steps(case: Case) -> list[Step]:
+    """Return steps that remove what earlier runs left: a container beside, a candidate, a version rolled away from.
+
+    Args:
+        case: The service.
+
+    Returns:
+        The steps; usually none.
+    """
+    steps = []
+    left = next((c for c in case.inventory.containers if c.name == case.beside), None)
+    if left is not None:
+        steps.append(
+            case.step(
+                "remove-leftover",
+                RemoveContainer(container=left.container_id),
+                cause="an earlier run ended before it removed this container",
+                changes=f"removes the container {case.beside}",
+            )
+        )
+    causes = {
+        case.candidate: ("remove-candidate", "an earlier run ended before it was proven"),
+        case.withdrawn: ("remove-withdrawn", "it was rolled away from"),
+    }
+    for reference, (name, cause) in causes.items():
+        image = case.inventory.image(reference)
+        if (
+            image is not None
+            and image.image_id != case.change.source
+            and set(image.references) <= {reference}
+            and not _needed(case, image, but=left.container_id if left else "")
+        ):
+            steps.append(case.remove_image(name, image, cause, references=(reference,)))
+    return steps
+
+
+def superseded_steps(case: Case) -> list[Step]:
+    """Return steps that remove the images which the switch-over superseded and rollback does not need.
+
+    Args:
+        case: The service; its switch-over is in the plan.
+
+    Returns:
+        The steps; none for a service whose image is only pulled: other stacks may need it.
+    """
+    running = case.change.running_image
+    if case.service.build is None or running is None or running.image_id == case.change.source:
+        return []
+    if not case.policy.keep_previous:
+        return _superseded(
+            case, running, "remove-superseded", "the new version is good, and keep-previous is off", own=True
+        )
+    oldest = case.inventory.image(case.previous)
+    if oldest is None or oldest.image_id == running.image_id:
+        return []
+    return _superseded(case, oldest, "remove-oldest", "a newer version is kept for rollback", own=False)
+
+
+def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
+    names = {case.previous} | ({case.service.image} if own else set())
+    if (
+        image.image_id == case.change.source
+        or image.digests
+        or not set(image.references) <= names
+        or case.is_used_elsewhere(image)
+    ):
+        return []
+    # By the time of this step the other names have moved to other images; only a kept name may still be there.
+    references = (case.previous,) if own and case.previous in image.references else ()
+    return [case.remove_image(name, image, cause, references=references)]
+
+
+def _needed(case: Case, image: Image, *, but: str) -> bool:
+    return any(c.image_id == image.image_id and c.container_id != but for c in case.inventory.containers)
