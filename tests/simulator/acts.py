@@ -1,0 +1,117 @@
+"""What changes the simulated engine. Every act is counted, logged and open to faults."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.simulator import building, starting
+
+from tonnage.errors import StepFailedError
+from tonnage.model.inventory import tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.simulator.engine import Simulator
+
+    from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.model.stack import BuildSpec
+
+
+class SimulatedActs:
+    """Satisfies ``EngineActs``."""
+
+    def __init__(self, engine: Simulator) -> None:
+        self._engine = engine
+
+    def build(
+        self,
+        spec: BuildSpec,
+        reference: str,
+        labels: Mapping[str, str],
+        *,
+        progress: Progress,
+        cancel: Cancel,
+    ) -> str:
+        """Build by the recipe of the context."""
+        with self._act(f"build {reference}"):
+            return building.build(self._engine, spec, reference, labels, progress=progress, cancel=cancel)
+
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
+        """Pull from the simulated registry."""
+        with self._act(f"pull {reference}"):
+            return building.pull(self._engine, reference, progress=progress, cancel=cancel)
+
+    def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:  # noqa: ARG002 - pushing takes no time here
+        """Push to the simulated registry."""
+        with self._act(f"push {reference}"):
+            if self._engine.store.find(reference) is None:
+                raise StepFailedError(f"an image does not exist locally with the tag: {reference}")
+            progress.at("pushing")
+            self._engine.pushed.append(tagged(reference))
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give a further name."""
+        with self._act(f"tag {image} {reference}"):
+            found = self._engine.store.find(image)
+            if found is None:
+                raise StepFailedError(f"no such image: {image}")
+            self._engine.store.names[tagged(reference)] = found.image_id
+
+    def untag(self, reference: str) -> None:
+        """Take a name away."""
+        with self._act(f"untag {reference}"):
+            self._engine.store.names.pop(tagged(reference), None)
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove an image that nothing names or uses."""
+        with self._act(f"remove-image {image_id}"):
+            store = self._engine.store
+            if image_id not in store.images:
+                raise StepFailedError(f"no such image: {image_id}")
+            users = [c.name for c in self._engine.living() if c.image_id == image_id]
+            if users:
+                raise StepFailedError(f"image {image_id} is used by container {users[0]}")
+            names = store.names_of(image_id)
+            if names:
+                raise StepFailedError(f"image {image_id} is still named {', '.join(names)}")
+            store.drop_image(image_id)
+
+    def start_beside(
+        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+    ) -> None:
+        """Start one container beside those of its service."""
+        del directory, cancel
+        with self._act(f"start-beside {project} {service} {container_name}"):
+            starting.start_beside(self._engine, project, service, project_json, container_name)
+
+    def up(
+        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+    ) -> None:
+        """Bring a service to its configuration."""
+        del directory, cancel
+        with self._act(f"up {project} {service}"):
+            progress.at("starting")
+            starting.up(self._engine, project, service, project_json)
+
+    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:  # noqa: ARG002 - stopping takes no time here
+        """Stop and remove a container."""
+        with self._act(f"remove-container {container}"):
+            found = self._engine.find_container(container)
+            if found is not None:
+                starting.remove(self._engine, found)
+
+    def remove_cache(self, record_ids: Sequence[str]) -> int:
+        """Remove build-cache records."""
+        with self._act(f"remove-cache {len(record_ids)}"):
+            return self._engine.store.drop_records(record_ids)
+
+    @contextmanager
+    def _act(self, act: str) -> Iterator[None]:
+        engine = self._engine
+        engine.log.append(act)
+        number = len(engine.log)
+        engine.faults.before(number, act, engine.disk)
+        yield
+        engine.faults.after(number, act)

@@ -1,0 +1,104 @@
+"""The project file that Compose is given, read as far as the simulator acts on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulator.recipe import Check, digest_of
+
+from tonnage.errors import StepFailedError
+from tonnage.units import parse_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one service's containers should be.
+
+    ``check`` is the service's own healthcheck; ``image_check`` says whether the image's own holds instead.
+    """
+
+    image: str
+    container_name: str
+    replicas: int
+    restart: str
+    labels: dict[str, str]
+    host_ports: tuple[str, ...]
+    volumes: tuple[str, ...]
+    anonymous_volumes: int
+    check: Check | None
+    image_check: bool
+    config_hash: str
+
+
+def read_project(project: str, service: str, project_json: str) -> Wanted:
+    """Read one service of a project file.
+
+    Raises:
+        StepFailedError: There is no such service in it.
+    """
+    document = json.loads(project_json)
+    config: dict[str, Any] | None = document.get("services", {}).get(service)
+    if config is None:
+        raise StepFailedError(f"no such service: {service}")
+    if "build" in config:
+        raise StepFailedError(f"{service} still has a build section")
+    deploy: dict[str, Any] = config.get("deploy") or {}
+    sources = [_source(mount) for mount in config.get("volumes") or ()]
+    top: dict[str, Any] = document.get("volumes") or {}
+    hashed = {key: value for key, value in config.items() if key not in {"scale", "deploy", "depends_on"}}
+    healthcheck: dict[str, Any] = config.get("healthcheck") or {}
+    switched_off = bool(healthcheck.get("disable")) or healthcheck.get("test") == ["NONE"]
+    return Wanted(
+        image=config["image"],
+        container_name=config.get("container_name", ""),
+        replicas=int(config.get("scale", deploy.get("replicas", 1))),
+        restart=str(config.get("restart", "no")),
+        labels=_labels(config.get("labels") or {}),
+        host_ports=tuple(port for port in (_published(port) for port in config.get("ports") or ()) if port),
+        volumes=tuple((top.get(source) or {}).get("name") or f"{project}_{source}" for source in sources if source),
+        anonymous_volumes=sources.count(""),
+        check=_check(healthcheck) if healthcheck and not switched_off else None,
+        image_check=not healthcheck,
+        config_hash=digest_of(json.dumps(hashed, sort_keys=True)),
+    )
+
+
+def _labels(labels: dict[str, Any] | list[str]) -> dict[str, str]:
+    if isinstance(labels, dict):
+        return {key: str(value) for key, value in labels.items()}
+    return dict(label.split("=", 1) for label in labels)
+
+
+def _published(port: str | dict[str, Any]) -> str:
+    """Return the host port with its protocol, or nothing for any free port."""
+    if isinstance(port, dict):
+        published, protocol = str(port.get("published") or ""), port.get("protocol", "tcp")
+    else:
+        text, _, protocol = str(port).partition("/")
+        parts = text.split(":")
+        published = parts[-2] if len(parts) > 1 else ""
+    return f"{published}/{protocol or 'tcp'}" if published else ""
+
+
+def _source(mount: str | dict[str, Any]) -> str | None:
+    """Return the name of a volume, nothing for an anonymous one, None for what is no volume."""
+    if isinstance(mount, dict):
+        return str(mount.get("source") or "") if mount.get("type") == "volume" else None
+    source, colon, _ = mount.partition(":")
+    if not colon:
+        return ""
+    return None if source.startswith((".", "/", "~")) else source
+
+
+def _check(healthcheck: dict[str, Any]) -> Check:
+    return Check(
+        interval_s=_seconds(healthcheck.get("interval", "30s")),
+        retries=int(healthcheck.get("retries", 3)),
+        start_period_s=_seconds(healthcheck.get("start_period", "0s")),
+    )
+
+
+def _seconds(text: str) -> float:
+    return parse_seconds(text)
