@@ -1,0 +1,201 @@
+"""Where the files of a private engine are, and who owns it.
+
+Everything outside its directory (namespace, interface, rules, cgroups) is named after it, so that the directory alone
+is enough to find and remove all of it, also after its owner was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.errors import StepFailedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DIRECTORY_VARIABLE = "TONNAGE_REHEARSE_DIR"
+_DEFAULT_ROOT = "/var/tmp/tonnage"  # noqa: S108 - made private and checked below
+_LONGEST_ROOT = 48  # the longest socket of containerd under it must stay below the 108 bytes of a socket address
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths and names of one private engine.
+
+    Args:
+        root: Directory of all private engines.
+        name: Name of this one: short, as it becomes part of an interface name.
+    """
+
+    root: Path
+    name: str
+
+    @property
+    def directory(self) -> Path:
+        """Everything that this engine keeps in files."""
+        return self.root / self.name
+
+    @property
+    def disk(self) -> Path:
+        """The file that is the disk."""
+        return self.directory / "disk"
+
+    @property
+    def mount(self) -> Path:
+        """Where the disk is mounted."""
+        return self.directory / "m"
+
+    @property
+    def data_root(self) -> Path:
+        """The engine's data root, on the disk."""
+        return self.mount / "docker"
+
+    @property
+    def exec_root(self) -> Path:
+        """The engine's sockets and run state, not on the disk."""
+        return self.directory / "x"
+
+    @property
+    def run_overlay(self) -> Path:
+        """Takes what the engine writes to its own view of /run."""
+        return self.directory / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The engine's socket."""
+        return self.directory / "docker.sock"
+
+    @property
+    def log(self) -> Path:
+        """What the engine prints."""
+        return self.directory / "dockerd.log"
+
+    @property
+    def config(self) -> Path:
+        """The engine's configuration."""
+        return self.directory / "daemon.json"
+
+    @property
+    def state(self) -> Path:
+        """What the owner says about the engine."""
+        return self.directory / "state.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the owner as long as it lives."""
+        return self.directory / "lock"
+
+    @property
+    def netns(self) -> str:
+        """Name of the network namespace."""
+        return f"tonnage-{self.name}"
+
+    @property
+    def interface(self) -> str:
+        """The host's end of the pair of network interfaces; at most 15 characters."""
+        return f"tng-{self.name}"
+
+    @property
+    def cgroup(self) -> str:
+        """Name of the control group below which its containers and builds run."""
+        return f"tonnage-{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the owner of a private engine wrote down before making anything.
+
+    Args:
+        owner_pid: Process that made it.
+        size_bytes: Size of its disk.
+        network: Block of addresses that it uses, such as ``10.213.0.0/16``.
+        kept: Whether it stays after its owner has ended.
+    """
+
+    owner_pid: int
+    size_bytes: int
+    network: str
+    kept: bool = False
+
+
+def open_root(environment: Mapping[str, str]) -> Path:
+    """Return the directory of all private engines, made when it is missing.
+
+    Args:
+        environment: May name another directory in ``TONNAGE_REHEARSE_DIR``.
+
+    Returns:
+        The directory, readable by root alone.
+
+    Raises:
+        UsageError: The chosen directory cannot be used: not absolute, too long, under /run, or not only root's.
+    """
+    chosen = environment.get(DIRECTORY_VARIABLE) or _DEFAULT_ROOT
+    root = Path(chosen)
+    todo = f"Set {DIRECTORY_VARIABLE} to another absolute directory on a disk with room."
+    if not root.is_absolute() or len(chosen) > _LONGEST_ROOT or Path("/run") in (root, *root.parents):
+        raise UsageError(
+            f"The directory {chosen} cannot hold a rehearsal",
+            why=f"It must be absolute, not under /run, and at most {_LONGEST_ROOT} characters long.",
+            todo=todo,
+        )
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = root.lstat()
+    except OSError as error:
+        raise UsageError(
+            f"The directory {chosen} cannot be made", why=error.strerror or str(error), todo=todo
+        ) from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise UsageError(
+            f"The directory {chosen} is not safe for a rehearsal",
+            why="It must be a real directory of this user that nobody else may write to.",
+            todo=todo,
+        )
+    return root
+
+
+def write_state(layout: Layout, state: State) -> None:
+    """Write the state so that a reader sees the old or the new one, never half of it."""
+    draft = layout.state.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
+    draft.replace(layout.state)
+
+
+def read_state(layout: Layout) -> State | None:
+    """Return the state, or None when the owner was killed before it had written one."""
+    try:
+        return State(**json.loads(layout.state.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, waiting for it."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def owned(layout: Layout) -> Iterator[bool]:
+    """Try to become the owner of an engine's directory; give whether that worked."""
+    try:
+        file = layout.lock.open("ab")
+    except OSError as error:
+        raise StepFailedError(f"{layout.lock} cannot be opened", why=error.strerror or str(error)) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
