@@ -1,0 +1,335 @@
+"""Carries a plan out, step by step, measures around each step and keeps the journal. It decides nothing.
+
+When a step fails, or a signal or the line stops it, its own undo steps run and the run ends. Undo steps cannot be
+interrupted by the same signal again: they are what leaves things tidy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.decide.line import line_bytes
+from tonnage.errors import InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
+from tonnage.model.event import (
+    DiskSampled,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+)
+from tonnage.model.plan import CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
+from tonnage.model.run import Outcome, Run, StepOutcome
+from tonnage.runtime.guard import LineGuard
+from tonnage.runtime.measure import Sampler
+from tonnage.runtime.perform import perform
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.model.event import Event
+    from tonnage.model.inventory import Filesystem
+    from tonnage.model.plan import Plan, Step
+    from tonnage.model.run import Measured
+    from tonnage.runtime.clock import Clock
+    from tonnage.runtime.journal import Journal
+
+# What only frees or renames may go on below the line.
+_HARMLESS = (CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
+_GUARDED_ROLES = frozenset({"data-root", "containerd"})
+_SHOWN_EVERY_S = 0.2
+
+
+def execute(
+    plan: Plan,
+    *,
+    facts: EngineFacts,
+    acts: EngineActs,
+    gauge: Gauge,
+    journal: Journal,
+    emit: Callable[[Event], None],
+    cancel: threading.Event,
+    clock: Clock,
+) -> Run:
+    """Carry a plan out.
+
+    Args:
+        plan: The plan. One with a refusal is not begun.
+        facts: Reads.
+        acts: Changes.
+        gauge: Available bytes of every filesystem that is written.
+        journal: Where the run and each step are written, before and after.
+        emit: Is given every event, from more than one thread.
+        cancel: Set by a signal: the running step is ended and undone, the rest is left.
+        clock: Time.
+
+    Returns:
+        The run; a failure stands in its ``error``, nothing is raised for it.
+
+    Raises:
+        StalePlanError: The plan has a refusal: it must not be executed.
+        EngineUnreachableError: The engine did not answer before the first step.
+    """
+    if plan.refusal is not None:
+        raise StalePlanError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+    execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock)
+    return execution.run()
+
+
+class _Either:
+    """Is set when one of two is: the user's signal and the guard stop the same work."""
+
+    def __init__(self, one: Cancel, other: Cancel) -> None:
+        self._one = one
+        self._other = other
+
+    def is_set(self) -> bool:
+        return self._one.is_set() or self._other.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        waited = 0.0
+        while not self.is_set() and (timeout is None or waited < timeout):
+            pause = 0.05 if timeout is None else min(0.05, timeout - waited)
+            self._other.wait(pause)
+            waited += pause
+        return self.is_set()
+
+
+class _Tell:
+    """Turns a step's progress into events."""
+
+    def __init__(self, step: str, emit: Callable[[Event], None]) -> None:
+        self._step = step
+        self._emit = emit
+
+    def at(self, text: str) -> None:
+        self._emit(StepProgress(step=self._step, text=text))
+
+    def log(self, line: str) -> None:
+        self._emit(StepLog(step=self._step, line=line))
+
+
+class _Execution:
+    """One run: owns the sampler and the guard while it lasts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        facts: EngineFacts,
+        acts: EngineActs,
+        gauge: Gauge,
+        journal: Journal,
+        emit: Callable[[Event], None],
+        cancel: threading.Event,
+        clock: Clock,
+    ) -> None:
+        self._plan = plan
+        self._facts = facts
+        self._acts = acts
+        self._journal = journal
+        self._emit = emit
+        self._cancel = cancel
+        self._clock = clock
+        self._at_line = threading.Event()
+        self._disks = {disk.mount: disk for disk in facts.filesystems()}
+        self._lines = {mount: self._line(disk) for mount, disk in self._disks.items()}
+        self._guard = LineGuard(
+            {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
+            self._at_line,
+        )
+        self._shown_s = 0.0
+        self._sampler = Sampler(gauge, on_sample=self._on_sample)
+        self._cache_before = frozenset(record.record_id for record in facts.cache())
+        self._outcomes: list[StepOutcome] = []
+        self._run_id = 0
+
+    def run(self) -> Run:
+        plan, clock = self._plan, self._clock
+        started_s, began = clock.time(), clock.monotonic()
+        self._run_id = self._journal.begin_run(plan, started_s)
+        self._emit(RunStarted(plan=plan, run_id=self._run_id))
+        error: TonnageError | None = None
+        self._sampler.start()
+        try:
+            for index, step in enumerate(plan.steps, start=1):
+                error = self._stopped_before(step) or self._do(step, index)
+                if error is not None:
+                    break
+        except BaseException:
+            seconds = clock.monotonic() - began
+            self._journal.end_run(self._run_id, Outcome.INTERRUPTED, seconds, "ended from outside")
+            raise
+        finally:
+            self._sampler.stop()
+        seconds = clock.monotonic() - began
+        outcome = _outcome(error)
+        message = str(error) if error else ""
+        self._journal.end_run(self._run_id, outcome, seconds, message)
+        run = Run(
+            run_id=self._run_id,
+            stack=plan.stack,
+            engine_id=plan.engine_id,
+            purpose=plan.purpose,
+            started_s=started_s,
+            seconds=seconds,
+            outcome=outcome,
+            filesystem=plan.filesystem,
+            line_bytes=plan.line_bytes,
+            steps=tuple(self._outcomes),
+            message=message,
+            error=error,
+        )
+        self._emit(RunFinished(run=run))
+        return run
+
+    def _stopped_before(self, step: Step) -> TonnageError | None:
+        if not self._cancel.is_set():
+            return None
+        return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
+
+    def _do(self, step: Step, index: int) -> TonnageError | None:
+        error = self._attempt(step, index, undo=False, cancel=_Either(self._cancel, self._at_line))
+        if error is None:
+            self._record_version(step)
+            return None
+        crossed = self._guard.crossed
+        undo = step.on_failure if crossed is None else (*step.at_line, *step.on_failure)
+        trouble = [
+            failure
+            for number, each in enumerate(undo, start=1)
+            if (failure := self._attempt(each, number, undo=True, cancel=threading.Event())) is not None
+        ]
+        if self._cancel.is_set() and crossed is None:
+            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
+        if trouble:
+            self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
+            error.todo = "\n".join(
+                part for part in (error.todo, "This could not be undone:", *(str(each) for each in trouble)) if part
+            )
+        return error
+
+    def _attempt(self, step: Step, index: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
+        clock, began = self._clock, self._clock.monotonic()
+        step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
+        total = index if undo else len(self._plan.steps)
+        self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
+        error: TonnageError | None = None
+        self._sampler.begin()
+        if not undo and not isinstance(step.action, _HARMLESS):
+            self._guard.arm()
+        try:
+            perform(
+                step,
+                self._plan,
+                facts=self._facts,
+                acts=self._acts,
+                progress=_Tell(step.name, self._emit),
+                cancel=cancel,
+                clock=clock,
+                cache_before=self._cache_before,
+            )
+        except TonnageError as failure:
+            error = failure
+        finally:
+            self._guard.disarm()
+        measured = self._in_order(self._sampler.end())
+        if not undo and self._guard.crossed is not None:
+            error = self._crossed(step, error)
+        outcome = StepOutcome(
+            name=step.name,
+            service=step.service,
+            kind=_kind(step),
+            outcome=Outcome.INTERRUPTED if error and self._cancel.is_set() and not undo else _outcome(error),
+            seconds=clock.monotonic() - began,
+            measured=measured,
+            forecast_kept_bytes=step.kept.likely_bytes if step.kept.known else None,
+            forecast_grade=step.kept.grade.value,
+            message=str(error) if error else "",
+            log=error.log if error else "",
+            undo=undo,
+        )
+        self._journal.end_step(step_id, outcome)
+        self._outcomes.append(outcome)
+        self._show({each.mount: each.after_bytes for each in measured})
+        self._emit(StepFinished(outcome=outcome))
+        return error
+
+    def _crossed(self, step: Step, error: TonnageError | None) -> LineCrossedError:
+        mount, available_bytes = self._guard.crossed or ("", 0)
+        return LineCrossedError(
+            f"{step.name} was stopped at the line of {mount}",
+            why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain.",
+            todo="Free space on this filesystem, or lower the line:\n"
+            "  docker system df\n"
+            "  tonnage deploy --keep-free SIZE",
+            log=error.log if error else "",
+        )
+
+    def _record_version(self, step: Step) -> None:
+        now_s = self._clock.time()
+        if step.version is not None:
+            containers = self._facts.containers(self._plan.stack)
+            mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
+            if mine is not None:
+                version = msgspec.structs.replace(step.version, image_id=mine.image_id)
+                self._journal.record_version(self._plan.stack, self._plan.engine_id, version, now_s)
+        if step.withdraw is not None:
+            gone = step.withdraw
+            self._journal.withdraw_version(
+                self._plan.stack, self._plan.engine_id, gone.service, gone.image_id, gone.config_digest
+            )
+
+    def _line(self, disk: Filesystem) -> int:
+        if disk.mount == self._plan.filesystem:
+            return self._plan.line_bytes
+        with contextlib.suppress(TonnageError):
+            return line_bytes(disk, self._plan.policy.keep_free_bytes)
+        return line_bytes(disk, None)
+
+    def _on_sample(self, available: Mapping[str, int]) -> None:
+        self._guard.sample(available)
+        now = self._clock.monotonic()
+        if now - self._shown_s >= _SHOWN_EVERY_S:
+            self._shown_s = now
+            self._show(available)
+
+    def _show(self, available: Mapping[str, int]) -> None:
+        for mount, count in available.items():
+            disk = self._disks.get(mount)
+            if disk is not None:
+                self._emit(
+                    DiskSampled(
+                        mount=mount,
+                        available_bytes=count,
+                        size_bytes=disk.size_bytes,
+                        line_bytes=self._lines[mount],
+                    )
+                )
+
+    def _in_order(self, measured: tuple[Measured, ...]) -> tuple[Measured, ...]:
+        return tuple(sorted(measured, key=lambda each: each.mount != self._plan.filesystem))
+
+    def _done(self) -> str:
+        done = [each.name for each in self._outcomes if each.outcome is Outcome.DONE and not each.undo]
+        undone = [each.name for each in self._outcomes if each.undo]
+        text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
+        return f"{text}; undone: {', '.join(undone)}" if undone else text
+
+
+def _kind(step: Step) -> str:
+    return str(type(step.action).__struct_config__.tag)
+
+
+def _outcome(error: TonnageError | None) -> Outcome:
+    if error is None:
+        return Outcome.DONE
+    return Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED

@@ -1,0 +1,143 @@
+"""Carries out one action with the engine. Decides nothing: every act that may happen is written in the action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from tonnage.errors import StepFailedError
+from tonnage.model.inventory import tagged
+from tonnage.model.plan import (
+    Build,
+    CleanCache,
+    Prove,
+    Pull,
+    Push,
+    RemoveContainer,
+    RemoveImage,
+    RemoveService,
+    StartBeside,
+    Switch,
+    Tag,
+    Untag,
+)
+from tonnage.runtime.prove import prove
+
+if TYPE_CHECKING:
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
+    from tonnage.model.inventory import Image
+    from tonnage.model.plan import Plan, Step
+    from tonnage.runtime.clock import Clock
+
+
+def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
+    step: Step,
+    plan: Plan,
+    *,
+    facts: EngineFacts,
+    acts: EngineActs,
+    progress: Progress,
+    cancel: Cancel,
+    clock: Clock,
+    cache_before: frozenset[str],
+) -> None:
+    """Do what a step says.
+
+    Args:
+        step: The step.
+        plan: The plan it stands in.
+        facts: Reads.
+        acts: Changes.
+        progress: Is told how it goes on.
+        cancel: Stops it.
+        clock: Time.
+        cache_before: Ids of the build-cache records that were there before the run.
+
+    Raises:
+        TonnageError: It failed; which class says how.
+    """
+    action = step.action
+    match action:
+        case Pull():
+            acts.pull(action.reference, progress=progress, cancel=cancel)
+        case Build():
+            acts.build(action.spec, action.reference, dict(action.labels), progress=progress, cancel=cancel)
+        case Push():
+            acts.push(action.reference, progress=progress, cancel=cancel)
+        case Tag():
+            acts.tag(action.image, action.reference)
+        case Untag():
+            acts.untag(action.reference)
+        case StartBeside():
+            acts.start_beside(
+                plan.stack, plan.directory, step.service, action.project_json, action.container_name, cancel=cancel
+            )
+        case Prove():
+            prove(
+                facts,
+                project=plan.stack,
+                service=step.service,
+                action=action,
+                progress=progress,
+                cancel=cancel,
+                clock=clock,
+            )
+        case Switch():
+            if action.image:
+                acts.tag(action.image, action.image_name)
+            acts.up(plan.stack, plan.directory, step.service, action.project_json, progress=progress, cancel=cancel)
+        case RemoveContainer():
+            acts.remove_container(action.container)
+        case RemoveService():
+            for container in facts.containers(action.project):
+                if container.service == step.service and not container.one_off:
+                    acts.remove_container(container.container_id)
+        case RemoveImage():
+            _remove_image(action, facts, acts)
+        case CleanCache():
+            _clean_cache(facts, acts, progress, cache_before)
+        case _:
+            assert_never(action)
+
+
+def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> None:
+    image = _find(facts.images(), action.image)
+    if image is None:
+        return
+    names = [reference for reference in action.references if reference in image.references]
+    others = [reference for reference in image.references if reference not in names]
+    if others:
+        # Someone named it since the plan was made: it is not ours alone any more.
+        for reference in names:
+            acts.untag(reference)
+        return
+    users = [container for container in facts.containers() if container.image_id == image.image_id]
+    if users:
+        raise StepFailedError(
+            f"the image {action.image} stays: the container {users[0].name} uses it",
+            todo=f"Remove the container if it is not needed:\n  docker rm {users[0].name}",
+        )
+    for reference in names:
+        acts.untag(reference)
+    if _find(facts.images(), image.image_id) is not None:
+        acts.remove_image(image.image_id)
+
+
+def _find(images: tuple[Image, ...], wanted: str) -> Image | None:
+    return next((i for i in images if i.image_id == wanted or tagged(wanted) in i.references), None)
+
+
+def _clean_cache(facts: EngineFacts, acts: EngineActs, progress: Progress, before: frozenset[str]) -> None:
+    # Records that an image's layers stand behind give nothing back, and the next build needs them: they stay.
+    # A record is in use while another one stands on it, so the removal goes on until nothing more can go.
+    removed: set[str] = set()
+    while True:
+        free = [
+            record.record_id
+            for record in facts.cache()
+            if record.record_id not in before | removed and not record.in_use and not record.shared
+        ]
+        if not free:
+            return
+        progress.at(f"{len(free)} cache records")
+        acts.remove_cache(free)
+        removed.update(free)
