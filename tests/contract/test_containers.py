@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.contract.world import NEVER, PROJECT, build, containers_of, project_json, up, wait_for
+from tests.simulator import Behaviour, Check, Heard, Instruction, Recipe
+
+from tonnage.errors import StepFailedError
+
+if TYPE_CHECKING:
+    from tests.contract.world import World
+
+STEADY = Behaviour()
+ONE = Instruction(text="one", kept_bytes=1_009, seconds=0.0)
+TWO = Instruction(text="two", kept_bytes=1_013, seconds=0.0)
+
+
+def put(world: World, behaviour: Behaviour, instruction: Instruction = ONE) -> dict[str, Any]:
+    """Build an image that behaves so and return the configuration of a service that runs it."""
+    build(world, "a", Recipe(instructions=(instruction,), behaviour=behaviour), "contract/a:1")
+    return {"image": "contract/a:1"}
+
+
+def test_up_starts_a_container_with_its_project_service_number_and_labels(world: World) -> None:
+    web = {**put(world, STEADY), "labels": {"tonnage.config": "c1"}}
+    container = up(world, "web", web=web)
+    assert (container.project, container.service, container.number) == (PROJECT, "web", 1)
+    assert (container.state, container.health, container.exit_code) == ("running", "none", None)
+    assert container.labels["tonnage.config"] == "c1"
+    assert container.addresses
+    assert container.restart_count == 0
+
+
+def test_up_twice_does_not_recreate(world: World) -> None:
+    web = put(world, STEADY)
+    first = up(world, "web", web=web)
+    assert up(world, "web", web=web).container_id == first.container_id
+
+
+def test_up_leaves_the_other_services_alone(world: World) -> None:
+    web = put(world, STEADY)
+    up(world, "web", web=web, other={"image": "contract/a:1", "depends_on": ["web"]})
+    assert containers_of(world, "other") == []
+
+
+def test_up_recreates_when_the_image_behind_the_name_changed(world: World) -> None:
+    web = put(world, STEADY)
+    first = up(world, "web", web=web)
+    put(world, STEADY, TWO)
+    second = up(world, "web", web=web)
+    assert second.container_id != first.container_id
+    assert second.image_id != first.image_id
+    assert len(world.facts.containers(PROJECT)) == 1
+
+
+def test_up_recreates_when_the_configuration_changed(world: World) -> None:
+    web = put(world, STEADY)
+    first = up(world, "web", web=web)
+    second = up(world, "web", web={**web, "environment": {"A": "1"}})
+    assert second.container_id != first.container_id
+    assert second.image_id == first.image_id
+
+
+def test_up_brings_as_many_containers_as_are_wanted(world: World) -> None:
+    web = put(world, STEADY)
+    first = up(world, "web", web={**web, "scale": 3})
+    assert [container.number for container in containers_of(world, "web")] == [1, 2, 3]
+    up(world, "web", web={**web, "scale": 1})
+    assert [container.container_id for container in containers_of(world, "web")] == [first.container_id]
+
+
+def test_a_container_beside_the_running_one_takes_no_port_from_it(world: World) -> None:
+    web = {**put(world, STEADY), "ports": ["18467:80"], "restart": "always"}
+    running = up(world, "web", web=web)
+    world.acts.start_beside(PROJECT, world.directory, "web", project_json(web=web), "contract-web-beside", cancel=NEVER)
+    beside = world.facts.container("contract-web-beside")
+    assert beside is not None
+    assert (beside.state, beside.one_off, beside.service) == ("running", True, "web")
+    still = world.facts.container(running.container_id)
+    assert still is not None
+    assert still.state == "running"
+    assert [container.container_id for container in containers_of(world, "web")] == [running.container_id]
+    world.acts.remove_container("contract-web-beside")
+    assert world.facts.container("contract-web-beside") is None
+
+
+def test_a_port_that_another_service_has_is_refused_and_named(world: World) -> None:
+    web = {**put(world, STEADY), "ports": ["18469:80"]}
+    up(world, "web", web=web)
+    with pytest.raises(StepFailedError) as failure:
+        up(world, "other", web=web, other=web)
+    assert "already allocated" in f"{failure.value}{failure.value.log}"
+    assert "18469" in f"{failure.value}{failure.value.log}"
+
+
+def test_up_of_an_image_that_is_not_there_fails_and_names_it(world: World) -> None:
+    with pytest.raises(StepFailedError) as failure:
+        up(world, "web", web={"image": "localhost:9/contract/nowhere:1"})
+    assert "contract/nowhere" in f"{failure.value}{failure.value.log}"
+
+
+def test_a_container_becomes_healthy(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(check=Check(), passes_after_s=2.0)))
+    assert container.health == "starting"
+    wait_for(world, container.name, lambda now: now.health == "healthy")
+
+
+def test_a_container_becomes_unhealthy_after_its_retries(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(check=Check(retries=2), passes_after_s=None)))
+    assert container.health == "starting"
+    assert wait_for(world, container.name, lambda now: now.health == "unhealthy").state == "running"
+
+
+def test_checks_that_fail_in_the_start_period_do_not_count(world: World) -> None:
+    slow = Behaviour(check=Check(retries=1, start_period_s=10.0), passes_after_s=3.0)
+    container = up(world, "web", web=put(world, slow))
+    world.sleep(1.7)
+    early = world.facts.container(container.name)
+    assert early is not None
+    assert early.health == "starting"
+    wait_for(world, container.name, lambda now: now.health == "healthy")
+
+
+def test_a_one_shot_container_ends_with_its_exit_code(world: World) -> None:
+    container = up(world, "job", job=put(world, Behaviour(exits_after_s=0.5, exit_code=7)))
+    ended = wait_for(world, container.name, lambda now: now.state == "exited")
+    assert (ended.exit_code, ended.restart_count) == (7, 0)
+
+
+def test_the_restart_count_of_a_crash_loop_grows(world: World) -> None:
+    web = {**put(world, Behaviour(exits_after_s=0.2, exit_code=3)), "restart": "always"}
+    container = up(world, "web", web=web)
+    looping = wait_for(world, container.name, lambda now: now.restart_count >= 2)
+    assert looping.state in {"running", "restarting"}
+
+
+def test_the_last_lines_that_a_container_printed_are_its_log(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(prints=("forty-one", "forty-three", "forty-seven"))))
+    world.sleep(0.5)
+    assert world.facts.logs(container.container_id, 2).splitlines() == ["forty-three", "forty-seven"]
+
+
+def test_a_container_is_asked_by_http_once_it_answers(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(http=((8089, 200),), http_after_s=2.0)))
+    assert isinstance(world.facts.http_status(container, 8089, "/", 1.0), str)
+    world.sleep(3.0)
+    assert world.facts.http_status(container, 8089, "/", 1.0) == 200
+
+
+def test_a_container_that_answers_with_an_error_says_which(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(http=((8089, 404),))))
+    world.sleep(1.0)
+    assert world.facts.http_status(container, 8089, "/", 1.0) == 404
+
+
+def test_removing_a_container_that_is_not_there_does_nothing(world: World) -> None:
+    world.acts.remove_container("contract-nothing")
+
+
+def test_removing_a_container_takes_its_anonymous_volumes_and_leaves_the_named_ones(world: World) -> None:
+    web = {**put(world, STEADY), "volumes": ["data:/data", "/scratch"]}
+    document = project_json(web=web).removesuffix("}") + ', "volumes": {"data": {"name": "contract-data"}}}'
+    world.acts.up(PROJECT, world.directory, "web", document, progress=Heard(), cancel=NEVER)
+    assert len(world.facts.volumes()) == 2
+    world.acts.remove_container(containers_of(world, "web")[0].container_id)
+    assert [volume.name for volume in world.facts.volumes()] == ["contract-data"]
