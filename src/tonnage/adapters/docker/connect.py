@@ -1,0 +1,264 @@
+"""Finding the engine and connecting to it: which address is meant, whether it answers, whether it is new enough.
+
+The address is, in this order: the one that was given, ``DOCKER_HOST``, the docker command's current context, the
+default socket. ``ssh://`` goes through the user's own ``ssh`` program.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import docker
+import docker.errors
+import requests
+from docker.context import ContextAPI
+from docker.utils import kwargs_from_env
+
+from tonnage.adapters import ssh
+from tonnage.adapters.docker.door import speaking_to
+from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from docker.tls import TLSConfig
+
+    from tonnage.errors import TonnageError
+
+_DEFAULT = "unix:///var/run/docker.sock"
+_LOWEST = (1, 41)
+_HIGHEST = (1, 51)
+ANSWER_WITHIN_S = 60
+_WHERE = """\
+where=${DOCKER_HOST:-}
+[ -n "$where" ] || where=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
+[ -n "$where" ] || where=unix:///var/run/docker.sock
+printf '%s\\n' "$where"
+path=${where#unix://}
+[ -S "$path" ] || { echo missing; exit; }
+[ -w "$path" ] || { echo denied; exit; }
+echo there
+"""
+
+
+class DockerConnection:
+    """A connection to one engine; close it when done.
+
+    Args:
+        endpoint: How the engine is reached, as the docker command would be told.
+        client: The SDK's client.
+        netns: Name or path of the network namespace in which the engine and its containers live; empty for this one.
+        tunnel: The way to a remote engine, when there is one.
+    """
+
+    def __init__(
+        self, endpoint: str, client: docker.DockerClient, netns: str = "", tunnel: ssh.Tunnel | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self.client = client
+        self.netns = netns
+        self._tunnels = [tunnel] if tunnel else []
+        self._doors: dict[str, ssh.Tunnel] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine's socket is on this machine."""
+        return self.endpoint.startswith("unix://")
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int | bool] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        timeout_s: float | None = ANSWER_WITHIN_S,
+    ) -> requests.Response:
+        """Send one request of the API. Only inside :func:`tonnage.adapters.docker.door.speaking_to`.
+
+        Args:
+            method: GET, POST or DELETE.
+            path: Below the version, such as ``/images/json``; names in it are quoted here.
+            params: The query.
+            headers: Further headers.
+            stream: Leave the answer to be read line by line.
+            timeout_s: Seconds for which the engine may be silent; None for ever.
+
+        Raises:
+            docker.errors.APIError: The engine refused.
+        """
+        api = self.client.api
+        response = api.request(
+            method,
+            f"{api.base_url}/v{api.api_version}{quote(path, safe='/:@')}",
+            params=params,
+            headers=headers,
+            stream=stream,
+            timeout=timeout_s,
+        )
+        try:
+            response.raise_for_status()
+        except requests.exceptions.HTTPError as error:
+            raise docker.errors.create_api_error_from_http_exception(error) from error
+        return response
+
+    def way_to(self, target: str) -> str:
+        """Return the path of a local socket that leads to ``address:port`` as the engine's machine sees it.
+
+        Only for ``ssh://``. The way stays open as long as the connection.
+        """
+        with self._lock:
+            if target not in self._doors:
+                self._doors[target] = ssh.Tunnel(self.endpoint, target)
+            return self._doors[target].path
+
+    def close(self) -> None:
+        """Close the connection and every tunnel."""
+        self.client.close()
+        with self._lock:
+            for tunnel in (*self._doors.values(), *self._tunnels):
+                tunnel.close()
+            self._doors.clear()
+            self._tunnels.clear()
+
+    def __enter__(self) -> Self:
+        """Return the connection."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") -> DockerConnection:
+    """Connect to the engine that is meant.
+
+    Args:
+        environment: Where ``DOCKER_HOST``, ``DOCKER_CONTEXT`` and the TLS variables are looked up.
+        host: The engine's address; empty to look it up.
+        netns: Name (as of ``ip netns``) or path of the network namespace in which containers are reached.
+
+    Raises:
+        EngineUnreachableError: No socket, no permission, nobody listening, or ssh failed.
+        EngineLacksError: The engine is older than 20.10, or runs Windows containers.
+        UsageError: The address or the context is none.
+    """
+    endpoint, tls = _endpoint(environment, host)
+    if not endpoint.startswith("ssh://"):
+        return DockerConnection(endpoint, _client(endpoint, endpoint, tls), netns)
+    tunnel = ssh.Tunnel(endpoint, _remote_socket(endpoint))
+    try:
+        return DockerConnection(endpoint, _client(endpoint, f"unix://{tunnel.path}", None), netns, tunnel)
+    except BaseException:
+        tunnel.close()
+        raise
+
+
+def _endpoint(environment: Mapping[str, str], host: str) -> tuple[str, TLSConfig | None]:
+    """Return the address that is meant, and how to be sure of it."""
+    with speaking_to(host or "the docker context", "find the engine"):
+        from_environment = kwargs_from_env(environment=dict(environment) or {"": ""})
+        if host:
+            return _normal(host), from_environment.get("tls") if host.startswith("tcp://") else None
+        if "base_url" in from_environment:
+            return _normal(from_environment["base_url"]), from_environment.get("tls")
+        name = environment.get("DOCKER_CONTEXT") or None
+        try:
+            context = ContextAPI.get_context(name)
+        except Exception as error:
+            raise UsageError(
+                "the docker context cannot be read", why=str(error), todo="List them:\n  docker context ls"
+            ) from error
+        if context is None:
+            raise UsageError(
+                f"there is no docker context {name or ''!s}".rstrip(), todo="List them:\n  docker context ls"
+            )
+        return _normal(context.Host or _DEFAULT), context.TLSConfig
+
+
+def _normal(address: str) -> str:
+    """Return an address as the docker command writes it."""
+    for written, meant in (("http+unix://", "unix://"), ("http://", "tcp://"), ("https://", "tcp://")):
+        if address.startswith(written):
+            address = meant + address.removeprefix(written)
+    if address.startswith("/"):
+        address = f"unix://{address}"
+    if not address.startswith(("unix:///", "tcp://", "ssh://")):
+        raise UsageError(
+            f"{address!r} is not an engine's address",
+            todo="Write unix:///path/to/docker.sock, ssh://user@host or tcp://host:2376.",
+        )
+    return address
+
+
+def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.DockerClient:
+    """Return a client that speaks a version of the API which both sides know."""
+    with speaking_to(endpoint, "reach the engine"):
+        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=ANSWER_WITHIN_S, tls=tls or False)
+        try:
+            told = first.api.version(api_version=False)
+        except docker.errors.NotFound as error:
+            raise EngineUnreachableError(f"what answers at {endpoint} is not a Docker engine") from error
+        finally:
+            first.close()
+        return docker.DockerClient(base_url=base_url, version=_version(told), timeout=ANSWER_WITHIN_S, tls=tls or False)
+
+
+def _version(told: Mapping[str, str]) -> str:
+    """Return the version of the API to speak.
+
+    Source: "API version matrix" of the Docker Engine API documentation: 20.10 speaks 1.41; 29 no longer 1.43 and below.
+    """
+    if told.get("Os", "linux") == "windows":
+        raise EngineLacksError(
+            "this engine runs Windows containers",
+            todo="Switch Docker Desktop to Linux containers, or name another engine by DOCKER_HOST.",
+        )
+    spoken = told.get("ApiVersion", "0")
+    newest, oldest = _numbers(spoken), _numbers(told.get("MinAPIVersion", "0"))
+    if newest < _LOWEST:
+        raise EngineLacksError(
+            f"the engine is too old: Docker {told.get('Version', '?')}",
+            why=f"It speaks version {spoken} of the API; Docker 20.10 and later speak 1.41.",
+            todo="Upgrade it: https://docs.docker.com/engine/install/",
+        )
+    return ".".join(map(str, max(oldest, min(newest, _HIGHEST))))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _remote_socket(endpoint: str) -> str:
+    """Return the path of the engine's socket on the machine behind ``ssh://``."""
+    done = ssh.run_there(endpoint, _WHERE)
+    where, _, state = done.stdout.strip().partition("\n")
+    if done.exit_code or not where.startswith("unix://"):
+        raise EngineUnreachableError(
+            f"the engine at {endpoint} has no socket to reach it by",
+            why=done.stderr.strip() or f"There the docker command is told to use {where}.",
+            todo="Let it listen on a unix socket there.",
+        )
+    path = where.removeprefix("unix://")
+    failures: dict[str, TonnageError] = {
+        "missing": EngineUnreachableError(
+            f"there is no engine at {path} on {endpoint}",
+            why="The socket does not exist: no engine is running there.",
+            todo=f"Start it:\n  ssh {' '.join(ssh.host_arguments(endpoint))} sudo systemctl start docker",
+        ),
+        "denied": EngineUnreachableError(
+            f"no permission on the engine's socket {path} on {endpoint}",
+            why="The user there may not write to it.",
+            todo="Join the group there, then log in again:\n  sudo usermod -aG docker $USER",
+        ),
+    }
+    if state in failures:
+        raise failures[state]
+    return path

@@ -1,0 +1,221 @@
+"""Facts of a Docker engine: everything that is read, nothing that changes. Satisfies ``EngineFacts``."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import docker.errors
+
+from tonnage.adapters import filesystem
+from tonnage.adapters.docker import asking, layers, wire
+from tonnage.adapters.docker.connect import ANSWER_WITHIN_S
+from tonnage.adapters.docker.door import speaking_to
+from tonnage.errors import EngineLacksError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
+
+_CONTAINERD = "/var/lib/containerd"
+_SLOW_S = 600
+_BUSY = "already running"
+_BUSY_TRIES = 30
+_TYPED_DF = (1, 42)
+
+
+class DockerFacts:
+    """Reads one engine.
+
+    Args:
+        connection: The engine.
+        places: Further directories that a run writes to on this machine, as role and directory.
+    """
+
+    def __init__(self, connection: DockerConnection, places: Sequence[tuple[str, str]] = ()) -> None:
+        self._connection = connection
+        self._api = connection.client.api
+        self._places = tuple(places)
+        self._known: dict[str, Image] = {}
+
+    def engine(self) -> Engine:
+        """Return what the engine says of itself."""
+        return wire.engine(self._info(), self._connection.endpoint, self._api.api_version)
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        """Return every filesystem that a run writes to, measured now; the one with the data root first.
+
+        Raises:
+            EngineLacksError: The disk of this engine cannot be read from here.
+        """
+        told = self._info()
+        places = [("data-root", told.data_root)]
+        endpoint = self._connection.endpoint
+        if endpoint.startswith("ssh://"):
+            stores = [("containerd", _CONTAINERD)] if _has_own_containerd(told) else []
+            return filesystem.remote_filesystems(endpoint, places + stores)
+        _refuse_elsewhere(told, endpoint)
+        if _has_own_containerd(told) and Path(_CONTAINERD).exists():
+            places.append(("containerd", _CONTAINERD))
+        return filesystem.local_filesystems([*places, ("temporary", tempfile.gettempdir()), *self._places])
+
+    def images(self) -> tuple[Image, ...]:
+        """Return all images, dangling ones included."""
+        with self._asking("list the images"):
+            listed = wire.image_summaries(self._get("/images/json"))
+            found = [image for summary in listed if (image := self._image(summary)) is not None]
+        agreed = layers.agreed(found)
+        images = layers.with_unique(agreed)
+        undecided = layers.undecided(agreed)
+        if not undecided:
+            return images
+        told = wire.shared_sizes(self._usage("image"))
+        return layers.told_unique(images, {key: size for key, size in told.items() if key in undecided})
+
+    def containers(self, project: str = "") -> tuple[Container, ...]:
+        """Return all containers in every state; only those of one compose project when it is named."""
+        params = {"all": "1"}
+        if project:
+            params["filters"] = json.dumps({"label": [f"{wire.PROJECT}={project}"]})
+        with self._asking("list the containers"):
+            listed = wire.container_ids(self._get("/containers/json", params))
+        return tuple(found for one in listed if (found := self.container(one)) is not None)
+
+    def container(self, name_or_id: str) -> Container | None:
+        """Return one container, or None when there is none."""
+        with self._asking(f"look at the container {name_or_id}"):
+            try:
+                return wire.container(self._get(f"/containers/{name_or_id}/json"))
+            except docker.errors.NotFound:
+                return None
+
+    def cache(self) -> tuple[CacheRecord, ...]:
+        """Return the records of the build cache."""
+        return wire.cache(self._usage("build-cache"))
+
+    def volumes(self, *, sizes: bool = False) -> tuple[Volume, ...]:
+        """Return all volumes.
+
+        Args:
+            sizes: Measure them too: the engine walks through every file in them, which can take minutes.
+        """
+        with self._asking("list the volumes"):
+            listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
+        return wire.volumes(listed, containers, self._usage("volume") if sizes else None)
+
+    def logs(self, container: str, lines: int) -> str:
+        """Return the last ``lines`` lines that a container printed on both streams."""
+        with self._asking(f"read the log of {container}"):
+            try:
+                told = self._api.logs(container, stdout=True, stderr=True, tail=lines)
+            except docker.errors.NotFound:
+                return ""
+            except docker.errors.APIError as error:
+                return f"(no log: {error.explanation})"
+        return bytes(told).decode(errors="replace")
+
+    def http_status(self, container: Container, port: int, path: str, timeout_s: float) -> int | str:
+        """Ask the container itself by HTTP.
+
+        Returns:
+            The status, or in words why there is no answer yet.
+
+        Raises:
+            EngineLacksError: The containers of this engine cannot be reached from here.
+        """
+        address = self._address(container.container_id)
+        if not address:
+            return "the container has no address yet"
+        return asking.http_status(self._connection, address, port, path, timeout_s)
+
+    def _address(self, container: str) -> str:
+        """Return where a container answers now, following those that share another's network."""
+        with self._asking(f"look at the container {container}"):
+            try:
+                reply = self._get(f"/containers/{container}/json")
+            except docker.errors.NotFound:
+                return ""
+        owner = wire.network_mode(reply).partition("container:")[2]
+        if owner:
+            return self._address(owner)
+        addresses = wire.container(reply).addresses
+        return addresses[0][1] if addresses else ""
+
+    def _image(self, summary: wire.ImageSummary) -> Image | None:
+        """Put together one image; layers never change under an id, so they are asked for once."""
+        known = self._known.get(summary.id)
+        if known is None:
+            try:
+                where = f"/images/{summary.id}"
+                known = wire.image(summary, self._get(f"{where}/json"), self._get(f"{where}/history"))
+            except docker.errors.NotFound:
+                return None
+            self._known[summary.id] = known
+        return wire.named(known, summary)
+
+    def _usage(self, kind: str) -> wire.Json:
+        """Ask how bytes are used. One such question at a time is all that an engine takes: others are waited for."""
+        typed = tuple(map(int, self._api.api_version.split("."))) >= _TYPED_DF
+        with self._asking("ask how the disk is used"):
+            for _ in range(_BUSY_TRIES):
+                try:
+                    return self._get("/system/df", {"type": kind} if typed else None, timeout_s=_SLOW_S)
+                except docker.errors.APIError as error:
+                    if _BUSY not in str(error.explanation):
+                        raise
+                time.sleep(1)
+            return self._get("/system/df", {"type": kind} if typed else None, timeout_s=_SLOW_S)
+
+    def _info(self) -> wire.Info:
+        with self._asking("ask the engine about itself"):
+            return wire.info(self._get("/info"))
+
+    def _get(
+        self, path: str, params: Mapping[str, str] | None = None, *, timeout_s: float = ANSWER_WITHIN_S
+    ) -> wire.Json:
+        return self._connection.ask("GET", path, params=params, timeout_s=timeout_s).json()
+
+    def _asking(self, doing: str) -> AbstractContextManager[None]:
+        return speaking_to(self._connection.endpoint, doing)
+
+
+def _has_own_containerd(told: wire.Info) -> bool:
+    """Whether images lie in the machine's containerd, outside the data root.
+
+    An engine that starts a containerd of its own keeps that one's files inside its data root.
+    """
+    address = str((told.containerd or {}).get("Address", "/run/containerd/containerd.sock"))
+    return told.image_store == "containerd" and address.startswith(("/run/containerd/", "/var/run/containerd/"))
+
+
+def _refuse_elsewhere(told: wire.Info, endpoint: str) -> None:
+    """Refuse an engine whose files are on another machine."""
+    todo = "Run tonnage on that machine, or reach the engine by ssh://user@host."
+    if not endpoint.startswith("unix://"):
+        raise EngineLacksError(
+            f"the disk of the engine at {endpoint} cannot be read from here",
+            why="Its files are on another machine, and tcp:// leads to the engine only.",
+            todo=todo,
+        )
+    if "Docker Desktop" in told.operating_system:
+        raise EngineLacksError(
+            "the disk of Docker Desktop cannot be read from here",
+            why=f"Its engine keeps {told.data_root} inside a virtual machine.",
+            todo="Use Docker Engine on Linux, here or by DOCKER_HOST=ssh://user@host.",
+        )
+    try:
+        there = Path(told.data_root).exists()
+    except PermissionError:
+        there = True
+    if not there:
+        raise EngineLacksError(
+            f"the engine's data root {told.data_root} is not on this machine",
+            why="The engine runs in another container or virtual machine than this command.",
+            todo=todo,
+        )
