@@ -1,0 +1,314 @@
+"""The journal's file: how it is created, opened, checked, and kept writable when the disk is full.
+
+The rollback journal is kept (``journal_mode=PERSIST``) instead of a write-ahead log: a log needs three files that are
+made anew by every process, and the disk that Tonnage works on is the very one that fills. Here every byte that a
+write needs is on the disk beforehand: free pages inside the file, and the rollback journal beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tonnage.errors import EngineLacksError, TonnageError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x746F6E6E
+BUSY_S = 30.0
+
+ROOM_BYTES = 512 * 1024
+_ROLLBACK_BYTES = 128 * 1024
+_ROLLBACK_ROWS = 40
+_ROLLBACK_ROW_BYTES = 3000
+
+_SCHEMA = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    stack TEXT NOT NULL,
+    engine_id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    filesystem TEXT NOT NULL,
+    line_bytes INTEGER NOT NULL,
+    started_s REAL NOT NULL,
+    seconds REAL,
+    outcome TEXT NOT NULL,
+    message TEXT NOT NULL,
+    owner_pid INTEGER NOT NULL,
+    owner_host TEXT NOT NULL,
+    owner_birth TEXT NOT NULL
+) STRICT;
+CREATE INDEX run_by_stack ON run (stack, id);
+CREATE TABLE step (
+    run_id INTEGER NOT NULL REFERENCES run (id),
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    service TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    undo INTEGER NOT NULL,
+    learn_key TEXT NOT NULL,
+    started_s REAL NOT NULL,
+    seconds REAL,
+    outcome TEXT NOT NULL,
+    forecast_kept_bytes INTEGER,
+    forecast_grade TEXT NOT NULL,
+    message TEXT NOT NULL,
+    log TEXT NOT NULL,
+    PRIMARY KEY (run_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE measured (
+    run_id INTEGER NOT NULL,
+    step_position INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    mount TEXT NOT NULL,
+    before_bytes INTEGER NOT NULL,
+    after_bytes INTEGER NOT NULL,
+    lowest_bytes INTEGER NOT NULL,
+    samples INTEGER NOT NULL,
+    PRIMARY KEY (run_id, step_position, position),
+    FOREIGN KEY (run_id, step_position) REFERENCES step (run_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE version (
+    id INTEGER PRIMARY KEY,
+    stack TEXT NOT NULL,
+    engine_id TEXT NOT NULL,
+    service TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    config_digest TEXT NOT NULL,
+    version_json TEXT NOT NULL,
+    recorded_s REAL NOT NULL,
+    withdrawn INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (stack, engine_id, service, image_id, config_digest)
+) STRICT;
+CREATE TABLE room (
+    id INTEGER PRIMARY KEY,
+    filling BLOB NOT NULL
+) STRICT;
+"""
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open the journal, and create it with its directory when it is not there.
+
+    Args:
+        path: The file. It can hold secrets of the project, so it is made for its owner only (0600, directory 0700).
+
+    Returns:
+        A connection in autocommit mode.
+
+    Raises:
+        UsageError: File or directory cannot be created or written by this user.
+        EngineLacksError: The file was written by a newer Tonnage.
+        TonnageError: It is no journal, or damaged, or it could not be created because the disk is full.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives the file beside it the same mode.
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            if os.fstat(made).st_mode & 0o077:
+                os.fchmod(made, 0o600)
+        finally:
+            os.close(made)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return _checked(path, "rw")
+
+
+def open_to_read(path: Path) -> sqlite3.Connection | None:
+    """Open the journal without ever creating or changing anything, or return None when there is none yet.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: This user may not read it.
+        EngineLacksError: The file was written by a newer Tonnage.
+        TonnageError: It is no journal, or damaged.
+    """
+    try:
+        if path.stat().st_size == 0:
+            return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from error
+    # What a killed process left half written can only be rolled back by one who may write.
+    return _checked(path, "rw" if os.access(path, os.W_OK) else "ro", reading=True)
+
+
+def keep_room(connection: sqlite3.Connection, path: Path) -> None:
+    """Have bytes on the disk for the writes to come, so that they succeed on a disk that is full by then.
+
+    Args:
+        connection: An open journal, outside of a transaction.
+        path: Its file.
+
+    Raises:
+        sqlite3.Error: There is no room now; the journal is as it was.
+    """
+    page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    free_pages = int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+    if free_pages * page_bytes < ROOM_BYTES // 2:
+        with transaction(connection):
+            connection.execute("INSERT INTO room (id, filling) VALUES (0, zeroblob(?))", (ROOM_BYTES,))
+        with transaction(connection):
+            connection.execute("DELETE FROM room WHERE id = 0")
+    rollback = path.with_name(f"{path.name}-journal")
+    if not rollback.exists() or rollback.stat().st_size < _ROLLBACK_BYTES:
+        # Changing many pages at once makes the rollback journal as large as this and it stays.
+        change = (
+            "INSERT INTO room (id, filling) VALUES (?, zeroblob(?)) ON CONFLICT DO UPDATE SET filling = randomblob(?)"
+        )
+        for _ in range(2):
+            with transaction(connection):
+                connection.executemany(
+                    change,
+                    [(row, _ROLLBACK_ROW_BYTES, _ROLLBACK_ROW_BYTES) for row in range(1, _ROLLBACK_ROWS + 1)],
+                )
+
+
+class transaction:  # noqa: N801 - reads as a statement
+    """Everything in the ``with`` block is written, or nothing: also when Ctrl-C comes in the middle.
+
+    Args:
+        connection: In autocommit mode.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        """Take the right to write."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Write or forget."""
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            # A failed write may or may not have rolled back by itself. Source: sqlite.org/lang_transaction.html
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _checked(path: Path, mode: str, *, reading: bool = False) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise refused(path, error) from error
+    try:
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if reading:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = PERSIST")
+            connection.execute("PRAGMA synchronous = FULL")
+            _create(connection)
+        _check_version(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise refused(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        return
+    with transaction(connection):
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            return
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application_id != APPLICATION_ID:
+        raise TonnageError(
+            f"{path} is not a journal of Tonnage",
+            why="It is a database of another program.",
+            todo="Move it away; the next run begins a new journal.",
+        )
+    if version > SCHEMA_VERSION:
+        raise EngineLacksError(
+            f"the journal {path} was written by a newer Tonnage",
+            why=f"Its format is {version}; this Tonnage knows formats up to {SCHEMA_VERSION}.",
+            todo="Use that newer Tonnage for this machine, or move the journal away to begin a new one.",
+        )
+
+
+def _unusable(path: Path, error: OSError) -> TonnageError:
+    return UsageError(
+        f"the journal {path} cannot be opened",
+        why=f"{error.strerror or error}.",
+        todo="Give this user the right to write there, or set XDG_STATE_HOME to a directory where it has it.",
+    )
+
+
+def refused(path: Path, error: sqlite3.Error) -> TonnageError:
+    """Return what SQLite refused, as people should read it.
+
+    Args:
+        path: The journal.
+        error: What SQLite raised.
+    """
+    if _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return TonnageError(
+            f"the journal {path} is damaged",
+            why=f"SQLite says: {error}.",
+            todo="Move it away; the next run begins a new journal. What was learned and the versions to roll back to\n"
+            f"are lost with it, the services are not touched:\n  mv {shlex.quote(str(path))} "
+            f"{shlex.quote(f'{path}.damaged')}",
+        )
+    if is_full(path, error):
+        return TonnageError(
+            f"the journal {path} cannot be written",
+            why="There is no space left on its disk.",
+            todo="Free two megabytes there, or set XDG_STATE_HOME to a directory on another disk.",
+        )
+    return UsageError(
+        f"the journal {path} cannot be used",
+        why=f"SQLite says: {error}.",
+        todo="Give this user the right to read and write it, or set XDG_STATE_HOME to a directory where it has it.",
+    )
+
+
+def is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Return whether SQLite raised that because there is no space left on the journal's disk.
+
+    SQLite says so itself when a write was cut short, but calls it a failed input or output, or a file that cannot be
+    opened, when it was about to make a file.
+    """
+    code = _code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return True
+    if code not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
+        return False
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize < ROOM_BYTES
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
