@@ -117,17 +117,12 @@ def start_daemon(
         # DOCKER_* would move its temporary files off the disk or change its storage.
         environment={name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
     )
-    give_up_at = time.monotonic() + _START_TIMEOUT_S
-    while not _answers(layout.socket):
-        if started.exit_code() is not None:
-            raise EngineUnreachableError("The private engine did not start", why="It ended.", log=log_tail(layout))
-        if time.monotonic() >= give_up_at:
-            raise EngineUnreachableError(
-                "The private engine did not start",
-                why=f"It did not answer within {_START_TIMEOUT_S:g} s.",
-                log=log_tail(layout),
-            )
-        time.sleep(_LOOK_S)
+    try:
+        _wait_for_answer(layout, started)
+    except BaseException:
+        started.kill()
+        started.wait(_END_TIMEOUT_S)
+        raise
     return started
 
 
@@ -183,6 +178,20 @@ def log_tail(layout: Layout, lines: int = 20) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def _wait_for_answer(layout: Layout, started: process.StartedProcess) -> None:
+    """Wait until the engine answers, or say why it does not."""
+    give_up_at = time.monotonic() + _START_TIMEOUT_S
+    while not _answers(layout.socket):
+        why = ""
+        if started.exit_code() is not None:
+            why = "It ended."
+        elif time.monotonic() >= give_up_at:
+            why = f"It did not answer within {_START_TIMEOUT_S:g} s."
+        if why:
+            raise EngineUnreachableError("The private engine did not start", why=why, log=log_tail(layout))
+        time.sleep(_LOOK_S)
 
 
 def _resolver() -> str:

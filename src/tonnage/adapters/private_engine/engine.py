@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.process import StartedProcess
 
 _ROOT_LOCK = "lock"
+_REAP_TIMEOUT_S = 10.0
 _NAME = re.compile(r"r[0-9a-f]{6}")
 
 
@@ -105,11 +106,9 @@ class PrivateEngine:
             stack.enter_context(ending_signals_raise())
             layout, state = stack.enter_context(_claimed(root, size_bytes, keep=keep))
             addresses = Addresses(ipaddress.IPv4Network(state.network))
-            holder: list[StartedProcess] = []
-            up = False
+            started: StartedProcess | None = None
             try:
-                holder.append(_make(layout, state, addresses, environment))
-                up = True
+                started = _make(layout, state, addresses, environment)
                 yield cls(
                     name=layout.name,
                     endpoint=f"unix://{layout.socket}",
@@ -121,10 +120,12 @@ class PrivateEngine:
                 )
             finally:
                 with signals_wait():
-                    if up and keep:
-                        holder[0].leave()
+                    if started and keep:
+                        started.leave()
                     else:
                         _take_down(layout)
+                        if started:
+                            started.wait(_REAP_TIMEOUT_S)
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the engine itself printed."""

@@ -1,0 +1,64 @@
+"""Fixtures that every test may use: a real engine, or the reason why there is none."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.real_engine import real_engine, why_there_is_none
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.real_engine import RealEngine
+
+ENGINE_DISK_BYTES = 2_500_000_001
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-engine",
+        action="store_true",
+        help="fail, instead of skipping, when there can be no real engine for the tests that need one",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("engine"):
+            # One worker, so one engine: with --dist loadgroup they run one after the other beside the rest.
+            item.add_marker(pytest.mark.xdist_group("engine"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("engine") and (reason := why_there_is_none()):
+        if item.config.getoption("--require-engine"):
+            pytest.fail(f"--require-engine was given, but: {reason}", pytrace=False)
+        pytest.skip(f"needs a real engine: {reason}")
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[RealEngine]:
+    """The engine of the session; a test takes ``engine``, which is this one, clean."""
+    with real_engine(ENGINE_DISK_BYTES) as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(shared_engine: RealEngine) -> Iterator[RealEngine]:
+    """A real engine with nothing in it but ``busybox:latest``; what a test leaves is removed after it."""
+    yield shared_engine
+    shared_engine.wipe()
+
+
+@pytest.fixture
+def engine_factory() -> Iterator[Callable[[int], RealEngine]]:
+    """Start further engines, each on a disk of as many bytes as it is called with; they end with the test."""
+    with ExitStack() as engines:
+
+        def start(size_bytes: int) -> RealEngine:
+            return engines.enter_context(real_engine(size_bytes))
+
+        yield start
