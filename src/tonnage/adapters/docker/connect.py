@@ -6,6 +6,7 @@ default socket. ``ssh://`` goes through the user's own ``ssh`` program.
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _DEFAULT = "unix:///var/run/docker.sock"
 _LOWEST = (1, 41)
 _HIGHEST = (1, 51)
+_TYPED_USAGE = (1, 42)
 ANSWER_WITHIN_S = 60
 _WHERE = """\
 where=${DOCKER_HOST:-}
@@ -69,6 +71,11 @@ class DockerConnection:
         """Whether the engine's socket is on this machine."""
         return self.endpoint.startswith("unix://")
 
+    @property
+    def typed_usage(self) -> bool:
+        """Whether the engine can be asked for one kind of disk usage alone, and need not walk through everything."""
+        return _numbers(self.client.api.api_version) >= _TYPED_USAGE
+
     def ask(
         self,
         method: str,
@@ -76,6 +83,7 @@ class DockerConnection:
         *,
         params: Mapping[str, str | int | bool] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         stream: bool = False,
         timeout_s: float | None = ANSWER_WITHIN_S,
     ) -> requests.Response:
@@ -86,6 +94,7 @@ class DockerConnection:
             path: Below the version, such as ``/images/json``; names in it are quoted here.
             params: The query.
             headers: Further headers.
+            body: What is sent.
             stream: Leave the answer to be read line by line.
             timeout_s: Seconds for which the engine may be silent; None for ever.
 
@@ -98,6 +107,7 @@ class DockerConnection:
             f"{api.base_url}/v{api.api_version}{quote(path, safe='/:@')}",
             params=params,
             headers=headers,
+            data=body,
             stream=stream,
             timeout=timeout_s,
         )
@@ -201,6 +211,10 @@ def _normal(address: str) -> str:
 def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.DockerClient:
     """Return a client that speaks a version of the API which both sides know."""
     with speaking_to(endpoint, "reach the engine"):
+        if base_url.startswith("unix://"):
+            # Asked first, because the SDK leaves a socket open that it could not connect.
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(base_url.removeprefix("unix://"))
         first = docker.DockerClient(base_url=base_url, version="1.41", timeout=ANSWER_WITHIN_S, tls=tls or False)
         try:
             told = first.api.version(api_version=False)

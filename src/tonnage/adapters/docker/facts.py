@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import docker.errors
 
 from tonnage.adapters import filesystem
 from tonnage.adapters.docker import asking, layers, wire
-from tonnage.adapters.docker.connect import ANSWER_WITHIN_S
 from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.usage import disk_usage
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
 _CONTAINERD = "/var/lib/containerd"
-_SLOW_S = 600
-_BUSY = "already running"
-_BUSY_TRIES = 30
-_TYPED_DF = (1, 42)
 
 
 class DockerFacts:
@@ -75,7 +70,7 @@ class DockerFacts:
         undecided = layers.undecided(agreed)
         if not undecided:
             return images
-        told = wire.shared_sizes(self._usage("image"))
+        told = wire.shared_sizes(disk_usage(self._connection, "image"))
         return layers.told_unique(images, {key: size for key, size in told.items() if key in undecided})
 
     def containers(self, project: str = "") -> tuple[Container, ...]:
@@ -97,7 +92,7 @@ class DockerFacts:
 
     def cache(self) -> tuple[CacheRecord, ...]:
         """Return the records of the build cache."""
-        return wire.cache(self._usage("build-cache"))
+        return wire.cache(disk_usage(self._connection, "build-cache"))
 
     def volumes(self, *, sizes: bool = False) -> tuple[Volume, ...]:
         """Return all volumes.
@@ -107,7 +102,7 @@ class DockerFacts:
         """
         with self._asking("list the volumes"):
             listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
-        return wire.volumes(listed, containers, self._usage("volume") if sizes else None)
+        return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if sizes else None)
 
     def logs(self, container: str, lines: int) -> str:
         """Return the last ``lines`` lines that a container printed on both streams."""
@@ -159,27 +154,12 @@ class DockerFacts:
             self._known[summary.id] = known
         return wire.named(known, summary)
 
-    def _usage(self, kind: str) -> wire.Json:
-        """Ask how bytes are used. One such question at a time is all that an engine takes: others are waited for."""
-        typed = tuple(map(int, self._api.api_version.split("."))) >= _TYPED_DF
-        with self._asking("ask how the disk is used"):
-            for _ in range(_BUSY_TRIES):
-                try:
-                    return self._get("/system/df", {"type": kind} if typed else None, timeout_s=_SLOW_S)
-                except docker.errors.APIError as error:
-                    if _BUSY not in str(error.explanation):
-                        raise
-                time.sleep(1)
-            return self._get("/system/df", {"type": kind} if typed else None, timeout_s=_SLOW_S)
-
     def _info(self) -> wire.Info:
         with self._asking("ask the engine about itself"):
             return wire.info(self._get("/info"))
 
-    def _get(
-        self, path: str, params: Mapping[str, str] | None = None, *, timeout_s: float = ANSWER_WITHIN_S
-    ) -> wire.Json:
-        return self._connection.ask("GET", path, params=params, timeout_s=timeout_s).json()
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> wire.Json:
+        return self._connection.ask("GET", path, params=params).json()
 
     def _asking(self, doing: str) -> AbstractContextManager[None]:
         return speaking_to(self._connection.endpoint, doing)

@@ -71,6 +71,7 @@ class _RootFs(Struct, kw_only=True):
 
 
 class _ImageDetail(Struct, kw_only=True):
+    repo_tags: list[str] | None = field(name="RepoTags", default=None)
     root_fs: _RootFs | None = field(name="RootFS", default=None)
 
 
@@ -220,6 +221,11 @@ def image(summary: ImageSummary, detail: Json, history: Json) -> Image:
         created_s=float(summary.created),
         digests=_names(summary.repo_digests),
     )
+
+
+def image_names(reply: Json) -> tuple[str, ...]:
+    """Return the names in ``GET /images/ID/json``."""
+    return _names(msgspec.convert(reply, _ImageDetail).repo_tags)
 
 
 def named(known: Image, summary: ImageSummary) -> Image:

@@ -1,0 +1,198 @@
+"""Small acts on what an engine holds: names, images, containers, cache records.
+
+Each does exactly the one thing that it says: a name goes without its image, an image goes without force, a container
+goes with nothing but its anonymous volumes. What is already so is no failure, so an interrupted run can do it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+import time
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+import docker.errors
+from docker.utils import parse_repository_tag
+
+from tonnage.adapters.docker import wire
+from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.transfer import pull, push
+from tonnage.adapters.docker.usage import disk_usage
+from tonnage.errors import StepFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.model.inventory import CacheRecord
+
+__all__ = ["pull", "push", "remove_cache", "remove_container", "remove_image", "tag", "top_down", "untag"]
+
+_SLOW_S = 600
+_GONE_WITHIN_S = 60.0
+
+
+def tag(connection: DockerConnection, image: str, reference: str) -> None:
+    """Give an image a further name; the name moves when another image had it.
+
+    Args:
+        connection: The engine.
+        image: Its id or one of its names.
+        reference: The name, ``repository:tag``.
+
+    Raises:
+        StepFailedError: There is no such image, or the name is none.
+        EngineUnreachableError: The engine stops answering.
+    """
+    repository, tag_name = parse_repository_tag(reference)
+    with speaking_to(connection.endpoint, f"name the image {image} {reference}"):
+        connection.ask("POST", f"/images/{image}/tag", params={"repo": repository, "tag": tag_name or "latest"})
+
+
+def untag(connection: DockerConnection, reference: str) -> None:
+    """Take a name away without removing the image; when it is the last one, the image stays, dangling.
+
+    The engine removes an image together with its last name. So that name is first moved to an empty image, made for
+    this, which then goes with it.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"take the name {reference} away"):
+        names = _names(connection, reference)
+        if names is None:
+            return
+        if len(names) <= 1:
+            _move_to_nothing(connection, reference)
+        with contextlib.suppress(docker.errors.NotFound):
+            connection.ask("DELETE", f"/images/{reference}", params={"noprune": "1"})
+
+
+def remove_image(connection: DockerConnection, image_id: str) -> None:
+    """Remove one image by id, never by force, with the unnamed steps under it that no other image needs.
+
+    Raises:
+        StepFailedError: A container or another image uses it, or a name still holds it.
+        EngineUnreachableError: The engine stops answering.
+    """
+    doing = f"remove the image {image_id}"
+    with speaking_to(connection.endpoint, doing):
+        names = _names(connection, image_id)
+        if names is None:
+            return
+        if names:
+            raise StepFailedError(
+                f"could not {doing}",
+                why=f"It still has the name {', '.join(names)}.",
+                todo=f"Take the name away first:\n  docker rmi {names[0]}",
+            )
+        with contextlib.suppress(docker.errors.NotFound):
+            connection.ask("DELETE", f"/images/{image_id}", timeout_s=_SLOW_S)
+
+
+def remove_container(connection: DockerConnection, container: str, timeout_s: float = 10.0) -> None:
+    """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there.
+
+    Args:
+        connection: The engine.
+        container: Its name or id.
+        timeout_s: Seconds it has to end by itself before it is killed.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    where = f"/containers/{container}"
+    with speaking_to(connection.endpoint, f"remove the container {container}"):
+        try:
+            state = wire.container(connection.ask("GET", f"{where}/json").json()).state
+            if state == "paused":
+                connection.ask("POST", f"{where}/unpause")
+            if state != "created":
+                connection.ask("POST", f"{where}/stop", params={"t": round(timeout_s)}, timeout_s=timeout_s + _SLOW_S)
+            connection.ask("DELETE", where, params={"v": "1"}, timeout_s=_SLOW_S)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if "already in progress" not in str(error.explanation):
+                raise
+        _wait_until_gone(connection, container)
+
+
+def remove_cache(connection: DockerConnection, record_ids: Sequence[str]) -> int:
+    """Remove build-cache records that are not in use, those that stand on others before the others.
+
+    Args:
+        connection: The engine.
+        record_ids: The records; those that are in use, or no longer there, are left out.
+
+    Returns:
+        The bytes that the engine says came free.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    freed_bytes = 0
+    with speaking_to(connection.endpoint, "remove build cache"):
+        records = wire.cache(disk_usage(connection, "build-cache"))
+        wanted = set(record_ids)
+        for record_id in top_down([record for record in records if record.record_id in wanted and not record.in_use]):
+            # One at a time: a prune takes a single id. It is matched as a regular expression.
+            filters = json.dumps({"id": [record_id]})
+            reply = connection.ask("POST", "/build/prune", params={"all": "1", "filters": filters}, timeout_s=_SLOW_S)
+            freed_bytes += int(reply.json().get("SpaceReclaimed") or 0)
+    return freed_bytes
+
+
+def top_down(records: Sequence[CacheRecord]) -> tuple[str, ...]:
+    """Return the ids of cache records so that each comes before those it stands on."""
+    known = {record.record_id for record in records}
+    graph = {record.record_id: [parent for parent in record.parents if parent in known] for record in records}
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError:
+        return tuple(graph)
+    return order[::-1]
+
+
+def _names(connection: DockerConnection, image: str) -> tuple[str, ...] | None:
+    """Return the names of an image, or None when there is no such image."""
+    try:
+        return wire.image_names(connection.ask("GET", f"/images/{image}/json").json())
+    except docker.errors.NotFound:
+        return None
+
+
+def _move_to_nothing(connection: DockerConnection, reference: str) -> None:
+    """Let an empty image take the name over, so that the image which has it loses nothing else."""
+    repository, tag_name = parse_repository_tag(reference)
+    archive = io.BytesIO()
+    tarfile.open(fileobj=archive, mode="w").close()
+    connection.ask(
+        "POST",
+        "/images/create",
+        params={"fromSrc": "-", "repo": repository, "tag": tag_name or "latest"},
+        headers={"Content-Type": "application/x-tar"},
+        body=archive.getvalue(),
+    )
+
+
+def _wait_until_gone(connection: DockerConnection, container: str) -> None:
+    """Wait for a removal that has begun: its name is free again only then."""
+    end = time.monotonic() + _GONE_WITHIN_S
+    while time.monotonic() < end:
+        try:
+            connection.ask("GET", f"/containers/{container}/json")
+        except docker.errors.NotFound:
+            return
+        time.sleep(0.1)
+    raise StepFailedError(
+        f"could not remove the container {container}",
+        why=f"Its removal has begun, but has not ended within {_GONE_WITHIN_S:g} s.",
+        todo=f"Look at it:\n  docker inspect {container}",
+    )
