@@ -1,0 +1,61 @@
+"""The package's modules as syntax trees, for tests that look at how it is built."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module: its dotted name, its file and its tree."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        """The part of the package it lies in: the first name after ``tonnage``, or its own at the top."""
+        return self.name.split(".")[1] if "." in self.name else ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Return every module of the package."""
+    return tuple(
+        Module(_dotted(path), path, ast.parse(path.read_text(), str(path)))
+        for path in sorted((SOURCE / "tonnage").rglob("*.py"))
+    )
+
+
+def imports(module: Module) -> set[str]:
+    """Return the dotted names that a module imports, those inside functions and for type checking too."""
+    found: set[str] = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def called_names(module: Module) -> set[str]:
+    """Return the last names of everything that is called in a module."""
+    functions = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    by_attribute = {function.attr for function in functions if isinstance(function, ast.Attribute)}
+    return by_attribute | {function.id for function in functions if isinstance(function, ast.Name)}
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

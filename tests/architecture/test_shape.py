@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.architecture.source_tree import ROOT, modules
+
+if TYPE_CHECKING:
+    from tests.architecture.source_tree import Module
+
+MOST_LINES = 400
+VAGUE_NAMES = frozenset(
+    {"utils", "util", "helpers", "helper", "common", "manager", "handler", "base", "misc", "tools_"}
+)
+
+
+def public_functions(module: Module) -> list[tuple[str, ast.FunctionDef]]:
+    """Return public functions and methods with their dotted names; those of private classes are left out."""
+    found = [(node.name, node) for node in module.tree.body if isinstance(node, ast.FunctionDef)]
+    for owner in module.tree.body:
+        if isinstance(owner, ast.ClassDef) and not owner.name.startswith("_"):
+            found += [(f"{owner.name}.{n.name}", n) for n in owner.body if isinstance(n, ast.FunctionDef)]
+    return [(name, node) for name, node in found if not any(part.startswith("_") for part in name.split("."))]
+
+
+def own_nodes(function: ast.FunctionDef) -> list[ast.AST]:
+    """Return the nodes of a function's body, those of functions inside it left out."""
+    nodes: list[ast.AST] = []
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return nodes
+
+
+def raised_classes(function: ast.FunctionDef) -> set[str]:
+    """Return the failures that a function raises by name."""
+    raised = [node.exc for node in own_nodes(function) if isinstance(node, ast.Raise)]
+    made = [exc.func for exc in raised if isinstance(exc, ast.Call)]
+    return {func.id for func in made if isinstance(func, ast.Name) and func.id.endswith("Error")}
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_a_module_states_its_law(module: Module) -> None:
+    assert ast.get_docstring(module.tree)
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_a_module_is_small(module: Module) -> None:
+    assert len(module.path.read_text().splitlines()) <= MOST_LINES
+
+
+def test_no_module_has_a_vague_name() -> None:
+    names = {part for module in modules() for part in module.name.split(".")}
+    assert not names & VAGUE_NAMES
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_a_public_function_has_a_docstring_that_tells_what_it_raises(module: Module) -> None:
+    for name, function in public_functions(module):
+        text = ast.get_docstring(function)
+        assert text, f"{module}.{name} has no docstring"
+        for raised_class in raised_classes(function):
+            assert raised_class in text, f"{module}.{name} raises {raised_class} and does not say so"
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_a_public_function_with_described_arguments_says_what_it_returns(module: Module) -> None:
+    for name, function in public_functions(module):
+        text = (ast.get_docstring(function) or "").lower()
+        if "args:" not in text:
+            continue
+        returns = [n for n in own_nodes(function) if isinstance(n, ast.Return) and n.value is not None]
+        assert not returns or "return" in text or "yield" in text, f"{module}.{name} does not say what it returns"
+
+
+def test_bytes_are_named_bytes_wherever_the_model_counts_them() -> None:
+    for module in modules():
+        if module.room != "model":
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and "size" in node.target.id:
+                assert node.target.id.endswith("_bytes"), f"{module}: {node.target.id}"
+
+
+def test_every_dependency_has_its_reason_on_paper() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    reasons = (ROOT / "docs" / "dependencies.md").read_text()
+    block = project.split("dependencies = [", 1)[1].split("]", 1)[0]
+    for line in block.splitlines():
+        name = line.strip().strip('",').split(">")[0]
+        assert not name or f"`{name}`" in reasons, f"{name} has no line in docs/dependencies.md"
