@@ -53,7 +53,7 @@ def _birth(pid: int) -> str:
     Source: proc(5), ``/proc/PID/stat`` field 22; the command in field 2 may contain blanks and parentheses.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

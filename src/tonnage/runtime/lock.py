@@ -1,0 +1,277 @@
+"""One run at a time for each stack on each engine.
+
+The lock is a kernel lock on a small file in a directory that all users of the machine share, so it is gone the moment
+its process is gone, however that ended. What stands in the file is only for the message to those who come second.
+An engine on another machine can be reached from many: there a second lock is held over there, through ``remote``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import shlex
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tonnage.errors import LockHeldError, UsageError
+from tonnage.runtime.clock import SystemClock
+from tonnage.runtime.owner import this_process
+from tonnage.units import format_seconds
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from tonnage.runtime.clock import Clock
+
+_OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LONGEST_TEXT_BYTES = 4096
+_LONGEST_COMMAND = 200
+_TRIES = 50
+_TRY_AGAIN_S = 0.01
+
+
+class RemoteLock(Protocol):
+    """A lock of the same meaning on the engine's own machine."""
+
+    def acquire(self, name: str, text: str) -> str | None:
+        """Take the lock ``name`` and write ``text`` for those who come second.
+
+        Returns:
+            None when it is held now, otherwise the text of the one who holds it.
+        """
+
+    def release(self) -> None:
+        """Give it back; harmless when it is not held."""
+
+
+class StackLock:
+    """Holds the lock of one stack on one engine for a ``with`` block.
+
+    Args:
+        engine_id: The engine's own identity.
+        stack: The project name.
+        endpoint: How the engine is reached: for the message only.
+        command: What this process does, for the message to others; None for its own command line.
+        directory: Where the lock files are; None for the directory that all users of this machine share.
+        remote: Takes a second lock on the engine's machine when it is another one.
+        clock: Tells when the lock was taken and how long ago that was.
+    """
+
+    def __init__(
+        self,
+        engine_id: str,
+        stack: str,
+        endpoint: str = "",
+        *,
+        command: str | None = None,
+        directory: Path | None = None,
+        remote: RemoteLock | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._stack = stack
+        self._endpoint = endpoint
+        self._command = _own_command() if command is None else command
+        digest = hashlib.sha256(f"{engine_id}\0{stack}".encode()).hexdigest()
+        self._name = f"tonnage-{digest[:32]}.lock"
+        self._path = (directory or shared_directory()) / self._name
+        self._remote = remote
+        self._clock = clock or SystemClock()
+        self._file: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """The lock file on this machine."""
+        return self._path
+
+    def __enter__(self) -> Self:
+        """Take the lock, at once or not at all.
+
+        Raises:
+            LockHeldError: Another run holds it; the message names its owner and its age.
+            UsageError: The lock file cannot be used by this user.
+            EngineUnreachableError: The engine's own machine, where a second lock is to be held, does not answer.
+        """
+        text = self._own_text()
+        file = self._lock_file()
+        try:
+            _write_text(file, text)
+            held_by = self._remote.acquire(self._name, text) if self._remote else None
+        except BaseException:
+            self._close(file)
+            raise
+        if held_by is not None:
+            self._close(file)
+            raise self._held(held_by, where="on the engine's machine")
+        self._file = file
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            try:
+                if self._remote is not None:
+                    self._remote.release()
+            finally:
+                self._close(self._file)
+                self._file = None
+
+    def _lock_file(self) -> int:
+        """Return the open file with the lock on it."""
+        for _ in range(_TRIES):
+            file = self._open()
+            if file is None:
+                continue
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = _read_text(file)
+                os.close(file)
+                raise self._held(text) from None
+            if _is_at(file, self._path):
+                return file
+            # It was removed by the one who held it, between our opening it and our locking it.
+            os.close(file)
+        raise self._unusable("it is removed again and again while it is being taken")
+
+    def _open(self) -> int | None:
+        """Open the lock file, make it when it is not there; None when another process was faster or is at it."""
+        try:
+            # First without O_CREAT: fs.protected_regular forbids that flag on a file of another user in a directory
+            # like /tmp. Source: docs.kernel.org/admin-guide/sysctl/fs.html
+            file = os.open(self._path, _OPEN)
+        except FileNotFoundError:
+            return self._make()
+        except PermissionError as error:
+            if not self._path.exists():
+                return None
+            if stat.S_IMODE(self._path.stat().st_mode) == 0o600:  # noqa: PLR2004 - made, but not yet opened to all
+                time.sleep(_TRY_AGAIN_S)
+                return None
+            raise self._unusable(str(error.strerror)) from error
+        except OSError as error:
+            raise self._unusable("it is a symbolic link" if error.errno == errno.ELOOP else str(error)) from error
+        found = os.fstat(file)
+        # A second name would let whoever made it have another file written to by us.
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.close(file)
+            raise self._unusable("it is not a file that Tonnage made")
+        return file
+
+    def _make(self) -> int | None:
+        try:
+            file = os.open(self._path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return None
+        except OSError as error:
+            raise self._unusable(str(error.strerror)) from error
+        # Every user of the machine must be able to lock it, whatever the umask of the first one is.
+        os.fchmod(file, 0o666)
+        return file
+
+    def _close(self, file: int) -> None:
+        # In a directory like /tmp only its owner can remove the file; for others it stays, unlocked.
+        with contextlib.suppress(OSError):
+            if _is_at(file, self._path):
+                self._path.unlink()
+        os.close(file)
+
+    def _own_text(self) -> str:
+        owner = this_process()
+        try:
+            user = pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            user = str(os.geteuid())
+        return json.dumps(
+            {
+                "pid": owner.pid,
+                "user": user,
+                "host": owner.host,
+                "command": self._command[:_LONGEST_COMMAND],
+                "started_s": self._clock.time(),
+            }
+        )
+
+    def _held(self, text: str, *, where: str = "") -> LockHeldError:
+        engine = f"the engine at {self._endpoint}" if self._endpoint else "this engine"
+        what = f"another run holds the lock of stack {self._stack} on {engine}"
+        try:
+            said = json.loads(text)
+            pid, user, host, command = int(said["pid"]), said["user"], said["host"], said["command"]
+            age_s = max(0.0, self._clock.time() - float(said["started_s"]))
+        except (ValueError, KeyError, TypeError):
+            return LockHeldError(what, why="Its owner did not write who it is.", todo="Wait until it has ended.")
+        return LockHeldError(
+            what,
+            why=f"Process {pid} of user {_printable(user)} on {_printable(host)} has held it for "
+            f"{format_seconds(age_s)}{' ' if where else ''}{where}: {_printable(command)}",
+            todo=f"Wait until it has ended, or end it there; what it has done so far stays:\n  kill -INT {pid}",
+        )
+
+    def _unusable(self, reason: str) -> UsageError:
+        return UsageError(
+            f"the lock file {self._path} cannot be used",
+            why=f"{reason[:1].upper()}{reason[1:]}.",
+            todo=f"When no run of stack {self._stack} is going on, remove it:\n  rm {shlex.quote(str(self._path))}",
+        )
+
+
+def shared_directory() -> Path:
+    """Return the directory for locks that every user of this machine comes to, whoever asks.
+
+    The answer must not depend on the user or on ``TMPDIR``, or two users would lock two different files.
+    """
+    run_lock = Path("/run/lock")
+    with contextlib.suppress(OSError):
+        for_all = stat.S_ISVTX | stat.S_IWOTH
+        if run_lock.stat().st_mode & for_all == for_all:
+            return run_lock
+    return Path("/tmp")  # noqa: S108 - opened without following links, and only ever a plain file with one name
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Return whether the open file is the one that has this path now."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path, follow_symlinks=False))  # noqa: PTH116 - not following
+    except FileNotFoundError:
+        return False
+
+
+def _write_text(file: int, text: str) -> None:
+    os.ftruncate(file, 0)
+    try:
+        os.pwrite(file, text.encode(), 0)
+    except OSError as error:
+        # On a full disk the lock holds all the same, only its owner cannot be named.
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+
+
+def _read_text(file: int) -> str:
+    """Return what the owner wrote; it may be just about to."""
+    text = ""
+    for _ in range(_TRIES):
+        text = os.pread(file, _LONGEST_TEXT_BYTES, 0).decode(errors="replace")
+        if text.endswith("}"):
+            break
+        time.sleep(_TRY_AGAIN_S)
+    return text
+
+
+def _own_command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else ""
+
+
+def _printable(text: object) -> str:
+    """Return one line without control characters: any user can write into the file."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))[:_LONGEST_COMMAND]
