@@ -1,0 +1,177 @@
+"""Everything that changes a Docker engine, behind one type that only an executor holds.
+
+Builds and Compose go through the user's programs, the rest through the engine's own interface.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import docker.errors
+
+from tonnage.adapters.docker import build, compose, objects, transfer
+from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.surroundings import aimed_at
+from tonnage.errors import StepFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.tools import Tools
+    from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.model.stack import BuildSpec
+
+
+class DockerActs:
+    """Changes to one engine; satisfies :class:`tonnage.adapters.interface.EngineActs`.
+
+    Args:
+        connection: The engine.
+        tools: The programs that build and that bring services up.
+        environment: The user's environment.
+    """
+
+    def __init__(self, connection: DockerConnection, tools: Tools, environment: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._tools = tools
+        self._environment = aimed_at(connection, environment)
+
+    def build(
+        self,
+        spec: BuildSpec,
+        reference: str,
+        labels: Mapping[str, str],
+        *,
+        progress: Progress,
+        cancel: Cancel,
+    ) -> str:
+        """Build an image, name it ``reference`` and return its id. A failed build moves no name.
+
+        Raises:
+            StepFailedError: The build failed or was stopped.
+            LineCrossedError: It failed because the disk is full.
+            UsageError: The Dockerfile or the context does not exist.
+            EngineLacksError: There is no builder, or it cannot do what the section asks for.
+            EngineUnreachableError: The engine does not answer.
+        """
+        told = build.run_build(
+            self._tools.need_build(),
+            spec,
+            reference,
+            labels,
+            environment=self._environment,
+            progress=progress,
+            cancel=cancel,
+        )
+        named = self._image_id(reference)
+        if named is None or self._image_id(told) != named:
+            raise StepFailedError(
+                f"the build ended well, but {reference} is not its result in this engine",
+                why=f"The builder told {told}; the engine has {named or 'nothing'} under that name.",
+                todo="See whether another build uses this name at the same time.",
+            )
+        return named
+
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
+        """Pull an image and return its id."""
+        return transfer.pull(self._connection, reference, progress=progress, cancel=cancel)
+
+    def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
+        """Push an image."""
+        transfer.push(self._connection, reference, progress=progress, cancel=cancel)
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image (id or reference) a further name; the name moves when another image had it."""
+        objects.tag(self._connection, image, reference)
+
+    def untag(self, reference: str) -> None:
+        """Take a name away without removing the image."""
+        objects.untag(self._connection, reference)
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove one image by id, never by force."""
+        objects.remove_image(self._connection, image_id)
+
+    def start_beside(
+        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+    ) -> None:
+        """Start one container of a service, without host ports and without its network alias, under its own name.
+
+        Raises:
+            StepFailedError: Compose failed or was stopped, or the image is missing.
+            EngineLacksError: There is no Compose, or it cannot do what the project asks for.
+            EngineUnreachableError: The engine does not answer.
+        """
+        tool = self._tools.need_compose()
+        self._need_image(service, project_json)
+        compose.start_one_beside(
+            tool,
+            project,
+            directory,
+            service,
+            project_json,
+            container_name,
+            environment=self._environment,
+            cancel=cancel,
+        )
+
+    def up(
+        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+    ) -> None:
+        """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
+
+        Raises:
+            StepFailedError: Compose failed or was stopped, or the image is missing.
+            EngineLacksError: There is no Compose, or it cannot do what the project asks for.
+            EngineUnreachableError: The engine does not answer.
+        """
+        tool = self._tools.need_compose()
+        self._need_image(service, project_json)
+        compose.switch(
+            tool,
+            project,
+            directory,
+            service,
+            project_json,
+            environment=self._environment,
+            on_line=progress.log,
+            holder=self._holder_of,
+            cancel=cancel,
+        )
+
+    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
+        """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
+        objects.remove_container(self._connection, container, timeout_s)
+
+    def remove_cache(self, record_ids: Sequence[str]) -> int:
+        """Remove build-cache records that are not in use; return the bytes that the engine says came free."""
+        return objects.remove_cache(self._connection, record_ids)
+
+    def _image_id(self, reference: str) -> str | None:
+        """Return the id of an image, or None when the engine has none."""
+        with speaking_to(self._connection.endpoint, f"look at the image {reference}"):
+            try:
+                return self._connection.client.images.get(reference).id
+            except docker.errors.ImageNotFound:
+                return None
+
+    def _need_image(self, service: str, project_json: str) -> None:
+        """Refuse before Compose has taken anything away: without the image it would give up half-way."""
+        image = str(json.loads(project_json)["services"][service]["image"]).replace("$$", "$")
+        if self._image_id(image) is None:
+            raise StepFailedError(
+                f"{service} cannot be started: the engine has no image {image}",
+                todo=f"Pull or build it first:\n  docker pull {image}",
+            )
+
+    def _holder_of(self, port: int) -> str:
+        """Say which container publishes a port of the host; empty when none of this engine does."""
+        with speaking_to(self._connection.endpoint, "list the containers"):
+            for container in self._connection.client.api.containers(filters={"publish": str(port)}):
+                if any(entry.get("PublicPort") == port for entry in container.get("Ports") or ()):
+                    name = container["Names"][0].lstrip("/")
+                    project = (container.get("Labels") or {}).get("com.docker.compose.project", "")
+                    return f"the container {name}" + (f" of the stack {project}" if project else "")
+        return ""

@@ -1,0 +1,221 @@
+"""Building an image with the docker program: the command for a build section, and what its failure means.
+
+A build is the user's own: the same command that they would type, the same layers. Only the output is read.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.adapters import process
+from tonnage.adapters.docker.progress_legacy import LegacyOutput
+from tonnage.adapters.docker.progress_plain import PlainOutput
+from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
+from tonnage.adapters.docker.tools import BuilderKind
+from tonnage.adapters.dockerfile_text import instructions, line_of
+from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.adapters.docker.progress import BuildFailure, BuildOutput
+    from tonnage.adapters.docker.tools import BuildTool
+    from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.errors import TonnageError
+    from tonnage.model.stack import BuildSpec
+
+_OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = {
+    BuilderKind.RAWJSON: RawJsonOutput,
+    BuilderKind.PLAIN: PlainOutput,
+    BuilderKind.LEGACY: LegacyOutput,
+}
+_BASE = re.compile(
+    r"(?:\[internal\] load metadata for|\[[^\]]*\] FROM(?: --platform=\S+)?) (?P<image>\S+).*", re.DOTALL
+)
+_PARSE_LINE = re.compile(r"parse error (?:on )?line (?P<line>\d+)")
+_FULL = "no space left on device"
+_NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
+_SHOWN = 160
+
+
+def build_arguments(
+    tool: BuildTool, spec: BuildSpec, reference: str, labels: Mapping[str, str], id_file: str
+) -> list[str]:
+    """Return the command that builds a section and names the result.
+
+    Args:
+        tool: The builder.
+        spec: The build section.
+        reference: The name that the image gets.
+        labels: Labels that it gets besides those of the section.
+        id_file: Where the builder writes the image's id.
+
+    Raises:
+        EngineLacksError: The section asks for something that this builder cannot do.
+    """
+    _refuse_what_it_lacks(tool, spec)
+    command = [tool.program, "build"]
+    if tool.buildx:
+        # The builder named default is the engine itself: the image lands in its own store, whatever `buildx use` says.
+        command = [tool.program, "buildx", "build", "--builder", "default", "--load"]
+    command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
+    command += ["--iidfile", id_file, "--tag", reference, "--file", spec.dockerfile or "-"]
+    repeated = {
+        "--build-arg": [f"{name}={value}" for name, value in spec.args],
+        "--label": [f"{name}={value}" for name, value in (*spec.labels, *labels.items())],
+        "--build-context": [f"{name}={value}" for name, value in spec.additional_contexts],
+        "--cache-from": spec.cache_from,
+        # Older programs know only the colon; an address may hold further ones.
+        "--add-host": [entry.replace("=", ":", 1) for entry in spec.extra_hosts],
+        "--secret": spec.secrets,
+        "--ssh": spec.ssh,
+        "--target": [spec.target] if spec.target else [],
+        "--network": [spec.network] if spec.network else [],
+        "--platform": [",".join(spec.platforms)] if spec.platforms else [],
+        "--shm-size": [str(spec.shm_bytes)] if spec.shm_bytes is not None else [],
+    }
+    for option, values in repeated.items():
+        for value in values:
+            command += [option, value]
+    command += ["--no-cache"] * spec.no_cache + ["--pull"] * spec.pull
+    return [*command, spec.context]
+
+
+def run_build(
+    tool: BuildTool,
+    spec: BuildSpec,
+    reference: str,
+    labels: Mapping[str, str],
+    *,
+    environment: Mapping[str, str],
+    progress: Progress,
+    cancel: Cancel,
+) -> str:
+    """Build an image.
+
+    Args:
+        tool: The builder.
+        spec: The build section.
+        reference: The name that the image gets; it moves only when the build succeeds.
+        labels: Labels that it gets besides those of the section.
+        environment: The whole environment of the builder, aimed at the engine.
+        progress: Is told where the build is and what its steps print.
+        cancel: Stops the build.
+
+    Returns:
+        The image's id as the builder tells it.
+
+    Raises:
+        StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
+        LineCrossedError: It failed because the disk is full.
+        UsageError: The Dockerfile or the context does not exist.
+        EngineLacksError: The section asks for something that this builder cannot do.
+        EngineUnreachableError: The engine does not answer the builder.
+    """
+    _refuse_what_is_missing(spec)
+    output = _OUTPUTS[tool.kind]()
+    with tempfile.TemporaryDirectory(prefix="tonnage-build-") as private:
+        id_file = Path(private, "image-id")
+        exit_code = process.stream(
+            build_arguments(tool, spec, reference, labels, str(id_file)),
+            environment={**environment, "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1"},
+            directory=None,
+            on_line=lambda line: _tell(output, line, progress),
+            cancel=cancel,
+            stdin=spec.dockerfile_inline.encode() if not spec.dockerfile else b"",
+        )
+        if exit_code == 0 and id_file.is_file():
+            return id_file.read_text(encoding="ascii").strip()
+    if cancel.is_set():
+        raise StepFailedError(f"the build of {reference} was stopped")
+    raise _failed(output, spec, reference)
+
+
+def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
+    heard = output.hear(line)
+    if heard.where:
+        progress.at(heard.where)
+    for text in heard.lines:
+        progress.log(text)
+
+
+def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec, reference: str) -> TonnageError:
+    """Return the failure of a build in the words of its case."""
+    failure = output.failure()
+    place = _place(failure, spec, output.instruction if isinstance(output, LegacyOutput) else None)
+    log = "\n".join(failure.log)
+    reason = failure.reason or "The builder gave no reason."
+    step = failure.step if len(failure.step) <= _SHOWN else f"{failure.step[:_SHOWN]}..."
+    where = f" at {step}" if step else ""
+    if _FULL in f"{log}\n{reason}".lower():
+        told = next(text for text in (*failure.log, reason) if _FULL in text.lower())
+        return LineCrossedError(
+            f"the disk filled while {reference} was being built{where}",
+            why=told,
+            todo="See what can be freed:\n  tonnage reclaim",
+            place=place,
+            log=log,
+        )
+    if any(words in reason.lower() for words in _NO_ENGINE):
+        return EngineUnreachableError("the engine does not answer the builder", why=reason)
+    base = _BASE.fullmatch(failure.step)
+    if base:
+        return StepFailedError(
+            f"the base image {base['image']} could not be obtained",
+            why=reason,
+            todo=f"Check the name and the network, or bring the image here first:\n  docker pull {base['image']}",
+            place=place,
+            log=log,
+        )
+    return StepFailedError(f"the build of {reference} failed{where}", why=reason, place=place, log=log)
+
+
+def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> str:
+    """Return ``Dockerfile:line`` of what failed, as near as it is known."""
+    text, file = spec.dockerfile_inline, str(spec.place) if spec.place else ""
+    if spec.dockerfile:
+        file = spec.dockerfile
+        try:
+            text = Path(file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return file
+    parsed = _PARSE_LINE.search(failure.reason)
+    line = int(parsed["line"]) if parsed else failure.line
+    if line is None and instruction is not None:
+        known = instructions(text)
+        line = known[instruction - 1].line if instruction <= len(known) else None
+    if line is None and failure.step:
+        line = line_of(text, failure.step)
+    # The lines of an inline Dockerfile are not those of the file that it is written in.
+    return f"{file}:{line}" if line is not None and spec.dockerfile else file
+
+
+def _refuse_what_is_missing(spec: BuildSpec) -> None:
+    place = str(spec.place) if spec.place else ""
+    local = "://" not in spec.context and not spec.context.startswith("git@")
+    if local and not Path(spec.context).is_dir():
+        raise UsageError(f"the build context {spec.context} is not a directory", place=place)
+    if local and spec.dockerfile and not Path(spec.dockerfile).is_file():
+        raise UsageError(f"the Dockerfile {spec.dockerfile} does not exist", place=place)
+
+
+def _refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
+    legacy = tool.kind is BuilderKind.LEGACY
+    asked = {
+        "additional_contexts": bool(spec.additional_contexts) and not tool.buildx,
+        "secrets": bool(spec.secrets) and legacy,
+        "ssh": bool(spec.ssh) and legacy,
+        "several platforms": len(spec.platforms) > 1 and not tool.buildx,
+    }
+    lacking = [name for name, lacks in asked.items() if lacks]
+    if lacking:
+        raise EngineLacksError(
+            f"this builder cannot do what the build section asks for: {', '.join(lacking)}",
+            why=f"{tool.program} {tool.version} builds as {tool.kind.value}{'' if tool.buildx else ' without buildx'}.",
+            todo="Install buildx, on Debian and Ubuntu whichever is there:\n  apt-get install -y docker-buildx\n"
+            "  apt-get install -y docker-buildx-plugin",
+            place=str(spec.place) if spec.place else "",
+        )

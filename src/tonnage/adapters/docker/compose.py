@@ -1,0 +1,267 @@
+"""Compose: bringing one service up, starting one container beside it, and reading a stack with Compose's own loader.
+
+The project is handed over as a private file, so that nothing depends on what the user's files say by then. Nothing is
+built here and nothing is pulled: those are steps of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tonnage.adapters import process
+from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.progress import LOG_LINES, plain_text
+from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.adapters.docker.tools import ComposeTool
+    from tonnage.adapters.interface import Cancel
+    from tonnage.errors import TonnageError
+
+_CONFIG_TIMEOUT_S = 120.0
+_PORT_TAKEN = re.compile(
+    r"Bind for \S*?:(?P<bound>\d+) failed: port is already allocated"
+    r"|listen \w+ \S*?:(?P<listened>\d+): bind: address already in use"
+)
+_NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
+_REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
+_PREFIX = re.compile(r"(?:ERROR: |Error response from daemon: |for \S+ +|Cannot (?:start|create)[^:]*: )+")
+_INSTALL_2 = """\
+Install Compose 2, whichever your distribution has:
+  apt-get install -y docker-compose-v2
+  apt-get install -y docker-compose-plugin"""
+
+
+def switch(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    service: str,
+    project_json: str,
+    *,
+    environment: Mapping[str, str],
+    on_line: Callable[[str], None],
+    holder: Callable[[int], str],
+    cancel: Cancel,
+) -> None:
+    """Bring one service to its configuration: ``up -d --no-build --no-deps``.
+
+    Args:
+        tool: The Compose.
+        project: The project's name.
+        directory: The project's directory.
+        service: The service.
+        project_json: The whole resolved project; every ``$`` doubled.
+        environment: The whole environment, aimed at the engine.
+        on_line: Is given each line that Compose prints.
+        holder: Says who publishes a port of the host, for the message when it is taken.
+        cancel: Stops Compose.
+
+    Raises:
+        StepFailedError: Compose failed or was stopped.
+        LineCrossedError: It failed because the disk is full.
+        EngineLacksError: This Compose cannot do what the project asks for.
+        EngineUnreachableError: The engine does not answer it.
+    """
+    arguments = ["up", "-d", "--no-build", "--no-deps", service]
+    text = for_switch(project_json, tool.generation)
+    failed = _run(tool, project, directory, text, arguments, environment, on_line, cancel)
+    if failed is not None:
+        raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
+
+
+def start_one_beside(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    service: str,
+    project_json: str,
+    container_name: str,
+    *,
+    environment: Mapping[str, str],
+    cancel: Cancel,
+) -> None:
+    """Start one further container of a service: ``run -d``, without host ports, alias and restart policy.
+
+    Args:
+        tool: The Compose.
+        project: The project's name.
+        directory: The project's directory.
+        service: The service.
+        project_json: The whole resolved project; every ``$`` doubled.
+        container_name: What the container is called.
+        environment: The whole environment, aimed at the engine.
+        cancel: Stops Compose.
+
+    Raises:
+        StepFailedError: Compose failed or was stopped.
+        LineCrossedError: It failed because the disk is full.
+        EngineLacksError: This Compose cannot do what the project asks for.
+        EngineUnreachableError: The engine does not answer it.
+    """
+    arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, service]
+    text = for_beside(project_json, service, tool.generation)
+    failed = _run(tool, project, directory, text, arguments, environment, lambda _: None, cancel)
+    if failed is not None:
+        raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
+
+
+class ConfigRequest(Protocol):
+    """Which stack is to be read, as Compose's own flags say it."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Compose files, in the order of merging; none to let Compose look for them."""
+
+    @property
+    def directory(self) -> str:
+        """The project directory; empty for that of the first file."""
+
+    @property
+    def project_name(self) -> str:
+        """The project's name; empty to let Compose find it."""
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Profiles to activate."""
+
+    @property
+    def env_files(self) -> tuple[str, ...]:
+        """Files with variables; none for ``.env``."""
+
+    @property
+    def working_directory(self) -> str:
+        """Where relative paths start."""
+
+
+class ComposeText:
+    """Compose 2's own loader.
+
+    Args:
+        tool: A Compose of the second generation.
+        environment: The user's environment.
+    """
+
+    def __init__(self, tool: ComposeTool, environment: Mapping[str, str]) -> None:
+        self._tool = tool
+        self._environment = dict(environment)
+
+    def config(self, request: ConfigRequest) -> str:
+        """Return the resolved stack as JSON; in its values every ``$`` is doubled.
+
+        Raises:
+            UsageError: Compose refuses the files; its words are the reason.
+        """
+        command = [*self._tool.command]
+        command += ["--project-name", request.project_name] if request.project_name else []
+        command += ["--project-directory", request.directory] if request.directory else []
+        for option, values in (
+            ("--file", request.files),
+            ("--env-file", request.env_files),
+            ("--profile", request.profiles),
+        ):
+            for value in values:
+                command += [option, value]
+        done = process.run(
+            [*command, "config", "--format", "json"],
+            environment=self._environment,
+            directory=request.working_directory,
+            timeout_s=_CONFIG_TIMEOUT_S,
+        )
+        if done.exit_code:
+            raise UsageError("Compose refuses the stack's files", why=_reason(done.stderr.splitlines()))
+        return done.stdout
+
+
+def _run(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    text: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    on_line: Callable[[str], None],
+    cancel: Cancel,
+) -> list[str] | None:
+    """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
+    last: deque[str] = deque(maxlen=LOG_LINES)
+
+    with tempfile.TemporaryDirectory(prefix="tonnage-compose-") as private:
+
+        def hear(line: str) -> None:
+            # Where the file lay for a moment tells people nothing.
+            told = plain_text(line).strip().replace(f"{private}/", "")
+            if told:
+                last.append(told)
+                on_line(told)
+
+        file, variables = Path(private, "compose.json"), Path(private, "empty.env")
+        # It may hold secrets: nobody else reads it, and it is gone with its directory.
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+        # An empty file instead of the project's .env: that could set COMPOSE_REMOVE_ORPHANS and the like.
+        variables.touch()
+        command = [*tool.command, "--ansi", "never", "--project-name", project, "--project-directory", directory]
+        exit_code = process.stream(
+            [*command, "--file", str(file), "--env-file", str(variables), *arguments],
+            environment={**environment, "COMPOSE_IGNORE_ORPHANS": "1"},
+            directory=private,
+            on_line=hear,
+            cancel=cancel,
+        )
+    return list(last) if exit_code else None
+
+
+def _failure(
+    lines: list[str], what: str, tool: ComposeTool, holder: Callable[[int], str], cancel: Cancel
+) -> TonnageError:
+    """Return what Compose's last lines mean."""
+    text = "\n".join(lines)
+    lowered = text.lower()
+    reason = _reason(lines)
+    if cancel.is_set():
+        return StepFailedError(f"{what}: it was stopped", log=text)
+    taken = _PORT_TAKEN.search(text)
+    if taken:
+        port = int(taken["bound"] or taken["listened"])
+        return StepFailedError(
+            f"{what}: port {port} of the host is taken",
+            why=f"It is held by {holder(port) or 'a program outside this engine'}.",
+            todo="Stop that one, or publish another port in the compose file.",
+            log=text,
+        )
+    if "no space left on device" in lowered:
+        return LineCrossedError(
+            f"{what}: the disk is full", why=reason, todo="See what can be freed:\n  tonnage reclaim", log=text
+        )
+    if any(words in lowered for words in _NO_ENGINE):
+        return EngineUnreachableError(f"{what}: the engine does not answer Compose", why=reason)
+    first = tool.generation == 1
+    if first and "keyerror: 'containerconfig'" in lowered:
+        return EngineLacksError(
+            f"{what}: Compose {tool.version} is too old for this engine",
+            why="It expects a field of an image that newer engines no longer tell.",
+            todo=_INSTALL_2,
+            log=text,
+        )
+    if first and any(words in lowered for words in _REJECTED):
+        return EngineLacksError(
+            f"{what}: Compose {tool.version} does not know everything that this stack uses",
+            why=text,
+            todo=_INSTALL_2,
+        )
+    return StepFailedError(what, why=reason, log=text)
+
+
+def _reason(lines: list[str]) -> str:
+    """Return the line that says why: the last that speaks of an error, else the last."""
+    told = [line.strip() for line in lines if line.strip()]
+    errors = [line for line in told if "error" in line.lower() and not line.startswith("Encountered errors")]
+    chosen = (errors or told or ["Compose gave no reason."])[-1]
+    return _PREFIX.sub("", chosen, count=1) if _PREFIX.match(chosen) else chosen

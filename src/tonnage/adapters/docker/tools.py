@@ -1,0 +1,227 @@
+"""Which of the installed ``docker`` programs builds, how its output reads, and which Compose brings services up.
+
+Chosen by what a program can do, never by where it stands: rawjson through buildx, then plain through buildx or
+BuildKit inside an older CLI, then the classic builder. Nothing is started before the first question.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tonnage.adapters import process
+from tonnage.errors import EngineLacksError, TonnageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PROBE_TIMEOUT_S = 15.0
+_CLI_WITHOUT_BUILDKIT = 23
+_CLI_VERSION = re.compile(r"Docker version (\d+)\.(\d+)")
+_COMPOSE_VERSION = re.compile(r"v?(?P<major>\d+)\.\d+[\w.+-]*")
+
+
+class BuilderKind(StrEnum):
+    """How a build is told about."""
+
+    RAWJSON = "rawjson"
+    PLAIN = "plain"
+    LEGACY = "legacy"
+
+
+_BEST_FIRST = (BuilderKind.RAWJSON, BuilderKind.PLAIN, BuilderKind.LEGACY)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildTool:
+    """A program that builds.
+
+    Args:
+        program: Path of the docker program.
+        kind: How its builds are told about.
+        buildx: Whether it builds through ``buildx build``; otherwise through ``build``.
+        version: What the program says of itself.
+    """
+
+    program: str
+    kind: BuilderKind
+    buildx: bool
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeTool:
+    """A Compose: the command, its generation (1 or 2) and its version."""
+
+    command: tuple[str, ...]
+    generation: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """One docker program with what it can do; ``lack`` says what it cannot."""
+
+    program: str
+    build: BuildTool | None
+    compose: ComposeTool | None
+    lack: str = ""
+
+
+class Tools:
+    """The programs that act on an engine, looked for when first asked for.
+
+    Args:
+        environment: The user's: ``PATH``, ``TONNAGE_DOCKER`` and ``DOCKER_BUILDKIT`` decide, the programs get it all.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+
+    @cached_property
+    def build(self) -> BuildTool | None:
+        """The best builder; None when there is none.
+
+        Raises:
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        found = [candidate.build for candidate in self._candidates if candidate.build]
+        return min(found, key=lambda tool: _BEST_FIRST.index(tool.kind), default=None)
+
+    @cached_property
+    def compose(self) -> ComposeTool | None:
+        """The best Compose, second generation first; None when there is none.
+
+        Raises:
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        found = [candidate.compose for candidate in self._candidates if candidate.compose]
+        if not found:
+            standalone = (self._compose((program,)) for program in _on_path(self._environment, "docker-compose"))
+            found = [tool for tool in standalone if tool]
+        return max(found, key=lambda tool: tool.generation, default=None)
+
+    @property
+    def builder(self) -> str:
+        """The kind of builder as a word: rawjson, plain, legacy or none."""
+        return self.build.kind.value if self.build else "none"
+
+    def need_build(self) -> BuildTool:
+        """Return the builder.
+
+        Raises:
+            EngineLacksError: There is none; the message says what was tried.
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        if self.build is None:
+            raise EngineLacksError(
+                "No docker program that can build was found",
+                why=self._why_none(),
+                todo="Install Docker's command line, on Debian and Ubuntu with:\n  apt-get install -y docker.io\n"
+                "or say which one to use:\n  export TONNAGE_DOCKER=/path/to/docker",
+            )
+        return self.build
+
+    def need_compose(self) -> ComposeTool:
+        """Return the Compose.
+
+        Raises:
+            EngineLacksError: There is none; the message says how to install it.
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        if self.compose is None:
+            raise EngineLacksError(
+                "No Docker Compose was found, and services are started with it",
+                why="Neither `docker compose` nor `docker-compose` answers. " + self._why_none(),
+                todo="Install one of these, whichever your distribution has:\n  apt-get install -y docker-compose-v2\n"
+                "  apt-get install -y docker-compose-plugin\n  apt-get install -y docker-compose",
+            )
+        return self.compose
+
+    @cached_property
+    def _candidates(self) -> list[_Candidate]:
+        programs = self._programs()
+        if not programs:
+            return []
+        with ThreadPoolExecutor(max_workers=len(programs)) as pool:
+            return list(pool.map(self._look_at, programs))
+
+    def _programs(self) -> list[str]:
+        chosen = self._environment.get("TONNAGE_DOCKER", "")
+        if not chosen:
+            return _on_path(self._environment, "docker")
+        found = shutil.which(chosen, path=self._environment.get("PATH", os.defpath))
+        if found is None:
+            raise UsageError(
+                f"TONNAGE_DOCKER={chosen} is not a program that can be executed",
+                todo="Name a docker program, or remove the setting:\n  unset TONNAGE_DOCKER",
+            )
+        return [found]
+
+    def _look_at(self, program: str) -> _Candidate:
+        told = self._ask((program, "--version"))
+        version = _CLI_VERSION.match(told)
+        if version is None:
+            return _Candidate(
+                program, None, None, f"{program} is not Docker's: {told.strip() or 'it does not answer'}."
+            )
+        compose = self._compose((program, "compose"))
+        name = told.strip().removeprefix("Docker version ")
+        kind, buildx = self._kind(program, int(version[1]))
+        lack = "" if compose else f"{program} ({name}) has no compose plugin."
+        return _Candidate(program, BuildTool(program, kind, buildx, name), compose, lack)
+
+    def _kind(self, program: str, major: int) -> tuple[BuilderKind, bool]:
+        """Return how the program builds, and whether through buildx."""
+        if self._environment.get("DOCKER_BUILDKIT", "").lower() in {"0", "f", "false"}:
+            return BuilderKind.LEGACY, False
+        if self._ask((program, "buildx", "version")):
+            help_text = self._ask((program, "buildx", "build", "--help"))
+            return (BuilderKind.RAWJSON if "rawjson" in help_text else BuilderKind.PLAIN), True
+        return (BuilderKind.PLAIN if major < _CLI_WITHOUT_BUILDKIT else BuilderKind.LEGACY), False
+
+    def _compose(self, command: tuple[str, ...]) -> ComposeTool | None:
+        told = self._ask((*command, "version", "--short")).strip()
+        version = _COMPOSE_VERSION.fullmatch(told)
+        if version is None:
+            return None
+        # Later major numbers continue the second generation: same commands, same file.
+        return ComposeTool(command, 1 if version["major"] == "1" else 2, told.removeprefix("v"))
+
+    def _ask(self, arguments: tuple[str, ...]) -> str:
+        """Return what a program prints; nothing when it fails or does not answer."""
+        try:
+            done = process.run(arguments, environment=self._environment, timeout_s=_PROBE_TIMEOUT_S)
+        except TonnageError:
+            return ""
+        return done.stdout if done.exit_code == 0 else ""
+
+    def _why_none(self) -> str:
+        if not self._candidates:
+            return "There is no program called docker on the PATH."
+        return " ".join(candidate.lack for candidate in self._candidates if candidate.lack)
+
+
+def find_tools(environment: Mapping[str, str]) -> Tools:
+    """Return the programs that act on an engine; they are looked for when first asked for, not now.
+
+    Args:
+        environment: The user's environment.
+    """
+    return Tools(environment)
+
+
+def _on_path(environment: Mapping[str, str], name: str) -> list[str]:
+    """Return every program of that name on the PATH, in its order, each file once."""
+    found: dict[str, str] = {}
+    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
+        program = shutil.which(os.path.join(folder or os.curdir, name))  # noqa: PTH118 - paths stay as the user has them
+        if program:
+            found.setdefault(os.path.realpath(program), program)
+    return list(found.values())
