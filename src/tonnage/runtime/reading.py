@@ -1,0 +1,152 @@
+"""Reading a stack: with Compose v2 where it is there, else with the built-in reader. Both ways end in one converter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tonnage.errors import UsageError
+from tonnage.model.stack import Place
+from tonnage.sources.canonical import canonical, from_compose
+from tonnage.sources.compose_checks import check_build, check_form
+from tonnage.sources.compose_files import select_files
+from tonnage.sources.compose_loading import Loaded, load_files
+from tonnage.sources.compose_stack import Origin, build_stack
+from tonnage.sources.written import Written, nearest, plain
+from tonnage.sources.yaml_text import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.stack import Stack
+    from tonnage.sources.canonical import Canonical
+    from tonnage.sources.compose_files import Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackRequest:
+    """Which stack to read, as the command line says it.
+
+    Args:
+        files: ``-f``; empty for COMPOSE_FILE, or the search upwards.
+        directory: ``--project-directory``; empty for the directory of the first file.
+        project_name: ``-p``; empty for COMPOSE_PROJECT_NAME, ``name:``, or the directory's name.
+        profiles: ``--profile``; empty for COMPOSE_PROFILES.
+        env_files: ``--env-file``; empty for ``.env``.
+        working_directory: Where the command was called.
+    """
+
+    files: tuple[str, ...] = ()
+    directory: str = ""
+    project_name: str = ""
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    working_directory: str = "/"
+
+
+class ComposeConfig(Protocol):
+    """Compose v2, as far as reading needs it."""
+
+    def config(self, request: StackRequest) -> str:
+        """Return what ``docker compose config --format json`` prints.
+
+        Raises:
+            UsageError: Compose refuses the files.
+        """
+
+
+def load_stack(
+    request: StackRequest, *, environment: Mapping[str, str], compose: ComposeConfig | None, builds: bool = True
+) -> Stack:
+    """Read a stack.
+
+    Args:
+        request: Which stack.
+        environment: The process environment.
+        compose: Compose v2; None to read with the built-in reader.
+        builds: Check that contexts and Dockerfiles are there.
+
+    Returns:
+        The stack.
+
+    Raises:
+        UsageError: There is no compose file, or it is wrong; the message names file and line.
+    """
+    selection = select_files(
+        files=request.files,
+        directory=request.directory,
+        profiles=request.profiles,
+        env_files=request.env_files,
+        working_directory=request.working_directory,
+        environment=environment,
+    )
+    if compose is None:
+        loaded = load_files(selection, project_name=request.project_name)
+        form = canonical(loaded, directory=selection.directory, profiles=selection.profiles)
+    else:
+        form = from_compose(_parsed(compose.config(request)))
+        loaded = _known_places(selection, request.project_name)
+    origin = Origin(
+        tree=loaded.tree,
+        files=selection.files,
+        directory=selection.directory,
+        profiles=selection.profiles,
+        notes=loaded.notes,
+    )
+    stack = build_stack(check_form(form, origin), origin)
+    for service in stack.services if builds else ():
+        if service.build is not None:
+            check_build(service.name, service.build)
+    return stack
+
+
+def require_services(stack: Stack, names: Sequence[str]) -> None:
+    """Check that all these services are active in the stack.
+
+    Args:
+        stack: The stack.
+        names: What the user named.
+
+    Raises:
+        UsageError: One is not; the message names the nearest.
+    """
+    known = [service.name for service in stack.services]
+    for name in names:
+        if name in known:
+            continue
+        hidden = next((note for note in stack.notes if f"the service {name} is not active" in note), "")
+        raise UsageError(
+            f"there is no active service {name!r} in the stack {stack.name!r}",
+            why=f"{hidden}." if hidden else "",
+            todo="Activate one of its profiles with --profile." if hidden else nearest(name, known, kind="services"),
+        )
+
+
+def _parsed(printed: str) -> Canonical:
+    """Return what Compose printed; some versions print YAML where JSON was asked for.
+
+    Source: docker/compose issue 11651 (version 2.25.0).
+    """
+    if printed.lstrip().startswith("{"):
+        form = json.loads(printed)
+    else:
+        form = plain(read_yaml(printed, "docker compose config"))
+    if not isinstance(form, dict) or "services" not in form:
+        raise UsageError("Compose printed no services", todo="See what it prints:\n  docker compose config")
+    return form
+
+
+def _known_places(selection: Selection, project_name: str) -> Loaded:
+    """Read the files besides Compose, which tells no places and leaves ``x-`` keys of services out of its JSON.
+
+    What only Compose understands is noted and left to it.
+
+    Source: docker/compose issue 11528 (open in 2026).
+    """
+    try:
+        loaded = load_files(selection, project_name=project_name, lenient=True)
+    except UsageError as error:
+        note = f"x-tonnage of services is not seen, because the built-in reader cannot follow the files: {error.what}"
+        return Loaded(Written({}, Place(selection.files[0])), project_name, selection.variables, (note,))
+    return Loaded(loaded.tree, loaded.name, loaded.variables, ())

@@ -1,0 +1,112 @@
+"""Settings in rising strength: defaults, ``x-tonnage`` of the stack, ``TONNAGE_*``, flags. Each keeps its origin.
+
+Environment and flags are arguments; nothing here reads a process environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from tonnage.errors import UsageError
+from tonnage.model.policy import Policy, Setting
+from tonnage.units import parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.model.stack import Stack
+
+_Value = TypeVar("_Value")
+
+DEFAULT_ORIGIN = "default"
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    key: str
+    variable: str
+    default: str
+    meaning: str
+    in_file: bool = True
+
+
+_KNOWN = (
+    _Known(
+        "keep-free",
+        "TONNAGE_KEEP_FREE",
+        "5 % of the filesystem, at least 1 GB and at most 10 GB",
+        "The line: bytes that stay available on every filesystem.",
+    ),
+    _Known("keep-previous", "TONNAGE_KEEP_PREVIOUS", "true", "Keep the previous good image of a service for rollback."),
+    _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
+    _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
+    _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
+)
+
+
+def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[Setting, ...]:
+    """Decide where each setting comes from.
+
+    Args:
+        stack: Its ``x-tonnage`` is the weakest after the defaults.
+        environment: The process environment; an empty variable counts as not set.
+        flags: Values by key (``keep-free``), as text; None for a flag that was not given.
+
+    Returns:
+        Every setting, in a fixed order.
+    """
+    written, places = dict(stack.settings), dict(stack.settings_places)
+    given = {key.removeprefix("--").replace("_", "-"): value for key, value in flags.items() if value is not None}
+    settings = []
+    for known in _KNOWN:
+        value, origin = known.default, DEFAULT_ORIGIN
+        if known.in_file and known.key in written:
+            value, origin = written[known.key], f"x-tonnage ({places.get(known.key, stack.name)})"
+        if environment.get(known.variable):
+            value, origin = environment[known.variable], f"environment ({known.variable})"
+        if known.key in given:
+            value, origin = given[known.key], f"flag (--{known.key})"
+        settings.append(Setting(key=known.key, value=value, origin=origin, meaning=known.meaning))
+    return tuple(settings)
+
+
+def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
+    """Turn settings into what planning depends on.
+
+    Args:
+        settings: As ranked.
+        push: Push what is built; only a flag of ``build`` asks for it.
+
+    Returns:
+        The policy.
+
+    Raises:
+        UsageError: A value is no size or no yes or no; the message names where it comes from.
+    """
+    found = {setting.key: setting for setting in settings if setting.origin != DEFAULT_ORIGIN}
+    defaults = Policy()
+    return Policy(
+        keep_free_bytes=_read(found.get("keep-free"), parse_bytes, defaults.keep_free_bytes),
+        keep_previous=_read(found.get("keep-previous"), _parse_truth, defaults.keep_previous),
+        cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
+        push=push,
+    )
+
+
+def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Value) -> _Value:
+    if setting is None:
+        return default
+    try:
+        return parse(setting.value)
+    except UsageError as error:
+        raise UsageError(f"{setting.key} from {setting.origin}: {error.what}", why=error.why, todo=error.todo) from None
+
+
+def _parse_truth(text: str) -> bool:
+    lower = text.strip().lower()
+    if lower not in _TRUE | _FALSE:
+        raise UsageError(f"{text!r} is neither true nor false", todo="Write true or false.")
+    return lower in _TRUE

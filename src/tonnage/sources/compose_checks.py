@@ -1,0 +1,210 @@
+"""What must be true of a stack before anything is planned, whichever way it was read; complaints name their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.sources.canonical import hidden_by
+from tonnage.sources.compose_loading import place_value
+from tonnage.sources.compose_short import is_remote, names_a_context
+from tonnage.sources.written import nearest
+
+if TYPE_CHECKING:
+    from tonnage.model.stack import BuildSpec, Place
+    from tonnage.sources.canonical import Canonical
+    from tonnage.sources.compose_stack import Origin
+
+_WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
+
+
+def check_form(form: Canonical, origin: Origin) -> Canonical:
+    """Check the canonical form; it is the first thing that both ways of reading do with it.
+
+    Args:
+        form: The canonical form.
+        origin: Where it comes from, for the places.
+
+    Returns:
+        The form, without dependencies that are not required and not active.
+
+    Raises:
+        UsageError: No services, a service without image and build, something undefined that is referred to, a
+            dependency that is unknown, hidden or in a circle, or two services that publish the same port.
+    """
+    services: Canonical = form["services"]
+    if not services:
+        hidden = place_value(origin.tree, "services")
+        raise UsageError(
+            "the stack has no active services" if hidden else "the stack has no services",
+            why="Every service has a profile, and none of them is active." if hidden else "",
+            todo="Name one with --profile NAME." if hidden else "Write at least one under 'services'.",
+            place=str(origin.place("services")),
+        )
+    checked = {name: _checked(name, service, form, origin) for name, service in services.items()}
+    result = {**form, "services": checked}
+    _check_circle(result, origin)
+    _check_ports(result, origin)
+    return result
+
+
+def check_build(service: str, build: BuildSpec) -> None:
+    """Check that what a build reads is there.
+
+    Args:
+        service: The service's name.
+        build: How it is built.
+
+    Raises:
+        UsageError: The context or the Dockerfile does not exist or cannot be read.
+    """
+    place = str(build.place or "")
+    if not is_remote(build.context):
+        _check_directory(build.context, f"the build context of the service {service!r}", place)
+        if build.dockerfile and not Path(build.dockerfile).is_file():
+            raise UsageError(
+                f"the service {service!r} has no Dockerfile",
+                why=f"{build.dockerfile} does not exist.",
+                todo="Create it, or name another with build.dockerfile.",
+                place=place,
+            )
+    for name, value in build.additional_contexts:
+        if not names_a_context(value):
+            _check_directory(value, f"the additional context {name!r} of the service {service!r}", place)
+
+
+def _check_directory(path: str, what: str, place: str) -> None:
+    try:
+        exists, usable = Path(path).exists(), Path(path).is_dir()
+        if usable:
+            next(Path(path).iterdir(), None)
+    except OSError as error:
+        raise UsageError(f"{what} cannot be read", why=f"{path}: {error.strerror}.", place=place) from None
+    if not usable:
+        why = f"{path} is not a directory." if exists else f"{path} does not exist."
+        raise UsageError(f"{what} is out of reach", why=why, todo="Correct build.context.", place=place)
+
+
+def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> Canonical:
+    place = origin.place("services", name)
+    if not service.get("image") and not service.get("build"):
+        raise UsageError(
+            f"the service {name!r} has neither an image nor a build",
+            todo="Write 'image: NAME' or 'build: DIRECTORY'.",
+            place=str(place),
+        )
+    _check_references(name, service, form, origin)
+    kept = {}
+    for other, wanted in (service.get("depends_on") or {}).items():
+        if other in form["services"]:
+            kept[other] = wanted
+            continue
+        where = origin.place("services", name, "depends_on", other)
+        if wanted.get("required") is False:
+            continue
+        raise _missing_dependency(name, other, where, form, origin)
+    result = {key: value for key, value in service.items() if key != "depends_on"}
+    return {**result, "depends_on": kept} if kept else result
+
+
+def _missing_dependency(name: str, other: str, place: Place, form: Canonical, origin: Origin) -> UsageError:
+    written = place_value(origin.tree, "services").get(other)
+    if written is None:
+        return UsageError(
+            f"the service {name!r} depends on {other!r}, which does not exist",
+            todo=nearest(other, form["services"], kind="services"),
+            place=str(place),
+        )
+    profiles = ", ".join(hidden_by(written, origin.profiles))
+    return UsageError(
+        f"the service {name!r} depends on {other!r}, which is not active",
+        why=f"{other!r} has the profiles {profiles}, and none of them is active.",
+        todo="Activate one with --profile, or write 'required: false' at the dependency.",
+        place=str(place),
+    )
+
+
+def _check_references(name: str, service: Canonical, form: Canonical, origin: Origin) -> None:
+    wanted: list[tuple[str, str]] = [("networks", key) for key in service.get("networks") or {}]
+    wanted += [
+        ("volumes", mount["source"])
+        for mount in service.get("volumes") or ()
+        if mount.get("type") == "volume" and mount.get("source")
+    ]
+    for section in ("secrets", "configs"):
+        wanted += [(section, entry["source"]) for entry in service.get(section) or ()]
+    for section, key in wanted:
+        known = form.get(section) or {}
+        if key in known:
+            continue
+        raise UsageError(
+            f"the service {name!r} refers to {section[:-1]} {key!r}, which is not defined",
+            todo=f"Define it at the top of the file, under {section!r}.",
+            place=str(origin.place("services", name, section, key)),
+        )
+
+
+def _check_circle(form: Canonical, origin: Origin) -> None:
+    """Refuse services that wait for each other, and name the circle."""
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = (*path[path.index(name) :], name)
+            raise UsageError(
+                f"services depend on each other in a circle: {' -> '.join(circle)}",
+                todo="Remove one of these dependencies.",
+                place=str(origin.place("services", circle[-2], "depends_on", name)),
+            )
+        if name in done:
+            return
+        for other in form["services"][name].get("depends_on") or {}:
+            visit(other, (*path, name))
+        done.add(name)
+
+    for name in form["services"]:
+        visit(name, ())
+
+
+def _check_ports(form: Canonical, origin: Origin) -> None:
+    """Refuse two containers that would listen on the same port of the host."""
+    seen: list[tuple[str, range, str, str]] = []
+    for name, service in form["services"].items():
+        if service.get("network_mode") == "host":
+            continue
+        for port in service.get("ports") or ():
+            published = str(port.get("published") or "")
+            if not published or published == "0" or "-" in published:
+                continue
+            number, address = int(published), str(port.get("host_ip") or "")
+            protocol = str(port.get("protocol") or "tcp")
+            span = range(number, number + 1)
+            key = f"{address}:{published}:{port['target']}/{protocol}"
+            place = str(origin.place("services", name, "ports", key))
+            for other, other_span, other_protocol, other_address in seen:
+                if other_protocol == protocol and number in other_span and _same(address, other_address):
+                    raise UsageError(
+                        f"the services {other!r} and {name!r} both publish port {number}/{protocol}"
+                        if other != name
+                        else f"the service {name!r} publishes port {number}/{protocol} twice",
+                        why="Only one container can listen on a port of the host.",
+                        todo="Give one of them another published port.",
+                        place=place,
+                    )
+            replicas = service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1
+            if int(replicas) > 1:
+                raise UsageError(
+                    f"the service {name!r} publishes port {number}/{protocol} and has {replicas} replicas",
+                    why="Only one container can listen on a port of the host.",
+                    todo=f"Publish a range of ports, such as {number}-{number + int(replicas) - 1}, or none.",
+                    place=place,
+                )
+            seen.append((name, span, protocol, address))
+
+
+def _same(address: str, other: str) -> bool:
+    if address == other or "" in {address, other}:
+        return True
+    wild, fixed = (address, other) if address in _WILDCARDS else (other, address)
+    return wild in _WILDCARDS and fixed not in _WILDCARDS and (":" in wild) == (":" in fixed)

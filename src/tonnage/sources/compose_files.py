@@ -1,0 +1,171 @@
+"""Which files make up a stack, and which variables are set in them: what Compose decides before it reads a file.
+
+Source: the Compose command-line reference, chapters File and Pre-defined environment variables, and the loader of
+Compose v2 (compose-go, package cli).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.sources.dotenv import read_dotenv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.stack import Place
+
+FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+_TRUE = {"1", "true", "yes", "on", "t", "y"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What will be read.
+
+    Args:
+        files: Absolute paths, in the order of merging.
+        directory: The project directory, absolute.
+        variables: What interpolation sees: the environment before the files of variables.
+        profiles: The active profiles.
+    """
+
+    files: tuple[str, ...]
+    directory: str
+    variables: dict[str, str]
+    profiles: tuple[str, ...]
+
+
+def select_files(
+    *,
+    files: Sequence[str],
+    directory: str,
+    profiles: Sequence[str],
+    env_files: Sequence[str],
+    working_directory: str,
+    environment: Mapping[str, str],
+) -> Selection:
+    """Choose the files of a stack as Compose does.
+
+    Args:
+        files: What ``-f`` named; empty for COMPOSE_FILE, or the search upwards from the project directory.
+        directory: What ``--project-directory`` named; empty for the directory of the first file.
+        profiles: What ``--profile`` named; empty for COMPOSE_PROFILES.
+        env_files: What ``--env-file`` named; empty for COMPOSE_ENV_FILES, or ``.env``.
+        working_directory: Where the command was called; relative paths stand on it.
+        environment: The process environment.
+
+    Returns:
+        The selection.
+
+    Raises:
+        UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
+    """
+    here = Path(working_directory)
+    named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
+    start = here / directory if directory else here
+    variables = dict(environment)
+    _add_variables(variables, [here / name for name in named] or _dotenv(start, variables))
+    paths = [here / name for name in files] or _from_variable(variables, here) or _search(start)
+    project = (here / directory) if directory else paths[0].parent
+    project = project.resolve()
+    if not named and project != start.resolve():
+        _add_variables(variables, _dotenv(project, variables))
+    chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
+    return Selection(
+        files=tuple(_absolute(path) for path in paths),
+        directory=str(project),
+        variables=variables,
+        profiles=tuple(name for name in chosen if name),
+    )
+
+
+def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str]) -> None:
+    """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
+
+    Raises:
+        UsageError: A file is missing, cannot be read, or has a wrong line.
+    """
+    _add_variables(variables, [Path(name) for name in env_files] or _dotenv(Path(directory), variables))
+
+
+def read_text(path: str, *, what: str = "the file", place: Place | None = None) -> str:
+    """Return the text of a file.
+
+    Args:
+        path: Absolute.
+        what: How the file is called in the message.
+        place: Where it is named.
+
+    Returns:
+        The text.
+
+    Raises:
+        UsageError: It is missing, cannot be read, or is no UTF-8 text.
+    """
+    shown = str(place) if place is not None else ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{what} {path} does not exist", place=shown) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what} {path} is not UTF-8 text", why=f"{error}.", place=shown) from None
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None
+
+
+def project_name_from(directory: str) -> str:
+    """Return the project name that Compose derives from a directory; empty when nothing of its name may stand."""
+    return re.sub(r"[^-_a-z0-9]", "", Path(directory).name.lower()).lstrip("_-")
+
+
+def _absolute(path: Path) -> str:
+    if not path.is_file():
+        raise UsageError(f"the compose file {path} does not exist", todo="Name another with -f FILE.")
+    return str(path.parent.resolve() / path.name)
+
+
+def _dotenv(directory: Path, variables: Mapping[str, str]) -> list[Path]:
+    if variables.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in _TRUE:
+        return []
+    path = directory / ".env"
+    return [path] if path.is_file() else []
+
+
+def _add_variables(variables: dict[str, str], paths: Sequence[Path]) -> None:
+    found: dict[str, str] = {}
+    for path in paths:
+        text = read_text(str(path), what="the file of variables")
+        read = read_dotenv(text, str(path), {**found, **variables})
+        found.update({name: value for name, value in read.items() if value is not None})
+    for name, value in found.items():
+        variables.setdefault(name, value)
+
+
+def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
+    separator = variables.get("COMPOSE_PATH_SEPARATOR") or ":"
+    return [here / name for name in variables.get("COMPOSE_FILE", "").split(separator) if name]
+
+
+def _search(start: Path) -> list[Path]:
+    start = start.resolve()
+    for directory in (start, *start.parents):
+        found = next((directory / name for name in FILE_NAMES if (directory / name).is_file()), None)
+        if found is not None:
+            override = next((directory / name for name in OVERRIDE_NAMES if (directory / name).is_file()), None)
+            return [found] if override is None else [found, override]
+    raise UsageError(
+        "there is no compose file",
+        why=f"Looked for {', '.join(FILE_NAMES)} in {start} and every directory above it.",
+        todo="Go to the directory of the compose file, or name the file:\n  tonnage plan -f FILE",
+    )

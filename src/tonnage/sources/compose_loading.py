@@ -1,0 +1,218 @@
+"""Compose files to one merged tree: variables, long forms, ``extends``, ``include``, then file over file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.sources.compose_files import add_dotenv, project_name_from, read_text
+from tonnage.sources.compose_keys import COMPOSE_FILE
+from tonnage.sources.interpolation import interpolate
+from tonnage.sources.merging import merge, without_resets
+from tonnage.sources.shapes import Ground
+from tonnage.sources.written import Written, nearest, place_of, plain
+from tonnage.sources.yaml_text import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.stack import Place
+    from tonnage.sources.compose_files import Selection
+
+_SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What one group of files is read with. ``notes`` is shared by all groups of a stack."""
+
+    ground: Ground
+    variables: Mapping[str, str]
+    notes: list[str]
+    included: tuple[str, ...] = ()
+    files: dict[str, Written] = field(default_factory=dict)
+
+    def unset(self, name: str, place: Place) -> None:
+        note = f"{place}: the variable {name} is not set; an empty text stands for it"
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The merged tree of a stack.
+
+    Args:
+        tree: All files merged, in long form, nothing reset left in it.
+        name: The project name.
+        variables: What interpolation saw.
+        notes: What people should know: variables that are not set.
+    """
+
+    tree: Written
+    name: str
+    variables: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def load_files(selection: Selection, *, project_name: str, lenient: bool = False) -> Loaded:
+    """Read and merge the files of a stack.
+
+    Args:
+        selection: Files, project directory and variables.
+        project_name: What ``-p`` named; empty for COMPOSE_PROJECT_NAME, ``name:``, or the directory's name.
+        lenient: Let unknown keys pass, because Compose itself has judged the files.
+
+    Returns:
+        The merged tree.
+
+    Raises:
+        UsageError: Anything in the files that cannot be read; it names file and line.
+    """
+    raw = {path: read_yaml(read_text(path, what="the compose file"), path) for path in selection.files}
+    name = _project_name(selection, raw, project_name)
+    variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
+    ground = Ground(selection.directory, variables.get("HOME", ""), lenient)
+    source = _Source(ground, variables, [])
+    tree = without_resets(_group(selection.files, source))
+    return Loaded(tree, name, variables, tuple(source.notes))
+
+
+def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -> str:
+    name = flag or selection.variables.get("COMPOSE_PROJECT_NAME", "")
+    place = ""
+    if not name:
+        for tree in raw.values():
+            written = tree.value.get("name") if isinstance(tree.value, dict) else None
+            if written is not None and written.value is not None:
+                name = str(interpolate(written, selection.variables, lambda _name, _place: None).value)
+                place = str(written.place)
+    if not name:
+        name = project_name_from(selection.directory)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a project name",
+            why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
+            todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
+            place=place,
+        )
+    return name
+
+
+def _group(files: Sequence[str], source: _Source) -> Written:
+    tree: Written | None = None
+    for path in files:
+        read = _file(path, source)
+        tree = read if tree is None else merge(tree, read)
+    if tree is None:
+        raise UsageError("no compose file was named")
+    return tree
+
+
+def _file(path: str, source: _Source, place: Place | None = None) -> Written:
+    """Return one file in long form, with what it extends and includes."""
+    tree = _long_form(path, source, place)
+    services = place_value(tree, "services")
+    extended = {name: _extended(path, name, services, source, ()) for name in services}
+    sections = dict(tree.value)
+    if "services" in sections:
+        sections["services"] = Written(extended, sections["services"].place, sections["services"].rule)
+    merged = Written(sections, tree.place)
+    include = sections.pop("include", None)
+    for entry in include.value if include is not None else ():
+        merged = _imported(merged, _included(path, entry, source), entry)
+    return merged
+
+
+def place_value(tree: Written, key: str) -> dict[str, Written]:
+    """Return the mapping at a key of a tree; empty when there is none."""
+    found = tree.value.get(key) if isinstance(tree.value, dict) else None
+    return found.value if found is not None and isinstance(found.value, dict) else {}
+
+
+def _long_form(path: str, source: _Source, place: Place | None) -> Written:
+    known = source.files.get(path)
+    if known is None:
+        tree = read_yaml(read_text(path, what="the compose file", place=place), path)
+        if tree.value is None:
+            raise UsageError("the compose file is empty", place=path)
+        known = COMPOSE_FILE.read(interpolate(tree, source.variables, source.unset), "", source.ground)
+        source.files[path] = known
+    return known
+
+
+def _extended(
+    path: str, name: str, services: Mapping[str, Written], source: _Source, chain: tuple[tuple[str, str], ...]
+) -> Written:
+    """Return a service merged over the one that it extends."""
+    service = services[name]
+    extends = service.value.get("extends") if isinstance(service.value, dict) else None
+    if extends is None:
+        return service
+    chain = (*chain, (path, name))
+    wanted = plain(extends)
+    base_name, base_path = wanted.get("service"), wanted.get("file") or path
+    if not base_name:
+        raise UsageError(f"services.{name}.extends names no service", place=str(extends.place))
+    if (base_path, base_name) in chain:
+        names = " -> ".join(entry for _path, entry in (*chain, (base_path, base_name)))
+        raise UsageError(f"services extend each other in a circle: {names}", place=str(extends.place))
+    base_source, base_services = source, services
+    if base_path != path:
+        ground = replace(source.ground, directory=str(PurePosixPath(base_path).parent))
+        base_source = replace(source, ground=ground, files={})
+        base_services = place_value(_long_form(base_path, base_source, extends.place), "services")
+    if base_name not in base_services:
+        raise UsageError(
+            f"the service {name!r} extends {base_name!r}, which is not in {base_path}",
+            todo=nearest(base_name, base_services, kind="services"),
+            place=str(place_of(extends, "service")),
+        )
+    base = _extended(base_path, base_name, base_services, base_source, chain)
+    own = Written({key: value for key, value in service.value.items() if key != "extends"}, service.place, service.rule)
+    merged = merge(base, own, ("services", name))
+    return Written(merged.value, service.place, service.rule)
+
+
+def _included(path: str, entry: Written, source: _Source) -> Written:
+    """Return the merged tree of one entry of ``include``."""
+    wanted = plain(entry)
+    paths = wanted.get("path") or []
+    if not paths:
+        raise UsageError("an entry of include names no path", place=str(entry.place))
+    chain = (*source.included, path)
+    if paths[0] in chain:
+        raise UsageError(
+            f"files include each other in a circle: {' -> '.join((*chain, paths[0]))}", place=str(entry.place)
+        )
+    directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
+    variables = dict(source.variables)
+    add_dotenv(variables, directory, [name for name in wanted.get("env_file") or [] if name != "/dev/null"])
+    for name in paths:
+        read_text(name, what="the included file", place=entry.place)
+    ground = replace(source.ground, directory=directory)
+    return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
+
+
+def _imported(tree: Written, included: Written, entry: Written) -> Written:
+    """Return the tree with the resources of an included one; the same name with another content is refused."""
+    sections = dict(tree.value)
+    for section in _SECTIONS:
+        new = place_value(included, section)
+        if not new:
+            continue
+        own = place_value(tree, section)
+        for name, value in new.items():
+            if name in own and plain(own[name]) != plain(value):
+                raise UsageError(
+                    f"{section}.{name} is in this file and in an included one ({value.place})",
+                    todo="Rename one of them, or change the included one in an override file.",
+                    place=str(own[name].place),
+                )
+        place = sections[section].place if section in sections else entry.place
+        sections[section] = Written({**new, **own}, place)
+    return Written(sections, tree.place)
