@@ -267,3 +267,30 @@ def test_all_users_share_one_directory_that_everybody_can_write_to(monkeypatch: 
 
     assert shared_directory() == before
     assert before.stat().st_mode & 0o1002 == 0o1002
+
+
+def test_of_many_that_try_at_once_never_two_hold_it(tmp_path: Path) -> None:
+    locks, marks = tmp_path / "locks", tmp_path / "marks"
+    locks.mkdir()
+    marks.mkdir()
+    program = f"""
+    import os, pathlib, time
+    from tonnage.errors import LockHeldError
+    from tonnage.runtime.lock import StackLock
+    held, end_s = 0, time.monotonic() + 1.0
+    while time.monotonic() < end_s:
+        try:
+            with StackLock({ENGINE!r}, "hello", directory=pathlib.Path({str(locks)!r})):
+                os.close(os.open({str(marks / "mine")!r}, os.O_CREAT | os.O_EXCL))
+                held += 1
+                os.unlink({str(marks / "mine")!r})
+        except LockHeldError:
+            pass
+    print(held)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(program)]
+    started = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = [process.communicate(timeout=60)[0] for process in started]
+
+    assert [process.returncode for process in started] == [0, 0, 0, 0]
+    assert sum(map(int, printed)) > 4
