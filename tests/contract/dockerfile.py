@@ -36,15 +36,20 @@ def _instruction(number: int, instruction: Instruction, salt: str) -> str:
     commands = [f": {salt} {instruction.text}"]
     commands += [f"echo {line}" for line in instruction.prints]
     if instruction.kept_bytes:
-        commands.append(f"head -c {instruction.kept_bytes} /dev/urandom > /kept-{number}")
+        commands.append(_write(instruction.kept_bytes, f"/kept-{number}"))
     if instruction.transient_bytes:
-        commands.append(f"head -c {instruction.transient_bytes} /dev/urandom > /transient")
+        commands.append(_write(instruction.transient_bytes, "/transient"))
     commands.append(f"sleep {instruction.seconds}")
     if instruction.transient_bytes:
         commands.append("rm /transient")
     if instruction.fails:
         commands.append("false")
     return "RUN " + " && ".join(commands)
+
+
+def _write(count_bytes: int, path: str) -> str:
+    # The last program of the pipe is the one that fails on a full disk, and dd says why; head does not.
+    return f"head -c {count_bytes} /dev/urandom | dd of={path} bs=65536"
 
 
 def _behaviour(behaviour: Behaviour) -> list[str]:
@@ -63,8 +68,9 @@ def _behaviour(behaviour: Behaviour) -> list[str]:
     lines = ["CMD " + json.dumps(["sh", "-c", script])]
     if behaviour.check:
         check = behaviour.check
+        start_period = f" --start-period={check.start_period_s}s" if check.start_period_s else ""
         lines.append(
-            f"HEALTHCHECK --interval={check.interval_s}s --timeout=2s --retries={check.retries}"
-            f" --start-period={check.start_period_s}s CMD test -e /passes"
+            f"HEALTHCHECK --interval={check.interval_s}s --timeout=2s --retries={check.retries}{start_period}"
+            " CMD test -e /passes"
         )
     return lines
