@@ -81,6 +81,8 @@ class Board:
         rows: Services in the order of their first step.
         disks: Filesystems, the data root's first.
         log: The end of what the current step's program printed.
+        failed_step: The step that failed; empty when none did.
+        stopping: Whether the run was asked to stop.
     """
 
     title: str = ""
@@ -93,6 +95,7 @@ class Board:
     disks: dict[str, Disk] = field(default_factory=dict)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     failed_step: str = ""
+    stopping: bool = False
     _service_of: dict[str, str] = field(default_factory=dict)
 
     def take(self, event: Event, now_s: float) -> None:

@@ -1,10 +1,12 @@
 """Events as a live picture on a terminal: services with their current step, the disk with its line, the log of now.
 
-The picture never grows beyond the terminal. Colours are left out where ``NO_COLOR`` says so.
+The picture never grows beyond the terminal, and a terminal that is gone ends nothing else. Colours are left out where
+``NO_COLOR`` says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -49,11 +51,15 @@ class LiveView:
     Args:
         console: The terminal, on standard error.
         monotonic: Seconds that only ever grow.
+        stopping: Whether the run was asked to stop.
     """
 
-    def __init__(self, console: Console, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, console: Console, *, monotonic: Callable[[], float], stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         self._console = console
         self._monotonic = monotonic
+        self._stopping = stopping
         self._lock = Lock()
         self._board = Board()
         self._live = Live(
@@ -74,7 +80,8 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Draw the last picture and leave it on the screen."""
-        self._live.stop()
+        with contextlib.suppress(OSError):
+            self._live.stop()
 
     def show(self, event: Event) -> None:
         """Take an event into the picture; a notice is printed above it.
@@ -84,13 +91,15 @@ class LiveView:
         """
         if isinstance(event, Notice):
             style = "yellow" if event.level == "warning" else ""
-            self._console.print(Text(event.text, style=style))
+            with contextlib.suppress(OSError):
+                self._console.print(Text(event.text, style=style))
             return
         with self._lock:
             self._board.take(event, self._monotonic())
 
     def _draw(self) -> Group:
         with self._lock:
+            self._board.stopping = self._stopping()
             return draw(
                 self._board,
                 now_s=self._monotonic(),
@@ -133,7 +142,8 @@ def _title(picture: Board, now_s: float, width: int) -> Text:
     if picture.outcome:
         state = f"{picture.outcome} in {format_seconds(until_s - picture.started_s)}"
     else:
-        state = f"step {picture.index}/{picture.total}  {format_seconds(until_s - picture.started_s)}"
+        now = "stopping" if picture.stopping else f"step {picture.index}/{picture.total}"
+        state = f"{now}  {format_seconds(until_s - picture.started_s)}"
     left = Text(picture.title, style="bold")
     blanks = max(2, width - len(picture.title) - len(state))
     return left.append(" " * blanks, style="not bold").append(state, style="not bold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 class JsonLinesView:
     """Writes each event as one line and flushes it; events may come from several threads.
+
+    A stream that takes nothing any more, because its reader is gone or its disk is full, ends nothing else.
 
     Args:
         stream: Where the lines go: standard output.
@@ -42,6 +45,6 @@ class JsonLinesView:
             event: Any event.
         """
         line = msgspec.json.encode(event_form(event)).decode() + "\n"
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):
             self._stream.write(line)
             self._stream.flush()

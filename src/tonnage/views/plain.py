@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -35,7 +36,7 @@ class PlainView:
     """Writes one plain line for each event; events may come from several threads.
 
     Progress is thinned to one line of a step every two seconds, and samples of the disk are shown only as the lowest
-    point at a step's end.
+    point at a step's end. A stream that takes nothing any more ends nothing else.
 
     Args:
         stream: Where the lines go: standard error.
@@ -66,8 +67,9 @@ class PlainView:
         with self._lock:
             line = self._line(event)
             if line:
-                self._stream.write(line + "\n")
-                self._stream.flush()
+                with contextlib.suppress(OSError):
+                    self._stream.write(line + "\n")
+                    self._stream.flush()
 
     def _line(self, event: Event) -> str:
         line = ""

@@ -66,7 +66,7 @@ def _head(plan: Plan) -> list[str]:
 def _step_lines(number: int, step: Step) -> list[str]:
     parts = (
         f"{number:2d}. {step.name}: {step.changes}",
-        f"because {step.cause}",
+        f"why: {step.cause}",
         f"after {estimate_text(step.after)}",
         f"lowest {estimate_text(step.lowest)}",
     )

@@ -18,14 +18,14 @@ _ID_LENGTH = 12
 
 
 def status_form(
-    inventory: Inventory, *, lines: Mapping[str, int], stack: Stack | None, services: Sequence[str] = ()
+    inventory: Inventory, *, lines: Mapping[str, int], stack: Stack, services: Sequence[str] = ()
 ) -> dict[str, object]:
     """Return what is there as a JSON-able mapping.
 
     Args:
         inventory: What was observed.
         lines: The line of each filesystem in bytes, by mount.
-        stack: The stack, or None when there is no compose file here.
+        stack: The stack; without a name when there is no compose file here.
         services: Names of the services to tell about; empty for all.
 
     Returns:
@@ -43,14 +43,8 @@ def status_form(
         },
         "filesystems": [_filesystem_form(disk, lines.get(disk.mount, 0)) for disk in inventory.filesystems],
         "use": engine_use(inventory),
-        "stack": None if stack is None else stack.name,
-        "services": []
-        if stack is None
-        else [
-            _service_form(inventory, stack.name, service)
-            for service in stack.services
-            if not services or service.name in services
-        ],
+        "stack": stack.name,
+        "services": _service_forms(inventory, stack, services),
     }
 
 
@@ -84,7 +78,7 @@ def status_text(
     inventory: Inventory,
     *,
     lines: Mapping[str, int],
-    stack: Stack | None,
+    stack: Stack,
     services: Sequence[str] = (),
     width: int = 80,
     ascii_only: bool = False,
@@ -94,7 +88,7 @@ def status_text(
     Args:
         inventory: What was observed.
         lines: The line of each filesystem in bytes, by mount.
-        stack: The stack, or None when there is no compose file here.
+        stack: The stack; without a name when there is no compose file here.
         services: Names of the services to tell about; empty for all.
         width: Columns of the terminal.
         ascii_only: Draw without characters beyond ASCII.
@@ -114,12 +108,8 @@ def status_text(
         if isinstance(use, dict)
     ]
     blocks.append(["the engine keeps", *columns(rows, right=(1, 2), indent="  ")])
-    if stack is not None:
-        forms = [
-            _service_form(inventory, stack.name, service)
-            for service in stack.services
-            if not services or service.name in services
-        ]
+    if stack.name:
+        forms = _service_forms(inventory, stack, services)
         cells = [
             (str(form["service"]), str(form["state"]), str(form["health"]), str(form["replicas"]), str(form["version"]))
             for form in forms
@@ -160,6 +150,11 @@ def _filesystem_lines(disk: Filesystem, line_bytes: int, *, width: int, ascii_on
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
         f"  line {format_bytes(line_bytes)}, headroom {format_bytes(headroom_bytes)}",
     ]
+
+
+def _service_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -> list[dict[str, object]]:
+    chosen = [service for service in stack.services if not services or service.name in services]
+    return [_service_form(inventory, stack.name, service) for service in chosen]
 
 
 def _service_form(inventory: Inventory, project: str, service: Service) -> dict[str, object]:

@@ -1,0 +1,243 @@
+"""The composition root: starts a command, gives it the real outside, and turns its end into an exit code.
+
+Nothing else in the package constructs adapters or decides about exit codes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage import __version__
+from tonnage.cli.group import LazyGroup
+from tonnage.cli.session import Session
+from tonnage.errors import InterruptedRunError, TonnageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.tools import Tools
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.cli.outside import EngineDoor, Outside, Rehearsal
+    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.stack import Service
+    from tonnage.runtime.clock import Clock
+    from tonnage.runtime.reading import ComposeConfig
+
+_SIGINT = 2
+_SIGPIPE = 13
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command shows examples and its exit codes with --help.",
+)
+@click.version_option(__version__, prog_name="tonnage")
+def cli() -> None:
+    """Load container stacks onto small disks, up to the line and never past it."""
+
+
+def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: What was typed after the program's name; None for the process's own arguments.
+        outside: What may be reached; None for the real world.
+
+    Returns:
+        The exit code: 0, or the one of the failure that ended it.
+    """
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    session = Session(outside=outside or RealOutside(), stdout=sys.stdout, stderr=sys.stderr)
+    try:
+        code = _run(session, typed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output is gone; the interpreter must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + _SIGPIPE
+    return code
+
+
+def _run(session: Session, typed: list[str]) -> int:
+    try:
+        with cli.make_context("tonnage", typed, obj=session) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as wrong:
+        session.json = session.json or "--json" in typed
+        return _fail(session, _usage_error(wrong))
+    except TonnageError as error:
+        return _fail(session, error)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(session, InterruptedRunError(_SIGINT, "interrupted; nothing was changed"))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last door: whatever comes here is a defect, and is told shortly
+        return _fail(session, _unexpected(session, error))
+    return 0
+
+
+def _fail(session: Session, error: TonnageError) -> int:
+    from tonnage.views.failure import failure_form, failure_text  # noqa: PLC0415 - only where something failed
+
+    session.say(failure_text(error))
+    if session.json:
+        session.print_failure(failure_form(error))
+    return error.exit_code
+
+
+def _usage_error(wrong: click.ClickException) -> UsageError:
+    context = getattr(wrong, "ctx", None)
+    path = context.command_path if context is not None else "tonnage"
+    return UsageError(wrong.format_message(), todo=f"See\n  {path} --help")
+
+
+def _unexpected(session: Session, error: Exception) -> TonnageError:
+    import traceback  # noqa: PLC0415 - only where something unexpected happened
+
+    wanted = session.outside.environment.get("TONNAGE_TRACEBACK", "") not in {"", "0"}
+    return TonnageError(
+        f"an unexpected failure: {type(error).__name__}: {error}",
+        why="This is a defect of Tonnage, not of what you did.",
+        todo=""
+        if wanted
+        else "For the traceback, to go with a report, run it again with\n  export TONNAGE_TRACEBACK=1",
+        log="".join(traceback.format_exception(error)) if wanted else "",
+    )
+
+
+class RealOutside:
+    """The real world: this machine's files, programs and engines."""
+
+    def __init__(self) -> None:
+        self._tools: Tools | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables."""
+        return os.environ
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        from tonnage.runtime.clock import SystemClock  # noqa: PLC0415 - help needs no clock
+
+        return SystemClock()
+
+    @property
+    def working_directory(self) -> str:
+        """The directory that the user is in."""
+        return str(Path.cwd())
+
+    @property
+    def tools(self) -> Tools:
+        """The programs that act on an engine; each is looked for when first asked for."""
+        from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
+
+        if self._tools is None:
+            self._tools = find_tools(self.environment)
+        return self._tools
+
+    def compose(self) -> ComposeConfig | None:
+        """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
+        from tonnage.adapters.docker.compose import ComposeText  # noqa: PLC0415
+
+        tool = self.tools.compose
+        return ComposeText(tool, self.environment) if tool is not None and tool.generation > 1 else None
+
+    def inputs(self, service: Service) -> Inputs:
+        """Return what a service's build would read now."""
+        from tonnage.adapters.build_inputs import build_inputs  # noqa: PLC0415
+
+        return build_inputs(service)
+
+    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
+        """Return all volumes with their sizes, which the engine counts anew."""
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+
+        with self._connection(host, "") as connection:
+            return DockerFacts(connection).volumes(sizes=True)
+
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+        """Return the lock of one stack on one engine."""
+        from tonnage.runtime.lock import StackLock  # noqa: PLC0415
+
+        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint)
+
+    def builder_found(self) -> str:
+        """Say which builder was found."""
+        tool = self.tools.need_build()
+        return f"{tool.program} {tool.version}, progress {tool.kind}"
+
+    def compose_found(self) -> str:
+        """Say which Compose was found."""
+        tool = self.tools.need_compose()
+        return f"{' '.join(tool.command)} {tool.version}"
+
+    def rehearsal_found(self) -> str:
+        """Say that this machine can rehearse."""
+        from tonnage.adapters.private_engine.requirements import check_machine  # noqa: PLC0415
+
+        check_machine(self.environment.get("PATH", ""))
+        return "this machine can"
+
+    @contextlib.contextmanager
+    def facts(self, host: str) -> Iterator[EngineFacts]:
+        """Reach an engine to read from it."""
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+
+        with self._connection(host, "") as connection:
+            yield DockerFacts(connection)
+
+    @contextlib.contextmanager
+    def engine(self, host: str) -> Iterator[EngineDoor]:
+        """Reach an engine to change it."""
+        with self._connection(host, "") as connection:
+            yield self._door(connection)
+
+    @contextlib.contextmanager
+    def rehearsal(self, size_bytes: int, *, keep: bool) -> Iterator[Rehearsal]:
+        """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
+        from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
+        from tonnage.cli.outside import Rehearsal  # noqa: PLC0415
+
+        with (
+            PrivateEngine.start(size_bytes, environment=self.environment, keep=keep) as engine,
+            self._connection(engine.endpoint, engine.netns) as connection,
+        ):
+            yield Rehearsal(door=self._door(connection), how_to_reach=engine.how_to_reach())
+
+    def remove_rehearsal(self, name: str) -> None:
+        """Remove a private engine that was kept."""
+        from tonnage.adapters.private_engine.engine import remove_rehearsal  # noqa: PLC0415
+
+        remove_rehearsal(name, environment=self.environment)
+
+    @contextlib.contextmanager
+    def _connection(self, host: str, netns: str) -> Iterator[DockerConnection]:
+        from tonnage.adapters.docker.connect import connect  # noqa: PLC0415
+
+        with connect(self.environment, host, netns=netns) as connection:
+            yield connection
+
+    def _door(self, connection: DockerConnection) -> EngineDoor:
+        from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.adapters.filesystem import open_gauge  # noqa: PLC0415
+        from tonnage.cli.outside import EngineDoor  # noqa: PLC0415
+
+        return EngineDoor(
+            facts=DockerFacts(connection),
+            acts=lambda: DockerActs(connection, self.tools, self.environment),
+            gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
+        )

@@ -1,0 +1,44 @@
+"""``tonnage build``: the build half of a deploy, for CI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LockHeldError, StepFailedError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "build",
+    cls=Verb,
+    examples=(
+        ("tonnage build", "Every service that has a build section"),
+        ("tonnage build --push --cleanup-after", "In CI: build, push, remove, next"),
+        ("tonnage build web --json", "One service, as JSON lines"),
+    ),
+    failures=(CannotFitError, EngineUnreachableError, EngineLacksError, LockHeldError, StepFailedError),
+)
+@stack_options
+@click.option("--push", is_flag=True, help="Push each image after it was built.")
+@click.option("--cleanup-after", is_flag=True, help="Remove each image, and the cache it left, before the next.")
+@keep_free_option
+@click.pass_obj
+def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: bool, keep_free: str | None) -> None:
+    """Build."""
+    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.cli.flow import Job, carry_out  # noqa: PLC0415
+    from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415
+
+    session.streams = True
+    wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
+    wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup_after))
+    with session.outside.engine(flags.host) as door:
+        carry_out(session, door, Job(purpose="build", wanted=wanted))

@@ -1,0 +1,90 @@
+"""The checks of ``tonnage doctor``, in the order in which a deploy would meet them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.cli.looking import look
+from tonnage.cli.places import journal_path
+from tonnage.cli.stacks import read_if_there, read_inputs
+from tonnage.errors import TonnageError
+from tonnage.runtime.journal import Journal
+from tonnage.units import format_bytes
+from tonnage.views.checks import FAILED, OK, WARNING, Check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.outside import Outside
+
+
+def check_all(
+    outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]
+) -> tuple[list[Check], TonnageError | None]:
+    """Carry every check out; none depends on another one's success more than it must.
+
+    Args:
+        outside: What is checked.
+        flags: Which stack and engine, as typed.
+        settings: Settings typed as flags, by key.
+
+    Returns:
+        The checks, and the first failure.
+    """
+    failures: list[TonnageError] = []
+
+    def checked(name: str, look_at: Callable[[], str], *, needed: bool = True) -> Check:
+        try:
+            return Check(name=name, state=OK, found=look_at())
+        except TonnageError as error:
+            if needed:
+                failures.append(error)
+            found = f"{error.place}: {error.what}" if error.place else error.what
+            return Check(name=name, state=FAILED if needed else WARNING, found=found, todo=error.todo or error.why)
+
+    checks = [
+        checked("stack", lambda: _stack(outside, flags, settings)),
+        checked("engine", lambda: _engine(outside, flags)),
+        checked("disk", lambda: _disk(outside, flags, settings)),
+        checked("builder", outside.builder_found),
+        checked("compose", outside.compose_found),
+        checked("journal", lambda: _journal(outside)),
+        checked("rehearse", outside.rehearsal_found, needed=False),
+    ]
+    return checks, failures[0] if failures else None
+
+
+def _stack(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+    wanted = read_if_there(outside, flags, settings)
+    if not wanted.stack.name:
+        return "no compose file here"
+    inputs = read_inputs(outside, wanted.stack)
+    return f"{wanted.stack.name}: {len(wanted.stack.services)} services, {len(inputs)} of them built"
+
+
+def _engine(outside: Outside, flags: StackFlags) -> str:
+    with outside.facts(flags.host) as facts:
+        engine = facts.engine()
+    return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
+
+
+def _disk(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+    wanted = read_if_there(outside, flags, settings)
+    with outside.facts(flags.host) as facts:
+        seen = look(facts, wanted)
+    disk = seen.inventory.filesystems[0]
+    return (
+        f"{disk.mount}: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)},"
+        f" line {format_bytes(seen.lines[disk.mount])}"
+    )
+
+
+def _journal(outside: Outside) -> str:
+    path = journal_path(outside.environment)
+    journal = Journal.open_existing(path)
+    if journal is None:
+        return f"{path}: none yet"
+    with journal:
+        last = journal.runs(1)
+    return f"{path}: last run {last[0].run_id}" if last else f"{path}: no run yet"

@@ -1,0 +1,116 @@
+"""``tonnage deploy``: build, prove and switch over, one service after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import (
+    cleanup_after_option,
+    keep_free_option,
+    keep_previous_option,
+    setting_text,
+    stack_options,
+)
+from tonnage.errors import (
+    CannotFitError,
+    EngineLacksError,
+    EngineUnreachableError,
+    LockHeldError,
+    NotHealthyError,
+    StalePlanError,
+    StepFailedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.cli.flow import Job
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+DEPLOY_FAILURES = (
+    CannotFitError,
+    NotHealthyError,
+    EngineUnreachableError,
+    EngineLacksError,
+    StalePlanError,
+    LockHeldError,
+    StepFailedError,
+)
+
+
+@click.command(
+    "deploy",
+    cls=Verb,
+    examples=(
+        ("tonnage deploy", "The whole stack of this directory"),
+        ("tonnage deploy web", "One service and what it depends on and is not running yet"),
+        ("tonnage deploy --plan plan.json", "Exactly a plan that was saved before"),
+        ("tonnage deploy -H ssh://user@vm.example.org", "Onto another machine's engine"),
+    ),
+    failures=DEPLOY_FAILURES,
+    about="Ctrl-C ends the running step and undoes it; running services are left alone. See plan for a dry run.",
+)
+@stack_options
+@click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
+@click.option("--sequential", is_flag=True, help="One service at a time, cleaned up between: the only mode for now.")
+@keep_free_option
+@keep_previous_option
+@cleanup_after_option
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    plan_file: str | None,
+    sequential: bool,
+    keep_free: str | None,
+    keep_previous: bool | None,
+    cleanup_after: bool | None,
+) -> None:
+    """Deploy."""
+    from tonnage.cli.flow import carry_out  # noqa: PLC0415 - help needs none of these
+
+    del sequential
+    session.streams = True
+    typed = {
+        "keep-free": keep_free,
+        "keep-previous": setting_text(keep_previous),
+        "cleanup-after": setting_text(cleanup_after),
+    }
+    job = deploy_job(session, flags, typed, plan_file)
+    with session.outside.engine(flags.host) as door:
+        carry_out(session, door, job)
+
+
+def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | None], plan_file: str | None) -> Job:
+    """Return the job of a deploy.
+
+    Args:
+        session: What may be reached.
+        flags: Which stack, as typed.
+        typed: Settings typed as flags.
+        plan_file: A plan file, which brings its own services and settings.
+
+    Returns:
+        The job.
+
+    Raises:
+        UsageError: What the user wrote cannot be used.
+    """
+    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.cli.flow import Job  # noqa: PLC0415
+    from tonnage.cli.plan_files import read_plan_file  # noqa: PLC0415
+    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
+
+    if not plan_file:
+        return Job(purpose="deploy", wanted=read_wanted(session.outside, flags, typed))
+    if flags.services or any(value is not None for value in typed.values()):
+        raise click.UsageError("--plan brings its own services and settings: name none beside it")
+    saved = read_plan_file(plan_file)
+    wanted = replace(read_wanted(session.outside, flags), services=saved.services, policy=saved.policy)
+    return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file)

@@ -1,0 +1,72 @@
+"""``tonnage doctor``: what this machine and engine can do, and where each setting comes from. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import (
+    cleanup_after_option,
+    keep_free_option,
+    keep_previous_option,
+    setting_text,
+    stack_options,
+)
+from tonnage.errors import EngineLacksError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "doctor",
+    cls=Verb,
+    examples=(
+        ("tonnage doctor", "Everything that a deploy from here needs"),
+        ("tonnage doctor --settings", "Each setting with its value and where it comes from"),
+    ),
+    failures=(EngineUnreachableError, EngineLacksError),
+    about="Ends with the exit code of the first check that failed.",
+)
+@stack_options
+@click.option("--settings", "show_settings", is_flag=True, help="Show the settings only. Asks no engine.")
+@keep_free_option
+@keep_previous_option
+@cleanup_after_option
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    show_settings: bool,
+    keep_free: str | None,
+    keep_previous: bool | None,
+    cleanup_after: bool | None,
+) -> None:
+    """Check."""
+    from tonnage.cli.checking import check_all  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
+    from tonnage.views.checks import checks_form, checks_text, settings_form, settings_text  # noqa: PLC0415
+
+    typed = {
+        "keep-free": keep_free,
+        "keep-previous": setting_text(keep_previous),
+        "cleanup-after": setting_text(cleanup_after),
+    }
+    if show_settings:
+        settings = read_if_there(session.outside, flags, typed).settings
+        if session.json:
+            session.print_document("settings", settings_form(settings))
+        else:
+            session.say(settings_text(settings, width=session.width))
+        return
+    checks, failure = check_all(session.outside, flags, typed)
+    if session.json:
+        session.print_document("checks", checks_form(checks))
+    else:
+        session.say(checks_text(checks))
+    if failure is not None:
+        raise failure

@@ -1,0 +1,187 @@
+"""The way from what the user wants to a finished run: lock, observe, plan, refuse or execute, report.
+
+Deploy, build, rollback and rehearsal all go this way; they differ in their planner only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tonnage.cli.places import journal_path
+from tonnage.cli.signals import CancelOnSignal, write_at_once
+from tonnage.cli.stacks import read_inputs
+from tonnage.decide.planning import plan_build, plan_deploy
+from tonnage.decide.rolling_back import plan_rollback
+from tonnage.decide.staleness import why_stale
+from tonnage.errors import CannotFitError, InterruptedRunError, StalePlanError
+from tonnage.model.event import Notice
+from tonnage.model.policy import History
+from tonnage.model.run import Outcome
+from tonnage.runtime.execute import execute
+from tonnage.runtime.journal import Journal
+from tonnage.runtime.observe import observe
+from tonnage.views.report import run_text
+
+if TYPE_CHECKING:
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.cli.outside import EngineDoor, Outside
+    from tonnage.cli.session import Session
+    from tonnage.cli.stacks import Wanted
+    from tonnage.model.plan import Plan
+    from tonnage.model.run import Run
+
+PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be carried out.
+
+    Args:
+        purpose: deploy, build or rollback.
+        wanted: What the user wants.
+        saved: A plan to be carried out exactly, unless it is stale; None to carry out a fresh one.
+        saved_place: The file that it was read from.
+    """
+
+    purpose: str
+    wanted: Wanted
+    saved: Plan | None = None
+    saved_place: str = ""
+
+
+def make_plan(
+    outside: Outside, facts: EngineFacts, purpose: str, wanted: Wanted, history: History | None = None
+) -> Plan:
+    """Observe and plan. Changes nothing.
+
+    Args:
+        outside: Where build contexts and the journal are.
+        facts: The engine.
+        purpose: deploy, build or rollback.
+        wanted: What the user wants.
+        history: What is known from earlier runs; None to read it from the journal, if there is one.
+
+    Returns:
+        The plan, perhaps a refused one.
+
+    Raises:
+        UsageError: What the user wrote cannot be planned.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    inventory = observe(facts, read_inputs(outside, wanted.stack))
+    if history is None:
+        history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
+    return PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
+
+
+def read_history(outside: Outside, stack: str, engine_id: str) -> History:
+    """Return what the journal knows; nothing is created when there is none.
+
+    Args:
+        outside: Where the journal is.
+        stack: The project name.
+        engine_id: The engine.
+
+    Returns:
+        The history; an empty one when there is no journal.
+    """
+    journal = Journal.open_existing(journal_path(outside.environment))
+    if journal is None:
+        return History()
+    with journal:
+        return journal.history(stack, engine_id)
+
+
+def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
+    """Carry a job out and show it, from taking the lock to the report.
+
+    Args:
+        session: Where output goes.
+        door: The engine.
+        job: What is to be carried out.
+
+    Returns:
+        The run, which is done.
+
+    Raises:
+        CannotFitError: The plan was refused; nothing was touched.
+        StalePlanError: The saved plan is stale; nothing was touched.
+        LockHeldError: Another run holds the lock; nothing was touched.
+        InterruptedRunError: A signal ended the run.
+        TonnageError: What ended the run.
+    """
+    engine = door.facts.engine()
+    stack = job.wanted.stack.name
+    with (
+        session.outside.lock(engine, stack),
+        Journal(journal_path(session.outside.environment)) as journal,
+        CancelOnSignal(lambda: _stop(session)) as signals,
+    ):
+        fresh = make_plan(
+            session.outside, door.facts, job.purpose, job.wanted, journal.history(stack, engine.engine_id)
+        )
+        plan = _plan_to_carry_out(job, fresh)
+        if plan.refusal is not None:
+            raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+        if signals.number:
+            raise InterruptedRunError(signals.number, "stopped before anything was changed")
+        acts = door.acts()
+        gauge = door.gauge([disk.mount for disk in door.facts.filesystems()])
+        try:
+            with session.event_view() as view:
+                for note in (*job.wanted.stack.notes, *plan.notes):
+                    view.show(Notice(text=note))
+                run = execute(
+                    plan,
+                    facts=door.facts,
+                    acts=acts,
+                    gauge=gauge,
+                    journal=journal,
+                    emit=view.show,
+                    cancel=signals.cancel,
+                    clock=session.outside.clock,
+                )
+                for notice in journal.take_notices():
+                    view.show(notice)
+        finally:
+            gauge.close()
+    _report(session, plan, run)
+    if signals.number and run.outcome is not Outcome.DONE:
+        what = run.error.what if isinstance(run.error, InterruptedRunError) else "stopped"
+        raise InterruptedRunError(signals.number, what)
+    if run.error is not None:
+        raise run.error
+    return run
+
+
+def _stop(session: Session) -> None:
+    session.stopping = True
+    if session.json or not session.terminal:
+        write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
+
+
+def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
+    if job.saved is None:
+        return fresh
+    why = why_stale(job.saved, fresh)
+    if why:
+        raise StalePlanError(
+            "the plan is stale; nothing was changed",
+            why=f"{why[0].upper()}{why[1:]}.",
+            todo=f"Make it anew:\n  tonnage plan --out {job.saved_place}",
+            place=job.saved_place,
+        )
+    return job.saved
+
+
+def _report(session: Session, plan: Plan, run: Run) -> None:
+    if session.json:
+        return
+    session.say("")
+    if run.steps:
+        session.say(run_text(replace(run, message=""), width=session.width))
+    for each in plan.unchanged:
+        session.say(f"{each.service} unchanged: {each.reason}")

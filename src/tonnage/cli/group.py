@@ -1,0 +1,107 @@
+"""The command group: names and one-line meanings here, so that help needs none of the command modules."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import NoSuchCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.errors import TonnageError
+
+COMMANDS = {
+    "plan": "Show what deploy would do, or why it cannot fit. Changes nothing.",
+    "build": "Build images one after the other, within the disk.",
+    "deploy": "Build, prove and switch over services, one after the other.",
+    "verify": "Ask every service now whether it is healthy.",
+    "rollback": "Go back to the previous good version.",
+    "status": "Show disk, line, what the engine keeps, and the services.",
+    "watch": "Show the same as status, live.",
+    "report": "Show the last runs, forecast beside measured.",
+    "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",
+    "doctor": "Check this machine, the engine and the settings.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which people meet them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing its module; None when there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"tonnage.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; when there is none of that name, say which ones are near.
+
+        Raises:
+            NoSuchCommand: There is no such command.
+        """
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            raise NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+class Verb(click.Command):
+    """A command whose help ends with examples and with its exit codes.
+
+    Args:
+        name: Its name; the first line of its help comes from :data:`COMMANDS`.
+        examples: Command lines, each with what it does.
+        failures: The classes of failure that it can end with, besides wrong usage.
+        about: What else there is to know.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        examples: Sequence[tuple[str, str]],
+        failures: Sequence[type[TonnageError]],
+        about: str = "",
+        **rest: object,
+    ) -> None:
+        self.examples = tuple(examples)
+        self.failures = tuple(failures)
+        rest["help"] = "\n\n".join(part for part in (COMMANDS[name], about) if part)
+        rest["short_help"] = COMMANDS[name]
+        super().__init__(name, **rest)  # type: ignore[arg-type]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples and exit codes."""
+        del ctx
+        with formatter.section("Examples"):
+            for line, meaning in self.examples:
+                formatter.write_text(f"{meaning}:")
+                formatter.write(f"{'':{formatter.current_indent}}  {line}\n")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), title) for code, title in self.exit_codes()])
+
+    def exit_codes(self) -> list[tuple[int, str]]:
+        """Return the exit codes that this command can end with, and what each means."""
+        from tonnage.errors import TonnageError, UsageError  # noqa: PLC0415 - help of the group needs none of it
+
+        classes: tuple[type[TonnageError], ...] = (TonnageError, UsageError, *self.failures)
+        found = {(failure.exit_code, failure.title) for failure in classes}
+        return [(0, "done"), *sorted(found)]

@@ -1,0 +1,53 @@
+"""One look at the engine and the stack, for status and watch. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tonnage.decide.line import line_bytes
+from tonnage.runtime.observe import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.cli.stacks import Wanted
+    from tonnage.model.inventory import Inventory, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen: the inventory, and the line of each filesystem in bytes, by mount."""
+
+    inventory: Inventory
+    lines: dict[str, int]
+
+
+def look(facts: EngineFacts, wanted: Wanted, volumes: Callable[[], tuple[Volume, ...]] | None = None) -> Seen:
+    """Look once.
+
+    Args:
+        facts: The engine.
+        wanted: The stack and its settings.
+        volumes: Reads the volumes with their sizes; None to do without sizes, which take long.
+
+    Returns:
+        What was seen.
+
+    Raises:
+        UsageError: The line leaves nothing of the data root's filesystem.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    inventory = observe(facts)
+    if volumes is not None:
+        inventory = replace(inventory, volumes=volumes())
+    keep_free_bytes = wanted.policy.keep_free_bytes
+    data_root, *others = inventory.filesystems
+    lines = {data_root.mount: line_bytes(data_root, keep_free_bytes)}
+    for disk in others:
+        # A size that suits the data root may exceed another filesystem as a whole.
+        usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
+        lines[disk.mount] = line_bytes(disk, keep_free_bytes if usable else None)
+    return Seen(inventory=inventory, lines=lines)

@@ -1,0 +1,87 @@
+"""Options that commands share. What was typed, nothing more: meaning is given to it elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tonnage.cli.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackFlags:
+    """Which stack and which engine, as typed on the command line; empty where nothing was typed."""
+
+    files: tuple[str, ...] = ()
+    project_name: str = ""
+    project_directory: str = ""
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    host: str = ""
+    services: tuple[str, ...] = ()
+
+
+def stack_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of every command about a stack; it receives them as ``flags``."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
+        flags = StackFlags(**{field.name: kwargs.pop(field.name) for field in fields(StackFlags)})
+        function(*args, flags=flags, **kwargs)
+
+    for option in reversed(_STACK_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _ask_for_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click calls it so
+    session: Session = ctx.obj
+    session.json = session.json or value
+    return value
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_ask_for_json,
+    help="Print the documented JSON form on standard output.",
+)
+
+_STACK_OPTIONS = (
+    click.argument("services", nargs=-1, metavar="[SERVICE]..."),
+    click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be repeated."),
+    click.option("-p", "--project-name", default="", metavar="NAME", help="Project name instead of the directory's."),
+    click.option("--project-directory", default="", metavar="DIR", help="Directory that relative paths start from."),
+    click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Instead of .env; may be repeated."),
+    click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Enable a profile; may be repeated."),
+    click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine."),
+    json_option,
+)
+
+keep_free_option = click.option(
+    "--keep-free", metavar="SIZE", help="The line: bytes that must remain available, such as 2GB."
+)
+keep_previous_option = click.option(
+    "--keep-previous/--no-keep-previous", default=None, help="Keep the previous image for rollback (default: keep)."
+)
+cleanup_after_option = click.option(
+    "--cleanup-after/--no-cleanup-after",
+    default=None,
+    help="Remove what each service's steps left behind (default: remove).",
+)
+
+
+def setting_text(value: bool | str | None) -> str | None:  # noqa: FBT001 - this is what a flag's value is
+    """Return a flag's value as settings write it: ``true``, ``false``, text, or None when it was not typed."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value

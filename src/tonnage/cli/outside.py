@@ -1,0 +1,93 @@
+"""What a command may reach outside of the program. Only ``cli/app.py`` makes the real one; tests make their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
+    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.stack import Service
+    from tonnage.runtime.clock import Clock
+    from tonnage.runtime.reading import ComposeConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineDoor:
+    """An engine that was reached, to be changed.
+
+    Args:
+        facts: Reads.
+        acts: Makes the door for changes; raises EngineLacksError when a program for them is missing.
+        gauge: Opens a gauge of available bytes for some mounts.
+    """
+
+    facts: EngineFacts
+    acts: Callable[[], EngineActs]
+    gauge: Callable[[Sequence[str]], Gauge]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A private engine that runs.
+
+    Args:
+        door: The engine.
+        how_to_reach: How people reach and remove it, when it is kept.
+    """
+
+    door: EngineDoor
+    how_to_reach: str
+
+
+class Outside(Protocol):
+    """Everything outside of the program."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+
+    @property
+    def working_directory(self) -> str:
+        """The directory that the user is in."""
+
+    def compose(self) -> ComposeConfig | None:
+        """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
+
+    def inputs(self, service: Service) -> Inputs:
+        """Return what a service's build would read now."""
+
+    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
+        """Return an engine's volumes with their sizes, which takes as long as reading them."""
+
+    def facts(self, host: str) -> AbstractContextManager[EngineFacts]:
+        """Reach an engine to read from it. An empty host means the one of the environment."""
+
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+        """Return the lock of one stack on one engine."""
+
+    def builder_found(self) -> str:
+        """Say which builder was found; raises EngineLacksError when there is none."""
+
+    def compose_found(self) -> str:
+        """Say which Compose was found; raises EngineLacksError when there is none."""
+
+    def rehearsal_found(self) -> str:
+        """Say that this machine can rehearse; raises EngineLacksError when it cannot."""
+
+    def engine(self, host: str) -> AbstractContextManager[EngineDoor]:
+        """Reach an engine to change it. An empty host means the one of the environment."""
+
+    def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
+        """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
+
+    def remove_rehearsal(self, name: str) -> None:
+        """Remove a private engine that was kept."""

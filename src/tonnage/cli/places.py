@@ -1,0 +1,38 @@
+"""Where this user's Tonnage keeps what it remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def state_directory(environment: Mapping[str, str]) -> Path:
+    """Return the directory of the journal.
+
+    Args:
+        environment: ``TONNAGE_STATE_DIR`` names another one.
+
+    Returns:
+        The directory, which need not exist.
+    """
+    chosen = environment.get("TONNAGE_STATE_DIR", "")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed where the directory is chosen
+
+    return user_state_path("tonnage", appauthor=False)
+
+
+def journal_path(environment: Mapping[str, str]) -> Path:
+    """Return the file of the journal.
+
+    Args:
+        environment: ``TONNAGE_STATE_DIR`` names another directory.
+
+    Returns:
+        The file, which need not exist.
+    """
+    return state_directory(environment) / "journal.sqlite"

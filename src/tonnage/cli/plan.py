@@ -1,0 +1,83 @@
+"""``tonnage plan``: what deploy would do. Holds facts only; changes nothing, not even the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import (
+    cleanup_after_option,
+    keep_free_option,
+    keep_previous_option,
+    setting_text,
+    stack_options,
+)
+from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "plan",
+    cls=Verb,
+    examples=(
+        ("tonnage plan", "The whole stack of this directory"),
+        ("tonnage plan web worker", "Two services and what they depend on"),
+        ("tonnage plan --out plan.json", "Save the plan, to be executed exactly with deploy --plan"),
+        ("tonnage plan --keep-free 2GB", "With another line"),
+    ),
+    failures=(CannotFitError, EngineUnreachableError, EngineLacksError),
+)
+@stack_options
+@click.option("--build", "build", is_flag=True, help="Plan the build half only.")
+@click.option("--push", is_flag=True, help="With --build: push what is built.")
+@click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
+@keep_free_option
+@keep_previous_option
+@cleanup_after_option
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    build: bool,
+    push: bool,
+    out: str | None,
+    keep_free: str | None,
+    keep_previous: bool | None,
+    cleanup_after: bool | None,
+) -> None:
+    """Show a plan."""
+    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.cli.flow import make_plan  # noqa: PLC0415
+    from tonnage.cli.plan_files import write_plan_file  # noqa: PLC0415
+    from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.views.json_forms import plan_form  # noqa: PLC0415
+    from tonnage.views.plan_text import plan_text  # noqa: PLC0415
+
+    if push and not build:
+        raise click.UsageError("--push belongs to --build")
+    typed = {
+        "keep-free": keep_free,
+        "keep-previous": setting_text(keep_previous),
+        "cleanup-after": setting_text(cleanup_after),
+    }
+    wanted = read_wanted(session.outside, flags, typed)
+    if build:
+        wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=bool(cleanup_after)))
+    with session.outside.facts(flags.host) as facts:
+        plan = make_plan(session.outside, facts, "build" if build else "deploy", wanted)
+    if session.json:
+        session.print_document("plan", plan_form(plan))
+    else:
+        session.say(plan_text(plan))
+    if plan.refusal is not None:
+        raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+    if out:
+        write_plan_file(plan, out)
+        session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {out}")

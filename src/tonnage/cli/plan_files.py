@@ -1,0 +1,58 @@
+"""Plan files on the disk: only their owner may read them, because they hold the services' configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.views.saved_plan import read_plan, save_plan
+
+if TYPE_CHECKING:
+    from tonnage.model.plan import Plan
+
+
+def write_plan_file(plan: Plan, file: str) -> None:
+    """Write a plan, readable by its owner only, as a whole or not at all.
+
+    Args:
+        plan: The plan.
+        file: Where to.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    path = Path(file)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "x", encoding="utf-8", opener=_for_owner_only) as stream:
+            stream.write(save_plan(plan))
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"the plan cannot be saved as {file}", why=f"{error.strerror}.") from error
+
+
+def read_plan_file(file: str) -> Plan:
+    """Read a plan.
+
+    Args:
+        file: Where from.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UsageError: The file cannot be read, or it is no plan file of this format.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"the plan {file} cannot be read", why=f"{reason}.") from error
+    return read_plan(text, place=file)
+
+
+def _for_owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,67 @@
+"""``tonnage rehearse``: the whole deploy on a throw-away engine whose disk really has the chosen size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.deploy import DEPLOY_FAILURES
+from tonnage.cli.group import Verb
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import StalePlanError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "rehearse",
+    cls=Verb,
+    examples=(
+        ("tonnage rehearse --disk 14GB", "The whole stack on a disk of 14 GB"),
+        ("tonnage rehearse --disk 14GB --keep", "The same, and the engine stays to be looked at"),
+        ("tonnage rehearse --remove r1a2b3c", "Remove an engine that was kept"),
+        ("tonnage rehearse --disk 3GB --import python:3.11-slim=base.tar", "With a base image from a file"),
+    ),
+    failures=tuple(failure for failure in DEPLOY_FAILURES if failure is not StalePlanError),
+    about="Needs Linux and root. Everything is gone afterwards, also after Ctrl-C or a failure.",
+)
+@stack_options
+@click.option("--disk", metavar="SIZE", help="Size of the disk, such as 14GB.")
+@click.option("--keep", is_flag=True, help="Leave the engine running; how to reach and remove it is printed.")
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="REF=FILE",
+    help="Put a root filesystem there as an image; repeatable.",
+)
+@click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
+@keep_free_option
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    disk: str | None,
+    keep: bool,
+    imports: tuple[str, ...],
+    remove: str | None,
+    keep_free: str | None,
+) -> None:
+    """Rehearse."""
+    from tonnage.cli.rehearsing import rehearse  # noqa: PLC0415 - help needs none of these
+    from tonnage.units import parse_bytes  # noqa: PLC0415
+
+    if remove:
+        if disk or keep or imports:
+            raise click.UsageError("--remove stands alone")
+        session.outside.remove_rehearsal(remove)
+        session.say(f"the rehearsal {remove} is gone")
+        return
+    if not disk:
+        raise click.UsageError("--disk is missing: say how big the disk is, such as --disk 14GB")
+    session.streams = True
+    rehearse(session, flags, size_bytes=parse_bytes(disk), keep=keep, imports=imports, keep_free=keep_free)

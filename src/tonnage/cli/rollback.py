@@ -1,0 +1,40 @@
+"""``tonnage rollback``: back to the previous good version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.deploy import DEPLOY_FAILURES
+from tonnage.cli.group import Verb
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import StalePlanError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "rollback",
+    cls=Verb,
+    examples=(
+        ("tonnage rollback", "Every service that has an earlier good version"),
+        ("tonnage rollback web", "One service"),
+    ),
+    failures=tuple(failure for failure in DEPLOY_FAILURES if failure is not StalePlanError),
+    about="Needs no build: deploy keeps the image of the previous good version, unless --no-keep-previous was given.",
+)
+@stack_options
+@keep_free_option
+@click.pass_obj
+def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
+    """Roll back."""
+    from tonnage.cli.flow import Job, carry_out  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
+
+    session.streams = True
+    wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
+    with session.outside.engine(flags.host) as door:
+        carry_out(session, door, Job(purpose="rollback", wanted=wanted))

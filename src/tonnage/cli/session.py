@@ -1,0 +1,123 @@
+"""One invocation of the command: where its output goes and what it may reach.
+
+Standard output carries JSON only, when it was asked for; everything for people goes to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from typing import Protocol
+
+    from tonnage.cli.outside import Outside
+    from tonnage.model.event import Event
+
+    class View(Protocol):
+        """Shows events."""
+
+        def show(self, event: Event) -> None:
+            """Show one event."""
+
+
+LOG_WIDTH = 100
+"""Columns for tables where there is no terminal."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One invocation.
+
+    Args:
+        outside: What it may reach.
+        stdout: Where JSON goes.
+        stderr: Where everything for people goes.
+        json: Whether JSON was asked for.
+        streams: Whether the command's JSON is a stream of events rather than one document.
+        stopping: Whether a signal asked the run to stop.
+        printed: Whether a JSON document was printed.
+    """
+
+    outside: Outside
+    stdout: TextIO
+    stderr: TextIO
+    json: bool = False
+    streams: bool = False
+    stopping: bool = False
+    printed: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """Whether people read standard error on a terminal that can be drawn on."""
+        return self.stderr.isatty() and self.outside.environment.get("TERM", "") not in {"", "dumb"}
+
+    @property
+    def width(self) -> int:
+        """Columns for tables."""
+        columns = self.outside.environment.get("COLUMNS", "")
+        if columns.isdecimal() and int(columns) > 0:
+            return int(columns)
+        if not self.stderr.isatty():
+            return LOG_WIDTH
+        try:
+            return os.get_terminal_size(self.stderr.fileno()).columns or LOG_WIDTH
+        except OSError:
+            return LOG_WIDTH
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether standard error cannot take characters beyond ASCII."""
+        return not (self.stderr.encoding or "").lower().replace("-", "").startswith("utf")
+
+    def say(self, text: str) -> None:
+        """Write text for people; where nobody can read it any more, that changes nothing else."""
+        with contextlib.suppress(OSError):
+            self.stderr.write(text + "\n")
+            self.stderr.flush()
+
+    def print_document(self, kind: str, form: Mapping[str, object]) -> None:
+        """Write one JSON document for programs."""
+        import msgspec  # noqa: PLC0415 - help does without it
+
+        from tonnage.views.json_forms import document  # noqa: PLC0415
+
+        self.printed = True
+        self.stdout.write(msgspec.json.encode(document(kind, dict(form))).decode() + "\n")
+        self.stdout.flush()
+
+    def print_failure(self, form: Mapping[str, object]) -> None:
+        """Write a failure for programs: as the last event of a stream, or as the one document.
+
+        A document that was printed already tells the failure itself.
+        """
+        if self.printed and not self.streams:
+            return
+        import msgspec  # noqa: PLC0415 - help does without it
+
+        from tonnage.views.json_forms import FORMAT  # noqa: PLC0415
+
+        kind = "event" if self.streams else "document"
+        self.stdout.write(msgspec.json.encode({"format": FORMAT, kind: "error", **form}).decode() + "\n")
+        self.stdout.flush()
+
+    def event_view(self) -> AbstractContextManager[View]:
+        """Return the view that suits: JSON lines, a live picture, or plain lines."""
+        monotonic = self.outside.clock.monotonic
+        if self.json:
+            from tonnage.views.json_lines import JsonLinesView  # noqa: PLC0415
+
+            return JsonLinesView(self.stdout)
+        if self.terminal:
+            from rich.console import Console  # noqa: PLC0415
+
+            from tonnage.views.human import LiveView  # noqa: PLC0415
+
+            return LiveView(Console(file=self.stderr), monotonic=monotonic, stopping=lambda: self.stopping)
+        from tonnage.views.plain import PlainView  # noqa: PLC0415
+
+        return PlainView(self.stderr, monotonic=monotonic)

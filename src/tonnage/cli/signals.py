@@ -1,0 +1,63 @@
+"""Signals while a run goes on: the first asks it to stop in good order, the second ends the program at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from threading import Event
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = b"\x1b[?25h"
+_STDERR = 2
+
+
+class CancelOnSignal:
+    """Sets an event at the first signal; at the second the program dies of it. Use it as a context manager.
+
+    Args:
+        tell: Called at the first signal, from within the handler: it must not take a lock.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.cancel = Event()
+        self.number = 0
+        self._tell = tell
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        """Catch the signals."""
+        for number in CAUGHT:
+            self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the signals to whoever had them before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if self.cancel.is_set() and self.number:
+            if os.isatty(_STDERR):
+                os.write(_STDERR, _SHOW_CURSOR)
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self.number = number
+        self.cancel.set()
+        self._tell()
+
+
+def write_at_once(text: str) -> None:
+    """Write to standard error without any lock, so that a signal handler may do it.
+
+    Args:
+        text: A line, with its newline.
+    """
+    os.write(_STDERR, text.encode("ascii", "replace"))

@@ -1,0 +1,130 @@
+"""From flags to a stack, its settings and its policy: the half of every command that reads what the user wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.model.stack import Stack
+from tonnage.runtime.reading import StackRequest, load_stack, require_services
+from tonnage.runtime.settings import policy, rank
+from tonnage.sources.compose_files import FILE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.outside import Outside
+    from tonnage.model.inventory import Inputs
+    from tonnage.model.policy import Policy, Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user wants: the stack, and the settings ranked by strength."""
+
+    stack: Stack
+    settings: tuple[Setting, ...]
+    policy: Policy
+    services: tuple[str, ...]
+
+
+def read_wanted(
+    outside: Outside, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
+) -> Wanted:
+    """Read the stack and rank its settings.
+
+    Args:
+        outside: Where files and environment are.
+        flags: Which stack, as typed.
+        settings: Settings typed as flags, by key; None where a flag was not typed.
+        builds: Check that build contexts and Dockerfiles are there.
+
+    Returns:
+        What the user wants.
+
+    Raises:
+        UsageError: What the user wrote cannot be read or used; the message says where.
+    """
+    request = request_of(outside, flags)
+    stack = load_stack(request, environment=outside.environment, compose=outside.compose(), builds=builds)
+    require_services(stack, flags.services)
+    ranked = rank(stack, environment=outside.environment, flags=settings or {})
+    return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services)
+
+
+def request_of(outside: Outside, flags: StackFlags) -> StackRequest:
+    """Return the request for a stack that flags stand for.
+
+    Args:
+        outside: Where the user is.
+        flags: Which stack, as typed.
+
+    Returns:
+        The request.
+    """
+    return StackRequest(
+        files=flags.files,
+        directory=flags.project_directory,
+        project_name=flags.project_name,
+        profiles=flags.profiles,
+        env_files=flags.env_files,
+        working_directory=outside.working_directory,
+    )
+
+
+def read_inputs(outside: Outside, stack: Stack) -> tuple[Inputs, ...]:
+    """Return what every built service's build would read now.
+
+    Args:
+        outside: Where the build contexts are.
+        stack: The stack.
+
+    Returns:
+        One entry for each service with a ``build`` section.
+
+    Raises:
+        UsageError: A Dockerfile or a context is missing.
+    """
+    return tuple(outside.inputs(service) for service in stack.services if service.build is not None)
+
+
+def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
+    """Return a policy for the build half alone.
+
+    Building is for what comes after it, so images are removed only where that was typed: the setting ``cleanup-after``
+    speaks about deploys.
+
+    Args:
+        chosen: The user's policy.
+        push: Push what was built.
+        cleanup_after: Remove what was built.
+
+    Returns:
+        The policy.
+    """
+    return replace(chosen, push=push, cleanup_after=cleanup_after)
+
+
+def read_if_there(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> Wanted:
+    """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
+
+    Args:
+        outside: Where files and environment are.
+        flags: Which stack, as typed.
+        settings: Settings typed as flags, by key.
+
+    Returns:
+        What the user wants; the stack has no name when there is none.
+
+    Raises:
+        UsageError: There is a compose file, or one was named, and it cannot be read.
+    """
+    named = flags.files or flags.project_directory or flags.services or outside.environment.get("COMPOSE_FILE")
+    here = Path(outside.working_directory)
+    if named or any((directory / name).exists() for directory in (here, *here.parents) for name in FILE_NAMES):
+        return read_wanted(outside, flags, settings, builds=False)
+    nothing = Stack(name="", directory=outside.working_directory, files=(), services=())
+    ranked = rank(nothing, environment=outside.environment, flags=settings)
+    return Wanted(stack=nothing, settings=ranked, policy=policy(ranked), services=())

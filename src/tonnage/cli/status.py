@@ -1,0 +1,51 @@
+"""``tonnage status``: disk, line, what the engine keeps, services. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import EngineLacksError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "status",
+    cls=Verb,
+    examples=(
+        ("tonnage status", "The engine, and the stack of this directory if there is one"),
+        ("tonnage status --json", "The same for programs"),
+    ),
+    failures=(EngineUnreachableError, EngineLacksError),
+)
+@stack_options
+@keep_free_option
+@click.pass_obj
+def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
+    """Show what is there."""
+    from tonnage.cli.looking import look  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
+    from tonnage.views.status import status_form, status_text  # noqa: PLC0415
+
+    wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
+    with session.outside.facts(flags.host) as facts:
+        seen = look(facts, wanted, volumes=lambda: session.outside.sized_volumes(flags.host))
+    if session.json:
+        form = status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services)
+        session.print_document("status", form)
+        return
+    text = status_text(
+        seen.inventory,
+        lines=seen.lines,
+        stack=wanted.stack,
+        services=wanted.services,
+        width=session.width,
+        ascii_only=session.ascii_only,
+    )
+    session.say(text)

@@ -1,0 +1,80 @@
+"""``tonnage watch``: what status shows, again and again until Ctrl-C. Takes no lock, so it may watch a deploy."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import EngineLacksError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tonnage.cli.looking import Seen
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+    from tonnage.cli.stacks import Wanted
+
+
+@click.command(
+    "watch",
+    cls=Verb,
+    examples=(
+        ("tonnage watch", "Every two seconds, until Ctrl-C"),
+        ("tonnage watch --interval 500ms", "More often"),
+        ("tonnage watch --json", "One JSON document for each look"),
+    ),
+    failures=(EngineUnreachableError, EngineLacksError),
+    about="Without a terminal it writes one line for each filesystem and look.",
+)
+@stack_options
+@click.option("--interval", default="2s", show_default=True, metavar="TIME", help="Between two looks.")
+@keep_free_option
+@click.pass_obj
+def command(session: Session, *, flags: StackFlags, interval: str, keep_free: str | None) -> None:
+    """Show what is there, live."""
+    from threading import Event  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.cli.looking import look  # noqa: PLC0415
+    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
+    from tonnage.units import parse_seconds  # noqa: PLC0415
+
+    session.streams = True
+    pause_s = parse_seconds(interval)
+    wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
+    never = Event()
+    try:
+        with session.outside.facts(flags.host) as facts, _shower(session, wanted) as show:
+            while True:
+                show(look(facts, wanted))
+                session.outside.clock.wait(never, pause_s)
+    except KeyboardInterrupt:
+        # This is how watching ends: nothing was interrupted that people need to hear about.
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
+
+
+@contextlib.contextmanager
+def _shower(session: Session, wanted: Wanted) -> Iterator[Callable[[Seen], None]]:
+    if session.json:
+        from tonnage.views.status import status_form  # noqa: PLC0415 - help needs none of these
+
+        yield lambda seen: session.print_document(
+            "status",
+            status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services),
+        )
+    elif session.terminal:
+        from rich.console import Console  # noqa: PLC0415
+
+        from tonnage.views.watching import InPlace  # noqa: PLC0415
+
+        with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
+            yield lambda seen: view.show(seen.inventory, seen.lines)
+    else:
+        from tonnage.views.watching import watch_lines  # noqa: PLC0415
+
+        yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.lines)))

@@ -1,0 +1,91 @@
+"""Settings with their origin, and the checks of a machine, as tables and as JSON-able mappings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.views.columns import columns, fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.policy import Setting
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check: what was looked at, how it is (``ok``, ``warning`` or ``failed``), what was found, what to do."""
+
+    name: str
+    state: str
+    found: str
+    todo: str = ""
+
+
+def settings_text(settings: Sequence[Setting], *, width: int = 80) -> str:
+    """Write settings for people.
+
+    Args:
+        settings: In the order of printing.
+        width: Columns of the terminal; where the table does not fit, each setting takes several lines.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    rows = [(each.key, each.value, each.origin, each.meaning) for each in settings]
+    table = columns((("setting", "value", "origin", "meaning"), *rows))
+    if fits(table, width):
+        return "\n".join(table)
+    lines = []
+    for key, value, origin, meaning in rows:
+        lines += [f"{key} = {value}", f"  from {origin}", f"  {meaning}"]
+    return "\n".join(lines)
+
+
+def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
+    """Return settings as a JSON-able mapping.
+
+    Args:
+        settings: In the order of printing.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "settings": [
+            {"key": each.key, "value": each.value, "origin": each.origin, "meaning": each.meaning} for each in settings
+        ]
+    }
+
+
+def checks_text(checks: Sequence[Check]) -> str:
+    """Write checks for people.
+
+    Args:
+        checks: In the order of printing.
+
+    Returns:
+        Lines joined by newlines, without one at the end. What to do stands below its check.
+    """
+    lines = []
+    for check, line in zip(checks, columns([(each.state, each.name, each.found) for each in checks]), strict=True):
+        lines.append(line)
+        lines += [f"        {each}" for each in check.todo.splitlines()]
+    return "\n".join(lines)
+
+
+def checks_form(checks: Sequence[Check]) -> dict[str, object]:
+    """Return checks as a JSON-able mapping.
+
+    Args:
+        checks: In the order of printing.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks]
+    }
