@@ -513,9 +513,10 @@ def test_a_run_goes_on_being_journaled_on_a_disk_that_fills(small_disk: Path) ->
     with Journal(path) as journal:
         run_id = journal.begin_run(PLAN, STARTED_S)
         fill(small_disk)
-        for _ in range(30):
+        for _ in range(150):
             journal.end_step(journal.begin_step(run_id, BUILD, undo=False, started_s=STARTED_S), DONE)
         journal.record_version("hello", "ABCD", version("web", "sha256:1"), STARTED_S)
+        journal.record_version("hello", "ABCD", version("db", "sha256:2", inputs="x" * 50_021), STARTED_S)
         journal.end_run(run_id, Outcome.FAILED, 3.5, "No space left on device")
 
         assert journal.take_notices() == ()
@@ -523,9 +524,9 @@ def test_a_run_goes_on_being_journaled_on_a_disk_that_fills(small_disk: Path) ->
     assert reader is not None
     with reader:
         (run,) = reader.runs(1)
-        assert [step.outcome for step in run.steps] == [Outcome.DONE] * 30
+        assert [step.outcome for step in run.steps] == [Outcome.DONE] * 150
         assert run.outcome is Outcome.FAILED
-        assert len(reader.history("hello", "ABCD").versions) == 1
+        assert len(reader.history("hello", "ABCD").versions) == 2
 
 
 def test_a_run_can_begin_on_a_disk_that_is_full(small_disk: Path) -> None:
