@@ -63,7 +63,7 @@ def prove(
         if proof.health is Health.UNHEALTHY:
             raise NotHealthyError(
                 f"{service} is not healthy",
-                why=f"{proof.reason[:1].upper()}{proof.reason[1:]}.",
+                why=_sentence(proof),
                 todo=proof.todo,
                 log=_last_lines(facts, proof.culprit),
             )
@@ -89,6 +89,12 @@ def _ask(facts: EngineFacts, container: Container, action: Prove) -> int | str |
     if action.probe is None or action.one_shot or container.state != "running":
         return None
     return facts.http_status(container, action.probe.port, action.probe.path, ANSWER_WITHIN_S)
+
+
+def _sentence(proof: Proof) -> str:
+    """Return the reason as a sentence; the name of a container stays as it is written."""
+    named = bool(proof.culprit) and proof.reason.startswith(proof.culprit)
+    return f"{proof.reason if named else proof.reason[:1].upper() + proof.reason[1:]}."
 
 
 def _last_lines(facts: EngineFacts, container: str) -> str:
