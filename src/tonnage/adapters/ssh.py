@@ -44,6 +44,14 @@ def host_arguments(endpoint: str) -> tuple[str, ...]:
     return (*port, *user, "--", parts.hostname)
 
 
+def for_people(endpoint: str) -> str:
+    """Return the address as one types it after ``ssh``."""
+    parts = urlsplit(endpoint)
+    port = f"-p {parts.port} " if parts.port else ""
+    user = f"{parts.username}@" if parts.username else ""
+    return f"{port}{user}{parts.hostname}"
+
+
 def run_there(endpoint: str, script: str, *, timeout_s: float = 60.0) -> process.Completed:
     """Run a POSIX shell script on the machine and wait for it.
 
@@ -80,7 +88,7 @@ def failed(endpoint: str, printed: str) -> EngineUnreachableError:
     """Return the failure for an ``ssh`` that did not get there, with what it printed."""
     said = printed.strip() or "ssh gave no reason."
     lowered = said.lower()
-    at = " ".join(host_arguments(endpoint))
+    at = for_people(endpoint)
     todo = f"See what ssh says:\n  ssh {at} true"
     if "permission denied" in lowered:
         todo = f"Give ssh a key that the machine knows:\n  ssh-add\n  ssh-copy-id {at}"

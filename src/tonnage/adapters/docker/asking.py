@@ -53,7 +53,8 @@ def http_status(connection: DockerConnection, address: str, port: int, path: str
             response = HTTPResponse(reached, method="GET")
             response.begin()
             response.close()
-            return response.status
+            # Headers that the end of the time cut off look like a whole answer.
+            return response.status if time.monotonic() < end else _overdue(timeout_s)
     except (OSError, HTTPException) as error:
         return _in_words(error, timeout_s, overdue=time.monotonic() >= end)
 
@@ -133,10 +134,14 @@ def _ended_by(reached: socket.socket, end: float) -> Iterator[None]:
         timer.cancel()
 
 
+def _overdue(timeout_s: float) -> str:
+    return f"no answer within {timeout_s:g} s"
+
+
 def _in_words(error: OSError | HTTPException, timeout_s: float, *, overdue: bool) -> str:
     """Say for people why there is no answer."""
     if overdue or isinstance(error, TimeoutError):
-        return f"no answer within {timeout_s:g} s"
+        return _overdue(timeout_s)
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, ConnectionResetError):

@@ -222,10 +222,12 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
             raise EngineUnreachableError(f"what answers at {endpoint} is not a Docker engine") from error
         finally:
             first.close()
-        return docker.DockerClient(base_url=base_url, version=_version(told), timeout=ANSWER_WITHIN_S, tls=tls or False)
+        return docker.DockerClient(
+            base_url=base_url, version=spoken_version(told), timeout=ANSWER_WITHIN_S, tls=tls or False
+        )
 
 
-def _version(told: Mapping[str, str]) -> str:
+def spoken_version(told: Mapping[str, str]) -> str:
     """Return the version of the API to speak.
 
     Source: "API version matrix" of the Docker Engine API documentation: 20.10 speaks 1.41; 29 no longer 1.43 and below.
@@ -265,7 +267,7 @@ def _remote_socket(endpoint: str) -> str:
         "missing": EngineUnreachableError(
             f"there is no engine at {path} on {endpoint}",
             why="The socket does not exist: no engine is running there.",
-            todo=f"Start it:\n  ssh {' '.join(ssh.host_arguments(endpoint))} sudo systemctl start docker",
+            todo=f"Start it:\n  ssh {ssh.for_people(endpoint)} sudo systemctl start docker",
         ),
         "denied": EngineUnreachableError(
             f"no permission on the engine's socket {path} on {endpoint}",

@@ -1,0 +1,196 @@
+"""Recorded and constructed engine replies become the model; ``README.md`` beside tells which is which."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from tonnage.adapters.docker import layers, wire
+from tonnage.adapters.docker.connect import spoken_version
+from tonnage.errors import EngineLacksError
+from tonnage.model.inventory import Volume
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Image
+
+HERE = Path(__file__).parent
+CONSTRUCTED = ("24.0-classic", "27.5-containerd", "29.0-containerd")
+
+
+def recorded(name: str) -> Any:  # noqa: ANN401 - JSON
+    return json.loads((HERE / "20.10" / f"{name}.json").read_text())
+
+
+def constructed(name: str) -> Any:  # noqa: ANN401 - JSON
+    return json.loads((HERE / "constructed" / f"{name}.json").read_text())
+
+
+def images(listed: Any, details: Any, histories: Any) -> dict[str, Image]:  # noqa: ANN401 - JSON
+    summaries = wire.image_summaries(listed)
+    found = layers.agreed([wire.image(one, details[one.id], histories[one.id]) for one in summaries])
+    return {(image.references or (image.image_id,))[0]: image for image in layers.with_unique(found)}
+
+
+def recorded_images() -> dict[str, Image]:
+    return images(recorded("images"), recorded("image_details"), recorded("image_histories"))
+
+
+def constructed_images(name: str) -> dict[str, Image]:
+    told = constructed(name)
+    return images(told["images"], told["details"], told["histories"])
+
+
+def test_20_10_tells_of_itself() -> None:
+    engine = wire.engine(wire.info(recorded("info")), "unix:///var/run/docker.sock", "1.41")
+    assert (engine.version, engine.storage_driver, engine.image_store) == ("20.10.24", "overlay2", "classic")
+    assert (engine.data_root, engine.swarm, engine.rootless) == ("/var/lib/docker", False, False)
+    assert engine.engine_id.count(":") == 11
+
+
+def test_unique_and_shared_bytes_of_20_10_are_those_that_the_engine_computes_itself() -> None:
+    told = wire.shared_sizes(recorded("df"))
+    found = tuple(recorded_images().values())
+    undecided = layers.undecided(found)
+    assert {name for image in found if image.image_id in undecided for name in image.references} == {
+        "c:1",
+        "c:2",
+        "c:3",
+    }
+    decided = {image.image_id: image.shared_bytes for image in found if image.image_id not in undecided}
+    assert decided == {key: size for key, size in told.items() if key not in undecided}
+    assert all(image.unique_bytes + image.shared_bytes == image.size_bytes for image in found)
+
+
+def test_what_does_not_follow_from_the_layers_is_taken_from_the_engine() -> None:
+    found = layers.told_unique(tuple(recorded_images().values()), wire.shared_sizes(recorded("df")))
+    unique = {image.references[0]: image.unique_bytes for image in found}
+    assert (unique["c:1"], unique["c:2"], unique["c:3"]) == (100_001, 100_002, 100_003)
+
+
+def test_layers_of_a_buildkit_image_have_their_bytes() -> None:
+    image = recorded_images()["example.org/s:one"]
+    assert image.references == ("example.org/s:one", "s:1")
+    assert [layer.size_bytes for layer in image.layers] == [1982424, 300007, 0, 500009, 0, 0, 100001]
+    assert sum(layer.size_bytes or 0 for layer in image.layers) == image.size_bytes
+
+
+def test_layers_of_a_classic_builders_image_are_unknown_where_two_steps_can_have_made_them() -> None:
+    image = recorded_images()["c:1"]
+    assert [layer.size_bytes for layer in image.layers] == [1982424, 300007, None, None, 0, 100001]
+
+
+def test_images_on_one_base_share_its_chain_and_no_other_layer() -> None:
+    found = recorded_images()
+    assert found["s:2"].chain[0] == found["c:2"].chain[0] == found["busybox:latest"].chain[0]
+    assert not set(found["s:2"].chain[1:]) & set(found["c:2"].chain[1:])
+    assert found["s:2"].chain[:6] == found["s:3"].chain[:6]
+
+
+def test_containers_of_20_10_are_what_they_were() -> None:
+    found = {name: wire.container(reply) for name, reply in recorded("container_details").items()}
+    assert (found["dies"].state, found["dies"].exit_code, found["dies"].health) == ("exited", 3, "none")
+    assert (found["host"].addresses, found["host"].exit_code) == ((("host", "127.0.0.1"),), None)
+    assert found["web"].addresses == (("bridge", "172.17.0.2"),)
+    assert found["restarting"].restart_count > 0
+    sick = found["sick"]
+    assert (sick.project, sick.service, sick.number, sick.one_off) == ("shop", "api", 2, False)
+    assert (sick.health, sick.state, sick.image_reference) == ("unhealthy", "running", "busybox")
+
+
+def test_every_container_in_the_list_is_known_by_its_id() -> None:
+    ids = {reply["Id"] for reply in recorded("container_details").values()}
+    assert set(wire.container_ids(recorded("containers"))) == ids
+
+
+def test_volumes_have_a_size_only_when_it_was_asked_for() -> None:
+    listed, containers, usages = recorded("volumes"), recorded("containers"), recorded("df")
+    without = {volume.name: volume for volume in wire.volumes(listed, containers)}
+    assert without["vol1"] == Volume(name="vol1", in_use=True)
+    assert without["shop_db"] == Volume(name="shop_db", project="shop")
+    assert {volume.size_bytes for volume in wire.volumes(listed, containers, usages)} == {0}
+
+
+def test_a_cache_record_of_20_10_has_its_one_parent() -> None:
+    told = recorded("df")["BuildCache"]
+    found = {record.record_id: record for record in wire.cache(recorded("df"))}
+    assert {one["ID"]: (one["Parent"],) if one["Parent"] else () for one in told} == {
+        key: record.parents for key, record in found.items()
+    }
+    assert sum(record.size_bytes for record in found.values()) == sum(one["Size"] for one in told) > 0
+
+
+@pytest.mark.parametrize("name", CONSTRUCTED)
+def test_later_engines_are_read_as_well(name: str) -> None:
+    told = constructed(name)
+    engine = wire.engine(wire.info(told["info"]), "unix:///x.sock", "1.43")
+    assert engine.image_store == name.partition("-")[2]
+    assert engine.version.startswith(name.partition("-")[0])
+    assert len(constructed_images(name)) == 2
+    assert wire.container(told["container"]).service == "api"
+
+
+def test_24_tells_several_parents_and_what_is_rootless() -> None:
+    told = constructed("24.0-classic")
+    assert {record.record_id: record.parents for record in wire.cache(told["df"])} == {
+        "p1": (),
+        "k1": ("p1",),
+        "m1": ("p1", "k1"),
+    }
+    engine = wire.engine(wire.info(told["info"]), "unix:///x.sock", "1.43")
+    assert (engine.rootless, engine.swarm, engine.architecture) == (True, True, "aarch64")
+
+
+def test_24_has_dangling_images_without_none_names() -> None:
+    found = constructed_images("24.0-classic")
+    dangling = found[f"sha256:{'b' * 64}"]
+    assert (dangling.references, dangling.unique_bytes, dangling.shared_bytes) == ((), 0, 10_000_019)
+    assert found["example.org/shop/api:3"].unique_bytes == 20_000_003
+    assert found["example.org/shop/api:3"].digests == (f"example.org/shop/api@sha256:{'d' * 64}",)
+
+
+def test_in_containerd_the_compressed_bytes_of_an_image_are_its_own() -> None:
+    found = constructed_images("27.5-containerd")
+    assert found["example.org/shop/api:3"].shared_bytes == 10_002_432
+    assert found["example.org/shop/api:3"].unique_bytes == 41_000_029 - 10_002_432
+    assert [layer.size_bytes for layer in found["example.org/shop/web:1"].layers] == [10_002_432, 8192]
+    assert wire.cache(constructed("27.5-containerd")["df"]) == ()
+
+
+def test_an_image_without_layers_is_still_an_image() -> None:
+    image = constructed_images("29.0-containerd")[f"sha256:{'e' * 64}"]
+    assert (image.layers, image.unique_bytes) == ((), 10_002_433)
+
+
+def test_a_container_on_the_hosts_network_answers_there_and_its_death_is_told() -> None:
+    container = wire.container(constructed("29.0-containerd")["container"])
+    assert container.addresses == (("host", "127.0.0.1"),)
+    assert (container.state, container.exit_code, container.oom_killed) == ("exited", 137, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoken"), [("24.0-classic", "1.43"), ("27.5-containerd", "1.47"), ("29.0-containerd", "1.51")]
+)
+def test_the_newest_version_that_both_sides_know_is_spoken(name: str, spoken: str) -> None:
+    assert spoken_version(constructed(name)["version"]) == spoken
+    assert spoken_version(recorded("version")) == "1.41"
+
+
+def test_an_engine_before_20_10_is_refused_with_its_version() -> None:
+    with pytest.raises(EngineLacksError, match=r"too old: Docker 19\.03\.15") as caught:
+        spoken_version({"Version": "19.03.15", "ApiVersion": "1.40", "MinAPIVersion": "1.12", "Os": "linux"})
+    assert "1.40" in caught.value.why
+    assert caught.value.exit_code == 7
+
+
+def test_an_engine_for_windows_containers_is_refused() -> None:
+    with pytest.raises(EngineLacksError, match="Windows containers"):
+        spoken_version({"Version": "27.0.0", "ApiVersion": "1.46", "Os": "windows"})
+
+
+def test_a_reply_of_another_form_is_no_surprise_later() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        wire.info({"DockerRootDir": 7})
