@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tonnage.adapters.docker.compose import ComposeText, start_one_beside, switch
+from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.tools import ComposeTool
+from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+
+if TYPE_CHECKING:
+    from tonnage.errors import TonnageError
+
+
+def _project(**web: object) -> str:
+    return json.dumps({"name": "shop", "services": {"web": {"image": "web", **web}, "db": {"image": "db"}}})
+
+
+def _web(text: str) -> dict[str, Any]:
+    web: dict[str, Any] = json.loads(text)["services"]["web"]
+    return web
+
+
+def test_nothing_is_built_pulled_or_hidden_by_a_profile() -> None:
+    for generation in (1, 2):
+        web = _web(for_switch(_project(build={"context": "."}, profiles=["gpu"]), generation))
+        assert web == {"image": "web", "pull_policy": "never"}
+
+
+def test_the_second_generation_gets_the_project_as_it_is() -> None:
+    gpus = [{"count": "all"}]
+    text = for_switch(_project(gpus=gpus, command=None), 2)
+    assert json.loads(text)["name"] == "shop"
+    assert _web(text) == {"image": "web", "pull_policy": "never", "gpus": gpus, "command": None}
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "accepted"),
+    [
+        ("gpus", "all", None),
+        ("command", None, None),
+        ("develop", {"watch": []}, None),
+        ("healthcheck", {"test": ["CMD", "true"], "start_interval": "1s"}, {"test": ["CMD", "true"]}),
+        (
+            "depends_on",
+            {"db": {"condition": "service_healthy", "required": True, "restart": True}},
+            {"db": {"condition": "service_healthy"}},
+        ),
+        ("ports", [{"target": 80, "published": "8017", "host_ip": "127.0.0.1"}], ["127.0.0.1:8017:80/tcp"]),
+        ("ports", [{"target": 53, "published": "53", "protocol": "udp", "host_ip": "::1"}], ["[::1]:53:53/udp"]),
+        ("ports", [{"target": 80, "mode": "ingress"}, "17:17"], ["80/tcp", "17:17"]),
+        ("extra_hosts", ["db=192.0.2.17"], ["db:192.0.2.17"]),
+        ("env_file", [{"path": "/nowhere/17.env", "required": False}, "a.env"], ["a.env"]),
+        (
+            "volumes",
+            [{"type": "bind", "source": "/a", "target": "/b", "bind": {"create_host_path": True}}],
+            [{"type": "bind", "source": "/a", "target": "/b"}],
+        ),
+        (
+            "volumes",
+            [{"type": "bind", "source": "/a", "target": "/b", "read_only": True, "bind": {"selinux": "z"}}],
+            ["/a:/b:ro,z"],
+        ),
+    ],
+)
+def test_the_first_generation_gets_the_older_form(key: str, written: object, accepted: object) -> None:
+    assert _web(for_switch(_project(**{key: written}), 1)).get(key) == accepted
+
+
+def test_gpus_become_a_device_reservation_for_the_first_generation() -> None:
+    web = _web(for_switch(_project(gpus=[{"count": "all", "driver": "nvidia"}]), 1))
+    devices = web["deploy"]["resources"]["reservations"]["devices"]
+    assert devices == [{"count": -1, "driver": "nvidia", "capabilities": ["gpu"]}]
+
+
+def test_the_first_generation_gets_no_name_of_the_project() -> None:
+    assert "name" not in json.loads(for_switch(_project(), 1))
+
+
+def test_a_container_beside_is_in_nobodys_way() -> None:
+    project = _project(
+        ports=["80:80"],
+        container_name="web",
+        restart="always",
+        deploy={"restart_policy": {"condition": "any"}, "replicas": 3},
+        networks={"default": {"aliases": ["api"], "ipv4_address": "192.0.2.17", "priority": 17}, "other": None},
+    )
+    assert _web(for_beside(project, "web", 2)) == {
+        "image": "web",
+        "pull_policy": "never",
+        "restart": "no",
+        "deploy": {"replicas": 3},
+        "networks": {"default": {"priority": 17}, "other": None},
+    }
+
+
+def _tool(folder: Path, script: str, generation: int = 2) -> ComposeTool:
+    program = folder / "docker-compose"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return ComposeTool((str(program),), generation, "1.29.2" if generation == 1 else "2.27.0")
+
+
+def _switch(tool: ComposeTool, cancel: threading.Event | None = None) -> list[str]:
+    lines: list[str] = []
+    switch(
+        tool,
+        "shop",
+        "/srv/shop",
+        "web",
+        _project(),
+        environment={"PATH": "/usr/bin:/bin"},
+        on_line=lines.append,
+        holder=lambda port: "the container web of the stack other" if port == 8017 else "",
+        cancel=cancel or threading.Event(),
+    )
+    return lines
+
+
+def test_up_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
+    script = 'echo "$@" | sed "s# /[^ ]*/# #g"; stat -c %a "$8"; echo "$8"; echo "$COMPOSE_IGNORE_ORPHANS"; pwd'
+    command, mode, file, ignore, where = _switch(_tool(tmp_path, script))
+    assert command == (
+        "--ansi never --project-name shop --project-directory shop --file compose.json --env-file empty.env"
+        " up -d --no-build --no-deps web"
+    )
+    assert (mode, file, ignore) == ("600", "compose.json", "1")
+    assert not Path(where).exists()
+
+
+def test_one_beside_gets_its_own_name_and_no_ports(tmp_path: Path) -> None:
+    tool = _tool(tmp_path, f'echo "$@" > {tmp_path}/told')
+    start_one_beside(
+        tool,
+        "shop",
+        "/srv/shop",
+        "web",
+        _project(),
+        "shop-web-candidate",
+        environment={"PATH": "/usr/bin:/bin"},
+        cancel=threading.Event(),
+    )
+    told = (tmp_path / "told").read_text()
+    assert told.endswith("run -d -T --no-deps --name shop-web-candidate web\n")
+
+
+def _failure(folder: Path, words: str, generation: int = 2) -> TonnageError:
+    (folder / "words").write_text(words)
+    with pytest.raises((StepFailedError, EngineLacksError, EngineUnreachableError)) as caught:
+        _switch(_tool(folder, f"cat {folder}/words >&2; exit 1", generation))
+    return caught.value
+
+
+ENDPOINT = "driver failed programming external connectivity on endpoint shop_web_1 (17): "
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"ERROR: for web  Cannot start service web: {ENDPOINT}Bind for 0.0.0.0:8017 failed: port is already allocated",
+        f"Error response from daemon: {ENDPOINT}Bind for :::8017 failed: port is already allocated",
+    ],
+)
+def test_a_port_that_another_container_has_is_told_with_its_holder(tmp_path: Path, words: str) -> None:
+    error = _failure(tmp_path, words)
+    assert error.what == "web could not be brought up: port 8017 of the host is taken"
+    assert error.why == "It is held by the container web of the stack other."
+
+
+def test_a_port_that_a_program_outside_has_is_told_as_such(tmp_path: Path) -> None:
+    words = f"Error response from daemon: {ENDPOINT}Error starting userland proxy: listen tcp4 0.0.0.0:8019: bind: "
+    error = _failure(tmp_path, f"{words}address already in use")
+    assert "port 8019" in error.what
+    assert error.why == "It is held by a program outside this engine."
+
+
+def test_the_reason_is_the_last_error_without_its_wrapping(tmp_path: Path) -> None:
+    words = (
+        "Creating shop_web_1 ... error\n\n"
+        'ERROR: for shop_web_1  Cannot start service web: exec: "nope": not found\n\n'
+        'ERROR: for web  Cannot start service web: exec: "nope": not found\n'
+        "Encountered errors while bringing up the project."
+    )
+    error = _failure(tmp_path, words, 1)
+    assert error.why == 'exec: "nope": not found'
+    assert "Creating shop_web_1" in error.log
+
+
+def test_what_the_first_generation_does_not_know_is_told_with_what_to_install(tmp_path: Path) -> None:
+    words = (
+        "The Compose file 'compose.json' is invalid because:\nUnsupported config option for services.web: 'annotations'"
+    )
+    error = _failure(tmp_path, words, 1)
+    assert isinstance(error, EngineLacksError)
+    assert "'annotations'" in error.why
+    assert "\n  apt-get install -y docker-compose-v2" in error.todo
+
+
+def test_a_first_generation_that_is_too_old_for_the_engine_is_told_as_such(tmp_path: Path) -> None:
+    error = _failure(tmp_path, "Traceback (most recent call last):\nKeyError: 'ContainerConfig'", 1)
+    assert isinstance(error, EngineLacksError)
+
+
+def test_a_full_disk_and_a_silent_engine_have_their_own_classes(tmp_path: Path) -> None:
+    full = _failure(tmp_path, "Error response from daemon: mkdir /x: no space left on device")
+    assert isinstance(full, LineCrossedError)
+    silent = _failure(tmp_path, "Cannot connect to the Docker daemon at unix:///nowhere. Is it running?")
+    assert isinstance(silent, EngineUnreachableError)
+
+
+def test_a_switch_that_is_stopped_says_so(tmp_path: Path) -> None:
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    with pytest.raises(StepFailedError, match="it was stopped"):
+        _switch(_tool(tmp_path, "exec sleep 31"), cancel)
+
+
+@dataclass(frozen=True)
+class _Request:
+    files: tuple[str, ...] = ("a.yaml", "b.yaml")
+    directory: str = "/srv/shop"
+    project_name: str = "shop"
+    profiles: tuple[str, ...] = ("gpu",)
+    env_files: tuple[str, ...] = ("own.env",)
+    working_directory: str = "/"
+
+
+def test_a_stack_is_read_with_the_flags_of_the_request(tmp_path: Path) -> None:
+    text = ComposeText(_tool(tmp_path, 'echo "$@"; pwd'), {"PATH": "/usr/bin:/bin"}).config(_Request())
+    assert text == (
+        "--project-name shop --project-directory /srv/shop --file a.yaml --file b.yaml --env-file own.env"
+        " --profile gpu config --format json\n/\n"
+    )
+
+
+def test_what_compose_refuses_is_wrong_usage_in_its_own_words(tmp_path: Path) -> None:
+    script = (
+        "echo 'time=\"x\" level=warning msg=\"a\"' >&2; echo 'yaml: line 17: did not find expected key' >&2; exit 15"
+    )
+    with pytest.raises(UsageError) as caught:
+        ComposeText(_tool(tmp_path, script), {"PATH": "/usr/bin:/bin"}).config(_Request())
+    assert caught.value.why == "yaml: line 17: did not find expected key"
