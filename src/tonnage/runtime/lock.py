@@ -2,7 +2,8 @@
 
 The lock is a kernel lock on a small file in a directory that all users of the machine share, so it is gone the moment
 its process is gone, however that ended. What stands in the file is only for the message to those who come second.
-An engine on another machine can be reached from many: there a second lock is held over there, through ``remote``.
+An engine on another machine can be reached from many, so there the same file is locked over there, through ``remote``:
+who works on that machine itself meets the same lock.
 """
 
 from __future__ import annotations
@@ -40,13 +41,16 @@ _TRY_AGAIN_S = 0.01
 
 
 class RemoteLock(Protocol):
-    """A lock of the same meaning on the engine's own machine."""
+    """Takes the same lock on the engine's own machine, when that is another one."""
 
     def acquire(self, name: str, text: str) -> str | None:
         """Take the lock ``name`` and write ``text`` for those who come second.
 
         Returns:
             None when it is held now, otherwise the text of the one who holds it.
+
+        Raises:
+            TonnageError: The machine does not answer, or cannot lock.
         """
 
     def release(self) -> None:
@@ -62,7 +66,7 @@ class StackLock:
         endpoint: How the engine is reached: for the message only.
         command: What this process does, for the message to others; None for its own command line.
         directory: Where the lock files are; None for the directory that all users of this machine share.
-        remote: Takes a second lock on the engine's machine when it is another one.
+        remote: Takes the lock on the engine's machine when it is another one; None takes it here.
         clock: Tells when the lock was taken and how long ago that was.
     """
 
@@ -98,19 +102,21 @@ class StackLock:
         Raises:
             LockHeldError: Another run holds it; the message names its owner and its age.
             UsageError: The lock file cannot be used by this user.
-            EngineUnreachableError: The engine's own machine, where a second lock is to be held, does not answer.
+            EngineUnreachableError: The engine's own machine, where the lock is to be held, does not answer.
+            EngineLacksError: That machine has no program for it.
         """
         text = self._own_text()
+        if self._remote is not None:
+            held_by = self._remote.acquire(self._name, text)
+            if held_by is not None:
+                raise self._held(held_by)
+            return self
         file = self._lock_file()
         try:
             _write_text(file, text)
-            held_by = self._remote.acquire(self._name, text) if self._remote else None
         except BaseException:
             self._close(file)
             raise
-        if held_by is not None:
-            self._close(file)
-            raise self._held(held_by, where="on the engine's machine")
         self._file = file
         return self
 
@@ -118,13 +124,11 @@ class StackLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the lock back."""
+        if self._remote is not None:
+            self._remote.release()
         if self._file is not None:
-            try:
-                if self._remote is not None:
-                    self._remote.release()
-            finally:
-                self._close(self._file)
-                self._file = None
+            self._close(self._file)
+            self._file = None
 
     def _lock_file(self) -> int:
         """Return the open file with the lock on it."""
@@ -202,7 +206,7 @@ class StackLock:
             }
         )
 
-    def _held(self, text: str, *, where: str = "") -> LockHeldError:
+    def _held(self, text: str) -> LockHeldError:
         engine = f"the engine at {self._endpoint}" if self._endpoint else "this engine"
         what = f"another run holds the lock of stack {self._stack} on {engine}"
         try:
@@ -214,7 +218,7 @@ class StackLock:
         return LockHeldError(
             what,
             why=f"Process {pid} of user {_printable(user)} on {_printable(host)} has held it for "
-            f"{format_seconds(age_s)}{' ' if where else ''}{where}: {_printable(command)}",
+            f"{format_seconds(age_s)}: {_printable(command)}",
             todo=f"Wait until it has ended, or end it there; what it has done so far stays:\n  kill -INT {pid}",
         )
 

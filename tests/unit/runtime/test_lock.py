@@ -236,29 +236,24 @@ def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
         StackLock(ENGINE, "hello", directory=tmp_path / "gone").__enter__()
 
 
-def test_the_engines_own_machine_is_locked_too(tmp_path: Path) -> None:
+def test_an_engine_on_another_machine_is_locked_there(tmp_path: Path) -> None:
     machine = OtherMachine()
-    with StackLock(ENGINE, "hello", directory=tmp_path, remote=machine):
-        assert list(machine.held) == [machine.mine]
+    with StackLock(ENGINE, "hello", directory=tmp_path, remote=machine) as lock:
+        assert list(machine.held) == [lock.path.name]
+        assert list(tmp_path.iterdir()) == []
     assert machine.held == {}
 
 
-def test_a_lock_held_from_another_machine_is_told_and_nothing_stays_locked_here(tmp_path: Path) -> None:
+def test_a_lock_held_on_the_other_machine_is_told(tmp_path: Path) -> None:
     machine = OtherMachine()
-    here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir()
-    there.mkdir()
     with (
-        StackLock(ENGINE, "hello", directory=there, remote=machine),
+        StackLock(ENGINE, "hello", command="tonnage deploy", directory=tmp_path, remote=machine),
         pytest.raises(LockHeldError, match="stack hello") as caught,
-        StackLock(ENGINE, "hello", directory=here, remote=machine),
+        StackLock(ENGINE, "hello", directory=tmp_path, remote=machine),
     ):
         pass
 
-    assert "on the engine's machine" in caught.value.why
-    assert list(here.iterdir()) == []
-    with StackLock(ENGINE, "hello", directory=here):
-        pass
+    assert caught.value.why.endswith(": tonnage deploy")
 
 
 def test_all_users_share_one_directory_that_everybody_can_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
