@@ -2,7 +2,8 @@
 
 It is the same kernel lock on the same file as the one that a run on that machine itself takes (``flock``, in the
 directory that all its users share), so both keep each other out. A shell over there holds it and writes a line twice
-in a second; when nobody reads them any more, because this process ended or the line broke, it ends, and the lock with it.
+in a second; when nobody reads them any more, for this process ended or the connection broke, it ends, and the lock
+with it.
 """
 
 from __future__ import annotations
