@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.forecasting import freed
 from tonnage.model.forecast import NOTHING, UNKNOWN
+from tonnage.model.inventory import tagged
 from tonnage.model.naming import (
     LABEL_SERVICE,
     LABEL_STACK,
@@ -15,7 +16,7 @@ from tonnage.model.naming import (
     previous_reference,
     withdrawn_reference,
 )
-from tonnage.model.plan import CleanCache, RemoveImage, Step
+from tonnage.model.plan import CleanCache, RemoveImage, Step, Tag, Untag
 
 if TYPE_CHECKING:
     from tonnage.decide.changing import Change
@@ -36,6 +37,11 @@ class Case:
     inventory: Inventory
     policy: Policy
     history: History
+
+    @property
+    def own_name(self) -> str:
+        """The reference that the service's containers run, tag written out."""
+        return tagged(self.service.image)
 
     @property
     def candidate(self) -> str:
@@ -105,8 +111,8 @@ class Case:
             action: What is done.
             cause: Why.
             changes: What it changes, in words.
-            kept: Forecast bytes; without it nothing is kept, or with ``learned`` it is unknown until it was learned.
-            learned: The kind under which measured bytes are stored; empty for none.
+            kept: Forecast bytes; without it they are unknown until they were learned. A name alone takes no bytes.
+            learned: The kind under which measured bytes are stored; empty for the name.
             version: The version that is good after it.
             withdraw: The version that is no longer good after it.
             at_line: What gives bytes back when it is stopped at the line.
@@ -115,7 +121,8 @@ class Case:
         Returns:
             The step.
         """
-        default = UNKNOWN if learned else NOTHING
+        nameless = isinstance(action, Tag | Untag)
+        default = NOTHING if nameless else UNKNOWN
         return Step(
             name=f"{self.service.name}.{name}",
             action=action,
@@ -125,8 +132,8 @@ class Case:
             version=version,
             withdraw=withdraw,
             kept=default if kept is None else kept,
-            transient=default,
-            learn_key=f"{self.stack.name}/{self.service.name}/{learned}" if learned else "",
+            transient=NOTHING if kept else default,
+            learn_key="" if nameless or kept else f"{self.stack.name}/{self.service.name}/{learned or name}",
             at_line=at_line,
             on_failure=on_failure,
         )
@@ -143,7 +150,6 @@ class Case:
             cause=cause,
             changes=f"removes the image {shown}",
             kept=None if self.change.build else freed(image.unique_bytes),
-            learned=name if self.change.build else "",
         )
 
     def clean_cache(self, name: str, cause: str) -> Step:
@@ -153,5 +159,4 @@ class Case:
             CleanCache(),
             cause=cause,
             changes="removes build cache of this run that nothing uses",
-            learned=name,
         )

@@ -118,7 +118,12 @@ def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
                 cause="the version that ran before has to run again",
                 changes=f"replaces the containers of {service.name}",
             ),
-            case.step("prove-restored", current.prove, cause="it has to be healthy again", changes="nothing"),
+            case.step(
+                "prove-restored",
+                current.prove,
+                cause="it has to be healthy again",
+                changes="nothing: asks whether it is healthy",
+            ),
         )
     steps += [
         case.step(
@@ -130,15 +135,13 @@ def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
             ),
             cause="rollback to the good version before the one that runs",
             changes=f"{'replaces' if case.change.running else 'starts'} the containers of {service.name}",
-            learned="switch",
             on_failure=undo,
         ),
         case.step(
             "prove",
             target.prove,
             cause="a version is good only when it is healthy in its place",
-            changes="nothing",
-            learned="prove",
+            changes="nothing: asks whether it is healthy",
             withdraw=current,
             on_failure=undo,
         ),

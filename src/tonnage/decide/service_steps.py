@@ -56,7 +56,7 @@ def build_steps(case: Case) -> list[Step]:
     Returns:
         The steps in order; none when the image is there and nothing else is asked for.
     """
-    name = case.service.image
+    name = case.own_name
     steps = []
     old = case.inventory.image(name)
     if case.change.build:
@@ -72,7 +72,6 @@ def build_steps(case: Case) -> list[Step]:
                 Push(reference=name),
                 cause="asked for with --push",
                 changes=f"sends {name} to its registry",
-                learned="push",
             )
         )
     if steps and case.policy.cleanup_after and (case.change.build or old is None or not case.is_used(old)):
@@ -82,7 +81,6 @@ def build_steps(case: Case) -> list[Step]:
                 RemoveImage(image=name, references=(name,)),
                 cause="asked for with --cleanup-after",
                 changes=f"removes the image {name}",
-                learned="remove-image",
             )
         )
         steps.append(case.clean_cache("clean", "asked for with --cleanup-after"))
@@ -98,7 +96,7 @@ def _unhealthy_now(case: Case) -> list[Step]:
                     "prove",
                     prove_action(case.service),
                     cause=f"nothing changed, but {container.name} is {state}",
-                    changes="nothing",
+                    changes="nothing: asks whether it is healthy",
                 )
             ]
     return []
@@ -110,7 +108,6 @@ def _pull(case: Case) -> Step:
         Pull(reference=case.service.image),
         cause=case.change.pull,
         changes=f"adds the image {case.service.image}",
-        learned="pull",
     )
 
 

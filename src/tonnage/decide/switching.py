@@ -45,15 +45,13 @@ def beside_steps(case: Case) -> list[Step]:
             ),
             cause=f"{case.change.switch}; it has no state of its own, so both may run at once",
             changes=f"starts the container {case.beside} without host ports",
-            learned="start-beside",
             on_failure=undo,
         ),
         case.step(
             "prove-beside",
             prove_action(case.service, container_name=case.beside),
             cause="the running version stays until the new one is healthy",
-            changes="nothing",
-            learned="prove-beside",
+            changes="nothing: asks whether it is healthy",
             on_failure=undo,
         ),
         case.step(
@@ -113,15 +111,13 @@ def switch_steps(case: Case) -> list[Step]:
             Switch(project_json=project, image=case.source, image_name=service.image if case.source else ""),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
-            learned="switch",
             on_failure=undo,
         ),
         case.step(
             "prove",
             proof,
             cause="a version is good only when it is healthy in its place",
-            changes="nothing",
-            learned="prove",
+            changes="nothing: asks whether it is healthy",
             version=Version(
                 service=service.name,
                 image_name=service.image,
@@ -182,7 +178,7 @@ def _way_back(case: Case) -> tuple[Step, ...]:
             "prove-restored",
             version.prove if version else prove_action(service),
             cause="it has to be healthy again",
-            changes="nothing",
+            changes="nothing: asks whether it is healthy",
         ),
         *_drop_candidate(case),
     )
@@ -206,7 +202,7 @@ def _drop_candidate(case: Case) -> tuple[Step, ...]:
     if not case.change.build:
         return ()
     # The service's own name is taken away again only when no image had it before.
-    own = () if case.inventory.image(case.service.image) else (case.service.image,)
+    own = () if case.inventory.image(case.service.image) else (case.own_name,)
     return (
         case.step(
             "drop-candidate",

@@ -74,7 +74,7 @@ def superseded_steps(case: Case) -> list[Step]:
 
 
 def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
-    names = {case.previous} | ({case.service.image} if own else set())
+    names = {case.previous} | ({case.own_name} if own else set())
     if (
         image.image_id == case.change.source
         or image.digests

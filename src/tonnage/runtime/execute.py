@@ -161,7 +161,7 @@ class _Execution:
         self._sampler.start()
         try:
             for index, step in enumerate(plan.steps, start=1):
-                error = self._stopped_before(step) or self._do(step, index)
+                error = self._stopped_before(step) or self._do(step, index, len(plan.steps))
                 if error is not None:
                     break
         except BaseException:
@@ -196,8 +196,8 @@ class _Execution:
             return None
         return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
 
-    def _do(self, step: Step, index: int) -> TonnageError | None:
-        error = self._attempt(step, index, undo=False, cancel=_Either(self._cancel, self._at_line))
+    def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
+        error = self._attempt(step, index, total, undo=False, cancel=_Either(self._cancel, self._at_line))
         if error is None:
             self._record_version(step)
             return None
@@ -206,7 +206,7 @@ class _Execution:
         trouble = [
             failure
             for number, each in enumerate(undo, start=1)
-            if (failure := self._attempt(each, number, undo=True, cancel=threading.Event())) is not None
+            if (failure := self._attempt(each, number, len(undo), undo=True, cancel=threading.Event())) is not None
         ]
         if self._cancel.is_set() and crossed is None:
             error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
@@ -217,10 +217,9 @@ class _Execution:
             )
         return error
 
-    def _attempt(self, step: Step, index: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
+    def _attempt(self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
         clock, began = self._clock, self._clock.monotonic()
         step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
-        total = index if undo else len(self._plan.steps)
         self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
         error: TonnageError | None = None
         self._sampler.begin()

@@ -103,7 +103,8 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> 
     image = _find(facts.images(), action.image)
     if image is None:
         return
-    names = [reference for reference in action.references if reference in image.references]
+    ours = {tagged(reference) for reference in action.references}
+    names = [reference for reference in image.references if reference in ours]
     others = [reference for reference in image.references if reference not in names]
     if others:
         # Someone named it since the plan was made: it is not ours alone any more.
