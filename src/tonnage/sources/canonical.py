@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonnage.sources.compose_files import read_text
-from tonnage.sources.compose_loading import place_value
 from tonnage.sources.dotenv import read_dotenv
-from tonnage.sources.shapes import Ground
-from tonnage.sources.written import place_of, plain
+from tonnage.sources.scalars import Ground
+from tonnage.sources.written import mapping_at, place_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +40,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
         UsageError: A file of variables or labels is missing or wrong.
     """
     services: Canonical = {}
-    for name, written in place_value(loaded.tree, "services").items():
+    for name, written in mapping_at(loaded.tree, "services").items():
         if hidden_by(written, profiles):
             continue
         services[name] = _service(written, loaded.variables, directory)
@@ -49,7 +48,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
     result |= {key: value for key, value in plain(loaded.tree).items() if key.startswith("x-")}
     used = _used(services)
     for section in _SECTIONS:
-        defined = place_value(loaded.tree, section)
+        defined = mapping_at(loaded.tree, section)
         names = [name for name in defined if name in used[section]]
         if section == "networks" and "default" in used[section] and "default" not in names:
             names.append("default")

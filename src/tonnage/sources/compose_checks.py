@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.sources.canonical import hidden_by
-from tonnage.sources.compose_loading import place_value
 from tonnage.sources.compose_short import is_remote, names_a_context
-from tonnage.sources.written import nearest
+from tonnage.sources.written import mapping_at, nearest
 
 if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec, Place
@@ -35,7 +34,7 @@ def check_form(form: Canonical, origin: Origin) -> Canonical:
     """
     services: Canonical = form["services"]
     if not services:
-        hidden = place_value(origin.tree, "services")
+        hidden = mapping_at(origin.tree, "services")
         raise UsageError(
             "the stack has no active services" if hidden else "the stack has no services",
             why="Every service has a profile, and none of them is active." if hidden else "",
@@ -109,7 +108,7 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
 
 
 def _missing_dependency(name: str, other: str, place: Place, form: Canonical, origin: Origin) -> UsageError:
-    written = place_value(origin.tree, "services").get(other)
+    written = mapping_at(origin.tree, "services").get(other)
     if written is None:
         return UsageError(
             f"the service {name!r} depends on {other!r}, which does not exist",
@@ -126,23 +125,30 @@ def _missing_dependency(name: str, other: str, place: Place, form: Canonical, or
 
 
 def _check_references(name: str, service: Canonical, form: Canonical, origin: Origin) -> None:
-    wanted: list[tuple[str, str]] = [("networks", key) for key in service.get("networks") or {}]
+    wanted = [("networks", key, key) for key in service.get("networks") or {}]
     wanted += [
-        ("volumes", mount["source"])
+        ("volumes", mount["source"], mount.get("target") or "")
         for mount in service.get("volumes") or ()
         if mount.get("type") == "volume" and mount.get("source")
     ]
     for section in ("secrets", "configs"):
-        wanted += [(section, entry["source"]) for entry in service.get(section) or ()]
-    for section, key in wanted:
+        wanted += [(section, entry["source"], _key(section, entry)) for entry in service.get(section) or ()]
+    wanted += [("secrets", entry["source"], "") for entry in (service.get("build") or {}).get("secrets") or ()]
+    for section, key, place_key in wanted:
         known = form.get(section) or {}
         if key in known:
             continue
         raise UsageError(
             f"the service {name!r} refers to {section[:-1]} {key!r}, which is not defined",
             todo=f"Define it at the top of the file, under {section!r}.",
-            place=str(origin.place("services", name, section, key)),
+            place=str(origin.place("services", name, section, place_key)),
         )
+
+
+def _key(section: str, entry: Canonical) -> str:
+    """Return the key under which a secret or config stands in the tree: what it is mounted as."""
+    target = str(entry.get("target") or entry["source"])
+    return target.removeprefix("/run/secrets/") if section == "secrets" else target.removeprefix("/")
 
 
 def _check_circle(form: Canonical, origin: Origin) -> None:
@@ -169,7 +175,7 @@ def _check_circle(form: Canonical, origin: Origin) -> None:
 
 def _check_ports(form: Canonical, origin: Origin) -> None:
     """Refuse two containers that would listen on the same port of the host."""
-    seen: list[tuple[str, range, str, str]] = []
+    seen: list[tuple[str, int, str, str]] = []
     for name, service in form["services"].items():
         if service.get("network_mode") == "host":
             continue
@@ -179,11 +185,10 @@ def _check_ports(form: Canonical, origin: Origin) -> None:
                 continue
             number, address = int(published), str(port.get("host_ip") or "")
             protocol = str(port.get("protocol") or "tcp")
-            span = range(number, number + 1)
             key = f"{address}:{published}:{port['target']}/{protocol}"
             place = str(origin.place("services", name, "ports", key))
-            for other, other_span, other_protocol, other_address in seen:
-                if other_protocol == protocol and number in other_span and _same(address, other_address):
+            for other, *taken, other_address in seen:
+                if taken == [number, protocol] and _same(address, other_address):
                     raise UsageError(
                         f"the services {other!r} and {name!r} both publish port {number}/{protocol}"
                         if other != name
@@ -200,7 +205,7 @@ def _check_ports(form: Canonical, origin: Origin) -> None:
                     todo=f"Publish a range of ports, such as {number}-{number + int(replicas) - 1}, or none.",
                     place=place,
                 )
-            seen.append((name, span, protocol, address))
+            seen.append((name, number, protocol, address))
 
 
 def _same(address: str, other: str) -> bool:

@@ -12,8 +12,8 @@ from tonnage.sources.compose_files import add_dotenv, project_name_from, read_te
 from tonnage.sources.compose_keys import COMPOSE_FILE
 from tonnage.sources.interpolation import interpolate
 from tonnage.sources.merging import merge, without_resets
-from tonnage.sources.shapes import Ground
-from tonnage.sources.written import Written, nearest, place_of, plain
+from tonnage.sources.scalars import Ground
+from tonnage.sources.written import Written, mapping_at, nearest, place_of, plain
 from tonnage.sources.yaml_text import read_yaml
 
 if TYPE_CHECKING:
@@ -116,22 +116,16 @@ def _group(files: Sequence[str], source: _Source) -> Written:
 def _file(path: str, source: _Source, place: Place | None = None) -> Written:
     """Return one file in long form, with what it extends and includes."""
     tree = _long_form(path, source, place)
-    services = place_value(tree, "services")
+    services = mapping_at(tree, "services")
     extended = {name: _extended(path, name, services, source, ()) for name in services}
     sections = dict(tree.value)
     if "services" in sections:
         sections["services"] = Written(extended, sections["services"].place, sections["services"].rule)
-    merged = Written(sections, tree.place)
     include = sections.pop("include", None)
+    found = Written({}, tree.place)
     for entry in include.value if include is not None else ():
-        merged = _imported(merged, _included(path, entry, source), entry)
-    return merged
-
-
-def place_value(tree: Written, key: str) -> dict[str, Written]:
-    """Return the mapping at a key of a tree; empty when there is none."""
-    found = tree.value.get(key) if isinstance(tree.value, dict) else None
-    return found.value if found is not None and isinstance(found.value, dict) else {}
+        found = _joined(found, _included(path, entry, source))
+    return _joined(found, Written(sections, tree.place))
 
 
 def _long_form(path: str, source: _Source, place: Place | None) -> Written:
@@ -165,7 +159,7 @@ def _extended(
     if base_path != path:
         ground = replace(source.ground, directory=str(PurePosixPath(base_path).parent))
         base_source = replace(source, ground=ground, files={})
-        base_services = place_value(_long_form(base_path, base_source, extends.place), "services")
+        base_services = mapping_at(_long_form(base_path, base_source, extends.place), "services")
     if base_name not in base_services:
         raise UsageError(
             f"the service {name!r} extends {base_name!r}, which is not in {base_path}",
@@ -198,21 +192,19 @@ def _included(path: str, entry: Written, source: _Source) -> Written:
     return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
 
 
-def _imported(tree: Written, included: Written, entry: Written) -> Written:
-    """Return the tree with the resources of an included one; the same name with another content is refused."""
+def _joined(included: Written, tree: Written) -> Written:
+    """Return a tree with the resources of included ones; the same name with another content is refused."""
     sections = dict(tree.value)
     for section in _SECTIONS:
-        new = place_value(included, section)
-        if not new:
-            continue
-        own = place_value(tree, section)
-        for name, value in new.items():
-            if name in own and plain(own[name]) != plain(value):
+        new, own = mapping_at(included, section), mapping_at(tree, section)
+        for name in new:
+            if name in own and plain(own[name]) != plain(new[name]):
                 raise UsageError(
-                    f"{section}.{name} is in this file and in an included one ({value.place})",
+                    f"{section}.{name} is in this file and in an included one ({new[name].place})",
                     todo="Rename one of them, or change the included one in an override file.",
                     place=str(own[name].place),
                 )
-        place = sections[section].place if section in sections else entry.place
-        sections[section] = Written({**new, **own}, place)
+        if new:
+            place = sections[section].place if section in sections else included.value[section].place
+            sections[section] = Written({**new, **own}, place)
     return Written(sections, tree.place)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.sources.shapes import as_text
+from tonnage.sources.scalars import as_text
 from tonnage.sources.written import Written, wrong
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ def short_path(written: Written, name: str) -> dict[str, Written] | None:  # noq
 def short_source(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
     """Return ``NAME``, an entry of ``secrets`` or ``configs``, as a mapping."""
     return _written(written, source=written.value) if isinstance(written.value, str) else None
+
+
+def short_host(written: Written, name: str) -> list[Written]:  # noqa: ARG001 - as Distinct.short
+    """Return ``HOST:ADDRESS`` as ``HOST=ADDRESS``."""
+    if isinstance(written.value, str) and "=" not in written.value:
+        return [Written(written.value.replace(":", "=", 1), written.place)]
+    return [written]
 
 
 def short_gpus(written: Written, name: str) -> list[Written]:  # noqa: ARG001 - as Distinct.short

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.canonical import hidden_by
-from tonnage.sources.compose_loading import place_value
 from tonnage.sources.compose_short import is_remote
-from tonnage.sources.shapes import engine_bytes
-from tonnage.sources.written import place_of
+from tonnage.sources.scalars import engine_bytes
+from tonnage.sources.written import mapping_at, place_of
 from tonnage.sources.x_tonnage import service_settings, stack_settings
 from tonnage.units import parse_seconds
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from tonnage.sources.canonical import Canonical
     from tonnage.sources.written import Written
 
-_NOT_CONFIG = {"build", "profiles", "x-tonnage"}
+_NOT_CONFIG = {"build", "profiles"}
 _BUILD_KEYS_IGNORED = (
     "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "provenance", "sbom", "tags", "ulimits"
 )  # fmt: skip
@@ -53,10 +52,10 @@ class Origin:
 
     def own_settings(self, service: str) -> Written | None:
         """Return ``x-tonnage`` of a service as written."""
-        return place_value(self.tree, "services")[service].value.get("x-tonnage") if self._has(service) else None
+        return mapping_at(self.tree, "services")[service].value.get("x-tonnage") if self._has(service) else None
 
     def _has(self, service: str) -> bool:
-        found = place_value(self.tree, "services").get(service)
+        found = mapping_at(self.tree, "services").get(service)
         return found is not None and isinstance(found.value, dict)
 
 
@@ -81,7 +80,7 @@ def build_stack(form: Canonical, origin: Origin) -> Stack:
         for name, wanted in (service.get("depends_on") or {}).items()
         if wanted.get("condition") == "service_completed_successfully"
     }
-    names = [name for name in place_value(origin.tree, "services") if name in form["services"]]
+    names = [name for name in mapping_at(origin.tree, "services") if name in form["services"]]
     names += [name for name in form["services"] if name not in names]
     services = tuple(_service(name, form, origin, one_shot=name in waited_for) for name in names)
     shared = {key: form.get(key) or {} for key in ("networks", "volumes", "secrets", "configs")}
@@ -104,7 +103,7 @@ def as_json(value: object) -> str:
 
 def _notes(form: Canonical, origin: Origin) -> list[str]:
     notes = []
-    for name, written in place_value(origin.tree, "services").items():
+    for name, written in mapping_at(origin.tree, "services").items():
         profiles = hidden_by(written, origin.profiles)
         if profiles and name not in form["services"]:
             notes.append(
@@ -121,7 +120,7 @@ def _notes(form: Canonical, origin: Origin) -> list[str]:
 def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> Service:
     raw: Canonical = form["services"][name]
     image = raw.get("image") or f"{form['name']}-{name}"
-    config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG}
+    config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG and key[:2] != "x-"}
     if raw.get("build"):
         config["image"] = image
     return Service(
@@ -155,8 +154,8 @@ def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> S
 def _dependencies(name: str, raw: Canonical, origin: Origin) -> list[Dependency]:
     """Return the dependencies in the order of writing, as far as it is known."""
     found: Mapping[str, Canonical] = raw.get("depends_on") or {}
-    service = place_value(origin.tree, "services").get(name)
-    written = place_value(service, "depends_on") if service is not None else {}
+    service = mapping_at(origin.tree, "services").get(name)
+    written = mapping_at(service, "depends_on") if service is not None else {}
     ordered = [key for key in written if key in found] + [key for key in found if key not in written]
     return [
         Dependency(
@@ -169,6 +168,8 @@ def _dependencies(name: str, raw: Canonical, origin: Origin) -> list[Dependency]
 
 
 def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildSpec:
+    service = mapping_at(origin.tree, "services").get(name)
+    written = service.value.get("build") if service is not None and isinstance(service.value, dict) else None
     context = raw["context"]
     inline = raw.get("dockerfile_inline") or ""
     dockerfile = "" if inline else raw.get("dockerfile") or "Dockerfile"
@@ -178,10 +179,10 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildS
         context=context,
         dockerfile=dockerfile,
         dockerfile_inline=inline,
-        args=_pairs(raw.get("args")),
+        args=_pairs(raw, "args", written),
         target=raw.get("target") or "",
-        labels=_pairs(raw.get("labels")),
-        additional_contexts=_pairs(raw.get("additional_contexts")),
+        labels=_pairs(raw, "labels", written),
+        additional_contexts=_pairs(raw, "additional_contexts", written),
         cache_from=tuple(raw.get("cache_from") or ()),
         extra_hosts=tuple(_hosts(raw.get("extra_hosts"))),
         network=raw.get("network") or "",
@@ -195,8 +196,12 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildS
     )
 
 
-def _pairs(value: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    return tuple((key, str(entry)) for key, entry in (value or {}).items() if entry is not None)
+def _pairs(raw: Canonical, key: str, build: Written | None) -> tuple[tuple[str, str], ...]:
+    """Return names and values in the order of writing, as far as it is known; Compose v2 prints them sorted."""
+    found: Mapping[str, Any] = raw.get(key) or {}
+    order = [name for name in (mapping_at(build, key) if build is not None else ()) if name in found]
+    names = [*order, *(name for name in found if name not in order)]
+    return tuple((name, str(found[name])) for name in names if found[name] is not None)
 
 
 def _listed(value: Mapping[str, Any] | Sequence[str] | None) -> list[str]:

@@ -1,250 +1,22 @@
-"""Shapes: what may stand at a key of a compose file, and its one long form.
+"""Groups of a compose file: commands, lists and mappings, each with its one long form.
 
-A shape reads a written value, refuses what does not fit with its place, and returns the long form. Short syntax, quoted
-numbers and lists that stand for mappings end here; whatever works on the result sees one form only.
+Short syntax and lists that stand for mappings end here; whatever works on the result sees one form only.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.sources.scalars import PathText, Text, as_text, with_value
 from tonnage.sources.written import Rule, Unique, Written, nearest, wrong
-from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What relative paths stand on.
-
-    Args:
-        directory: Absolute directory.
-        home: What ``~`` stands for; empty when it is not known.
-        lenient: Let unknown keys pass, because Compose itself has judged the files.
-    """
-
-    directory: str
-    home: str = ""
-    lenient: bool = False
-
-    def path(self, text: str) -> str:
-        """Return the text as an absolute, tidy path."""
-        if self.home and (text == "~" or text.startswith("~/")):
-            text = self.home + text[1:]
-        return _tidy(str(PurePosixPath(self.directory) / text))
-
-
-class Shape(Protocol):
-    """What may stand at a key."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the long form of ``written``, which stands at ``name``.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
-
-
-def _tidy(path: str) -> str:
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            parts[-1:] = []
-        elif part not in {"", "."}:
-            parts.append(part)
-    return "/" + "/".join(parts)
-
-
-def _with(written: Written, value: object) -> Written:
-    return Written(value, written.place, written.rule, written.text)
-
-
-def as_text(value: object) -> str:
-    """Return a scalar as Compose writes it as text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e21:  # noqa: PLR2004 - where Go changes to exponents
-        return str(int(value))
-    return str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Anything:
-    """Any value, as it is."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the value."""
-        return written
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text; numbers and booleans become text. ``choices`` limits it when there are any."""
-
-    choices: tuple[str, ...] = ()
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the text."""
-        if written.value is None:
-            return written
-        if not isinstance(written.value, str | int | float):
-            raise wrong(written, name, "text")
-        text = as_text(written.value)
-        if self.choices and text not in self.choices:
-            raise UsageError(
-                f"{name} cannot be {text!r}", todo=nearest(text, self.choices, kind="values"), place=str(written.place)
-            )
-        return _with(written, text)
-
-
-@dataclass(frozen=True, slots=True)
-class PathText:
-    """A path, made absolute; what ``keep`` says yes to (a URL, a service) stays as it is."""
-
-    keep: Callable[[str], bool] = field(default=lambda _text: False)
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the absolute path."""
-        text = Text().read(written, name, ground)
-        return text if text.value is None or self.keep(text.value) else _with(text, ground.path(text.value))
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number; text that is one becomes one. ``words`` stand for numbers."""
-
-    words: tuple[tuple[str, int], ...] = ()
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the number."""
-        value = written.value
-        if value is None:
-            return written
-        if isinstance(value, str) and value in dict(self.words):
-            return _with(written, dict(self.words)[value])
-        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+", value):
-            return _with(written, int(value))
-        if isinstance(value, float) and value == int(value):
-            return _with(written, int(value))
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong(written, name, "a whole number")
-        return written
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number; text that is one becomes one."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the number."""
-        value = written.value
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise wrong(written, name, "a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise wrong(written, name, "a number")
-        return _with(written, int(value) if isinstance(value, float) and value == int(value) else value)
-
-
-_TRUE = {"true", "1", "t", "y", "yes", "on"}
-_FALSE = {"false", "0", "f", "n", "no", "off"}
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """True or false; the words for them become booleans. ``words`` are further texts that may stand here."""
-
-    words: tuple[str, ...] = ()
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the boolean."""
-        if written.value is None or isinstance(written.value, bool):
-            return written
-        if isinstance(written.value, str):
-            lower = written.value.lower()
-            if written.value in self.words:
-                return written
-            if lower in _TRUE | _FALSE:
-                return _with(written, lower in _TRUE)
-        raise wrong(written, name, "true or false")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A duration, written the one way: ``90s`` becomes ``1m30s``."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the duration as text."""
-        if written.value is None:
-            return written
-        text = as_text(written.value) if isinstance(written.value, str | int | float) else ""
-        if text == "0":
-            return _with(written, "0s")
-        try:
-            return _with(written, _span(parse_seconds(text)))
-        except UsageError as error:
-            raise UsageError(f"{name}: {error.what}", todo=error.todo, place=str(written.place)) from None
-
-
-def _span(seconds: float) -> str:
-    left = round(seconds * 1e6)
-    parts = []
-    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
-
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
-
-
-def engine_bytes(text: str) -> int | None:
-    """Return bytes from a size as Docker reads it (``512m`` is 512 * 2^20); None when it is no size.
-
-    Source: RAMInBytes of docker/go-units, which Compose reads sizes with.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        return None
-    return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A size as Docker reads it, written as bytes in text."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the bytes as text."""
-        value = written.value
-        if value is None or (isinstance(value, str | int) and str(value) == "-1"):
-            return written if value is None else _with(written, "-1")
-        size = engine_bytes(as_text(value)) if isinstance(value, str | int | float) else None
-        if size is None:
-            raise wrong(written, name, "a size such as 512m or 2g")
-        return _with(written, str(size))
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """File permissions; an octal number is written as octal text."""
-
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the mode as octal text."""
-        if isinstance(written.value, int) and not isinstance(written.value, bool):
-            return _with(written, f"0{written.value:o}")
-        if isinstance(written.value, str) or written.value is None:
-            return written
-        raise wrong(written, name, "an octal mode such as 0440")
+    from tonnage.sources.scalars import Ground, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +52,14 @@ class Listed:
         """Return the list."""
         value = written.value
         if value is None:
-            return _with(written, [])
+            return with_value(written, [])
         if self.single and not isinstance(value, list):
             value = [_entry(written, value)]
         if not isinstance(value, list):
             raise wrong(written, name, "a list")
-        return _with(written, [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(value)])
+        return with_value(
+            written, [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(value)]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +94,7 @@ class Distinct:
             for part in self.short(entry, f"{name}[{index}]"):
                 read = self.each.read(part, f"{name}[{index}]", ground)
                 entries[self.key(read)] = Written(read.value, read.place, Rule.REPLACE)
-        return _with(written, entries)
+        return with_value(written, entries)
 
 
 def _entry(written: Written, value: object) -> Written:
@@ -362,7 +136,7 @@ class Pairs:
                 result[key] = self.each.read(item, f"{name}.{key}", ground)
         elif value is not None:
             raise wrong(written, name, "a mapping, or a list of NAME=value")
-        return _with(written, result)
+        return with_value(written, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +155,10 @@ class Named:
                 Text().read(entry, name, ground).value: Written(self._default(entry), entry.place) for entry in value
             }
         if value is None:
-            return _with(written, {})
+            return with_value(written, {})
         if not isinstance(value, dict):
             raise wrong(written, name, "a mapping, or a list of names" if self.listed else "a mapping")
-        return _with(written, {key: self._read(entry, f"{name}.{key}", ground) for key, entry in value.items()})
+        return with_value(written, {key: self._read(entry, f"{name}.{key}", ground) for key, entry in value.items()})
 
     def _read(self, entry: Written, name: str, ground: Ground) -> Written:
         return entry if entry.rule is Rule.RESET else self.each.read(entry, name, ground)
@@ -429,7 +203,7 @@ class Fields:
                 result[key] = entry
             else:
                 self._refuse(key, entry, name)
-        return _with(written, result)
+        return with_value(written, result)
 
     def _refuse(self, key: str, entry: Written, name: str) -> None:
         where = f"in {name}" if name else "at the top of a compose file"
@@ -472,4 +246,4 @@ class Mounted:
         source = entries.get("source")
         if source is None or entries["type"].value != "bind":
             return read
-        return _with(read, {**entries, "source": PathText().read(source, f"{name}.source", ground)})
+        return with_value(read, {**entries, "source": PathText().read(source, f"{name}.source", ground)})

@@ -68,6 +68,12 @@ def place_of(written: Written, *path: str) -> Place:
     return written.place
 
 
+def mapping_at(written: Written, key: str) -> dict[str, Written]:
+    """Return the mapping at a key; empty when there is none."""
+    found = written.value.get(key) if isinstance(written.value, dict) else None
+    return found.value if found is not None and isinstance(found.value, dict) else {}
+
+
 def describe(value: object) -> str:
     """Return what kind of YAML value this is, in words."""
     if value is None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import ProbeSpec, ServiceSettings
-from tonnage.sources.shapes import Fields, Ground, Span, Text, Truth, Whole, as_text
+from tonnage.sources.scalars import Ground, Span, Text, Truth, Whole, as_text
+from tonnage.sources.shapes import Fields
 from tonnage.sources.written import nearest, wrong
 from tonnage.units import parse_bytes, parse_seconds
 

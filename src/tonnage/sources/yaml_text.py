@@ -43,15 +43,21 @@ def read_yaml(text: str, file: str) -> Written:
     try:
         node = YAML(typ="rt").compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else None
-        what = (error.problem or error.context or "").strip()
-        raise UsageError("this is not valid YAML", why=f"{what}.", place=str(Place(file, line))) from error
+        raise _invalid(error, file) from error
     except YAMLError as error:
         raise UsageError("this is not valid YAML", why=f"{error}.", place=file) from error
     if node is None:
         return Written(None, Place(file, 1))
     return _Builder(file).build(node)
+
+
+def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
+    why = (error.problem or error.context or "").strip()
+    if error.context and error.problem and begin is not None:
+        why = f"{why} {error.context.strip()} that begins in line {begin.line + 1}"
+    line = mark.line + 1 if mark is not None else None
+    return UsageError("this is not valid YAML", why=f"{why}.", place=str(Place(file, line)))
 
 
 def read_scalar(text: str) -> str | int | float | bool | None:

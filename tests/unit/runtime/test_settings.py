@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from tonnage.errors import UsageError
+from tonnage.model.policy import Policy
+from tonnage.model.stack import Place, Stack
+from tonnage.runtime.settings import policy, rank
+
+STACK = Stack(
+    name="hello",
+    directory="/hello",
+    files=("/hello/compose.yaml",),
+    services=(),
+    settings=(("keep-free", "2GB"), ("cleanup-after", "false")),
+    settings_places=(
+        ("keep-free", Place("/hello/compose.yaml", 2)),
+        ("cleanup-after", Place("/hello/compose.yaml", 3)),
+    ),
+)
+BARE = Stack(name="hello", directory="/hello", files=(), services=())
+
+
+def shown(stack: Stack, environment: dict[str, str], flags: dict[str, str | None]) -> dict[str, tuple[str, str]]:
+    return {entry.key: (entry.value, entry.origin) for entry in rank(stack, environment=environment, flags=flags)}
+
+
+def test_flags_win_over_the_environment_which_wins_over_the_file_which_wins_over_the_default() -> None:
+    environment = {"TONNAGE_KEEP_FREE": "3GB", "TONNAGE_KEEP_PREVIOUS": "no"}
+
+    found = shown(STACK, environment, {"keep-free": "5GB", "cleanup-after": None})
+
+    assert found["keep-free"] == ("5GB", "flag (--keep-free)")
+    assert found["keep-previous"] == ("no", "environment (TONNAGE_KEEP_PREVIOUS)")
+    assert found["cleanup-after"] == ("false", "x-tonnage (/hello/compose.yaml:3)")
+    assert found["docker"] == ("found by capability", "default")
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert shown(BARE, {"TONNAGE_KEEP_FREE": ""}, {})["keep-free"][1] == "default"
+
+
+def test_names_of_flags_are_taken_as_python_and_as_the_command_line_write_them() -> None:
+    found = shown(BARE, {}, {"keep_previous": "false", "--cleanup-after": "true"})
+
+    assert found["keep-previous"] == ("false", "flag (--keep-previous)")
+    assert found["cleanup-after"] == ("true", "flag (--cleanup-after)")
+
+
+def test_tools_and_state_are_listed_with_their_origin() -> None:
+    found = shown(BARE, {"TONNAGE_DOCKER": "/usr/bin/docker", "TONNAGE_STATE_DIR": "/state"}, {})
+
+    assert found["docker"] == ("/usr/bin/docker", "environment (TONNAGE_DOCKER)")
+    assert found["state-dir"] == ("/state", "environment (TONNAGE_STATE_DIR)")
+
+
+def test_settings_become_a_policy() -> None:
+    settings = rank(STACK, environment={"TONNAGE_KEEP_PREVIOUS": "off"}, flags={})
+
+    assert policy(settings, push=True) == Policy(
+        keep_free_bytes=2_000_000_000, keep_previous=False, cleanup_after=False, push=True
+    )
+
+
+def test_defaults_become_the_default_policy() -> None:
+    assert policy(rank(BARE, environment={}, flags={})) == Policy()
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags", "message"),
+    [
+        ({"TONNAGE_KEEP_FREE": "10G"}, {}, "keep-free from environment (TONNAGE_KEEP_FREE): '10G' is ambiguous"),
+        ({}, {"keep-free": "lots"}, "keep-free from flag (--keep-free): 'lots' is not a size"),
+        (
+            {},
+            {"keep-previous": "maybe"},
+            "keep-previous from flag (--keep-previous): 'maybe' is neither true",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_and_its_origin_named(
+    environment: dict[str, str], flags: dict[str, str | None], message: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        policy(rank(BARE, environment=environment, flags=flags))
+
+    assert str(refused.value).startswith(message)
