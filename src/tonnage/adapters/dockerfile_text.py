@@ -60,16 +60,23 @@ def line_of(dockerfile: str, step: str) -> int | None:
 
     Args:
         dockerfile: The Dockerfile's text.
-        step: The step as the builder writes it.
+        step: The step as the builder writes it; of a ``FROM`` the image alone is compared.
 
     Returns:
-        The line, or None when no instruction or more than one reads like the step.
+        The first line that reads like the step; None when none does, or when steps of one text could be meant.
     """
-    wanted = " ".join(re.sub(r"^\[[^\]]*\]\s*", "", step).split())
-    lines = [
-        each.line for each in instructions(dockerfile) if " ".join(f"{each.keyword} {each.text}".split()) == wanted
-    ]
-    return lines[0] if len(lines) == 1 else None
+    wanted = _comparable(re.sub(r"^\[[^\]]*\]\s*", "", step))
+    lines = [each.line for each in instructions(dockerfile) if _comparable(f"{each.keyword} {each.text}") == wanted]
+    return lines[0] if len(lines) == 1 or (lines and wanted[0] == "FROM") else None
+
+
+def _comparable(step: str) -> tuple[str, ...]:
+    """Return the words that tell a step from others."""
+    words = step.split()
+    if words[:1] != ["FROM"]:
+        return tuple(words)
+    image = next((word for word in words[1:] if not word.startswith("--")), "")
+    return ("FROM", image.removesuffix(":latest"))
 
 
 def _escape(lines: list[str]) -> str:

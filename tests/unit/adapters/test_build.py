@@ -66,8 +66,8 @@ def _build(
     result = run_build(
         _tool(kind, _program(folder, script)),
         spec,
-        "shop-web:candidate",
-        {},
+        "localhost/tonnage/shop/web:candidate",
+        {"tonnage.service": "web"},
         environment={"PATH": "/usr/bin:/bin"},
         progress=told,
         cancel=cancel or threading.Event(),
@@ -150,7 +150,7 @@ def test_a_failure_names_the_instruction_its_line_and_its_last_lines(
         _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", kind, spec)
     error = caught.value
     assert type(error) is StepFailedError
-    assert "[3/3] RUN echo before" in error.what
+    assert error.what.startswith("the build of web failed at [3/3] RUN echo before")
     assert error.place == f"{spec.dockerfile}:4"
     assert "17" in error.why
     assert error.log.splitlines()[-1] == last
@@ -172,9 +172,19 @@ def test_a_dockerfile_that_cannot_be_parsed_is_named_with_the_line(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["plain", "legacy", "rawjson"])
 def test_a_missing_base_image_is_named(tmp_path: Path, spec: BuildSpec, kind: str) -> None:
+    Path(spec.dockerfile).write_text("# base\nFROM nothere.example.org/none:17 AS last\nRUN true\n")
     with pytest.raises(StepFailedError, match=r"base image nothere\.example\.org/none:17") as caught:
         _build(tmp_path, f"cat {RECORDED}/{kind}-missing-base.txt >&2; exit 1", BuilderKind(kind), spec)
     assert "no such host" in caught.value.why
+    assert caught.value.place == f"{spec.dockerfile}:{1 if kind == 'rawjson' else 2}"
+
+
+def test_a_short_name_is_found_by_what_it_stands_for(tmp_path: Path, spec: BuildSpec) -> None:
+    Path(spec.dockerfile).write_text("FROM --platform=linux/amd64 busybox:latest AS one\nRUN true\n")
+    words = "#3 [internal] load metadata for docker.io/library/busybox:latest\n#3 ERROR: not found"
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, f"echo '{words}'; exit 1", BuilderKind.PLAIN, spec)
+    assert caught.value.place == f"{spec.dockerfile}:1"
 
 
 @pytest.mark.parametrize("recorded", ["plain-enospc", "legacy-enospc", "plain-enospc-context", "legacy-enospc-context"])

@@ -172,9 +172,16 @@ def test_a_port_that_another_container_has_is_told_with_its_holder(tmp_path: Pat
     assert error.why == "It is held by the container web of the stack other."
 
 
-def test_a_port_that_a_program_outside_has_is_told_as_such(tmp_path: Path) -> None:
-    words = f"Error response from daemon: {ENDPOINT}Error starting userland proxy: listen tcp4 0.0.0.0:8019: bind: "
-    error = _failure(tmp_path, f"{words}address already in use")
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{ENDPOINT}Error starting userland proxy: listen tcp4 0.0.0.0:8019: bind: address already in use",
+        f"{ENDPOINT}failed to bind host port for 0.0.0.0:8019:172.18.0.2:80/tcp: address already in use",
+        f"{ENDPOINT}failed to bind host port 0.0.0.0:8019/tcp: address already in use",
+    ],
+)
+def test_a_port_that_a_program_outside_has_is_told_as_such(tmp_path: Path, words: str) -> None:
+    error = _failure(tmp_path, f"Error response from daemon: {words}")
     assert "port 8019" in error.what
     assert error.why == "It is held by a program outside this engine."
 

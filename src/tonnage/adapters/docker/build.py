@@ -17,6 +17,7 @@ from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.adapters.dockerfile_text import instructions, line_of
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.model.naming import LABEL_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,9 +130,10 @@ def run_build(
         )
         if exit_code == 0 and id_file.is_file():
             return id_file.read_text(encoding="ascii").strip()
+    name = labels.get(LABEL_SERVICE, reference)
     if cancel.is_set():
-        raise StepFailedError(f"the build of {reference} was stopped")
-    raise _failed(output, spec, reference)
+        raise StepFailedError(f"the build of {name} was stopped")
+    raise _failed(output, spec, name)
 
 
 def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
@@ -142,7 +144,7 @@ def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
         progress.log(text)
 
 
-def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec, reference: str) -> TonnageError:
+def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec, name: str) -> TonnageError:
     """Return the failure of a build in the words of its case."""
     failure = output.failure()
     place = _place(failure, spec, output.instruction if isinstance(output, LegacyOutput) else None)
@@ -153,7 +155,7 @@ def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec,
     if _FULL in f"{log}\n{reason}".lower():
         told = next(text for text in (*failure.log, reason) if _FULL in text.lower())
         return LineCrossedError(
-            f"the disk filled while {reference} was being built{where}",
+            f"the disk filled while {name} was being built{where}",
             why=told,
             todo="See what can be freed:\n  tonnage reclaim",
             place=place,
@@ -170,7 +172,7 @@ def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec,
             place=place,
             log=log,
         )
-    return StepFailedError(f"the build of {reference} failed{where}", why=reason, place=place, log=log)
+    return StepFailedError(f"the build of {name} failed{where}", why=reason, place=place, log=log)
 
 
 def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> str:
@@ -188,9 +190,15 @@ def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> s
         known = instructions(text)
         line = known[instruction - 1].line if instruction <= len(known) else None
     if line is None and failure.step:
-        line = line_of(text, failure.step)
+        base = _BASE.fullmatch(failure.step)
+        line = line_of(text, f"FROM {_short(base['image'])}" if base else failure.step)
     # The lines of an inline Dockerfile are not those of the file that it is written in.
     return f"{file}:{line}" if line is not None and spec.dockerfile else file
+
+
+def _short(image: str) -> str:
+    """Return an image's name as people write it: BuildKit writes out what a short name stands for."""
+    return image.removeprefix("docker.io/").removeprefix("library/")
 
 
 def _refuse_what_is_missing(spec: BuildSpec) -> None:

@@ -28,6 +28,7 @@ _CONFIG_TIMEOUT_S = 120.0
 _PORT_TAKEN = re.compile(
     r"Bind for \S*?:(?P<bound>\d+) failed: port is already allocated"
     r"|listen \w+ \S*?:(?P<listened>\d+): bind: address already in use"
+    r"|failed to bind host port (?:for )?\S*?:(?P<host>\d+)[:/]\S*: address already in use"
 )
 _NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
 _REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
@@ -229,7 +230,7 @@ def _failure(
         return StepFailedError(f"{what}: it was stopped", log=text)
     taken = _PORT_TAKEN.search(text)
     if taken:
-        port = int(taken["bound"] or taken["listened"])
+        port = int(taken["bound"] or taken["listened"] or taken["host"])
         return StepFailedError(
             f"{what}: port {port} of the host is taken",
             why=f"It is held by {holder(port) or 'a program outside this engine'}.",
