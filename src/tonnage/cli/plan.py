@@ -51,7 +51,11 @@ def command(
     keep_previous: bool | None,
     cleanup_after: bool | None,
 ) -> None:
-    """Show a plan."""
+    """Show a plan.
+
+    Raises:
+        CannotFitError: The plan is refused.
+    """
     from dataclasses import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.cli.flow import make_plan  # noqa: PLC0415
@@ -75,7 +79,7 @@ def command(
     if session.json:
         session.print_document("plan", plan_form(plan))
     else:
-        session.say(plan_text(plan))
+        session.say(plan_text(plan, width=session.width))
     if plan.refusal is not None:
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
     if out:

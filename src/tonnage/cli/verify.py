@@ -34,7 +34,11 @@ STABILITY_S = 1.0
 @stack_options
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags) -> None:
-    """Verify."""
+    """Verify.
+
+    Raises:
+        NotHealthyError: A service is not healthy.
+    """
     from tonnage.cli.stacks import read_wanted  # noqa: PLC0415 - help needs none of these
     from tonnage.views.verification import verification_form, verification_text  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from tonnage.model.event import (
 )
 from tonnage.model.run import Outcome
 from tonnage.units import format_bytes, format_seconds
+from tonnage.views.plan_text import what_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ class PlainView:
                 line = started_line(event.plan)
             case StepStarted():
                 undo = "undo " if event.undo else ""
-                line = f"[{event.index}/{event.total}] {undo}{event.step.name}: {event.step.changes}"
+                line = f"[{event.index}/{event.total}] {undo}{event.step.name}: {what_changes(event.step)}"
             case StepProgress():
                 line = self._progress_line(event)
             case StepLog():
@@ -114,7 +115,7 @@ def started_line(plan: Plan) -> str:
         One line.
     """
     count = len(plan.steps)
-    steps = "1 step" if count == 1 else f"{count} steps"
+    steps = {0: "nothing to do", 1: "1 step"}.get(count, f"{count} steps")
     return (
         f"{plan.purpose} {plan.stack}: {steps}, {format_bytes(plan.available_bytes)} available on {plan.filesystem},"
         f" line {format_bytes(plan.line_bytes)}"

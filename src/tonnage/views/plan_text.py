@@ -1,6 +1,6 @@
 """A plan as text: one stable line for each step. What is printed here is what tests of planning compare.
 
-Knows nothing but the plan: no clock, no environment, no width of a terminal. Values of environment variables, build
+Knows nothing but the plan: no clock and no environment. Values of environment variables, build
 arguments and secrets are never printed, though the plan carries them.
 """
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from tonnage.model.plan import Plan, Step
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, *, width: int = 0) -> str:
     """Write a plan for people.
 
     Args:
         plan: Any plan, refused ones included.
+        width: Columns of the terminal: a step that does not fit on one line is written on several. 0 keeps each step
+            on one line, whatever its length.
 
     Returns:
         Lines joined by newlines, without one at the end.
@@ -29,7 +31,7 @@ def plan_text(plan: Plan) -> str:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
         blocks.append(["refused: " + refusal[0], *refusal[1:]])
     if plan.steps:
-        blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step)])
+        blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step, width)])
     elif plan.refusal is None:
         blocks.append(["nothing to do"])
     if plan.unchanged:
@@ -63,14 +65,32 @@ def _head(plan: Plan) -> list[str]:
     return [asked, disk]
 
 
-def _step_lines(number: int, step: Step) -> list[str]:
+def _step_lines(number: int, step: Step, width: int) -> list[str]:
     parts = (
-        f"{number:2d}. {step.name}: {step.changes}",
+        f"{number:2d}. {step.name}: {what_changes(step)}",
         f"why: {step.cause}",
         f"after {estimate_text(step.after)}",
         f"lowest {estimate_text(step.lowest)}",
     )
-    return [" | ".join(parts), *(f"      undo {undo.name}: {undo.changes}" for undo in step.on_failure)]
+    line = " | ".join(parts)
+    lines = [line]
+    if width and len(line) > width:
+        lines = [parts[0], f"    {parts[1]}", f"    {parts[2]}, {parts[3]}"]
+    lines += [f"      at the line {each.name}: {what_changes(each)}" for each in step.at_line]
+    lines += [f"      undo {each.name}: {what_changes(each)}" for each in step.on_failure]
+    return lines
+
+
+def what_changes(step: Step) -> str:
+    """Return what a step changes, as it stands after its name.
+
+    Args:
+        step: Any step.
+
+    Returns:
+        Its own words, or that it changes nothing.
+    """
+    return "changes nothing" if step.changes == "nothing" else step.changes
 
 
 def _indented(text: str) -> list[str]:

@@ -1,0 +1,147 @@
+"""A simulated outside for whole commands: real files in a directory, the simulated engine, virtual time."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.simulator.engine import Simulator
+from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
+
+from tonnage.cli.app import main
+from tonnage.cli.outside import EngineDoor
+from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.runtime.lock import StackLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from tests.simulator.clock import VirtualClock
+
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.cli.outside import Rehearsal
+    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.stack import Service
+    from tonnage.runtime.reading import ComposeConfig
+
+COMPOSE = """\
+name: hello
+services:
+  db:
+    image: busybox:latest
+    command: ["sleep", "100000"]
+  web:
+    build: ./web
+    environment:
+      TOKEN: swordfish
+    healthcheck:
+      test: ["CMD", "true"]
+      interval: 1s
+    depends_on: [db]
+"""
+
+GOOD = Recipe(
+    instructions=(Instruction(text="RUN install", kept_bytes=213_000_007, transient_bytes=31_000_003),),
+    behaviour=Behaviour(check=Check(), passes_after_s=1.0),
+)
+BETTER = Recipe(
+    instructions=(Instruction(text="RUN install more", kept_bytes=219_000_011),),
+    behaviour=Behaviour(check=Check(), passes_after_s=1.0),
+)
+SICK = Recipe(
+    instructions=(Instruction(text="RUN install wrongly", kept_bytes=113),),
+    behaviour=Behaviour(exits_after_s=1.0, exit_code=3, prints=("cannot load the model",)),
+)
+BROKEN = Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=("no such thing",)),))
+
+
+@dataclass
+class SimulatedOutside:
+    """Satisfies ``tonnage.cli.outside.Outside``."""
+
+    working_directory: str
+    simulator: Simulator
+    environment: Mapping[str, str]
+    reachable: bool = True
+    can_build: bool = True
+    removed: list[str] = field(default_factory=list)
+
+    @property
+    def clock(self) -> VirtualClock:
+        return self.simulator.clock
+
+    def compose(self) -> ComposeConfig | None:
+        return None
+
+    def inputs(self, service: Service) -> Inputs:
+        assert service.build is not None
+        return self.simulator.inputs_of(service.name, service.build)
+
+    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
+        del host
+        return self.simulator.facts.volumes()
+
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+        return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
+
+    def builder_found(self) -> str:
+        if not self.can_build:
+            raise EngineLacksError("no builder was found", todo="Install one.")
+        return "a builder"
+
+    def compose_found(self) -> str:
+        return "a Compose"
+
+    def rehearsal_found(self) -> str:
+        raise EngineLacksError("this machine cannot rehearse", why="Missing: root.")
+
+    @contextlib.contextmanager
+    def facts(self, host: str) -> Iterator[EngineFacts]:
+        if not self.reachable:
+            raise EngineUnreachableError(f"there is no engine at {host or 'the usual place'}", todo="Start it.")
+        yield self.simulator.facts
+
+    @contextlib.contextmanager
+    def engine(self, host: str) -> Iterator[EngineDoor]:
+        with self.facts(host) as facts:
+            yield EngineDoor(facts=facts, acts=lambda: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge)
+
+    def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
+        raise EngineLacksError(f"this machine cannot rehearse on {size_bytes} B", why=f"Missing: root (keep={keep}).")
+
+    def remove_rehearsal(self, name: str) -> None:
+        self.removed.append(name)
+
+
+@dataclass
+class World:
+    """A directory with a stack, a simulated engine, and the command."""
+
+    directory: Path
+    outside: SimulatedOutside
+
+    @property
+    def simulator(self) -> Simulator:
+        return self.outside.simulator
+
+    def run(self, *arguments: str) -> int:
+        return main(arguments, outside=self.outside)
+
+    def recipe(self, recipe: Recipe) -> None:
+        """Let the build of ``web`` do this from now on."""
+        self.simulator.describe(str(self.directory / "web"), recipe)
+
+
+def make_world(directory: Path, *, compose: str = COMPOSE, size_bytes: int = 14_000_000_029) -> World:
+    """Write a stack into a directory, and make an engine for it."""
+    (directory / "web").mkdir()
+    (directory / "web" / "Dockerfile").write_text("FROM busybox:latest\n")
+    (directory / "compose.yaml").write_text(compose)
+    environment = {"TONNAGE_STATE_DIR": str(directory / "state"), "TERM": "dumb"}
+    simulator = Simulator(size_bytes)
+    world = World(directory, SimulatedOutside(str(directory), simulator, environment))
+    world.recipe(GOOD)
+    return world

@@ -1,0 +1,171 @@
+"""Whole commands that change nothing, on the simulated engine."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.cli.outside import make_world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.outside import World
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_plan_is_shown_to_people_and_changes_nothing(world: World, capsys: Captured) -> None:
+    assert world.run("plan") == 0
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "web.build" in told.err
+    assert world.simulator.facts.containers() == ()
+    assert not (world.directory / "state").exists()
+
+
+def test_a_refused_plan_ends_with_3_and_is_one_json_document(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, size_bytes=1_000_000_007)
+
+    assert world.run("plan", "--json") == 3
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["document"] == "plan"
+    assert document["refusal"]["what"]
+
+
+def test_a_saved_plan_is_for_its_owner_only(world: World) -> None:
+    file = world.directory / "plan.json"
+
+    assert world.run("plan", "--out", str(file)) == 0
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "swordfish" in file.read_text()
+
+
+def test_a_plan_that_cannot_be_saved_ends_with_2(world: World, capsys: Captured) -> None:
+    assert world.run("plan", "--out", str(world.directory / "nowhere" / "plan.json")) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_push_belongs_to_build(world: World) -> None:
+    assert world.run("plan", "--push") == 2
+    assert world.run("plan", "--build", "--push") == 0
+
+
+def test_verify_says_which_service_is_healthy_and_ends_with_0(world: World, capsys: Captured) -> None:
+    world.run("deploy")
+    capsys.readouterr()
+
+    assert world.run("verify", "--json") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert [(each["service"], each["healthy"]) for each in document["services"]] == [("db", True), ("web", True)]
+
+
+def test_verify_ends_with_5_when_a_service_is_not_there(world: World, capsys: Captured) -> None:
+    world.run("deploy", "db")
+    capsys.readouterr()
+
+    assert world.run("verify") == 5
+
+    assert "1 of 2 services not healthy: web" in capsys.readouterr().err
+
+
+def test_verify_of_one_service_asks_only_that_one(world: World) -> None:
+    world.run("deploy", "db")
+
+    assert world.run("verify", "db") == 0
+
+
+def test_status_shows_disk_line_and_services(world: World, capsys: Captured) -> None:
+    world.run("deploy")
+    capsys.readouterr()
+
+    assert world.run("status", "--json", "--keep-free", "1234567891B") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["filesystems"][0]["line_bytes"] == 1_234_567_891
+    assert [each["service"] for each in document["services"]] == ["db", "web"]
+    assert document["services"][1]["health"] == "healthy"
+
+
+def test_status_without_a_compose_file_shows_the_engine(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").unlink()
+
+    assert world.run("status") == 0
+
+    told = capsys.readouterr().err
+    assert "engine 20.10.24" in told
+    assert "stack" not in told
+
+
+def test_a_broken_compose_file_is_told_by_status_too(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").write_text("services: [\n")
+
+    assert world.run("status") == 2
+    assert "compose.yaml:" in capsys.readouterr().err
+
+
+def test_an_engine_that_does_not_answer_ends_with_6(world: World, capsys: Captured) -> None:
+    world.outside.reachable = False
+
+    for command in ("plan", "deploy", "build", "rollback", "verify", "status", "doctor", "watch"):
+        assert world.run(command, "-H", "unix:///nowhere.sock") == 6
+    assert "there is no engine at unix:///nowhere.sock" in capsys.readouterr().err
+
+
+def test_doctor_ends_with_the_code_of_the_first_check_that_failed(world: World, capsys: Captured) -> None:
+    world.outside.can_build = False
+
+    assert world.run("doctor", "--json") == 7
+
+    states = {check["name"]: check["state"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert states == {
+        "stack": "ok",
+        "engine": "ok",
+        "disk": "ok",
+        "builder": "failed",
+        "compose": "ok",
+        "journal": "ok",
+        "rehearse": "warning",
+    }
+
+
+def test_a_machine_that_only_cannot_rehearse_is_well(world: World) -> None:
+    assert world.run("doctor") == 0
+
+
+def test_doctor_shows_each_setting_with_its_origin(world: World, capsys: Captured) -> None:
+    assert world.run("doctor", "--settings", "--keep-free", "2GB") == 0
+
+    told = capsys.readouterr().err
+    assert "flag (--keep-free)" in told
+    assert "default" in told
+
+
+def test_report_without_a_journal_says_so_and_creates_none(world: World, capsys: Captured) -> None:
+    assert world.run("report") == 0
+    assert "no runs yet" in capsys.readouterr().err
+    assert not (world.directory / "state").exists()
+
+
+def test_a_rehearsal_needs_a_size(world: World, capsys: Captured) -> None:
+    assert world.run("rehearse") == 2
+    assert "--disk" in capsys.readouterr().err
+
+
+def test_a_rehearsal_on_a_machine_that_cannot_ends_with_7(world: World) -> None:
+    assert world.run("rehearse", "--disk", "3GB") == 7
+
+
+def test_a_kept_rehearsal_is_removed_by_name(world: World) -> None:
+    assert world.run("rehearse", "--remove", "r1a2b3c") == 0
+    assert world.outside.removed == ["r1a2b3c"]
+
+
+def test_remove_stands_alone(world: World) -> None:
+    assert world.run("rehearse", "--remove", "r1a2b3c", "--disk", "3GB") == 2
