@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tonnage.model.plan import Plan, Step
     from tonnage.runtime.clock import Clock
 
+# A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
+_BESIDE_STOP_S = 1.0
+
 
 def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
     step: Step,
@@ -86,7 +89,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 acts.tag(action.image, action.image_name)
             acts.up(plan.stack, plan.directory, step.service, action.project_json, progress=progress, cancel=cancel)
         case RemoveContainer():
-            acts.remove_container(action.container)
+            acts.remove_container(action.container, _BESIDE_STOP_S)
         case RemoveService():
             for container in facts.containers(action.project):
                 if container.service == step.service and not container.one_off:
