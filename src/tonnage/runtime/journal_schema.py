@@ -263,7 +263,7 @@ def _unusable(path: Path, error: OSError) -> TonnageError:
     return UsageError(
         f"the journal {path} cannot be opened",
         why=f"{error.strerror or error}.",
-        todo="Give this user the right to write there, or set XDG_STATE_HOME to a directory where it has it.",
+        todo="Give this user the right to write there, or set TONNAGE_STATE_DIR to a directory where it has it.",
     )
 
 
@@ -286,12 +286,12 @@ def refused(path: Path, error: sqlite3.Error) -> TonnageError:
         return TonnageError(
             f"the journal {path} cannot be written",
             why="There is no space left on its disk.",
-            todo="Free two megabytes there, or set XDG_STATE_HOME to a directory on another disk.",
+            todo="Free two megabytes there, or set TONNAGE_STATE_DIR to a directory on another disk.",
         )
     return UsageError(
         f"the journal {path} cannot be used",
         why=f"SQLite says: {error}.",
-        todo="Give this user the right to read and write it, or set XDG_STATE_HOME to a directory where it has it.",
+        todo="Give this user the right to read and write it, or set TONNAGE_STATE_DIR to a directory where it has it.",
     )
 
 
