@@ -20,21 +20,6 @@ LOCAL = "unix:///var/run/docker.sock"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
 
-def mounted(*arguments: str) -> bool:
-    return subprocess.run(["mount", *arguments], check=False, capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of its own in memory, of 8 MiB and 211 inodes."""
-    where = tmp_path / "small disk"
-    where.mkdir()
-    if not mounted("-t", "tmpfs", "-o", "size=8m,nr_inodes=211", "tmpfs", str(where)):
-        pytest.skip("no tmpfs can be mounted here")
-    yield where
-    subprocess.run(["umount", str(where)], check=True)
-
-
 @pytest.fixture
 def reserving(tmp_path: Path) -> Iterator[Path]:
     """An ext4 on a loop device that keeps a fifth of its blocks for root."""
@@ -43,7 +28,7 @@ def reserving(tmp_path: Path) -> Iterator[Path]:
     with disk.open("wb") as file:
         file.truncate(67_108_864)
     subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "20", str(disk)], check=True)
-    if not mounted("-o", "loop", str(disk), str(where)):
+    if subprocess.run(["mount", "-o", "loop", str(disk), str(where)], check=False, capture_output=True).returncode:
         pytest.skip("no loop device can be mounted here")
     yield where
     subprocess.run(["umount", str(where)], check=True)

@@ -22,7 +22,7 @@ from tonnage.adapters.docker.door import speaking_to
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from docker.tls import TLSConfig
@@ -33,7 +33,7 @@ _DEFAULT = "unix:///var/run/docker.sock"
 _LOWEST = (1, 41)
 _HIGHEST = (1, 51)
 _TYPED_USAGE = (1, 42)
-ANSWER_WITHIN_S = 60
+_ANSWER_WITHIN_S = 120
 _WHERE = """\
 where=${DOCKER_HOST:-}
 [ -n "$where" ] || where=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
@@ -83,9 +83,9 @@ class DockerConnection:
         *,
         params: Mapping[str, str | int | bool] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         stream: bool = False,
-        timeout_s: float | None = ANSWER_WITHIN_S,
+        timeout_s: float | None = _ANSWER_WITHIN_S,
     ) -> requests.Response:
         """Send one request of the API. Only inside :func:`tonnage.adapters.docker.door.speaking_to`.
 
@@ -94,7 +94,7 @@ class DockerConnection:
             path: Below the version, such as ``/images/json``; names in it are quoted here.
             params: The query.
             headers: Further headers.
-            body: What is sent.
+            body: What is sent, in pieces where it is long.
             stream: Leave the answer to be read line by line.
             timeout_s: Seconds for which the engine may be silent; None for ever.
 
@@ -215,7 +215,7 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
             # Asked first, because the SDK leaves a socket open that it could not connect.
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(base_url.removeprefix("unix://"))
-        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=ANSWER_WITHIN_S, tls=tls or False)
+        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=_ANSWER_WITHIN_S, tls=tls or False)
         try:
             told = first.api.version(api_version=False)
         except docker.errors.NotFound as error:
@@ -223,7 +223,7 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
         finally:
             first.close()
         return docker.DockerClient(
-            base_url=base_url, version=spoken_version(told), timeout=ANSWER_WITHIN_S, tls=tls or False
+            base_url=base_url, version=spoken_version(told), timeout=_ANSWER_WITHIN_S, tls=tls or False
         )
 
 

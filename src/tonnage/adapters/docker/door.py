@@ -94,7 +94,7 @@ def unreachable(endpoint: str, error: BaseException) -> EngineUnreachableError:
     number = cause.errno if cause is not None else None
     if endpoint.startswith("unix://"):
         path = endpoint.removeprefix("unix://")
-        if number == errno.ENOENT or not Path(path).parent.exists():
+        if number in {errno.ENOENT, errno.ENOTDIR}:
             return _missing(path)
         if number in {errno.EACCES, errno.EPERM}:
             return EngineUnreachableError(
@@ -124,16 +124,20 @@ def unreachable(endpoint: str, error: BaseException) -> EngineUnreachableError:
 def _missing(path: str) -> EngineUnreachableError:
     """Return the failure for a socket that is not there, naming one that is."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    others = [
-        Path(runtime, "docker.sock"),
-        Path("~/.docker/desktop/docker.sock").expanduser(),
-        Path("/run/docker.sock"),
-    ]
-    found = next((other for other in others if str(other) != path and other.is_socket()), None)
+    desktop = Path("~/.docker/desktop/docker.sock").expanduser()
+    others = [Path(runtime, "docker.sock"), desktop, Path("/run/docker.sock")]
+    found = next((other for other in others if str(other) != path and _is_socket(other)), None)
     todo = f"Another engine's socket is there. Use it:\n  export DOCKER_HOST=unix://{found}" if found else _START
     return EngineUnreachableError(
         f"there is no engine at {path}", why="The socket does not exist: no engine is running there.", todo=todo
     )
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except PermissionError:
+        return False
 
 
 def _root(error: BaseException) -> OSError | None:

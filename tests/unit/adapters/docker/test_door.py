@@ -72,6 +72,19 @@ def test_a_socket_without_permission_says_how_to_join_the_group() -> None:
     assert "\n  sudo usermod -aG docker $USER\n" in error.todo
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody else needs root")
+def test_a_real_socket_of_root_refuses_somebody_else(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "docker.sock"))
+        listening.listen()
+        os.seteuid(65534)
+        try:
+            with pytest.raises(EngineUnreachableError, match="no permission"):
+                connect({}, f"unix://{tmp_path}/docker.sock")
+        finally:
+            os.seteuid(0)
+
+
 def test_a_socket_on_which_nobody_listens_says_so(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "docker.sock"))
