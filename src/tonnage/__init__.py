@@ -1,5 +1,175 @@
-"""Tonnage loads container stacks onto small disks, up to the line and never past it."""
+"""Tonnage loads container stacks onto small disks, up to the line and never past it.
+
+The public names of the library, each loaded when it is first used. What is not named here may change at any time::
+
+    import os
+    import tonnage
+
+    request = tonnage.StackRequest(working_directory=os.getcwd())
+    stack = tonnage.load_stack(request, environment=os.environ, compose=None)
+    with tonnage.connect(os.environ) as connection:
+        inventory = tonnage.observe(tonnage.DockerFacts(connection), [tonnage.build_inputs(s) for s in stack.services])
+    print(tonnage.plan_text(tonnage.plan_deploy(stack, inventory, tonnage.Policy(), tonnage.History())))
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.adapters.build_inputs import build_inputs
+    from tonnage.adapters.docker.acts import DockerActs
+    from tonnage.adapters.docker.connect import connect
+    from tonnage.adapters.docker.facts import DockerFacts
+    from tonnage.adapters.docker.tools import find_tools
+    from tonnage.adapters.filesystem import open_gauge
+    from tonnage.decide.line import line_bytes
+    from tonnage.decide.planning import plan_build, plan_deploy
+    from tonnage.decide.rolling_back import plan_rollback
+    from tonnage.decide.staleness import why_stale
+    from tonnage.errors import (
+        CannotFitError,
+        CannotReclaimError,
+        EngineLacksError,
+        EngineUnreachableError,
+        InterruptedRunError,
+        LineCrossedError,
+        LockHeldError,
+        NotHealthyError,
+        StalePlanError,
+        StepFailedError,
+        TonnageError,
+        UsageError,
+    )
+    from tonnage.model.forecast import Estimate, Grade
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.plan import Plan, Refusal, Step
+    from tonnage.model.policy import History, Policy
+    from tonnage.model.run import Measured, Outcome, Run, StepOutcome
+    from tonnage.model.stack import Service, Stack
+    from tonnage.runtime.clock import SystemClock
+    from tonnage.runtime.execute import execute
+    from tonnage.runtime.journal import Journal
+    from tonnage.runtime.lock import StackLock
+    from tonnage.runtime.observe import observe
+    from tonnage.runtime.reading import StackRequest, load_stack
+    from tonnage.units import format_bytes, parse_bytes
+    from tonnage.views.plan_text import plan_text
+    from tonnage.views.report import run_text
+    from tonnage.views.saved_plan import read_plan, save_plan
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "tonnage.adapters.build_inputs": ("build_inputs",),
+    "tonnage.adapters.docker.acts": ("DockerActs",),
+    "tonnage.adapters.docker.connect": ("connect",),
+    "tonnage.adapters.docker.facts": ("DockerFacts",),
+    "tonnage.adapters.docker.tools": ("find_tools",),
+    "tonnage.adapters.filesystem": ("open_gauge",),
+    "tonnage.decide.line": ("line_bytes",),
+    "tonnage.decide.planning": ("plan_build", "plan_deploy"),
+    "tonnage.decide.rolling_back": ("plan_rollback",),
+    "tonnage.decide.staleness": ("why_stale",),
+    "tonnage.errors": (
+        "CannotFitError",
+        "CannotReclaimError",
+        "EngineLacksError",
+        "EngineUnreachableError",
+        "InterruptedRunError",
+        "LineCrossedError",
+        "LockHeldError",
+        "NotHealthyError",
+        "StalePlanError",
+        "StepFailedError",
+        "TonnageError",
+        "UsageError",
+    ),
+    "tonnage.model.forecast": ("Estimate", "Grade"),
+    "tonnage.model.inventory": ("Inventory",),
+    "tonnage.model.plan": ("Plan", "Refusal", "Step"),
+    "tonnage.model.policy": ("History", "Policy"),
+    "tonnage.model.run": ("Measured", "Outcome", "Run", "StepOutcome"),
+    "tonnage.model.stack": ("Service", "Stack"),
+    "tonnage.runtime.clock": ("SystemClock",),
+    "tonnage.runtime.execute": ("execute",),
+    "tonnage.runtime.journal": ("Journal",),
+    "tonnage.runtime.lock": ("StackLock",),
+    "tonnage.runtime.observe": ("observe",),
+    "tonnage.runtime.reading": ("StackRequest", "load_stack"),
+    "tonnage.units": ("format_bytes", "parse_bytes"),
+    "tonnage.views.plan_text": ("plan_text",),
+    "tonnage.views.report": ("run_text",),
+    "tonnage.views.saved_plan": ("read_plan", "save_plan"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "CannotFitError",
+    "CannotReclaimError",
+    "DockerActs",
+    "DockerFacts",
+    "EngineLacksError",
+    "EngineUnreachableError",
+    "Estimate",
+    "Grade",
+    "History",
+    "InterruptedRunError",
+    "Inventory",
+    "Journal",
+    "LineCrossedError",
+    "LockHeldError",
+    "Measured",
+    "NotHealthyError",
+    "Outcome",
+    "Plan",
+    "Policy",
+    "Refusal",
+    "Run",
+    "Service",
+    "Stack",
+    "StackLock",
+    "StackRequest",
+    "StalePlanError",
+    "Step",
+    "StepFailedError",
+    "StepOutcome",
+    "SystemClock",
+    "TonnageError",
+    "UsageError",
+    "__version__",
+    "build_inputs",
+    "connect",
+    "execute",
+    "find_tools",
+    "format_bytes",
+    "line_bytes",
+    "load_stack",
+    "observe",
+    "open_gauge",
+    "parse_bytes",
+    "plan_build",
+    "plan_deploy",
+    "plan_rollback",
+    "plan_text",
+    "read_plan",
+    "run_text",
+    "save_plan",
+    "why_stale",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tonnage' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -169,10 +169,12 @@ class RealOutside:
             return DockerFacts(connection).volumes(sizes=True)
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
-        """Return the lock of one stack on one engine."""
+        """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
+        from tonnage.adapters.remote_lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
-        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint)
+        remote = SshLock(engine.endpoint) if engine.endpoint.startswith("ssh://") else None
+        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote)
 
     def builder_found(self) -> str:
         """Say which builder was found."""
