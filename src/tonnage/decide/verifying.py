@@ -5,7 +5,7 @@ observation changes it. Every container of the service counts, not only the firs
 
 * A container that ended, is being restarted or was restarted since it was first seen fails the proof at once.
 * A healthcheck must say healthy. Saying unhealthy fails at once, except within the start period.
-* The HTTP probe must answer the wanted status.
+* The HTTP probe must answer the wanted status, at the latest its own timeout after everything else holds.
 * All that must go on holding through the stability window.
 * A one-shot service has to end with exit code 0, nothing else.
 * What does not hold when the time is up fails the proof. A stability window that has begun may be completed.
@@ -74,6 +74,7 @@ class Proof:
         progress: Short text for people who wait.
         began_s: When the first observation was made; None before that.
         steady_since_s: Since when everything holds; None while it does not.
+        probing_since_s: Since when everything but the probe's answer holds; None while more is missing.
         restarts: Restart count of every container when it was first seen, by container id.
     """
 
@@ -84,6 +85,7 @@ class Proof:
     progress: str = "starting"
     began_s: float | None = None
     steady_since_s: float | None = None
+    probing_since_s: float | None = None
     restarts: tuple[tuple[str, int], ...] = ()
 
 
@@ -95,6 +97,7 @@ class _Finding:
     short: str = ""
     fatal: bool = False
     todo: str = ""
+    probe: bool = False
 
 
 def judge(prove: Prove, history: Iterable[Observation]) -> Proof:
@@ -145,7 +148,14 @@ def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
     pending = [(name, finding) for name, finding in found if finding is not None]
     if missing <= 0 and not pending:
         return _steady(prove, proof, observation.at_s, containers=len(found))
-    return _unsteady(prove, proof, pending, missing=missing, elapsed_s=elapsed_s)
+    only_probe = missing <= 0 and all(finding.probe for _, finding in pending)
+    since_s = (proof.probing_since_s or observation.at_s) if only_probe else None
+    proof = replace(proof, probing_since_s=since_s)
+    probed_s = observation.at_s - since_s if since_s is not None else 0.0
+    over = elapsed_s >= prove.timeout_s or (
+        prove.probe is not None and only_probe and probed_s >= prove.probe.timeout_s
+    )
+    return _unsteady(prove, proof, pending, missing=missing, elapsed_s=elapsed_s, over=over)
 
 
 def _look(prove: Prove, seen: Seen, known: dict[str, int], elapsed_s: float) -> _Finding | None:
@@ -195,9 +205,9 @@ def _look_at_answer(prove: Prove, seen: Seen) -> _Finding | None:
     asked = f"the probe of {seen.container.name} on port {prove.probe.port}, {prove.probe.path},"
     if isinstance(seen.answer, int):
         wanted = f"status {seen.answer} instead of {prove.probe.status}"
-        return _Finding(reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}")
+        return _Finding(reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}", probe=True)
     answer = seen.answer or "not asked yet"
-    return _Finding(reason=f"{asked} has no answer: {answer}", short=f"probe: {answer}")
+    return _Finding(reason=f"{asked} has no answer: {answer}", short=f"probe: {answer}", probe=True)
 
 
 def _steady(prove: Prove, proof: Proof, at_s: float, *, containers: int) -> Proof:
@@ -216,7 +226,13 @@ def _steady(prove: Prove, proof: Proof, at_s: float, *, containers: int) -> Proo
 
 
 def _unsteady(
-    prove: Prove, proof: Proof, pending: Sequence[tuple[str, _Finding]], *, missing: int, elapsed_s: float
+    prove: Prove,
+    proof: Proof,
+    pending: Sequence[tuple[str, _Finding]],
+    *,
+    missing: int,
+    elapsed_s: float,
+    over: bool,
 ) -> Proof:
     reasons = [finding.reason for _, finding in pending]
     if missing > 0:
@@ -224,7 +240,7 @@ def _unsteady(
         reasons.insert(0, f"{there} of {prove.replicas} containers {'is' if there == 1 else 'are'} there")
     reason = "; ".join(reasons)
     culprit = pending[0][0] if pending else ""
-    if elapsed_s >= prove.timeout_s:
+    if over:
         todo = "If its work takes longer, raise the timeout of x-tonnage.probe." if prove.one_shot else MORE_TIME
         return replace(
             proof,

@@ -222,10 +222,11 @@ class _Execution:
         step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
         self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
         error: TonnageError | None = None
-        self._sampler.begin()
-        if not undo and not isinstance(step.action, _HARMLESS):
-            self._guard.arm()
+        measured: tuple[Measured, ...] = ()
         try:
+            self._sampler.begin()
+            if not undo and not isinstance(step.action, _HARMLESS):
+                self._guard.arm()
             perform(
                 step,
                 self._plan,
@@ -240,7 +241,11 @@ class _Execution:
             error = failure
         finally:
             self._guard.disarm()
-        measured = self._in_order(self._sampler.end())
+        try:
+            measured = self._in_order(self._sampler.end())
+        except TonnageError as lost:
+            # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
+            error = error or lost
         if not undo and self._guard.crossed is not None:
             error = self._crossed(step, error)
         outcome = StepOutcome(
@@ -257,6 +262,8 @@ class _Execution:
             undo=undo,
         )
         self._journal.end_step(step_id, outcome)
+        for notice in self._journal.take_notices():
+            self._emit(notice)
         self._outcomes.append(outcome)
         self._show({each.mount: each.after_bytes for each in measured})
         self._emit(StepFinished(outcome=outcome))

@@ -343,3 +343,14 @@ def test_a_proof_always_ends_and_says_why(prove: Prove, history: list[Observatio
 
     assert proof.health is not Health.PENDING
     assert proof.reason
+
+
+def test_a_probe_that_never_answers_fails_after_its_own_timeout_once_all_else_holds() -> None:
+    wanted = Prove(probe=ProbeSpec(port=8080, timeout_s=7.0), timeout_s=211.0)
+    starting = [at(100.0 + second, replace(WEB, health="starting"), answer=404) for second in range(31)]
+    healthy = [at(131.0 + second, replace(WEB, health="healthy"), answer=404) for second in range(9)]
+
+    assert judge(wanted, starting + healthy[:7]).health is Health.PENDING
+    proof = judge(wanted, starting + healthy)
+    assert proof.health is Health.UNHEALTHY
+    assert "answers status 404 instead of 200" in proof.reason
