@@ -16,7 +16,7 @@ import click
 from tonnage import __version__
 from tonnage.cli.group import LazyGroup
 from tonnage.cli.session import Session
-from tonnage.errors import InterruptedRunError, TonnageError, UsageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
+    from tonnage.runtime.rehearse import ImageSource
 
 _SIGINT = 2
 _SIGPIPE = 13
@@ -210,6 +211,7 @@ class RealOutside:
     @contextlib.contextmanager
     def rehearsal(self, size_bytes: int, *, keep: bool) -> Iterator[Rehearsal]:
         """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
+        from tonnage.adapters.image_store import ImageStore  # noqa: PLC0415
         from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
         from tonnage.cli.outside import Rehearsal  # noqa: PLC0415
 
@@ -217,7 +219,29 @@ class RealOutside:
             PrivateEngine.start(size_bytes, environment=self.environment, keep=keep) as engine,
             self._connection(engine.endpoint, engine.netns) as connection,
         ):
-            yield Rehearsal(door=self._door(connection), how_to_reach=engine.how_to_reach())
+            yield Rehearsal(
+                door=self._door(connection), images=ImageStore(connection), how_to_reach=engine.how_to_reach()
+            )
+
+    def images_needed(self, service: Service) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on."""
+        from tonnage.adapters.dockerfile_images import images_needed  # noqa: PLC0415
+
+        return images_needed(service)
+
+    @contextlib.contextmanager
+    def image_source(self, host: str) -> Iterator[ImageSource | None]:
+        """Reach an engine to copy images from; None when there is none, unless one was named."""
+        from tonnage.adapters.image_store import ImageStore  # noqa: PLC0415
+
+        with contextlib.ExitStack() as opened:
+            connection = None
+            try:
+                connection = opened.enter_context(self._connection(host, ""))
+            except (EngineUnreachableError, EngineLacksError):
+                if host:
+                    raise
+            yield None if connection is None else ImageStore(connection)
 
     def remove_rehearsal(self, name: str) -> None:
         """Remove a private engine that was kept."""

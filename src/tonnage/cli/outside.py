@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
+    from tonnage.runtime.rehearse import ImageSource, ImageTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,12 @@ class Rehearsal:
 
     Args:
         door: The engine.
+        images: Takes images from elsewhere.
         how_to_reach: How people reach and remove it, when it is kept.
     """
 
     door: EngineDoor
+    images: ImageTarget
     how_to_reach: str
 
 
@@ -88,6 +91,12 @@ class Outside(Protocol):
 
     def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
+
+    def images_needed(self, service: Service) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on."""
+
+    def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
+        """Reach an engine to copy images from; None when there is none."""
 
     def remove_rehearsal(self, name: str) -> None:
         """Remove a private engine that was kept."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         ("tonnage rehearse --disk 3GB --import python:3.11-slim=base.tar", "With a base image from a file"),
     ),
     failures=tuple(failure for failure in DEPLOY_FAILURES if failure is not StalePlanError),
-    about="Needs Linux and root. Everything is gone afterwards, also after Ctrl-C or a failure.",
+    about="Needs Linux and root. Everything is gone afterwards, also after Ctrl-C or a failure. Base images are taken"
+    " from files (archives of docker save, or root filesystems) and from your engine; what neither has is pulled.",
 )
 @stack_options
 @click.option("--disk", metavar="SIZE", help="Size of the disk, such as 14GB.")
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     "imports",
     multiple=True,
     metavar="REF=FILE",
-    help="Put a root filesystem there as an image; repeatable.",
+    help="Take an image from a file; may be repeated.",
 )
 @click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
 @keep_free_option

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tonnage.cli.flow import Job, carry_out
 from tonnage.cli.stacks import read_wanted
+from tonnage.decide.planning import asked_for
+from tonnage.runtime.rehearse import bring_images, image_files
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.cli.stacks import Wanted
+    from tonnage.model.stack import Service
 
 
 def rehearse(
@@ -31,7 +35,7 @@ def rehearse(
         flags: Which stack; the host names the engine that images are copied from.
         size_bytes: Size of the disk.
         keep: Leave the engine running.
-        imports: Root filesystems to import, each as ``REFERENCE=FILE``.
+        imports: Images to take from files, each as ``REFERENCE=FILE``.
         keep_free: The line as typed; None when it was not.
 
     Raises:
@@ -39,8 +43,31 @@ def rehearse(
         TonnageError: What ended the run.
     """
     wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
+    files = image_files(imports, session.outside.working_directory)
     session.say(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
     with session.outside.rehearsal(size_bytes, keep=keep) as rehearsal:
-        if keep:
-            session.say(rehearsal.how_to_reach)
-        carry_out(session, rehearsal.door, Job(purpose="deploy", wanted=wanted))
+        try:
+            with session.outside.image_source(flags.host) as source:
+                bring_images(
+                    [image for service in _meant(wanted) for image in session.outside.images_needed(service)],
+                    files=files,
+                    source=source,
+                    target=rehearsal.images,
+                    tell=session.say,
+                )
+            carry_out(session, rehearsal.door, Job(purpose="deploy", wanted=wanted))
+        finally:
+            if keep:
+                session.say(rehearsal.how_to_reach)
+
+
+def _meant(wanted: Wanted) -> list[Service]:
+    """Return the services asked for and, step by step, what they depend on."""
+    meant = asked_for(wanted.stack, wanted.services)
+    waiting = list(meant)
+    while waiting:
+        for dependency in wanted.stack.service(waiting.pop()).depends_on:
+            if dependency.service not in meant and any(s.name == dependency.service for s in wanted.stack.services):
+                meant.add(dependency.service)
+                waiting.append(dependency.service)
+    return [service for service in wanted.stack.services if service.name in meant]

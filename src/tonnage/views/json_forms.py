@@ -64,6 +64,12 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "filesystem": plan.filesystem,
         "available_bytes": plan.available_bytes,
         "line_bytes": plan.line_bytes,
+        "policy": {
+            "keep_free_bytes": plan.policy.keep_free_bytes,
+            "keep_previous": plan.policy.keep_previous,
+            "cleanup_after": plan.policy.cleanup_after,
+            "push": plan.policy.push,
+        },
         "services": list(plan.services),
         "steps": [step_form(step) for step in plan.steps],
         "unchanged": [{"service": each.service, "reason": each.reason} for each in plan.unchanged],
@@ -94,7 +100,8 @@ def step_form(step: Step) -> dict[str, object]:
         "transient": estimate_form(step.transient),
         "after": estimate_form(step.after),
         "lowest": estimate_form(step.lowest),
-        "undo": [step_form(undo) for undo in step.on_failure],
+        "at_line": [step_form(each) for each in step.at_line],
+        "undo": [step_form(each) for each in step.on_failure],
     }
 
 

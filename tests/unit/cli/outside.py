@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Engine, Inputs, Volume
     from tonnage.model.stack import Service
     from tonnage.runtime.reading import ComposeConfig
+    from tonnage.runtime.rehearse import ImageSource
 
 COMPOSE = """\
 name: hello
@@ -111,6 +112,13 @@ class SimulatedOutside:
 
     def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         raise EngineLacksError(f"this machine cannot rehearse on {size_bytes} B", why=f"Missing: root (keep={keep}).")
+
+    def images_needed(self, service: Service) -> tuple[str, ...]:
+        return (service.image,)
+
+    def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
+        del host
+        return contextlib.nullcontext(None)
 
     def remove_rehearsal(self, name: str) -> None:
         self.removed.append(name)

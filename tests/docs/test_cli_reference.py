@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.docs.cli_reference import all_exit_codes, reference, verb
+
+from tonnage import errors
+from tonnage.cli.app import cli
+from tonnage.cli.group import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = {"-f", "-p", "--project-directory", "--env-file", "--profile", "-H", "--json"}
+SLOWEST_HELP_S = 0.150
+
+
+def test_the_page_about_the_command_line_is_what_the_commands_say() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text() == reference()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_services_and_the_shared_options(name: str) -> None:
+    command = verb(name)
+    options = {option for parameter in command.params for option in parameter.opts}
+
+    assert options >= SHARED
+    assert "services" in options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_is_understood_by_its_command(name: str) -> None:
+    command = verb(name)
+    assert command.examples
+
+    for line, _ in command.examples:
+        program, called, *arguments = line.split()
+        assert (program, called) == ("tonnage", name)
+        parent = cli.make_context("tonnage", [name], obj=_Session())
+        command.make_context(name, arguments, parent=parent).close()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is_for(name: str) -> None:
+    for parameter in verb(name).params:
+        if parameter.name != "services":
+            assert getattr(parameter, "help", ""), parameter.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_raises_itself_stands_among_its_exit_codes(name: str) -> None:
+    tree = ast.parse((ROOT / "src" / "tonnage" / "cli" / f"{name}.py").read_text())
+    raised = {
+        node.exc.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)
+    }
+    codes = {code for code, _ in verb(name).exit_codes()}
+
+    for failure in raised:
+        assert vars(errors)[failure].exit_code in codes
+
+
+def test_exit_codes_are_the_ones_that_were_promised() -> None:
+    assert all_exit_codes() == {
+        0: "done",
+        1: "unexpected failure",
+        2: "wrong usage or configuration",
+        3: "refused: it cannot fit",
+        4: "could not reclaim enough",
+        5: "not healthy",
+        6: "engine unreachable",
+        7: "too old or lacking a feature",
+        8: "the plan is stale",
+        9: "another run holds the lock",
+        10: "a step failed",
+    }
+
+
+def test_help_loads_nothing_that_it_does_not_need() -> None:
+    code = (
+        "import sys\n"
+        "from tonnage.cli.app import main\n"
+        "assert main(['--help']) == 0\n"
+        "heavy = {'rich', 'docker', 'msgspec', 'ruamel', 'requests', 'sqlite3', 'platformdirs'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert not [name for name in sys.modules if name.startswith('tonnage.adapters')]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_is_there_before_anyone_waits_for_it() -> None:
+    code = "from tonnage.cli.app import main; main(['--help'])"
+    shortest = min(_cpu_seconds(code) for _ in range(5))
+
+    assert shortest < SLOWEST_HELP_S
+
+
+class _Session:
+    json = False
+
+
+def _cpu_seconds(code: str) -> float:
+    # Processor time of the child: what the machine does besides must not decide about this test.
+    measured = f"import time\n{code}\nimport sys\nprint(time.process_time(), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", measured], capture_output=True, text=True, check=True)
+    return float(done.stderr.splitlines()[-1])

@@ -1,0 +1,83 @@
+"""The page about JSON names every field, and no other, of every form."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
+
+from tonnage.errors import UsageError
+from tonnage.model.plan import Action
+from tonnage.model.policy import Setting
+from tonnage.model.run import Outcome
+from tonnage.views.checks import Check, checks_form, settings_form
+from tonnage.views.failure import failure_form
+from tonnage.views.json_forms import (
+    EVENT_NAMES,
+    estimate_form,
+    event_form,
+    outcome_form,
+    plan_form,
+    run_form,
+    step_form,
+)
+from tonnage.views.status import status_form
+from tonnage.views.verification import Verdict, verification_form
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
+CODE = re.compile(r"`([a-z_-]+)`")
+
+
+def documented(name: str) -> set[str]:
+    """Return the fields that the page names in the table row of a form."""
+    rows = [line for line in PAGE.splitlines() if re.match(rf"\| `?{name}(?![\w-])", line)]
+    assert len(rows) == 1, name
+    return set(CODE.findall(rows[0].split("|")[-2]))
+
+
+def test_documents_have_the_documented_fields() -> None:
+    setting = Setting(key="keep-free", value="2GB", origin="default", meaning="The line.")
+    forms: dict[str, dict[str, object]] = {
+        "plan": plan_form(PLAN),
+        "verification": verification_form("hello", [Verdict(service="web", healthy=True)]),
+        "status": status_form(INVENTORY, lines=LINES, stack=STACK),
+        "runs": {"runs": [run_form(RUN)]},
+        "checks": checks_form([Check(name="engine", state="ok", found="20.10")]),
+        "settings": settings_form([setting]),
+    }
+    for name, form in forms.items():
+        assert set(form) == documented(name), name
+
+
+def test_the_error_has_the_documented_fields() -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith("| `error` | any"))
+
+    assert set(CODE.findall(row.split("|")[-2])) == set(failure_form(UsageError("it is wrong")))
+
+
+def test_every_event_is_documented_with_its_fields() -> None:
+    assert {type(event) for event in EVENTS} == set(EVENT_NAMES)
+    of_parts = {"step-finished": documented("outcome"), "run-finished": documented("run")}
+    for event in EVENTS:
+        form = event_form(event)
+        name = str(form["event"])
+        assert set(form) - {"format", "event"} == of_parts.get(name, documented(name)), name
+
+
+def test_parts_have_the_documented_fields() -> None:
+    step = step_form(PLAN.steps[0])
+    measured = outcome_form(RUN.steps[0])["measured"]
+    assert isinstance(measured, list)
+
+    assert set(step) <= documented("step")
+    assert set(estimate_form(PLAN.steps[0].kept)) == documented("forecast")
+    assert set(measured[0]) == documented("measured")
+
+
+def test_every_kind_of_step_and_every_outcome_is_named() -> None:
+    for action in get_args(Action):
+        assert f"`{action.__struct_config__.tag}`" in PAGE
+    for outcome in Outcome:
+        assert f"`{outcome}`" in PAGE
