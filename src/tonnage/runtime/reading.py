@@ -81,20 +81,7 @@ def load_stack(
         working_directory=request.working_directory,
         environment=environment,
     )
-    if compose is None:
-        loaded = load_files(selection, project_name=request.project_name)
-        form = canonical(loaded, directory=selection.directory, profiles=selection.profiles)
-    else:
-        form = from_compose(_parsed(compose.config(request)))
-        loaded = _known_places(selection, request.project_name)
-    origin = Origin(
-        tree=loaded.tree,
-        files=selection.files,
-        directory=selection.directory,
-        profiles=selection.profiles,
-        notes=loaded.notes,
-    )
-    stack = build_stack(check_form(form, origin), origin)
+    stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
     for service in stack.services if builds else ():
         if service.build is not None:
             check_build(service.name, service.build)
@@ -121,6 +108,32 @@ def require_services(stack: Stack, names: Sequence[str]) -> None:
             why=f"{hidden}." if hidden else "",
             todo="Activate one of its profiles with --profile." if hidden else nearest(name, known, kind="services"),
         )
+
+
+def _read(selection: Selection, request: StackRequest) -> Stack:
+    loaded = load_files(selection, project_name=request.project_name)
+    return _stack(canonical(loaded, directory=selection.directory, profiles=selection.profiles), selection, loaded)
+
+
+def _read_with(compose: ComposeConfig, selection: Selection, request: StackRequest) -> Stack:
+    """Read with Compose; what it refuses is refused by the built-in reader where it can, since that names the line."""
+    try:
+        printed = compose.config(request)
+    except UsageError:
+        _read(selection, request)
+        raise
+    return _stack(from_compose(_parsed(printed)), selection, _known_places(selection, request.project_name))
+
+
+def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
+    origin = Origin(
+        tree=loaded.tree,
+        files=selection.files,
+        directory=selection.directory,
+        profiles=selection.profiles,
+        notes=loaded.notes,
+    )
+    return build_stack(check_form(form, origin), origin)
 
 
 def _parsed(printed: str) -> Canonical:

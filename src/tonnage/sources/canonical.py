@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Canonical = dict[str, Any]
 
 _SECTIONS = ("networks", "volumes", "secrets", "configs")
+_NESTED = {"blkio_config", "credential_spec", "deploy", "develop", "healthcheck", "logging"}
 
 
 def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Canonical:
@@ -70,6 +71,15 @@ def hidden_by(service: Written, profiles: Sequence[str]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
+def replicas_of(service: Canonical) -> int:
+    """Return how many containers a service in canonical form runs."""
+    deploy = service.get("deploy") or {}
+    for value in (service.get("scale"), deploy.get("replicas")):
+        if value is not None:
+            return int(value)
+    return 1
+
+
 def _service(written: Written, variables: Mapping[str, str], directory: str) -> Canonical:
     service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
     service.pop("extends", None)
@@ -88,7 +98,16 @@ def _service(written: Written, variables: Mapping[str, str], directory: str) -> 
         port.setdefault("protocol", "tcp")
     _mounted_files(service)
     _device_counts(service)
+    for key in _NESTED & set(service):
+        service[key] = _without_nothing(service[key])
     return {key: value for key, value in service.items() if not _is_empty(value, keep=key in {"command", "entrypoint"})}
+
+
+def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return a mapping without keys that have no value, at every level."""
+    if isinstance(value, dict):
+        return {key: _without_nothing(entry) for key, entry in value.items() if entry is not None}
+    return value
 
 
 def _is_empty(value: object, *, keep: bool) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.sources.canonical import hidden_by
+from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_short import is_remote, names_a_context
 from tonnage.sources.written import mapping_at, nearest
 
@@ -94,6 +94,13 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
             place=str(place),
         )
     _check_references(name, service, form, origin)
+    _check_replicas(name, service, origin)
+    if service.get("network_mode") and service.get("networks"):
+        raise UsageError(
+            f"the service {name!r} has both network_mode and networks",
+            todo="Remove one of them.",
+            place=str(origin.place("services", name, "network_mode")),
+        )
     kept = {}
     for other, wanted in (service.get("depends_on") or {}).items():
         if other in form["services"]:
@@ -105,6 +112,20 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
         raise _missing_dependency(name, other, where, form, origin)
     result = {key: value for key, value in service.items() if key != "depends_on"}
     return {**result, "depends_on": kept} if kept else result
+
+
+def _check_replicas(name: str, service: Canonical, origin: Origin) -> None:
+    place = str(origin.place("services", name, *(("scale",) if "scale" in service else ("deploy", "replicas"))))
+    replicas = replicas_of(service)
+    if replicas < 0:
+        raise UsageError(f"the service {name!r} cannot have {replicas} replicas", place=place)
+    if replicas > 1 and service.get("container_name"):
+        raise UsageError(
+            f"the service {name!r} has {replicas} replicas and a fixed container_name",
+            why="Only one container can have a name.",
+            todo="Remove container_name, or run one replica.",
+            place=place,
+        )
 
 
 def _missing_dependency(name: str, other: str, place: Place, form: Canonical, origin: Origin) -> UsageError:
@@ -197,12 +218,12 @@ def _check_ports(form: Canonical, origin: Origin) -> None:
                         todo="Give one of them another published port.",
                         place=place,
                     )
-            replicas = service.get("scale") or (service.get("deploy") or {}).get("replicas") or 1
-            if int(replicas) > 1:
+            replicas = replicas_of(service)
+            if replicas > 1:
                 raise UsageError(
                     f"the service {name!r} publishes port {number}/{protocol} and has {replicas} replicas",
                     why="Only one container can listen on a port of the host.",
-                    todo=f"Publish a range of ports, such as {number}-{number + int(replicas) - 1}, or none.",
+                    todo=f"Publish a range of ports, such as {number}-{number + replicas - 1}, or none.",
                     place=place,
                 )
             seen.append((name, number, protocol, address))

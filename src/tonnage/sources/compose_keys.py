@@ -23,6 +23,7 @@ INCLUDE = Listed(
             "project_directory": _PATH,
         },
         short=short_path,
+        required=("path",),
     )
 )
 

@@ -145,13 +145,11 @@ def _extended(
     """Return a service merged over the one that it extends."""
     service = services[name]
     extends = service.value.get("extends") if isinstance(service.value, dict) else None
-    if extends is None:
+    if extends is None or extends.value is None:
         return service
     chain = (*chain, (path, name))
     wanted = plain(extends)
-    base_name, base_path = wanted.get("service"), wanted.get("file") or path
-    if not base_name:
-        raise UsageError(f"services.{name}.extends names no service", place=str(extends.place))
+    base_name, base_path = wanted["service"], wanted.get("file") or path
     if (base_path, base_name) in chain:
         names = " -> ".join(entry for _path, entry in (*chain, (base_path, base_name)))
         raise UsageError(f"services extend each other in a circle: {names}", place=str(extends.place))
@@ -175,7 +173,7 @@ def _extended(
 def _included(path: str, entry: Written, source: _Source) -> Written:
     """Return the merged tree of one entry of ``include``."""
     wanted = plain(entry)
-    paths = wanted.get("path") or []
+    paths = wanted["path"]
     if not paths:
         raise UsageError("an entry of include names no path", place=str(entry.place))
     chain = (*source.included, path)

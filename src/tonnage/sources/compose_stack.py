@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
-from tonnage.sources.canonical import hidden_by
+from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_short import is_remote
 from tonnage.sources.scalars import engine_bytes
 from tonnage.sources.written import mapping_at, place_of
@@ -143,7 +143,7 @@ def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> S
         hostname=raw.get("hostname") or "",
         container_name=raw.get("container_name") or "",
         network_mode=raw.get("network_mode") or "",
-        replicas=_replicas(raw),
+        replicas=replicas_of(raw),
         restart=raw.get("restart") or "no",
         health=_health(raw.get("healthcheck")),
         settings=service_settings(origin.own_settings(name), name, one_shot=one_shot),
@@ -259,14 +259,6 @@ def _devices(raw: Canonical) -> list[str]:
         which = ",".join(request.get("device_ids") or ()) or ("all" if count in {-1, "all"} else str(count))
         devices.append(f"{capabilities} ({which})")
     return devices
-
-
-def _replicas(raw: Canonical) -> int:
-    deploy = raw.get("deploy") or {}
-    for value in (raw.get("scale"), deploy.get("replicas")):
-        if value is not None:
-            return int(value)
-    return 1
 
 
 def _health(raw: Canonical | None) -> HealthSpec | None:

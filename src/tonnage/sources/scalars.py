@@ -86,9 +86,11 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text; numbers and booleans become text. ``choices`` limits it when there are any."""
+    """Text; numbers and booleans become text. ``choices`` limits it when there are any, as does ``pattern``."""
 
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    example: str = ""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
         """Return the text."""
@@ -101,6 +103,8 @@ class Text:
             raise UsageError(
                 f"{name} cannot be {text!r}", todo=nearest(text, self.choices, kind="values"), place=str(written.place)
             )
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            raise wrong(written, name, f"text such as {self.example}")
         return with_value(written, text)
 
 

@@ -51,7 +51,11 @@ _DEVICE_KEYS: dict[str, Shape] = {
 }
 _DEVICE_REQUEST = Fields(_DEVICE_KEYS)
 _FILE_MOUNTS = Distinct(
-    Fields({"source": _TEXT, "target": _TEXT, "uid": _TEXT, "gid": _TEXT, "mode": Mode()}, short=short_source),
+    Fields(
+        {"source": _TEXT, "target": _TEXT, "uid": _TEXT, "gid": _TEXT, "mode": Mode()},
+        short=short_source,
+        required=("source",),
+    ),
     key=secret_key,
 )
 _UPDATE = Fields(
@@ -172,10 +176,11 @@ PORTS = Distinct(
             "mode": Text(choices=("host", "ingress")),
             "host_ip": _TEXT,
             "target": _WHOLE,
-            "published": _TEXT,
+            "published": Text(pattern=r"(\d+(-\d+)?)?", example="8080 or 8000-8010"),
             "protocol": _TEXT,
             "app_protocol": _TEXT,
-        }
+        },
+        required=("target",),
     ),
     key=port_key,
     short=short_port,
@@ -203,6 +208,7 @@ VOLUMES = Distinct(
                 "image": Fields({"subpath": _TEXT}),
             },
             short=short_volume,
+            required=("type", "target"),
         )
     ),
     key=target_key,
@@ -279,7 +285,8 @@ SERVICE = Fields(
         ),
         "device_cgroup_rules": _WORDS,
         "devices": Distinct(
-            Fields({"source": _TEXT, "target": _TEXT, "permissions": _TEXT}, short=short_device), key=target_key
+            Fields({"source": _TEXT, "target": _TEXT, "permissions": _TEXT}, short=short_device, required=("source",)),
+            key=target_key,
         ),
         "dns": _WORD_OR_WORDS,
         "dns_opt": _WORDS,
@@ -287,13 +294,17 @@ SERVICE = Fields(
         "domainname": _TEXT,
         "entrypoint": Command(),
         "env_file": Distinct(
-            Fields({"path": _PATH, "format": Text(choices=("raw",)), "required": _TRUTH}, short=short_path),
+            Fields(
+                {"path": _PATH, "format": Text(choices=("raw",)), "required": _TRUTH},
+                short=short_path,
+                required=("path",),
+            ),
             key=path_key,
             single=True,
         ),
         "environment": Pairs(),
         "expose": _WORDS,
-        "extends": Fields({"service": _TEXT, "file": _PATH}, short=short_extends),
+        "extends": Fields({"service": _TEXT, "file": _PATH}, short=short_extends, required=("service",)),
         "external_links": _WORDS,
         "extra_hosts": _EXTRA_HOSTS,
         "gpus": Distinct(_DEVICE_REQUEST, key=lambda w: str(w.place), single=True, short=short_gpus),

@@ -176,11 +176,13 @@ class Fields:
     Args:
         keys: The known keys.
         short: Turns another syntax into the mapping; None returned means that it does not apply.
+        required: Keys that must have a value.
         unsupported: Keys of the specification that this reader cannot honour.
     """
 
     keys: Mapping[str, Shape]
     short: Callable[[Written, str], dict[str, Written] | None] = field(default=lambda _written, _name: None)
+    required: tuple[str, ...] = ()
     unsupported: frozenset[str] = frozenset()
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
@@ -203,6 +205,9 @@ class Fields:
                 result[key] = entry
             else:
                 self._refuse(key, entry, name)
+        for key in self.required:
+            if key not in result or result[key].value is None:
+                raise UsageError(f"{name} has no {key!r}", place=str(written.place))
         return with_value(written, result)
 
     def _refuse(self, key: str, entry: Written, name: str) -> None:
@@ -239,11 +244,12 @@ class Mounted:
     def read(self, written: Written, name: str, ground: Ground) -> Written:
         """Return the mount with an absolute source where it has a path."""
         read = self.fields.read(written, name, ground)
-        entries: Mapping[str, Written] = read.value or {}
-        for key in ("type", "target"):
-            if key not in entries:
-                raise UsageError(f"{name} has no {key!r}", place=str(read.place))
-        source = entries.get("source")
-        if source is None or entries["type"].value != "bind":
+        if read.value is None:
+            raise wrong(written, name, "a mount")
+        entries: Mapping[str, Written] = read.value
+        if entries["type"].value != "bind":
             return read
+        source = entries.get("source")
+        if source is None or not source.value:
+            raise UsageError(f"{name} has no 'source'", why="It is a bind mount.", place=str(read.place))
         return with_value(read, {**entries, "source": PathText().read(source, f"{name}.source", ground)})

@@ -23,7 +23,7 @@ _PORTS = range(1, 65536)
 
 SERVICE = Fields(
     {
-        "probe": Fields({"path": Text(), "port": Whole(), "status": Whole(), "timeout": Span()}),
+        "probe": Fields({"path": Text(), "port": Whole(), "status": Whole(), "timeout": Span()}, required=("port",)),
         "beside": Text(choices=("auto", "never")),
         "one-shot": Truth(),
         "stability": Span(),
@@ -119,12 +119,6 @@ def _probe(written: Written, name: str) -> ProbeSpec | None:
     if written.value is None:
         return None
     fields: dict[str, Written] = written.value
-    if "port" not in fields or fields["port"].value is None:
-        raise UsageError(
-            f"{name}.probe has no 'port'",
-            todo="Write the port on which the container itself answers, such as 8000.",
-            place=str(written.place),
-        )
     port = _within(fields["port"], f"{name}.probe.port", _PORTS)
     status = _within(fields["status"], f"{name}.probe.status", _HTTP_STATUS) if "status" in fields else 200
     path = fields["path"].value if "path" in fields else "/"

@@ -29,7 +29,7 @@ services:
     tmpfs: [/run]
     hostname: fixed
     restart: always
-    scale: 2
+    scale: 1
     environment: {PRICE: 5$$}
     depends_on:
       migrate: {condition: service_completed_successfully}
@@ -52,10 +52,16 @@ class Prints:
         return self.text
 
 
+class Refuses:
+    def config(self, request: StackRequest) -> str:
+        assert request.files == ()
+        raise UsageError("Compose says no")
+
+
 def write(directory: Path, text: str = COMPOSE) -> Path:
     (directory / "web").mkdir()
     (directory / "web" / "Dockerfile").write_text("FROM busybox:latest\n")
-    (directory / "compose.yaml").write_text(text.replace("scale: 2", "scale: 1"))
+    (directory / "compose.yaml").write_text(text)
     return directory
 
 
@@ -119,6 +125,54 @@ def test_files_that_only_compose_understands_are_left_to_it_and_that_is_noted(tm
 
     assert stack.service("web").config_json == '{"image":"a","new_key":1}'
     assert "x-tonnage of services is not seen" in stack.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("services: {web: {imagge: a}}\n", "compose.yaml:1: the key 'imagge' is not known in services.web"),
+        ("services: {web: {image: a}}\n", "Compose says no"),
+    ],
+)
+def test_what_compose_refuses_is_refused_with_the_line_where_the_built_in_reader_sees_it_too(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    write(tmp_path, text)
+
+    with pytest.raises(UsageError) as refused:
+        load_stack(StackRequest(working_directory=str(tmp_path)), environment={}, compose=Refuses())
+
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [
+        ("image: a, scale: 2, container_name: c", "has 2 replicas and a fixed container_name"),
+        ("image: a, deploy: {replicas: -1}", "cannot have -1 replicas"),
+        ("image: a, network_mode: host, networks: [default]", "has both network_mode and networks"),
+        ("image: a, networks: [b]", "refers to network 'b', which is not defined"),
+        ("image: a, secrets: [b]", "refers to secret 'b', which is not defined"),
+        ("image: a, ports: [{published: 80}]", "services.web.ports[0] has no 'target'"),
+        ("image: a, ports: [{target: 80, published: x}]", "published must be text such as 8080 or 8000-8010"),
+        ("image: a, env_file: [{required: false}]", "services.web.env_file[0] has no 'path'"),
+        ("image: a, volumes: [{type: bind, target: /a}]", "services.web.volumes[0] has no 'source'"),
+        ("image: a, volumes: [{type: tmpfs}]", "services.web.volumes[0] has no 'target'"),
+        ("extends: {file: b.yaml}", "services.web.extends has no 'service'"),
+        ("extends: {file: b.yaml, service: c}", "b.yaml does not exist"),
+        ("build: {dockerfile: gone}", "the service 'web' has no Dockerfile"),
+        ("build: {context: ./web, additional_contexts: {b: ../gone}}", "the additional context 'b'"),
+        ("image: a, depends_on: [web]", "depend on each other in a circle: web -> web"),
+    ],
+)
+def test_a_service_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path, service: str, message: str) -> None:
+    write(tmp_path, f"services: {{web: {{{service}}}}}\n")
+
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path)
+
+    assert message in refused.value.what
+    assert refused.value.place == f"{tmp_path / 'compose.yaml'}:1"
 
 
 def test_a_missing_compose_file_is_refused_with_every_place_that_was_looked_at(tmp_path: Path) -> None:
