@@ -1,20 +1,19 @@
 """Asking a container by HTTP over its own address, with nothing needed inside it: no shell, no published port.
 
 Where the container's network is not this process's own, the socket is opened there: in a network namespace by a
-thread that steps into it, behind ``ssh://`` by a tunnel.
+thread that steps into it, for a rootless engine beside the container's own process, behind ``ssh://`` by a tunnel.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import socket
 import threading
 import time
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 
+from tonnage.adapters.docker import namespaces
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.docker.connect import DockerConnection
 
-_CLONE_NEWNET = 0x40000000
-_NAMESPACES = "/run/netns"
 
-
-def http_status(connection: DockerConnection, address: str, port: int, path: str, timeout_s: float) -> int | str:
+def http_status(
+    connection: DockerConnection, address: str, port: int, path: str, timeout_s: float, *, beside: int = 0
+) -> int | str:
     """GET a path and return the status of the answer, or in words why there is none.
 
     Args:
@@ -35,6 +33,7 @@ def http_status(connection: DockerConnection, address: str, port: int, path: str
         port: The port inside the container.
         path: What is asked for, such as ``/healthz``.
         timeout_s: Seconds for all of it.
+        beside: A process in the container, when only its own network leads there; else 0.
 
     Raises:
         EngineLacksError: The network namespace cannot be entered, or the engine's containers cannot be reached.
@@ -42,7 +41,7 @@ def http_status(connection: DockerConnection, address: str, port: int, path: str
     """
     end = time.monotonic() + timeout_s
     try:
-        reached = _open(connection, address, port, timeout_s)
+        reached = _open(connection, address, port, timeout_s, beside)
         with reached, _ended_by(reached, end):
             host = f"[{address}]" if ":" in address else address
             wanted = path if path.startswith("/") else f"/{path}"
@@ -59,9 +58,15 @@ def http_status(connection: DockerConnection, address: str, port: int, path: str
         return _in_words(error, timeout_s, overdue=time.monotonic() >= end)
 
 
-def _open(connection: DockerConnection, address: str, port: int, timeout_s: float) -> socket.socket:
+def _open(connection: DockerConnection, address: str, port: int, timeout_s: float, beside: int) -> socket.socket:
     """Return a connected socket that leads to the container."""
     if connection.endpoint.startswith("ssh://"):
+        if beside:
+            raise EngineLacksError(
+                f"containers of the rootless engine at {connection.endpoint} cannot be asked by HTTP from here",
+                why="Their network belongs to that user's own namespace, which ssh does not lead into.",
+                todo="Run tonnage there, or give the service a healthcheck in place of the probe.",
+            )
         host = f"[{address}]" if ":" in address else address
         reached = socket.socket(socket.AF_UNIX)
         reached.settimeout(timeout_s)
@@ -74,47 +79,10 @@ def _open(connection: DockerConnection, address: str, port: int, timeout_s: floa
             todo="Reach the engine by ssh://user@host, or give the service a healthcheck in place of the probe.",
         )
     if connection.netns:
-        return _inside(connection.netns, address, port, timeout_s)
+        return namespaces.open_inside(connection.netns, address, port, timeout_s)
+    if beside:
+        return namespaces.open_beside(beside, address, port, timeout_s)
     return socket.create_connection((address, port), timeout=timeout_s)
-
-
-def _inside(namespace: str, address: str, port: int, timeout_s: float) -> socket.socket:
-    """Return a socket that was opened and connected inside a network namespace.
-
-    A namespace belongs to a thread: the one that enters it ends afterwards, and the socket stays where it was opened.
-    """
-    where = namespace if "/" in namespace else f"{_NAMESPACES}/{namespace}"
-    opened: list[socket.socket] = []
-    failed: list[OSError | EngineLacksError] = []
-
-    def enter() -> None:
-        try:
-            _enter(where)
-            opened.append(socket.create_connection((address, port), timeout=timeout_s))
-        except (OSError, EngineLacksError) as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=enter, name=f"in {where}")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return opened[0]
-
-
-def _enter(where: str) -> None:
-    """Move the calling thread into the network namespace at this path."""
-    todo = "Run this command with sudo, and check the name with:\n  ip netns list"
-    try:
-        descriptor = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise EngineLacksError(f"the network namespace {where} cannot be entered", why=str(error), todo=todo) from error
-    try:
-        if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
-            reason = os.strerror(ctypes.get_errno())
-            raise EngineLacksError(f"the network namespace {where} cannot be entered", why=reason, todo=todo)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

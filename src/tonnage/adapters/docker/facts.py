@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from tonnage.adapters.docker import replies
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
@@ -30,7 +31,8 @@ class DockerFacts:
 
     Args:
         connection: The engine.
-        places: Further directories that a run writes to on this machine, as role and directory.
+        places: Further directories that a run writes to on this machine, as role and directory; only a local engine's
+            filesystems are joined by them.
     """
 
     def __init__(self, connection: DockerConnection, places: Sequence[tuple[str, str]] = ()) -> None:
@@ -38,6 +40,7 @@ class DockerFacts:
         self._api = connection.client.api
         self._places = tuple(places)
         self._known: dict[str, Image] = {}
+        self._is_rootless: bool | None = None
 
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
@@ -124,25 +127,28 @@ class DockerFacts:
         Raises:
             EngineLacksError: The containers of this engine cannot be reached from here.
         """
-        address = self._address(container.container_id)
-        if not address:
+        reached = self._owner(container.container_id)
+        if reached is None or not reached.address:
             return "the container has no address yet"
-        return asking.http_status(self._connection, address, port, path, timeout_s)
+        beside = reached.process_id if self._rootless() else 0
+        return asking.http_status(self._connection, reached.address, port, path, timeout_s, beside=beside)
 
-    def _address(self, container: str) -> str:
-        """Return where a container answers now, following those that share another's network."""
+    def _owner(self, container: str) -> wire.Reach | None:
+        """Return how a container is reached now, following those that share another's network."""
         with self._asking(f"look at the container {container}"):
             try:
-                reply = self._get(f"/containers/{container}/json")
+                reach = wire.reach(self._get(f"/containers/{container}/json"))
             except docker.errors.NotFound:
-                return ""
-        owner = wire.network_mode(reply).partition("container:")[2]
-        if owner:
-            return self._address(owner)
-        addresses = wire.container(reply).addresses
-        return addresses[0][1] if addresses else ""
+                return None
+        return self._owner(reach.shares) if reach.shares else reach
 
-    def _image(self, summary: wire.ImageSummary) -> Image | None:
+    def _rootless(self) -> bool:
+        """Whether the engine is rootless; it is asked once."""
+        if self._is_rootless is None:
+            self._is_rootless = self.engine().rootless
+        return self._is_rootless
+
+    def _image(self, summary: replies.ImageSummary) -> Image | None:
         """Put together one image; layers never change under an id, so they are asked for once."""
         known = self._known.get(summary.id)
         if known is None:
@@ -154,7 +160,7 @@ class DockerFacts:
             self._known[summary.id] = known
         return wire.named(known, summary)
 
-    def _info(self) -> wire.Info:
+    def _info(self) -> replies.Info:
         with self._asking("ask the engine about itself"):
             return wire.info(self._get("/info"))
 
@@ -165,7 +171,7 @@ class DockerFacts:
         return speaking_to(self._connection.endpoint, doing)
 
 
-def _has_own_containerd(told: wire.Info) -> bool:
+def _has_own_containerd(told: replies.Info) -> bool:
     """Whether images lie in the machine's containerd, outside the data root.
 
     An engine that starts a containerd of its own keeps that one's files inside its data root.
@@ -174,7 +180,7 @@ def _has_own_containerd(told: wire.Info) -> bool:
     return told.image_store == "containerd" and address.startswith(("/run/containerd/", "/var/run/containerd/"))
 
 
-def _refuse_elsewhere(told: wire.Info, endpoint: str) -> None:
+def _refuse_elsewhere(told: replies.Info, endpoint: str) -> None:
     """Refuse an engine whose files are on another machine."""
     todo = "Run tonnage on that machine, or reach the engine by ssh://user@host."
     if not endpoint.startswith("unix://"):

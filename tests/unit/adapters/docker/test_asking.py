@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -113,22 +114,48 @@ def test_a_network_namespace_that_is_not_there_is_said() -> None:
         http_status(connection(netns="nosuch"), "127.0.0.1", 80, "/", 1.0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
-def test_the_socket_is_opened_in_the_namespace_and_this_process_stays_outside() -> None:
+@contextlib.contextmanager
+def answering_inside(*unshared: str) -> Iterator[tuple[int, int]]:
+    """A server, status 501 on everything, in namespaces of its own; gives its process and its port."""
     program = (
         "import http.server as h; s = h.HTTPServer(('127.0.0.1', 0), h.BaseHTTPRequestHandler);"
-        "print(s.server_port, flush=True); s.handle_request()"
+        "print(s.server_port, flush=True); s.serve_forever()"
     )
     inside = subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", f'ip link set lo up; exec python3 -c "{program}"'],
+        ["unshare", *unshared, "sh", "-c", f'ip link set lo up; exec python3 -c "{program}"'],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     with inside:
         assert inside.stdout is not None
-        port = int(inside.stdout.readline())
+        told = inside.stdout.readline()
+        if not told:
+            pytest.skip(f"no namespaces can be made here: {unshared}")
+        yield inside.pid, int(told)
+        inside.terminate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
+def test_the_socket_is_opened_in_the_namespace_and_this_process_stays_outside() -> None:
+    with answering_inside("--net") as (pid, port):
         before = Path("/proc/self/ns/net").readlink()
         assert http_status(connection(), "127.0.0.1", port, "/", 5.0) == "connection refused"
-        assert http_status(connection(netns=f"/proc/{inside.pid}/ns/net"), "127.0.0.1", port, "/", 5.0) == 501
+        assert http_status(connection(netns=f"/proc/{pid}/ns/net"), "127.0.0.1", port, "/", 5.0) == 501
         assert Path("/proc/self/ns/net").readlink() == before
+
+
+def test_a_rootless_container_is_asked_beside_its_own_process() -> None:
+    with answering_inside("--user", "--map-root-user", "--net") as (pid, port):
+        assert http_status(connection(), "127.0.0.1", port, "/", 5.0, beside=pid) == 501
+        assert http_status(connection(), "127.0.0.1", 9, "/", 5.0, beside=pid) == "connection refused"
+
+
+def test_a_process_that_has_ended_is_told_in_words() -> None:
+    said = http_status(connection(), "127.0.0.1", 9, "/", 5.0, beside=2**22 - 1)
+    assert said == "the container's process has ended"
+
+
+def test_containers_of_a_rootless_engine_behind_ssh_cannot_be_asked_and_that_is_said() -> None:
+    with pytest.raises(EngineLacksError, match="rootless engine"):
+        http_status(connection("ssh://example.org"), "172.17.0.2", 80, "/", 1.0, beside=2)

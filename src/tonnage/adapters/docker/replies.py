@@ -1,0 +1,179 @@
+"""The form of the engine's replies: only the fields that are read, with what may be absent or null in some version.
+
+Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+_SNAPSHOTTER = "io.containerd.snapshotter"
+
+
+class Swarm(Struct, kw_only=True):
+    """``Swarm`` of ``GET /info``."""
+
+    local_node_state: str = field(name="LocalNodeState", default="inactive")
+
+
+class Info(Struct, kw_only=True):
+    """``GET /info``."""
+
+    id: str = field(name="ID", default="")
+    driver: str = field(name="Driver", default="")
+    driver_status: list[list[str]] | None = field(name="DriverStatus", default=None)
+    data_root: str = field(name="DockerRootDir")
+    server_version: str = field(name="ServerVersion", default="")
+    os_type: str = field(name="OSType", default="linux")
+    architecture: str = field(name="Architecture", default="")
+    operating_system: str = field(name="OperatingSystem", default="")
+    kernel_version: str = field(name="KernelVersion", default="")
+    security_options: list[str] | None = field(name="SecurityOptions", default=None)
+    swarm: Swarm | None = field(name="Swarm", default=None)
+    containerd: dict[str, Any] | None = field(name="Containerd", default=None)
+
+    @property
+    def image_store(self) -> str:
+        """``containerd`` when images lie in containerd's own store, else ``classic``."""
+        pairs = self.driver_status or []
+        return "containerd" if any(_SNAPSHOTTER in text for pair in pairs for text in pair) else "classic"
+
+
+class ImageSummary(Struct, kw_only=True):
+    """One entry of ``GET /images/json``."""
+
+    id: str = field(name="Id")
+    repo_tags: list[str] | None = field(name="RepoTags", default=None)
+    repo_digests: list[str] | None = field(name="RepoDigests", default=None)
+    created: int = field(name="Created", default=0)
+    size: int = field(name="Size", default=0)
+    shared_size: int = field(name="SharedSize", default=-1)
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+
+
+class RootFs(Struct, kw_only=True):
+    """The layers of an image, lowest first."""
+
+    layers: list[str] | None = field(name="Layers", default=None)
+
+
+class ImageDetail(Struct, kw_only=True):
+    """``GET /images/ID/json``."""
+
+    repo_tags: list[str] | None = field(name="RepoTags", default=None)
+    root_fs: RootFs | None = field(name="RootFS", default=None)
+
+
+class HistoryItem(Struct, kw_only=True):
+    """One entry of ``GET /images/ID/history``."""
+
+    created_by: str = field(name="CreatedBy", default="")
+    size: int = field(name="Size", default=0)
+
+
+class Health(Struct, kw_only=True):
+    """What the healthcheck says."""
+
+    status: str = field(name="Status", default="")
+
+
+class State(Struct, kw_only=True):
+    """``State`` of a container."""
+
+    status: str = field(name="Status", default="")
+    pid: int = field(name="Pid", default=0)
+    exit_code: int = field(name="ExitCode", default=0)
+    oom_killed: bool = field(name="OOMKilled", default=False)
+    health: Health | None = field(name="Health", default=None)
+
+
+class Config(Struct, kw_only=True):
+    """What a container was asked to be."""
+
+    image: str = field(name="Image", default="")
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+
+
+class HostConfig(Struct, kw_only=True):
+    """How a container stands on its machine."""
+
+    network_mode: str = field(name="NetworkMode", default="")
+
+
+class Endpoint(Struct, kw_only=True):
+    """A container's place in one network."""
+
+    ip_address: str = field(name="IPAddress", default="")
+    ipv6_address: str = field(name="GlobalIPv6Address", default="")
+
+
+class NetworkSettings(Struct, kw_only=True):
+    """A container's networks."""
+
+    networks: dict[str, Endpoint | None] | None = field(name="Networks", default=None)
+
+
+class ContainerDetail(Struct, kw_only=True):
+    """``GET /containers/ID/json``."""
+
+    id: str = field(name="Id")
+    name: str = field(name="Name", default="")
+    image: str = field(name="Image", default="")
+    restart_count: int = field(name="RestartCount", default=0)
+    state: State = field(name="State", default_factory=State)
+    config: Config = field(name="Config", default_factory=Config)
+    host_config: HostConfig = field(name="HostConfig", default_factory=HostConfig)
+    network_settings: NetworkSettings = field(name="NetworkSettings", default_factory=NetworkSettings)
+    size_rw: int | None = field(name="SizeRw", default=None)
+
+
+class CacheItem(Struct, kw_only=True):
+    """One record of the build cache; ``Parent`` until 1.41, ``Parents`` since 1.42."""
+
+    id: str = field(name="ID")
+    type: str = field(name="Type", default="")
+    description: str = field(name="Description", default="")
+    in_use: bool = field(name="InUse", default=False)
+    shared: bool = field(name="Shared", default=False)
+    size: int = field(name="Size", default=0)
+    parent: str = field(name="Parent", default="")
+    parents: list[str] | None = field(name="Parents", default=None)
+
+
+class Usage(Struct, kw_only=True):
+    """What a volume uses; -1 where it was not measured."""
+
+    size: int = field(name="Size", default=-1)
+    ref_count: int = field(name="RefCount", default=-1)
+
+
+class VolumeItem(Struct, kw_only=True):
+    """One volume."""
+
+    name: str = field(name="Name")
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+    usage: Usage | None = field(name="UsageData", default=None)
+
+
+class MountPoint(Struct, kw_only=True):
+    """One thing that a container mounts."""
+
+    type: str = field(name="Type", default="")
+    name: str = field(name="Name", default="")
+
+
+class ContainerSummary(Struct, kw_only=True):
+    """One entry of ``GET /containers/json``."""
+
+    id: str = field(name="Id")
+    mounts: list[MountPoint] | None = field(name="Mounts", default=None)
+
+
+class Usages(Struct, kw_only=True):
+    """``GET /system/df``, and ``GET /volumes`` with its volumes only."""
+
+    images: list[ImageSummary] | None = field(name="Images", default=None)
+    build_cache: list[CacheItem] | None = field(name="BuildCache", default=None)
+    volumes: list[VolumeItem] | None = field(name="Volumes", default=None)
