@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tests.simulator.disk import DiskFullError
@@ -190,6 +191,7 @@ def _write(engine: Simulator, count_bytes: int, seconds: float, cancel: Cancel) 
             engine.disk.give_back("writing")
             raise StepFailedError("it was stopped", why="It was cancelled.")
         engine.clock.sleep(seconds / PIECES)
+        time.sleep(engine.pace_s)
         try:
             engine.disk.write("writing", count_bytes * (piece + 1) // PIECES - count_bytes * piece // PIECES)
         except DiskFullError:

@@ -35,6 +35,7 @@ class Simulator:
         reserved_bytes: What only root may write.
         other_bytes: Files of others on the disk.
         faults: What goes wrong.
+        pace_s: Real seconds for each piece that a build or pull writes, so that who watches the disk sees it.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Simulator:
         reserved_bytes: int = 0,
         other_bytes: int = 0,
         faults: Faults | None = None,
+        pace_s: float = 0.0,
     ) -> None:
         self.clock = VirtualClock()
         self.disk = Disk(size_bytes, reserved_bytes=reserved_bytes, other_bytes=other_bytes)
         self.faults = faults or Faults()
+        self.pace_s = pace_s
         self.store = Store(self.disk)
         self.containers: dict[str, LivingContainer] = {}
         self.volumes: dict[str, str] = {}
