@@ -93,7 +93,11 @@ class Text:
     example: str = ""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the text."""
+        """Return the text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         if written.value is None:
             return written
         if not isinstance(written.value, str | int | float):
@@ -115,7 +119,11 @@ class PathText:
     keep: Callable[[str], bool] = field(default=lambda _text: False)
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the absolute path."""
+        """Return the absolute path.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         text = Text().read(written, name, ground)
         return text if text.value is None or self.keep(text.value) else with_value(text, ground.path(text.value))
 
@@ -127,7 +135,11 @@ class Whole:
     words: tuple[tuple[str, int], ...] = ()
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the number."""
+        """Return the number.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if value is None:
             return written
@@ -147,7 +159,11 @@ class Number:
     """A number; text that is one becomes one."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the number."""
+        """Return the number.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if isinstance(value, str):
             try:
@@ -170,7 +186,11 @@ class Truth:
     words: tuple[str, ...] = ()
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the boolean."""
+        """Return the boolean.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         if written.value is None or isinstance(written.value, bool):
             return written
         if isinstance(written.value, str):
@@ -187,7 +207,11 @@ class Span:
     """A duration, written the one way: ``90s`` becomes ``1m30s``."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the duration as text."""
+        """Return the duration as text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         if written.value is None:
             return written
         text = as_text(written.value) if isinstance(written.value, str | int | float) else ""
@@ -228,7 +252,11 @@ class Size:
     """A size as Docker reads it, written as bytes in text."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the bytes as text."""
+        """Return the bytes as text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if value is None or (isinstance(value, str | int) and str(value) == "-1"):
             return written if value is None else with_value(written, "-1")
@@ -243,7 +271,11 @@ class Mode:
     """File permissions; an octal number is written as octal text."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
-        """Return the mode as octal text."""
+        """Return the mode as octal text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         if isinstance(written.value, int) and not isinstance(written.value, bool):
             return with_value(written, f"0{written.value:o}")
         if isinstance(written.value, str) or written.value is None:

@@ -26,7 +26,11 @@ class Command:
     in_shell: bool = False
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the list; with ``in_shell``, text becomes a shell command of a healthcheck."""
+        """Return the list; with ``in_shell``, text becomes a shell command of a healthcheck.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if isinstance(value, str):
             try:
@@ -49,7 +53,11 @@ class Listed:
     single: bool = False
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the list."""
+        """Return the list.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if value is None:
             return with_value(written, [])
@@ -81,7 +89,11 @@ class Distinct:
     pairs: str = ""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the entries by key."""
+        """Return the entries by key.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if self.pairs and isinstance(value, dict):
             value = _paired(value, self.pairs, name)
@@ -120,7 +132,11 @@ class Pairs:
     each: Shape = field(default_factory=Text)
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the mapping."""
+        """Return the mapping.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         result: dict[str, Written] = {}
         if isinstance(value, list):
@@ -148,7 +164,11 @@ class Named:
     default: tuple[tuple[str, object], ...] | None = None
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the mapping."""
+        """Return the mapping.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if self.listed and isinstance(value, list):
             value = {
@@ -186,7 +206,11 @@ class Fields:
     unsupported: frozenset[str] = frozenset()
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the mapping in long form; nothing stays nothing."""
+        """Return the mapping in long form; nothing stays nothing.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         value = written.value
         if value is None:
             return written
@@ -230,7 +254,11 @@ class Either:
     mapping: Shape
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the long form of whichever it is."""
+        """Return the long form of whichever it is.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         shape = self.mapping if isinstance(written.value, dict) else self.scalar
         return shape.read(written, name, ground)
 
@@ -242,7 +270,11 @@ class Mounted:
     fields: Fields
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:
-        """Return the mount with an absolute source where it has a path."""
+        """Return the mount with an absolute source where it has a path.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
         read = self.fields.read(written, name, ground)
         if read.value is None:
             raise wrong(written, name, "a mount")
