@@ -158,8 +158,7 @@ def _known_places(selection: Selection, project_name: str) -> Loaded:
     Source: docker/compose issue 11528 (open in 2026).
     """
     try:
-        loaded = load_files(selection, project_name=project_name, lenient=True)
+        return load_files(selection, project_name=project_name, lenient=True)
     except UsageError as error:
         note = f"x-tonnage of services is not seen, because the built-in reader cannot follow the files: {error.what}"
         return Loaded(Written({}, Place(selection.files[0])), project_name, selection.variables, (note,))
-    return Loaded(loaded.tree, loaded.name, loaded.variables, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tonnage.sources.canonical import Canonical
     from tonnage.sources.compose_stack import Origin
 
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 
@@ -87,6 +89,12 @@ def _check_directory(path: str, what: str, place: str) -> None:
 
 def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> Canonical:
     place = origin.place("services", name)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a service",
+            todo="Use letters, digits, '.', '_' and '-' only.",
+            place=str(place),
+        )
     if not service.get("image") and not service.get("build"):
         raise UsageError(
             f"the service {name!r} has neither an image nor a build",

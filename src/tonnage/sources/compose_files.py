@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.sources.dotenv import read_dotenv
+from tonnage.sources.scalars import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,15 +72,14 @@ def select_files(
     Raises:
         UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
     """
-    here = Path(working_directory)
+    here = _here(working_directory, environment)
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
-    start = here / directory if directory else here
+    start = _tidy(here / directory)
     variables = dict(environment)
     _add_variables(variables, [here / name for name in named] or _dotenv(start, variables))
-    paths = [here / name for name in files] or _from_variable(variables, here) or _search(start)
-    project = (here / directory) if directory else paths[0].parent
-    project = project.resolve()
-    if not named and project != start.resolve():
+    paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start)
+    project = start if directory else paths[0].parent
+    if not named and project != start:
         _add_variables(variables, _dotenv(project, variables))
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
     return Selection(
@@ -132,7 +132,23 @@ def project_name_from(directory: str) -> str:
 def _absolute(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"the compose file {path} does not exist", todo="Name another with -f FILE.")
-    return str(path.parent.resolve() / path.name)
+    return str(path)
+
+
+def _here(working_directory: str, environment: Mapping[str, str]) -> Path:
+    """Return the working directory by the name that the shell has for it; the project's name comes from it.
+
+    Source: os.Getwd of Go, by which Compose v2 knows where it is, prefers PWD when it is the same directory.
+    """
+    shell = environment.get("PWD", "")
+    if shell.startswith("/") and Path(shell).is_dir() and Path(shell).samefile(working_directory):
+        return _tidy(Path(shell))
+    return _tidy(Path(working_directory))
+
+
+def _tidy(path: Path) -> Path:
+    """Return an absolute path without ``.`` and ``..``; links in it stay as they are."""
+    return Path(Ground("/").path(str(path)))
 
 
 def _dotenv(directory: Path, variables: Mapping[str, str]) -> list[Path]:
@@ -154,11 +170,10 @@ def _add_variables(variables: dict[str, str], paths: Sequence[Path]) -> None:
 
 def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
     separator = variables.get("COMPOSE_PATH_SEPARATOR") or ":"
-    return [here / name for name in variables.get("COMPOSE_FILE", "").split(separator) if name]
+    return [_tidy(here / name) for name in variables.get("COMPOSE_FILE", "").split(separator) if name]
 
 
 def _search(start: Path) -> list[Path]:
-    start = start.resolve()
     for directory in (start, *start.parents):
         found = next((directory / name for name in FILE_NAMES if (directory / name).is_file()), None)
         if found is not None:

@@ -175,6 +175,26 @@ def test_a_service_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path,
     assert refused.value.place == f"{tmp_path / 'compose.yaml'}:1"
 
 
+def test_a_linked_project_directory_gives_its_own_name_to_the_project(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "releases").mkdir()
+    link = tmp_path / "releases" / "current"
+    link.symlink_to(tmp_path)
+    request = StackRequest(working_directory=str(tmp_path))
+
+    stack = load_stack(request, environment={"PWD": str(link)}, compose=None)
+
+    assert (stack.name, stack.directory) == ("current", str(link))
+
+
+def test_the_name_of_the_shell_for_another_directory_is_not_taken(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    stack = load_stack(StackRequest(working_directory=str(tmp_path)), environment={"PWD": "/"}, compose=None)
+
+    assert stack.directory == str(tmp_path)
+
+
 def test_a_missing_compose_file_is_refused_with_every_place_that_was_looked_at(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         read(tmp_path)
