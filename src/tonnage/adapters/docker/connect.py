@@ -102,6 +102,7 @@ class DockerConnection:
             docker.errors.APIError: The engine refused.
         """
         api = self.client.api
+        _knock(self.endpoint)
         response = api.request(
             method,
             f"{api.base_url}/v{api.api_version}{quote(path, safe='/:@')}",
@@ -211,10 +212,7 @@ def _normal(address: str) -> str:
 def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.DockerClient:
     """Return a client that speaks a version of the API which both sides know."""
     with speaking_to(endpoint, "reach the engine"):
-        if base_url.startswith("unix://"):
-            # Asked first, because the SDK leaves a socket open that it could not connect.
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(base_url.removeprefix("unix://"))
+        _knock(base_url)
         first = docker.DockerClient(base_url=base_url, version="1.41", timeout=_ANSWER_WITHIN_S, tls=tls or False)
         try:
             told = first.api.version(api_version=False)
@@ -225,6 +223,17 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
         return docker.DockerClient(
             base_url=base_url, version=spoken_version(told), timeout=_ANSWER_WITHIN_S, tls=tls or False
         )
+
+
+def _knock(base_url: str) -> None:
+    """Fail at once when a local engine does not listen: the SDK would leave its own socket open then.
+
+    Raises:
+        OSError: The socket is not there, refuses this user, or nobody listens.
+    """
+    if base_url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(base_url.removeprefix("unix://"))
 
 
 def spoken_version(told: Mapping[str, str]) -> str:
