@@ -1,0 +1,209 @@
+"""A case of planning as a directory: ``compose.yaml`` is what is wanted, ``scene.json`` what is there; both are short.
+
+``scene.json`` is read strictly into :class:`Scene`. The word ``same`` stands for the digest of what is written now, so
+that no digest has to be kept in a file. Image ids are short words here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.decide.planning import plan_build, plan_deploy
+from tonnage.decide.project_file import config_digest, project_json
+from tonnage.decide.proving import prove_action
+from tonnage.decide.rolling_back import plan_rollback
+from tonnage.model.forecast import Estimate, Grade
+from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
+from tonnage.model.plan import Version
+from tonnage.model.policy import History, Learned, Policy
+from tonnage.runtime.reading import StackRequest, load_stack
+from tonnage.units import parse_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tonnage.model.plan import Plan
+    from tonnage.model.stack import Stack
+
+SAME = "same"
+PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
+
+
+class SceneImage(msgspec.Struct, forbid_unknown_fields=True):
+    """An image. ``built_for`` is the service it says it was built for, from ``inputs``; ``on`` the image below it."""
+
+    id: str
+    names: list[str] = []
+    built_for: str = ""
+    inputs: str = SAME
+    unique: str = "104729B"
+    on: str = ""
+
+
+class SceneContainer(msgspec.Struct, forbid_unknown_fields=True):
+    """A container; ``config`` is ``same``, another word for an earlier configuration, or nothing when not ours."""
+
+    service: str
+    image: str
+    config: str = SAME
+    state: str = "running"
+    health: str = "none"
+    exit_code: int | None = None
+    number: int = 1
+    name: str = ""
+    project: str = "shop"
+    one_off: bool = False
+
+
+class SceneVersion(msgspec.Struct, forbid_unknown_fields=True):
+    """A good version that the journal knows."""
+
+    service: str
+    image: str
+    config: str = SAME
+
+
+class Scene(msgspec.Struct, forbid_unknown_fields=True):
+    """What is there, what was learned, and what is asked for."""
+
+    purpose: str = "deploy"
+    services: list[str] = []
+    size: str = "20GB"
+    available: str = "7GB"
+    bases: dict[str, str] = {}
+    images: list[SceneImage] = []
+    containers: list[SceneContainer] = []
+    versions: list[SceneVersion] = []
+    learned: dict[str, tuple[str, str]] = {}
+    keep_free: str = ""
+    keep_previous: bool = True
+    cleanup_after: bool = True
+    push: bool = False
+
+
+def plan_of(case: Path) -> Plan:
+    """Return the plan of a case."""
+    scene = msgspec.json.decode((case / "scene.json").read_bytes(), type=Scene)
+    request = StackRequest(files=(str(case / "compose.yaml"),), working_directory=str(case))
+    stack = load_stack(request, environment={}, compose=None, builds=False)
+    policy = Policy(
+        keep_free_bytes=parse_bytes(scene.keep_free) if scene.keep_free else None,
+        keep_previous=scene.keep_previous,
+        cleanup_after=scene.cleanup_after,
+        push=scene.push,
+    )
+    return PLANNERS[scene.purpose](stack, _inventory(stack, scene), policy, _history(stack, scene), scene.services)
+
+
+def _inventory(stack: Stack, scene: Scene) -> Inventory:
+    return Inventory(
+        engine=Engine(
+            engine_id="ENGINE",
+            endpoint="unix:///var/run/docker.sock",
+            version="20.10.24",
+            api_version="1.41",
+            storage_driver="overlay2",
+            image_store="classic",
+            data_root="/var/lib/docker",
+        ),
+        filesystems=(
+            Filesystem(
+                mount="/",
+                roles=("data-root",),
+                size_bytes=parse_bytes(scene.size),
+                available_bytes=parse_bytes(scene.available),
+            ),
+        ),
+        images=tuple(_image(scene, each) for each in scene.images),
+        containers=tuple(_container(stack, each) for each in scene.containers),
+        inputs=tuple(
+            Inputs(service=each.name, digest=_inputs(each.name, SAME), base_reference=scene.bases.get(each.name, ""))
+            for each in stack.services
+            if each.build
+        ),
+    )
+
+
+def _image(scene: Scene, written: SceneImage) -> Image:
+    chain = [written]
+    while chain[0].on:
+        chain.insert(0, next(each for each in scene.images if each.id == chain[0].on))
+    layers = tuple(
+        Layer(chain_id=_id(each.id), diff_id=_id(each.id), size_bytes=parse_bytes(each.unique)) for each in chain
+    )
+    size_bytes, unique_bytes = sum(layer.size_bytes or 0 for layer in layers), layers[-1].size_bytes or 0
+    labels = {
+        "tonnage.stack": "shop",
+        "tonnage.service": written.built_for,
+        "tonnage.inputs": _inputs(written.built_for, written.inputs),
+    }
+    return Image(
+        image_id=_id(written.id),
+        references=tuple(written.names),
+        layers=layers,
+        size_bytes=size_bytes,
+        unique_bytes=unique_bytes,
+        shared_bytes=size_bytes - unique_bytes,
+        labels=labels if written.built_for else {},
+    )
+
+
+def _container(stack: Stack, written: SceneContainer) -> Container:
+    config = _config(stack, written.service, written.config) if written.config else ""
+    return Container(
+        container_id=f"container-{written.service}-{written.number}{'-beside' if written.one_off else ''}",
+        name=written.name or f"{written.project}-{written.service}-{written.number}",
+        image_id=_id(written.image),
+        project=written.project,
+        service=written.service,
+        number=written.number,
+        one_off=written.one_off,
+        state=written.state,
+        health=written.health,
+        exit_code=written.exit_code,
+        labels={"tonnage.config": config} if config else {},
+    )
+
+
+def _history(stack: Stack, scene: Scene) -> History:
+    return History(
+        learned={
+            f"shop/{key}": Learned(kept=_estimate(kept), transient=_estimate(transient), seconds=7.0, runs=1)
+            for key, (kept, transient) in scene.learned.items()
+        },
+        versions=tuple(_version(stack, each) for each in scene.versions),
+    )
+
+
+def _version(stack: Stack, written: SceneVersion) -> Version:
+    service = stack.service(written.service)
+    digest = _inputs(service.name, SAME) if service.build else ""
+    return Version(
+        service=service.name,
+        image_name=service.image,
+        project_json=project_json(stack, service, digest),
+        config_digest=_config(stack, service.name, written.config),
+        inputs_digest=digest,
+        prove=prove_action(service),
+        image_id=_id(written.image),
+    )
+
+
+def _estimate(text: str) -> Estimate:
+    count_bytes = parse_bytes(text)
+    return Estimate(count_bytes, count_bytes, count_bytes, Grade.LEARNED)
+
+
+def _config(stack: Stack, service: str, word: str) -> str:
+    return config_digest(stack.service(service)) if word == SAME else word
+
+
+def _inputs(service: str, word: str) -> str:
+    return f"inputs of {service}: {word}"
+
+
+def _id(word: str) -> str:
+    return f"sha256:{hashlib.sha256(word.encode()).hexdigest()}"
