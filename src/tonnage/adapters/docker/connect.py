@@ -18,6 +18,7 @@ from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
 from tonnage.adapters import ssh
+from tonnage.adapters.docker import namespaces
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 
@@ -154,7 +155,8 @@ def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") 
     Args:
         environment: Where ``DOCKER_HOST``, ``DOCKER_CONTEXT`` and the TLS variables are looked up.
         host: The engine's address; empty to look it up.
-        netns: Name (as of ``ip netns``) or path of the network namespace in which containers are reached.
+        netns: Name (as of ``ip netns``) or path of the network namespace in which containers are reached; empty to
+            take the one of the engine's own process, when that is not this one.
 
     Raises:
         EngineUnreachableError: No socket, no permission, nobody listening, or ssh failed.
@@ -163,7 +165,10 @@ def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") 
     """
     endpoint, tls = _endpoint(environment, host)
     if not endpoint.startswith("ssh://"):
-        return DockerConnection(endpoint, _client(endpoint, endpoint, tls), netns)
+        client = _client(endpoint, endpoint, tls)
+        if endpoint.startswith("unix://"):
+            netns = netns or namespaces.of_listener(endpoint.removeprefix("unix://"))
+        return DockerConnection(endpoint, client, netns)
     tunnel = ssh.Tunnel(endpoint, _remote_socket(endpoint))
     try:
         return DockerConnection(endpoint, _client(endpoint, f"unix://{tunnel.path}", None), netns, tunnel)

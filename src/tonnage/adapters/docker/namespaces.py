@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -68,6 +69,26 @@ def open_inside(namespace: str, address: str, port: int, timeout_s: float) -> so
     if failed:
         raise failed[0]
     return opened[0]
+
+
+def of_listener(socket_path: str) -> str:
+    """Return the network namespace of the process that listens on a socket, when it is not this process's own.
+
+    Args:
+        socket_path: A unix socket on this machine.
+
+    Returns:
+        A path below ``/proc``; empty when it is the same, or when this user may not look.
+    """
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(socket_path)
+            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            process_id, _, _ = struct.unpack("3i", credentials)
+            theirs = Path("/proc", str(process_id), "ns", "net")
+            return "" if theirs.samefile("/proc/self/ns/net") else str(theirs)
+        except OSError:
+            return ""
 
 
 def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> socket.socket:
