@@ -57,7 +57,10 @@ def parse_bytes(text: str) -> int:
             todo=f"Write {number}{decimal} (10-based) or {number}{binary} (2-based).",
         )
     if not unit:
-        raise UsageError(f"{text!r} has no unit", todo=f"Write {number}GB, {number}GiB, {number}MB or {number}B.")
+        raise UsageError(
+            f"{text!r} has no unit",
+            todo=f"Write {number}B for bytes, or a unit such as {number}MB, {number}GB or {number}GiB.",
+        )
     raise UsageError(f"{unit!r} is not a unit of size", todo="Known units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB.")
 
 
