@@ -90,7 +90,7 @@ def what_changes(step: Step) -> str:
     Returns:
         Its own words, or that it changes nothing.
     """
-    return "changes nothing" if step.changes == "nothing" else step.changes
+    return f"changes {step.changes}" if step.changes.startswith("nothing") else step.changes
 
 
 def _indented(text: str) -> list[str]:

@@ -1,0 +1,185 @@
+"""How the program ends: exit codes, what people and programs read, broken pipes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tonnage.cli.signals import CancelOnSignal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.outside import World
+
+    from tonnage.model.inventory import Inputs
+    from tonnage.model.stack import Service
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_no_command_shows_the_help_and_ends_with_2(world: World, capsys: Captured) -> None:
+    assert world.run() == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_help_and_version_end_with_0(world: World, capsys: Captured) -> None:
+    assert world.run("--help") == 0
+    assert world.run("--version") == 0
+    assert "tonnage, version" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(world: World, capsys: Captured) -> None:
+    assert world.run("depoly") == 2
+    assert "Did you mean 'deploy'?" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_answered_with_the_nearest_and_with_the_help_of_its_command(
+    world: World, capsys: Captured
+) -> None:
+    assert world.run("deploy", "--keepfree", "2GB") == 2
+
+    told = capsys.readouterr().err
+    assert "'--keep-free'" in told
+    assert "\n  tonnage deploy --help\n" in told
+
+
+def test_wrong_usage_is_a_json_object_too_where_json_was_asked_for(world: World, capsys: Captured) -> None:
+    assert world.run("plan", "--json", "--nonsense") == 2
+
+    error = json.loads(capsys.readouterr().out)
+    assert (error["format"], error["document"], error["exit_code"]) == (1, "error", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("plan", "-f", "nothing.yaml"), "nothing.yaml does not exist"),
+        (("deploy", "wbe"), "Did you mean 'web'?"),
+        (("deploy", "--keep-free", "10G"), "Write 10GB (10-based) or 10GiB (2-based)."),
+        (("deploy", "--plan", "compose.yaml"), "cannot be read"),
+        (("rehearse", "--disk", "many"), "'many' is not a size"),
+        (("watch", "--interval", "soon"), "'soon' is not a duration"),
+        (("report", "--last", "0"), "--last"),
+    ],
+)
+def test_wrong_input_ends_with_2_and_says_what_is_wrong(
+    world: World, capsys: Captured, arguments: tuple[str, ...], words: str
+) -> None:
+    assert world.run(*arguments) == 2
+
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.out == ""
+
+
+def test_a_compose_file_as_a_plan_is_no_plan_file(world: World, capsys: Captured) -> None:
+    assert world.run("deploy", "--plan", str(world.directory / "compose.yaml")) == 2
+    assert "this is not a plan file" in capsys.readouterr().err
+
+
+def test_no_compose_file_ends_with_2(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").unlink()
+
+    assert world.run("plan") == 2
+    assert "there is no compose file" in capsys.readouterr().err
+
+
+def broken(service: Service) -> Inputs:
+    raise ZeroDivisionError(f"by accident in {service.name}")
+
+
+def test_an_unexpected_failure_is_told_shortly_and_how_to_get_the_traceback(world: World, capsys: Captured) -> None:
+    world.outside.inputs = broken  # type: ignore[method-assign]
+
+    assert world.run("plan") == 1
+
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: by accident in web" in told
+    assert "\n  export TONNAGE_TRACEBACK=1\n" in told
+    assert "Traceback" not in told
+
+
+def test_the_traceback_is_shown_where_it_was_asked_for(world: World, capsys: Captured) -> None:
+    world.outside.inputs = broken  # type: ignore[method-assign]
+    world.outside.environment = {**world.outside.environment, "TONNAGE_TRACEBACK": "1"}
+
+    assert world.run("plan") == 1
+    assert "    | Traceback (most recent call last):" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_failure_of_ours(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "TONNAGE_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from tonnage.cli.app import main; sys.exit(main(['report', '--json']))"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    os.close(write)
+
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert done.stderr == ""
+
+
+def test_the_first_signal_asks_to_stop_and_the_handlers_are_given_back() -> None:
+    told: list[bool] = []
+    before = signal.getsignal(signal.SIGTERM)
+    with CancelOnSignal(lambda: told.append(True)) as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        assert signals.cancel.wait(5.0)
+        assert signals.number == signal.SIGTERM
+
+    assert told == [True]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_second_signal_ends_the_program_at_once() -> None:
+    code = (
+        "import time\n"
+        "from tonnage.cli.signals import CancelOnSignal\n"
+        "with CancelOnSignal(lambda: None):\n"
+        "    print('ready', flush=True)\n"
+        "    end = time.monotonic() + 60\n"
+        "    while time.monotonic() < end: time.sleep(0.01)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        program.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert program.poll() is None
+        program.send_signal(signal.SIGINT)
+
+        assert program.wait(10) == -signal.SIGINT
+
+
+def test_a_signal_during_a_run_ends_with_128_and_its_number(world: World, capsys: Captured) -> None:
+    real_build = world.simulator.acts.build
+
+    def build_and_be_interrupted(*arguments: object, **named: object) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        # The handler runs in this thread, between two of its instructions.
+        threading.Event().wait(0.05)
+        return real_build(*arguments, **named)  # type: ignore[arg-type]
+
+    world.simulator.acts.build = build_and_be_interrupted  # type: ignore[method-assign]
+
+    assert world.run("deploy") == 128 + signal.SIGTERM
+
+    told = capsys.readouterr().err
+    assert "stopped in web.build" in told
+    assert {each.service for each in world.simulator.facts.containers("hello")} == {"db"}

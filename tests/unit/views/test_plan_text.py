@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import msgspec
+from tests.unit.views.samples import PLAN, SECRET
+
+from tonnage.model.plan import Refusal
+from tonnage.views.plan_text import plan_text
+
+LINES = """\
+deploy hello
+  /var/lib/docker: 9.12 GB available, line 1.00 GB, headroom 8.12 GB
+
+ 1. web.build: adds the image web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
+      at the line web.give-back: removes build cache
+      undo web.drop-candidate: removes the image web:candidate
+ 2. web.switch: replaces the containers of web | why: its image is new | after unknown | lowest unknown
+ 3. web.prove: changes nothing | why: a version is good only when it is healthy | after unknown | lowest unknown
+
+unchanged:
+  db: nothing changed
+
+notes:
+  the profile dev hides the service mail"""  # noqa: E501 - a step is one line, whatever its length
+
+
+def test_each_step_is_one_line_with_its_cause_and_what_is_expected() -> None:
+    assert plan_text(PLAN) == LINES
+
+
+def test_a_step_that_does_not_fit_on_a_narrow_terminal_takes_three_lines() -> None:
+    text = plan_text(PLAN, width=60)
+
+    assert " 2. web.switch: replaces the containers of web\n    why: its image is new\n    after unknown, " in text
+
+
+def test_a_plan_without_steps_has_nothing_to_do() -> None:
+    empty = msgspec.structs.replace(PLAN, steps=())
+
+    assert "\n\nnothing to do\n\n" in plan_text(empty)
+
+
+def test_a_refused_plan_says_why_and_what_would_make_it_fit() -> None:
+    refusal = Refusal(what="it cannot fit", why="113 MB are missing.", todo="Free them:\n  docker system df")
+    refused = msgspec.structs.replace(PLAN, steps=(), unchanged=(), notes=(), refusal=refusal)
+
+    assert plan_text(refused).split("\n\n")[1] == (
+        "refused: it cannot fit\n  113 MB are missing.\n  Free them:\n    docker system df"
+    )
+
+
+def test_no_value_of_the_configuration_is_printed() -> None:
+    assert SECRET not in plan_text(PLAN)
