@@ -16,6 +16,7 @@ from tonnage.decide.rolling_back import plan_rollback
 from tonnage.decide.staleness import why_stale
 from tonnage.errors import CannotFitError, InterruptedRunError, StalePlanError
 from tonnage.model.event import Notice
+from tonnage.model.plan import Build, StartBeside, Switch
 from tonnage.model.policy import History
 from tonnage.model.run import Outcome
 from tonnage.runtime.execute import execute
@@ -111,6 +112,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
         CannotFitError: The plan was refused; nothing was touched.
         StalePlanError: The saved plan is stale; nothing was touched.
         LockHeldError: Another run holds the lock; nothing was touched.
+        EngineLacksError: A program that the plan needs is missing; nothing was touched.
         InterruptedRunError: A signal ended the run.
         TonnageError: What ended the run.
     """
@@ -129,6 +131,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
             raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
+        _need_programs(session.outside, plan)
         acts = door.acts()
         gauge = door.gauge([disk.mount for disk in door.facts.filesystems()])
         try:
@@ -162,6 +165,14 @@ def _stop(session: Session) -> None:
     session.stopping = True
     if session.json or not session.terminal:
         write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
+
+
+def _need_programs(outside: Outside, plan: Plan) -> None:
+    """Find the programs that the plan needs before its first step changes anything."""
+    if any(isinstance(step.action, Build) for step in plan.steps):
+        outside.builder_found()
+    if any(isinstance(step.action, StartBeside | Switch) for step in plan.steps):
+        outside.compose_found()
 
 
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:

@@ -68,6 +68,7 @@ class SimulatedOutside:
     environment: Mapping[str, str]
     reachable: bool = True
     can_build: bool = True
+    can_compose: bool = True
     removed: list[str] = field(default_factory=list)
 
     @property
@@ -94,6 +95,8 @@ class SimulatedOutside:
         return "a builder"
 
     def compose_found(self) -> str:
+        if not self.can_compose:
+            raise EngineLacksError("no Compose was found", todo="Install one.")
         return "a Compose"
 
     def rehearsal_found(self) -> str:

@@ -90,6 +90,18 @@ def test_a_disk_that_is_below_its_line_already_is_refused_with_3_and_nothing_is_
     assert "(refused: it cannot fit, exit code 3)" in capsys.readouterr().err
 
 
+def test_a_missing_program_ends_with_7_before_anything_is_touched(world: World) -> None:
+    world.outside.can_compose = False
+
+    assert world.run("deploy") == 7
+    assert world.simulator.facts.containers() == ()
+    assert world.run("build") == 0
+
+    world.outside.can_build = False
+    world.recipe(BETTER)
+    assert world.run("build") == 7
+
+
 def test_a_held_lock_ends_with_9_and_names_who_holds_it(world: World, capsys: Captured) -> None:
     engine = world.simulator.facts.engine()
     with StackLock(engine.engine_id, "hello", directory=world.directory, command="tonnage deploy --there"):
