@@ -71,6 +71,10 @@ def _ask(session: Session, facts: EngineFacts, stack: Stack, service: Service) -
     action = msgspec.structs.replace(
         prove_action(service), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0
     )
+    there = any(each.service == service.name and not each.one_off for each in facts.containers(stack.name))
+    if service.replicas and not there:
+        # Nothing will come by waiting: verify starts nothing.
+        return Verdict(service=service.name, healthy=False, reason="It has no container.")
     try:
         prove(
             facts,

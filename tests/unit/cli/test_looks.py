@@ -72,7 +72,9 @@ def test_verify_ends_with_5_when_a_service_is_not_there(world: World, capsys: Ca
 
     assert world.run("verify") == 5
 
-    assert "1 of 2 services not healthy: web" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "1 of 2 services not healthy: web" in told
+    assert "web: It has no container." in told
 
 
 def test_verify_of_one_service_asks_only_that_one(world: World) -> None:
