@@ -49,6 +49,7 @@ def test_20_10_tells_of_itself() -> None:
     assert (engine.version, engine.storage_driver, engine.image_store) == ("20.10.24", "overlay2", "classic")
     assert (engine.data_root, engine.swarm, engine.rootless) == ("/var/lib/docker", False, False)
     assert engine.engine_id.count(":") == 11
+    assert engine.engine_id.endswith(f"@{engine.data_root}")
 
 
 def test_unique_and_shared_bytes_of_20_10_are_those_that_the_engine_computes_itself() -> None:

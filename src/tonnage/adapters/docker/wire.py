@@ -38,7 +38,8 @@ def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
         api_version: The version of the API that is spoken with it.
     """
     return Engine(
-        engine_id=told.id,
+        # Engines before 23 take their id from a file of the machine, so two of them on one machine tell the same one.
+        engine_id=f"{told.id}@{told.data_root}",
         endpoint=endpoint,
         version=told.server_version,
         api_version=api_version,
