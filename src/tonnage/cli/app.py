@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, Outside, Rehearsal
-    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.inventory import Engine, Inputs
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
@@ -162,13 +162,6 @@ class RealOutside:
 
         return build_inputs(service)
 
-    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
-        """Return all volumes with their sizes, which the engine counts anew."""
-        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-
-        with self._connection(host, "") as connection:
-            return DockerFacts(connection).volumes(sizes=True)
-
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
         from tonnage.adapters.remote_lock import SshLock  # noqa: PLC0415
@@ -195,12 +188,12 @@ class RealOutside:
         return "this machine can"
 
     @contextlib.contextmanager
-    def facts(self, host: str) -> Iterator[EngineFacts]:
+    def facts(self, host: str, *, sizes: bool = False) -> Iterator[EngineFacts]:
         """Reach an engine to read from it."""
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
 
         with self._connection(host, "") as connection:
-            yield DockerFacts(connection)
+            yield DockerFacts(connection, sizes=sizes)
 
     @contextlib.contextmanager
     def engine(self, host: str) -> Iterator[EngineDoor]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.line import line_bytes
 from tonnage.runtime.observe import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.stacks import Wanted
-    from tonnage.model.inventory import Inventory, Volume
+    from tonnage.model.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +22,12 @@ class Seen:
     lines: dict[str, int]
 
 
-def look(facts: EngineFacts, wanted: Wanted, volumes: Callable[[], tuple[Volume, ...]] | None = None) -> Seen:
+def look(facts: EngineFacts, wanted: Wanted) -> Seen:
     """Look once.
 
     Args:
         facts: The engine.
         wanted: The stack and its settings.
-        volumes: Reads the volumes with their sizes; None to do without sizes, which take long.
 
     Returns:
         What was seen.
@@ -41,8 +38,6 @@ def look(facts: EngineFacts, wanted: Wanted, volumes: Callable[[], tuple[Volume,
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     inventory = observe(facts)
-    if volumes is not None:
-        inventory = replace(inventory, volumes=volumes())
     keep_free_bytes = wanted.policy.keep_free_bytes
     data_root, *others = inventory.filesystems
     lines = {data_root.mount: line_bytes(data_root, keep_free_bytes)}

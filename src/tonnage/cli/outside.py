@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
-    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.inventory import Engine, Inputs
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
@@ -68,11 +68,11 @@ class Outside(Protocol):
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 
-    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
-        """Return an engine's volumes with their sizes, which takes as long as reading them."""
+    def facts(self, host: str, *, sizes: bool = False) -> AbstractContextManager[EngineFacts]:
+        """Reach an engine to read from it. An empty host means the one of the environment.
 
-    def facts(self, host: str) -> AbstractContextManager[EngineFacts]:
-        """Reach an engine to read from it. An empty host means the one of the environment."""
+        With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
+        """
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine."""

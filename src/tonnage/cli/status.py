@@ -34,8 +34,8 @@ def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> No
     from tonnage.views.status import status_form, status_text  # noqa: PLC0415
 
     wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
-    with session.outside.facts(flags.host) as facts:
-        seen = look(facts, wanted, volumes=lambda: session.outside.sized_volumes(flags.host))
+    with session.outside.facts(flags.host, sizes=True) as facts:
+        seen = look(facts, wanted)
     if session.json:
         form = status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services)
         session.print_document("status", form)

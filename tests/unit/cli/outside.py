@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Rehearsal
-    from tonnage.model.inventory import Engine, Inputs, Volume
+    from tonnage.model.inventory import Engine, Inputs
     from tonnage.model.stack import Service
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
@@ -82,10 +82,6 @@ class SimulatedOutside:
         assert service.build is not None
         return self.simulator.inputs_of(service.name, service.build)
 
-    def sized_volumes(self, host: str) -> tuple[Volume, ...]:
-        del host
-        return self.simulator.facts.volumes()
-
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
 
@@ -103,7 +99,8 @@ class SimulatedOutside:
         raise EngineLacksError("this machine cannot rehearse", why="Missing: root.")
 
     @contextlib.contextmanager
-    def facts(self, host: str) -> Iterator[EngineFacts]:
+    def facts(self, host: str, *, sizes: bool = False) -> Iterator[EngineFacts]:
+        del sizes
         if not self.reachable:
             raise EngineUnreachableError(f"there is no engine at {host or 'the usual place'}", todo="Start it.")
         yield self.simulator.facts

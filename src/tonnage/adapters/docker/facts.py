@@ -33,9 +33,14 @@ class DockerFacts:
         connection: The engine.
         places: Further directories that a run writes to on this machine, as role and directory; only a local engine's
             filesystems are joined by them.
+        sizes: Have the engine count the bytes of volumes and of containers' writable layers too: it walks through
+            every file in them, which can take minutes.
     """
 
-    def __init__(self, connection: DockerConnection, places: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, connection: DockerConnection, places: Sequence[tuple[str, str]] = (), *, sizes: bool = False
+    ) -> None:
+        self._sizes = sizes
         self._connection = connection
         self._api = connection.client.api
         self._places = tuple(places)
@@ -89,7 +94,7 @@ class DockerFacts:
         """Return one container, or None when there is none."""
         with self._asking(f"look at the container {name_or_id}"):
             try:
-                return wire.container(self._get(f"/containers/{name_or_id}/json"))
+                return wire.container(self._get(f"/containers/{name_or_id}/json", {"size": str(int(self._sizes))}))
             except docker.errors.NotFound:
                 return None
 
@@ -97,15 +102,11 @@ class DockerFacts:
         """Return the records of the build cache."""
         return wire.cache(disk_usage(self._connection, "build-cache"))
 
-    def volumes(self, *, sizes: bool = False) -> tuple[Volume, ...]:
-        """Return all volumes.
-
-        Args:
-            sizes: Measure them too: the engine walks through every file in them, which can take minutes.
-        """
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return all volumes."""
         with self._asking("list the volumes"):
             listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
-        return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if sizes else None)
+        return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if self._sizes else None)
 
     def logs(self, container: str, lines: int) -> str:
         """Return the last ``lines`` lines that a container printed on both streams."""
