@@ -20,7 +20,7 @@ from tonnage.adapters.private_engine.network import netns_path
 from tonnage.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tonnage.adapters.private_engine.layout import Layout
     from tonnage.adapters.private_engine.network import Addresses
@@ -33,14 +33,22 @@ _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 30.0
 _LOOK_S = 0.05
 
-# Arguments: own part of /run, resolver file or nothing, configuration, then mounts of other rehearsals, which this
-# namespace must not hold. The host's /run stays readable beneath; what is written goes to the own part.
-_ENTER = """
+# Arguments: own part of /run, resolver file or nothing, configuration, own disk. The disks of other rehearsals are let
+# go, or their loop devices would stay as long as this engine. The host's /run stays readable beneath; what is written
+# goes to the own part.
+_ENTER = r"""
 set -e
-own=$1 resolver=$2 config=$3
-shift 3
-for other; do umount -l "$other"; done
+own=$1 resolver=$2 config=$3 disk=$4
 mount -t proc proc /proc
+mounts=$(cat /proc/self/mounts)
+while read -r device target _; do
+    case "$device $target" in
+    *" $disk") ;;
+    /dev/loop*\ */r[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]/m) umount -l "$target" || true ;;
+    esac
+done <<END
+$mounts
+END
 if [ -n "$resolver" ]; then mount --bind "$resolver" /etc/resolv.conf; fi
 mount -t tmpfs -o mode=755 tmpfs "$own"
 mkdir "$own/upper" "$own/work"
@@ -85,7 +93,7 @@ def configuration(
 
 
 def start_daemon(
-    layout: Layout, addresses: Addresses, mtu: int, environment: Mapping[str, str], others: Sequence[str]
+    layout: Layout, addresses: Addresses, mtu: int, environment: Mapping[str, str]
 ) -> process.StartedProcess:
     """Start the engine and wait until it answers.
 
@@ -94,7 +102,6 @@ def start_daemon(
         addresses: Its addresses.
         mtu: Largest packet, in bytes.
         environment: Environment of the engine; proxies and certificates stand there.
-        others: Mounts of other rehearsals.
 
     Returns:
         The process that holds it.
@@ -111,7 +118,16 @@ def start_daemon(
         [
             *("nsenter", f"--net={netns_path(layout)}"),
             *("unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child"),
-            *("sh", "-c", _ENTER, "tonnage-engine", str(layout.run_overlay), _resolver(), str(layout.config), *others),
+            *(
+                "sh",
+                "-c",
+                _ENTER,
+                "tonnage-engine",
+                str(layout.run_overlay),
+                _resolver(),
+                str(layout.config),
+                str(layout.mount),
+            ),
         ],
         log_path=str(layout.log),
         # DOCKER_* would move its temporary files off the disk or change its storage.

@@ -77,8 +77,15 @@ def unmount_disk(layout: Layout) -> None:
             succeeds(["umount", mount])
     for mount in reversed(mounts_below(layout.directory)):
         succeeds(["umount", "-l", mount])
-    for device in loop_devices(layout.disk):
-        succeeds(["losetup", "-d", device])
+    # A process that looks at all disks, and an engine that is just starting, may hold the device for a moment.
+    for tried in range(_UNMOUNT_TRIES):
+        devices = loop_devices(layout.disk)
+        if not devices:
+            break
+        if tried:
+            time.sleep(_UNMOUNT_PAUSE_S)
+        for device in devices:
+            succeeds(["losetup", "-d", device])
 
 
 def mounts_below(directory: Path) -> list[str]:

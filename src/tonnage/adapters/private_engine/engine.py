@@ -26,10 +26,11 @@ from tonnage.adapters.private_engine.disk import check_size, loop_devices, mount
 from tonnage.adapters.private_engine.layout import (
     Layout,
     State,
-    locked,
     open_root,
     owned,
     read_state,
+    remove_root,
+    root_locked,
     write_state,
 )
 from tonnage.adapters.private_engine.network import (
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.process import StartedProcess
 
-_ROOT_LOCK = "lock"
 _REAP_TIMEOUT_S = 10.0
 _NAME = re.compile(r"r[0-9a-f]{6}")
 
@@ -124,6 +124,8 @@ class PrivateEngine:
                         started.leave()
                     else:
                         _take_down(layout)
+                        with root_locked(root):
+                            shutil.rmtree(layout.directory)
                         if started:
                             started.wait(_REAP_TIMEOUT_S)
 
@@ -155,7 +157,7 @@ def sweep(environment: Mapping[str, str]) -> tuple[str, ...]:
         StepFailedError: Something could not be removed.
     """
     root = open_root(environment)
-    with locked(root / _ROOT_LOCK):
+    with root_locked(root):
         swept = _sweep(root)
     _remove_root(root)
     return swept
@@ -180,10 +182,11 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
         known = ", ".join(found.name for found in _layouts(root)) or "none"
         _remove_root(root)
         raise UsageError(f"There is no rehearsal {name!r}", why=f"Rehearsals on this machine: {known}.")
-    with locked(root / _ROOT_LOCK), owned(layout) as free, signals_wait():
+    with root_locked(root), owned(layout) as free, signals_wait():
         if not free:
             raise UsageError(f"The rehearsal {name} is still running", todo="End it with Ctrl-C where it was started.")
         _take_down(layout)
+        shutil.rmtree(layout.directory)
     _remove_root(root)
 
 
@@ -191,7 +194,7 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
 def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layout, State]]:
     """Sweep, then claim a name and a block of addresses, and own them."""
     with contextlib.ExitStack() as stack:
-        with locked(root / _ROOT_LOCK):
+        with root_locked(root):
             _sweep(root)
             check_size(root, size_bytes)
             layout = Layout(root, f"r{secrets.token_hex(3)}")
@@ -209,14 +212,13 @@ def _make(layout: Layout, state: State, addresses: Addresses, environment: Mappi
     mount_disk(layout, state.size_bytes)
     mtu = host_mtu()
     open_network(layout, addresses, mtu)
-    others = [mount for mount in reversed(mounts_below(layout.root)) if mount != str(layout.mount)]
-    started = start_daemon(layout, addresses, mtu, environment, others)
+    started = start_daemon(layout, addresses, mtu, environment)
     write_state(layout, state)
     return started
 
 
 def _take_down(layout: Layout) -> None:
-    """Remove everything of one engine in the reverse order of making it, as far as it is there."""
+    """Remove everything of one engine but its files, in the reverse order of making it, as far as it is there."""
     state = read_state(layout)
     end_daemon(layout)
     if state:
@@ -234,7 +236,6 @@ def _take_down(layout: Layout) -> None:
             todo=f"Try again:\n  tonnage rehearse --remove {layout.name}",
             log=log_tail(layout),
         )
-    shutil.rmtree(layout.directory)
 
 
 def _sweep(root: Path) -> tuple[str, ...]:
@@ -247,17 +248,17 @@ def _sweep(root: Path) -> tuple[str, ...]:
                 continue
             with signals_wait():
                 _take_down(layout)
+                shutil.rmtree(layout.directory)
             swept.append(layout.name)
     return tuple(swept)
 
 
 def _remove_root(root: Path) -> None:
     """Give the host its settings back and remove the directory, when no engine is left in it."""
-    with contextlib.suppress(FileNotFoundError), locked(root / _ROOT_LOCK):
+    with root_locked(root):
         if not _layouts(root):
             restore_forwarding(root)
-            (root / _ROOT_LOCK).unlink()
-            root.rmdir()
+            remove_root(root)
 
 
 def _layouts(root: Path) -> list[Layout]:

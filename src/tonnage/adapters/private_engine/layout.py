@@ -140,10 +140,11 @@ def open_root(environment: Mapping[str, str]) -> Path:
     chosen = environment.get(DIRECTORY_VARIABLE) or _DEFAULT_ROOT
     root = Path(chosen)
     todo = f"Set {DIRECTORY_VARIABLE} to another absolute directory on a disk with room."
-    if not root.is_absolute() or len(chosen) > _LONGEST_ROOT or Path("/run") in (root, *root.parents):
+    usable = root.is_absolute() and len(chosen) <= _LONGEST_ROOT and not any(letter.isspace() for letter in chosen)
+    if not usable or Path("/run") in (root, *root.parents):
         raise UsageError(
             f"The directory {chosen} cannot hold a rehearsal",
-            why=f"It must be absolute, not under /run, and at most {_LONGEST_ROOT} characters long.",
+            why=f"It must be absolute, without blanks, not under /run, and at most {_LONGEST_ROOT} characters long.",
             todo=todo,
         )
     try:
@@ -178,11 +179,30 @@ def read_state(layout: Layout) -> State | None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, waiting for it."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def root_locked(root: Path) -> Iterator[None]:
+    """Hold the lock of the directory of all private engines, waiting for it; the directory is there then.
+
+    Directories of engines appear and vanish only under this lock. Whoever waited for it may hold the lock of a file
+    that was removed in the meantime together with the directory, and begins anew.
+    """
+    path = root / "lock"
+    while True:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            file = path.open("ab")
+        except FileNotFoundError:
+            continue
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                yield
+                return
+
+
+def remove_root(root: Path) -> None:
+    """Remove the directory of all private engines, whose lock is held; there is nothing else in it any more."""
+    (root / "lock").unlink()
+    root.rmdir()
 
 
 @contextlib.contextmanager

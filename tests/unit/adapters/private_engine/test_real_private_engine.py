@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,13 @@ with PrivateEngine.start(536_870_923, environment=os.environ) as engine:
     print(engine.name, engine.endpoint, flush=True)
     time.sleep(60)
 """
+THREE_TIMES = """
+import os
+from tonnage.adapters.private_engine import PrivateEngine
+for _ in range(3):
+    with PrivateEngine.start(536_870_923, environment=os.environ):
+        pass
+"""
 
 
 @pytest.fixture
@@ -43,7 +51,8 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 def traces() -> set[str]:
-    """Everything on this machine that carries the name of a private engine."""
+    """Everything on this machine that carries the name of a private engine which no other program runs now."""
+    foreign = {directory.name for directory in Path("/var/tmp").glob("tonnage*/r??????")}
     found: set[str] = set()
     for arguments in (
         ["ip", "netns"],
@@ -56,7 +65,9 @@ def traces() -> set[str]:
         ["find", "/sys/fs/cgroup", "-maxdepth", "2", "-type", "d"],
     ):
         printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-        found |= {line for line in printed.splitlines() if "tonnage-" in line or "tng-" in line}
+        for line in printed.splitlines():
+            names = re.findall(r"(?:tonnage-|tng-|/)(r[0-9a-f]{6})\b", line)
+            found |= {line for name in names if name not in foreign}
     return found
 
 
@@ -64,6 +75,11 @@ def traces() -> set[str]:
 def nothing_left() -> Iterator[None]:
     before = traces()
     yield
+    for _ in range(20):
+        if not traces() - before:
+            return
+        # Another program's engine may be just beginning or ending.
+        time.sleep(0.1)
     assert traces() - before == set()
 
 
@@ -184,6 +200,13 @@ def test_two_engines_do_not_share_addresses(environment: dict[str, str]) -> None
     ):
         assert one.address != other.address
         assert one.netns != other.netns
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_rehearsals_that_begin_and_end_at_once_do_not_disturb_each_other(environment: dict[str, str]) -> None:
+    arguments = [sys.executable, "-c", THREE_TIMES]
+    started = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(each.communicate(timeout=60)[1], each.returncode) for each in started] == [("", 0)] * 3
 
 
 def test_a_disk_larger_than_the_room_for_its_file_is_refused(environment: dict[str, str]) -> None:
