@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What builds need without Tonnage: `docker build` of several contexts, at once or one after the other.
 
-    bench/naive --disk 2GB --base python:3.11-slim=FILE [--one-by-one] CONTEXT...
+    bench/naive.py --disk 2GB --base python:3.11-slim=FILE [--one-by-one] CONTEXT...
 
 On a private engine with a disk of that size, and as root. Prints how many were built, the most bytes that the disk
 held above an empty engine, what they kept, and the seconds.
@@ -32,10 +32,12 @@ class Lowest(threading.Thread):
         self.ended = threading.Event()
 
     def now(self) -> int:
+        """Return the free bytes, those kept for root included: builds run as root."""
         found = os.statvfs(self.mount)
         return found.f_bfree * found.f_frsize
 
     def run(self) -> None:
+        """Look at it 50 times a second."""
         while not self.ended.wait(0.02):
             self.bytes = min(self.bytes, self.now())
 
@@ -62,11 +64,9 @@ def main() -> None:
         begun = time.monotonic()
         builds = []
         for number, context in enumerate(given.contexts):
-            log = Path(logs, str(number)).open("wb")
-            tag = f"naive/{Path(context).name.lower()}"
-            builds.append(
-                subprocess.Popen([docker, "build", "-t", tag, context], env=environment, stdout=log, stderr=log)
-            )
+            command = [docker, "build", "-t", f"naive/{Path(context).name.lower()}", context]
+            with Path(logs, str(number)).open("wb") as log:
+                builds.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
             if given.one_by_one:
                 builds[-1].wait()
         codes = [build.wait() for build in builds]
@@ -78,7 +78,7 @@ def main() -> None:
         for number, code in enumerate(codes):
             if code:
                 lines = Path(logs, str(number)).read_text(errors="replace").splitlines()
-                told = [line for line in lines if "No space left" in line] or lines
+                told = [line for line in lines if "no space left" in line.lower()] or lines
                 print(f"{given.contexts[number]}: exit {code}: {told[-1][:150]}")
 
 
