@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
+from tonnage.adapters.private_engine.requirements import search_path
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def command(arguments: Sequence[str], *, failing: str) -> str:
         StepFailedError: It failed, or took longer than a minute.
         EngineLacksError: It is not installed.
     """
-    done = process.run(arguments, timeout_s=_TIMEOUT_S)
+    done = _run(arguments)
     if done.exit_code:
         printed = (done.stderr or done.stdout).strip()
         raise StepFailedError(failing, why=f"{' '.join(arguments)} exited with {done.exit_code}: {printed}")
@@ -36,4 +38,9 @@ def command(arguments: Sequence[str], *, failing: str) -> str:
 
 def succeeds(arguments: Sequence[str]) -> bool:
     """Run a program of which failure is an answer; return whether it succeeded."""
-    return process.run(arguments, timeout_s=_TIMEOUT_S).exit_code == 0
+    return _run(arguments).exit_code == 0
+
+
+def _run(arguments: Sequence[str]) -> process.Completed:
+    environment = {**os.environ, "PATH": search_path(os.environ.get("PATH", ""))}
+    return process.run(arguments, environment=environment, timeout_s=_TIMEOUT_S)

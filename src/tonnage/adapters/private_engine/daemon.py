@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
 from tonnage.adapters.private_engine.network import netns_path
+from tonnage.adapters.private_engine.requirements import search_path
 from tonnage.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -130,8 +131,11 @@ def start_daemon(
             ),
         ],
         log_path=str(layout.log),
-        # DOCKER_* would move its temporary files off the disk or change its storage.
-        environment={name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
+        environment={
+            # DOCKER_* would move its temporary files off the disk or change its storage.
+            **{name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
+            "PATH": search_path(environment.get("PATH", "")),
+        },
     )
     try:
         _wait_for_answer(layout, started)

@@ -124,6 +124,14 @@ def test_nothing_is_left_of_an_engine_with_running_containers() -> None:
         engine.client.networks.create("further")
 
 
+def test_an_engine_starts_where_the_path_lacks_the_directories_of_administration(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with PrivateEngine.start(SIZE_BYTES, environment={**environment, "PATH": "/usr/bin:/bin"}) as engine:
+        assert Path(engine.mount).is_mount()
+
+
 @pytest.mark.usefixtures("nothing_left")
 def test_nothing_is_left_when_what_runs_inside_fails(environment: dict[str, str]) -> None:
     with pytest.raises(ZeroDivisionError), PrivateEngine.start(SIZE_BYTES, environment=environment):
