@@ -12,6 +12,7 @@ from tests.simulator import Behaviour, Faults, Instruction, PowerCutError, Recip
 from tests.simulator.deploying import PROJECT, Described, changed, stack_of
 
 from tonnage.model.plan import Build, Switch
+from tonnage.model.policy import Policy
 from tonnage.model.run import Outcome
 
 if TYPE_CHECKING:
@@ -180,6 +181,30 @@ def test_rollback_goes_back_to_the_image_that_ran_before(services: tuple[Describ
         all_run(place, services)
         others_are_untouched(place)
         never_two_at_once_on_the_same_state(place, services)
+
+
+@often
+@given(stacks(), st.builds(Policy, keep_free_bytes=st.just(0), keep_previous=st.booleans()))
+def test_an_image_that_somebody_else_named_is_never_removed(services: tuple[Described, ...], policy: Policy) -> None:
+    built = [each for each in services if each.recipe and not each.one_shot]
+    assume(built)
+    with harbour() as place:
+        place.policy = policy
+        place.deploy(services)
+        named = {}
+        for each in built:
+            place.engine.acts.tag(each.reference, f"theirs/{each.name}:copy")
+            named[f"theirs/{each.name}:copy"] = running_images(place, each.name)[0]
+        for _ in range(3):
+            for each in built:
+                recipe = next(now.recipe for now in services if now.name == each.name)
+                assert recipe is not None
+                services = changed(services, each.name, recipe=next_recipe(recipe, GOOD[0]))
+            run = place.deploy(services)
+            assert run.outcome is Outcome.DONE, run.message
+        images = {name: image.image_id for image in place.engine.facts.images() for name in image.references}
+        assert {name: images.get(name) for name in named} == named
+        nothing_is_left_over(place)
 
 
 @often
