@@ -39,47 +39,10 @@ def test_the_second_generation_gets_the_project_as_it_is() -> None:
     assert _web(text) == {"image": "web", "pull_policy": "never", "gpus": gpus, "command": None}
 
 
-@pytest.mark.parametrize(
-    ("key", "written", "accepted"),
-    [
-        ("gpus", "all", None),
-        ("command", None, None),
-        ("develop", {"watch": []}, None),
-        ("healthcheck", {"test": ["CMD", "true"], "start_interval": "1s"}, {"test": ["CMD", "true"]}),
-        (
-            "depends_on",
-            {"db": {"condition": "service_healthy", "required": True, "restart": True}},
-            {"db": {"condition": "service_healthy"}},
-        ),
-        ("ports", [{"target": 80, "published": "8017", "host_ip": "127.0.0.1"}], ["127.0.0.1:8017:80/tcp"]),
-        ("ports", [{"target": 53, "published": "53", "protocol": "udp", "host_ip": "::1"}], ["[::1]:53:53/udp"]),
-        ("ports", [{"target": 80, "mode": "ingress"}, "17:17"], ["80/tcp", "17:17"]),
-        ("extra_hosts", ["db=192.0.2.17"], ["db:192.0.2.17"]),
-        ("env_file", [{"path": "/nowhere/17.env", "required": False}, "a.env"], ["a.env"]),
-        (
-            "volumes",
-            [{"type": "bind", "source": "/a", "target": "/b", "bind": {"create_host_path": True}}],
-            [{"type": "bind", "source": "/a", "target": "/b"}],
-        ),
-        (
-            "volumes",
-            [{"type": "bind", "source": "/a", "target": "/b", "read_only": True, "bind": {"selinux": "z"}}],
-            ["/a:/b:ro,z"],
-        ),
-    ],
-)
-def test_the_first_generation_gets_the_older_form(key: str, written: object, accepted: object) -> None:
-    assert _web(for_switch(_project(**{key: written}), 1)).get(key) == accepted
-
-
-def test_gpus_become_a_device_reservation_for_the_first_generation() -> None:
-    web = _web(for_switch(_project(gpus=[{"count": "all", "driver": "nvidia"}]), 1))
-    devices = web["deploy"]["resources"]["reservations"]["devices"]
-    assert devices == [{"count": -1, "driver": "nvidia", "capabilities": ["gpu"]}]
-
-
-def test_the_first_generation_gets_no_name_of_the_project() -> None:
-    assert "name" not in json.loads(for_switch(_project(), 1))
+def test_characters_reach_yaml_as_what_they_are() -> None:
+    text = for_switch(_project(environment={"A": "\u00fc\u0085\u2028\U0001f600\x7f"}), 2)
+    assert '"\\u00fc\\u0085\\u2028\U0001f600\\u007f"' in text
+    assert _web(text)["environment"] == {"A": "\u00fc\u0085\u2028\U0001f600\x7f"}
 
 
 def test_a_container_beside_is_in_nobodys_way() -> None:

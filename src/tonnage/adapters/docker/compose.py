@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters import process
 from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.compose_one import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 
@@ -33,10 +34,6 @@ _PORT_TAKEN = re.compile(
 _NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
 _REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
 _PREFIX = re.compile(r"(?:ERROR: |Error response from daemon: |for \S+ +|Cannot (?:start|create)[^:]*: )+")
-_INSTALL_2 = """\
-Install Compose 2, whichever your distribution has:
-  apt-get install -y docker-compose-v2
-  apt-get install -y docker-compose-plugin"""
 
 
 def switch(
@@ -248,14 +245,14 @@ def _failure(
         return EngineLacksError(
             f"{what}: Compose {tool.version} is too old for this engine",
             why="It expects a field of an image that newer engines no longer tell.",
-            todo=_INSTALL_2,
+            todo=INSTALL_COMPOSE_2,
             log=text,
         )
     if first and any(words in lowered for words in _REJECTED):
         return EngineLacksError(
             f"{what}: Compose {tool.version} does not know everything that this stack uses",
             why=text,
-            todo=_INSTALL_2,
+            todo=INSTALL_COMPOSE_2,
         )
     return StepFailedError(what, why=reason, log=text)
 
