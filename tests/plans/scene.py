@@ -44,7 +44,10 @@ class SceneImage(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SceneContainer(msgspec.Struct, forbid_unknown_fields=True):
-    """A container; ``config`` is ``same``, another word for an earlier configuration, or nothing when not ours."""
+    """A container; ``config`` is ``same``, another word for an earlier configuration, or nothing when not ours.
+
+    What runs was proven good, unless ``proven`` is false.
+    """
 
     service: str
     image: str
@@ -56,6 +59,7 @@ class SceneContainer(msgspec.Struct, forbid_unknown_fields=True):
     name: str = ""
     project: str = "shop"
     one_off: bool = False
+    proven: bool = True
 
 
 class SceneVersion(msgspec.Struct, forbid_unknown_fields=True):
@@ -174,8 +178,18 @@ def _history(stack: Stack, scene: Scene) -> History:
             f"shop/{key}": Learned(kept=_estimate(kept), transient=_estimate(transient), seconds=7.0, runs=1)
             for key, (kept, transient) in scene.learned.items()
         },
-        versions=tuple(_version(stack, each) for each in scene.versions),
+        versions=tuple(_version(stack, each) for each in (*scene.versions, *_proven(scene))),
     )
+
+
+def _proven(scene: Scene) -> list[SceneVersion]:
+    known = {(each.service, each.image, each.config) for each in scene.versions}
+    running = [
+        SceneVersion(service=each.service, image=each.image, config=each.config)
+        for each in scene.containers
+        if each.proven and each.config and each.project == "shop" and not each.one_off and each.number == 1
+    ]
+    return [each for each in running if (each.service, each.image, each.config) not in known]
 
 
 def _version(stack: Stack, written: SceneVersion) -> Version:

@@ -277,7 +277,6 @@ def test_a_build_of_the_whole_stack_starts_nothing(services: tuple[Described, ..
         )
 
 
-@pytest.mark.xfail(strict=True, reason="a candidate name stays on an image that has the service's name already")
 @pytest.mark.parametrize("act", [3, 4])
 def test_a_candidate_name_that_a_power_cut_left_is_taken_away_by_the_next_deploy(act: int) -> None:
     with harbour() as place:
@@ -291,7 +290,6 @@ def test_a_candidate_name_that_a_power_cut_left_is_taken_away_by_the_next_deploy
         assert candidates(place) == []
 
 
-@pytest.mark.xfail(strict=True, reason="what runs unchanged is not proven, whether or not it was proven before")
 def test_a_version_that_a_power_cut_left_unproven_is_proven_by_the_next_deploy() -> None:
     with harbour() as place:
         services = (Described(name="a", recipe=Recipe(instructions=(Instruction(text="RUN a", kept_bytes=1_009),))),)

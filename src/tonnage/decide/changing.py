@@ -153,6 +153,9 @@ def _switch(
     if any(container.image_id != target_image_id for container in running):
         return "it runs another image than the one it should run"
     digests = {container.labels.get(LABEL_CONFIG, "") for container in running}
+    if digests == {""} and service.build is None:
+        # Whoever started it, a database or a gateway is not replaced because nobody knows whether it changed.
+        return ""
     if digests == {""}:
         return "it was not deployed by tonnage, so its configuration is not known"
     if digests != {config_digest(service)}:

@@ -20,7 +20,7 @@ from tonnage.decide.ordering import in_order
 from tonnage.decide.project_file import config_digest
 from tonnage.decide.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
-from tonnage.model.naming import candidate_reference, previous_reference, withdrawn_reference
+from tonnage.model.naming import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
 from tonnage.model.plan import PLAN_FORMAT, Plan, Unchanged
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ def _with_dependencies(stack: Stack, inventory: Inventory, wanted: set[str]) -> 
 
 def _state(change: Change) -> str:
     count = len(change.running)
+    if not any(LABEL_CONFIG in container.labels for container in change.running):
+        return "it runs its image; it was not deployed by tonnage, so its configuration is not compared"
     if all(container.state == "exited" for container in change.running):
         return "it ran to its end with exit code 0 and nothing changed since"
     return f"nothing changed; {count} container{'s' if count != 1 else ''} running"

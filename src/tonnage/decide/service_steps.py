@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.proving import prove_action
-from tonnage.decide.switching import beside_steps, keep_previous_steps, switch_steps
-from tonnage.decide.tidying import leftover_steps, superseded_steps
+from tonnage.decide.switching import beside_steps, keep_previous_steps, switch_steps, unproven_steps
+from tonnage.decide.tidying import came_back_steps, leftover_steps, superseded_steps
 from tonnage.model.naming import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.plan import Build, Pull, Push, RemoveImage, Tag
 
@@ -31,7 +31,7 @@ def deploy_steps(case: Case) -> list[Step]:
     change = case.change
     steps = leftover_steps(case)
     if not change.switch:
-        return steps + _unhealthy_now(case)
+        return steps + (_unhealthy_now(case) or unproven_steps(case))
     if change.pull:
         steps.append(_pull(case))
     if change.build:
@@ -41,6 +41,7 @@ def deploy_steps(case: Case) -> list[Step]:
     steps += beside_steps(case)
     steps += keep_previous_steps(case)
     steps += switch_steps(case)
+    steps += came_back_steps(case)
     steps += superseded_steps(case)
     if change.build and case.policy.cleanup_after:
         steps.append(case.clean_cache("clean", "what the build left and no image uses"))

@@ -12,6 +12,7 @@ from tonnage.model.plan import RemoveContainer, RemoveImage, RemoveService, Star
 
 if TYPE_CHECKING:
     from tonnage.decide.case import Case
+    from tonnage.model.inventory import Container
     from tonnage.model.plan import Step
 
 
@@ -118,14 +119,7 @@ def switch_steps(case: Case) -> list[Step]:
             proof,
             cause="a version is good only when it is healthy in its place",
             changes="nothing: asks whether it is healthy",
-            version=Version(
-                service=service.name,
-                image_name=service.image,
-                project_json=project,
-                config_digest=config_digest(service),
-                inputs_digest=change.inputs_digest,
-                prove=proof,
-            ),
+            version=_version(case, project),
             on_failure=undo,
         ),
     ]
@@ -141,6 +135,81 @@ def switch_steps(case: Case) -> list[Step]:
     return steps
 
 
+def unproven_steps(case: Case) -> list[Step]:
+    """Return the proof of a version that runs in its place but is not known to be good.
+
+    That is so when an earlier run was killed between switch-over and proof, or when the journal is a new one.
+
+    Args:
+        case: The service; nothing has to change for it.
+
+    Returns:
+        At most one step.
+    """
+    service, running = case.service, case.change.running
+    ends = service.settings.one_shot and any(container.state != "exited" for container in running)
+    mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
+    if not mine or (_recorded(case, mine[0]) is not None and not ends):
+        return []
+    earlier = next(
+        (
+            version
+            for version in reversed(case.history.versions_of(service.name))
+            if case.inventory.image(version.image_id) is not None
+        ),
+        None,
+    )
+    return [
+        case.step(
+            "prove",
+            prove_action(service),
+            cause="it has not ended yet"
+            if ends
+            else "nothing changed, but the version that runs was never proven here",
+            changes="nothing: asks whether it is healthy",
+            version=_version(case, project_json(case.stack, service, case.change.inputs_digest)),
+            on_failure=_restore(case, earlier) if earlier is not None and not service.settings.one_shot else (),
+        )
+    ]
+
+
+def _version(case: Case, project: str) -> Version:
+    return Version(
+        service=case.service.name,
+        image_name=case.service.image,
+        project_json=project,
+        config_digest=config_digest(case.service),
+        inputs_digest=case.change.inputs_digest,
+        prove=prove_action(case.service),
+    )
+
+
+def _recorded(case: Case, container: Container) -> Version | None:
+    """The good version that a container runs, if it was recorded."""
+    for version in reversed(case.history.versions_of(case.service.name)):
+        same_image = version.image_id == container.image_id
+        if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
+            return version
+    return None
+
+
+def _restore(case: Case, version: Version) -> tuple[Step, ...]:
+    return (
+        case.step(
+            "restore",
+            Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name),
+            cause="the version that ran before has to run again",
+            changes=f"replaces the containers of {case.service.name}",
+        ),
+        case.step(
+            "prove-restored",
+            version.prove,
+            cause="it has to be healthy again",
+            changes="nothing: asks whether it is healthy",
+        ),
+    )
+
+
 def _way_back(case: Case) -> tuple[Step, ...]:
     change, service = case.change, case.service
     if service.settings.one_shot or not change.running:
@@ -153,30 +222,21 @@ def _way_back(case: Case) -> tuple[Step, ...]:
         )
         return (remove, *_name_back(case), *_drop_candidate(case))
     running = change.running[0]
-    version = next(
-        (
-            version
-            for version in reversed(case.history.versions_of(service.name))
-            if version.image_id == running.image_id and version.config_digest == running.labels.get(LABEL_CONFIG)
-        ),
-        None,
-    )
-    unknown = "" if version else "; its configuration is not known, so the present one is used"
-    restore = Switch(
-        project_json=version.project_json if version else project_json(case.stack, service, ""),
-        image=running.image_id,
-        image_name=version.image_name if version else service.image,
-    )
+    version = _recorded(case, running)
+    if version is not None:
+        return (*_restore(case, version), *_drop_candidate(case))
     return (
         case.step(
             "restore",
-            restore,
-            cause=f"the version that ran before has to run again{unknown}",
+            Switch(
+                project_json=project_json(case.stack, service, ""), image=running.image_id, image_name=service.image
+            ),
+            cause="the image that ran before has to run again, with the present configuration: its own is not known",
             changes=f"replaces the containers of {service.name}",
         ),
         case.step(
             "prove-restored",
-            version.prove if version else prove_action(service),
+            prove_action(service),
             cause="it has to be healthy again",
             changes="nothing: asks whether it is healthy",
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.plan import RemoveContainer
+from tonnage.model.plan import RemoveContainer, Untag
 
 if TYPE_CHECKING:
     from tonnage.decide.case import Case
@@ -36,19 +36,34 @@ def leftover_steps(case: Case) -> list[Step]:
             )
         )
     causes = {
-        case.candidate: ("remove-candidate", "an earlier run ended before it was proven"),
-        case.withdrawn: ("remove-withdrawn", "it was rolled away from"),
+        case.candidate: ("candidate", "an earlier run ended before it was proven"),
+        case.withdrawn: ("withdrawn", "it was rolled away from"),
     }
     for reference, (name, cause) in causes.items():
         image = case.inventory.image(reference)
-        if (
-            image is not None
-            and image.image_id != case.change.source
-            and set(image.references) <= {reference}
-            and not _needed(case, image, but=left.container_id if left else "")
-        ):
-            steps.append(case.remove_image(name, image, cause, references=(reference,)))
+        if image is None:
+            continue
+        if set(image.references) > {reference}:
+            # At the switch a candidate is named twice for a moment; a version that came back keeps the other name.
+            if reference != case.source:
+                steps.append(_untag(case, f"drop-{name}-name", reference))
+        elif image.image_id != case.change.source and not _needed(case, image, but=left.container_id if left else ""):
+            steps.append(case.remove_image(f"remove-{name}", image, cause, references=(reference,)))
     return steps
+
+
+def came_back_steps(case: Case) -> list[Step]:
+    """Return the step that takes the name of a version rolled away from off the image that is deployed again.
+
+    Args:
+        case: The service; its switch-over is in the plan.
+
+    Returns:
+        At most one step.
+    """
+    if not case.change.source or not case.names(case.change.source, case.withdrawn):
+        return []
+    return [_untag(case, "drop-withdrawn-name", case.withdrawn)]
 
 
 def superseded_steps(case: Case) -> list[Step]:
@@ -85,6 +100,15 @@ def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -
     # By the time of this step the other names have moved to other images; only a kept name may still be there.
     references = (case.previous,) if own and case.previous in image.references else ()
     return [case.remove_image(name, image, cause, references=references)]
+
+
+def _untag(case: Case, name: str, reference: str) -> Step:
+    return case.step(
+        name,
+        Untag(reference=reference),
+        cause="the image is in its place under its own name",
+        changes=f"takes the name {reference} away",
+    )
 
 
 def _needed(case: Case, image: Image, *, but: str) -> bool:
