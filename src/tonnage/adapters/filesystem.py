@@ -58,6 +58,9 @@ def remote_filesystems(endpoint: str, places: Sequence[tuple[str, str]]) -> tupl
         endpoint: ``ssh://[user@]host[:port]``.
         places: Role and directory. The first must be there; further ones that are not are left out.
 
+    Returns:
+        The filesystems, that of the first directory first.
+
     Raises:
         EngineLacksError: The first directory is not there, or the machine has no ``stat`` that knows ``-f``.
         EngineUnreachableError: ssh failed.

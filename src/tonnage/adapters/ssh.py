@@ -60,6 +60,9 @@ def run_there(endpoint: str, script: str, *, timeout_s: float = 60.0) -> process
         script: What ``sh`` reads there.
         timeout_s: Seconds it may take in all.
 
+    Returns:
+        Its exit code and what it printed.
+
     Raises:
         EngineUnreachableError: ssh itself failed, or took too long.
         EngineLacksError: There is no ``ssh`` program here.

@@ -202,7 +202,9 @@ class _Execution:
             self._record_version(step)
             return None
         crossed = self._guard.crossed
-        undo = step.on_failure if crossed is None else (*step.at_line, *step.on_failure)
+        # Where there is no line the disk itself is one: a step that filled it gives back just the same.
+        at_line = step.at_line if isinstance(error, LineCrossedError) else ()
+        undo = (*at_line, *step.on_failure)
         trouble = [
             failure
             for number, each in enumerate(undo, start=1)

@@ -22,6 +22,9 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = ()) -> Inventory:
         facts: The engine.
         inputs: What each built service's build would read now.
 
+    Returns:
+        What was seen.
+
     Raises:
         EngineUnreachableError: The engine does not answer, or stops answering.
         EngineLacksError: The disk of this engine cannot be read from here.

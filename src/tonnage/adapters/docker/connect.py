@@ -158,6 +158,9 @@ def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") 
         netns: Name (as of ``ip netns``) or path of the network namespace in which containers are reached; empty to
             take the one of the engine's own process, when that is not this one.
 
+    Returns:
+        The connection, which the caller closes.
+
     Raises:
         EngineUnreachableError: No socket, no permission, nobody listening, or ssh failed.
         EngineLacksError: The engine is older than 20.10, or runs Windows containers.
@@ -243,6 +246,9 @@ def _knock(base_url: str) -> None:
 
 def spoken_version(told: Mapping[str, str]) -> str:
     """Return the version of the API to speak.
+
+    Raises:
+        EngineLacksError: The engine is older than 20.10, or runs Windows containers.
 
     Source: "API version matrix" of the Docker Engine API documentation: 20.10 speaks 1.41; 29 no longer 1.43 and below.
     """

@@ -117,6 +117,9 @@ def with_unique(images: Sequence[Image]) -> tuple[Image, ...]:
 
     Args:
         images: All images of the engine.
+
+    Returns:
+        The images in the same order.
     """
     holders = _holders(images)
     return tuple(

@@ -103,7 +103,8 @@ def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> s
     Raises:
         EngineLacksError: The namespaces cannot be entered, or there is no ``nsenter``.
         StepFailedError: It took far longer than ``timeout_s``.
-        OSError: The connection failed, or the process has ended.
+        ProcessLookupError: The process has ended.
+        OSError: The connection failed.
     """
     with tempfile.TemporaryDirectory(prefix="tonnage-") as directory, socket.socket(socket.AF_UNIX) as listening:
         way = str(Path(directory, "back.sock"))

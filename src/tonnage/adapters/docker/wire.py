@@ -71,6 +71,9 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
         summary: Its entry in the list.
         detail: ``GET /images/ID/json``.
         history: ``GET /images/ID/history``, newest first as the engine tells it.
+
+    Returns:
+        The image.
     """
     root_fs = msgspec.convert(detail, replies.ImageDetail).root_fs
     steps = [HistoryEntry(item.created_by, item.size) for item in msgspec.convert(history, list[replies.HistoryItem])]

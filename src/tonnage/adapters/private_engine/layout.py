@@ -207,7 +207,11 @@ def remove_root(root: Path) -> None:
 
 @contextlib.contextmanager
 def owned(layout: Layout) -> Iterator[bool]:
-    """Try to become the owner of an engine's directory; give whether that worked."""
+    """Try to become the owner of an engine's directory; give whether that worked.
+
+    Raises:
+        StepFailedError: The file that is locked cannot be opened.
+    """
     try:
         file = layout.lock.open("ab")
     except OSError as error:
