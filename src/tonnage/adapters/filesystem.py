@@ -94,6 +94,9 @@ def open_gauge(endpoint: str, mounts: Sequence[str]) -> Gauge:
         endpoint: How the engine is reached: decides whether the disk is read here or by ssh.
         mounts: Where the filesystems are mounted there.
 
+    Returns:
+        The gauge, which the caller closes.
+
     Raises:
         EngineUnreachableError: ssh failed, or gave no figure in time.
         EngineLacksError: The engine is reached in a way that does not lead to its disk.

@@ -151,10 +151,12 @@ class RealOutside:
 
     def compose(self) -> ComposeConfig | None:
         """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
+        tool = self.tools.compose_2
+        if tool is None:
+            return None
         from tonnage.adapters.docker.compose import ComposeText  # noqa: PLC0415
 
-        tool = self.tools.compose
-        return ComposeText(tool, self.environment) if tool is not None and tool.generation > 1 else None
+        return ComposeText(tool, self.environment)
 
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""

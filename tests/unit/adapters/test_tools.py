@@ -143,3 +143,30 @@ def test_without_compose_the_error_says_what_was_tried_and_how_to_install_one(tm
     with pytest.raises(EngineLacksError, match="\n  apt-get install -y docker-compose") as caught:
         find_tools(_path(tmp_path)).need_compose()
     assert f"{program} (20.10.24, build 17) has no compose plugin." in caught.value.why
+
+
+def test_a_first_generation_written_in_python_is_not_started_to_read_a_stack(tmp_path: Path) -> None:
+    program = tmp_path / "docker-compose"
+    program.write_text(f"#!/usr/bin/python3\nopen({str(tmp_path / 'started')!r}, 'w')\nprint('1.29.2')\n")
+    program.chmod(0o755)
+    tools = find_tools(_path(tmp_path))
+    assert tools.compose_2 is None
+    assert not (tmp_path / "started").exists()
+    assert tools.need_compose().generation == 1
+
+
+def test_looking_for_compose_does_not_look_for_a_builder(tmp_path: Path) -> None:
+    program = tmp_path / "docker"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"echo $* >> {tmp_path}/asked\n"
+        'case "$*" in\n'
+        "--version) echo Docker version 27.0.1, build 17;;\n"
+        '"compose version --short") echo 2.27.0;;\n'
+        "esac\n"
+    )
+    program.chmod(0o755)
+    tools = find_tools(_path(tmp_path))
+    assert tools.compose_2 is not None
+    assert tools.compose is tools.compose_2
+    assert (tmp_path / "asked").read_text() == "--version\ncompose version --short\n"

@@ -99,6 +99,9 @@ class DockerConnection:
             stream: Leave the answer to be read line by line.
             timeout_s: Seconds for which the engine may be silent; None for ever.
 
+        Returns:
+            The reply; with ``stream`` its body is still to be read.
+
         Raises:
             docker.errors.APIError: The engine refused.
         """

@@ -140,6 +140,9 @@ def told_unique(images: Sequence[Image], shared_bytes: Mapping[str, int]) -> tup
     Args:
         images: Some images.
         shared_bytes: What the engine says, by image id; images that are not in it stay as they are.
+
+    Returns:
+        The images in the same order.
     """
     return tuple(
         _split(image, shared_bytes[image.image_id]) if image.image_id in shared_bytes else image for image in images

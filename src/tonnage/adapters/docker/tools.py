@@ -13,15 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tonnage.adapters import process
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+_Asked = TypeVar("_Asked")
+_Told = TypeVar("_Told")
 
 _PROBE_TIMEOUT_S = 15.0
+_FIRST_LINE_BYTES = 128
 _CLI_WITHOUT_BUILDKIT = 23
 _CLI_VERSION = re.compile(r"Docker version (\d+)\.(\d+)")
 _COMPOSE_VERSION = re.compile(r"v?(?P<major>\d+)\.\d+[\w.+-]*")
@@ -65,13 +69,12 @@ class ComposeTool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One docker program with what it can do; ``lack`` says what it cannot."""
+class _Program:
+    """One program called docker; ``major`` is None when it is not Docker's, and ``told`` is what it says of itself."""
 
     program: str
-    build: BuildTool | None
-    compose: ComposeTool | None
-    lack: str = ""
+    told: str
+    major: int | None
 
 
 class Tools:
@@ -91,8 +94,24 @@ class Tools:
         Raises:
             UsageError: ``TONNAGE_DOCKER`` names no program.
         """
-        found = [candidate.build for candidate in self._candidates if candidate.build]
+        found = _at_once(self._builder, self._dockers)
         return min(found, key=lambda tool: _BEST_FIRST.index(tool.kind), default=None)
+
+    @cached_property
+    def compose_2(self) -> ComposeTool | None:
+        """A Compose of the second generation, the plugin first; None when there is none.
+
+        Only that one reads stacks, and it is looked for whenever one is read: programs of the first generation are
+        recognised without being started, which would take half a second.
+
+        Raises:
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        found = [tool for tool in self._plugins if tool]
+        if not found:
+            compiled = [(program,) for program in self._standalone if not _is_python(program)]
+            found = _at_once(self._compose, compiled)
+        return next((tool for tool in found if tool and tool.generation > 1), None)
 
     @cached_property
     def compose(self) -> ComposeTool | None:
@@ -101,11 +120,9 @@ class Tools:
         Raises:
             UsageError: ``TONNAGE_DOCKER`` names no program.
         """
-        found = [candidate.compose for candidate in self._candidates if candidate.compose]
-        if not found:
-            standalone = (self._compose((program,)) for program in _on_path(self._environment, "docker-compose"))
-            found = [tool for tool in standalone if tool]
-        return max(found, key=lambda tool: tool.generation, default=None)
+        if self.compose_2 is not None:
+            return self.compose_2
+        return next((tool for tool in _at_once(self._compose, [(each,) for each in self._standalone]) if tool), None)
 
     @property
     def builder(self) -> str:
@@ -145,12 +162,20 @@ class Tools:
         return self.compose
 
     @cached_property
-    def _candidates(self) -> list[_Candidate]:
-        programs = self._programs()
-        if not programs:
-            return []
-        with ThreadPoolExecutor(max_workers=len(programs)) as pool:
-            return list(pool.map(self._look_at, programs))
+    def _found(self) -> list[_Program]:
+        return _at_once(self._look_at, self._programs())
+
+    @property
+    def _dockers(self) -> list[_Program]:
+        return [each for each in self._found if each.major is not None]
+
+    @cached_property
+    def _plugins(self) -> list[ComposeTool | None]:
+        return _at_once(self._compose, [(docker.program, "compose") for docker in self._dockers])
+
+    @cached_property
+    def _standalone(self) -> list[str]:
+        return _on_path(self._environment, "docker-compose")
 
     def _programs(self) -> list[str]:
         chosen = self._environment.get("TONNAGE_DOCKER", "")
@@ -164,18 +189,14 @@ class Tools:
             )
         return [found]
 
-    def _look_at(self, program: str) -> _Candidate:
-        told = self._ask((program, "--version"))
+    def _look_at(self, program: str) -> _Program:
+        told = self._ask((program, "--version")).strip()
         version = _CLI_VERSION.match(told)
-        if version is None:
-            return _Candidate(
-                program, None, None, f"{program} is not Docker's: {told.strip() or 'it does not answer'}."
-            )
-        compose = self._compose((program, "compose"))
-        name = told.strip().removeprefix("Docker version ")
-        kind, buildx = self._kind(program, int(version[1]))
-        lack = "" if compose else f"{program} ({name}) has no compose plugin."
-        return _Candidate(program, BuildTool(program, kind, buildx, name), compose, lack)
+        return _Program(program, told.removeprefix("Docker version "), int(version[1]) if version else None)
+
+    def _builder(self, docker: _Program) -> BuildTool:
+        kind, buildx = self._kind(docker.program, docker.major or 0)
+        return BuildTool(docker.program, kind, buildx, docker.told)
 
     def _kind(self, program: str, major: int) -> tuple[BuilderKind, bool]:
         """Return how the program builds, and whether through buildx."""
@@ -203,9 +224,12 @@ class Tools:
         return done.stdout if done.exit_code == 0 else ""
 
     def _why_none(self) -> str:
-        if not self._candidates:
+        if not self._found:
             return "There is no program called docker on the PATH."
-        return " ".join(candidate.lack for candidate in self._candidates if candidate.lack)
+        others = [each for each in self._found if each.major is None]
+        lacks = [f"{each.program} is not Docker's: {each.told or 'it does not answer'}." for each in others]
+        lacks += [f"{each.program} ({each.told}) has no compose plugin." for each in self._dockers]
+        return " ".join(lacks)
 
 
 def find_tools(environment: Mapping[str, str]) -> Tools:
@@ -225,3 +249,21 @@ def _on_path(environment: Mapping[str, str], name: str) -> list[str]:
         if program:
             found.setdefault(os.path.realpath(program), program)
     return list(found.values())
+
+
+def _is_python(program: str) -> bool:
+    """Return whether a program is written in Python, as every Compose 1 that distributions have; Compose 2 is not."""
+    try:
+        with open(program, "rb") as stream:  # noqa: PTH123 - paths stay as the user has them
+            first = stream.readline(_FIRST_LINE_BYTES)
+    except OSError:
+        return False
+    return first.startswith(b"#!") and b"python" in first
+
+
+def _at_once(ask: Callable[[_Asked], _Told], of: Sequence[_Asked]) -> list[_Told]:
+    """Ask about several programs at the same time; the answers come in the order of the questions."""
+    if len(of) < 2:  # noqa: PLR2004 - a single question needs no threads
+        return [ask(each) for each in of]
+    with ThreadPoolExecutor(max_workers=len(of)) as pool:
+        return list(pool.map(ask, of))

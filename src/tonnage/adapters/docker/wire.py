@@ -174,6 +174,9 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
         listed: ``GET /volumes``.
         containers: ``GET /containers/json?all=1``: what they mount is in use.
         usages: ``GET /system/df``, when the sizes are wanted.
+
+    Returns:
+        The volumes.
     """
     summaries = msgspec.convert(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}
