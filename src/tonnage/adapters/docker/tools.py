@@ -107,9 +107,9 @@ class Tools:
         Raises:
             UsageError: ``TONNAGE_DOCKER`` names no program.
         """
-        found = [tool for tool in self._plugins if tool]
-        if not found:
-            compiled = [(program,) for program in self._standalone if not _is_python(program)]
+        found = self._plugins
+        if not any(found):
+            compiled: list[tuple[str, ...]] = [(program,) for program in self._standalone if not _is_python(program)]
             found = _at_once(self._compose, compiled)
         return next((tool for tool in found if tool and tool.generation > 1), None)
 
