@@ -195,7 +195,7 @@ class RealOutside:
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
 
         with self._connection(host, "") as connection:
-            yield DockerFacts(connection, sizes=sizes)
+            yield DockerFacts(connection, [state_place(self.environment)], sizes=sizes)
 
     @contextlib.contextmanager
     def engine(self, host: str) -> Iterator[EngineDoor]:
@@ -258,7 +258,7 @@ class RealOutside:
         from tonnage.cli.outside import EngineDoor  # noqa: PLC0415
 
         return EngineDoor(
-            facts=DockerFacts(connection),
+            facts=DockerFacts(connection, [state_place(self.environment)]),
             acts=lambda: DockerActs(connection, self.tools, self.environment),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
         )

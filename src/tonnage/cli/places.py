@@ -26,6 +26,20 @@ def state_directory(environment: Mapping[str, str]) -> Path:
     return user_state_path("tonnage", appauthor=False)
 
 
+def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the role and a directory of the filesystem that the journal is written on.
+
+    Args:
+        environment: ``TONNAGE_STATE_DIR`` names another directory.
+
+    Returns:
+        The role ``state`` and the state directory, or the nearest one above it that is there already.
+    """
+    directory = state_directory(environment).absolute()
+    there = next((each for each in (directory, *directory.parents) if each.is_dir()), directory)
+    return "state", str(there)
+
+
 def journal_path(environment: Mapping[str, str]) -> Path:
     """Return the file of the journal.
 

@@ -57,7 +57,7 @@ def build_arguments(
     Raises:
         EngineLacksError: The section asks for something that this builder cannot do.
     """
-    _refuse_what_it_lacks(tool, spec)
+    refuse_what_it_lacks(tool, spec)
     command = [tool.program, "build"]
     if tool.buildx:
         # The builder named default is the engine itself: the image lands in its own store, whatever `buildx use` says.
@@ -210,7 +210,16 @@ def _refuse_what_is_missing(spec: BuildSpec) -> None:
         raise UsageError(f"the Dockerfile {spec.dockerfile} does not exist", place=place)
 
 
-def _refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
+def refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
+    """Refuse a build section that a builder cannot carry out.
+
+    Args:
+        tool: The builder.
+        spec: The build section.
+
+    Raises:
+        EngineLacksError: The section asks for something that this builder cannot do.
+    """
     legacy = tool.kind is BuilderKind.LEGACY
     asked = {
         "additional_contexts": bool(spec.additional_contexts) and not tool.buildx,
