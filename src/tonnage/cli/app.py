@@ -15,6 +15,7 @@ import click
 
 from tonnage import __version__
 from tonnage.cli.group import LazyGroup
+from tonnage.cli.places import state_place
 from tonnage.cli.session import Session
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
 
@@ -254,6 +255,7 @@ class RealOutside:
     def _door(self, connection: DockerConnection) -> EngineDoor:
         from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.adapters.docker.ready import check_ready  # noqa: PLC0415
         from tonnage.adapters.filesystem import open_gauge  # noqa: PLC0415
         from tonnage.cli.outside import EngineDoor  # noqa: PLC0415
 
@@ -261,4 +263,5 @@ class RealOutside:
             facts=DockerFacts(connection, [state_place(self.environment)]),
             acts=lambda: DockerActs(connection, self.tools, self.environment),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
+            check=lambda plan: check_ready(plan, self.tools),
         )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
     from tonnage.model.inventory import Engine, Inputs
+    from tonnage.model.plan import Plan
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
@@ -23,13 +24,15 @@ class EngineDoor:
 
     Args:
         facts: Reads.
-        acts: Makes the door for changes; raises EngineLacksError when a program for them is missing.
+        acts: Makes the door for changes.
         gauge: Opens a gauge of available bytes for some mounts.
+        check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them.
     """
 
     facts: EngineFacts
     acts: Callable[[], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
+    check: Callable[[Plan], None] = lambda _plan: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
