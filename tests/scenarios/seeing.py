@@ -1,0 +1,116 @@
+"""What is there: on the engine, as its own interface tells it, and among the processes of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One container; two are the same only when it was neither replaced nor restarted in between."""
+
+    id: str
+    name: str
+    image: str
+    state: str
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine, looked at for one project."""
+
+    client: docker.DockerClient
+    project: str
+
+    def containers(self, service: str) -> list[Seen]:
+        """Return the containers of a service in every state, also those that run beside it."""
+        found = self.client.containers.list(
+            all=True, filters={"label": [f"{PROJECT}={self.project}", f"{SERVICE}={service}"]}
+        )
+        return sorted(map(_seen, found), key=lambda seen: seen.name)
+
+    def container(self, service: str) -> Seen:
+        """Return the only container of a service."""
+        (only,) = self.containers(service)
+        return only
+
+    def details(self, service: str) -> dict[str, Any]:
+        """Return all that the engine tells of the only container of a service."""
+        details: dict[str, Any] = self.client.api.inspect_container(self.container(service).id)
+        return details
+
+    def health(self, service: str) -> str:
+        """Return what the healthcheck of the only container of a service says."""
+        return str(self.details(service)["State"]["Health"]["Status"])
+
+    def image_id(self, reference: str) -> str:
+        """Return the id of the image of that name; empty when there is none."""
+        return next((image for image, names in self.images().items() if reference in names), "")
+
+    def images(self) -> dict[str, frozenset[str]]:
+        """Return every image, dangling ones included, with its names."""
+        return {
+            str(image["Id"]): frozenset(name for name in image["RepoTags"] or () if name != "<none>:<none>")
+            for image in self.client.api.images()
+        }
+
+    def layers(self, reference: str) -> list[str]:
+        """Return the identities of the layers of an image, lowest first."""
+        return list(self.client.images.get(reference).attrs["RootFS"]["Layers"])
+
+    def names_of_ours(self) -> set[str]:
+        """Return the names that Tonnage itself gave to images and that are still there."""
+        return {
+            name
+            for names in self.images().values()
+            for name in names
+            if name.startswith(f"localhost/tonnage/{self.project}/")
+        }
+
+    def cache(self) -> dict[str, int]:
+        """Return the records of the build cache that hold bytes which no image has."""
+        records = self.client.api.df()["BuildCache"] or ()
+        return {str(each["ID"]): int(each["Size"]) for each in records if each["Size"] and not each["Shared"]}
+
+    def everything(self) -> dict[str, Any]:
+        """Return the containers, images, volumes and networks of every project, in a form that can be compared."""
+        return {
+            "containers": {_seen(each) for each in self.client.containers.list(all=True)},
+            "images": self.images(),
+            "volumes": {volume.name for volume in self.client.volumes.list()},
+            "networks": {network.id for network in self.client.networks.list()},
+        }
+
+
+def processes_with(text: str) -> list[int]:
+    """Return the processes of this machine, those in containers and builds included, with this in their command."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:  # it has ended
+            continue
+        if text.encode() in command:
+            found.append(int(entry.name))
+    return found
+
+
+def _seen(container: Container) -> Seen:
+    attributes = container.attrs
+    return Seen(
+        id=attributes["Id"],
+        name=attributes["Name"].lstrip("/"),
+        image=attributes["Image"],
+        state=attributes["State"]["Status"],
+        started_at=attributes["State"]["StartedAt"],
+    )

@@ -1,0 +1,110 @@
+"""Intent: whoever ends a deploy, politely or not, finds the services as they were and can deploy again at once.
+
+Steps: send a signal in the middle of a build, of a proof, of a switch-over; deploy again.
+State checked: exit code, processes of this machine, containers, images, the journal.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.scenarios.driving import CHECK
+from tests.scenarios.seeing import processes_with
+from tests.scenarios.watching import page
+
+from tonnage.model.run import Outcome
+
+if TYPE_CHECKING:
+    from tests.scenarios.driving import Project
+
+pytestmark = pytest.mark.engine
+
+
+def asleep_in(project: Project) -> str:
+    """Return a command for a Dockerfile that takes a minute; its process is known by the project's name."""
+    return f": asleep-in-{project.name}; sleep 61; true"
+
+
+def at_step(project: Project, name: str) -> bool:
+    """Return whether the newest run is at this step."""
+    runs = project.runs()
+    return bool(runs and runs[0].steps) and runs[0].steps[-1].name == name
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_a_build_ends_it_and_touches_no_service(
+    project: Project, number: signal.Signals, exit_code: int
+) -> None:
+    project.web("web", "web 1")
+    project.deploy()
+    engine = project.engine
+    before, first = engine.everything(), engine.container("web")
+    project.web("web", "web 2", run=asleep_in(project))
+    running = project.start("deploy")
+    running.until(lambda: processes_with(f"asleep-in-{project.name}"), "the command of the build runs")
+    running.signal(number)
+    ended = running.wait(within_s=15)
+    assert ended.exit_code == exit_code
+    assert "stopped in web.build" in ended.stderr
+    assert processes_with(project.name) == []
+    assert engine.everything() == before
+    run = project.runs()[0]
+    assert run.outcome is Outcome.INTERRUPTED
+    assert [step.outcome for step in run.steps] == [Outcome.INTERRUPTED]
+
+    project.web("web", "web 2")
+    project.deploy()
+    assert engine.container("web").image != first.image
+    assert project.runs()[0].outcome is Outcome.DONE
+
+
+def test_what_a_killed_proof_left_is_removed_by_the_next_deploy(project: Project) -> None:
+    project.web("web", "web 1", ports=["18087:8080"])
+    project.deploy()
+    engine = project.engine
+    first = engine.container("web")
+    never = 'CMD ["sleep", "300"]'
+    project.web("web", "web 2", cmd=never, healthcheck={**CHECK, "start_period": "60s"})
+    running = project.start("deploy")
+    running.until(lambda: at_step(project, "web.prove-beside"), "the new version is being proven")
+    second = next(c for c in engine.containers("web") if c.id != first.id)
+    running.kill()
+    run = project.runs()[0]
+    assert run.outcome is Outcome.INTERRUPTED
+    assert run.steps[-1].outcome is Outcome.INTERRUPTED
+    assert page(project.real.address, 18087) == "web 1"
+
+    project.web("web", "web 3", healthcheck=CHECK)
+    project.deploy()
+    assert page(project.real.address, 18087) == "web 3"
+    assert engine.container("web").id not in {first.id, second.id}
+    assert second.image not in engine.images()
+    assert engine.names_of_ours() == {f"localhost/tonnage/{project.name}/web:previous"}
+    assert engine.image_id(f"localhost/tonnage/{project.name}/web:previous") == first.image
+
+
+def test_a_signal_in_a_switch_over_brings_the_running_version_back(project: Project) -> None:
+    # It does not hear SIGTERM, so that the switch-over takes as long as its grace period.
+    slow = {"stop_signal": "SIGTERM", "stop_grace_period": "2s"}
+    project.web("web", "web 1", ports=["18088:8080"], **slow)
+    project.web("other", "other 1")
+    project.deploy()
+    engine = project.engine
+    first, other, images = engine.container("web"), engine.container("other"), engine.images()
+    project.web("web", "web 2", ports=["18088:8080"], **slow)
+    running = project.start("deploy")
+    running.until(lambda: at_step(project, "web.switch"), "the switch-over")
+    running.signal(signal.SIGINT)
+    ended = running.wait()
+    assert ended.exit_code == 130
+    assert "stopped in web.switch" in ended.stderr
+    assert engine.container("other") == other
+    assert engine.container("web").image == first.image
+    assert engine.health("web") == "healthy"
+    assert page(project.real.address, 18088) == "web 1"
+    assert set(engine.images()) == set(images)
+    assert processes_with(project.name) == []
+    project.deploy()
+    assert page(project.real.address, 18088) == "web 2"

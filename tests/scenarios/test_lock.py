@@ -1,0 +1,43 @@
+"""Intent: one run at a time for each stack and engine; a run that dies in any way holds nothing any more.
+
+Steps: start a deploy; start a second one; kill the first without a word; deploy again.
+State checked: exit codes, what the second one is told, containers, names of images, processes, the journal.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.scenarios.seeing import processes_with
+
+from tonnage.model.run import Outcome
+
+if TYPE_CHECKING:
+    from tests.scenarios.driving import Project
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_second_deploy_is_refused_until_the_first_one_is_gone(project: Project) -> None:
+    project.web("web", "web 1", run=f": asleep-in-{project.name}; sleep 7; true")
+    first = project.start("deploy")
+    first.until(lambda: processes_with(f"asleep-in-{project.name}"), "the command of the build runs")
+    second = project.tonnage("deploy")
+    assert second.exit_code == 9
+    assert f"Process {first.pid} of user {getpass.getuser()}" in second.stderr
+    assert "has held it for" in second.stderr
+    assert len(project.runs()) == 1
+
+    first.kill()
+    project.web("web", "web 2", run="")
+    project.deploy()
+    engine = project.engine
+    assert engine.container("web").state == "running"
+    assert [run.outcome for run in project.runs()] == [Outcome.DONE, Outcome.INTERRUPTED]
+    # The build of the killed run must not come to an end later and leave its image.
+    time.sleep(7)
+    assert processes_with(project.name) == []
+    assert engine.names_of_ours() == set()
