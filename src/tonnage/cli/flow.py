@@ -112,7 +112,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
         CannotFitError: The plan was refused; nothing was touched.
         StalePlanError: The saved plan is stale; nothing was touched.
         LockHeldError: Another run holds the lock; nothing was touched.
-        EngineLacksError: A program that the plan needs is missing; nothing was touched.
+        EngineLacksError: A program that the plan needs is missing, or cannot do it; nothing was touched.
         InterruptedRunError: A signal ended the run.
         TonnageError: What ended the run.
     """
@@ -132,6 +132,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         _need_programs(session.outside, plan)
+        door.check(plan)
         acts = door.acts()
         gauge = door.gauge([disk.mount for disk in door.facts.filesystems()])
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.decide.line import line_bytes
-from tonnage.errors import InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
+from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, TonnageError
 from tonnage.model.event import (
     DiskSampled,
     Notice,
@@ -25,7 +25,7 @@ from tonnage.model.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.plan import CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
+from tonnage.model.plan import CleanCache, Prove, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
 from tonnage.model.run import Outcome, Run, StepOutcome
 from tonnage.runtime.guard import LineGuard
 from tonnage.runtime.measure import Sampler
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 # What only frees or renames may go on below the line.
 _HARMLESS = (CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
+# What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was only
+# proven and a name that is not needed any more are taken away.
+_SETTLING = (Prove, RemoveContainer, Untag)
 _GUARDED_ROLES = frozenset({"data-root", "containerd"})
 _SHOWN_EVERY_S = 0.2
 
@@ -76,11 +79,11 @@ def execute(
         The run; a failure stands in its ``error``, nothing is raised for it.
 
     Raises:
-        StalePlanError: The plan has a refusal: it must not be executed.
+        CannotFitError: The plan has a refusal: it must not be executed.
         EngineUnreachableError: The engine did not answer before the first step.
     """
     if plan.refusal is not None:
-        raise StalePlanError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+        raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
     execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock)
     return execution.run()
 
@@ -192,14 +195,17 @@ class _Execution:
         return run
 
     def _stopped_before(self, step: Step) -> TonnageError | None:
-        if not self._cancel.is_set():
+        if not self._cancel.is_set() or isinstance(step.action, _SETTLING):
             return None
         return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
         error = self._attempt(step, index, total, undo=False, cancel=_Either(self._cancel, self._at_line))
         if error is None:
-            self._record_version(step)
+            try:
+                self._record_version(step)
+            except TonnageError as lost:
+                return lost
             return None
         crossed = self._guard.crossed
         # Where there is no line the disk itself is one: a step that filled it gives back just the same.

@@ -71,7 +71,7 @@ def rewrite(project: Mapping) -> None:
                 del resource["name"]
     if lacks:
         raise EngineLacksError(
-            "this stack needs Compose 2, and the Compose found here is of generation 1",
+            "this stack needs Compose 2, but only Compose 1 was found",
             why="Only Compose 2 can do what these say:\n" + "\n".join(f"  {lack}" for lack in dict.fromkeys(lacks)),
             todo=INSTALL_COMPOSE_2,
         )

@@ -138,7 +138,7 @@ class Tools:
         """
         if self.build is None:
             raise EngineLacksError(
-                "No docker program that can build was found",
+                "no docker program that can build was found",
                 why=self._why_none(),
                 todo="Install Docker's command line, on Debian and Ubuntu with:\n  apt-get install -y docker.io\n"
                 "or say which one to use:\n  export TONNAGE_DOCKER=/path/to/docker",
@@ -154,7 +154,7 @@ class Tools:
         """
         if self.compose is None:
             raise EngineLacksError(
-                "No Docker Compose was found, and services are started with it",
+                "no Docker Compose was found, and services are started with it",
                 why="Neither `docker compose` nor `docker-compose` answers. " + self._why_none(),
                 todo="Install one of these, whichever your distribution has:\n  apt-get install -y docker-compose-v2\n"
                 "  apt-get install -y docker-compose-plugin\n  apt-get install -y docker-compose",

@@ -102,7 +102,8 @@ class PrivateEngine:
         check_machine(environment.get("PATH", ""))
         root = open_root(environment)
         with contextlib.ExitStack() as stack:
-            stack.callback(_remove_root, root)
+            # What a signal left between two lines of this function is nobody's by then, and is swept.
+            stack.callback(_tidy, root)
             stack.enter_context(ending_signals_raise())
             layout, state = stack.enter_context(_claimed(root, size_bytes, keep=keep))
             addresses = Addresses(ipaddress.IPv4Network(state.network))
@@ -154,12 +155,11 @@ def sweep(environment: Mapping[str, str]) -> tuple[str, ...]:
 
     Raises:
         UsageError: The chosen directory is of no use.
-        StepFailedError: Something could not be removed.
     """
     root = open_root(environment)
     with root_locked(root):
         swept = _sweep(root)
-    _remove_root(root)
+    _tidy(root)
     return swept
 
 
@@ -180,14 +180,14 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
     layout = Layout(root, name)
     if not _NAME.fullmatch(name) or not layout.directory.is_dir():
         known = ", ".join(found.name for found in _layouts(root)) or "none"
-        _remove_root(root)
+        _tidy(root)
         raise UsageError(f"There is no rehearsal {name!r}", why=f"Rehearsals on this machine: {known}.")
     with root_locked(root), owned(layout) as free, signals_wait():
         if not free:
             raise UsageError(f"The rehearsal {name} is still running", todo="End it with Ctrl-C where it was started.")
         _take_down(layout)
         shutil.rmtree(layout.directory)
-    _remove_root(root)
+    _tidy(root)
 
 
 @contextlib.contextmanager
@@ -239,23 +239,27 @@ def _take_down(layout: Layout) -> None:
 
 
 def _sweep(root: Path) -> tuple[str, ...]:
-    """Remove the engines that are neither owned nor kept; the lock of ``root`` is held."""
+    """Remove the engines that are neither owned nor kept; the lock of ``root`` is held.
+
+    One that resists stays for the next sweep: it must not keep others from beginning.
+    """
     swept = []
     for layout in _layouts(root):
         with owned(layout) as free:
             state = read_state(layout) if free else None
             if not free or (state and state.kept):
                 continue
-            with signals_wait():
+            with signals_wait(), contextlib.suppress(StepFailedError):
                 _take_down(layout)
                 shutil.rmtree(layout.directory)
-            swept.append(layout.name)
+                swept.append(layout.name)
     return tuple(swept)
 
 
-def _remove_root(root: Path) -> None:
-    """Give the host its settings back and remove the directory, when no engine is left in it."""
-    with root_locked(root):
+def _tidy(root: Path) -> None:
+    """Sweep; give the host its settings back and remove the directory when no engine is left in it."""
+    with signals_wait(), root_locked(root):
+        _sweep(root)
         if not _layouts(root):
             restore_forwarding(root)
             remove_root(root)
