@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 # What only frees or renames may go on below the line.
 _HARMLESS = (CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
-# What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was only
-# proven and a name that is not needed any more are taken away.
+# What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
+# only proven and a name that is not needed any more are taken away.
 _SETTLING = (Prove, RemoveContainer, Untag)
 _GUARDED_ROLES = frozenset({"data-root", "containerd"})
 _SHOWN_EVERY_S = 0.2
