@@ -75,6 +75,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--disk", type=parse_bytes, default=3 * 10**9)
     given = parser.parse_args()
+    # Bytecode is kept, as it is wherever a package was installed with pip.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with PrivateEngine.start(given.disk, environment=os.environ) as engine, tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         environment = {
