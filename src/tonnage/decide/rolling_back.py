@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.case import Case
 from tonnage.decide.changing import change_of
+from tonnage.decide.going_back import recorded_version, restore_steps, switch_to
 from tonnage.decide.ordering import in_order
 from tonnage.decide.planning import asked_for, finish_plan
-from tonnage.model.naming import LABEL_CONFIG
-from tonnage.model.plan import Switch, Tag, Unchanged
+from tonnage.model.plan import Tag, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,13 +61,7 @@ def plan_rollback(
 
 def _current(case: Case) -> Version | None:
     """The recorded version that runs; None when what runs was never recorded, or nothing runs."""
-    if not case.change.running:
-        return None
-    running = case.change.running[0]
-    for version in reversed(case.history.versions_of(case.service.name)):
-        if version.image_id == running.image_id and version.config_digest == running.labels.get(LABEL_CONFIG):
-            return version
-    return None
+    return recorded_version(case, case.change.running[0]) if case.change.running else None
 
 
 def _earlier(case: Case, current: Version | None) -> tuple[Version, ...]:
@@ -105,34 +99,11 @@ def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
                 changes=f"names it {case.withdrawn}",
             )
         )
-    undo: tuple[Step, ...] = ()
-    if current is not None:
-        undo = (
-            case.step(
-                "restore",
-                Switch(
-                    project_json=current.project_json,
-                    image=_movable(current),
-                    image_name=current.image_name if _movable(current) else "",
-                ),
-                cause="the version that ran before has to run again",
-                changes=f"replaces the containers of {service.name}",
-            ),
-            case.step(
-                "prove-restored",
-                current.prove,
-                cause="it has to be healthy again",
-                changes="nothing: asks whether it is healthy",
-            ),
-        )
+    undo = () if current is None else restore_steps(case, current)
     steps += [
         case.step(
             "switch",
-            Switch(
-                project_json=target.project_json,
-                image=_movable(target),
-                image_name=target.image_name if _movable(target) else "",
-            ),
+            switch_to(target),
             cause="rollback to the good version before the one that runs",
             changes=f"{'replaces' if case.change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
@@ -147,8 +118,3 @@ def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
         ),
     ]
     return steps
-
-
-def _movable(version: Version) -> str:
-    """The image that has to be given its name again; empty for a pulled one, whose name says which it is."""
-    return version.image_id if version.inputs_digest else ""

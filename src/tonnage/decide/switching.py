@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.besides import why_not_beside
+from tonnage.decide.going_back import recorded_version, restore_image_steps, restore_steps
 from tonnage.decide.project_file import config_digest, project_json
 from tonnage.decide.proving import prove_action
 from tonnage.model.naming import LABEL_CONFIG
@@ -12,7 +13,6 @@ from tonnage.model.plan import RemoveContainer, RemoveImage, RemoveService, Star
 
 if TYPE_CHECKING:
     from tonnage.decide.case import Case
-    from tonnage.model.inventory import Container
     from tonnage.model.plan import Step
 
 
@@ -149,7 +149,7 @@ def unproven_steps(case: Case) -> list[Step]:
     service, running = case.service, case.change.running
     ends = service.settings.one_shot and any(container.state != "exited" for container in running)
     mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
-    if not mine or (_recorded(case, mine[0]) is not None and not ends):
+    if not mine or (recorded_version(case, mine[0]) is not None and not ends):
         return []
     earlier = next(
         (
@@ -168,7 +168,7 @@ def unproven_steps(case: Case) -> list[Step]:
             else "nothing changed, but the version that runs was never proven here",
             changes="nothing: asks whether it is healthy",
             version=_version(case, project_json(case.stack, service, case.change.inputs_digest)),
-            on_failure=_restore(case, earlier) if earlier is not None and not service.settings.one_shot else (),
+            on_failure=restore_steps(case, earlier) if earlier is not None and not service.settings.one_shot else (),
         )
     ]
 
@@ -184,32 +184,6 @@ def _version(case: Case, project: str) -> Version:
     )
 
 
-def _recorded(case: Case, container: Container) -> Version | None:
-    """The good version that a container runs, if it was recorded."""
-    for version in reversed(case.history.versions_of(case.service.name)):
-        same_image = version.image_id == container.image_id
-        if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
-            return version
-    return None
-
-
-def _restore(case: Case, version: Version) -> tuple[Step, ...]:
-    return (
-        case.step(
-            "restore",
-            Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name),
-            cause="the version that ran before has to run again",
-            changes=f"replaces the containers of {case.service.name}",
-        ),
-        case.step(
-            "prove-restored",
-            version.prove,
-            cause="it has to be healthy again",
-            changes="nothing: asks whether it is healthy",
-        ),
-    )
-
-
 def _way_back(case: Case) -> tuple[Step, ...]:
     change, service = case.change, case.service
     if service.settings.one_shot or not change.running:
@@ -220,28 +194,11 @@ def _way_back(case: Case) -> tuple[Step, ...]:
             cause=f"the new version did not become healthy{ran}",
             changes=f"removes the containers of {service.name}; volumes stay",
         )
-        return (remove, *_name_back(case), *_drop_candidate(case))
+        return (remove, *_name_back(case), *_previous_back(case), *_drop_candidate(case))
     running = change.running[0]
-    version = _recorded(case, running)
-    if version is not None:
-        return (*_restore(case, version), *_drop_candidate(case))
-    return (
-        case.step(
-            "restore",
-            Switch(
-                project_json=project_json(case.stack, service, ""), image=running.image_id, image_name=service.image
-            ),
-            cause="the image that ran before has to run again, with the present configuration: its own is not known",
-            changes=f"replaces the containers of {service.name}",
-        ),
-        case.step(
-            "prove-restored",
-            prove_action(service),
-            cause="it has to be healthy again",
-            changes="nothing: asks whether it is healthy",
-        ),
-        *_drop_candidate(case),
-    )
+    version = recorded_version(case, running)
+    restore = restore_image_steps(case, running) if version is None else restore_steps(case, version)
+    return (*restore, *_drop_candidate(case))
 
 
 def _name_back(case: Case) -> tuple[Step, ...]:
@@ -256,6 +213,20 @@ def _name_back(case: Case) -> tuple[Step, ...]:
             changes=f"names the earlier image {case.service.image} again",
         ),
     )
+
+
+def _previous_back(case: Case) -> tuple[Step, ...]:
+    if not keep_previous_steps(case):
+        return ()
+    kept = case.inventory.image(case.previous)
+    if kept is None:
+        action: Tag | Untag = Untag(reference=case.previous)
+        changes = f"takes the name {case.previous} away"
+    else:
+        action = Tag(image=kept.image_id, reference=case.previous)
+        changes = f"names the image that was kept before {case.previous} again"
+    cause = "the version that has this name runs on, so there is none to go back to but the one before it"
+    return (case.step("keep-as-before", action, cause=cause, changes=changes),)
 
 
 def _drop_candidate(case: Case) -> tuple[Step, ...]:
