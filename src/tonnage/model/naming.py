@@ -6,6 +6,12 @@ public registry.
 
 from __future__ import annotations
 
+import hashlib
+import re
+
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_LONGEST_COMPONENT = 100
+
 LABEL_STACK = "tonnage.stack"
 LABEL_SERVICE = "tonnage.service"
 LABEL_INPUTS = "tonnage.inputs"
@@ -33,5 +39,14 @@ def beside_name(stack: str, service: str) -> str:
 
 
 def _reference(stack: str, service: str, tag: str) -> str:
-    # Service names may hold upper-case letters; repository names may not.
-    return f"localhost/tonnage/{stack.lower()}/{service.lower()}:{tag}"
+    return f"localhost/tonnage/{_component(stack)}/{_component(service)}:{tag}"
+
+
+def _component(name: str) -> str:
+    """Return a name as a part of an image's name, which may hold less and may not be as long."""
+    if _COMPONENT.fullmatch(name) and len(name) <= _LONGEST_COMPONENT:
+        return name
+    kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_COMPONENT].rstrip("-")
+    # Names that differ must differ here too, or one service would take the image of another.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{kept}-{digest}" if kept else digest

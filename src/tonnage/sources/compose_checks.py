@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_short import is_remote, names_a_context
+from tonnage.sources.image_names import is_image_name
 from tonnage.sources.written import mapping_at, nearest
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
             todo="Write 'image: NAME' or 'build: DIRECTORY'.",
             place=str(place),
         )
+    _check_image(name, service, form, origin)
     _check_references(name, service, form, origin)
     _check_replicas(name, service, origin)
     if service.get("network_mode") and service.get("networks"):
@@ -120,6 +122,26 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
         raise _missing_dependency(name, other, where, form, origin)
     result = {key: value for key, value in service.items() if key != "depends_on"}
     return {**result, "depends_on": kept} if kept else result
+
+
+def _check_image(name: str, service: Canonical, form: Canonical, origin: Origin) -> None:
+    written = service.get("image")
+    if is_image_name(written or f"{form['name']}-{name}"):
+        return
+    rules = "Names of images are of lower-case letters and digits, single '.', '_' and '-' between them, and a tag."
+    if written:
+        raise UsageError(
+            f"{written!r} cannot be the name of an image",
+            why=rules,
+            todo="Write it like example.org/team/web:1.2.",
+            place=str(origin.place("services", name, "image")),
+        )
+    raise UsageError(
+        f"the image of the service {name!r} would be called {form['name']}-{name}, which is no name for an image",
+        why=rules,
+        todo="Give the service the key 'image' with another name.",
+        place=str(origin.place("services", name)),
+    )
 
 
 def _check_replicas(name: str, service: Canonical, origin: Origin) -> None:
