@@ -198,7 +198,7 @@ def _way_back(case: Case) -> tuple[Step, ...]:
     running = change.running[0]
     version = recorded_version(case, running)
     restore = restore_image_steps(case, running) if version is None else restore_steps(case, version)
-    return (*restore, *_drop_candidate(case))
+    return (*restore, *_previous_back(case), *_drop_candidate(case))
 
 
 def _name_back(case: Case) -> tuple[Step, ...]:

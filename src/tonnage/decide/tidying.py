@@ -49,7 +49,30 @@ def leftover_steps(case: Case) -> list[Step]:
                 steps.append(_untag(case, f"drop-{name}-name", reference))
         elif image.image_id != case.change.source and not _needed(case, image, but=left.container_id if left else ""):
             steps.append(case.remove_image(f"remove-{name}", image, cause, references=(reference,)))
-    return steps
+    return steps + _nameless_steps(case)
+
+
+def _nameless_steps(case: Case) -> list[Step]:
+    """Return steps that remove images of the service which lost their last name to the one that is kept now.
+
+    Only a run that was killed between switch-over and tidying leaves them. While none is kept they may be the only
+    ones to go back to.
+    """
+    if case.inventory.image(case.previous) is None:
+        return []
+    nameless = [
+        image
+        for image in case.inventory.images
+        if not image.references
+        and not image.digests
+        and case.is_ours(image)
+        and image.image_id != case.change.source
+        and not case.is_used(image)
+    ]
+    return [
+        case.remove_image(f"remove-nameless-{number}", image, "an earlier run ended before it removed this image")
+        for number, image in enumerate(nameless, start=1)
+    ]
 
 
 def came_back_steps(case: Case) -> list[Step]:
