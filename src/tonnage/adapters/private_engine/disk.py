@@ -110,3 +110,15 @@ def loop_devices(disk: Path) -> list[str]:
         if file.removesuffix(" (deleted)") == str(disk):
             devices.append(f"/dev/{backing.parent.parent.name}")
     return devices
+
+
+def goes_by_itself(device: str) -> bool:
+    """Return whether the kernel detaches a loop device as soon as its last user, in whatever namespace, is gone.
+
+    Args:
+        device: Such as ``/dev/loop3``.
+    """
+    try:
+        return Path("/sys/block", Path(device).name, "loop/autoclear").read_text(encoding="ascii").strip() == "1"
+    except OSError:  # it has gone
+        return True

@@ -22,7 +22,14 @@ from tonnage.adapters.private_engine.daemon import (
     remove_cgroups,
     start_daemon,
 )
-from tonnage.adapters.private_engine.disk import check_size, loop_devices, mount_disk, mounts_below, unmount_disk
+from tonnage.adapters.private_engine.disk import (
+    check_size,
+    goes_by_itself,
+    loop_devices,
+    mount_disk,
+    mounts_below,
+    unmount_disk,
+)
 from tonnage.adapters.private_engine.layout import (
     Layout,
     State,
@@ -124,11 +131,13 @@ class PrivateEngine:
                     if started and keep:
                         started.leave()
                     else:
-                        _take_down(layout)
+                        try:
+                            _take_down(layout)
+                        finally:
+                            if started:
+                                started.wait(_REAP_TIMEOUT_S)
                         with root_locked(root):
                             shutil.rmtree(layout.directory)
-                        if started:
-                            started.wait(_REAP_TIMEOUT_S)
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the engine itself printed."""
@@ -227,7 +236,7 @@ def _take_down(layout: Layout) -> None:
     remove_cgroups(layout)
     left = [f"process {pid}" for pid in first_processes(layout)]
     left += [f"mount {mount}" for mount in mounts_below(layout.directory)]
-    left += [f"loop device {device}" for device in loop_devices(layout.disk)]
+    left += [f"loop device {device}" for device in loop_devices(layout.disk) if not goes_by_itself(device)]
     left += [f"network namespace {layout.netns}"] if netns_path(layout).exists() else []
     if left:
         raise StepFailedError(
