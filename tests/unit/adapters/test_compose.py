@@ -90,7 +90,7 @@ def test_up_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
     command, mode, file, ignore, where = _switch(_tool(tmp_path, script))
     assert command == (
         "--ansi never --project-name shop --project-directory shop --file compose.json --env-file empty.env"
-        " up -d --no-build --no-deps web"
+        " up -d --no-build --no-deps -- web"
     )
     assert (mode, file, ignore) == ("600", "compose.json", "1")
     assert not Path(where).exists()
@@ -109,7 +109,7 @@ def test_one_beside_gets_its_own_name_and_no_ports(tmp_path: Path) -> None:
         cancel=threading.Event(),
     )
     told = (tmp_path / "told").read_text()
-    assert told.endswith("run -d -T --no-deps --name shop-web-candidate web\n")
+    assert told.endswith("run -d -T --no-deps --name shop-web-candidate -- web\n")
 
 
 def _failure(folder: Path, words: str, generation: int = 2) -> TonnageError:

@@ -67,7 +67,7 @@ def switch(
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
-    arguments = ["up", "-d", "--no-build", "--no-deps", service]
+    arguments = ["up", "-d", "--no-build", "--no-deps", "--", service]
     text = for_switch(project_json, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, on_line, cancel)
     if failed is not None:
@@ -103,7 +103,7 @@ def start_one_beside(
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
-    arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, service]
+    arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
     text = for_beside(project_json, service, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, lambda _: None, cancel)
     if failed is not None:
