@@ -144,8 +144,9 @@ class Case:
         What comes free is known only when nothing is built in this plan that might share its layers.
         """
         short = image.image_id.removeprefix("sha256:")[:12]
-        # Its present name may be another image's by the time of this step.
-        shown = next((name for name in references or image.references if name != self.own_name), short)
+        # These names may be another image's by the time of this step.
+        moving = {self.own_name, self.candidate} - set(references)
+        shown = next((name for name in references or image.references if name not in moving), short)
         return self.step(
             name,
             RemoveImage(image=image.image_id, references=references),

@@ -32,6 +32,25 @@ def recorded_version(case: Case, container: Container) -> Version | None:
     return None
 
 
+def good_before(case: Case) -> Version | None:
+    """Return the last good version, when what runs was deployed after it but never proven.
+
+    That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
+    whoever did that wanted it so.
+
+    Args:
+        case: The service.
+
+    Returns:
+        The version, whose image is there; None when what runs is known to be good, or nothing good is known.
+    """
+    running = case.change.running
+    if not running or LABEL_CONFIG not in running[0].labels or recorded_version(case, running[0]) is not None:
+        return None
+    versions = reversed(case.history.versions_of(case.service.name))
+    return next((version for version in versions if case.inventory.image(version.image_id) is not None), None)
+
+
 def switch_to(version: Version) -> Switch:
     """Return the switch to a recorded version.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.besides import why_not_beside
-from tonnage.decide.going_back import recorded_version, restore_image_steps, restore_steps
+from tonnage.decide.going_back import good_before, recorded_version, restore_image_steps, restore_steps
 from tonnage.decide.project_file import config_digest, project_json
 from tonnage.decide.proving import prove_action
 from tonnage.model.naming import LABEL_CONFIG
@@ -65,28 +65,29 @@ def beside_steps(case: Case) -> list[Step]:
 
 
 def keep_previous_steps(case: Case) -> list[Step]:
-    """Return the step that keeps the running image for rollback; none when it is kept already or need not be.
+    """Return the step that keeps the image of the last good version for rollback, mostly the one that runs.
 
     Args:
         case: The service.
 
     Returns:
-        At most one step.
+        At most one step; none when it is kept already or need not be.
     """
-    running = case.change.running_image
+    running, before = case.change.running_image, good_before(case)
+    image_id = before.image_id if before else running.image_id if running else ""
     if (
-        running is None
+        not image_id
         or case.service.build is None
         or not case.policy.keep_previous
-        or running.image_id == case.change.source
-        or case.names(running.image_id, case.previous)
+        or image_id == case.change.source
+        or case.names(image_id, case.previous)
     ):
         return []
     return [
         case.step(
             "keep-previous",
-            Tag(image=running.image_id, reference=case.previous),
-            cause="rollback needs the version that runs now",
+            Tag(image=image_id, reference=case.previous),
+            cause="rollback needs the last good version" if before else "rollback needs the version that runs now",
             changes=f"names it {case.previous}",
         )
     ]
@@ -151,14 +152,7 @@ def unproven_steps(case: Case) -> list[Step]:
     mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
     if not mine or (recorded_version(case, mine[0]) is not None and not ends):
         return []
-    earlier = next(
-        (
-            version
-            for version in reversed(case.history.versions_of(service.name))
-            if case.inventory.image(version.image_id) is not None
-        ),
-        None,
-    )
+    earlier = good_before(case)
     return [
         case.step(
             "prove",
@@ -196,7 +190,7 @@ def _way_back(case: Case) -> tuple[Step, ...]:
         )
         return (remove, *_name_back(case), *_previous_back(case), *_drop_candidate(case))
     running = change.running[0]
-    version = recorded_version(case, running)
+    version = recorded_version(case, running) or good_before(case)
     restore = restore_image_steps(case, running) if version is None else restore_steps(case, version)
     return (*restore, *_previous_back(case), *_drop_candidate(case))
 

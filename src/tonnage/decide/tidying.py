@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.going_back import good_before
 from tonnage.model.plan import RemoveContainer, Untag
 
 if TYPE_CHECKING:
@@ -105,14 +106,17 @@ def superseded_steps(case: Case) -> list[Step]:
         return _superseded(
             case, running, "remove-superseded", "the new version is good, and keep-previous is off", own=True
         )
-    oldest = case.inventory.image(case.previous)
-    if oldest is None or oldest.image_id == running.image_id:
-        return []
-    return _superseded(case, oldest, "remove-oldest", "a newer version is kept for rollback", own=False)
+    before, oldest = good_before(case), case.inventory.image(case.previous)
+    steps = []
+    if before is not None and before.image_id != running.image_id:
+        steps += _superseded(case, running, "remove-unproven", "it was never proven, and the new version is", own=True)
+    if oldest is not None and oldest.image_id not in {running.image_id, before.image_id if before else ""}:
+        steps += _superseded(case, oldest, "remove-oldest", "a newer version is kept for rollback", own=False)
+    return steps
 
 
 def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
-    names = {case.previous} | ({case.own_name} if own else set())
+    names = {case.previous} | ({case.own_name, case.candidate} if own else set())
     if (
         image.image_id == case.change.source
         or image.digests
