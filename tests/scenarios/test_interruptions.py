@@ -10,7 +10,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scenarios.driving import CHECK
+from tests.real_engine import BUSYBOX
+from tests.scenarios.driving import CHECK, SERVES
 from tests.scenarios.seeing import processes_with
 from tests.scenarios.watching import page
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tests.scenarios.driving import Project
 
 pytestmark = pytest.mark.engine
+
+NEVER_SERVES = 'CMD ["sleep", "300"]'
+FAILS = 'CMD ["false"]'
 
 
 def asleep_in(project: Project) -> str:
@@ -65,8 +69,7 @@ def test_what_a_killed_proof_left_is_removed_by_the_next_deploy(project: Project
     project.deploy()
     engine = project.engine
     first = engine.container("web")
-    never = 'CMD ["sleep", "300"]'
-    project.web("web", "web 2", cmd=never, healthcheck={**CHECK, "start_period": "60s"})
+    project.web("web", "web 2", cmd=NEVER_SERVES, healthcheck={**CHECK, "start_period": "60s"})
     running = project.start("deploy")
     running.until(lambda: at_step(project, "web.prove-beside"), "the new version is being proven")
     second = next(c for c in engine.containers("web") if c.id != first.id)
@@ -83,6 +86,30 @@ def test_what_a_killed_proof_left_is_removed_by_the_next_deploy(project: Project
     assert second.image not in engine.images()
     assert engine.names_of_ours() == {f"localhost/tonnage/{project.name}/web:previous"}
     assert engine.image_id(f"localhost/tonnage/{project.name}/web:previous") == first.image
+
+
+def test_a_version_whose_proof_was_killed_is_not_one_to_go_back_to(project: Project) -> None:
+    engine = project.engine
+    project.web("store", "store 1", volumes=["ledger:/data"])
+    project.deploy()
+    first = engine.container("store")
+    project.web("store", "store 2", cmd=NEVER_SERVES, healthcheck={**CHECK, "start_period": "60s"})
+    running = project.start("deploy")
+    running.until(lambda: at_step(project, "store.prove"), "the new version is being proven in its place")
+    running.kill()
+    second = engine.container("store")
+    assert second.image != first.image
+
+    project.web("store", "store 3", cmd=FAILS)
+    assert project.tonnage("deploy").exit_code == 5
+    assert engine.container("store").image == first.image
+    assert engine.health("store") == "healthy"
+
+    project.web("store", "store 4", cmd=SERVES, healthcheck=CHECK)
+    project.deploy()
+    last = engine.container("store").image
+    assert engine.image_id(f"localhost/tonnage/{project.name}/store:previous") == first.image
+    assert set(engine.images()) == {engine.image_id(BUSYBOX), first.image, last}
 
 
 def test_a_signal_in_a_switch_over_brings_the_running_version_back(project: Project) -> None:
