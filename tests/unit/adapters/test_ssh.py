@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.ssh_server import WHY_NONE, ssh_server
 
 from tonnage.adapters import ssh
 from tonnage.adapters.docker.connect import connect
@@ -21,50 +20,15 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERVER = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-pytestmark = pytest.mark.skipif(
-    SERVER is None or os.geteuid() != 0 or shutil.which("ssh") is None, reason="needs an ssh server program and root"
-)
-
-
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    pytest.fail("the ssh server did not start")
+pytestmark = pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """An ssh server whose only user key is in its directory; gives its address and that directory."""
     where = tmp_path_factory.mktemp("ssh")
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(where / name)], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (where / "server").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {where}/host\nAuthorizedKeysFile {where}/user.pub\n"
-        f"PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
-        f"SetEnv DOCKER_HOST=unix://{where}/docker.sock\n"
-    )
-    (where / "client").write_text(
-        f"IdentityFile {where}/user\nIdentitiesOnly yes\nIdentityAgent none\n"
-        f"UserKnownHostsFile {where}/known\nStrictHostKeyChecking accept-new\nLogLevel ERROR\n"
-    )
-    (where / "bin").mkdir()
-    program = where / "bin" / "ssh"
-    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {where}/client "$@"\n')
-    program.chmod(0o755)
-    Path("/run/sshd").mkdir(exist_ok=True)
-    assert SERVER is not None
-    running = subprocess.Popen([SERVER, "-D", "-e", "-f", str(where / "server")], stderr=subprocess.DEVNULL)
-    with running:
-        wait_for(port)
-        yield f"ssh://root@127.0.0.1:{port}", where
-        running.terminate()
+    with ssh_server(where, f"unix://{where}/docker.sock") as address:
+        yield address, where
 
 
 @pytest.fixture

@@ -73,6 +73,15 @@ class DockerConnection:
         return self.endpoint.startswith("unix://")
 
     @property
+    def door(self) -> str:
+        """The address that programs on this machine are given.
+
+        For ``ssh://`` it is the tunnel that is open already: Compose alone would open a connection of its own for
+        every request, and Compose 1 cannot do so without further packages.
+        """
+        return f"unix://{self._tunnels[0].path}" if self._tunnels else self.endpoint
+
+    @property
     def typed_usage(self) -> bool:
         """Whether the engine can be asked for one kind of disk usage alone, and need not walk through everything."""
         return _numbers(self.client.api.api_version) >= _TYPED_USAGE

@@ -32,7 +32,7 @@ def aimed_at(connection: DockerConnection, environment: Mapping[str, str]) -> di
         for name, value in environment.items()
         if name not in _DIVERTING and (not name.startswith("COMPOSE_") or name in _COMPOSE_KEPT)
     }
-    kept["DOCKER_HOST"] = connection.endpoint
+    kept["DOCKER_HOST"] = connection.door
     certificate = connection.client.api.cert
     if connection.endpoint.startswith("tcp://") and isinstance(certificate, tuple):
         # The certificates of a docker context lie in a directory of the form that this variable names.
