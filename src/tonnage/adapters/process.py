@@ -10,11 +10,13 @@ import codecs
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from tonnage.errors import EngineLacksError, StepFailedError, UsageError
@@ -89,6 +91,7 @@ def stream(
     on_line: Callable[[str], None],
     cancel: Cancel,
     stdin: bytes = b"",
+    dies_with_us: bool = False,
 ) -> int:
     """Run a long program and hand over each line of both its streams as it comes.
 
@@ -102,6 +105,8 @@ def stream(
         on_line: Is given each line, without its end.
         cancel: Is looked at 20 times a second.
         stdin: What it reads; with nothing it reads an empty file.
+        dies_with_us: Ask it to end (SIGTERM) when this process is killed and cannot do so itself any more, where the
+            machine can do that.
 
     Returns:
         Its exit code; negative when a signal ended it. A cancelled program's exit code says nothing.
@@ -110,7 +115,8 @@ def stream(
         EngineLacksError: The program is not installed or cannot be executed.
         UsageError: The directory does not exist.
     """
-    started = _start(arguments, environment, directory, has_input=bool(stdin), merged=True)
+    command = [*_dying_with_us(), *arguments] if dies_with_us else arguments
+    started = _start(command, environment, directory, has_input=bool(stdin), merged=True)
     with started:
         feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
         if feeder:
@@ -222,6 +228,19 @@ def _start(
         raise EngineLacksError(
             f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
         ) from error
+
+
+@cache
+def _dying_with_us() -> tuple[str, ...]:
+    """Return what stands before a program that the kernel is to end with this process; nothing where that cannot be.
+
+    Source: setpriv(1) of util-linux 2.33 and later, prctl(2) PR_SET_PDEATHSIG: the setting outlives ``exec``.
+    """
+    program = shutil.which("setpriv")
+    if program is None:
+        return ()
+    command = (program, "--pdeathsig", "TERM")
+    return command if run([*command, "true"]).exit_code == 0 else ()
 
 
 def _feed(pipe: BinaryIO | None, data: bytes) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
+import subprocess
+import sys
 import threading
 import time
 
@@ -152,3 +155,25 @@ def test_a_program_inherits_no_descriptor() -> None:
         os.set_inheritable(extra.fileno(), True)  # noqa: FBT003 - it takes no keyword
         listed = process.run(["ls", "/proc/self/fd"]).stdout.split()
     assert len(listed) == 4
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_a_program_that_is_to_die_with_us_is_ended_when_this_process_is_killed(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pid"
+    program = f"""
+import threading
+from tonnage.adapters import process
+process.stream(["sh", "-c", "echo $$ > {note}; exec sleep 61"], environment=None, directory=None,
+    on_line=print, cancel=threading.Event(), dies_with_us=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", program]) as killed:
+        while not note.exists() or not note.read_text():
+            assert killed.poll() is None
+            time.sleep(0.02)
+        pid = int(note.read_text())
+        assert _alive(pid)
+        killed.kill()
+    end = time.monotonic() + 5
+    while _alive(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not _alive(pid)

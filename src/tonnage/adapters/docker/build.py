@@ -127,6 +127,8 @@ def run_build(
             on_line=lambda line: _tell(output, line, progress),
             cancel=cancel,
             stdin=spec.dockerfile_inline.encode() if not spec.dockerfile else b"",
+            # A build that outlived its run would give the candidate's name to its image in the middle of the next one.
+            dies_with_us=True,
         )
         if exit_code == 0 and id_file.is_file():
             return id_file.read_text(encoding="ascii").strip()
