@@ -7,7 +7,7 @@ State checked: containers and images of the engine, the disk that was measured, 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.seeing import processes_with
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.scenarios.driving import Project
 
+PROBED: dict[str, Any] = {"x-tonnage": {"probe": {"port": 8080, "path": "/"}, "stability": "500ms"}}
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE)]
 
 
@@ -34,7 +35,7 @@ def host(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def test_a_stack_is_deployed_over_ssh_and_its_disk_is_measured_there(project: Project, host: str) -> None:
-    project.web("web", "web 1", **{"x-tonnage": {"probe": {"port": 8080, "path": "/"}, "stability": "500ms"}})
+    project.web("web", "web 1", **PROBED)
     project.web("job", "job 1")
     first = project.tonnage("deploy", "-H", host)
     assert first.exit_code == 0, first.stderr
@@ -43,7 +44,7 @@ def test_a_stack_is_deployed_over_ssh_and_its_disk_is_measured_there(project: Pr
     assert run.filesystem == project.real.mount
     assert all(step.measured[0].mount == project.real.mount for step in run.steps)
     assert all(step.measured[0].samples >= 2 for step in run.steps)
-    project.web("web", "web 2", **{"x-tonnage": {"probe": {"port": 8080, "path": "/"}, "stability": "500ms"}})
+    project.web("web", "web 2", **PROBED)
     second = project.tonnage("deploy", "-H", host)
     assert second.exit_code == 0, second.stderr
     assert {step.service for step in project.runs()[0].steps} == {"web"}
