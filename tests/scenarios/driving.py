@@ -158,7 +158,7 @@ class Project:
 
     def start(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
         """Start ``tonnage`` in the project's directory."""
-        output = self.state.parent / "output" / str(len(self._started))
+        output = self.state.with_name(f"output-{self.name}") / str(len(self._started))
         running = Running([TONNAGE, *arguments], self.directory, {**self.environment, **(environment or {})}, output)
         self._started.append(running)
         return running

@@ -7,11 +7,12 @@ State checked: exit codes, what the second one is told, containers, names of ima
 from __future__ import annotations
 
 import getpass
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.real_engine import BUSYBOX
 from tests.scenarios.seeing import processes_with
+from tests.scenarios.watching import page, soon
 
 from tonnage.model.run import Outcome
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_second_deploy_is_refused_until_the_first_one_is_gone(project: Project) -> None:
-    project.web("web", "web 1", run=f": asleep-in-{project.name}; sleep 7; true")
+    project.web("web", "web 1", ports=["18094:8080"], run=f": asleep-in-{project.name}; sleep 61; true")
     first = project.start("deploy")
     first.until(lambda: processes_with(f"asleep-in-{project.name}"), "the command of the build runs")
     second = project.tonnage("deploy")
@@ -32,12 +33,12 @@ def test_a_second_deploy_is_refused_until_the_first_one_is_gone(project: Project
     assert len(project.runs()) == 1
 
     first.kill()
+    # The build must not come to an end later, when its image would take the name of the next one's.
+    assert soon(lambda: not processes_with(project.name))
     project.web("web", "web 2", run="")
     project.deploy()
     engine = project.engine
-    assert engine.container("web").state == "running"
+    assert page(project.real.address, 18094) == "web 2"
     assert [run.outcome for run in project.runs()] == [Outcome.DONE, Outcome.INTERRUPTED]
-    # The build of the killed run must not come to an end later and leave its image.
-    time.sleep(7)
-    assert processes_with(project.name) == []
+    assert set(engine.images()) == {engine.image_id(BUSYBOX), engine.container("web").image}
     assert engine.names_of_ours() == set()

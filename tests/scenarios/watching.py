@@ -80,11 +80,16 @@ def available_bytes(mount: str) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def bytes_come_back(mount: str, before_bytes: int, *, within_s: float = 10.0) -> bool:
-    """Return whether a disk soon has its available bytes again: an engine removes what is not used a bit later."""
+def soon(condition: Callable[[], object], *, within_s: float = 10.0) -> bool:
+    """Return whether something comes true within some seconds."""
     end = time.monotonic() + within_s
-    while available_bytes(mount) < before_bytes - SLACK_BYTES:
+    while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.1)
+        time.sleep(0.05)
     return True
+
+
+def bytes_come_back(mount: str, before_bytes: int) -> bool:
+    """Return whether a disk soon has its available bytes again: an engine removes what is not used a bit later."""
+    return soon(lambda: available_bytes(mount) >= before_bytes - SLACK_BYTES)
