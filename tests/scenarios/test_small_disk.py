@@ -42,7 +42,7 @@ def project(engine_factory: Callable[[int], RealEngine], project_on: Callable[[R
 def test_a_build_is_stopped_at_the_line_and_gives_back_what_it_wrote(project: Project) -> None:
     engine, mount = project.engine, project.real.mount
     before, cache, before_bytes = engine.everything(), engine.cache(), available_bytes(mount)
-    line_bytes = before_bytes - 300_000_007
+    line_bytes = before_bytes - 150_000_007
     project.web("web", "web 2", run=STEADILY)
     with watching(lambda: available_bytes(mount)) as available:
         ended = project.tonnage("deploy", "--keep-free", f"{line_bytes}B")
