@@ -105,6 +105,30 @@ def test_a_build_that_comes_to_the_line_is_stopped_and_gives_back_what_it_wrote(
         assert place.engine.facts.containers(PROJECT) == ()
 
 
+def test_deploy_after_deploy_the_disk_keeps_two_versions_and_nothing_of_those_before() -> None:
+    with harbour() as place:
+        available = []
+        for number in range(1, 6):
+            instruction = Instruction(text=f"RUN version {number}", kept_bytes=30_000_001)
+            assert (
+                place.deploy((Described(name="a", recipe=Recipe(instructions=(instruction,))),)).outcome is Outcome.DONE
+            )
+            available.append(place.engine.disk.available_bytes)
+        assert available[0] - available[1] >= 30_000_001
+        assert available[1] == available[2] == available[3] == available[4]
+
+
+def test_without_cleaning_up_the_build_cache_of_what_is_superseded_stays() -> None:
+    with harbour() as place:
+        place.policy = Policy(keep_free_bytes=0, cleanup_after=False)
+        for number in range(1, 4):
+            instruction = Instruction(text=f"RUN version {number}", kept_bytes=30_000_001)
+            assert (
+                place.deploy((Described(name="a", recipe=Recipe(instructions=(instruction,))),)).outcome is Outcome.DONE
+            )
+        assert [record.size_bytes for record in place.engine.facts.cache()].count(30_000_001) == 3
+
+
 def needed_bytes(plan: Plan) -> int:
     """Return what a plan with known sizes needs at its worst moment."""
     return plan.available_bytes - min((step.lowest.likely_bytes for step in plan.steps), default=plan.available_bytes)

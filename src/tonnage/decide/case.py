@@ -141,6 +141,7 @@ class Case:
     def remove_image(self, name: str, image: Image, cause: str, *, references: tuple[str, ...] = ()) -> Step:
         """Return a step that removes an observed image.
 
+        Its build cache goes with it: as long as that is there, the layers are, and nothing comes free.
         What comes free is known only when nothing is built in this plan that might share its layers.
         """
         short = image.image_id.removeprefix("sha256:")[:12]
@@ -149,9 +150,9 @@ class Case:
         shown = next((name for name in references or image.references if name not in moving), short)
         return self.step(
             name,
-            RemoveImage(image=image.image_id, references=references),
+            RemoveImage(image=image.image_id, references=references, with_cache=self.policy.cleanup_after),
             cause=cause,
-            changes=f"removes the image {shown}",
+            changes=f"removes the image {shown}{' and its build cache' if self.policy.cleanup_after else ''}",
             kept=None if self.change.build else freed(image.unique_bytes),
         )
 

@@ -79,9 +79,9 @@ def build_steps(case: Case) -> list[Step]:
         steps.append(
             case.step(
                 "remove-image",
-                RemoveImage(image=name, references=(name,)),
+                RemoveImage(image=name, references=(name,), with_cache=True),
                 cause="asked for with --cleanup-after",
-                changes=f"removes the image {name}",
+                changes=f"removes the image {name} and its build cache",
             )
         )
         steps.append(case.clean_cache("clean", "asked for with --cleanup-after"))

@@ -112,11 +112,13 @@ class RemoveService(msgspec.Struct, frozen=True, tag="remove-service", kw_only=T
 class RemoveImage(msgspec.Struct, frozen=True, tag="remove-image", kw_only=True):
     """Take ``references`` away and remove the image ``image`` (an id, or a reference known only when the step runs).
 
-    An image that a container uses or another name holds stays; nothing is forced.
+    An image that a container uses or another name holds stays; nothing is forced. With ``with_cache`` the build-cache
+    records go with it that stood behind its layers and stand behind no other image's.
     """
 
     image: str
     references: tuple[str, ...] = ()
+    with_cache: bool = False
 
 
 class CleanCache(msgspec.Struct, frozen=True, tag="clean-cache", kw_only=True):

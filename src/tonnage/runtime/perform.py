@@ -23,6 +23,8 @@ from tonnage.model.plan import (
 from tonnage.runtime.prove import prove
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
     from tonnage.model.inventory import Image
     from tonnage.model.plan import Plan, Step
@@ -95,14 +97,14 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 if container.service == step.service and not container.one_off:
                     acts.remove_container(container.container_id)
         case RemoveImage():
-            _remove_image(action, facts, acts)
+            _remove_image(action, facts, acts, progress)
         case CleanCache():
-            _clean_cache(facts, acts, progress, cache_before)
+            _remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
         case _:
             assert_never(action)
 
 
-def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> None:
+def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
     image = _find(facts.images(), action.image)
     if image is None:
         return
@@ -120,17 +122,24 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> 
             f"the image {action.image} stays: the container {users[0].name} uses it",
             todo=f"Remove the container if it is not needed:\n  docker rm {users[0].name}",
         )
+    behind = (
+        frozenset(record.record_id for record in facts.cache() if record.shared) if action.with_cache else frozenset()
+    )
     for reference in names:
         acts.untag(reference)
     if _find(facts.images(), image.image_id) is not None:
         acts.remove_image(image.image_id)
+    if behind:
+        _remove_free_records(facts, acts, progress, lambda record: record in behind)
 
 
 def _find(images: tuple[Image, ...], wanted: str) -> Image | None:
     return next((i for i in images if i.image_id == wanted or tagged(wanted) in i.references), None)
 
 
-def _clean_cache(facts: EngineFacts, acts: EngineActs, progress: Progress, before: frozenset[str]) -> None:
+def _remove_free_records(
+    facts: EngineFacts, acts: EngineActs, progress: Progress, may_go: Callable[[str], bool]
+) -> None:
     # Records that an image's layers stand behind give nothing back, and the next build needs them: they stay.
     # A record is in use while another one stands on it, so the removal goes on until nothing more can go.
     removed: set[str] = set()
@@ -138,7 +147,7 @@ def _clean_cache(facts: EngineFacts, acts: EngineActs, progress: Progress, befor
         free = [
             record.record_id
             for record in facts.cache()
-            if record.record_id not in before | removed and not record.in_use and not record.shared
+            if may_go(record.record_id) and record.record_id not in removed and not record.in_use and not record.shared
         ]
         if not free:
             return
