@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.real_engine import real_engine
+from tests.real_engine import command_lines, real_engine
 
 from tonnage.adapters.private_engine import PrivateEngine, remove_rehearsal, sweep
 from tonnage.adapters.private_engine.daemon import first_processes
@@ -43,17 +43,36 @@ for _ in range(3):
 
 
 @pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
-    """An environment with a directory for rehearsals that nobody else uses."""
-    directory = f"/var/tmp/tonnage-test-{os.getpid()}"
-    yield {**os.environ, DIRECTORY_VARIABLE: directory}
-    assert not Path(directory).exists()
+def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment with a directory for rehearsals that nobody else uses; it is that of this process too."""
+    monkeypatch.setenv(DIRECTORY_VARIABLE, f"/var/tmp/tonnage-test-{os.getpid()}")
+    return dict(os.environ)
 
 
-def traces() -> set[str]:
-    """Everything on this machine that carries the name of a private engine which no other program runs now."""
-    foreign = {directory.name for directory in Path("/var/tmp").glob("tonnage*/r??????")}
-    found: set[str] = set()
+@pytest.fixture
+def nothing_left(environment: dict[str, str]) -> Iterator[None]:
+    """Check that nothing on this machine carries the name of a rehearsal that was made in the meantime."""
+    directory = Path(environment[DIRECTORY_VARIABLE])
+    names: set[str] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.01):
+            names.update(entry.name for entry in directory.glob("r??????"))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    yield
+    ended.set()
+    watching.join()
+    assert names
+    assert not directory.exists()
+    assert not [line for line in everything() if any(name in line for name in names)]
+
+
+def everything() -> list[str]:
+    """Return a line for each thing that a private engine makes outside of its directory, and for each process."""
+    lines = []
     for arguments in (
         ["ip", "netns"],
         ["ip", "-brief", "link"],
@@ -64,23 +83,8 @@ def traces() -> set[str]:
         ["ps", "-eo", "args"],
         ["find", "/sys/fs/cgroup", "-maxdepth", "2", "-type", "d"],
     ):
-        printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-        for line in printed.splitlines():
-            names = re.findall(r"(?:tonnage-|tng-|/)(r[0-9a-f]{6})\b", line)
-            found |= {line for name in names if name not in foreign}
-    return found
-
-
-@pytest.fixture
-def nothing_left() -> Iterator[None]:
-    before = traces()
-    yield
-    for _ in range(20):
-        if not traces() - before:
-            return
-        # Another program's engine may be just beginning or ending.
-        time.sleep(0.1)
-    assert traces() - before == set()
+        lines += subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.splitlines()
+    return lines
 
 
 def test_the_engine_has_a_disk_of_exactly_the_chosen_size(engine_factory: Callable[[int], RealEngine]) -> None:
