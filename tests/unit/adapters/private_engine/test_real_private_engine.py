@@ -72,7 +72,7 @@ def nothing_left(environment: dict[str, str]) -> Iterator[None]:
 
 def everything() -> list[str]:
     """Return a line for each thing that a private engine makes outside of its directory, and for each process."""
-    lines = []
+    lines = command_lines()
     for arguments in (
         ["ip", "netns"],
         ["ip", "-brief", "link"],
@@ -80,7 +80,6 @@ def everything() -> list[str]:
         ["iptables", "-w", "-t", "nat", "-S"],
         ["losetup", "-a"],
         ["mount"],
-        ["ps", "-eo", "args"],
         ["find", "/sys/fs/cgroup", "-maxdepth", "2", "-type", "d"],
     ):
         lines += subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.splitlines()
