@@ -92,7 +92,7 @@ def _run(session: Session, typed: list[str]) -> int:
 def _fail(session: Session, error: TonnageError) -> int:
     from tonnage.views.failure import failure_form, failure_text  # noqa: PLC0415 - only where something failed
 
-    session.say(failure_text(error))
+    session.say(failure_text(error, width=session.width if session.stderr.isatty() else None))
     if session.json:
         session.print_failure(failure_form(error))
     return error.exit_code

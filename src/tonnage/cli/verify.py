@@ -54,8 +54,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
     if bad:
         raise NotHealthyError(
             f"{len(bad)} of {len(verdicts)} services not healthy: {', '.join(verdict.service for verdict in bad)}",
-            why="\n".join(f"{verdict.service}: {verdict.reason}" for verdict in bad),
-            log=bad[0].log,
+            log=next((verdict.log for verdict in bad if verdict.log), ""),
         )
 
 

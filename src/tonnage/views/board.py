@@ -82,6 +82,7 @@ class Board:
         disks: Filesystems, the data root's first.
         log: The end of what the current step's program printed.
         failed_step: The step that failed; empty when none did.
+        failure: How it failed: a word such as ``failed`` or ``stopped``.
         stopping: Whether the run was asked to stop.
     """
 
@@ -95,6 +96,7 @@ class Board:
     disks: dict[str, Disk] = field(default_factory=dict)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     failed_step: str = ""
+    failure: str = ""
     stopping: bool = False
     _service_of: dict[str, str] = field(default_factory=dict)
 
@@ -149,7 +151,8 @@ class Board:
             self.index, self.total = event.index, event.total
         row = self._row(step.name)
         row.state = UNDONE if event.undo else RUNNING
-        row.step = ("undo " if event.undo else "") + step.name.removeprefix(f"{service}.")
+        name = step.name.removeprefix(f"{service}.")
+        row.step = f"undo {name.removeprefix('undo-')}" if event.undo else name
         row.text = ""
         row.since_s = now_s
 
@@ -164,7 +167,9 @@ class Board:
                 disk.lowest_bytes = min(disk.lowest_bytes, measured.lowest_bytes)
         if outcome.undo:
             row.state = FAILED
-            row.text = "undone"
+            # What people look for afterwards is what failed, not the last thing that was done about it.
+            row.step = self.failed_step.removeprefix(f"{row.service}.")
+            row.text = f"{self.failure}, {'undone' if outcome.outcome is Outcome.DONE else 'not undone'}"
             return
         row.steps_left = max(0, row.steps_left - 1)
         if outcome.outcome is Outcome.DONE:
@@ -173,7 +178,7 @@ class Board:
         if outcome.outcome is not Outcome.SKIPPED:
             row.state = FAILED
             row.text = str(outcome.outcome)
-            self.failed_step = outcome.name
+            self.failed_step, self.failure = outcome.name, row.text
 
     def _sampled(self, event: DiskSampled) -> None:
         known = self.disks.get(event.mount)

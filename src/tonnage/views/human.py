@@ -41,6 +41,7 @@ _SYMBOLS = {
     board.UNDONE: ("↶", "<", "yellow"),
 }
 _ROWS_BESIDE_SERVICES = 6
+_SHORTEST_MOUNT = 6
 _LAST_HIDDEN = (board.RUNNING, board.UNDONE, board.FAILED, board.WAITING, board.DONE, board.UNCHANGED)
 """What is at work is shown first where there is no room for every service."""
 
@@ -165,7 +166,10 @@ def _disk_lines(disk: Disk, width: int, *, ascii_only: bool) -> list[Text]:
         f" lowest {format_bytes(disk.lowest_bytes)}"
     )
     room = width - len(figures) - 2
-    mount = disk.mount if len(disk.mount) <= room else ""
+    more = "..." if ascii_only else "…"
+    mount = disk.mount if len(disk.mount) <= room else more + disk.mount[len(disk.mount) + len(more) - room :]
+    if room < _SHORTEST_MOUNT:
+        mount = ""
     return [bar, Text(figures).append(f"  {mount}", style="dim") if mount else Text(figures)]
 
 

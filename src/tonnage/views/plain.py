@@ -74,7 +74,6 @@ class PlainView:
 
     def _line(self, event: Event) -> str:
         line = ""
-        line = ""
         match event:
             case RunStarted():
                 line = started_line(event.plan)

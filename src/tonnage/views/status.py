@@ -195,4 +195,4 @@ def _sum(parts: Sequence[int | None]) -> int | None:
 
 
 def _size(count_bytes: object) -> str:
-    return format_bytes(count_bytes) if isinstance(count_bytes, int) else "not told"
+    return format_bytes(count_bytes) if isinstance(count_bytes, int) else "unknown"

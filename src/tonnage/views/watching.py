@@ -61,7 +61,13 @@ class InPlace:
             width=self._console.width,
             ascii_only=not self._console.encoding.startswith("utf"),
         )
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._live.update(Text(_within(text, self._console.height), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+def _within(text: str, height: int) -> str:
+    """Leave the blank lines out where there is no room for them; the last row is the cursor's."""
+    lines = text.splitlines()
+    return text if len(lines) < height else "\n".join(line for line in lines if line)
 
 
 def watch_lines(inventory: Inventory, lines: Mapping[str, int]) -> list[str]:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console, Group
 from rich.text import Text
-from tests.unit.views.samples import BUILD, EVENTS, MOUNT, PLAN, SIZE_BYTES
+from tests.unit.views.samples import BUILD, DROP, EVENTS, MOUNT, PLAN, SIZE_BYTES
 
 from tonnage.model.event import DiskSampled, RunStarted, StepLog, StepProgress, StepStarted
 from tonnage.views.board import Board
@@ -53,7 +53,20 @@ def test_the_lowest_point_of_a_finished_step_is_kept() -> None:
 def test_a_failed_service_is_marked_and_stays_so_while_it_is_undone() -> None:
     assert any(line.startswith("  x web") for line in lines(board_after(8)))
     assert any(line.startswith("  < web") and "undo drop-candidate" in line for line in lines(board_after(9)))
-    assert any(line.startswith("  x web") for line in lines(board_after(12)))
+    [at_the_end] = [line for line in lines(board_after(12)) if line.startswith("  x web")]
+    assert at_the_end.split()[:5] == ["x", "web", "switch", "failed,", "undone"]
+
+
+def test_a_step_that_undoes_is_not_called_undo_twice() -> None:
+    board = board_after(8)
+    board.take(StepStarted(step=msgspec.structs.replace(DROP, name="web.undo-start"), index=1, total=1, undo=True), 9.0)
+
+    assert any(line.startswith("  < web  undo start ") for line in lines(board))
+
+
+def test_of_a_mount_that_is_too_long_the_end_is_shown() -> None:
+    assert lines(board_after(5), width=60)[2].endswith("lowest 8.90 GB  ...docker")
+    assert lines(board_after(5), width=52)[2].endswith("lowest 8.90 GB")
 
 
 def test_the_end_of_a_run_is_told_and_its_clock_stands_still() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+from rich.console import Console
 from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
 
 from tonnage.model.stack import Stack
 from tonnage.views.status import engine_use, status_form, status_text
-from tonnage.views.watching import watch_lines
+from tonnage.views.watching import InPlace, watch_lines
 
 TEXT = """\
 engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock
@@ -17,10 +19,10 @@ engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock
   line 1.00 GB, headroom 8.12 GB
 
 the engine keeps
-  images       2     330 B
-  containers   3   8.21 kB
-  build cache  2   1.01 kB
-  volumes      1  not told
+  images       2    330 B
+  containers   3  8.21 kB
+  build cache  2  1.01 kB
+  volumes      1  unknown
 
 stack hello
   service  state     health    running  version
@@ -68,3 +70,17 @@ def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:
     assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}) == [
         "/var/lib/docker: 9.12 GB available, line 1.00 GB, headroom 8.12 GB"
     ]
+
+
+def test_a_look_on_a_low_terminal_has_no_blank_lines() -> None:
+    shown = {}
+    for height in (16, 40):
+        console = Console(file=io.StringIO(), width=60, height=height, force_terminal=True, _environ={"TERM": "xterm"})
+        with InPlace(console, stack=STACK, services=()) as view:
+            view.show(INVENTORY, LINES)
+        assert isinstance(console.file, io.StringIO)
+        shown[height] = console.file.getvalue()
+    assert "stack hello" in shown[16]
+    assert "job      exited 3" in shown[16]
+    assert "\n\n" not in shown[16].replace("\r", "").rstrip()
+    assert "..." not in shown[40]

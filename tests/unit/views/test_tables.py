@@ -77,3 +77,16 @@ def test_the_place_of_a_failure_comes_first() -> None:
     first = failure_text(UsageError("it is wrong", place="compose.yaml:7")).splitlines()[0]
 
     assert first == "error: compose.yaml:7: it is wrong"
+
+
+def test_on_a_terminal_the_lines_of_a_failure_end_between_words_and_commands_stay_whole() -> None:
+    error = UsageError("it is wrong", why="one two three four", todo="Try:\n  tonnage plan --out a-rather-long-name")
+
+    assert failure_text(error, width=11).splitlines()[:6] == [
+        "error: it",
+        "is wrong",
+        "one two",
+        "three four",
+        "Try:",
+        "  tonnage plan --out a-rather-long-name",
+    ]
