@@ -129,6 +129,16 @@ def test_without_cleaning_up_the_build_cache_of_what_is_superseded_stays() -> No
         assert [record.size_bytes for record in place.engine.facts.cache()].count(30_000_001) == 3
 
 
+def test_what_a_build_alone_cleans_up_teaches_a_deploy_nothing() -> None:
+    with harbour() as place:
+        place.policy = Policy(keep_free_bytes=0, cleanup_after=True)
+        recipe = Recipe(instructions=(Instruction(text="RUN big", kept_bytes=30_000_001),))
+        stack = stack_of(place.engine, (Described(name="a", recipe=recipe),))
+        assert place.carry_out(place.plan_build(stack)).outcome is Outcome.DONE
+        [clean] = [step for step in place.plan(stack).steps if step.name == "a.clean"]
+        assert not clean.kept.known
+
+
 def needed_bytes(plan: Plan) -> int:
     """Return what a plan with known sizes needs at its worst moment."""
     return plan.available_bytes - min((step.lowest.likely_bytes for step in plan.steps), default=plan.available_bytes)

@@ -156,11 +156,12 @@ class Case:
             kept=None if self.change.build else freed(image.unique_bytes),
         )
 
-    def clean_cache(self, name: str, cause: str) -> Step:
-        """Return a step that removes the build cache of this run."""
+    def clean_cache(self, name: str, cause: str, *, learned: str = "") -> Step:
+        """Return a step that removes the build cache of this run; ``learned`` is the kind that its bytes belong to."""
         return self.step(
             name,
             CleanCache(),
             cause=cause,
             changes="removes build cache of this run that nothing uses",
+            learned=learned,
         )

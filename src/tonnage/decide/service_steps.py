@@ -84,7 +84,8 @@ def build_steps(case: Case) -> list[Step]:
                 changes=f"removes the image {name} and its build cache",
             )
         )
-        steps.append(case.clean_cache("clean", "asked for with --cleanup-after"))
+        # Nothing of the image stays, unlike after a deploy.
+        steps.append(case.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
     return steps
 
 

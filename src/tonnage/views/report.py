@@ -50,6 +50,7 @@ def run_text(run: Run, *, width: int = 80) -> str:
         table = columns((_HEADS, *rows), right=_FIGURES, indent="  ")
         lines += table if fits(table, width) else _in_two_lines(rows)
         lines += _summary(run)
+        lines += _what_runs_now(run)
     lines += [f"  {line}" for line in run.message.splitlines()]
     return "\n".join(lines)
 
@@ -104,3 +105,18 @@ def _summary(run: Run) -> list[str]:
         f"  measured on {run.filesystem}: kept {format_bytes(kept_bytes)}, line {format_bytes(run.line_bytes)}",
         f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the line",
     ]
+
+
+def _what_runs_now(run: Run) -> list[str]:
+    """Write which version of a service runs after its new one failed: people ask that first."""
+    lines = []
+    failed = next((s for s in run.steps if not s.undo and s.outcome not in {Outcome.DONE, Outcome.SKIPPED}), None)
+    kinds = {step.kind for step in run.steps if failed is not None and step.service == failed.service}
+    if failed is not None and "start-beside" in kinds and "switch" not in kinds:
+        lines.append(f"  {failed.service}: the version that ran before was not touched")
+    for step in run.steps:
+        if step.undo and step.kind == "prove" and step.outcome is Outcome.DONE:
+            lines.append(f"  {step.service}: the version that ran before runs again and is healthy")
+        elif step.undo and step.kind == "prove":
+            lines.append(f"  {step.service}: the version that ran before was brought back, but did not prove healthy")
+    return lines

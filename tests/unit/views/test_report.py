@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.views.samples import RUN
+from tests.unit.views.samples import BUILT, NOT_SWITCHED, RUN, UNDONE
 
 from tonnage.model.run import Outcome
 from tonnage.views.report import run_text, runs_text
@@ -52,3 +52,28 @@ def test_runs_are_printed_in_the_order_given(count: int) -> None:
     assert [line for line in runs_text(runs).splitlines() if line.startswith("run ")] == [
         run_text(run).splitlines()[0] for run in runs
     ]
+
+
+def test_after_a_failure_it_is_told_that_the_version_before_was_not_touched() -> None:
+    beside = replace(BUILT, name="web.start-beside", kind="start-beside")
+    unproven = replace(NOT_SWITCHED, name="web.prove-beside", kind="prove")
+
+    told = run_text(replace(RUN, steps=(BUILT, beside, unproven, UNDONE)))
+    assert "  web: the version that ran before was not touched" in told.splitlines()
+    assert "ran before" not in run_text(RUN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Outcome.DONE, "  web: the version that ran before runs again and is healthy"),
+        (Outcome.FAILED, "  web: the version that ran before was brought back, but did not prove healthy"),
+    ],
+)
+def test_after_a_failure_it_is_told_how_the_version_before_came_back(outcome: Outcome, told: str) -> None:
+    beside = replace(BUILT, name="web.start-beside", kind="start-beside")
+    back = replace(UNDONE, name="web.prove-restored", kind="prove", outcome=outcome)
+
+    lines = run_text(replace(RUN, steps=(BUILT, beside, NOT_SWITCHED, back))).splitlines()
+    assert told in lines
+    assert sum("ran before" in line for line in lines) == 1
