@@ -11,7 +11,7 @@ from tonnage.model.stack import Place
 from tonnage.sources.canonical import canonical, from_compose
 from tonnage.sources.compose_checks import check_build, check_form
 from tonnage.sources.compose_files import select_files
-from tonnage.sources.compose_loading import Loaded, load_files
+from tonnage.sources.compose_loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose_stack import Origin, build_stack
 from tonnage.sources.written import Written, nearest, plain
 from tonnage.sources.yaml_text import read_yaml
@@ -133,7 +133,8 @@ def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
         profiles=selection.profiles,
         notes=loaded.notes,
     )
-    return build_stack(check_form(form, origin), origin)
+    with telling_unset(loaded.notes):
+        return build_stack(check_form(form, origin), origin)
 
 
 def _parsed(printed: str) -> Canonical:

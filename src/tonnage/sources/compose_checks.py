@@ -65,9 +65,10 @@ def check_build(service: str, build: BuildSpec) -> None:
     if not is_remote(build.context):
         _check_directory(build.context, f"the build context of the service {service!r}", place)
         if build.dockerfile and not Path(build.dockerfile).is_file():
+            found = "is no file" if Path(build.dockerfile).exists() else "does not exist"
             raise UsageError(
                 f"the service {service!r} has no Dockerfile",
-                why=f"{build.dockerfile} does not exist.",
+                why=f"{build.dockerfile} {found}.",
                 todo="Create it, or name another with build.dockerfile.",
                 place=place,
             )

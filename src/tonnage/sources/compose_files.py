@@ -7,6 +7,7 @@ Compose v2 (compose-go, package cli).
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.sources.dotenv import read_dotenv
 from tonnage.sources.scalars import Ground
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
+_LARGEST_BYTES = 16_000_000
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -115,13 +118,30 @@ def read_text(path: str, *, what: str = "the file", place: Place | None = None) 
     """
     shown = str(place) if place is not None else ""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"{what} {path} does not exist", place=shown) from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{what} {path} is not UTF-8 text", why=f"{error}.", place=shown) from None
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None
+    if len(content) > _LARGEST_BYTES:
+        raise UsageError(
+            f"{what} {path} is larger than {format_bytes(_LARGEST_BYTES)}",
+            why="So large a file is not one that people or their tools wrote for Compose.",
+            todo="See what it is:\n  file " + shlex.quote(path),
+            place=shown,
+        )
+    try:
+        # Line ends of other systems and a mark of byte order mean nothing here.
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{what} is not UTF-8 text",
+            why=f"The byte 0x{content[error.start]:02x} in line {line} is none.",
+            todo="Save it as UTF-8.",
+            place=f"{path}:{line}",
+        ) from None
 
 
 def project_name_from(directory: str) -> str:
@@ -130,7 +150,15 @@ def project_name_from(directory: str) -> str:
 
 
 def _absolute(path: Path) -> str:
-    if not path.is_file():
+    if path.name == "-":
+        raise UsageError(
+            "a compose file cannot be read from standard input",
+            why="It is read again by every later command, and named in messages.",
+            todo="Save it, and name it with -f FILE.",
+        )
+    if path.is_dir():
+        raise UsageError(f"the compose file {path} is a directory", todo="Name a file with -f FILE.")
+    if not path.exists():
         raise UsageError(f"the compose file {path} does not exist", todo="Name another with -f FILE.")
     return str(path)
 
@@ -175,7 +203,7 @@ def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
 
 def _search(start: Path) -> list[Path]:
     for directory in (start, *start.parents):
-        found = next((directory / name for name in FILE_NAMES if (directory / name).is_file()), None)
+        found = next((directory / name for name in FILE_NAMES if (directory / name).exists()), None)
         if found is not None:
             override = next((directory / name for name in OVERRIDE_NAMES if (directory / name).is_file()), None)
             return [found] if override is None else [found, override]

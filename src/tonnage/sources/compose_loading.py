@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ from tonnage.sources.written import Written, mapping_at, nearest, place_of, plai
 from tonnage.sources.yaml_text import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tonnage.model.stack import Place
     from tonnage.sources.compose_files import Selection
@@ -28,11 +29,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What one group of files is read with. ``notes`` is shared by all groups of a stack."""
+    """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``."""
 
     ground: Ground
     variables: Mapping[str, str]
     notes: list[str]
+    parsed: dict[str, Written]
     included: tuple[str, ...] = ()
     files: dict[str, Written] = field(default_factory=dict)
 
@@ -73,13 +75,30 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     Raises:
         UsageError: Anything in the files that cannot be read; it names file and line.
     """
-    raw = {path: read_yaml(read_text(path, what="the compose file"), path) for path in selection.files}
-    name = _project_name(selection, raw, project_name)
+    parsed = {path: read_yaml(read_text(path, what="the compose file"), path) for path in selection.files}
+    name = _project_name(selection, parsed, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     ground = Ground(selection.directory, variables.get("HOME", ""), lenient)
-    source = _Source(ground, variables, [])
-    tree = without_resets(_group(selection.files, source))
+    source = _Source(ground, variables, [], dict(parsed))
+    with telling_unset(source.notes):
+        tree = without_resets(_group(selection.files, source))
     return Loaded(tree, name, variables, tuple(source.notes))
+
+
+@contextlib.contextmanager
+def telling_unset(notes: Iterable[str]) -> Iterator[None]:
+    """Add to a complaint about a line which of its variables are not set: that is often the cause.
+
+    Args:
+        notes: What was noted up to the complaint.
+    """
+    try:
+        yield
+    except UsageError as error:
+        lead = f"{error.place}: the variable "
+        told = [f"The variable {note.removeprefix(lead)}." for note in notes if error.place and note.startswith(lead)]
+        error.why = "\n".join([*told, error.why] if error.why else told)
+        raise
 
 
 def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -> str:
@@ -93,6 +112,12 @@ def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -
                 place = str(written.place)
     if not name:
         name = project_name_from(selection.directory)
+    if not name:
+        raise UsageError(
+            f"the project has no name: nothing in that of its directory {selection.directory} may stand in one",
+            why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
+            todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
+        )
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a project name",
@@ -131,9 +156,13 @@ def _file(path: str, source: _Source, place: Place | None = None) -> Written:
 def _long_form(path: str, source: _Source, place: Place | None) -> Written:
     known = source.files.get(path)
     if known is None:
-        tree = read_yaml(read_text(path, what="the compose file", place=place), path)
+        tree = source.parsed.get(path)
+        if tree is None:
+            tree = source.parsed[path] = read_yaml(read_text(path, what="the compose file", place=place), path)
         if tree.value is None:
-            raise UsageError("the compose file is empty", place=path)
+            raise UsageError(
+                "the compose file is empty", todo="Write at least one service under 'services'.", place=path
+            )
         known = COMPOSE_FILE.read(interpolate(tree, source.variables, source.unset), "", source.ground)
         source.files[path] = known
     return known

@@ -24,6 +24,7 @@ _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fa
 _WHOLE = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _OCTAL = re.compile(r"([-+]?)0([0-7_]+)")
+_MOST_VALUES = 1_000_000
 _RULES = {"!reset": Rule.RESET, "!override": Rule.REPLACE}
 
 
@@ -41,14 +42,14 @@ def read_yaml(text: str, file: str) -> Written:
         UsageError: A syntax error, a key that stands twice, a key that is no text, or more than one document.
     """
     try:
-        node = YAML(typ="rt").compose(text)
+        node = YAML(typ="safe", pure=True).compose(text)
+        return Written(None, Place(file, 1)) if node is None else _Builder(file).build(node)
     except MarkedYAMLError as error:
         raise _invalid(error, file) from error
     except YAMLError as error:
         raise UsageError("this is not valid YAML", why=f"{error}.", place=file) from error
-    if node is None:
-        return Written(None, Place(file, 1))
-    return _Builder(file).build(node)
+    except RecursionError:
+        raise UsageError("this YAML is nested too deeply", place=file) from None
 
 
 def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
@@ -82,6 +83,7 @@ class _Builder:
     def __init__(self, file: str) -> None:
         self._file = file
         self._built: dict[int, Written] = {}
+        self._values: dict[int, int] = {}
         self._open: set[int] = set()
 
     def build(self, node: Node) -> Written:
@@ -93,8 +95,22 @@ class _Builder:
         self._open.add(id(node))
         built = self._build(node)
         self._open.discard(id(node))
+        self._count(node)
         self._built[id(node)] = built
         return built
+
+    def _count(self, node: Node) -> None:
+        """Refuse a document that is short but stands for more values than any stack has: a few aliases of aliases."""
+        parts = node.value if isinstance(node, MappingNode | SequenceNode) else ()
+        inner = [part for pair in parts for part in pair] if isinstance(node, MappingNode) else parts
+        values = 1 + sum(self._values.get(id(part), 1) for part in inner)
+        if values > _MOST_VALUES:
+            raise UsageError(
+                "this YAML stands for too many values",
+                why=f"With its aliases written out it has more than {_MOST_VALUES:,}.",
+                place=str(self._place(node)),
+            )
+        self._values[id(node)] = values
 
     def _place(self, node: Node) -> Place:
         return Place(self._file, node.start_mark.line + 1)
