@@ -83,7 +83,13 @@ def stream_there(endpoint: str, script: str, on_line: Callable[[str], None], can
     """
     arguments = ("ssh", *_options(), *host_arguments(endpoint), "sh -s")
     return process.stream(
-        arguments, environment=None, directory=None, on_line=on_line, cancel=cancel, stdin=script.encode()
+        arguments,
+        environment=None,
+        directory=None,
+        on_line=on_line,
+        cancel=cancel,
+        stdin=script.encode(),
+        dies_with_us=True,
     )
 
 
@@ -141,7 +147,12 @@ class Tunnel:
     def _run(self) -> None:
         try:
             process.stream(
-                self._arguments, environment=None, directory=None, on_line=self._printed.append, cancel=self._stop
+                self._arguments,
+                environment=None,
+                directory=None,
+                on_line=self._printed.append,
+                cancel=self._stop,
+                dies_with_us=True,
             )
         except Exception as error:  # noqa: BLE001 - it is raised again where the tunnel is waited for
             self._error = error
