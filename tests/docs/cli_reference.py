@@ -21,9 +21,8 @@ This page is written from the commands themselves: `python -m tests.docs.cli_ref
 Everything for people goes to standard error. `--json` prints the documented forms of [json.md](json.md) on standard
 output. On a terminal a run is shown live; elsewhere as one plain line for each event. `NO_COLOR` is respected.
 
-Flags override the environment (`TONNAGE_*`), which overrides `x-tonnage` in the compose file; `tonnage doctor
---settings` shows each value with its origin. `TONNAGE_STATE_DIR` names the directory of the journal, `TONNAGE_DOCKER`
-the docker command, and `TONNAGE_TRACEBACK=1` shows the traceback of an unexpected failure.
+Flags override the environment (`TONNAGE_*`), which overrides `x-tonnage` in the compose file; all of them stand in
+[settings.md](settings.md), and `tonnage doctor --settings` shows each value with its origin.
 
 The first Ctrl-C (or SIGTERM, SIGHUP) ends the running step and undoes it; a second one ends the program at once.
 """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tonnage.model.plan import Prove
 
 MORE_TIME = "If it only needs more time, raise the start_period of its healthcheck or the timeout of x-tonnage.probe."
+TOO_LONG = "A one-shot service may take an hour. Work that takes longer is better done outside of a deploy."
 
 
 class Health(StrEnum):
@@ -241,7 +242,7 @@ def _unsteady(
     reason = "; ".join(reasons)
     culprit = pending[0][0] if pending else ""
     if over:
-        todo = "If its work takes longer, raise the timeout of x-tonnage.probe." if prove.one_shot else MORE_TIME
+        todo = TOO_LONG if prove.one_shot else MORE_TIME
         return replace(
             proof,
             health=Health.UNHEALTHY,
