@@ -164,8 +164,14 @@ def _ignored(spec: BuildSpec) -> str:
 
 
 def _text(path: Path) -> str:
-    """Return a file's text; nothing when there is no such file."""
+    """Return a file's text; nothing when there is no such file.
+
+    Raises:
+        UsageError: There is something that cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", why=f"{error.strerror}.") from error

@@ -5,7 +5,9 @@ Nothing else in the package constructs adapters or decides about exit codes.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _SIGINT = 2
 _SIGPIPE = 13
+_STDERR = 2
 
 
 @click.command(
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = No
         The exit code: 0, or the one of the failure that ended it.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    _prepare_streams()
     session = Session(outside=outside or RealOutside(), stdout=sys.stdout, stderr=sys.stderr)
     try:
         code = _run(session, typed)
@@ -66,15 +70,35 @@ def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = No
         # Whoever read the output is gone; the interpreter must not complain when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + _SIGPIPE
+    except OSError as error:
+        session.say(f"error: standard output cannot be written\n{error.strerror}.")
+        return 1
     return code
+
+
+def _prepare_streams() -> None:
+    """Put something in place of closed standard streams, which the next open files would become; settle encodings."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only argument
+    os.close(descriptor)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115 - open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        # JSON is UTF-8, whatever the locale says.
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _run(session: Session, typed: list[str]) -> int:
     try:
-        with cli.make_context("tonnage", typed, obj=session) as context:
+        # What is parsed is taken off the list.
+        with cli.make_context("tonnage", [*typed], obj=session) as context:
             cli.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        session.say(nothing.format_message())
+        return UsageError.exit_code
     except click.ClickException as wrong:
         session.json = session.json or "--json" in typed
         return _fail(session, _usage_error(wrong))

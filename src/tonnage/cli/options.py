@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from tonnage.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.cli.session import Session
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,26 @@ cleanup_after_option = click.option(
     default=None,
     help="Remove what each service's steps left behind (default: remove).",
 )
+
+
+def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
+    """Read what was typed for an option; what is wrong about it is told with the option's name.
+
+    Args:
+        option: The option, as typed.
+        text: Its value.
+        read: Gives the value a meaning.
+
+    Returns:
+        What ``read`` returns.
+
+    Raises:
+        UsageError: The value is none.
+    """
+    try:
+        return read(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.what}", why=error.why, todo=error.todo) from None
 
 
 def setting_text(value: bool | str | None) -> str | None:  # noqa: FBT001 - this is what a flag's value is

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.views.saved_plan import read_plan, save_plan
+from tonnage.units import format_bytes
+from tonnage.views.saved_plan import MAKE_ONE, read_plan, save_plan
 
 if TYPE_CHECKING:
     from tonnage.model.plan import Plan
+
+_LARGEST_BYTES = 256_000_000
 
 
 def write_plan_file(plan: Plan, file: str) -> None:
@@ -47,10 +50,18 @@ def read_plan_file(file: str) -> Plan:
         UsageError: The file cannot be read, or it is no plan file of this format.
     """
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise UsageError(f"the plan {file} cannot be read", why=f"{reason}.") from error
+        with Path(file).open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        todo = MAKE_ONE if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"the plan {file} cannot be read", why=f"{error.strerror}.", todo=todo) from error
+    if len(content) > _LARGEST_BYTES:
+        why = f"It is larger than {format_bytes(_LARGEST_BYTES)}."
+        raise UsageError("this is not a plan file", why=why, todo=MAKE_ONE, place=file)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError("this is not a plan file", why="It is not text.", todo=MAKE_ONE, place=file) from error
     return read_plan(text, place=file)
 
 

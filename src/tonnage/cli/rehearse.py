@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.deploy import DEPLOY_FAILURES
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.cli.options import keep_free_option, stack_options, typed_value
 from tonnage.errors import StalePlanError
 
 if TYPE_CHECKING:
@@ -65,4 +65,11 @@ def command(
     if not disk:
         raise click.UsageError("--disk is missing: say how big the disk is, such as --disk 14GB")
     session.streams = True
-    rehearse(session, flags, size_bytes=parse_bytes(disk), keep=keep, imports=imports, keep_free=keep_free)
+    rehearse(
+        session,
+        flags,
+        size_bytes=typed_value("--disk", disk, parse_bytes),
+        keep=keep,
+        imports=imports,
+        keep_free=keep_free,
+    )

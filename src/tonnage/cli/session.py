@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from tonnage.errors import TonnageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
@@ -81,14 +83,16 @@ class Session:
             self.stderr.flush()
 
     def print_document(self, kind: str, form: Mapping[str, object]) -> None:
-        """Write one JSON document for programs."""
-        import msgspec  # noqa: PLC0415 - help does without it
+        """Write one JSON document for programs.
 
-        from tonnage.views.json_forms import document  # noqa: PLC0415
+        Raises:
+            TonnageError: Standard output cannot be written.
+        """
+        from tonnage.views.json_forms import document  # noqa: PLC0415 - help does without it
+        from tonnage.views.json_text import json_text  # noqa: PLC0415
 
         self.printed = True
-        self.stdout.write(msgspec.json.encode(document(kind, dict(form))).decode() + "\n")
-        self.stdout.flush()
+        self._print(json_text(document(kind, dict(form))))
 
     def print_failure(self, form: Mapping[str, object]) -> None:
         """Write a failure for programs: as the last event of a stream, or as the one document.
@@ -97,13 +101,21 @@ class Session:
         """
         if self.printed and not self.streams:
             return
-        import msgspec  # noqa: PLC0415 - help does without it
-
-        from tonnage.views.json_forms import FORMAT  # noqa: PLC0415
+        from tonnage.views.json_forms import FORMAT  # noqa: PLC0415 - help does without it
+        from tonnage.views.json_text import json_text  # noqa: PLC0415
 
         kind = "event" if self.streams else "document"
-        self.stdout.write(msgspec.json.encode({"format": FORMAT, kind: "error", **form}).decode() + "\n")
-        self.stdout.flush()
+        with contextlib.suppress(TonnageError):
+            self._print(json_text({"format": FORMAT, kind: "error", **form}))
+
+    def _print(self, text: str) -> None:
+        try:
+            self.stdout.write(text + "\n")
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise TonnageError("standard output cannot be written", why=f"{error.strerror}.") from error
 
     def event_view(self) -> AbstractContextManager[View]:
         """Return the view that suits: JSON lines, a live picture, or plain lines."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.cli.options import keep_free_option, stack_options, typed_value
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
     from tonnage.units import parse_seconds  # noqa: PLC0415
 
     session.streams = True
-    pause_s = parse_seconds(interval)
+    pause_s = typed_value("--interval", interval, parse_seconds)
     wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
     never = Event()
     try:

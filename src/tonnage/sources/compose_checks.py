@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.sources.canonical import hidden_by, replicas_of
+from tonnage.sources.compose_files import is_text
 from tonnage.sources.compose_short import is_remote, names_a_context
 from tonnage.sources.image_names import is_image_name
 from tonnage.sources.written import mapping_at, nearest
@@ -104,6 +105,7 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
             place=str(place),
         )
     _check_image(name, service, form, origin)
+    _check_text(service, origin, "services", name)
     _check_references(name, service, form, origin)
     _check_replicas(name, service, origin)
     if service.get("network_mode") and service.get("networks"):
@@ -143,6 +145,23 @@ def _check_image(name: str, service: Canonical, form: Canonical, origin: Origin)
         todo="Give the service the key 'image' with another name.",
         place=str(origin.place("services", name)),
     )
+
+
+def _check_text(value: object, origin: Origin, *path: str) -> None:
+    """Refuse bytes that are no UTF-8 text; they come from variables and paths, never from the files themselves."""
+    if isinstance(value, str) and not is_text(value):
+        raise UsageError(
+            f"{'.'.join(path)} holds bytes that are no UTF-8 text",
+            why="They come from a variable or a path. Compose and the engine take text only.",
+            todo="Set the variable to text, or rename the directory.",
+            place=str(origin.place(*path)),
+        )
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            _check_text(entry, origin, *path, str(key))
+    elif isinstance(value, list):
+        for entry in value:
+            _check_text(entry, origin, *path)
 
 
 def _check_replicas(name: str, service: Canonical, origin: Origin) -> None:

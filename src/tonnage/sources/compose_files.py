@@ -82,6 +82,13 @@ def select_files(
     _add_variables(variables, [here / name for name in named] or _dotenv(start, variables))
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start)
     project = start if directory else paths[0].parent
+    for path in (project, *paths):
+        if not is_text(str(path)):
+            raise UsageError(
+                f"the path {path} holds bytes that are no UTF-8 text",
+                why="Compose and the engine take text only.",
+                todo="Rename the directory or the file.",
+            )
     if not named and project != start:
         _add_variables(variables, _dotenv(project, variables))
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
@@ -142,6 +149,19 @@ def read_text(path: str, *, what: str = "the file", place: Place | None = None) 
             todo="Save it as UTF-8.",
             place=f"{path}:{line}",
         ) from None
+
+
+def is_text(text: str) -> bool:
+    """Return whether a text can be written as UTF-8: names and variables of the outside may hold other bytes.
+
+    Args:
+        text: Any text, as Python keeps it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def project_name_from(directory: str) -> str:

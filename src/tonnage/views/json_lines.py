@@ -6,9 +6,8 @@ import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TextIO
 
-import msgspec
-
 from tonnage.views.json_forms import event_form
+from tonnage.views.json_text import json_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,7 +43,7 @@ class JsonLinesView:
         Args:
             event: Any event.
         """
-        line = msgspec.json.encode(event_form(event)).decode() + "\n"
+        line = json_text(event_form(event)) + "\n"
         with self._lock, contextlib.suppress(OSError):
             self._stream.write(line)
             self._stream.flush()

@@ -13,7 +13,7 @@ from tonnage.model.plan import PLAN_FORMAT, Plan  # noqa: TC001 - msgspec reads 
 
 DOCUMENT = "tonnage-plan"
 
-_MAKE_ONE = "Make one with\n  tonnage plan --out plan.json"
+MAKE_ONE = "Make one with\n  tonnage plan --out plan.json"
 
 
 class _Saved(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,30 +50,34 @@ def read_plan(text: str, *, place: str = "") -> Plan:
     """
     try:
         document = msgspec.json.decode(text)
+    except RecursionError:
+        raise UsageError(
+            "this is not a plan file", why="It is nested too deeply.", todo=MAKE_ONE, place=place
+        ) from None
     except msgspec.DecodeError as error:
         raise UsageError(
-            "this is not a plan file", why=f"It is not JSON: {error}", todo=_MAKE_ONE, place=place
+            "this is not a plan file", why=f"It is not JSON: {error}", todo=MAKE_ONE, place=place
         ) from error
     kind = document.get("document") if isinstance(document, dict) else None
     if kind == "plan":
         raise UsageError(
             "this is a plan as it is shown, not a plan file",
             why="What --json prints leaves out the configuration of the services, because it may hold secrets.",
-            todo=_MAKE_ONE,
+            todo=MAKE_ONE,
             place=place,
         )
     if kind != DOCUMENT:
         raise UsageError(
-            "this is not a plan file", why=f'It has no "document": "{DOCUMENT}".', todo=_MAKE_ONE, place=place
+            "this is not a plan file", why=f'It has no "document": "{DOCUMENT}".', todo=MAKE_ONE, place=place
         )
     written_format = document.get("format")
     if written_format != PLAN_FORMAT:
         raise UsageError(
             f"this plan file has format {written_format}, and this version of Tonnage reads format {PLAN_FORMAT}",
-            todo=_MAKE_ONE,
+            todo=MAKE_ONE,
             place=place,
         )
     try:
         return msgspec.convert(document, _Saved).plan
     except msgspec.ValidationError as error:
-        raise UsageError("this plan file is damaged", why=f"{error}.", todo=_MAKE_ONE, place=place) from error
+        raise UsageError("this plan file is damaged", why=f"{error}.", todo=MAKE_ONE, place=place) from error

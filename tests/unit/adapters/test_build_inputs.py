@@ -185,6 +185,12 @@ def test_a_file_that_cannot_be_read_is_named(context: Path) -> None:
         _digest(_spec(context))
 
 
+def test_a_directory_in_place_of_a_dockerignore_is_named(context: Path) -> None:
+    (context / ".dockerignore").mkdir()
+    with pytest.raises(UsageError, match=r"\.dockerignore cannot be read"):
+        _digest(_spec(context))
+
+
 def test_ten_thousand_files_take_less_than_a_second(context: Path) -> None:
     for folder in range(100):
         (context / f"d{folder}").mkdir()

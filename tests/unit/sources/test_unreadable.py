@@ -125,3 +125,19 @@ def test_a_file_that_many_services_extend_is_read_once(tmp_path: Path) -> None:
         assert [service.name for service in _load(tmp_path).services] == names
     finally:
         os.close(reading)
+
+
+def test_bytes_of_a_variable_that_are_no_text_are_refused_where_they_would_go(tmp_path: Path) -> None:
+    file = _written(tmp_path, "services:\n  web:\n    image: busybox\n    environment: [A]\n")
+    request = StackRequest(working_directory=str(tmp_path))
+    with pytest.raises(UsageError) as refused:
+        load_stack(request, environment={"A": "v\udcffw"}, compose=None)
+    assert refused.value.what == "services.web.environment.A holds bytes that are no UTF-8 text"
+    assert refused.value.place == f"{file}:4"
+
+
+def test_a_directory_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    directory = tmp_path / "x\udcffy"
+    directory.mkdir()
+    _written(directory, GOOD)
+    assert "holds bytes that are no UTF-8 text" in _refused(directory).what
