@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
 from tonnage.adapters.private_engine.requirements import search_path
+from tonnage.adapters.private_engine.signals import signals_later
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -43,4 +44,5 @@ def succeeds(arguments: Sequence[str]) -> bool:
 
 def _run(arguments: Sequence[str]) -> process.Completed:
     environment = {**os.environ, "PATH": search_path(os.environ.get("PATH", ""))}
-    return process.run(arguments, environment=environment, timeout_s=_TIMEOUT_S)
+    with signals_later():
+        return process.run(arguments, environment=environment, timeout_s=_TIMEOUT_S)

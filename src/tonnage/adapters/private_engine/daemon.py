@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tonnage.adapters import process
 from tonnage.adapters.private_engine.network import netns_path
 from tonnage.adapters.private_engine.requirements import search_path
+from tonnage.adapters.private_engine.signals import signals_later
 from tonnage.errors import EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -115,33 +116,23 @@ def start_daemon(
     layout.run_overlay.mkdir(exist_ok=True)
     config = configuration(layout, addresses, mtu, _host_config())
     layout.config.write_text(json.dumps(config, indent=1), encoding="utf-8")
-    started = process.start(
-        [
-            *("nsenter", f"--net={netns_path(layout)}"),
-            *("unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child"),
-            *(
-                "sh",
-                "-c",
-                _ENTER,
-                "tonnage-engine",
-                str(layout.run_overlay),
-                _resolver(),
-                str(layout.config),
-                str(layout.mount),
-            ),
-        ],
-        log_path=str(layout.log),
-        environment={
-            # DOCKER_* would move its temporary files off the disk or change its storage.
-            **{name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
-            "PATH": search_path(environment.get("PATH", "")),
-        },
-    )
+    started: process.StartedProcess | None = None
     try:
+        with signals_later():
+            started = process.start(
+                _arguments(layout),
+                log_path=str(layout.log),
+                environment={
+                    # DOCKER_* would move its temporary files off the disk or change its storage.
+                    **{name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
+                    "PATH": search_path(environment.get("PATH", "")),
+                },
+            )
         _wait_for_answer(layout, started)
     except BaseException:
-        started.kill()
-        started.wait(_END_TIMEOUT_S)
+        if started:
+            started.kill()
+            started.wait(_END_TIMEOUT_S)
         raise
     return started
 
@@ -198,6 +189,16 @@ def log_tail(layout: Layout, lines: int = 20) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def _arguments(layout: Layout) -> list[str]:
+    """Return the command that enters the namespaces and becomes the engine."""
+    script_arguments = [layout.run_overlay, _resolver(), layout.config, layout.mount]
+    return [
+        *("nsenter", f"--net={netns_path(layout)}"),
+        *("unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child"),
+        *("sh", "-c", _ENTER, "tonnage-engine", *map(str, script_arguments)),
+    ]
 
 
 def _wait_for_answer(layout: Layout, started: process.StartedProcess) -> None:

@@ -1,4 +1,8 @@
-"""Signals around a private engine: each of them leads to its removal, and none of them interrupts the removal."""
+"""Signals around a private engine: each of them leads to its removal, and none of them interrupts the removal.
+
+Nor does one interrupt the start of a program: an exception that is raised between two lines of the standard library's
+waiting for a child can leave a lock behind that nobody ever opens again.
+"""
 
 from __future__ import annotations
 
@@ -54,3 +58,20 @@ def signals_wait() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def signals_later() -> Iterator[None]:
+    """Let a signal that ends a program have its effect when the context is left, and not before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _ALL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
