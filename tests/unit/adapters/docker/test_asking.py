@@ -117,12 +117,15 @@ def test_a_network_namespace_that_is_not_there_is_said() -> None:
 @contextlib.contextmanager
 def answering_inside(*unshared: str) -> Iterator[tuple[int, int]]:
     """A server, status 501 on everything, in namespaces of its own; gives its process and its port."""
+    # SIOCSIFFLAGS with IFF_UP, which needs no program ip. Source: netdevice(7).
     program = (
+        "import fcntl, socket, struct; up = struct.pack('16sh14x', b'lo', 1);"
+        "fcntl.ioctl(socket.socket(), 0x8914, up);"
         "import http.server as h; s = h.HTTPServer(('127.0.0.1', 0), h.BaseHTTPRequestHandler);"
         "print(s.server_port, flush=True); s.serve_forever()"
     )
     inside = subprocess.Popen(
-        ["unshare", *unshared, "sh", "-c", f'ip link set lo up; exec python3 -c "{program}"'],
+        ["unshare", *unshared, "python3", "-c", program],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -132,8 +135,10 @@ def answering_inside(*unshared: str) -> Iterator[tuple[int, int]]:
         told = inside.stdout.readline()
         if not told:
             pytest.skip(f"no namespaces can be made here: {unshared}")
-        yield inside.pid, int(told)
-        inside.terminate()
+        try:
+            yield inside.pid, int(told)
+        finally:
+            inside.terminate()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
