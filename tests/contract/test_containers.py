@@ -32,6 +32,12 @@ def test_up_starts_a_container_with_its_project_service_number_and_labels(world:
     assert container.restart_count == 0
 
 
+def test_a_container_tells_which_ports_it_holds_while_it_lives(world: World) -> None:
+    port = {"target": 80, "published": "18017", "protocol": "tcp", "mode": "ingress"}
+    assert up(world, "web", web={**put(world, STEADY), "ports": [port]}).published == (("", 18017, "tcp"),)
+    assert up(world, "other", other=put(world, STEADY)).published == ()
+
+
 def test_up_twice_does_not_recreate(world: World) -> None:
     web = put(world, STEADY)
     first = up(world, "web", web=web)

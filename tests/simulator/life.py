@@ -111,7 +111,12 @@ class LivingContainer:
             restart_count=self.restart_count,
             labels=dict(self.labels),
             addresses=((f"{self.project}_default", self.address),) if self.state == "running" else (),
+            published=tuple(("", int(port), protocol) for port, protocol in self._held()) if self.alive else (),
         )
+
+    def _held(self) -> list[tuple[str, str]]:
+        ports = [text.partition("/") for text in self.host_ports]
+        return [(port, protocol) for port, _, protocol in ports if port.isdecimal()]
 
     def _ends_at_s(self) -> float:
         if self.state != "running" or self.behaviour.exits_after_s is None:

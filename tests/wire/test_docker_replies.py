@@ -172,6 +172,16 @@ def test_a_container_on_the_hosts_network_answers_there_and_its_death_is_told() 
     assert (container.state, container.exit_code, container.oom_killed) == ("exited", 137, True)
 
 
+def test_ports_of_the_machine_are_told_once_for_both_families_of_addresses() -> None:
+    ports = {
+        "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8017"}, {"HostIp": "::", "HostPort": "8017"}],
+        "53/udp": [{"HostIp": "127.0.0.1", "HostPort": "5017"}],
+        "97/tcp": None,
+    }
+    told = wire.container({"Id": "c", "NetworkSettings": {"Networks": {}, "Ports": ports}})
+    assert told.published == (("", 8017, "tcp"), ("127.0.0.1", 5017, "udp"))
+
+
 @pytest.mark.parametrize(
     ("name", "spoken"), [("24.0-classic", "1.43"), ("27.5-containerd", "1.47"), ("29.0-containerd", "1.51")]
 )

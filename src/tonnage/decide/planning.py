@@ -19,6 +19,7 @@ from tonnage.decide.line import line_bytes
 from tonnage.decide.ordering import in_order
 from tonnage.decide.project_file import config_digest
 from tonnage.decide.service_steps import build_steps, deploy_steps
+from tonnage.decide.taken_ports import check_ports
 from tonnage.errors import UsageError
 from tonnage.model.naming import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
 from tonnage.model.plan import PLAN_FORMAT, Plan, Unchanged
@@ -49,7 +50,7 @@ def plan_deploy(
         The plan; it has no steps when nothing changed, and a refusal when it cannot fit.
 
     Raises:
-        UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
+        UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
     wanted = _with_dependencies(stack, inventory, asked_for(stack, services))
     steps: list[Step] = []
@@ -59,6 +60,7 @@ def plan_deploy(
         steps += deploy_steps(case)
         if not case.change.switch:
             unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
+    check_ports(stack, inventory, wanted - {each.service for each in unchanged})
     return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged)
 
 

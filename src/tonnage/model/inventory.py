@@ -109,6 +109,7 @@ class Container:
         labels: Its labels.
         addresses: Its addresses on the engine's networks, as network and address.
         writable_bytes: Its own writable layer; None when not asked for.
+        published: Ports of the machine that it holds, as address (empty for all), port and protocol.
     """
 
     container_id: str
@@ -127,6 +128,7 @@ class Container:
     labels: dict[str, str] = field(default_factory=dict)
     addresses: tuple[tuple[str, str], ...] = ()
     writable_bytes: int | None = None
+    published: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,10 +109,18 @@ class Endpoint(Struct, kw_only=True):
     ipv6_address: str = field(name="GlobalIPv6Address", default="")
 
 
+class PortBinding(Struct, kw_only=True):
+    """A port of the machine that leads to one of a container."""
+
+    host_ip: str = field(name="HostIp", default="")
+    host_port: str = field(name="HostPort", default="")
+
+
 class NetworkSettings(Struct, kw_only=True):
-    """A container's networks."""
+    """A container's networks, and the ports that it holds while it lives."""
 
     networks: dict[str, Endpoint | None] | None = field(name="Networks", default=None)
+    ports: dict[str, list[PortBinding] | None] | None = field(name="Ports", default=None)
 
 
 class ContainerDetail(Struct, kw_only=True):

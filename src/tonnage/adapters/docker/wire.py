@@ -19,6 +19,7 @@ _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 _ONE_OFF = "com.docker.compose.oneoff"
 _NONE = "<none>"
+_ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 Json = Any
 """What the SDK hands over: parsed JSON of a form that only :mod:`tonnage.adapters.docker.replies` may assume."""
@@ -123,6 +124,7 @@ def container(reply: Json) -> Container:
         labels=labels,
         addresses=_addresses(told),
         writable_bytes=told.size_rw,
+        published=_published(told),
     )
 
 
@@ -205,3 +207,15 @@ def _addresses(told: replies.ContainerDetail) -> tuple[tuple[str, str], ...]:
     networks = sorted((told.network_settings.networks or {}).items())
     found = [(name, end.ip_address or end.ipv6_address) for name, end in networks if end is not None]
     return tuple((name, address) for name, address in found if address)
+
+
+def _published(told: replies.ContainerDetail) -> tuple[tuple[str, int, str], ...]:
+    """Return the ports of the machine that a container holds; one binding for each address family is one port."""
+    ports = (told.network_settings.ports if told.network_settings else None) or {}
+    found = {
+        ("" if binding.host_ip in _ANY_ADDRESS else binding.host_ip, int(binding.host_port), key.partition("/")[2])
+        for key, bindings in ports.items()
+        for binding in bindings or ()
+        if binding.host_port.isdecimal()
+    }
+    return tuple(sorted(found))
