@@ -35,6 +35,8 @@ _LOWEST = (1, 41)
 _HIGHEST = (1, 51)
 _TYPED_USAGE = (1, 42)
 _ANSWER_WITHIN_S = 120
+# An engine that starts answers late; longer than this nobody should have to look at nothing.
+_FIRST_WITHIN_S = 30
 _WHERE = """\
 where=${DOCKER_HOST:-}
 [ -n "$where" ] || where=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
@@ -233,16 +235,29 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
     """Return a client that speaks a version of the API which both sides know."""
     with speaking_to(endpoint, "reach the engine"):
         _knock(base_url)
-        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=_ANSWER_WITHIN_S, tls=tls or False)
+        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=_FIRST_WITHIN_S, tls=tls or False)
         try:
             told = first.api.version(api_version=False)
-        except docker.errors.NotFound as error:
-            raise EngineUnreachableError(f"what answers at {endpoint} is not a Docker engine") from error
+        except (docker.errors.NotFound, ValueError) as error:
+            raise _no_engine(endpoint) from error
+        except docker.errors.APIError as error:
+            raise EngineUnreachableError(
+                f"the engine at {endpoint} does not tell its version", why=str(error.explanation or error)
+            ) from error
         finally:
             first.close()
+        if not isinstance(told, dict) or "ApiVersion" not in told:
+            raise _no_engine(endpoint)
         return docker.DockerClient(
             base_url=base_url, version=spoken_version(told), timeout=_ANSWER_WITHIN_S, tls=tls or False
         )
+
+
+def _no_engine(endpoint: str) -> EngineUnreachableError:
+    return EngineUnreachableError(
+        f"what answers at {endpoint} is not a Docker engine",
+        todo="Check the address: -H, DOCKER_HOST or the docker context.",
+    )
 
 
 def _knock(base_url: str) -> None:
