@@ -5,8 +5,12 @@ from __future__ import annotations
 import http.server
 import json
 import socketserver
+import subprocess
+import sys
+import tempfile
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +20,6 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tonnage.errors import TonnageError
 
@@ -84,3 +87,20 @@ def test_a_page_that_is_not_found_is_no_engine_either(tmp_path: Path) -> None:
 def test_an_engine_that_refuses_to_tell_its_version_is_quoted(tmp_path: Path, status: int) -> None:
     error = _refused(tmp_path, json.dumps({"message": "not for you"}), status)
     assert (error.exit_code, error.why) == (6, "not for you")
+
+
+def test_a_user_without_permission_is_told_which_group_has_it() -> None:
+    code = (
+        "import os, socket, sys; from tonnage.adapters.docker.connect import connect\n"
+        "path = sys.argv[1]; server = socket.socket(socket.AF_UNIX); server.bind(path); server.listen()\n"
+        "os.chmod(path, 0)\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "try: connect({}, f'unix://{path}')\n"
+        "except Exception as error: print(error.exit_code, error)\n"
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        path = f"{directory}/docker.sock"
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"6 no permission on the engine's socket {path}\n")
+    assert "\n  sudo usermod -aG docker $USER\n" in done.stdout
