@@ -152,8 +152,8 @@ def _check_text(value: object, origin: Origin, *path: str) -> None:
     if isinstance(value, str) and not is_text(value):
         raise UsageError(
             f"{'.'.join(path)} holds bytes that are no UTF-8 text",
-            why="They come from a variable or a path. Compose and the engine take text only.",
-            todo="Set the variable to text, or rename the directory.",
+            why="They come from a variable, a path or half of an escaped pair. Compose and the engine take text only.",
+            todo="Set the variable to text, rename the directory, or write the character itself.",
             place=str(origin.place(*path)),
         )
     if isinstance(value, dict):
