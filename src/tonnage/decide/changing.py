@@ -57,6 +57,8 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     Returns:
         The change with its causes.
     """
+    if service.replicas == 0 and not inventory.service_containers(stack.name, service.name):
+        return Change()
     running = _running(stack, service, inventory)
     running_image = inventory.image(running[0].image_id) if running else None
     current = inventory.image(service.image)

@@ -223,6 +223,8 @@ def _with_dependencies(stack: Stack, inventory: Inventory, wanted: set[str]) -> 
 
 def _state(change: Change) -> str:
     count = len(change.running)
+    if not count:
+        return "it has no replicas, and no container runs"
     if not any(LABEL_CONFIG in container.labels for container in change.running):
         return "it runs its image; it was not deployed by tonnage, so its configuration is not compared"
     if all(container.state == "exited" for container in change.running):

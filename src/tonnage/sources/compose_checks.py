@@ -207,6 +207,13 @@ def _check_references(name: str, service: Canonical, form: Canonical, origin: Or
     wanted += [("secrets", entry["source"], "") for entry in (service.get("build") or {}).get("secrets") or ()]
     for section, key, place_key in wanted:
         known = form.get(section) or {}
+        if key in known and section in {"secrets", "configs"} and known[key].get("external"):
+            raise UsageError(
+                f"the {section[:-1]} {key!r} is external",
+                why="Only a swarm keeps secrets and configs of its own; Compose reads them from files.",
+                todo="Name a file with the key 'file'.",
+                place=str(origin.place(section, key)),
+            )
         if key in known:
             continue
         raise UsageError(

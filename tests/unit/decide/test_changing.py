@@ -134,3 +134,10 @@ def test_a_service_that_is_only_an_image_is_pulled_when_it_is_missing_and_never_
     assert change_with(db, inputs=None) == ("", "no image postgres:16 on this engine", "its image is pulled first", "")
     here = image(5, "postgres:16")
     assert change_with(db, images=(here,), containers=(container(db, here),), inputs=None) == ("", "", "", "")
+
+
+def test_a_service_without_replicas_needs_nothing_once_nothing_of_it_is_left() -> None:
+    none = service(replicas=0)
+    good = image(1, "shop-web:latest", inputs="now")
+    assert change_with(none, images=(good,)) == ("", "", "", "")
+    assert change_with(none, images=(good,), containers=(container(WEB, good, config="before"),))[2]
