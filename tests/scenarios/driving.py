@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,6 @@ from tests.scenarios.seeing import Engine
 from tonnage.runtime.journal import Journal
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable
 
     from tests.real_engine import RealEngine
@@ -87,6 +87,14 @@ class Running:
             self.kill()
             raise AssertionError(f"did not end within {within_s} s:\n{self._ended(within_s).stderr}") from None
         return self._ended(time.monotonic() - self._began)
+
+    def end(self) -> None:
+        """End it, when it still runs, as a terminal that is closed does: it may undo what it has begun."""
+        if self._process.poll() is None:
+            self.signal(signal.SIGHUP)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(60.0)
+        self.kill()
 
     def kill(self) -> None:
         """Kill it without a word, and leave to their fate the programs that it started."""
@@ -209,4 +217,4 @@ class Project:
     def close(self) -> None:
         """End what still runs."""
         for running in self._started:
-            running.kill()
+            running.end()

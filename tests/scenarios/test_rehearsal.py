@@ -19,6 +19,7 @@ import pytest
 from tests.real_engine import busybox_archive, command_lines
 from tests.scenarios.watching import page
 
+from tonnage.adapters.private_engine import remove_rehearsal
 from tonnage.adapters.private_engine.layout import DIRECTORY_VARIABLE
 from tonnage.model.run import Outcome
 
@@ -35,10 +36,17 @@ LINE = {"x-tonnage": {"keep-free": "20MB"}}
 
 
 @pytest.fixture
-def rehearsals() -> Iterator[dict[str, str]]:
+def rehearsals(project: Project) -> Iterator[dict[str, str]]:
     """Return an environment that keeps the rehearsals of this test apart; it checks that none of them is left."""
     directory = Path(f"/var/tmp/tonnage-rehearsing-{os.getpid()}")
-    yield {DIRECTORY_VARIABLE: str(directory)}
+    environment = {DIRECTORY_VARIABLE: str(directory)}
+    yield environment
+    # A test that failed or was interrupted may be in the middle of one.
+    project.close()
+    left = names(environment)
+    for name in left:
+        remove_rehearsal(name, environment={**os.environ, **environment})
+    assert not left
     assert not directory.exists()
 
 
