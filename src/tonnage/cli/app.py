@@ -63,17 +63,25 @@ def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = No
     typed = list(sys.argv[1:] if arguments is None else arguments)
     _prepare_streams()
     session = Session(outside=outside or RealOutside(), stdout=sys.stdout, stderr=sys.stderr)
+    code = 0
     try:
         code = _run(session, typed)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output is gone; the interpreter must not complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output is gone.
+        _let_go_of_output()
         return 128 + _SIGPIPE
     except OSError as error:
-        session.say(f"error: standard output cannot be written\n{error.strerror}.")
-        return 1
+        _let_go_of_output()
+        if not code:
+            session.say(f"error: standard output cannot be written\n{error.strerror}.")
+        return code or 1
     return code
+
+
+def _let_go_of_output() -> None:
+    """Keep the interpreter, which writes out at its end what is still waiting, from failing once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:
