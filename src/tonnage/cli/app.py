@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,17 @@ class RealOutside:
         if self._tools is None:
             self._tools = find_tools(self.environment)
         return self._tools
+
+    def look_ahead(self) -> None:
+        """Begin to look for the programs that act on an engine, while there is still something else to do."""
+        tools = self.tools
+
+        def look() -> None:
+            # What is wrong with them is told where they are needed.
+            with contextlib.suppress(TonnageError):
+                _ = tools.compose_2, tools.build
+
+        threading.Thread(target=look, name="look-ahead", daemon=True).start()
 
     def compose(self) -> ComposeConfig | None:
         """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""

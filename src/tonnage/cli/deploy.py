@@ -72,6 +72,7 @@ def command(
     cleanup_after: bool | None,
 ) -> None:
     """Deploy."""
+    session.outside.look_ahead()
     from tonnage.cli.flow import carry_out  # noqa: PLC0415 - help needs none of these
 
     del sequential

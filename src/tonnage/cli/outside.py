@@ -68,6 +68,9 @@ class Outside(Protocol):
     def compose(self) -> ComposeConfig | None:
         """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
 
+    def look_ahead(self) -> None:
+        """Begin to look for the programs that act on an engine."""
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 

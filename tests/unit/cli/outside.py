@@ -85,6 +85,9 @@ class SimulatedOutside:
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
 
+    def look_ahead(self) -> None:
+        pass
+
     def builder_found(self) -> str:
         if not self.can_build:
             raise EngineLacksError("no builder was found", todo="Install one.")
