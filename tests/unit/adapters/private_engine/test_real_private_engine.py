@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,7 +60,9 @@ def nothing_left(environment: dict[str, str]) -> Iterator[None]:
 
     def watch() -> None:
         while not ended.wait(0.01):
-            names.update(entry.name for entry in directory.glob("r??????"))
+            # It vanishes with the last rehearsal, also while it is being read.
+            with contextlib.suppress(FileNotFoundError):
+                names.update(name for name in os.listdir(directory) if re.fullmatch("r.{6}", name))  # noqa: PTH208 - in one call
 
     watching = threading.Thread(target=watch)
     watching.start()
