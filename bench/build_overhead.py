@@ -85,6 +85,7 @@ def main() -> None:
             "DOCKER_HOST": engine.endpoint,
             "DOCKER_BUILDKIT": "1",
             "TONNAGE_STATE_DIR": str(directory / "state"),
+            "TONNAGE_CACHE_DIR": str(directory / "cache"),
         }
         docker = find_tools(environment).need_build().program
         subprocess.run([docker, "import", "-", "busybox"], input=busybox_archive(), env=environment, check=True)

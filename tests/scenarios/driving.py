@@ -140,7 +140,13 @@ class Project:
             for name, value in self.real.environment.items()
             if not name.startswith(("COMPOSE_", "TONNAGE_")) or name == "TONNAGE_DOCKER"
         }
-        return {**kept, "TONNAGE_STATE_DIR": str(self.state), "TONNAGE_TRACEBACK": "1", "COLUMNS": "200"}
+        return {
+            **kept,
+            "TONNAGE_STATE_DIR": str(self.state),
+            "TONNAGE_CACHE_DIR": str(self.state / "cache"),
+            "TONNAGE_TRACEBACK": "1",
+            "COLUMNS": "200",
+        }
 
     def web(self, name: str, text: str, *, run: str = "", cmd: str = SERVES, **keys: Any) -> None:  # noqa: ANN401 - as YAML
         """Add or change a service that serves one page on port 8080 of its container."""

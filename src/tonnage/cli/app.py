@@ -18,7 +18,7 @@ import click
 
 from tonnage import __version__
 from tonnage.cli.group import LazyGroup
-from tonnage.cli.places import state_place
+from tonnage.cli.places import cache_directory, state_place
 from tonnage.cli.session import Session
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
 
@@ -177,10 +177,12 @@ class RealOutside:
     @property
     def tools(self) -> Tools:
         """The programs that act on an engine; each is looked for when first asked for."""
+        from tonnage.adapters.docker.remembered import Remembered  # noqa: PLC0415
         from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
 
         if self._tools is None:
-            self._tools = find_tools(self.environment)
+            remembered = Remembered(cache_directory(self.environment) / "programs.json", self.environment)
+            self._tools = find_tools(self.environment, remembered)
         return self._tools
 
     def look_ahead(self) -> None:

@@ -26,6 +26,23 @@ def state_directory(environment: Mapping[str, str]) -> Path:
     return user_state_path("tonnage", appauthor=False)
 
 
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """Return the directory of what can be asked for again at any time; it may be removed at any time.
+
+    Args:
+        environment: ``TONNAGE_CACHE_DIR`` names another one.
+
+    Returns:
+        The directory, which need not exist.
+    """
+    chosen = environment.get("TONNAGE_CACHE_DIR", "")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed where the directory is chosen
+
+    return user_cache_path("tonnage", appauthor=False)
+
+
 def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
     """Return the role and a directory of the filesystem that the journal is written on.
 

@@ -44,6 +44,7 @@ _KNOWN = (
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
+    _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
 )
 
 

@@ -21,6 +21,8 @@ from tonnage.errors import EngineLacksError, TonnageError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tonnage.adapters.docker.remembered import Remembered
+
 _Asked = TypeVar("_Asked")
 _Told = TypeVar("_Told")
 
@@ -82,10 +84,12 @@ class Tools:
 
     Args:
         environment: The user's: ``PATH``, ``TONNAGE_DOCKER`` and ``DOCKER_BUILDKIT`` decide, the programs get it all.
+        remembered: What they said earlier; None to ask them in any case.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], remembered: Remembered | None = None) -> None:
         self._environment = dict(environment)
+        self._remembered = remembered
 
     @cached_property
     def build(self) -> BuildTool | None:
@@ -217,11 +221,17 @@ class Tools:
 
     def _ask(self, arguments: tuple[str, ...]) -> str:
         """Return what a program prints; nothing when it fails or does not answer."""
+        told = self._remembered.answer(arguments) if self._remembered else None
+        if told is not None:
+            return told
         try:
             done = process.run(arguments, environment=self._environment, timeout_s=_PROBE_TIMEOUT_S)
         except TonnageError:
             return ""
-        return done.stdout if done.exit_code == 0 else ""
+        told = done.stdout if done.exit_code == 0 else ""
+        if self._remembered:
+            self._remembered.keep(arguments, told)
+        return told
 
     def _why_none(self) -> str:
         if not self._found:
@@ -232,13 +242,14 @@ class Tools:
         return " ".join(lacks)
 
 
-def find_tools(environment: Mapping[str, str]) -> Tools:
+def find_tools(environment: Mapping[str, str], remembered: Remembered | None = None) -> Tools:
     """Return the programs that act on an engine; they are looked for when first asked for, not now.
 
     Args:
         environment: The user's environment.
+        remembered: What they said earlier; None to ask them in any case.
     """
-    return Tools(environment)
+    return Tools(environment, remembered)
 
 
 def _on_path(environment: Mapping[str, str], name: str) -> list[str]:
