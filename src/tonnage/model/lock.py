@@ -1,0 +1,263 @@
+"""What a set of Python requirements resolves to for one target, and what lies inside each wheel.
+
+Nothing here knows an installer: how many bytes an installation keeps is decided from these facts elsewhere.
+A size that nobody told is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+BLOCK_BYTES = 4096
+
+
+def in_blocks(size_bytes: int) -> int:
+    """Return the bytes of a file on a filesystem with blocks of 4 KiB."""
+    return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The Python for which wheels are chosen: that of the image, never that of this process.
+
+    Args:
+        python: Its version, ``3.11`` or ``3.11.7``.
+        platform: Architecture and C library as the resolver names them: ``x86_64-manylinux_2_28``,
+            ``aarch64-unknown-linux-musl``.
+        implementation: ``cp`` for CPython, ``pp`` for PyPy.
+    """
+
+    python: str
+    platform: str = "x86_64-manylinux_2_28"
+    implementation: str = "cp"
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """The first two numbers of its version."""
+        major, _, rest = self.python.partition(".")
+        return int(major), int(rest.partition(".")[0] or 0)
+
+    @property
+    def architecture(self) -> str:
+        """``x86_64``, ``aarch64`` and so on."""
+        return self.platform.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveRequest:
+    """What an install line asks for, as the image sees it.
+
+    Args:
+        requirements: Lines of requirement files and of the command line, without ``-r`` and ``-c``; hashes may stay.
+        constraints: Lines of constraint files.
+        index_url: The index in place of the default one; empty for the user's or the resolver's default.
+        extra_index_urls: Further indexes.
+        find_links: Further pages or directories that list archives.
+        no_index: No index at all, ``find_links`` only.
+        best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that has the name,
+            which is what uv does.
+        dependencies: Whether what the requirements need is resolved as well.
+        prereleases: Whether pre-releases are welcome everywhere.
+        only_binary: Names that may not come from source; ``:all:`` for all.
+        no_binary: Names that may not come as wheels; ``:all:`` for all.
+        require_hashes: Whether each requirement must carry a hash.
+        overrides: Lines that replace what packages ask for (uv only).
+        exclude_newer: Date before which an archive must have been uploaded; empty for none.
+        resolution: ``highest``, ``lowest`` or ``lowest-direct``.
+        torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
+        installed: ``name==version`` lines of what is in the image already; kept where it satisfies.
+    """
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    best_of_all_indexes: bool = True
+    dependencies: bool = True
+    prereleases: bool = False
+    only_binary: tuple[str, ...] = ()
+    no_binary: tuple[str, ...] = ()
+    require_hashes: bool = False
+    overrides: tuple[str, ...] = ()
+    exclude_newer: str = ""
+    resolution: str = "highest"
+    torch_backend: str = ""
+    installed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """One wheel that will be installed.
+
+    Args:
+        name: Its normalised name.
+        version: Its version, with the local part.
+        filename: Its file name.
+        url: Where it is; ``file://`` for one on this machine.
+        size_bytes: Its compressed size; None where neither index nor lock told it.
+        hashes: Pairs of algorithm and hexadecimal digest.
+        index: The index that it came from; empty where nobody told it.
+    """
+
+    name: str
+    version: str
+    filename: str
+    url: str
+    size_bytes: int | None = None
+    hashes: tuple[tuple[str, str], ...] = ()
+    index: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Its strongest hash, ``sha256:...``; empty where it has none that names it for ever."""
+        known = dict(self.hashes)
+        for algorithm in ("sha256", "sha512", "sha384", "blake2b"):
+            if known.get(algorithm):
+                return f"{algorithm}:{known[algorithm].lower()}"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sdist:
+    """One source archive that will be built: its size may be known, what it becomes is not.
+
+    Args:
+        name: Its normalised name.
+        version: Its version; empty where it could not be resolved without building.
+        filename: Its file name.
+        url: Where it is.
+        size_bytes: Its compressed size; None where nobody told it.
+        hashes: Pairs of algorithm and hexadecimal digest.
+        index: The index that it came from.
+    """
+
+    name: str
+    version: str = ""
+    filename: str = ""
+    url: str = ""
+    size_bytes: int | None = None
+    hashes: tuple[tuple[str, str], ...] = ()
+    index: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Something that is neither a wheel nor a source archive: a checkout, a directory.
+
+    Args:
+        name: Its name; empty where it is not told.
+        requirement: What the user wrote, or its address.
+        reason: Why its bytes cannot be known.
+    """
+
+    name: str
+    requirement: str
+    reason: str
+
+
+class LockOrigin(StrEnum):
+    """Where a lock comes from."""
+
+    RESOLVED = "resolved"
+    REMEMBERED = "remembered"
+    LAST_KNOWN = "last known"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What a set of requirements resolves to for one target.
+
+    Args:
+        target: The Python that it is for.
+        wheels: What will be installed from wheels, by name.
+        sdists: What will be built from source.
+        others: What has no bytes that can be known.
+        requested: Normalised names that were asked for, not just needed by others.
+        notes: What the resolver remarked, and where the result may differ from what the installer does.
+        origin: Where it comes from; ``last known`` when the index could not be reached.
+        resolved_s: When it was resolved, seconds since the epoch; 0 where that is not known.
+    """
+
+    target: Target
+    wheels: tuple[Wheel, ...] = ()
+    sdists: tuple[Sdist, ...] = ()
+    others: tuple[Other, ...] = ()
+    requested: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    origin: LockOrigin = LockOrigin.RESOLVED
+    resolved_s: float = 0.0
+
+    @property
+    def download_bytes(self) -> int | None:
+        """The bytes of all archives; None where the size of one is not known."""
+        sizes = [one.size_bytes for one in (*self.wheels, *self.sdists)]
+        known = [size for size in sizes if size is not None]
+        return None if len(known) < len(sizes) or self.others else sum(known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelPart:
+    """A directory or file inside a wheel, and the bytes below it."""
+
+    path: str
+    content_bytes: int
+
+
+class Reading(StrEnum):
+    """How the contents of a wheel are known."""
+
+    DIRECTORY = "zip directory"
+    REMEMBERED = "remembered"
+    RATIO = "compressed size"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelContents:
+    """What one wheel becomes when it is unpacked, before an installer adds anything.
+
+    Args:
+        wheel: The wheel; its size is filled in where the server told it.
+        files: How many files.
+        directories: How many distinct directories below the place of installation.
+        content_bytes: The sum of the files' sizes.
+        block_bytes: The same with each file rounded up to blocks of 4 KiB.
+        directory_bytes: What the directories take themselves.
+        python_sizes: The size of each ``.py`` file that an installer would compile.
+        python_directories: How many directories have one: each gets a ``__pycache__``.
+        python_path_bytes: The length of all their paths, which the record of an installation lists once more.
+        console_scripts: How many commands are generated for it.
+        schemes: Bytes that go to ``purelib``, ``platlib``, ``scripts``, ``headers`` and ``data``.
+        largest: The heaviest parts, heaviest first.
+        reading: How this is known.
+        reason: Why it is known no better; empty when it is exact.
+    """
+
+    wheel: Wheel
+    files: int = 0
+    directories: int = 0
+    content_bytes: int = 0
+    block_bytes: int = 0
+    directory_bytes: int = 0
+    python_sizes: tuple[int, ...] = ()
+    python_directories: int = 0
+    python_path_bytes: int = 0
+    console_scripts: int = 0
+    schemes: tuple[tuple[str, int], ...] = ()
+    largest: tuple[WheelPart, ...] = ()
+    reading: Reading = Reading.DIRECTORY
+    reason: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the figures were read, not assumed."""
+        return self.reading in {Reading.DIRECTORY, Reading.REMEMBERED}
+
+    @property
+    def python_bytes(self) -> int:
+        """The size of all ``.py`` files."""
+        return sum(self.python_sizes)
