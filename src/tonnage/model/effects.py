@@ -1,0 +1,284 @@
+"""What one command of a build does to the files of the image, as far as its words tell. Nothing here knows a size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.model.installs import Effect, PythonInstall
+
+if TYPE_CHECKING:
+    from tonnage.model.installs import Installer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptInstall(Effect):
+    """``apt-get install`` or ``apt install``.
+
+    Args:
+        packages: As they are named: ``curl``, ``gcc=4:12.2``, ``libgl1:amd64``, ``tool/bookworm-backports``.
+        files: Local ``.deb`` files.
+        recommends: Recommended packages come too.
+        suggests: Suggested packages come too.
+        target_release: ``-t``; empty without one.
+        upgrades: ``upgrade`` or ``dist-upgrade``: what is there is replaced, nothing is named.
+        downloads_only: ``-d``.
+        cache_mounted: ``/var/cache/apt`` is a cache mount, so that no ``.deb`` is left in the layer.
+        unread: Packages that cannot be told because of unknown variables or patterns.
+    """
+
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    recommends: bool = True
+    suggests: bool = False
+    target_release: str = ""
+    upgrades: bool = False
+    downloads_only: bool = False
+    cache_mounted: bool = False
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptUpdate(Effect):
+    """``apt-get update``: package lists are fetched.
+
+    Args:
+        lists_mounted: ``/var/lib/apt`` or its lists are a cache mount.
+    """
+
+    lists_mounted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptClean(Effect):
+    """Something of apt is removed in the same ``RUN``.
+
+    Args:
+        lists: The package lists are gone.
+        archives: The ``.deb`` files are gone (``apt-get clean``).
+    """
+
+    lists: bool = False
+    archives: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptRemove(Effect):
+    """``apt-get remove``, ``purge`` or ``autoremove``; with no packages what is no longer needed."""
+
+    packages: tuple[str, ...] = ()
+    purge: bool = False
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherInstall(Effect):
+    """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ...
+
+    Args:
+        manager: Its name.
+        packages: What is named.
+        files: Files that say what to install, where they are named.
+        cache_kept: Its cache stays in the layer.
+    """
+
+    manager: str
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    cache_kept: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download(Effect):
+    """A file is fetched from an address.
+
+    Args:
+        address: The address.
+        path: The file that is written; empty when it goes on through a pipe or to standard output.
+        into: What reads it when it is piped: the words of that command.
+        headers: Whether headers or credentials are sent that cannot be repeated.
+    """
+
+    address: str
+    path: str = ""
+    into: tuple[str, ...] = ()
+    headers: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpack(Effect):
+    """An archive is unpacked.
+
+    Args:
+        archive: The archive; empty when it comes through a pipe.
+        address: Its address when it comes through a pipe from one.
+        directory: Where to.
+    """
+
+    archive: str = ""
+    address: str = ""
+    directory: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitClone(Effect):
+    """``git clone``.
+
+    Args:
+        address: The repository.
+        directory: Where to.
+        depth: ``--depth``; None for the whole history.
+        branch: The branch or tag; empty for the usual one.
+        submodules: Submodules too.
+    """
+
+    address: str
+    directory: str
+    depth: int | None = None
+    branch: str = ""
+    submodules: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove(Effect):
+    """Files are removed: within the same ``RUN`` that frees their bytes, later it frees nothing.
+
+    Args:
+        paths: Paths and patterns.
+        found: They are found by ``find``: below these paths, with this name pattern.
+        pattern: That pattern; empty for everything.
+    """
+
+    paths: tuple[str, ...] = ()
+    found: bool = False
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeMode(Effect):
+    """Owner, mode or time of files is changed: files of earlier layers are copied.
+
+    Args:
+        paths: Paths and patterns.
+        recursive: What is below them too.
+        program: ``chmod``, ``chown``, ``chgrp`` or ``touch``.
+    """
+
+    paths: tuple[str, ...]
+    recursive: bool = False
+    program: str = "chmod"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Effect):
+    """Files inside the image are copied, moved or linked.
+
+    Args:
+        sources: Paths and patterns.
+        destination: Where to.
+        moves: ``mv``: what lay in the same layer is not there twice.
+        links: ``ln``: next to no bytes.
+    """
+
+    sources: tuple[str, ...]
+    destination: str
+    moves: bool = False
+    links: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteFile(Effect):
+    """A file is written whose bytes stand in the script, or whose size is named.
+
+    Args:
+        path: The file.
+        size_bytes: Its size; None where it is not known.
+    """
+
+    path: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeDirectory(Effect):
+    """Directories are made."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeEnvironment(Effect):
+    """A virtual environment is made.
+
+    Args:
+        directory: Where.
+        program: ``venv``, ``virtualenv`` or ``uv venv``.
+        with_pip: Whether pip is put into it.
+        python: The interpreter that is named; empty for the one on ``PATH``.
+    """
+
+    directory: str
+    program: str = "venv"
+    with_pip: bool = True
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompilePython(Effect):
+    """``python -m compileall``: bytecode is written below these paths."""
+
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRemove(Effect):
+    """Python packages are removed, or an installer's cache is (``pip cache purge``, ``uv cache clean``).
+
+    Args:
+        packages: The packages; empty for the cache.
+        cache_of: The installer whose cache is emptied; None when packages are removed.
+    """
+
+    packages: tuple[str, ...] = ()
+    cache_of: Installer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing(Effect):
+    """It is known to write next to nothing: ``echo``, ``cd``, ``useradd``, ``test``, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque(Effect):
+    """What it writes cannot be told from its words.
+
+    Args:
+        key: Its normalised form, by which earlier runs are looked up.
+        reason: Why it cannot be told, as the end of "... because".
+    """
+
+    key: str
+    reason: str = ""
+
+
+AnyEffect = (
+    PythonInstall
+    | AptInstall
+    | AptUpdate
+    | AptClean
+    | AptRemove
+    | OtherInstall
+    | Download
+    | Unpack
+    | GitClone
+    | Remove
+    | ChangeMode
+    | Transfer
+    | WriteFile
+    | MakeDirectory
+    | MakeEnvironment
+    | CompilePython
+    | PythonRemove
+    | Nothing
+    | Opaque
+)

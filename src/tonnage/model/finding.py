@@ -1,0 +1,26 @@
+"""Something in what the user wrote that does not do what it says, or costs bytes for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.model.stack import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finding.
+
+    Args:
+        rule: The name of the rule, such as ``index-on-requirement``.
+        place: Where it is written.
+        text: What is wrong, in one sentence.
+        todo: What to write instead; empty where nothing better is known.
+    """
+
+    rule: str
+    place: Place
+    text: str
+    todo: str = ""
