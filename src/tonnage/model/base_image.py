@@ -1,0 +1,179 @@
+"""What a stage stands on: an image, its layers with their bytes, and what is known of what lies in it.
+
+Everything here can come from the engine or from a registry; nothing tells that an image was started to find it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tonnage.model.forecast import NOTHING
+from tonnage.model.recipe import BaseConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.model.forecast import Estimate
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class ReadFrom(StrEnum):
+    """Where an image was read."""
+
+    ENGINE = "engine"
+    REGISTRY = "registry"
+    CACHE = "cache"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseLayer:
+    """One layer of a base image.
+
+    Args:
+        chain_id: Its identity on top of all those below it.
+        diff_id: The identity of its contents.
+        image: Its bytes as ``docker images`` counts them: the bytes of its files.
+        disk: What it takes on a disk: files in whole blocks, directories.
+        source: How ``image`` is known, in words, such as ``the last four bytes of the gzip stream``.
+        compressed_bytes: Its bytes in the registry; None where no registry was asked.
+        digest: Its digest in the registry; empty where no registry was asked.
+    """
+
+    chain_id: str
+    diff_id: str
+    image: Estimate
+    disk: Estimate
+    source: str
+    compressed_bytes: int | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Which system lies in an image.
+
+    Args:
+        name: As ``ID`` in ``os-release``: debian, ubuntu, alpine, ...
+        version: As ``VERSION_ID``: 12, 24.04, 3.20; empty where not known.
+        suite: As ``VERSION_CODENAME``: bookworm, noble; empty where there is none.
+    """
+
+    name: str
+    version: str = ""
+    suite: str = ""
+
+    @property
+    def musl(self) -> bool:
+        """Whether its C library is musl, so that other wheels fit."""
+        return self.name in {"alpine", "postmarketos", "chimera"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptSource:
+    """One place that apt takes packages from.
+
+    Args:
+        address: Where it is, without a slash at the end.
+        suite: Such as ``bookworm-updates``.
+        components: Such as ``main``; empty where ``suite`` is a path.
+    """
+
+    address: str
+    suite: str
+    components: tuple[str, ...] = ("main",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptState:
+    """What apt and dpkg of an image know.
+
+    Args:
+        installed: Version of each installed package, by name.
+        provided: Names that installed packages provide besides their own.
+        sources: Where packages come from, in order.
+        recommends: Whether recommended packages are installed with others.
+        keeps_debs: Whether the fetched ``.deb`` files stay after they were installed.
+        lists_compressed: Whether package lists are kept compressed.
+        fetched_lists: Whether the lists are there, so that no ``apt-get update`` is needed.
+        path_excludes: What dpkg leaves out, as patterns.
+        architecture: dpkg's own name of it, such as amd64; empty where it is not told.
+    """
+
+    installed: Mapping[str, str] = field(default=_NOTHING)
+    provided: frozenset[str] = frozenset()
+    sources: tuple[AptSource, ...] = ()
+    recommends: bool = True
+    keeps_debs: bool = True
+    lists_compressed: bool = False
+    fetched_lists: bool = False
+    path_excludes: tuple[str, ...] = ()
+    architecture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """An image that a stage stands on.
+
+    Args:
+        reference: As it was asked for.
+        platform: Such as ``linux/amd64`` or ``linux/arm64/v8``.
+        layers: Its chain, lowest first.
+        config: What it gives to the stage.
+        origin: Where it was read.
+        image_id: The digest of its configuration.
+        digest: The digest of its manifest, for this platform; empty where no registry was asked.
+        labels: Its labels.
+        history: What made it, oldest first, as text.
+        python: The Python that ``python`` or ``python3`` starts, such as 3.11.9 or 3.11; empty where not known.
+        distribution: The system in it; None where not known.
+        apt: What apt of it knows; None where that cannot be read without starting it.
+        notes: Remarks for people, such as that a tag was taken from the cache.
+    """
+
+    reference: str
+    platform: str
+    layers: tuple[BaseLayer, ...]
+    config: BaseConfig
+    origin: ReadFrom
+    image_id: str = ""
+    digest: str = ""
+    labels: Mapping[str, str] = field(default=_NOTHING)
+    history: tuple[str, ...] = ()
+    python: str = ""
+    distribution: Distribution | None = None
+    apt: AptState | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine has it already."""
+        return self.origin is ReadFrom.ENGINE
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The chain ids, lowest first."""
+        return tuple(layer.chain_id for layer in self.layers)
+
+    @property
+    def image(self) -> Estimate:
+        """Its bytes as ``docker images`` counts them."""
+        return sum((layer.image for layer in self.layers), NOTHING)
+
+    @property
+    def disk(self) -> Estimate:
+        """What all its layers take on a disk that has none of them."""
+        return sum((layer.disk for layer in self.layers), NOTHING)
+
+    @property
+    def compressed_bytes(self) -> int | None:
+        """Bytes to be fetched from the registry when no layer is there; None where that is not known."""
+        counted = [layer.compressed_bytes for layer in self.layers]
+        known = [count for count in counted if count is not None]
+        return sum(known) if len(known) == len(counted) else None
+
+
+SCRATCH = BaseImage(reference="scratch", platform="", layers=(), config=BaseConfig(), origin=ReadFrom.ENGINE)

@@ -1,0 +1,112 @@
+"""Debian packages and what installing some of them costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.model.forecast import NOTHING
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One package that another asks for: ``name (>= version)``.
+
+    Args:
+        name: Its name, without the architecture.
+        operator: ``<<``, ``<=``, ``=``, ``>=``, ``>>``; empty for any version.
+        version: The version it is compared with; empty for any.
+    """
+
+    name: str
+    operator: str = ""
+    version: str = ""
+
+
+Alternatives = tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebPackage:
+    """One version of a package as an index lists it.
+
+    Args:
+        name: Its name.
+        version: Its version.
+        architecture: Such as amd64 or all.
+        installed_bytes: What it says it takes once unpacked (``Installed-Size``).
+        deb_bytes: The bytes of its file.
+        depends: What it needs, ``Pre-Depends`` included; of each the alternatives.
+        recommends: What is installed with it unless that is turned off.
+        provides: What it stands in for; a version where one is written.
+        conflicts: What cannot be there at the same time (``Conflicts`` and ``Breaks``).
+        filename: Where the file lies below the source's address.
+        essential: It is in every system.
+        priority: Such as required or optional.
+    """
+
+    name: str
+    version: str
+    architecture: str = ""
+    installed_bytes: int = 0
+    deb_bytes: int = 0
+    depends: tuple[Alternatives, ...] = ()
+    recommends: tuple[Alternatives, ...] = ()
+    provides: tuple[Relation, ...] = ()
+    conflicts: tuple[Relation, ...] = ()
+    filename: str = ""
+    essential: bool = False
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """One package that would be installed, and why.
+
+    Args:
+        name: Its name.
+        version: Its version.
+        installed_bytes: What it takes.
+        deb_bytes: Bytes of its file.
+        because: The package that wants it; empty when it was asked for.
+        recommended: It is only recommended.
+        upgrade: An older version is in the image already.
+    """
+
+    name: str
+    version: str
+    installed_bytes: int
+    deb_bytes: int
+    because: str = ""
+    recommended: bool = False
+    upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AptForecast:
+    """What one ``apt-get update && apt-get install`` brings.
+
+    Args:
+        image: Bytes that the packages add as ``docker images`` counts them.
+        disk: What they add on a disk.
+        debs: The files that are fetched: transient, or kept where the image keeps them.
+        lists: The package lists that ``apt-get update`` leaves, as they lie on the disk.
+        lists_download: Bytes fetched for the lists.
+        packages: What would be installed, the largest first.
+        missing: Names that no source has.
+        by: Who says so, in words, such as ``the solver of the image``.
+        notes: Remarks for people.
+    """
+
+    image: Estimate
+    disk: Estimate
+    debs: Estimate
+    lists: Estimate = NOTHING
+    lists_download: Estimate = NOTHING
+    packages: tuple[Chosen, ...] = ()
+    missing: tuple[str, ...] = ()
+    by: str = ""
+    notes: tuple[str, ...] = ()
