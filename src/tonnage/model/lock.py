@@ -55,8 +55,8 @@ class ResolveRequest:
         extra_index_urls: Further indexes.
         find_links: Further pages or directories that list archives.
         no_index: No index at all, ``find_links`` only.
-        best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that has the name,
-            which is what uv does.
+        best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that
+            has the name, which is what uv does.
         dependencies: Whether what the requirements need is resolved as well.
         prereleases: Whether pre-releases are welcome everywhere.
         only_binary: Names that may not come from source; ``:all:`` for all.
@@ -194,7 +194,7 @@ class Lock:
     @property
     def download_bytes(self) -> int | None:
         """The bytes of all archives; None where the size of one is not known."""
-        sizes = [one.size_bytes for one in (*self.wheels, *self.sdists)]
+        sizes = [wheel.size_bytes for wheel in self.wheels] + [sdist.size_bytes for sdist in self.sdists]
         known = [size for size in sizes if size is not None]
         return None if len(known) < len(sizes) or self.others else sum(known)
 
@@ -226,9 +226,10 @@ class WheelContents:
         directories: How many distinct directories below the place of installation.
         content_bytes: The sum of the files' sizes.
         block_bytes: The same with each file rounded up to blocks of 4 KiB.
-        directory_bytes: What the directories take themselves.
+        directory_bytes: What the directories take themselves, on ext4.
         python_sizes: The size of each ``.py`` file that an installer would compile.
         python_directories: How many directories have one: each gets a ``__pycache__``.
+        bytecode_directory_bytes: What those take themselves.
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
         schemes: Bytes that go to ``purelib``, ``platlib``, ``scripts``, ``headers`` and ``data``.
@@ -245,6 +246,7 @@ class WheelContents:
     directory_bytes: int = 0
     python_sizes: tuple[int, ...] = ()
     python_directories: int = 0
+    bytecode_directory_bytes: int = 0
     python_path_bytes: int = 0
     console_scripts: int = 0
     schemes: tuple[tuple[str, int], ...] = ()
