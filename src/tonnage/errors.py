@@ -104,6 +104,23 @@ class LineCrossedError(StepFailedError):
     title = "stopped at the line"
 
 
+class CannotFetchError(StepFailedError):
+    """Something outside could not be read: a registry, a package index, an address.
+
+    Args:
+        what: One sentence: what could not be read.
+        cause: In a few words: not found, refused, unreachable, rate limited, not understood, or offline.
+        why: What was answered.
+        todo: What to do about it.
+    """
+
+    title = "could not be fetched"
+
+    def __init__(self, what: str, cause: str, *, why: str = "", todo: str = "") -> None:
+        super().__init__(what, why=why, todo=todo)
+        self.cause = cause
+
+
 class InterruptedRunError(TonnageError):
     """A signal ended the run.
 
