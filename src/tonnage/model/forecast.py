@@ -1,9 +1,23 @@
-"""Predicted bytes, with the grade that says how they are known. Never mixed with measured ones."""
+"""Predicted bytes, with the grade that says how they are known. Never mixed with measured ones.
+
+A figure of the grade ``unknown`` either says nothing (:data:`UNKNOWN`) or is a bound that was assumed in place of it
+(:func:`assumed`). An assumed bound is added up like any other figure, so that nothing counts as 0 in silence.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tonnage.model.finding import Finding
+
+DATA_ROOT = "data-root"
+CONTAINERD = "containerd"
+TEMPORARY = "temporary"
 
 
 class Grade(StrEnum):
@@ -20,7 +34,7 @@ _WORST_LAST = (Grade.EXACT, Grade.DECLARED, Grade.LEARNED, Grade.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A forecast number of bytes. With the grade ``unknown`` the three numbers say nothing and are 0.
+    """A forecast number of bytes. With the grade ``unknown`` and no spread the three numbers say nothing and are 0.
 
     Args:
         low_bytes: It is hardly less than this.
@@ -36,19 +50,18 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether the numbers say anything."""
-        return self.grade is not Grade.UNKNOWN
+        """Whether the numbers say anything: they are known, or a bound was assumed in their place."""
+        return self.grade is not Grade.UNKNOWN or self.low_bytes != self.high_bytes
 
     def __add__(self, other: Estimate) -> Estimate:
-        """Return the sum; its grade is the weaker of the two, and an unknown part makes an unknown whole."""
-        grade = max(self.grade, other.grade, key=_WORST_LAST.index)
-        if grade is Grade.UNKNOWN:
+        """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""
+        if not (self.known and other.known):
             return UNKNOWN
         return Estimate(
             self.low_bytes + other.low_bytes,
             self.likely_bytes + other.likely_bytes,
             self.high_bytes + other.high_bytes,
-            grade,
+            weakest((self.grade, other.grade)),
         )
 
 
@@ -59,3 +72,201 @@ NOTHING = Estimate(0, 0, 0, Grade.EXACT)
 def exactly(count_bytes: int) -> Estimate:
     """Return an estimate that is known to the byte."""
     return Estimate(count_bytes, count_bytes, count_bytes, Grade.EXACT)
+
+
+def assumed(bound_bytes: int) -> Estimate:
+    """Return what is put in place of a figure that nobody knows: from nothing to the bound, the bound being likely."""
+    return Estimate(0, bound_bytes, bound_bytes, Grade.UNKNOWN)
+
+
+def spread(low_bytes: int, likely_bytes: int, high_bytes: int, grade: Grade) -> Estimate:
+    """Return an estimate of three figures in any order: they are put into theirs."""
+    low, likely, high = sorted((low_bytes, likely_bytes, high_bytes))
+    return Estimate(low, likely, high, grade)
+
+
+def weakest(grades: Iterable[Grade]) -> Grade:
+    """Return the weakest of some grades; that of nothing at all is exact."""
+    return max(grades, key=_WORST_LAST.index, default=Grade.EXACT)
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the sum of some estimates."""
+    result = NOTHING
+    for estimate in estimates:
+        result += estimate
+    return result
+
+
+def highest(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the highest of some estimates, figure by figure; one that is 0 throughout does not weaken the grade."""
+    found = [estimate for estimate in estimates if estimate.high_bytes or not estimate.known]
+    if not all(estimate.known for estimate in found):
+        return UNKNOWN
+    if not found:
+        return NOTHING
+    return Estimate(
+        max(estimate.low_bytes for estimate in found),
+        max(estimate.likely_bytes for estimate in found),
+        max(estimate.high_bytes for estimate in found),
+        weakest(estimate.grade for estimate in found),
+    )
+
+
+def above(peak: Estimate, kept: Estimate) -> Estimate:
+    """Return by how much a peak is above what is kept; added to that it is never below the peak's high figure."""
+    low, likely, high = sorted(
+        max(0, higher - lower)
+        for higher, lower in (
+            (peak.low_bytes, kept.low_bytes),
+            (peak.likely_bytes, kept.likely_bytes),
+            (peak.high_bytes, kept.high_bytes),
+        )
+    )
+    if not (peak.known and kept.known):
+        return UNKNOWN
+    return Estimate(low, likely, high, weakest((peak.grade, kept.grade)) if high else Grade.EXACT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributor:
+    """One thing that weighs in an instruction: a wheel, a package, a directory that is copied.
+
+    Args:
+        name: Its name, with a version where it has one.
+        disk: What it keeps on the disk.
+        download: What is fetched for it.
+        source: How that is known, in words.
+    """
+
+    name: str
+    disk: Estimate
+    download: Estimate = NOTHING
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Bytes that stay on a filesystem under an identity, so that they are counted once however many services need them.
+
+    Args:
+        key: The identity: a layer in its chain, a cache mount, the copied sources of a context.
+        role: Which filesystem: ``data-root``, ``containerd`` or ``temporary``.
+        kept: How many bytes.
+        present: The engine has them already; they add nothing.
+    """
+
+    key: str
+    role: str
+    kept: Estimate
+    present: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionForecast:
+    """What one instruction of a Dockerfile will cost.
+
+    Args:
+        stage: The stage's name, or its number.
+        line: The line it begins on; 0 for what no line of the file asks for.
+        text: The instruction on one line, variables put in.
+        image: Bytes it adds to what ``docker images`` shows; nothing in a stage that is not the image.
+        disk: Bytes that the filesystems keep; nothing for what the engine has already.
+        transient: Bytes needed on top at its worst moment and given back at its end.
+        download: Bytes fetched from elsewhere.
+        holdings: What ``disk`` consists of.
+        contributors: What weighs, heaviest first.
+        key: Identity of the work: where two services have the same it is done once.
+        learn_key: Under which key its measured bytes are stored; empty for none.
+        how: How it is known, in words.
+        role: Which filesystem the transient bytes are on.
+        present: The engine has its layer already: it is not done again.
+    """
+
+    stage: str
+    line: int
+    text: str
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    holdings: tuple[Holding, ...] = ()
+    contributors: tuple[Contributor, ...] = ()
+    key: str = ""
+    learn_key: str = ""
+    how: str = ""
+    role: str = DATA_ROOT
+    present: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceForecast:
+    """What the image of one service will weigh, and what getting it needs.
+
+    Args:
+        service: The service.
+        image: As ``docker images`` will show it, base included.
+        disk: Bytes that the filesystems keep, were it the only service.
+        transient: Bytes on top of them at the worst moment.
+        download: Bytes fetched from elsewhere.
+        steps: Every instruction in the order of building.
+        beside: Bytes needed for the whole time of the build and given back at its end, as a filesystem and a figure.
+        target: The Python and the platform that it was made for, in words; empty where no Python is installed into.
+        failures: Why figures are missing: what a resolver or a registry answered.
+        findings: What does not do what it says.
+        notes: What there is to know about the figures.
+    """
+
+    service: str
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    steps: tuple[InstructionForecast, ...] = ()
+    beside: Estimate = NOTHING
+    target: str = ""
+    failures: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesystemForecast:
+    """What the whole stack does to one filesystem.
+
+    Args:
+        role: Which one: ``data-root``, ``containerd`` or ``temporary``.
+        kept: What stays.
+        one_after_the_other: The peak when services are built one after the other.
+        all_at_once: The peak when they are built at the same time.
+    """
+
+    role: str
+    kept: Estimate = NOTHING
+    one_after_the_other: Estimate = NOTHING
+    all_at_once: Estimate = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackForecast:
+    """What a stack will weigh, and what building it needs.
+
+    Args:
+        stack: The project name.
+        engine: For which kind of engine: ``classic``, ``buildkit``, ``containerd`` or ``container``.
+        services: One entry for each service, in the order in which they are built.
+        image: Bytes of all distinct layers, as ``docker images`` counts them.
+        disk: Bytes that the filesystems keep: shared layers once.
+        transient: Bytes on top of them at the worst moment when services are built one after the other.
+        download: Bytes fetched from elsewhere.
+        filesystems: The same for each filesystem that is written, with both peaks.
+    """
+
+    stack: str
+    engine: str
+    services: tuple[ServiceForecast, ...]
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    filesystems: tuple[FilesystemForecast, ...] = ()

@@ -1,0 +1,193 @@
+"""What each instruction of a build writes, fetches and removes, as far as it was found out. Figures, but no sums.
+
+It stands between what was gathered (wheels, package indexes, contexts, base images) and what a build costs: the cost
+model needs nothing else, and does not know where a figure came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.model.forecast import NOTHING
+
+if TYPE_CHECKING:
+    from tonnage.model.finding import Finding
+    from tonnage.model.forecast import Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Something that is written into a layer.
+
+    Args:
+        name: What it is, such as ``torch 2.3.1`` or ``COPY app/``.
+        place: The absolute path below which it lies in the image; empty where that is not known.
+        image: Its bytes as ``docker images`` counts them.
+        disk: What it takes on the disk.
+        transient: What is needed on top while it is written and given back then.
+        download: What is fetched for it.
+        compressed: What it takes in a compressed layer.
+        source: How that is known, in words.
+    """
+
+    name: str
+    place: str = ""
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    compressed: Estimate = NOTHING
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """Something that stays on the disk outside of every layer: a cache mount, the copied sources of a context.
+
+    Args:
+        key: Its identity: what has the same one is there once.
+        name: What it is.
+        disk: What it takes.
+    """
+
+    key: str
+    name: str
+    disk: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One command of an instruction, or the whole of an instruction that has no commands.
+
+    Args:
+        writes: What it writes.
+        transient: What it needs on top besides and gives back when it ends.
+        asides: What it leaves outside of the layer.
+        removes: Paths and patterns whose contents are removed.
+        rewrites: Paths and patterns whose files get another owner, mode or time.
+        copies: Pairs of a path in the image and the path that it is copied to.
+        moves: Pairs of a path in the image and the path that it is moved to.
+    """
+
+    writes: tuple[Piece, ...] = ()
+    transient: Estimate = NOTHING
+    asides: tuple[Aside, ...] = ()
+    removes: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWork:
+    """One instruction.
+
+    Args:
+        line: The line it begins on.
+        text: The instruction on one line.
+        deeds: What it does, in order.
+        identity: Everything that decides about its result besides what it stands on; empty for an instruction that
+            makes no layer.
+        configures: It only changes the image's configuration.
+        from_stage: The stage that files are taken from; None for none.
+        takes: Paths in that stage.
+        into: Where they go.
+        learn_key: Under which key its measured bytes are stored.
+        how: How it is known, in words.
+    """
+
+    line: int
+    text: str
+    deeds: tuple[Deed, ...] = ()
+    identity: str = ""
+    configures: bool = False
+    from_stage: int | None = None
+    takes: tuple[str, ...] = ()
+    into: str = ""
+    learn_key: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundLayer:
+    """One layer of the image that a stage stands on.
+
+    Args:
+        chain_id: Its identity in the chain.
+        image: Its bytes as ``docker images`` counts them.
+        disk: What it takes on the disk.
+        compressed: Its bytes in the registry.
+        present: The engine has it.
+    """
+
+    chain_id: str
+    image: Estimate
+    disk: Estimate
+    compressed: Estimate
+    present: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The image that a stage stands on.
+
+    Args:
+        name: Its reference; empty for ``scratch``.
+        layers: Its layers, lowest first.
+        identity: What tells it from others where its layers are not known.
+        how: How it is known, in words.
+    """
+
+    name: str
+    layers: tuple[GroundLayer, ...] = ()
+    identity: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageWork:
+    """One stage.
+
+    Args:
+        index: Its number in the Dockerfile.
+        name: Its name; empty without one.
+        line: The line of its ``FROM``.
+        ground: The image it stands on; None where it stands on another stage.
+        on_stage: The stage it stands on; None where it stands on an image.
+        needs: The numbers of the stages that it stands on or takes files from.
+        steps: Its instructions.
+    """
+
+    index: int
+    name: str = ""
+    line: int = 0
+    ground: Ground | None = None
+    on_stage: int | None = None
+    needs: tuple[int, ...] = ()
+    steps: tuple[StepWork, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildWork:
+    """Everything that building the image of one service does.
+
+    Args:
+        service: The service.
+        stages: The stages that are built, each after those it needs; of an image that is only pulled one without steps.
+        target: The number of the stage that becomes the image.
+        context: Bytes of the whole context, as the classic builder copies it.
+        python: The Python and the platform that packages were chosen for, in words.
+        failures: Why figures are missing.
+        findings: What does not do what it says.
+        notes: What there is to know.
+    """
+
+    service: str
+    stages: tuple[StageWork, ...]
+    target: int
+    context: Estimate = NOTHING
+    python: str = ""
+    failures: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
