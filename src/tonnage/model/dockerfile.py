@@ -46,6 +46,7 @@ class Instruction:
         words: The members of the exec form (a JSON array of strings); None in the shell form.
         heredocs: Its here-documents in their order.
         trigger: Of ``ONBUILD`` what it keeps for later; else None.
+        line_starts: Where in ``body`` each written line begins: offset and line.
     """
 
     keyword: str
@@ -57,6 +58,7 @@ class Instruction:
     words: tuple[str, ...] | None = None
     heredocs: tuple[Heredoc, ...] = ()
     trigger: Instruction | None = None
+    line_starts: tuple[tuple[int, int], ...] = ()
 
     def flag(self, name: str) -> str | None:
         """Return the value of a flag; None where it is not written. The last one counts."""

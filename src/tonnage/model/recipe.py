@@ -119,14 +119,14 @@ class Run:
         words: The exec form's words; None in shell form.
         mounts: What is mounted while it runs.
         network: ``none``, ``host`` or ``default``; empty where nothing is written.
-        line: The line of the file on which ``script`` begins.
+        line_starts: Where in ``script`` each written line begins: offset and line of the file.
     """
 
     script: str = ""
     words: tuple[str, ...] | None = None
     mounts: tuple[Mount, ...] = ()
     network: str = ""
-    line: int = 0
+    line_starts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

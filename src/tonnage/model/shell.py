@@ -57,7 +57,7 @@ class Command:
         redirections: Its redirections, those of the group around it included.
         pipe_from: The command before it in a pipeline, by its number among the script's commands; None for the first.
         pipe_to: The command after it in a pipeline.
-        line: The line of the script, counted from 1.
+        offset: Where in the script it begins, in characters; that of the outer command inside ``sh -c "..."``.
         text: As it is written.
     """
 
@@ -68,7 +68,7 @@ class Command:
     redirections: tuple[Redirection, ...] = ()
     pipe_from: int | None = None
     pipe_to: int | None = None
-    line: int = 1
+    offset: int = 0
     text: str = ""
 
     @property
@@ -88,10 +88,10 @@ class Script:
 
     Args:
         commands: In the order in which they run.
-        broken: What could not be read as a shell script, by line; its commands are missing.
+        broken: What could not be read as a shell script, as it is written; its commands may be missing.
         stops_on_error: ``set -e`` is in force.
     """
 
     commands: tuple[Command, ...]
-    broken: tuple[int, ...] = ()
+    broken: tuple[str, ...] = ()
     stops_on_error: bool = False
