@@ -227,7 +227,7 @@ class WheelContents:
         content_bytes: The sum of the files' sizes.
         block_bytes: The same with each file rounded up to blocks of 4 KiB.
         directory_bytes: What the directories take themselves, on ext4.
-        python_sizes: The size of each ``.py`` file that an installer would compile.
+        python_file_bytes: The size of each ``.py`` file that an installer would compile.
         python_directories: How many directories have one: each gets a ``__pycache__``.
         bytecode_directory_bytes: What those take themselves.
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
@@ -244,7 +244,7 @@ class WheelContents:
     content_bytes: int = 0
     block_bytes: int = 0
     directory_bytes: int = 0
-    python_sizes: tuple[int, ...] = ()
+    python_file_bytes: tuple[int, ...] = ()
     python_directories: int = 0
     bytecode_directory_bytes: int = 0
     python_path_bytes: int = 0
@@ -262,4 +262,4 @@ class WheelContents:
     @property
     def python_bytes(self) -> int:
         """The size of all ``.py`` files."""
-        return sum(self.python_sizes)
+        return sum(self.python_file_bytes)

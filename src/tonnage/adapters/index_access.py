@@ -1,0 +1,142 @@
+"""How package indexes are reached from here: addresses, certificates and names that the user has set for pip and uv.
+
+The only addresses are those that the user or the Dockerfile wrote; without any, the resolver's own default holds.
+A directory of this machine that pip's settings name is left out and told: the build inside an image cannot see it.
+
+Source: https://pip.pypa.io/en/stable/topics/configuration/ (pip 26.3), uv 0.13.9 ``uv pip compile --help``.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import netrc
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tonnage.model.lock import ResolveRequest
+
+_UV_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAccess:
+    """How to reach the indexes of one request.
+
+    Args:
+        index_url: In place of the resolver's default; empty to leave it.
+        extra_index_urls: Further indexes.
+        certificates: A file of certificates to trust; empty for the usual ones.
+        trusted_hosts: Hosts whose certificate is not checked.
+        credentials: Triples of host, name and password.
+        left_out: Settings of this machine that a build cannot see.
+    """
+
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    certificates: str = ""
+    trusted_hosts: tuple[str, ...] = ()
+    credentials: tuple[tuple[str, str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def headers(self, url: str) -> dict[str, str]:
+        """Return what identifies the user to the host of an address."""
+        host = urlsplit(url).hostname or ""
+        for known, name, password in self.credentials:
+            if known == host:
+                pair = base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
+                return {"Authorization": f"Basic {pair}"}
+        return {}
+
+
+def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> IndexAccess:
+    """Find how the indexes of a request are reached.
+
+    Args:
+        request: What is to be resolved; what it says itself comes first.
+        environment: The user's environment: ``PIP_*``, ``UV_*`` and where the settings of pip are.
+
+    Returns:
+        Addresses, certificates and credentials.
+    """
+    settings = _pip_settings(environment)
+    index_url = request.index_url
+    if not index_url and not any(environment.get(name) for name in _UV_INDEX_NAMES):
+        index_url = settings.get("index-url", "").strip()
+    wanted = settings.get("extra-index-url", "").split()
+    extra = [url for url in wanted if _is_remote(url)]
+    if not _is_remote(index_url) and index_url != request.index_url:
+        wanted.append(index_url)
+        index_url = ""
+    left_out = [url for url in (*wanted, *settings.get("find-links", "").split()) if url and not _is_remote(url)]
+    urls = (index_url, *request.extra_index_urls, *extra, *(environment.get(name, "") for name in _UV_INDEX_NAMES))
+    return IndexAccess(
+        index_url=index_url,
+        extra_index_urls=tuple(dict.fromkeys((*request.extra_index_urls, *extra))),
+        certificates=settings.get("cert", "") or environment.get("SSL_CERT_FILE", ""),
+        trusted_hosts=tuple(settings.get("trusted-host", "").split()),
+        credentials=tuple(_credentials(urls, environment)),
+        left_out=tuple(left_out),
+    )
+
+
+def _is_remote(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
+def _pip_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return pip's settings that concern indexes; the environment last, because it wins."""
+    settings: dict[str, str] = {}
+    for path in _pip_files(environment):
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, OSError, UnicodeDecodeError):
+            continue
+        for section in ("global", "install"):
+            if parser.has_section(section):
+                settings.update({name.replace("_", "-"): value for name, value in parser.items(section)})
+    for name in ("index-url", "extra-index-url", "cert", "trusted-host", "find-links"):
+        told = environment.get(f"PIP_{name.upper().replace('-', '_')}")
+        if told:
+            settings[name] = told
+    return settings
+
+
+def _pip_files(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files of pip's settings, weakest first."""
+    own = environment.get("PIP_CONFIG_FILE", "")
+    if own == "/dev/null":
+        return
+    for directory in (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"):
+        yield Path(directory) / "pip" / "pip.conf"
+    yield Path("/etc/pip.conf")
+    home = environment.get("HOME", "")
+    if home:
+        yield Path(home) / ".pip" / "pip.conf"
+        yield Path(environment.get("XDG_CONFIG_HOME") or Path(home) / ".config") / "pip" / "pip.conf"
+    if environment.get("VIRTUAL_ENV"):
+        yield Path(environment["VIRTUAL_ENV"]) / "pip.conf"
+    if own:
+        yield Path(own)
+
+
+def _credentials(urls: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what identifies the user to hosts: from the addresses, then from the user's netrc file."""
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.hostname and parts.username:
+            yield parts.hostname, unquote(parts.username), unquote(parts.password or "")
+    path = environment.get("NETRC") or str(Path(environment.get("HOME") or "/") / ".netrc")
+    try:
+        hosts = netrc.netrc(path).hosts
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        return
+    for host, (login, _account, password) in hosts.items():
+        if host != "default":
+            yield host, login or "", password or ""

@@ -1,0 +1,163 @@
+"""From the directory of a wheel's zip file to what lies inside it. Knows no network; reads through a file object.
+
+Sources: the binary distribution format (PEP 427) for what the names mean; the layout of ext4 directories
+(Linux 6.1, fs/ext4: linear directories, hashed ones above one block).
+"""
+
+from __future__ import annotations
+
+import configparser
+import zipfile
+import zlib
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
+
+from tonnage.model.lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tonnage.model.lock import Wheel
+
+_PARTS = 8
+_PART_DEPTH = 2
+_MOST_ENTRY_POINTS_BYTES = 262144
+_PYC_NAME_BYTES = len(".cpython-311")
+# A hashed directory grows by splitting full blocks in two, so its blocks are filled to ln 2 on average.
+_HASHED_FILL = 0.69
+
+
+def contents_of(wheel: Wheel, file: IO[bytes]) -> WheelContents:
+    """Return what lies inside a wheel.
+
+    Args:
+        wheel: The wheel.
+        file: Its bytes; only the directory and the entry points are read.
+
+    Returns:
+        Its contents.
+
+    Raises:
+        BadZipFile: These are not the bytes of a zip file, or its directory is damaged.
+    """
+    with zipfile.ZipFile(file) as archive:
+        members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
+        scripts = _console_scripts(archive, members)
+    return _summary(wheel, members, scripts)
+
+
+def directory_bytes(name_bytes: Iterable[int]) -> int:
+    """Return what one directory of ext4 takes for entries with names of these lengths."""
+    entries = sum(8 + -(-length // 4) * 4 for length in name_bytes)
+    if entries + 24 + 12 <= BLOCK_BYTES:
+        return BLOCK_BYTES
+    leaves = -(-entries // int((BLOCK_BYTES - 12) * _HASHED_FILL))
+    return BLOCK_BYTES * (1 + max(2, leaves))
+
+
+def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> WheelContents:
+    """Sum up the members of a wheel as they will lie on the disk."""
+    below: dict[str, set[str]] = defaultdict(set)
+    compiled: dict[str, list[int]] = defaultdict(list)
+    schemes: Counter[str] = Counter()
+    parts: Counter[str] = Counter()
+    python_file_bytes = []
+    path_bytes = 0
+    for name, size_bytes in members:
+        scheme, path = _placed(name, wheel)
+        schemes[scheme] += size_bytes
+        parts["/".join(path.split("/")[:_PART_DEPTH])] += size_bytes
+        _add_path(below, path)
+        if path.endswith(".py"):
+            directory, _, leaf = path.rpartition("/")
+            python_file_bytes.append(size_bytes)
+            compiled[directory].append(len(leaf.encode()) + _PYC_NAME_BYTES + 1)
+            path_bytes += len(path.encode())
+    return WheelContents(
+        wheel=wheel,
+        files=len(members),
+        directories=len(below) - 1,
+        content_bytes=sum(size_bytes for _, size_bytes in members),
+        block_bytes=sum(in_blocks(size_bytes) for _, size_bytes in members),
+        directory_bytes=sum(
+            directory_bytes(len(leaf.encode()) for leaf in leaves) for path, leaves in below.items() if path
+        ),
+        python_file_bytes=tuple(sorted(python_file_bytes)),
+        python_directories=len(compiled),
+        bytecode_directory_bytes=sum(directory_bytes(names) for names in compiled.values()),
+        python_path_bytes=path_bytes,
+        console_scripts=scripts,
+        schemes=tuple(sorted(schemes.items())),
+        largest=tuple(WheelPart(path=path, content_bytes=count) for path, count in parts.most_common(_PARTS)),
+        reading=Reading.DIRECTORY,
+    )
+
+
+def _add_path(below: dict[str, set[str]], path: str) -> None:
+    """Note a file in its directory, and each new directory in the one above it."""
+    directory, _, leaf = path.rpartition("/")
+    while leaf not in below[directory]:
+        below[directory].add(leaf)
+        if not directory:
+            return
+        directory, _, leaf = directory.rpartition("/")
+
+
+def _placed(name: str, wheel: Wheel) -> tuple[str, str]:
+    """Return the scheme of a member and its path there: ``NAME.data/SCHEME/PATH`` goes elsewhere."""
+    first, _, rest = name.partition("/")
+    if first.endswith(".data") and rest:
+        scheme, _, path = rest.partition("/")
+        # What belongs beside the packages merges with them; everything else goes to a directory of its own.
+        return (scheme, path) if scheme in {"purelib", "platlib"} else (scheme, f"{scheme}/{path}")
+    return "platlib" if not wheel.filename.endswith("-any.whl") else "purelib", name
+
+
+def _console_scripts(archive: zipfile.ZipFile, members: list[tuple[str, int]]) -> int:
+    """Return how many commands the entry points of a wheel make."""
+    for name, size_bytes in members:
+        top, _, leaf = name.partition("/")
+        if top.endswith(".dist-info") and leaf == "entry_points.txt" and size_bytes <= _MOST_ENTRY_POINTS_BYTES:
+            try:
+                text = archive.read(name).decode("utf-8", "replace")
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error):
+                return 0
+            return _commands(text)
+    return 0
+
+
+def _commands(text: str) -> int:
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=False, allow_no_value=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return 0
+    return sum(len(parser.options(name)) for name in ("console_scripts", "gui_scripts") if parser.has_section(name))
+
+
+def guessed(wheel: Wheel, reason: str) -> WheelContents:
+    """Return the contents of a wheel of which only the compressed size is known, if that.
+
+    Args:
+        wheel: The wheel.
+        reason: Why its directory could not be read.
+
+    Returns:
+        Contents that are a ratio of the compressed size, or nothing.
+    """
+    if wheel.size_bytes is None:
+        return WheelContents(wheel=wheel, reading=Reading.NOTHING, reason=reason)
+    content_bytes = wheel.size_bytes * _RATIO_TIMES_100 // 100
+    return replace(
+        WheelContents(wheel=wheel, reading=Reading.RATIO, reason=reason),
+        files=1,
+        content_bytes=content_bytes,
+        block_bytes=in_blocks(content_bytes),
+    )
+
+
+# Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
+_RATIO_TIMES_100 = 300
+RATIO_LOW_TIMES_100 = 100
+RATIO_HIGH_TIMES_100 = 700

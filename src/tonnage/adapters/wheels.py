@@ -1,0 +1,134 @@
+"""What lies inside wheels, read from the directory of each zip file: a few requests and kilobytes for gigabytes.
+
+Public:
+    ``read_wheels(wheels, web=, access=, kept=, cancel=, at_once=) -> WheelsRead``
+
+A wheel that has a hash never changes, so what was read once is kept for ever under that hash and needs no network.
+A wheel that cannot be read is never nothing: it is graded down to a ratio of its size, with the reason.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
+from tonnage.adapters.wheel_contents import contents_of, guessed
+from tonnage.model.lock import Reading, WheelContents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.interface import Cancel
+    from tonnage.adapters.kept import Kept
+    from tonnage.adapters.web import Web
+    from tonnage.model.lock import Wheel
+
+# The number changes with the form of what is kept, so that another form is never read.
+_KIND = "wheel-1"
+_UNNAMED_FRESH_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelsRead:
+    """What lies inside some wheels, and what it took to know it.
+
+    Args:
+        contents: Those of each wheel, in the order in which they were asked for.
+        requests: How many requests were made.
+        received_bytes: How much was received.
+    """
+
+    contents: tuple[WheelContents, ...]
+    requests: int = 0
+    received_bytes: int = 0
+
+
+def read_wheels(
+    wheels: Sequence[Wheel],
+    *,
+    web: Web,
+    access: IndexAccess,
+    kept: Kept,
+    cancel: Cancel | None = None,
+    at_once: int = 8,
+) -> WheelsRead:
+    """Read what lies inside wheels.
+
+    Args:
+        wheels: The wheels.
+        web: The door to the network; where that is offline, only what is kept is known.
+        access: What identifies the user to servers.
+        kept: What was read earlier.
+        cancel: When it is set, the wheels that are still to be read are not read any more.
+        at_once: How many are read at the same time.
+
+    Returns:
+        The contents of each wheel, and the traffic.
+    """
+    servers = Servers(web, access)
+
+    def read(wheel: Wheel) -> WheelContents:
+        known = _remembered(wheel, kept, offline=web.offline)
+        if known is not None:
+            return known
+        if cancel is not None and cancel.is_set():
+            return guessed(wheel, "It was not read any more")
+        found = _read(wheel, servers)
+        if found.reading is Reading.DIRECTORY:
+            kept.keep(_KIND, _key(wheel), msgspec.msgpack.encode(found))
+        return found
+
+    # The large ones have two requests to make, so they come first.
+    order = sorted(dict.fromkeys(wheels), key=lambda wheel: -(wheel.size_bytes or 0))
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="wheels") as pool:
+        found = dict(zip(order, pool.map(read, order), strict=True))
+    return WheelsRead(
+        contents=tuple(found[wheel] for wheel in wheels),
+        requests=servers.requests,
+        received_bytes=servers.received_bytes,
+    )
+
+
+def _key(wheel: Wheel) -> str:
+    return wheel.digest or f"{wheel.url} {wheel.size_bytes}"
+
+
+def _remembered(wheel: Wheel, kept: Kept, *, offline: bool) -> WheelContents | None:
+    """Return what was read earlier and still holds: for ever with a hash, for a day without."""
+    content = kept.read(_KIND, _key(wheel), within_s=None if wheel.digest or offline else _UNNAMED_FRESH_S)
+    if content is None:
+        return None
+    try:
+        known = msgspec.msgpack.decode(content, type=WheelContents)
+    except msgspec.MsgspecError:
+        return None
+    size_bytes = wheel.size_bytes if wheel.size_bytes is not None else known.wheel.size_bytes
+    return replace(known, wheel=replace(wheel, size_bytes=size_bytes), reading=Reading.REMEMBERED)
+
+
+def _read(wheel: Wheel, servers: Servers) -> WheelContents:
+    """Read one wheel, or say why not."""
+    try:
+        parts = urlsplit(wheel.url)
+        if parts.scheme in {"file", ""}:
+            return _read_here(wheel, unquote(parts.path))
+        with RangedFile(servers, wheel.url, wheel.size_bytes) as file:
+            return contents_of(replace(wheel, size_bytes=file.size_bytes), cast("IO[bytes]", file))
+    except UnreadableError as error:
+        size_bytes = wheel.size_bytes if wheel.size_bytes is not None else error.size_bytes
+        return guessed(replace(wheel, size_bytes=size_bytes), str(error))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError) as error:
+        return guessed(wheel, f"{wheel.filename} is no readable wheel: {error}")
+
+
+def _read_here(wheel: Wheel, path: str) -> WheelContents:
+    with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
+        size_bytes = file.seek(0, 2)
+        return contents_of(replace(wheel, size_bytes=size_bytes), file)
