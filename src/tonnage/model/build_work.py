@@ -93,6 +93,7 @@ class StepWork:
         from_stage: The stage that files are taken from; None for none.
         takes: Paths in that stage.
         into: Where they go.
+        context_key: Identity of the context that files are copied from, with what is copied; empty for none.
         learn_key: Under which key its measured bytes are stored.
         how: How it is known, in words.
     """
@@ -105,6 +106,7 @@ class StepWork:
     from_stage: int | None = None
     takes: tuple[str, ...] = ()
     into: str = ""
+    context_key: str = ""
     learn_key: str = ""
     how: str = ""
 

@@ -20,6 +20,20 @@ CONTAINERD = "containerd"
 TEMPORARY = "temporary"
 
 
+class EngineKind(StrEnum):
+    """What builds and keeps images: their terms differ.
+
+    ``classic`` is the builder before BuildKit; ``buildkit`` is BuildKit in an engine with the classic image store;
+    ``containerd`` is BuildKit in an engine that keeps images in containerd; ``container`` is a builder in a container
+    of its own whose result is loaded into the engine.
+    """
+
+    CLASSIC = "classic"
+    BUILDKIT = "buildkit"
+    CONTAINERD = "containerd"
+    CONTAINER = "container"
+
+
 class Grade(StrEnum):
     """How a figure is known."""
 
@@ -153,12 +167,16 @@ class Holding:
         key: The identity: a layer in its chain, a cache mount, the copied sources of a context.
         role: Which filesystem: ``data-root``, ``containerd`` or ``temporary``.
         kept: How many bytes.
+        image: Of a layer of an image, its bytes as ``docker images`` counts them, whether it is present or not.
+        download: What is fetched for it.
         present: The engine has them already; they add nothing.
     """
 
     key: str
     role: str
     kept: Estimate
+    image: Estimate = NOTHING
+    download: Estimate = NOTHING
     present: bool = False
 
 
@@ -173,6 +191,7 @@ class InstructionForecast:
         image: Bytes it adds to what ``docker images`` shows; nothing in a stage that is not the image.
         disk: Bytes that the filesystems keep; nothing for what the engine has already.
         transient: Bytes needed on top at its worst moment and given back at its end.
+        others: What steps of other stages may need on top at the same moment.
         download: Bytes fetched from elsewhere.
         holdings: What ``disk`` consists of.
         contributors: What weighs, heaviest first.
@@ -189,6 +208,7 @@ class InstructionForecast:
     image: Estimate = NOTHING
     disk: Estimate = NOTHING
     transient: Estimate = NOTHING
+    others: Estimate = NOTHING
     download: Estimate = NOTHING
     holdings: tuple[Holding, ...] = ()
     contributors: tuple[Contributor, ...] = ()
@@ -210,7 +230,7 @@ class ServiceForecast:
         transient: Bytes on top of them at the worst moment.
         download: Bytes fetched from elsewhere.
         steps: Every instruction in the order of building.
-        beside: Bytes needed for the whole time of the build and given back at its end, as a filesystem and a figure.
+        beside: Bytes needed for the whole time of the build and given back at its end.
         target: The Python and the platform that it was made for, in words; empty where no Python is installed into.
         failures: Why figures are missing: what a resolver or a registry answered.
         findings: What does not do what it says.
@@ -253,7 +273,7 @@ class StackForecast:
 
     Args:
         stack: The project name.
-        engine: For which kind of engine: ``classic``, ``buildkit``, ``containerd`` or ``container``.
+        engine: For which kind of engine.
         services: One entry for each service, in the order in which they are built.
         image: Bytes of all distinct layers, as ``docker images`` counts them.
         disk: Bytes that the filesystems keep: shared layers once.
@@ -263,7 +283,7 @@ class StackForecast:
     """
 
     stack: str
-    engine: str
+    engine: EngineKind
     services: tuple[ServiceForecast, ...]
     image: Estimate = NOTHING
     disk: Estimate = NOTHING

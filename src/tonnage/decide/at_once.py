@@ -1,0 +1,60 @@
+"""Which instructions of one build may run at the same time: BuildKit waits only for what an instruction needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tonnage.model.forecast import NOTHING, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.build_work import BuildWork
+    from tonnage.model.forecast import InstructionForecast
+
+
+def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:
+    """Return the instructions, each with what other stages may need on top at its worst moment.
+
+    Args:
+        work: What is built.
+        steps: Number of the stage, number in the stage (0 is its ``FROM`` where there is one), forecast.
+
+    Returns:
+        The forecasts in their order. Only the high figure grows: whether they meet nobody knows.
+    """
+    needed = _needed(work, steps)
+    found = []
+    for stage, number, step in steps:
+        worst: dict[int, int] = {}
+        for other_stage, other_number, other in steps:
+            if other_stage == stage or not other.transient.high_bytes or not step.transient.high_bytes:
+                continue
+            if other_stage in needed[stage, number] or stage in needed[other_stage, other_number]:
+                continue
+            worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
+        together = sum(worst.values())
+        others = Estimate(0, 0, together, step.transient.grade) if together else NOTHING
+        found.append(replace(step, others=others))
+    return found
+
+
+def _needed(
+    work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]
+) -> dict[tuple[int, int], frozenset[int]]:
+    """Return for each instruction the stages that are complete before it begins."""
+    whole: dict[int, frozenset[int]] = {}
+    needed: dict[tuple[int, int], frozenset[int]] = {}
+    for stage in work.stages:
+        before: frozenset[int] = frozenset()
+        if stage.on_stage is not None:
+            before = whole[stage.on_stage] | {stage.on_stage}
+        offset = 1 if stage.on_stage is None and stage.ground is not None else 0
+        needed[stage.index, 0] = before
+        for number, step in enumerate(stage.steps):
+            if step.from_stage is not None:
+                before |= whole[step.from_stage] | {step.from_stage}
+            needed[stage.index, number + offset] = before
+        whole[stage.index] = before
+    return {(stage, number): needed.get((stage, number), frozenset()) for stage, number, _ in steps}

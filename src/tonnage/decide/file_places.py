@@ -1,0 +1,81 @@
+"""Which written things lie below a path of an image, as far as their places tell.
+
+A place is the directory (or the file) below which everything of a piece lies.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/var", "/opt", "/root", "/home")
+
+
+def covers(pattern: str, place: str) -> bool:
+    """Return whether everything at a place lies below a path or pattern.
+
+    Args:
+        pattern: An absolute path, perhaps with ``*``, ``?`` and ``[...]``; a final ``/*`` means all that is in it.
+        place: An absolute path.
+
+    Returns:
+        Whether it is covered; False where one of the two is not known.
+    """
+    if not pattern.startswith("/") or not place.startswith("/"):
+        return False
+    wanted = _parts(pattern)
+    if wanted and wanted[-1] in {"*", "**"}:
+        wanted = wanted[:-1]
+    parts = _parts(place)
+    if len(parts) < len(wanted):
+        return False
+    return all(fnmatchcase(part, want) for part, want in zip(parts, wanted, strict=False))
+
+
+def covers_part(pattern: str, place: str) -> bool:
+    """Return whether a path lies inside a place, so that a part of what is there is meant.
+
+    Args:
+        pattern: An absolute path or pattern.
+        place: An absolute path.
+
+    Returns:
+        Whether it is below that place and not the whole of it.
+    """
+    if not pattern.startswith("/") or not place.startswith("/") or covers(pattern, place):
+        return False
+    wanted, parts = _parts(pattern), _parts(place)
+    return len(wanted) > len(parts) and all(fnmatchcase(p, w) for p, w in zip(parts, wanted, strict=False))
+
+
+def any_covers(patterns: Sequence[str], place: str) -> bool:
+    """Return whether one of some paths and patterns covers a place."""
+    return any(covers(pattern, place) for pattern in patterns)
+
+
+def is_of_system(path: str) -> bool:
+    """Return whether a base image usually has files below that path."""
+    parts = _parts(path)
+    return not parts or f"/{parts[0]}" in _SYSTEM
+
+
+def moved(place: str, source: str, destination: str) -> str:
+    """Return where a place is after its path, or one above it, was copied.
+
+    Args:
+        place: Where it was.
+        source: The path or pattern that was copied.
+        destination: Where to.
+
+    Returns:
+        The place below the destination.
+    """
+    rest = _parts(place)[len(_parts(source)) :] if "*" not in source else []
+    return "/" + "/".join([*_parts(destination), *rest])
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in {"", "."}]
