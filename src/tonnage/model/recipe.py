@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 SHELL = ("/bin/sh", "-c")
 
 
+class Builder(StrEnum):
+    """Which builder a recipe is for: they build other stages and give variables another precedence."""
+
+    BUILDKIT = "buildkit"
+    CLASSIC = "classic"
+
+
 class OriginKind(StrEnum):
     """Where files come from."""
 
