@@ -15,7 +15,7 @@ import os
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
@@ -130,6 +130,24 @@ class Web:
         """
         return self._ask("GET", address, headers or {}, first_bytes)
 
+    def post(self, address: str, form: Mapping[str, str], *, limit_bytes: int = 1 << 20) -> Reply:
+        """Send a form. Nothing is redirected, because a form can hold secrets.
+
+        Args:
+            address: The address.
+            form: Its fields.
+            limit_bytes: After so many bytes of answer reading is given up.
+
+        Returns:
+            The answer, whatever its status.
+
+        Raises:
+            CannotFetchError: It cannot be reached.
+        """
+        self._refuse_offline(address)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._once("POST", address, headers, limit_bytes, urlencode(form).encode())
+
     def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
@@ -147,10 +165,7 @@ class Web:
 
     def _ask(self, method: str, address: str, headers: Mapping[str, str], most_bytes: int) -> Reply:
         """Follow redirects by hand, so that secrets stay with the host that they are meant for."""
-        if self.offline:
-            raise CannotFetchError(
-                f"{shown(address)} is not in the cache", "offline", todo="Run once without --offline."
-            )
+        self._refuse_offline(address)
         asked = urlsplit(address)
         for _ in range(_REDIRECTS):
             there = urlsplit(address)
@@ -165,11 +180,20 @@ class Web:
             address = urljoin(address, reply.headers["location"])
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
 
-    def _once(self, method: str, address: str, headers: Mapping[str, str], most_bytes: int) -> Reply:
+    def _refuse_offline(self, address: str) -> None:
+        if self.offline:
+            raise CannotFetchError(
+                f"{shown(address)} is not in the cache", "offline", todo="Run once without --offline."
+            )
+
+    def _once(
+        self, method: str, address: str, headers: Mapping[str, str], most_bytes: int, sent: bytes | None = None
+    ) -> Reply:
         try:
             response = self._pool(address).request(
                 method,
                 address,
+                body=sent,
                 headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
                 redirect=False,
                 retries=urllib3.Retry(3, redirect=0, status=0, backoff_factor=0.2),

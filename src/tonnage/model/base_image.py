@@ -97,7 +97,9 @@ class AptState:
         sources: Where packages come from, in order.
         recommends: Whether recommended packages are installed with others.
         keeps_debs: Whether the fetched ``.deb`` files stay after they were installed.
+        keeps_caches: Whether apt keeps its own caches, ``pkgcache.bin`` and ``srcpkgcache.bin``.
         lists_compressed: Whether package lists are kept compressed.
+        translations: Whether translated descriptions are fetched with the lists.
         fetched_lists: Whether the lists are there, so that no ``apt-get update`` is needed.
         path_excludes: What dpkg leaves out, as patterns.
         architecture: dpkg's own name of it, such as amd64; empty where it is not told.
@@ -108,7 +110,9 @@ class AptState:
     sources: tuple[AptSource, ...] = ()
     recommends: bool = True
     keeps_debs: bool = True
+    keeps_caches: bool = True
     lists_compressed: bool = False
+    translations: bool = True
     fetched_lists: bool = False
     path_excludes: tuple[str, ...] = ()
     architecture: str = ""
@@ -132,6 +136,7 @@ class BaseImage:
         distribution: The system in it; None where not known.
         apt: What apt of it knows; None where that cannot be read without starting it.
         notes: Remarks for people, such as that a tag was taken from the cache.
+        told: Its bytes as a whole, where the engine tells them; they can be known where those of its layers are not.
     """
 
     reference: str
@@ -147,6 +152,7 @@ class BaseImage:
     distribution: Distribution | None = None
     apt: AptState | None = None
     notes: tuple[str, ...] = ()
+    told: Estimate | None = None
 
     @property
     def local(self) -> bool:
@@ -161,7 +167,7 @@ class BaseImage:
     @property
     def image(self) -> Estimate:
         """Its bytes as ``docker images`` counts them."""
-        return sum((layer.image for layer in self.layers), NOTHING)
+        return self.told or sum((layer.image for layer in self.layers), NOTHING)
 
     @property
     def disk(self) -> Estimate:

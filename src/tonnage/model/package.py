@@ -95,6 +95,7 @@ class AptForecast:
         debs: The files that are fetched: transient, or kept where the image keeps them.
         lists: The package lists that ``apt-get update`` leaves, as they lie on the disk.
         lists_download: Bytes fetched for the lists.
+        caches: What apt keeps for itself besides, once lists were read (``/var/cache/apt/*.bin``).
         packages: What would be installed, the largest first.
         missing: Names that no source has.
         by: Who says so, in words, such as ``the solver of the image``.
@@ -106,6 +107,7 @@ class AptForecast:
     debs: Estimate
     lists: Estimate = NOTHING
     lists_download: Estimate = NOTHING
+    caches: Estimate = NOTHING
     packages: tuple[Chosen, ...] = ()
     missing: tuple[str, ...] = ()
     by: str = ""

@@ -1,0 +1,83 @@
+"""Answers from outside that are kept on this machine, each in a file of its own.
+
+What has a digest for its name never changes and is kept for ever; anything else is kept with the time it was asked
+for, and the reader says how old it may be. The directory may be removed at any time, and one that cannot be written
+only means that everything is asked for again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Kept:
+    """Kept answers below one directory.
+
+    Args:
+        directory: It need not exist.
+        clock: Gives the seconds since the epoch.
+    """
+
+    def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def read(self, kind: str, name: str, *, within_s: float | None = None) -> bytes | None:
+        """Return what was kept under a name; None when there is nothing, or it is too old.
+
+        Args:
+            kind: What it is, such as ``manifest``; the name of a directory.
+            name: Its name, such as a digest or an address.
+            within_s: How many seconds ago it may have been kept at most; None for any age.
+        """
+        path = self._path(kind, name)
+        try:
+            if within_s is not None and not 0 <= self._clock() - path.stat().st_mtime <= within_s:
+                return None
+            return path.read_bytes()
+        except OSError:
+            return None
+
+    def age_s(self, kind: str, name: str) -> float | None:
+        """Return how many seconds ago something was kept; None when there is nothing.
+
+        Args:
+            kind: What it is.
+            name: Its name.
+        """
+        try:
+            return max(0.0, self._clock() - self._path(kind, name).stat().st_mtime)
+        except OSError:
+            return None
+
+    def keep(self, kind: str, name: str, content: bytes) -> None:
+        """Keep something under a name, in place of what was there.
+
+        Args:
+            kind: What it is.
+            name: Its name.
+            content: What is kept.
+        """
+        path = self._path(kind, name)
+        beside = path.with_name(f".{path.name}.{uuid4().hex}")
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                beside.write_bytes(content)
+                now = self._clock()
+                os.utime(beside, (now, now))
+                beside.replace(path)
+            except OSError:
+                beside.unlink(missing_ok=True)
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self._directory / kind / hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,191 @@
+"""Who the user is to a registry: credentials of the Docker configuration, and the tokens that are had for them.
+
+Source: docs.docker.com/reference/cli/docker/login (``auths``, ``credHelpers``, ``credsStore``), the protocol of
+docker-credential-helpers, and the distribution project's token authentication specification.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from docker.auth import INDEX_NAME, INDEX_URL, AuthConfig
+from docker.errors import DockerException
+
+from tonnage.adapters import process
+from tonnage.errors import CannotFetchError, EngineLacksError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.adapters.web import Web
+
+_TOKEN_USER = "<token>"  # noqa: S105 - what a helper says in place of a user, no secret
+_HELPER_WITHIN_S = 30.0
+_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What is shown to a registry: a user with a password, or an identity token."""
+
+    user: str = ""
+    password: str = ""
+    token: str = ""
+
+    @property
+    def basic(self) -> str:
+        """The value of an ``Authorization`` header."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+class Credentials:
+    """The user's Docker configuration.
+
+    Args:
+        environment: ``DOCKER_CONFIG`` or ``HOME`` say where it lies; helpers are started with it.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._read: AuthConfig | None = None
+
+    def of(self, host: str) -> Credential | None:
+        """Return what is shown to a registry; None where the configuration has nothing for it.
+
+        Args:
+            host: The registry as names of images have it; Docker's own index by its own name.
+
+        Raises:
+            CannotFetchError: The configuration cannot be understood, or its helper is missing.
+        """
+        if self._read is None:
+            self._read = self._load()
+        helper = self._read.get_credential_store(host)
+        found = self._from_helper(helper, INDEX_URL if host == INDEX_NAME else host) if helper else None
+        if found is not None:
+            return found
+        entry = AuthConfig({"auths": self._read.auths}).resolve_authconfig(host) or {}
+        if entry.get("IdentityToken"):
+            return Credential(token=entry["IdentityToken"])
+        if entry.get("username"):
+            return Credential(entry["username"], entry.get("password", "").rstrip("\0"))
+        return None
+
+    def _load(self) -> AuthConfig:
+        directory = self._environment.get("DOCKER_CONFIG") or str(Path(self._environment.get("HOME", "/"), ".docker"))
+        path = Path(directory, "config.json")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return AuthConfig({})
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error)) from error
+        try:
+            told = json.loads(text)
+            wanted = {key: told[key] for key in ("auths", "credsStore", "credHelpers") if told.get(key)}
+            return AuthConfig.load_config(None, wanted) if wanted else AuthConfig({})
+        except (ValueError, TypeError, AttributeError, KeyError, DockerException) as error:
+            raise _unreadable(path, str(error)) from error
+
+    def _from_helper(self, helper: str, server: str) -> Credential | None:
+        try:
+            done = process.run(
+                [f"docker-credential-{helper}", "get"],
+                environment=self._environment,
+                stdin=server.encode(),
+                timeout_s=_HELPER_WITHIN_S,
+            )
+        except EngineLacksError:
+            # As the docker command does: without its helper the registry is asked as nobody.
+            return None
+        if done.exit_code:
+            return None
+        try:
+            told = json.loads(done.stdout)
+            user, secret = str(told["Username"]), str(told["Secret"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        if not secret:
+            return None
+        return Credential(token=secret) if user == _TOKEN_USER else Credential(user, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a registry asks for: ``Basic`` or ``Bearer``, with its parameters."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+
+def challenge(header: str) -> Challenge | None:
+    """Read a ``WWW-Authenticate`` header; None where it asks for something that is not known here.
+
+    Args:
+        header: Its value.
+
+    Source: RFC 9110, 11.6.1.
+    """
+    scheme, _, rest = header.strip().partition(" ")
+    if scheme.lower() not in {"basic", "bearer"}:
+        return None
+    found = {
+        name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+        for name, quoted, plain in _PARAMETER.findall(rest)
+    }
+    return Challenge(scheme.lower(), found)
+
+
+def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None, *, plain: bool) -> str:
+    """Fetch a token.
+
+    Args:
+        web: The door to the network.
+        asked: The registry's challenge.
+        scope: What is wanted, such as ``repository:library/python:pull``.
+        credential: Who asks; None for nobody.
+        plain: Whether the registry itself was reached without TLS, so that its tokens may be too.
+
+    Returns:
+        The value of an ``Authorization`` header.
+
+    Raises:
+        CannotFetchError: The place that gives tokens refuses or is not understood.
+    """
+    realm = asked.parameters.get("realm", "")
+    if urlsplit(realm).scheme != "https" and not (plain and urlsplit(realm).scheme == "http"):
+        raise CannotFetchError(
+            "the registry names no safe place for tokens", "not understood", why=f"It says {realm!r}."
+        )
+    query = {"service": asked.parameters.get("service", ""), "scope": asked.parameters.get("scope") or scope}
+    if credential and credential.token:
+        form = {**query, "grant_type": "refresh_token", "refresh_token": credential.token, "client_id": "tonnage"}
+        reply = web.post(realm, {name: value for name, value in form.items() if value})
+    else:
+        given = urlencode({name: value for name, value in query.items() if value})
+        headers = {"Authorization": credential.basic} if credential else {}
+        reply = web.get(f"{realm}{'&' if '?' in realm else '?'}{given}", headers)
+    if reply.status != _OK:
+        raise CannotFetchError(
+            "the registry gives no token",
+            "rate limited" if reply.status == 429 else "refused",  # noqa: PLR2004
+            why=f"{urlsplit(realm).netloc} answered {reply.status}.",
+            todo="Log in again:\n  docker login",
+        )
+    try:
+        told = json.loads(reply.body)
+        token = told.get("token") or told["access_token"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CannotFetchError("the registry's token is not understood", "not understood") from error
+    return f"Bearer {token}"
+
+
+def _unreadable(path: Path, why: str) -> CannotFetchError:
+    return CannotFetchError(f"the Docker configuration {path} cannot be read", "not understood", why=why)
