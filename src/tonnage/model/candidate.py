@@ -1,0 +1,110 @@
+"""What may be removed to free bytes, what must not, and why.
+
+Bytes are measured or declared figures of what is there now, never forecasts of what will be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One thing that may be removed.
+
+    Args:
+        candidate_id: Its identity, stable between two looks: ``image sha256:...``, ``path /opt/ghc``.
+        kind: image, container, cache, volume, log, sdk, swap, package-cache, journal, core-dump, snap, ...
+        name: What people call it.
+        unique_bytes: What comes free when it alone is removed; bytes that it shares come free only with the others.
+        cost_s: Seconds that it costs to get it back, learned or estimated from size and kind.
+        removal_s: Seconds that its removal takes.
+        reason: Why it may be removed.
+        breaks: What does not work without it; empty where nothing depends on it.
+        back: How it is got back.
+        inodes: Files and directories that come free; None where nobody counted them.
+        last_used_s: When it was last used, seconds since the epoch; None where nobody knows.
+        paths: The files and directories that are removed; empty for what an engine removes.
+        source: The entry of the catalogue that it was found by; empty for what an engine tells.
+        needs_root: Whether this user's rights do not suffice to remove it.
+    """
+
+    candidate_id: str
+    kind: str
+    name: str
+    unique_bytes: int
+    cost_s: float
+    removal_s: float
+    reason: str
+    breaks: str = ""
+    back: str = ""
+    inodes: int | None = None
+    last_used_s: float | None = None
+    paths: tuple[str, ...] = ()
+    source: str = ""
+    needs_root: bool = False
+
+    @property
+    def bytes_per_s(self) -> float:
+        """The rate of its deletion."""
+        return self.unique_bytes / max(self.removal_s, 0.001)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protected:
+    """One thing that must stay, and why.
+
+    Args:
+        candidate_id: Its identity, as a candidate would have it.
+        kind: As of a candidate.
+        name: What people call it.
+        reason: Why it stays.
+        size_bytes: Its bytes; None where nobody counted them.
+    """
+
+    candidate_id: str
+    kind: str
+    name: str
+    reason: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that come free when everything that holds them is removed: a layer, a directory, a record.
+
+    Args:
+        size_bytes: How many.
+        holders: Ids of candidates; one that is no candidate's keeps them for ever.
+        inodes: Files and directories that come free with them; 0 where nobody counted them.
+    """
+
+    size_bytes: int
+    holders: frozenset[str]
+    inodes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Everything that was found on one filesystem.
+
+    Args:
+        candidates: What may be removed.
+        pieces: Which bytes come free with which of them.
+        protected: What must stay.
+        notes: What people should know: what was not looked at, and why.
+    """
+
+    candidates: tuple[Candidate, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    protected: tuple[Protected, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Findings) -> Findings:
+        """Return both together."""
+        return Findings(
+            candidates=self.candidates + other.candidates,
+            pieces=self.pieces + other.pieces,
+            protected=self.protected + other.protected,
+            notes=self.notes + other.notes,
+        )

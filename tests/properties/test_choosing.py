@@ -1,0 +1,118 @@
+"""What is chosen to be removed: enough, at the lowest cost, and nothing that could be left out."""
+
+from __future__ import annotations
+
+import time
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tonnage.decide.choosing import choose, freed_bytes
+from tonnage.model.candidate import Candidate, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_OPTIONS = 7
+
+
+def thing(name: str, cost_s: float, removal_s: float = 0.0) -> Candidate:
+    """Return something that may be removed."""
+    return Candidate(
+        candidate_id=name, kind="image", name=name, unique_bytes=0, cost_s=cost_s, removal_s=removal_s, reason="unused"
+    )
+
+
+@st.composite
+def problems(draw: st.DrawFn, most: int = MOST_OPTIONS) -> tuple[list[Candidate], list[Piece]]:
+    """Draw options and pieces; some pieces are held by something that stays."""
+    names = [f"thing-{number}" for number in range(draw(st.integers(1, most)))]
+    costs = st.one_of(st.just(0.0), st.integers(1, 9).map(float))
+    options = [thing(name, draw(costs), draw(costs)) for name in names]
+    holders = st.frozensets(st.sampled_from([*names, "what stays"]), min_size=1, max_size=3)
+    pieces = draw(st.lists(st.builds(Piece, st.integers(0, 97), holders), max_size=2 * most))
+    return options, pieces
+
+
+def price(options: Sequence[Candidate], chosen: frozenset[str]) -> tuple[float, float]:
+    """Return what a set costs to get back, and how long its removal takes."""
+    taken = [option for option in options if option.candidate_id in chosen]
+    return sum(option.cost_s for option in taken), sum(option.removal_s for option in taken)
+
+
+@settings(max_examples=400, deadline=None)
+@given(problems(), st.integers(0, 300))
+def test_it_is_enough_or_everything_that_gives_anything(
+    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+) -> None:
+    options, pieces = problem
+    chosen = choose(options, pieces, missing_bytes)
+    everything = frozenset(option.candidate_id for option in options)
+    assert chosen <= everything
+    if freed_bytes(pieces, chosen) < missing_bytes:
+        assert freed_bytes(pieces, chosen) == freed_bytes(pieces, everything)
+
+
+@settings(max_examples=400, deadline=None)
+@given(problems(), st.integers(0, 300))
+def test_nothing_that_was_chosen_could_be_left_out(
+    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+) -> None:
+    options, pieces = problem
+    chosen = choose(options, pieces, missing_bytes)
+    given = freed_bytes(pieces, chosen)
+    for name in chosen:
+        without = freed_bytes(pieces, chosen - {name})
+        assert without < min(missing_bytes, given)
+
+
+@settings(max_examples=300, deadline=None)
+@given(problems(), st.integers(1, 300))
+def test_no_other_set_that_is_enough_costs_less(
+    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+) -> None:
+    options, pieces = problem
+    chosen = choose(options, pieces, missing_bytes)
+    if freed_bytes(pieces, chosen) < missing_bytes:
+        return
+    names = [option.candidate_id for option in options]
+    enough = [
+        frozenset(some)
+        for count in range(len(names) + 1)
+        for some in combinations(names, count)
+        if freed_bytes(pieces, frozenset(some)) >= missing_bytes
+    ]
+    assert price(options, chosen) == min(price(options, each) for each in enough)
+
+
+def test_a_layer_that_two_images_share_is_counted_once_and_only_with_both() -> None:
+    options = [thing("a", 1.0), thing("b", 1.0), thing("c", 3.0)]
+    pieces = [
+        Piece(1_009, frozenset({"a"})),
+        Piece(1_013, frozenset({"b"})),
+        Piece(5_003, frozenset({"a", "b"})),
+        Piece(5_011, frozenset({"c"})),
+    ]
+    assert choose(options, pieces, 5_000) == {"a", "b"}
+    assert choose(options, pieces, 1_010) == {"b"}
+    assert freed_bytes(pieces, frozenset({"a", "b"})) == 7_025
+
+
+def test_between_equals_the_faster_removal_is_chosen() -> None:
+    options = [thing("slow", 5.0, 9.0), thing("fast", 5.0, 1.0)]
+    pieces = [Piece(1_009, frozenset({"slow"})), Piece(1_009, frozenset({"fast"}))]
+    assert choose(options, pieces, 1_000) == {"fast"}
+
+
+def test_hundreds_of_things_are_chosen_from_in_a_moment() -> None:
+    options = [thing(f"thing-{n}", (n * 7919) % 101 / 7, n % 5) for n in range(400)]
+    pieces = [Piece((n * 104_729) % 90_001, frozenset({f"thing-{n}"})) for n in range(400)]
+    pieces += [Piece(50_021, frozenset({f"thing-{n}", f"thing-{n + 1}"})) for n in range(0, 300, 3)]
+    began = time.process_time()
+    chosen = choose(options, pieces, 9_000_011)
+    assert time.process_time() - began < 5.0
+    given = freed_bytes(pieces, chosen)
+    assert given >= 9_000_011
+    assert all(freed_bytes(pieces, chosen - {name}) < 9_000_011 for name in chosen)
