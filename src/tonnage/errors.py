@@ -121,6 +121,28 @@ class CannotFetchError(StepFailedError):
         self.cause = cause
 
 
+class CannotResolveError(UsageError):
+    """A set of Python requirements cannot be installed as it is written.
+
+    Args:
+        what: One sentence: what cannot be resolved.
+        cause: In a few words: missing, unsatisfiable, no wheels, source only, or invalid.
+        packages: The packages that it is about, where the resolver named them.
+        why: The resolver's own reason.
+        todo: What to do about it.
+        place: ``file:line`` of the requirement.
+    """
+
+    title = "requirements cannot be resolved"
+
+    def __init__(
+        self, what: str, cause: str, *, packages: tuple[str, ...] = (), why: str = "", todo: str = "", place: str = ""
+    ) -> None:
+        super().__init__(what, why=why, todo=todo, place=place)
+        self.cause = cause
+        self.packages = packages
+
+
 class InterruptedRunError(TonnageError):
     """A signal ended the run.
 
