@@ -20,12 +20,14 @@ class Policy:
         cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
             For ``build``: remove the built image as well.
         push: Push what was built (``build`` only).
+        assume_unknown_bytes: What a forecast assumes for each command whose bytes nobody knows.
     """
 
     keep_free_bytes: int | None = None
     keep_previous: bool = True
     cleanup_after: bool = True
     push: bool = False
+    assume_unknown_bytes: int = 500_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

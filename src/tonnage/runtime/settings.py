@@ -42,6 +42,12 @@ _KNOWN = (
     ),
     _Known("keep-previous", "TONNAGE_KEEP_PREVIOUS", "true", "Keep the previous good image of a service for rollback."),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
+    _Known(
+        "assume-unknown",
+        "TONNAGE_ASSUME_UNKNOWN",
+        "500MB",
+        "What a forecast assumes for a command whose bytes nobody knows.",
+    ),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
     _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
@@ -94,6 +100,7 @@ def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
         keep_previous=_read(found.get("keep-previous"), _parse_truth, defaults.keep_previous),
         cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
         push=push,
+        assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
     )
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tonnage.sources.written import Written
 
 _KEEP_FREE = "keep-free"
-STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after")
+_ASSUME_UNKNOWN = "assume-unknown"
+_SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
+STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _ASSUME_UNKNOWN)
 _GROUND = Ground("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
@@ -64,7 +66,7 @@ def stack_settings(written: Written | None) -> tuple[tuple[tuple[str, str], ...]
 
 def _stack_value(key: str, entry: Written) -> str:
     name = f"x-tonnage.{key}"
-    if key != _KEEP_FREE:
+    if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
         if read.value is None:
             raise wrong(entry, name, "true or false")

@@ -1,0 +1,59 @@
+"""Whether a forecast stack fits a disk: all at once, one service after the other, or not at all.
+
+Promises are made by the high figures, refusals by the low ones; between them it is said to be doubtful.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.model.fitting import Fit, Fitting
+from tonnage.model.forecast import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.fitting import Room
+    from tonnage.model.forecast import Estimate, StackForecast
+
+
+def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Fitting, ...]:
+    """Return how a stack fits some filesystems.
+
+    Args:
+        forecast: The stack.
+        rooms: The filesystems; the one of the data root first. What lies on none of them is on that one.
+
+    Returns:
+        One entry for each filesystem that is written, in the order given.
+    """
+    known = {role for room in rooms for role in room.roles}
+    found = []
+    for number, room in enumerate(rooms):
+        its = [
+            each for each in forecast.filesystems if each.role in room.roles or (not number and each.role not in known)
+        ]
+        if not its:
+            continue
+        kept = one = every = NOTHING
+        for each in its:
+            kept += each.kept
+            one += each.one_after_the_other
+            every += each.all_at_once
+        fit, missing_bytes = _judge(one, every, room.headroom_bytes)
+        found.append(
+            Fitting(
+                room=room, fit=fit, missing_bytes=missing_bytes, kept=kept, one_after_the_other=one, all_at_once=every
+            )
+        )
+    return tuple(found)
+
+
+def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[Fit, int]:
+    if every.high_bytes <= headroom_bytes:
+        return Fit.FITS, 0
+    if one.high_bytes <= headroom_bytes:
+        return Fit.ONE_AT_A_TIME, every.high_bytes - headroom_bytes
+    if one.low_bytes <= headroom_bytes:
+        return Fit.DOUBTFUL, one.high_bytes - headroom_bytes
+    return Fit.NOT, one.likely_bytes - headroom_bytes

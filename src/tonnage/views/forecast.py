@@ -1,0 +1,245 @@
+"""A forecast for people: each service with what weighs most, the stack's totals, and whether it fits.
+
+Every figure here was forecast; its grade stands beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.model.fitting import Fit, worst
+from tonnage.model.forecast import Grade
+from tonnage.units import format_bytes
+from tonnage.views.columns import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.finding import Finding
+    from tonnage.model.fitting import Fitting
+    from tonnage.model.forecast import Contributor, Estimate, InstructionForecast, ServiceForecast, StackForecast
+
+_HEADS = ("service", "image", "disk", "on top", "download", "known")
+_LARGEST = 5
+_HEAVIEST = 30
+_WORTH_SHOWING = 1_000_000
+
+
+def forecast_text(
+    forecast: StackForecast, fittings: Sequence[Fitting] = (), *, width: int = 80, disk_known: bool = True
+) -> str:
+    """Write the forecast of a stack.
+
+    Args:
+        forecast: The forecast.
+        fittings: How it fits each filesystem.
+        width: Columns of the terminal.
+        disk_known: Whether there was a disk to compare it with.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    rows: list[tuple[str, ...]] = [_HEADS]
+    below: list[list[str]] = [[]]
+    for service in forecast.services:
+        rows.append(_row(service.service, service))
+        below.append(_largest(service, width))
+    rows.append(
+        (
+            "stack",
+            *(format_bytes(e.likely_bytes) for e in (forecast.image, forecast.disk, forecast.transient)),
+            format_bytes(forecast.download.likely_bytes),
+            str(_grade(forecast.disk, forecast.transient)),
+        )
+    )
+    below.append([])
+    table = columns(rows, right=(1, 2, 3, 4))
+    lines = [f"forecast of {forecast.stack}, built by {_ENGINES[forecast.engine]}", ""]
+    for line, more in zip(table, below, strict=True):
+        lines += [line, *more]
+    lines += _remarks(forecast, width)
+    lines += ["", *fit_lines(forecast, fittings, disk_known=disk_known)]
+    return "\n".join(lines)
+
+
+def fit_lines(forecast: StackForecast, fittings: Sequence[Fitting], *, disk_known: bool = True) -> list[str]:
+    """Write whether it fits.
+
+    Args:
+        forecast: The forecast.
+        fittings: How it fits each filesystem.
+        disk_known: Whether there was a disk to compare it with.
+
+    Returns:
+        Lines; the last one is the verdict.
+    """
+    lines = []
+    for each in fittings:
+        room = each.room
+        lines.append(
+            f"{room.mount} ({', '.join(room.roles)}): {format_bytes(room.available_bytes)} available,"
+            f" line {format_bytes(room.line_bytes)}, headroom {format_bytes(room.headroom_bytes)}"
+        )
+        lines.append(f"  kept {_range(each.kept)}")
+        lines.append(f"  peak {_range(each.one_after_the_other)} one after the other")
+        lines.append(f"  peak {_range(each.all_at_once)} all at once")
+    decisive = worst(fittings)
+    if decisive is not None:
+        return [*lines, _verdict(decisive)]
+    if not forecast.filesystems:
+        return [*lines, "nothing is written: the engine has everything already"]
+    lines += [
+        f"{disk.role}: kept {_range(disk.kept)}, peak {_range(disk.one_after_the_other)} one after the other,"
+        f" {_range(disk.all_at_once)} all at once"
+        for disk in forecast.filesystems
+    ]
+    if not disk_known:
+        lines.append("no disk to compare with: give its size with --disk SIZE")
+    return lines
+
+
+def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
+    """Write every instruction of one service with what weighs in it.
+
+    Args:
+        service: The forecast.
+        width: Columns of the terminal.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    lines = [f"{service.service}: {format_bytes(service.image.likely_bytes)} image"]
+    if service.target:
+        lines[0] += f", {service.target}"
+    for step in service.steps:
+        lines += ["", *_step_lines(step, width)]
+    if service.beside.high_bytes:
+        lines += ["", f"the whole context is copied during the build: {_range(service.beside)}"]
+    lines += ["", f"sum: disk {_range(service.disk)}, on top {_range(service.transient)}"]
+    lines += [f"  not known: {failure}" for failure in service.failures]
+    lines += _finding_lines(service.findings)
+    lines += [f"  note: {note}" for note in service.notes]
+    return "\n".join(lines)
+
+
+_ENGINES = {
+    "classic": "the classic builder",
+    "buildkit": "BuildKit",
+    "containerd": "BuildKit into containerd's image store",
+    "container": "BuildKit in a container, loaded into the engine",
+}
+
+
+def _row(name: str, service: ServiceForecast) -> tuple[str, ...]:
+    return (
+        name,
+        format_bytes(service.image.likely_bytes),
+        format_bytes(service.disk.likely_bytes),
+        format_bytes(service.transient.likely_bytes),
+        format_bytes(service.download.likely_bytes),
+        str(_grade(service.image, service.disk, service.transient)),
+    )
+
+
+def _grade(*estimates: Estimate) -> Grade:
+    order = list(Grade)
+    return max((estimate.grade for estimate in estimates), key=order.index)
+
+
+def _largest(service: ServiceForecast, width: int) -> list[str]:
+    found = [
+        (each, step)
+        for step in service.steps
+        if not step.present
+        for each in (step.contributors or (None,))
+        if each is not None or step.disk.likely_bytes >= _WORTH_SHOWING
+    ]
+    sized = sorted(found, key=lambda pair: -_disk(*pair).likely_bytes)[:_LARGEST]
+    rows = [
+        (format_bytes(_disk(each, step).likely_bytes), _disk(each, step).grade.value, each.name if each else step.text)
+        for each, step in sized
+        if _disk(each, step).high_bytes >= _WORTH_SHOWING
+    ]
+    return [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
+
+
+def _disk(each: Contributor | None, step: InstructionForecast) -> Estimate:
+    return step.disk if each is None else each.disk
+
+
+def _step_lines(step: InstructionForecast, width: int) -> list[str]:
+    place = f"stage {step.stage}, line {step.line}: " if step.line else ""
+    lines = [_cut(f"{place}{step.text}", width)]
+    if step.present:
+        return [*lines, "  the engine has it already"]
+    parts = [
+        f"{name} {_range(estimate)}"
+        for name, estimate in (
+            ("image", step.image),
+            ("disk", step.disk),
+            ("on top", step.transient),
+            ("download", step.download),
+        )
+        if estimate.high_bytes or not estimate.known
+    ]
+    lines.append(f"  {', '.join(parts) if parts else 'no bytes'}{f' - {step.how}' if step.how else ''}")
+    shown = [each for each in step.contributors if each.disk.high_bytes][:_HEAVIEST]
+    rows = [(format_bytes(each.disk.likely_bytes), each.disk.grade.value, each.name, each.source) for each in shown]
+    lines += [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
+    if len(step.contributors) > len(shown):
+        rest_bytes = sum(each.disk.likely_bytes for each in step.contributors[len(shown) :])
+        lines.append(f"    {format_bytes(rest_bytes)} in {len(step.contributors) - len(shown)} more")
+    return lines
+
+
+def _range(estimate: Estimate) -> str:
+    if not estimate.known:
+        return "unknown"
+    low, likely, high = (
+        format_bytes(count) for count in (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
+    )
+    between = f" ({low} to {high})" if low != high else ""
+    return f"{likely} {estimate.grade}{between}"
+
+
+def _remarks(forecast: StackForecast, width: int) -> list[str]:
+    lines: list[str] = []
+    for service in forecast.services:
+        lines += [f"{service.service}: not known: {failure}" for failure in service.failures]
+        lines += [f"{service.service}: {line.strip()}" for line in _finding_lines(service.findings)]
+        lines += [f"{service.service}: {note}" for note in service.notes]
+        guessed = [step for step in service.steps if not step.present and step.disk.grade is Grade.UNKNOWN]
+        for step in guessed:
+            lines.append(
+                _cut(
+                    f"{service.service}: line {step.line}: assumed {format_bytes(step.disk.high_bytes)} at most"
+                    f" for {step.text}",
+                    width,
+                )
+            )
+    if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
+        lines.append("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage")
+    return ["", *lines] if lines else []
+
+
+def _finding_lines(findings: Sequence[Finding]) -> list[str]:
+    return [
+        f"  {finding.place}: {finding.text}{f' {finding.todo}' if finding.todo else ''} [{finding.rule}]"
+        for finding in findings
+    ]
+
+
+def _verdict(each: Fitting) -> str:
+    missing = f"{format_bytes(each.missing_bytes)} ({each.missing_bytes} bytes)"
+    match each.fit:
+        case Fit.FITS:
+            return "fits, also all at once"
+        case Fit.ONE_AT_A_TIME:
+            return f"fits only one at a time: all at once {missing} would be missing on {each.room.mount}"
+        case Fit.DOUBTFUL:
+            return f"may not fit: up to {missing} could be missing on {each.room.mount}"
+    return f"does not fit by {missing} on {each.room.mount}"
+
+
+def _cut(line: str, width: int) -> str:
+    return line if not width or len(line) <= width else f"{line[: max(width - 3, 1)]}..."
