@@ -9,6 +9,7 @@ from tonnage.decide.changing import change_of
 from tonnage.decide.going_back import recorded_version, restore_steps, switch_to
 from tonnage.decide.ordering import in_order
 from tonnage.decide.planning import asked_for, finish_plan
+from tonnage.errors import UsageError
 from tonnage.model.plan import Tag, Unchanged
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def plan_rollback(
         The plan. Services without an earlier good version, or whose image is gone, are left alone with the reason.
 
     Raises:
-        UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
+        UsageError: An unknown service, a dependency cycle, a line that leaves nothing, or a service that was named and
+            has nothing to go back to.
     """
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
@@ -56,6 +58,12 @@ def plan_rollback(
             unchanged.append(Unchanged(service=service.name, reason=_why_none(case, current)))
         else:
             steps += _steps(case, current, target)
+    if services and unchanged:
+        raise UsageError(
+            f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
+            why="Nothing was changed.",
+            todo="Roll back every service that has an earlier good version:\n  tonnage rollback",
+        )
     return finish_plan("rollback", stack, inventory, policy, history, services, steps, unchanged)
 
 

@@ -8,6 +8,7 @@ observation changes it. Every container of the service counts, not only the firs
 * The HTTP probe must answer the wanted status, at the latest its own timeout after everything else holds.
 * All that must go on holding through the stability window.
 * A one-shot service has to end with exit code 0, nothing else.
+* Where there is no container at all, none is waited for longer than a moment.
 * What does not hold when the time is up fails the proof. A stability window that has begun may be completed.
 """
 
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from tonnage.model.plan import Prove
 
 MORE_TIME = "If it only needs more time, raise the start_period of its healthcheck or the timeout of x-tonnage.probe."
+OTHER_STATUS = (
+    "It answers, so it runs: give x-tonnage.probe the path and the status that it answers with when it is healthy."
+)
 TOO_LONG = "A one-shot service may take an hour. Work that takes longer is better done outside of a deploy."
+NOTHING_THERE_S = 10.0
+"""Seconds after which a service without any container is not waited for: Compose has made them all before."""
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
 
 
 class Health(StrEnum):
@@ -153,8 +161,10 @@ def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
     since_s = (proof.probing_since_s or observation.at_s) if only_probe else None
     proof = replace(proof, probing_since_s=since_s)
     probed_s = observation.at_s - since_s if since_s is not None else 0.0
-    over = elapsed_s >= prove.timeout_s or (
-        prove.probe is not None and only_probe and probed_s >= prove.probe.timeout_s
+    over = (
+        elapsed_s >= prove.timeout_s
+        or (prove.probe is not None and only_probe and probed_s >= prove.probe.timeout_s)
+        or (not found and elapsed_s >= NOTHING_THERE_S)
     )
     return _unsteady(prove, proof, pending, missing=missing, elapsed_s=elapsed_s, over=over)
 
@@ -206,7 +216,8 @@ def _look_at_answer(prove: Prove, seen: Seen) -> _Finding | None:
     asked = f"the probe of {seen.container.name} on port {prove.probe.port}, {prove.probe.path},"
     if isinstance(seen.answer, int):
         wanted = f"status {seen.answer} instead of {prove.probe.status}"
-        return _Finding(reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}", probe=True)
+        todo = OTHER_STATUS if _CLIENT_ERROR <= seen.answer < _SERVER_ERROR else ""
+        return _Finding(reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}", probe=True, todo=todo)
     answer = seen.answer or "not asked yet"
     return _Finding(reason=f"{asked} has no answer: {answer}", short=f"probe: {answer}", probe=True)
 
@@ -242,7 +253,8 @@ def _unsteady(
     reason = "; ".join(reasons)
     culprit = pending[0][0] if pending else ""
     if over:
-        todo = TOO_LONG if prove.one_shot else MORE_TIME
+        known = [finding.todo for _, finding in pending if finding.todo]
+        todo = known[0] if known else TOO_LONG if prove.one_shot else MORE_TIME
         return replace(
             proof,
             health=Health.UNHEALTHY,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
 from tonnage.decide.rolling_back import plan_rollback
+from tonnage.errors import UsageError
 from tonnage.model.plan import Switch
 from tonnage.model.policy import History, Policy
 
@@ -22,10 +24,12 @@ FIRST = version(stack(EARLIER), EARLIER, OLD, "one")
 SECOND = version(SHOP, WEB, NEW, "two")
 
 
-def plan(*versions: object, images: tuple[object, ...] = (OLD, NEW), running: bool = True) -> Plan:
+def plan(
+    *versions: object, images: tuple[object, ...] = (OLD, NEW), running: bool = True, services: tuple[str, ...] = ()
+) -> Plan:
     containers = (container(WEB, NEW),) if running else ()
     seen = inventory(images=images, containers=containers)  # type: ignore[arg-type]
-    return plan_rollback(SHOP, seen, Policy(), History(versions=versions))  # type: ignore[arg-type]
+    return plan_rollback(SHOP, seen, Policy(), History(versions=versions), services)  # type: ignore[arg-type]
 
 
 def test_the_image_and_the_configuration_of_the_version_before_come_back() -> None:
@@ -48,6 +52,12 @@ def test_without_an_earlier_version_nothing_happens_and_the_reason_is_given() ->
     made = plan(SECOND)
     assert made.steps == ()
     assert made.unchanged[0].reason == "no earlier good version is known"
+
+
+def test_a_service_that_was_named_and_cannot_go_back_is_an_error() -> None:
+    with pytest.raises(UsageError, match="web cannot be rolled back: no earlier good version is known"):
+        plan(SECOND, services=("web",))
+    assert plan(FIRST, SECOND, services=("web",)).steps
 
 
 def test_an_earlier_version_without_its_image_is_not_gone_back_to() -> None:
