@@ -86,6 +86,15 @@ def build_steps(case: Case) -> list[Step]:
         )
         # Nothing of the image stays, unlike after a deploy.
         steps.append(case.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
+        if old is not None and case.is_used(old):
+            steps.append(
+                case.step(
+                    "restore-name",
+                    Tag(image=old.image_id, reference=name),
+                    cause="a container runs the image that had this name before the build",
+                    changes=f"names it {name} again",
+                )
+            )
     return steps
 
 
