@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tonnage.model.forecast import NOTHING
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.model.forecast import Estimate
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ReadFrom(StrEnum):
@@ -105,7 +102,7 @@ class AptState:
         architecture: dpkg's own name of it, such as amd64; empty where it is not told.
     """
 
-    installed: Mapping[str, str] = field(default=_NOTHING)
+    installed: Mapping[str, str] = field(default_factory=dict)
     provided: frozenset[str] = frozenset()
     sources: tuple[AptSource, ...] = ()
     recommends: bool = True
@@ -146,7 +143,7 @@ class BaseImage:
     origin: ReadFrom
     image_id: str = ""
     digest: str = ""
-    labels: Mapping[str, str] = field(default=_NOTHING)
+    labels: Mapping[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
     python: str = ""
     distribution: Distribution | None = None

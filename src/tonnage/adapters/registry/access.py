@@ -62,6 +62,9 @@ class Credentials:
         Args:
             host: The registry as names of images have it; Docker's own index by its own name.
 
+        Returns:
+            The user's credential.
+
         Raises:
             CannotFetchError: The configuration cannot be understood, or its helper is missing.
         """
@@ -130,6 +133,9 @@ def challenge(header: str) -> Challenge | None:
 
     Args:
         header: Its value.
+
+    Returns:
+        What is asked for.
 
     Source: RFC 9110, 11.6.1.
     """

@@ -82,6 +82,9 @@ def has_digest(content: bytes, digest: str) -> bool:
     Args:
         content: The content.
         digest: Such as ``sha256:...``.
+
+    Returns:
+        Whether it is.
     """
     kind, _, wanted = digest.partition(":")
     return kind in {"sha256", "sha512"} and hashlib.new(kind, content).hexdigest() == wanted
@@ -152,6 +155,9 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
 
     Args:
         told: The object ``config`` of an image's configuration, or ``Config`` of what an engine tells.
+
+    Returns:
+        It, as the model has it.
     """
     return BaseConfig(
         environment=dict(str(each).partition("=")[::2] for each in _several(told.get("Env"))),
@@ -168,6 +174,9 @@ def chosen(variants: Sequence[Variant], platform: str) -> Variant | None:
     Args:
         variants: The entries.
         platform: Such as ``linux/amd64`` or ``linux/arm/v7``.
+
+    Returns:
+        The entry.
 
     Source: containerd 1.7, ``platforms/compare.go``: an older arm runs on a newer one, never the other way round.
     """

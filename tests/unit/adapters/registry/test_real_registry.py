@@ -1,0 +1,114 @@
+"""A real registry on the loopback: what an engine pushed is read back without pulling."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tonnage.adapters.docker.facts import DockerFacts
+from tonnage.adapters.kept import Kept
+from tonnage.adapters.registry import ImageRegistry
+from tonnage.adapters.web import Web
+from tonnage.errors import CannotFetchError
+from tonnage.model.base_image import ReadFrom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.real_engine import RealEngine
+
+REGISTRY = shutil.which("docker-registry")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(REGISTRY is None, reason="needs the program docker-registry (Debian package of that name)"),
+]
+
+ADDRESS = "127.0.0.1:18097"
+REFERENCE = f"{ADDRESS}/fleet/base:1.7"
+CONFIG = """\
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "{address}"}}
+"""
+DOCKERFILE = """\
+FROM busybox
+RUN dd if=/dev/zero of=/zeros bs=1000 count=3001
+ENV PYTHON_VERSION=3.12.7
+WORKDIR /srv
+USER user
+"""
+
+
+@contextmanager
+def registry(root: Path, netns: str = "") -> Iterator[None]:
+    assert REGISTRY is not None
+    file = root / "registry.yml"
+    file.write_text(CONFIG.format(root=root / "images", address=ADDRESS))
+    enter = ["ip", "netns", "exec", netns] if netns else []
+    with (root / "registry.log").open("wb") as log:
+        started = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 10
+        while not answers(enter):
+            assert time.monotonic() < end, (root / "registry.log").read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        started.kill()
+        started.wait()
+
+
+def answers(enter: list[str]) -> bool:
+    if enter:
+        command = [*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        with urlopen(f"http://{ADDRESS}/v2/") as reply:
+            return bool(reply.status == 200)
+    except URLError:
+        return False
+
+
+def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    api: Any = engine.client.api
+    list(api.build(path=str(tmp_path), tag=REFERENCE, decode=True))
+    with registry(tmp_path, engine.netns):
+        pushed = list(api.push(REFERENCE, stream=True, decode=True))
+    assert not [line for line in pushed if "error" in line]
+    image = next(image for image in DockerFacts(engine.connection).images() if REFERENCE in image.references)
+
+    kept = Kept(tmp_path / "kept")
+    with registry(tmp_path), Web(os.environ) as web:
+        found = ImageRegistry(web, kept, environment={}).base_image(REFERENCE, "linux/amd64")
+        with pytest.raises(CannotFetchError, match=r"there is no image fleet/base:2\.0"):
+            ImageRegistry(web, kept, environment={}).base_image(f"{ADDRESS}/fleet/base:2.0", "linux/amd64")
+        assert web.fetched_bytes < 20_000
+
+    assert found.chain == image.chain
+    assert found.image_id == image.image_id
+    assert found.image.low_bytes <= image.size_bytes <= found.image.high_bytes
+    assert found.layers[1].image.low_bytes <= 3_001_000 <= found.layers[1].image.high_bytes
+    assert found.layers[1].source == "the end of its gzip stream"
+    assert found.config.user == "user"
+    assert found.config.working_directory == "/srv"
+    assert found.python == "3.12.7"
+    assert found.origin is ReadFrom.REGISTRY
+
+    with Web(os.environ, offline=True) as web:
+        fresh = ImageRegistry(web, kept, environment={}).base_image(REFERENCE, "linux/amd64")
+        again = ImageRegistry(web, kept, environment={}, tag_holds_s=-1.0).base_image(REFERENCE, "linux/amd64")
+    assert fresh.layers == again.layers == found.layers
+    assert fresh.notes == ()
+    assert again.origin is ReadFrom.CACHE
+    assert "fleet/base:1.7 is what it was a moment ago" in again.notes[0]
