@@ -6,13 +6,19 @@ arguments and secrets are never printed, though the plan carries them.
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
+from tonnage.model.forecast import UNKNOWN
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.model.forecast import Estimate
     from tonnage.model.plan import Plan, Step
+
+_NARROWEST = 40
 
 
 def plan_text(plan: Plan, *, width: int = 0) -> str:
@@ -20,8 +26,8 @@ def plan_text(plan: Plan, *, width: int = 0) -> str:
 
     Args:
         plan: Any plan, refused ones included.
-        width: Columns of the terminal: a step that does not fit on one line is written on several. 0 keeps each step
-            on one line, whatever its length.
+        width: Columns to write for: lines are broken between words, and what is the same as above or says nothing is
+            left out. 0 keeps each step on one line, whatever its length, with everything.
 
     Returns:
         Lines joined by newlines, without one at the end.
@@ -30,15 +36,18 @@ def plan_text(plan: Plan, *, width: int = 0) -> str:
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
         blocks.append(["refused: " + refusal[0], *refusal[1:]])
-    if plan.steps:
-        blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step, width)])
+    if plan.steps and width:
+        blocks.append(_for_people(plan.steps, width))
+    elif plan.steps:
+        blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step)])
     elif plan.refusal is None:
         blocks.append(["nothing to do"])
     if plan.unchanged:
         blocks.append(["unchanged:", *(f"  {each.service}: {each.reason}" for each in plan.unchanged)])
     if plan.notes:
         blocks.append(["notes:", *(f"  {note}" for note in plan.notes)])
-    return "\n\n".join("\n".join(block) for block in blocks)
+    lines = [line for block in blocks for line in ("", *block)][1:]
+    return "\n".join(part for line in lines for part in _broken(line, width))
 
 
 def estimate_text(estimate: Estimate) -> str:
@@ -65,20 +74,54 @@ def _head(plan: Plan) -> list[str]:
     return [asked, disk]
 
 
-def _step_lines(number: int, step: Step, width: int) -> list[str]:
-    parts = (
-        f"{number:2d}. {step.name}: {what_changes(step)}",
-        f"why: {step.cause}",
-        f"after {estimate_text(step.after)}",
-        f"lowest {estimate_text(step.lowest)}",
-    )
-    line = " | ".join(parts)
-    lines = [line]
-    if width and len(line) > width:
-        lines = [parts[0], f"    {parts[1]}", f"    {parts[2]}, {parts[3]}"]
-    lines += [f"      at the line {each.name}: {what_changes(each)}" for each in step.at_line]
-    lines += [f"      undo {each.name}: {what_changes(each)}" for each in step.on_failure]
+def _step_lines(number: int, step: Step) -> list[str]:
+    line = " | ".join((*_what_and_why(number, step), *_expected(step)))
+    return [line, *_besides(step)]
+
+
+def _for_people(steps: Sequence[Step], width: int) -> list[str]:
+    """Return the steps as people read them: nothing twice, and nothing that is not known."""
+    lines: list[str] = []
+    above: list[str] = []
+    for number, step in enumerate(steps, 1):
+        known = [] if step.after == step.lowest == UNKNOWN else [", ".join(_expected(step))]
+        line = " | ".join((*_what_and_why(number, step), *known))
+        what, why = _what_and_why(number, step)
+        lines += [line] if len(line) <= width else [what, *(f"    {part}" for part in (why, *known))]
+        besides = _besides(step)
+        lines += ["      undo as above"] if besides and besides == above else besides
+        above = besides
+    if any(step.lowest == UNKNOWN for step in steps):
+        lines += ["", "A step without figures is measured when it runs; from then on they are known."]
     return lines
+
+
+def _what_and_why(number: int, step: Step) -> tuple[str, str]:
+    return f"{number:2d}. {step.name}: {what_changes(step)}", f"why: {step.cause}"
+
+
+def _expected(step: Step) -> tuple[str, str]:
+    return f"after {estimate_text(step.after)}", f"lowest {estimate_text(step.lowest)}"
+
+
+def _besides(step: Step) -> list[str]:
+    lines = [f"      at the line {each.name}: {what_changes(each)}" for each in step.at_line]
+    return lines + [f"      undo {each.name}: {what_changes(each)}" for each in step.on_failure]
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Return a line broken between words; what follows is indented a little more than its beginning."""
+    if not width or len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line.lstrip(),
+        max(width, _NARROWEST),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    " if indent else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def what_changes(step: Step) -> str:

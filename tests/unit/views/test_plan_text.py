@@ -27,10 +27,25 @@ def test_each_step_is_one_line_with_its_cause_and_what_is_expected() -> None:
     assert plan_text(PLAN) == LINES
 
 
-def test_a_step_that_does_not_fit_on_a_narrow_terminal_takes_three_lines() -> None:
-    text = plan_text(PLAN, width=60)
+def test_for_people_lines_are_broken_between_words_and_unknown_figures_are_left_out() -> None:
+    lines = plan_text(PLAN, width=60).splitlines()
 
-    assert " 2. web.switch: replaces the containers of web\n    why: its image is new\n    after unknown, " in text
+    assert max(map(len, lines)) <= 60
+    assert " 2. web.switch: replaces the containers of web" in lines
+    assert "    why: its image is new" in lines
+    assert not any("unknown" in line for line in lines)
+    assert "    after 8.91 GB (learned), lowest 8.88 GB (learned)" in lines
+    assert "A step without figures is measured when it runs; from then\non they are known." in "\n".join(lines)
+
+
+def test_for_people_the_same_undo_is_written_once() -> None:
+    build, switch, prove = PLAN.steps
+    twice = msgspec.structs.replace(
+        PLAN, steps=(build, *(msgspec.structs.replace(each, on_failure=build.on_failure) for each in (switch, prove)))
+    )
+
+    assert plan_text(twice, width=60).count("undo as above") == 1
+    assert plan_text(twice).count("undo web.drop-candidate") == 3
 
 
 def test_a_plan_without_steps_has_nothing_to_do() -> None:
