@@ -100,6 +100,9 @@ def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Est
         whole = [piece for piece in visible if covers(path, piece.place)]
         part = [piece for piece in visible if covers_part(path, piece.place)]
         pieces += [_copied(piece, moved(piece.place, path, into)) for piece in whole]
+        if not whole and not part:
+            # What was written nobody knows where may well be what is taken.
+            part = [piece for piece in visible if not piece.place and piece.disk.high_bytes]
         pieces += [_part_of(piece, path, into) for piece in part]
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
             pieces += _of_ground(path, into, ground, what, certain=not whole and not part)
