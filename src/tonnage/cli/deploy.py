@@ -11,6 +11,7 @@ from tonnage.cli.options import (
     cleanup_after_option,
     keep_free_option,
     keep_previous_option,
+    sequential_option,
     setting_text,
     stack_options,
 )
@@ -56,7 +57,7 @@ DEPLOY_FAILURES = (
 )
 @stack_options
 @click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
-@click.option("--sequential", is_flag=True, help="One service at a time, cleaned up between: the only mode for now.")
+@sequential_option
 @keep_free_option
 @keep_previous_option
 @cleanup_after_option
@@ -66,7 +67,6 @@ def command(
     *,
     flags: StackFlags,
     plan_file: str | None,
-    sequential: bool,
     keep_free: str | None,
     keep_previous: bool | None,
     cleanup_after: bool | None,
@@ -75,7 +75,6 @@ def command(
     session.outside.look_ahead()
     from tonnage.cli.flow import carry_out  # noqa: PLC0415 - help needs none of these
 
-    del sequential
     session.streams = True
     typed = {
         "keep-free": keep_free,

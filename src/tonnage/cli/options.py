@@ -77,6 +77,10 @@ keep_free_option = click.option(
 keep_previous_option = click.option(
     "--keep-previous/--no-keep-previous", default=None, help="Keep the previous image for rollback (default: keep)."
 )
+# A name for what holds anyway: nothing reads it.
+sequential_option = click.option(
+    "--sequential", is_flag=True, expose_value=False, help="One service at a time, which is the default."
+)
 cleanup_after_option = click.option(
     "--cleanup-after/--no-cleanup-after",
     default=None,

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.deploy import DEPLOY_FAILURES
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options, typed_value
+from tonnage.cli.options import keep_free_option, sequential_option, stack_options, typed_value
 from tonnage.errors import StalePlanError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     help="Take an image from a file; may be repeated.",
 )
 @click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
+@sequential_option
 @keep_free_option
 @click.pass_obj
 def command(
