@@ -1,0 +1,152 @@
+"""One requirement as it is written to a ``Requirement``: by name, by address, by path.
+
+Source: ``pip/_internal/req/constructors.py`` and ``req_file.py`` of pip 26.3.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.model.requirements import Requirement, RequirementKind
+
+if TYPE_CHECKING:
+    from tonnage.model.stack import Place
+
+_NAMED = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
+    r"(?:\(?(?P<specifier>(?:(?:===|==|~=|!=|<=|>=|<|>)[^;@)]*)?)\)?\s*)?(?:;\s*(?P<marker>.*))?",
+    re.DOTALL,
+)
+_AT = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*@\s*"
+    r"(?P<location>\S+)(?:\s+;\s*(?P<marker>.*))?",
+    re.DOTALL,
+)
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:", re.DOTALL)
+_REPOSITORY = re.compile(r"(?:git|hg|bzr|svn)\+", re.IGNORECASE)
+_ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+_EGG = re.compile(r"(?:^|[#&])egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?")
+_PATH_EXTRAS = re.compile(r"(?P<path>.*?)\[(?P<extras>[^\]/]*)\]")
+
+
+def normal_name(name: str) -> str:
+    """Return a project's name in the form by which names are compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_requirement(
+    text: str, place: Place, *, directory: str = "", editable: bool = False, hashes: tuple[str, ...] = ()
+) -> Requirement | None:
+    """Read one requirement.
+
+    Args:
+        text: The requirement without options and comment, variables put in.
+        place: Where it is written.
+        directory: The directory from which paths count; empty leaves them as they are.
+        editable: It is given with ``-e``.
+        hashes: The hashes that are allowed.
+
+    Returns:
+        The requirement; None when the text is none.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    named = _AT.fullmatch(text)
+    if named is not None:
+        kind = _kind(named["location"])
+        location = named["location"]
+        return Requirement(
+            text=text,
+            kind=kind,
+            place=place,
+            name=normal_name(named["name"]),
+            extras=_extras(named["extras"]),
+            marker=(named["marker"] or "").strip(),
+            location=_joined(directory, location) if kind is RequirementKind.PATH else location,
+            editable=editable,
+            hashes=hashes or _hash(location),
+        )
+    location, _, marker = text.partition(" ;") if " ;" in text else text.partition("; ")
+    if editable or _ADDRESS.match(text) or _is_path(location):
+        return _located(location.strip(), marker.strip(), place, directory, hashes, text=text, editable=editable)
+    match = _NAMED.fullmatch(text)
+    if match is None:
+        return None
+    return Requirement(
+        text=text,
+        kind=RequirementKind.NAMED,
+        place=place,
+        name=normal_name(match["name"]),
+        extras=_extras(match["extras"]),
+        specifier=re.sub(r"\s+", "", match["specifier"] or "").rstrip(","),
+        marker=(match["marker"] or "").strip(),
+        hashes=hashes,
+    )
+
+
+def _located(
+    location: str,
+    marker: str,
+    place: Place,
+    directory: str,
+    hashes: tuple[str, ...],
+    *,
+    text: str,
+    editable: bool,
+) -> Requirement:
+    """Return a requirement that is given by where it lies."""
+    kind = _kind(location)
+    egg = _EGG.search(location.partition("#")[2])
+    extras = _extras(egg["extras"]) if egg else ()
+    name = normal_name(egg["name"]) if egg else ""
+    if kind is RequirementKind.PATH:
+        with_extras = _PATH_EXTRAS.fullmatch(location)
+        if with_extras is not None:
+            location, extras = with_extras["path"], _extras(with_extras["extras"])
+        location = _joined(directory, location)
+    file = location.partition("#")[0].partition("?")[0].rpartition("/")[2]
+    if not name and file.endswith(".whl"):
+        name = normal_name(file.partition("-")[0])
+    return Requirement(
+        text=text,
+        kind=kind,
+        place=place,
+        name=name,
+        extras=extras,
+        marker=marker,
+        location=location,
+        editable=editable,
+        hashes=hashes or _hash(location),
+    )
+
+
+def _kind(location: str) -> RequirementKind:
+    if _REPOSITORY.match(location):
+        return RequirementKind.REPOSITORY
+    if location.startswith("file:"):
+        return RequirementKind.PATH
+    return RequirementKind.ADDRESS if _ADDRESS.match(location) else RequirementKind.PATH
+
+
+def _is_path(text: str) -> bool:
+    """Return whether pip takes a text for a path: it begins with a dot, has a slash, or ends like an archive."""
+    bare = text.partition("[")[0]
+    return text.startswith(".") or "/" in bare or bare.endswith(_ARCHIVE)
+
+
+def _joined(directory: str, location: str) -> str:
+    path = location.removeprefix("file:").removeprefix("//")
+    return posixpath.normpath(posixpath.join(directory, path)) if directory else path
+
+
+def _extras(text: str | None) -> tuple[str, ...]:
+    return tuple(normal_name(each.strip()) for each in (text or "").split(",") if each.strip())
+
+
+def _hash(location: str) -> tuple[str, ...]:
+    """Return the hash in the fragment of an address."""
+    match = re.search(r"[#&](sha(?:256|384|512|1)|md5)=([0-9a-fA-F]+)", location)
+    return (f"{match[1]}:{match[2].lower()}",) if match else ()
