@@ -94,7 +94,7 @@ def hash_directory(root: str, rules: Sequence[Rule], digest: _Hash, place: str =
         UsageError: A file that counts cannot be read.
     """
     total_bytes = 0
-    for path, entry in _entries(root, rules, place):
+    for path, entry in entries(root, rules, place):
         try:
             total_bytes += _hash_entry(path, entry, digest)
         except FileNotFoundError:
@@ -110,8 +110,20 @@ def hash_directory(root: str, rules: Sequence[Rule], digest: _Hash, place: str =
     return total_bytes
 
 
-def _entries(root: str, rules: Sequence[Rule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Walk the directory in a fixed order, past what the rules leave out."""
+def entries(root: str, rules: Sequence[Rule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Walk a directory in a fixed order, past what the rules leave out.
+
+    Args:
+        root: The directory.
+        rules: What is left out.
+        place: Where the user wrote the directory, for messages.
+
+    Yields:
+        The path of each entry below the directory, and the entry.
+
+    Raises:
+        UsageError: A directory cannot be read.
+    """
     pending: list[tuple[str, tuple[bool, ...]]] = [("", (False,) * len(rules))]
     while pending:
         inside, inherited = pending.pop()

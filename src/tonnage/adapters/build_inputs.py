@@ -41,7 +41,7 @@ def build_inputs(service: Service) -> Inputs:
     if spec is None:
         raise UsageError(f"{service.name} has no build section", place=str(service.place or ""))
     place = str(spec.place or service.place or "")
-    remote = _REMOTE.match(spec.context) is not None
+    remote = is_remote(spec.context)
     dockerfile = _dockerfile(spec, place, remote=remote)
     digest = hashlib.sha256()
     settings: dict[str, object] = {
@@ -59,7 +59,7 @@ def build_inputs(service: Service) -> Inputs:
     if remote:
         digest.update(spec.context.encode())
     else:
-        context_bytes = hash_directory(spec.context, read_rules(_ignored(spec)), digest, place)
+        context_bytes = hash_directory(spec.context, read_rules(ignored_text(spec)), digest, place)
     for name, value in sorted(spec.additional_contexts):
         if Path(value).is_dir():
             digest.update(f"context {name}".encode())
@@ -157,8 +157,23 @@ def _dockerfile(spec: BuildSpec, place: str, *, remote: bool) -> str | None:
         ) from error
 
 
-def _ignored(spec: BuildSpec) -> str:
-    """Return the text that says what is left out: the Dockerfile's own first, else the context's."""
+def is_remote(context: str) -> bool:
+    """Return whether a build context is an address and no directory of this machine."""
+    return _REMOTE.match(context) is not None
+
+
+def ignored_text(spec: BuildSpec) -> str:
+    """Return the text that says what is left out: the Dockerfile's own first, else the context's.
+
+    Args:
+        spec: A build whose context is a directory.
+
+    Returns:
+        The text; nothing where there is no such file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     own = Path(f"{spec.dockerfile}.dockerignore")
     return _text(own if spec.dockerfile and own.is_file() else Path(spec.context, ".dockerignore"))
 
