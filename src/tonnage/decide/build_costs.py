@@ -142,6 +142,7 @@ def _from(ground: Ground, line: int, stage: str, engine: EngineKind, *, shown: b
             image=layer.image if shown else NOTHING,
             download=layer.compressed,
             present=layer.present,
+            in_image=shown,
         )
         for layer in ground.layers
     ]
@@ -186,6 +187,7 @@ def _instruction(
             image=cost.image if shown else NOTHING,
             download=cost.download,
             present=present,
+            in_image=shown,
         )
     ]
     transient = cost.transient
@@ -228,7 +230,7 @@ def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
 
 def _load(work: BuildWork, ending: _Ending, image: Estimate) -> InstructionForecast:
     holdings = tuple(
-        replace(layer, key=f"loaded:{layer.key}", image=NOTHING, download=NOTHING, present=False)
+        replace(layer, key=f"loaded:{layer.key}", image=NOTHING, download=NOTHING, present=False, in_image=False)
         for layer in ending.layers
     )
     return InstructionForecast(

@@ -1,6 +1,8 @@
 """Puts expected bytes on steps: what each keeps and needs on top, and what is available after it and at its lowest.
 
-A step that nobody has measured yet has the grade unknown, and then so has everything after it.
+What a build will do is told by, strongest first: a forecast that is exact, what was measured of the same step in
+earlier runs, a forecast that is declared or assumed. A step of which none is there has the grade unknown, and then so
+has everything after it.
 """
 
 from __future__ import annotations
@@ -10,23 +12,31 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.model.forecast import UNKNOWN, Estimate, Grade, exactly
-from tonnage.model.plan import Refusal
+from tonnage.model.plan import Build, Refusal
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from tonnage.decide.expected_builds import ExpectedBuild
     from tonnage.model.plan import Step
     from tonnage.model.policy import History
 
 
-def with_expectations(steps: Iterable[Step], *, available_bytes: int, history: History) -> tuple[Step, ...]:
+def with_expectations(
+    steps: Iterable[Step],
+    *,
+    available_bytes: int,
+    history: History,
+    builds: Mapping[str, ExpectedBuild] | None = None,
+) -> tuple[Step, ...]:
     """Return the steps with their forecasts filled in.
 
     Args:
         steps: The steps in order; one with a learn key takes what was learned under it, else keeps what it says.
         available_bytes: Measured before the first step.
         history: What earlier runs taught.
+        builds: What builds were forecast to do, by service.
 
     Returns:
         The steps.
@@ -34,7 +44,7 @@ def with_expectations(steps: Iterable[Step], *, available_bytes: int, history: H
     available = exactly(available_bytes)
     done = []
     for step in steps:
-        known = _learned(step, history)
+        known = _known(step, history, (builds or {}).get(step.service))
         after = _less(available, known.kept)
         lowest = _less(available, _at_worst(known.kept, known.transient))
         done.append(msgspec.structs.replace(known, after=after, lowest=lowest))
@@ -92,8 +102,12 @@ def freed(unique_bytes: int) -> Estimate:
     return Estimate(-(unique_bytes * 107 // 100), -unique_bytes, -unique_bytes, Grade.DECLARED)
 
 
-def _learned(step: Step, history: History) -> Step:
+def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
     learned = history.learned.get(step.learn_key) if step.learn_key else None
+    if build is not None and isinstance(step.action, Build):
+        step = msgspec.structs.replace(step, instructions=build.instructions)
+        if learned is None or Grade.EXACT is build.kept.grade is build.transient.grade:
+            return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     if learned is None:
         return step
     return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)

@@ -25,9 +25,10 @@ from tonnage.model.naming import LABEL_CONFIG, candidate_reference, previous_ref
 from tonnage.model.plan import PLAN_FORMAT, Plan, Unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.decide.changing import Change
+    from tonnage.decide.expected_builds import ExpectedBuild
     from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Step
     from tonnage.model.policy import History, Policy
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
 
 def plan_deploy(
-    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str] = (),
+    builds: Mapping[str, ExpectedBuild] | None = None,
 ) -> Plan:
     """Plan a deploy.
 
@@ -45,6 +51,7 @@ def plan_deploy(
         policy: The user's settings.
         history: What earlier runs taught, and which versions were good.
         services: Only these, and those of their dependencies that do not run; empty for all.
+        builds: What builds were forecast to do, by service; None where nothing was forecast.
 
     Returns:
         The plan; it has no steps when nothing changed, and a refusal when it cannot fit.
@@ -61,11 +68,16 @@ def plan_deploy(
         if not case.change.switch:
             unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
     check_ports(stack, inventory, wanted - {each.service for each in unchanged})
-    return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged)
+    return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged, builds)
 
 
 def plan_build(
-    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str] = (),
+    builds: Mapping[str, ExpectedBuild] | None = None,
 ) -> Plan:
     """Plan the build half for CI: build, push when the policy says so, remove when the policy says so, next.
 
@@ -75,6 +87,7 @@ def plan_build(
         policy: The user's settings.
         history: What earlier runs taught.
         services: Only these; empty for all.
+        builds: What builds were forecast to do, by service; None where nothing was forecast.
 
     Returns:
         The plan.
@@ -92,7 +105,7 @@ def plan_build(
         steps += its_steps
         if not its_steps:
             unchanged.append(Unchanged(service=service.name, reason="its image is built from what is here now"))
-    return finish_plan("build", stack, inventory, policy, history, services, steps, unchanged)
+    return finish_plan("build", stack, inventory, policy, history, services, steps, unchanged, builds)
 
 
 def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
@@ -133,6 +146,7 @@ def finish_plan(
     services: Sequence[str],
     steps: Sequence[Step],
     unchanged: Sequence[Unchanged],
+    builds: Mapping[str, ExpectedBuild] | None = None,
 ) -> Plan:
     """Return the plan of these steps: expectations filled in, refused when it cannot fit.
 
@@ -145,6 +159,7 @@ def finish_plan(
         services: The services asked for; empty for all.
         steps: The steps in order.
         unchanged: The services that are left alone.
+        builds: What builds were forecast to do, by service.
 
     Returns:
         The plan.
@@ -154,7 +169,7 @@ def finish_plan(
     """
     disk = inventory.filesystems[0]
     line = line_bytes(disk, policy.keep_free_bytes)
-    expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history)
+    expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
     return Plan(
         stack=stack.name,
         directory=stack.directory,

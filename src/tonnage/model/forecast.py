@@ -170,6 +170,7 @@ class Holding:
         image: Of a layer of an image, its bytes as ``docker images`` counts them, whether it is present or not.
         download: What is fetched for it.
         present: The engine has them already; they add nothing.
+        in_image: It is a layer of the image that is built.
     """
 
     key: str
@@ -178,6 +179,7 @@ class Holding:
     image: Estimate = NOTHING
     download: Estimate = NOTHING
     present: bool = False
+    in_image: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

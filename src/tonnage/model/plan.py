@@ -141,6 +141,32 @@ Action = (
 )
 
 
+class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
+    """What one instruction of a build step was forecast to do, to stand beside what is measured of it.
+
+    Args:
+        stage: The stage's name or number.
+        line: Its line in the Dockerfile.
+        text: The instruction on one line, as the builder names it.
+        key: Identity of the layer that it makes.
+        learn_key: Under which key it is learned from.
+        image: Bytes that it adds to the image; nothing where the layer is not of the image.
+        disk: Bytes that the filesystem keeps.
+        transient: Bytes needed on top.
+        in_image: Whether its layer is one of the image's.
+    """
+
+    stage: str
+    line: int
+    text: str
+    key: str
+    learn_key: str
+    image: Estimate
+    disk: Estimate
+    transient: Estimate
+    in_image: bool = True
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step.
 
@@ -159,6 +185,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         withdraw: A version that is no longer good once this step is done: it was rolled away from.
         at_line: Steps that give bytes back when this step was stopped at the line; they run before ``on_failure``.
         on_failure: Steps that undo what a failure or an interruption of this step leaves.
+        instructions: What the instructions of a build were forecast to do; none where that was not forecast.
     """
 
     name: str
@@ -175,6 +202,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     withdraw: Version | None = None
     at_line: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()
+    instructions: tuple[ExpectedInstruction, ...] = ()
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,16 +48,37 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What earlier runs measured of one instruction.
+
+    Args:
+        image: Bytes that its layer added to the image.
+        disk: What the filesystem kept; nothing known where it could not be told from others.
+        transient: What was needed on top.
+        runs: How many runs it was learned from.
+    """
+
+    image: Estimate
+    disk: Estimate
+    transient: Estimate
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What the journal knows about one stack on one engine.
 
     Args:
         learned: By the step's learn key.
         versions: Good versions, oldest first; withdrawn ones (rolled away from) are not among them.
+        taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
+        built: Layers that instructions made on this engine: the identity of the layer and the image that has it.
     """
 
     learned: dict[str, Learned] = field(default_factory=dict)
     versions: tuple[Version, ...] = ()
+    taught: dict[str, Taught] = field(default_factory=dict)
+    built: tuple[tuple[str, str], ...] = ()
 
     def versions_of(self, service: str) -> tuple[Version, ...]:
         """Return the good versions of one service, oldest first."""
