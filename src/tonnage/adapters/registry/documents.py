@@ -187,6 +187,19 @@ def chosen(variants: Sequence[Variant], platform: str) -> Variant | None:
     return None
 
 
+def platform_matches(there: str, wanted: str) -> bool:
+    """Tell whether what is made for one platform runs on another.
+
+    Args:
+        there: The platform that it is made for.
+        wanted: The platform that it shall run on.
+
+    Returns:
+        Whether it does.
+    """
+    return _normal(there) in _acceptable(wanted)
+
+
 def _acceptable(platform: str) -> tuple[str, ...]:
     normal = _normal(platform)
     system, _, rest = normal.partition("/")

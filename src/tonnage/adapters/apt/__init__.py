@@ -1,0 +1,1 @@
+"""Debian's packages: what an image has, what an index lists."""

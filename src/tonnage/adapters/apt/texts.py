@@ -1,0 +1,198 @@
+"""The files of apt and dpkg as data. Pure: text in, values out.
+
+Source: deb-control(5), sources.list(5), apt.conf(5), dpkg.cfg(5) of Debian 12.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.model.base_image import AptSource
+from tonnage.model.package import DebPackage, Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tonnage.model.package import Alternatives
+
+_RELATION = re.compile(
+    r"\s*(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
+    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]+)\s*\))?"
+)
+_ONE_LINE = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)")
+_SETTING = re.compile(r'([A-Za-z][\w:/.-]*)\s*(?:"((?:[^"\\]|\\.)*)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*)"\s*;')
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^\s*#[^\n]*', re.DOTALL | re.MULTILINE)
+_OLD = {"<": "<=", ">": ">="}
+_KIB = 1024
+
+
+def stanzas(text: str) -> Iterator[dict[str, str]]:
+    """Read paragraphs of fields, such as ``/var/lib/dpkg/status`` has them.
+
+    Args:
+        text: The text.
+
+    Yields:
+        The fields of each paragraph, names in small letters; continued lines are joined by line ends.
+    """
+    fields: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if not line.strip():
+            if fields:
+                yield fields
+            fields, name = {}, ""
+        elif line[0] in " \t":
+            if name:
+                fields[name] += f"\n{line.strip()}"
+        elif not line.startswith("#"):
+            name, _, value = line.partition(":")
+            name = name.lower()
+            fields[name] = value.strip()
+    if fields:
+        yield fields
+
+
+def relations(text: str) -> tuple[Alternatives, ...]:
+    """Read a field such as ``Depends``: what is needed, of each the alternatives.
+
+    Args:
+        text: Its value.
+    """
+    found = []
+    for part in text.split(","):
+        alternatives = tuple(
+            Relation(match["name"], _OLD.get(match["operator"] or "", match["operator"] or ""), match["version"] or "")
+            for each in part.split("|")
+            if (match := _RELATION.match(each))
+        )
+        if alternatives:
+            found.append(alternatives)
+    return tuple(found)
+
+
+def package(fields: Mapping[str, str]) -> DebPackage:
+    """Return a package of an index.
+
+    Args:
+        fields: Its fields.
+    """
+    return DebPackage(
+        name=fields.get("package", ""),
+        version=fields.get("version", ""),
+        architecture=fields.get("architecture", ""),
+        installed_bytes=_number(fields.get("installed-size", "")) * _KIB,
+        deb_bytes=_number(fields.get("size", "")),
+        depends=(*relations(fields.get("pre-depends", "")), *relations(fields.get("depends", ""))),
+        recommends=relations(fields.get("recommends", "")),
+        provides=tuple(each[0] for each in relations(fields.get("provides", ""))),
+        conflicts=tuple(
+            one for name in ("conflicts", "breaks") for each in relations(fields.get(name, "")) for one in each
+        ),
+        filename=fields.get("filename", ""),
+        essential=fields.get("essential", "") == "yes",
+        priority=fields.get("priority", ""),
+    )
+
+
+def installed(status: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Read what dpkg has installed.
+
+    Args:
+        status: The text of ``/var/lib/dpkg/status``.
+
+    Returns:
+        The version of each installed package by name, and the further names that those provide.
+    """
+    versions: dict[str, str] = {}
+    provided: set[str] = set()
+    for fields in stanzas(status):
+        if fields.get("status", "").endswith(" installed"):
+            versions[fields.get("package", "")] = fields.get("version", "")
+            provided.update(each[0].name for each in relations(fields.get("provides", "")))
+    return versions, frozenset(provided)
+
+
+def one_line_sources(text: str) -> tuple[AptSource, ...]:
+    """Read a ``sources.list``.
+
+    Args:
+        text: Its text.
+    """
+    found = []
+    for line in text.splitlines():
+        match = _ONE_LINE.match(line.partition("#")[0].strip())
+        if match and "://" in match["address"]:
+            components = tuple(match["components"].split())
+            found.append(AptSource(address=match["address"].rstrip("/"), suite=match["suite"], components=components))
+    return tuple(found)
+
+
+def paragraph_sources(text: str) -> tuple[AptSource, ...]:
+    """Read a ``*.sources`` file.
+
+    Args:
+        text: Its text.
+    """
+    found = []
+    for fields in stanzas(text):
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in {"no", "false"}:
+            continue
+        components = tuple(fields.get("components", "").split())
+        found += [
+            AptSource(address=address.rstrip("/"), suite=suite, components=components)
+            for address in fields.get("uris", "").split()
+            for suite in fields.get("suites", "").split()
+        ]
+    return tuple(each for each in found if "://" in each.address)
+
+
+def settings(text: str) -> dict[str, str]:
+    """Read an ``apt.conf``: values by their whole name in small letters; of several values of a list all, by lines.
+
+    Args:
+        text: Its text.
+    """
+    found: dict[str, str] = {}
+    path: list[str] = []
+    for match in _SETTING.finditer(_COMMENT.sub(lambda found: found[1] or "", text)):
+        name, value, opens, closes, item = match.groups()
+        if closes:
+            path = path[:-1]
+        elif opens:
+            path.append(name)
+        elif item is not None:
+            key = "::".join(path).lower()
+            found[key] = f"{found[key]}\n{item}" if found.get(key) else item
+        elif value is not None:
+            whole = "::".join([*path, name]).lower()
+            key = whole.removesuffix("::")
+            found[key] = f"{found[key]}\n{value}" if whole.endswith("::") and found.get(key) else value
+    return found
+
+
+def is_true(value: str, *, otherwise: bool) -> bool:
+    """Return what apt takes a value for.
+
+    Args:
+        value: Its text; empty for what is not set.
+        otherwise: What it is when it is not set.
+    """
+    word = value.strip().lower()
+    if word in {"1", "yes", "true", "with", "on", "enable"}:
+        return True
+    return False if word in {"0", "no", "false", "without", "off", "disable"} else otherwise
+
+
+def path_excludes(text: str) -> tuple[str, ...]:
+    """Read what dpkg is told to leave out.
+
+    Args:
+        text: The text of a file of ``/etc/dpkg/dpkg.cfg.d``.
+    """
+    return tuple(re.findall(r"^path-exclude[= ]\s*(\S+)", text, re.MULTILINE))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,164 @@
+"""Base images that an engine has: chain, bytes, configuration, and what lies in them, without starting anything.
+
+Public:
+    ``EngineImages(connection, images).base_image(reference, platform) -> BaseImage | None``
+    ``EngineImages.files(reference) -> MergedRoot | None``: its files, where the engine's directories can be read here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import docker.errors
+
+from tonnage.adapters import image_files, image_traces
+from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.merged_root import MergedRoot
+from tonnage.adapters.registry.documents import base_config, platform_matches
+from tonnage.adapters.registry.sizes import disk_of_files
+from tonnage.model.base_image import BaseImage, BaseLayer, ReadFrom
+from tonnage.model.forecast import NOTHING, UNKNOWN, exactly
+from tonnage.model.inventory import tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.model.inventory import Image, Layer
+
+
+class EngineImages:
+    """The images of one engine as bases.
+
+    Args:
+        connection: The engine.
+        images: Its images, as they were observed.
+    """
+
+    def __init__(self, connection: DockerConnection, images: Sequence[Image]) -> None:
+        self._connection = connection
+        self._images = tuple(images)
+        self._told: dict[str, Mapping[str, object]] = {}
+
+    def base_image(self, reference: str, platform: str = "") -> BaseImage | None:
+        """Return an image that the engine has; None where it has none of this name for the platform.
+
+        Args:
+            reference: Its name or id.
+            platform: For which platform it has to be; empty for any.
+
+        Returns:
+            The image, with what lies in it as far as its files can be read here.
+
+        Raises:
+            EngineUnreachableError: The engine does not answer.
+        """
+        image = self._image(reference)
+        told = self._inspected(image.image_id) if image else None
+        if image is None or told is None:
+            return None
+        there = "/".join(str(told[key]) for key in ("Os", "Architecture", "Variant") if told.get(key))
+        if platform and not platform_matches(there, platform):
+            return None
+        inner = told.get("Config")
+        config = base_config(inner if isinstance(inner, dict) else {})
+        found = BaseImage(
+            reference=reference,
+            platform=there,
+            layers=tuple(map(_layer, image.layers)),
+            config=config,
+            origin=ReadFrom.ENGINE,
+            image_id=image.image_id,
+            labels=image.labels,
+            history=self._history(image.image_id),
+            told=exactly(image.size_bytes),
+        )
+        root = self._root(told)
+        return _read(found, root) if root else _traced(found)
+
+    def files(self, reference: str) -> MergedRoot | None:
+        """Return the files of an image; None where the engine has none of this name, or they cannot be read here.
+
+        Args:
+            reference: Its name or id.
+
+        Returns:
+            Its files.
+
+        Raises:
+            EngineUnreachableError: The engine does not answer.
+        """
+        image = self._image(reference)
+        told = self._inspected(image.image_id) if image else None
+        return self._root(told) if told else None
+
+    def _image(self, reference: str) -> Image | None:
+        wanted = {reference, tagged(reference)}
+        for image in self._images:
+            if image.image_id in wanted or wanted & set(image.references) or wanted & set(image.digests):
+                return image
+        return None
+
+    def _root(self, told: Mapping[str, object]) -> MergedRoot | None:
+        """Return the files of an image of the overlay2 driver on this machine."""
+        driver = told.get("GraphDriver")
+        data = driver.get("Data") if isinstance(driver, dict) else None
+        if not self._connection.local or not isinstance(data, dict) or not data.get("UpperDir"):
+            return None
+        lower = [path for path in str(data.get("LowerDir") or "").split(":") if path]
+        root = MergedRoot([str(data["UpperDir"]), *lower])
+        return root if root.readable else None
+
+    def _inspected(self, image_id: str) -> Mapping[str, object] | None:
+        """Return what the engine tells of an image; nothing of an image changes under its id."""
+        if image_id not in self._told:
+            with speaking_to(self._connection.endpoint, f"look at the image {image_id}"):
+                try:
+                    self._told[image_id] = self._connection.ask("GET", f"/images/{image_id}/json").json()
+                except docker.errors.NotFound:
+                    return None
+        return self._told[image_id]
+
+    def _history(self, image_id: str) -> tuple[str, ...]:
+        with speaking_to(self._connection.endpoint, f"look at the image {image_id}"):
+            try:
+                told = self._connection.ask("GET", f"/images/{image_id}/history").json()
+            except docker.errors.NotFound:
+                return ()
+        return tuple(str(each.get("CreatedBy") or "") for each in reversed(told))
+
+
+def _layer(layer: Layer) -> BaseLayer:
+    if layer.size_bytes is None:
+        source = "not told by the engine"
+        return BaseLayer(chain_id=layer.chain_id, diff_id=layer.diff_id, image=UNKNOWN, disk=UNKNOWN, source=source)
+    image = exactly(layer.size_bytes)
+    return BaseLayer(
+        chain_id=layer.chain_id,
+        diff_id=layer.diff_id,
+        image=image,
+        disk=disk_of_files(image) if layer.size_bytes else NOTHING,
+        source="the engine",
+    )
+
+
+def _read(image: BaseImage, root: MergedRoot) -> BaseImage:
+    """Add what the files tell."""
+    return replace(
+        image,
+        python=image_files.python_version(root, image.config.environment),
+        distribution=image_files.distribution(root),
+        apt=image_files.apt_state(root),
+    )
+
+
+def _traced(image: BaseImage) -> BaseImage:
+    """Add what configuration and history tell."""
+    system = image_traces.distribution(image.reference, image.labels, image.history)
+    return replace(
+        image,
+        python=image_traces.python_version(image.reference, image.config.environment, image.history),
+        distribution=system,
+        apt=image_traces.usual_apt(system),
+    )
