@@ -1,0 +1,160 @@
+"""Lock files in the standard's form (PEP 751): text in, :class:`Lock` out, with one wheel for each package.
+
+Source: packaging 26.3, ``packaging.pylock``; PEP 425, 600 and 656 for the tags of a target.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote, urljoin, urlsplit
+
+from packaging import pylock, tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from tonnage.errors import CannotResolveError
+from tonnage.model.lock import Lock, LockOrigin, Other, Sdist, Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from packaging.markers import Environment
+
+    from tonnage.model.lock import Target
+
+_OLDEST_GLIBC_MINOR = 5
+_OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_MUSL_MINORS = range(2, -1, -1)
+
+
+def read_pylock(
+    text: str, target: Target, *, place: str, extras: Collection[str] = (), groups: Collection[str] | None = None
+) -> Lock:
+    """Read a lock file for one target.
+
+    Args:
+        text: Its text.
+        target: The Python that it is for.
+        place: How the file is named in messages, and the directory that paths in it are relative to.
+        extras: The extras that are installed.
+        groups: The dependency groups that are installed; None for the default ones.
+
+    Returns:
+        What is installed.
+
+    Raises:
+        CannotResolveError: It is no lock file, or has nothing for this target.
+    """
+    try:
+        lock = pylock.Pylock.from_dict(tomllib.loads(text))
+        selected = list(
+            lock.select(
+                environment=cast("Environment", markers_of(target)),
+                tags=list(tags_of(target)),
+                extras=list(extras),
+                dependency_groups=None if groups is None else list(groups),
+            )
+        )
+    except (tomllib.TOMLDecodeError, pylock.PylockValidationError) as error:
+        raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=str(error)) from error
+    except pylock.PylockSelectError as error:
+        raise CannotResolveError(
+            f"{place} has nothing that can be installed on {shown(target)}", "no wheels", why=str(error)
+        ) from error
+    found = [_chosen(package, chosen, place) for package, chosen in selected]
+    return Lock(
+        target=target,
+        wheels=tuple(one for one in found if isinstance(one, Wheel)),
+        sdists=tuple(one for one in found if isinstance(one, Sdist)),
+        others=tuple(one for one in found if isinstance(one, Other)),
+        origin=LockOrigin.FILE,
+    )
+
+
+def shown(target: Target) -> str:
+    """Return a target in words."""
+    return f"Python {target.python} on {target.platform}"
+
+
+def markers_of(target: Target) -> Mapping[str, str]:
+    """Return the environment that markers are evaluated in.
+
+    Args:
+        target: The Python.
+
+    Returns:
+        A value for each variable of PEP 508.
+    """
+    full = target.python if target.python.count(".") > 1 else f"{target.python}.0"
+    cpython = target.implementation == "cp"
+    return {
+        "implementation_name": "cpython" if cpython else "pypy",
+        "implementation_version": full,
+        "os_name": "posix",
+        "platform_machine": target.architecture,
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": full,
+        "platform_python_implementation": "CPython" if cpython else "PyPy",
+        "python_version": ".".join(str(number) for number in target.minor),
+        "sys_platform": "linux",
+    }
+
+
+def tags_of(target: Target) -> Iterator[tags.Tag]:
+    """Yield the tags of wheels that fit a target, best first."""
+    platforms = list(_platforms(target))
+    yield from tags.cpython_tags(target.minor, platforms=platforms)
+    yield from tags.compatible_tags(target.minor, f"cp{target.minor[0]}{target.minor[1]}", platforms)
+
+
+def _platforms(target: Target) -> Iterator[str]:
+    """Yield the platform tags of a target: every older C library fits too."""
+    machine, _, libc = target.platform.partition("-")
+    if "musl" in libc:
+        for minor in _MUSL_MINORS:
+            yield f"musllinux_1_{minor}_{machine}"
+    else:
+        told = libc.rpartition("_")[2]
+        newest = int(told) if libc.startswith("manylinux_") and told.isdecimal() else 17 if "2014" in libc else 28
+        for minor in range(newest, _OLDEST_GLIBC_MINOR - 1, -1):
+            yield f"manylinux_2_{minor}_{machine}"
+            if minor in _OLD_NAMES:
+                yield f"{_OLD_NAMES[minor]}_{machine}"
+    yield f"linux_{machine}"
+
+
+def _chosen(package: pylock.Package, chosen: object, place: str) -> Wheel | Sdist | Other:
+    """Return what was selected for one package."""
+    version = str(package.version or "")
+    if isinstance(chosen, (pylock.PackageVcs, pylock.PackageDirectory)):
+        address = (chosen.url if isinstance(chosen, pylock.PackageVcs) else None) or chosen.path or ""
+        kind = "a checkout" if isinstance(chosen, pylock.PackageVcs) else "a directory"
+        return Other(name=package.name, requirement=address, reason=f"It is {kind}, which is built first")
+    assert isinstance(chosen, (pylock.PackageWheel, pylock.PackageSdist, pylock.PackageArchive))  # noqa: S101 - the five kinds
+    url = chosen.url or _address(chosen.path or "", place)
+    filename = getattr(chosen, "filename", None) or unquote(PurePosixPath(urlsplit(url).path).name)
+    form = Wheel if filename.endswith(".whl") else Sdist
+    return form(
+        name=package.name,
+        version=version or _version(filename),
+        filename=filename,
+        url=url,
+        size_bytes=chosen.size,
+        hashes=tuple(sorted(chosen.hashes.items())),
+        index=package.index or "",
+    )
+
+
+def _version(filename: str) -> str:
+    try:
+        return str(parse_wheel_filename(filename)[1])
+    except InvalidWheelFilename:
+        return ""
+
+
+def _address(path: str, place: str) -> str:
+    """Return a path of the lock file as an address."""
+    return urljoin(PurePosixPath(place).parent.as_uri() + "/", path) if place.startswith("/") else f"file://{path}"

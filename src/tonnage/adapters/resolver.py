@@ -1,0 +1,211 @@
+"""One run of the resolver: its command, its environment and the files that it reads, and the lock that it writes.
+
+Source: uv 0.13.9, ``uv pip compile --help``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from tonnage.adapters import process
+from tonnage.adapters.pylock import read_pylock, shown
+from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.model.lock import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.interface import Cancel
+    from tonnage.model.lock import ResolveRequest, Target
+
+# Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
+_UV_KEPT = re.compile(
+    r"UV_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL|_.*_(?:USERNAME|PASSWORD))?|HTTP_.*|REQUEST_TIMEOUT|CONCURRENT_.*|CACHE_DIR"
+    r"|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS|CONFIG_FILE|OFFLINE|NETRC)"
+)
+_GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+_ARCHITECTURES = frozenset({"x86_64", "aarch64"})
+_INDEX_LINE = re.compile(r"^--(?:extra-)?index-url (\S+)$", re.MULTILINE)
+
+
+def run_resolver(
+    request: ResolveRequest,
+    target: Target,
+    access: IndexAccess,
+    environment: Mapping[str, str],
+    cancel: Cancel | None,
+    *,
+    excluded: Iterable[str] = (),
+    offline: bool = False,
+) -> Lock | str:
+    """Run the resolver once.
+
+    Args:
+        request: What is asked for; each requirement is one that an index can answer.
+        target: The Python that it is for.
+        access: How the indexes are reached.
+        environment: The user's environment.
+        cancel: Stops it when it is set.
+        excluded: Names that are left out wherever they are needed.
+        offline: Ask no server.
+
+    Returns:
+        The lock, or what it printed when there is none.
+
+    Raises:
+        CannotResolveError: The resolver knows no such platform, or its lock has nothing for it.
+        CannotFetchError: It was stopped.
+        EngineLacksError: It cannot be started.
+    """
+    platform = _platform(target)
+    if not request.requirements:
+        return Lock(target=target)
+    with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
+        place = Path(directory)
+        arguments = _arguments(request, target, platform, access, place, tuple(excluded), offline=offline)
+        printed: list[str] = []
+        exit_code = process.stream(
+            arguments,
+            environment=_environment(environment, access),
+            directory=directory,
+            on_line=printed.append,
+            cancel=cancel or threading.Event(),
+        )
+        if cancel is not None and cancel.is_set():
+            raise CannotFetchError("Resolving was stopped", "stopped")
+        if exit_code != 0:
+            return "\n".join(printed) or f"The resolver ended with {exit_code} and gave no reason"
+        output = place / "pylock.toml"
+        return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+
+
+def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the addresses of the indexes that the resolver asks, its own default included; it is never written here.
+
+    Args:
+        access: How the indexes are reached.
+        environment: The user's environment.
+
+    Returns:
+        The addresses, the extra ones first as the resolver asks them.
+    """
+    if access.index_url:
+        return (*access.extra_index_urls, access.index_url)
+    with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
+        answer = process.run(
+            [_uv(), "pip", "compile", "-", "--emit-index-url", "--quiet", "--python", sys.executable],
+            environment=_environment(environment, access),
+            directory=directory,
+            timeout_s=20,
+        )
+    return tuple(dict.fromkeys((*access.extra_index_urls, *_INDEX_LINE.findall(answer.stdout))))
+
+
+def _platform(target: Target) -> str:
+    """Return a target's platform as the resolver knows it; one with an older C library where it knows no such one.
+
+    Raises:
+        CannotResolveError: The resolver cannot resolve for it.
+    """
+    machine, _, libc = target.platform.partition("-")
+    if target.implementation != "cp" or machine not in _ARCHITECTURES:
+        raise CannotResolveError(
+            f"What {shown(target)} installs cannot be resolved from here",
+            "no wheels",
+            why=f"The resolver knows CPython on {' and '.join(sorted(_ARCHITECTURES))}.",
+        )
+    found = re.fullmatch(r"manylinux_2_(\d+)", libc)
+    if found is None:
+        return target.platform
+    minor = max((each for each in _GLIBC_MINORS if each <= int(found[1])), default=_GLIBC_MINORS[0])
+    return f"{machine}-manylinux_2_{minor}"
+
+
+def _arguments(
+    request: ResolveRequest,
+    target: Target,
+    platform: str,
+    access: IndexAccess,
+    place: Path,
+    excluded: tuple[str, ...],
+    *,
+    offline: bool,
+) -> list[str]:
+    """Return the resolver's command, and write the files that it names."""
+
+    def written(name: str, lines: Iterable[str]) -> str:
+        (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return name
+
+    command = [_uv(), "pip", "compile", written("requirements.in", request.requirements)]
+    command += ["--format", "pylock.toml", "--output-file", "pylock.toml", "--no-header", "--quiet", "--no-progress"]
+    command += ["--color", "never", "--python", sys.executable, "--no-build"]
+    command += ["--python-version", target.python, "--python-platform", platform]
+    # What is in the image already is preferred, as the lock that is to be renewed.
+    if request.installed:
+        (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
+    for option, name, lines in (
+        ("--constraints", "constraints.txt", request.constraints),
+        ("--overrides", "overrides.txt", request.overrides),
+        ("--excludes", "excludes.txt", excluded),
+    ):
+        command += [option, written(name, lines)] if lines else []
+    for option, value in (
+        ("--default-index", access.index_url),
+        ("--exclude-newer", request.exclude_newer),
+        ("--torch-backend", request.torch_backend),
+        ("--resolution", "" if request.resolution == "highest" else request.resolution),
+        ("--prerelease", "allow" if request.prereleases else ""),
+        ("--index-strategy", "unsafe-best-match" if request.best_of_all_indexes else ""),
+    ):
+        command += [option, value] if value else []
+    for option, values in (
+        ("--extra-index-url", access.extra_index_urls),
+        ("--find-links", request.find_links),
+        ("--allow-insecure-host", access.trusted_hosts),
+    ):
+        for value in values:
+            command += [option, value]
+    for option, asked in (
+        ("--no-index", request.no_index),
+        ("--no-deps", not request.dependencies),
+        ("--offline", offline),
+    ):
+        command += [option] if asked else []
+    return command
+
+
+def _preferences(installed: Iterable[str]) -> str:
+    """Return what is installed as a lock file of names and versions."""
+    lines = ['lock-version = "1.0"', 'created-by = "tonnage"']
+    for pin in installed:
+        name, _, version = pin.partition("==")
+        lines += ["[[packages]]", f'name = "{canonicalize_name(name.strip())}"', f'version = "{version.strip()}"']
+    return "\n".join(lines)
+
+
+def _environment(environment: Mapping[str, str], access: IndexAccess) -> dict[str, str]:
+    """Return the resolver's environment: the user's, without what would change its choice."""
+    kept = {
+        name: value for name, value in environment.items() if not name.startswith("UV_") or _UV_KEPT.fullmatch(name)
+    }
+    kept.setdefault("UV_HTTP_RETRIES", "1")
+    if access.certificates:
+        kept.setdefault("SSL_CERT_FILE", access.certificates)
+    return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""}
+
+
+def _uv() -> str:
+    """Return the resolver that was installed with this package."""
+    from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where nothing is resolved
+
+    return os.fspath(find_uv_bin())

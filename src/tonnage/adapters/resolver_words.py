@@ -1,0 +1,132 @@
+"""What the resolver prints when it finds no solution, sorted into failures of ours. Pure: text in, failure out.
+
+Source: uv 0.13.9, ``uv pip compile``; each sentence here is in ``tests/wire/uv`` as it was printed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tonnage.errors import CannotFetchError, CannotResolveError
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*?"
+_SOURCE_ONLY = re.compile(rf"(?:Wheels are required for|building .*? is disabled.*?) `({_NAME})`")
+_NO_USABLE = re.compile(rf"({_NAME})(?:==(\S+?))? ha(?:s|ve) no usable wheels")
+_MISSING = re.compile(rf"({_NAME}) was not found in the (?:package registry|provided package locations)")
+_NO_VERSION = re.compile(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?([<>=!~][^\s]*)?(?=[ ,])")
+_NO_WHEELS = re.compile(rf"({_NAME})(?:==(\S+))? ha(?:s|ve) no wheels with a matching")
+_PARSE = re.compile(r"Couldn't parse requirement|Expected `--hash`|Unsupported (?:option|flag)|Unexpected '")
+_REQUIRED = re.compile(rf"\b({_NAME})(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?(?:[<>=!~]=?|===)\S+")
+_NETWORK = re.compile(
+    r"Failed to fetch|error sending request|client error \(Connect\)|dns error|Could not connect|timed out"
+    r"|Request failed|connection (?:reset|refused)",
+    re.IGNORECASE,
+)
+_STATUS = re.compile(r"HTTP status (?:client|server) error \((\d{3}) ")
+_OFFLINE = re.compile(r"was not found in the cache|network was disabled|Network connectivity is disabled")
+_PLATFORMS = re.compile(r"on the following platforms?: (.*)")
+
+
+def source_only(stderr: str) -> dict[str, str]:
+    """Return the packages that exist as source archives only, and their version where it was told.
+
+    Args:
+        stderr: What the resolver printed.
+
+    Returns:
+        Versions by name; an empty one where none was told.
+    """
+    found = dict.fromkeys(_SOURCE_ONLY.findall(stderr), "")
+    for name, version in _NO_USABLE.findall(stderr):
+        if name in found and version:
+            found[name] = version.rstrip(",")
+    return found
+
+
+def without_wheels(stderr: str) -> dict[str, str]:
+    """Return the packages that have no wheel for the target, whether or not they have a source archive.
+
+    Args:
+        stderr: What the resolver printed.
+
+    Returns:
+        Versions by name; an empty one where none was told.
+    """
+    found = source_only(stderr)
+    for name, version in _NO_WHEELS.findall(" ".join(stderr.split())):
+        found.setdefault(name, version)
+    return found
+
+
+def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchError:
+    """Return the failure that the resolver's words mean.
+
+    Args:
+        stderr: What the resolver printed.
+        target: The Python and platform, for the message.
+
+    Returns:
+        A failure with the resolver's own reason.
+    """
+    why = _reason(stderr)
+    if _OFFLINE.search(stderr):
+        return CannotFetchError("What the requirements need is not in the cache", "offline", why=why)
+    status = _STATUS.search(stderr)
+    if status and status[1] in {"401", "403", "407"}:
+        return CannotFetchError(f"The package index refuses access ({status[1]})", "refused", why=why)
+    if status or (_NETWORK.search(stderr) and "No solution found" not in stderr):
+        return CannotFetchError("The package index cannot be reached", "unreachable", why=why)
+    if _PARSE.search(stderr):
+        return CannotResolveError("A requirement cannot be read", "invalid", why=why)
+    return _unsolved(stderr, why, target)
+
+
+def _unsolved(stderr: str, why: str, target: str) -> CannotResolveError:
+    """Return which kind of a set that has no solution it is."""
+    one_line = " ".join(stderr.split())
+    without = tuple(dict.fromkeys(name for name, _ in _NO_WHEELS.findall(one_line)))
+    if without:
+        offered = _PLATFORMS.search(stderr)
+        return CannotResolveError(
+            f"There is no wheel of {_listed(without)} for {target}",
+            "no wheels",
+            packages=without,
+            why=why,
+            todo=f"There are wheels for: {offered[1]}" if offered else "",
+        )
+    missing = tuple(dict.fromkeys(_MISSING.findall(one_line)))
+    if missing:
+        return CannotResolveError(
+            f"{_listed(missing)} {'does' if len(missing) == 1 else 'do'} not exist in the package index",
+            "missing",
+            packages=missing,
+            why=why,
+            todo="Correct the name, or name the index that has it.",
+        )
+    only_source = tuple(source_only(stderr))
+    if only_source:
+        return CannotResolveError(
+            f"{_listed(only_source)} must be built from source", "source only", packages=only_source, why=why
+        )
+    versions = _NO_VERSION.findall(one_line)
+    if versions and one_line.count("ecause") == 1:
+        asked = tuple(dict.fromkeys(f"{name}{specifier}" for name, specifier in versions))
+        names = tuple(dict.fromkeys(name for name, _ in versions))
+        return CannotResolveError(f"There is no {_listed(asked)}", "missing", packages=names, why=why)
+    names = tuple(dict.fromkeys(name.lower() for name in _REQUIRED.findall(one_line)))
+    what = f"What is asked of {_listed(names)} cannot be had together" if names else "The requirements have no solution"
+    return CannotResolveError(what, "unsatisfiable", packages=names, why=why)
+
+
+def _reason(stderr: str) -> str:
+    """Return the resolver's words without its prefixes; a marker that says nothing to people stays."""
+    lines = []
+    for line in stderr.splitlines():
+        text = re.sub(r"^\s*(?:error|cause|×|╰─▶|│)\s*:?\s*", "", line).strip()  # noqa: RUF001 - as it is printed
+        if text and not text.startswith(("No solution found", "warning:")):
+            lines.append(text)
+    return "\n".join(lines)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
