@@ -41,7 +41,7 @@ class Region:
     def back(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map points of the input (the last axis is x, y) to points of the image."""
         scale = np.array([self.width / self.input_width, self.height / self.input_height])
-        return points * scale + (self.left, self.top)
+        return np.asarray(points * scale + (self.left, self.top), dtype=np.float64)
 
 
 def region_of(box: NDArray[np.floating], input_width: int, input_height: int) -> Region:

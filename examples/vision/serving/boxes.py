@@ -35,7 +35,7 @@ def overlap(box: Floats, boxes: Floats) -> Floats:
     common = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     shared = np.prod(np.maximum(common, 0), axis=1)
     together = np.prod(box[2:] - box[:2]) + np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) - shared
-    return np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
+    return np.asarray(np.divide(shared, together, out=np.zeros_like(shared), where=together > 0))
 
 
 def suppress(

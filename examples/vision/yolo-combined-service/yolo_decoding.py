@@ -75,4 +75,4 @@ def poses(output: NDArray[np.float32]) -> Found:
 def _rows(output: NDArray[np.float32], least: int, wanted: str) -> NDArray[np.float32]:
     if output.ndim != 3 or output.shape[0] != 1 or output.shape[1] < least:  # noqa: PLR2004 - batch, values, places
         raise OutputError(f"its output has the shape {output.shape}, not {wanted}.")
-    return output[0].T
+    return np.asarray(output[0].T)

@@ -1,0 +1,48 @@
+"""Fixtures for the vision services: weights made once, and each service in process with a client."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import make_test_weights
+import pytest
+from fastapi.testclient import TestClient
+from serving.app import create_app
+from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from serving.models import Service
+
+    Start = Callable[..., TestClient]
+
+SERVICES = {"yolo-combined": "yolo_service", "mmpose": "rtmpose_service", "yolo-nas": "nas_service"}
+
+
+def service_named(name: str) -> Service:
+    service: Service = importlib.import_module(SERVICES[name]).SERVICE
+    return service
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with all weights for ONNX Runtime and their manifest."""
+    directory = tmp_path_factory.mktemp("weights")
+    assert make_test_weights.main(["--into", str(directory), "--backend", "onnx"]) == 0
+    return directory
+
+
+@pytest.fixture
+def start(weights: Path) -> Iterator[Start]:
+    """Start a service in process: its name, and settings that differ from the default ones."""
+    with ExitStack() as running:
+
+        def start_one(name: str, **settings: object) -> TestClient:
+            chosen = Settings(**{"weights_dir": weights, **settings})  # type: ignore[arg-type]
+            return running.enter_context(TestClient(create_app(service_named(name), chosen)))
+
+        yield start_one
