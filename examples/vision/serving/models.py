@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from serving.weights import WeightsFile
 
     Predict = Callable[[NDArray[np.uint8], Mapping[str, "Model"], Mapping[str, str], Settings], dict[str, Any]]
+
+_LOG = logging.getLogger(__name__)
 
 
 class OutputError(Exception):
@@ -96,6 +99,8 @@ class Shelf:
                     self.problems.pop(name, None)
                 except WeightsError as error:
                     self.problems[name] = str(error)
+                    # Who deploys it reads the log, not the answers.
+                    _LOG.warning("%s: %s", name, error)
             self._seen = seen
 
     def report(self) -> list[dict[str, Any]]:
