@@ -64,8 +64,8 @@ class SimulatedActs:
         with self._act(f"untag {reference}"):
             self._engine.store.names.pop(tagged(reference), None)
 
-    def remove_image(self, image_id: str) -> None:
-        """Remove an image that nothing names or uses."""
+    def remove_image(self, image_id: str, names: Sequence[str] = ()) -> None:
+        """Remove an image that nothing uses and that has no further names."""
         with self._act(f"remove-image {image_id}"):
             store = self._engine.store
             if image_id not in store.images:
@@ -73,9 +73,11 @@ class SimulatedActs:
             users = [c.name for c in self._engine.living() if c.image_id == image_id]
             if users:
                 raise StepFailedError(f"image {image_id} is used by container {users[0]}")
-            names = store.names_of(image_id)
-            if names:
-                raise StepFailedError(f"image {image_id} is still named {', '.join(names)}")
+            others = [name for name in store.names_of(image_id) if name not in names]
+            if others:
+                raise StepFailedError(f"image {image_id} is still named {', '.join(others)}")
+            for name in store.names_of(image_id):
+                del store.names[name]
             store.drop_image(image_id)
 
     def start_beside(
@@ -101,6 +103,14 @@ class SimulatedActs:
             found = self._engine.find_container(container)
             if found is not None:
                 starting.remove(self._engine, found)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container mounts."""
+        with self._act(f"remove-volume {name}"):
+            if any(volume.name == name and volume.in_use for volume in self._engine.facts.volumes()):
+                raise StepFailedError(f"volume {name} is in use")
+            if self._engine.volumes.pop(name, None) is not None:
+                self._engine.disk.give_back(f"volume {name}")
 
     def remove_cache(self, record_ids: Sequence[str]) -> int:
         """Remove build-cache records."""

@@ -119,8 +119,11 @@ class EngineActs(Protocol):
         Nothing happens when nothing has that name; when it is the image's last name, the image stays, dangling.
         """
 
-    def remove_image(self, image_id: str) -> None:
-        """Remove one image by id, never by force: StepFailedError when a container uses it or a name still holds it."""
+    def remove_image(self, image_id: str, names: Sequence[str] = ()) -> None:
+        """Remove one image by id, never by force: StepFailedError when a container uses it or a name still holds it.
+
+        Names and digests in ``names`` go with it, and are given back when it stays. Any other name makes it stay.
+        """
 
     def start_beside(
         self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
@@ -134,6 +137,9 @@ class EngineActs(Protocol):
 
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
+
+    def remove_volume(self, name: str) -> None:
+        """Remove one volume, never by force; nothing happens when it is not there."""
 
     def remove_cache(self, record_ids: Sequence[str]) -> int:
         """Remove build-cache records that are not in use; return the bytes that the engine says came free."""

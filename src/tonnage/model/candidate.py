@@ -27,6 +27,8 @@ class Candidate:
         paths: The files and directories that are removed; empty for what an engine removes.
         source: The entry of the catalogue that it was found by; empty for what an engine tells.
         needs_root: Whether this user's rights do not suffice to remove it.
+        names: Further names that people know it by.
+        after: Ids of candidates that have to be removed before it.
     """
 
     candidate_id: str
@@ -43,6 +45,8 @@ class Candidate:
     paths: tuple[str, ...] = ()
     source: str = ""
     needs_root: bool = False
+    names: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def bytes_per_s(self) -> float:

@@ -77,7 +77,19 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheRecord:
-    """One record of the build cache."""
+    """One record of the build cache.
+
+    Args:
+        record_id: Its id.
+        kind: regular, source.local, source.git.checkout, exec.cachemount, frontend or internal.
+        description: What it came from, in the builder's words.
+        size_bytes: Its bytes; those of a shared one are the image's.
+        in_use: Whether a build uses it.
+        shared: Whether an image has its layer too.
+        parents: What it stands on.
+        created_s: When it was made, seconds since the epoch; 0 where the engine does not tell.
+        last_used_s: When it was last used; None where the engine does not tell.
+    """
 
     record_id: str
     kind: str
@@ -86,6 +98,8 @@ class CacheRecord:
     in_use: bool
     shared: bool
     parents: tuple[str, ...] = ()
+    created_s: float = 0.0
+    last_used_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

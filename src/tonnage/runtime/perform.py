@@ -20,11 +20,10 @@ from tonnage.model.plan import (
     Tag,
     Untag,
 )
+from tonnage.runtime.free_records import remove_free_records
 from tonnage.runtime.prove import prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
     from tonnage.model.inventory import Image
     from tonnage.model.plan import Plan, Step
@@ -99,7 +98,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case RemoveImage():
             _remove_image(action, facts, acts, progress)
         case CleanCache():
-            _remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
+            remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
         case _:
             assert_never(action)
 
@@ -130,27 +129,8 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, pro
     if _find(facts.images(), image.image_id) is not None:
         acts.remove_image(image.image_id)
     if behind:
-        _remove_free_records(facts, acts, progress, lambda record: record in behind)
+        remove_free_records(facts, acts, progress, lambda record: record in behind)
 
 
 def _find(images: tuple[Image, ...], wanted: str) -> Image | None:
     return next((i for i in images if i.image_id == wanted or tagged(wanted) in i.references), None)
-
-
-def _remove_free_records(
-    facts: EngineFacts, acts: EngineActs, progress: Progress, may_go: Callable[[str], bool]
-) -> None:
-    # Records that an image's layers stand behind give nothing back, and the next build needs them: they stay.
-    # A record is in use while another one stands on it, so the removal goes on until nothing more can go.
-    removed: set[str] = set()
-    while True:
-        free = [
-            record.record_id
-            for record in facts.cache()
-            if may_go(record.record_id) and record.record_id not in removed and not record.in_use and not record.shared
-        ]
-        if not free:
-            return
-        progress.at(f"{len(free)} cache records")
-        acts.remove_cache(free)
-        removed.update(free)

@@ -90,9 +90,9 @@ class DockerActs:
         """Take a name away without removing the image."""
         objects.untag(self._connection, reference)
 
-    def remove_image(self, image_id: str) -> None:
-        """Remove one image by id, never by force."""
-        objects.remove_image(self._connection, image_id)
+    def remove_image(self, image_id: str, names: Sequence[str] = ()) -> None:
+        """Remove one image by id, never by force, and with it these names of it."""
+        objects.remove_image(self._connection, image_id, names)
 
     def start_beside(
         self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
@@ -144,6 +144,10 @@ class DockerActs:
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
         objects.remove_container(self._connection, container, timeout_s)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove one volume, never by force; nothing happens when it is not there."""
+        objects.remove_volume(self._connection, name)
 
     def remove_cache(self, record_ids: Sequence[str]) -> int:
         """Remove build-cache records that are not in use; return the bytes that the engine says came free."""

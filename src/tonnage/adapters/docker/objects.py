@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord
 
-__all__ = ["pull", "push", "remove_cache", "remove_container", "remove_image", "tag", "top_down", "untag"]
+__all__ = [
+    "pull",
+    "push",
+    "remove_cache",
+    "remove_container",
+    "remove_image",
+    "remove_volume",
+    "tag",
+    "top_down",
+    "untag",
+]
 
 _SLOW_S = 600
 _GONE_WITHIN_S = 60.0
@@ -72,26 +82,61 @@ def untag(connection: DockerConnection, reference: str) -> None:
             connection.ask("DELETE", f"/images/{reference}", params={"noprune": "1"})
 
 
-def remove_image(connection: DockerConnection, image_id: str) -> None:
+def remove_image(connection: DockerConnection, image_id: str, names: Sequence[str] = ()) -> None:
     """Remove one image by id, never by force, with the unnamed steps under it that no other image needs.
 
+    Args:
+        connection: The engine.
+        image_id: The image.
+        names: Names and digests of it that go with it; they are given back when it stays. Nothing has to be written
+            for that, so it works on a full disk.
+
     Raises:
-        StepFailedError: A container or another image uses it, or a name still holds it.
+        StepFailedError: A container or another image uses it, or another name holds it.
         EngineUnreachableError: The engine stops answering.
     """
     doing = f"remove the image {image_id}"
     with speaking_to(connection.endpoint, doing):
-        names = _names(connection, image_id)
-        if names is None:
+        found = _image_names(connection, image_id)
+        if found is None:
             return
-        if names:
+        others = [name for name in found.tags if name not in names]
+        if others:
             raise StepFailedError(
                 f"could not {doing}",
-                why=f"It still has the name {', '.join(names)}.",
-                todo=f"Take the name away first:\n  docker rmi {names[0]}",
+                why=f"It still has the name {', '.join(others)}.",
+                todo=f"Take the name away first:\n  docker rmi {others[0]}",
             )
-        with contextlib.suppress(docker.errors.NotFound):
-            connection.ask("DELETE", f"/images/{image_id}", timeout_s=_SLOW_S)
+        try:
+            # The last name takes the image with it; what has digests of several repositories needs one more word.
+            for name in (*found.tags, *(each for each in found.digests if each in names), image_id):
+                with contextlib.suppress(docker.errors.NotFound):
+                    connection.ask("DELETE", f"/images/{name}", timeout_s=_SLOW_S)
+        except docker.errors.APIError:
+            _give_names_back(connection, image_id, found.tags)
+            raise
+
+
+def _give_names_back(connection: DockerConnection, image_id: str, names: Sequence[str]) -> None:
+    """Let an image that stays have the names that it had, where it is there and no other image has them now."""
+    for name in names:
+        with contextlib.suppress(docker.errors.APIError):
+            if _image_names(connection, image_id) is not None and _image_names(connection, name) is None:
+                repository, tag_name = parse_repository_tag(name)
+                connection.ask(
+                    "POST", f"/images/{image_id}/tag", params={"repo": repository, "tag": tag_name or "latest"}
+                )
+
+
+def remove_volume(connection: DockerConnection, name: str) -> None:
+    """Remove one volume, never by force; nothing happens when it is not there.
+
+    Raises:
+        StepFailedError: A container mounts it, or the engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"remove the volume {name}"), contextlib.suppress(docker.errors.NotFound):
+        connection.ask("DELETE", f"/volumes/{name}", timeout_s=_SLOW_S)
 
 
 def remove_container(connection: DockerConnection, container: str, timeout_s: float = 10.0) -> None:
@@ -162,6 +207,12 @@ def top_down(records: Sequence[CacheRecord]) -> tuple[str, ...]:
 
 def _names(connection: DockerConnection, image: str) -> tuple[str, ...] | None:
     """Return the names of an image, or None when there is no such image."""
+    found = _image_names(connection, image)
+    return None if found is None else found.tags
+
+
+def _image_names(connection: DockerConnection, image: str) -> wire.ImageNames | None:
+    """Return the names and digests of an image, or None when there is no such image."""
     try:
         return wire.image_names(connection.ask("GET", f"/images/{image}/json").json())
     except docker.errors.NotFound:

@@ -63,6 +63,7 @@ class ImageDetail(Struct, kw_only=True):
     """``GET /images/ID/json``."""
 
     repo_tags: list[str] | None = field(name="RepoTags", default=None)
+    repo_digests: list[str] | None = field(name="RepoDigests", default=None)
     root_fs: RootFs | None = field(name="RootFS", default=None)
 
 
@@ -148,6 +149,8 @@ class CacheItem(Struct, kw_only=True):
     size: int = field(name="Size", default=0)
     parent: str = field(name="Parent", default="")
     parents: list[str] | None = field(name="Parents", default=None)
+    created_at: str = field(name="CreatedAt", default="")
+    last_used_at: str | None = field(name="LastUsedAt", default=None)
 
 
 class Usage(Struct, kw_only=True):

@@ -5,6 +5,8 @@ Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.3), a
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,9 +93,18 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
     )
 
 
-def image_names(reply: Json) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class ImageNames:
+    """The names and the digests of one image."""
+
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
+def image_names(reply: Json) -> ImageNames:
     """Return the names in ``GET /images/ID/json``."""
-    return _names(msgspec.convert(reply, replies.ImageDetail).repo_tags)
+    told = msgspec.convert(reply, replies.ImageDetail)
+    return ImageNames(tags=_names(told.repo_tags), digests=_names(told.repo_digests))
 
 
 def named(known: Image, summary: replies.ImageSummary) -> Image:
@@ -164,6 +175,8 @@ def cache(reply: Json) -> tuple[CacheRecord, ...]:
             in_use=item.in_use,
             shared=item.shared,
             parents=tuple(item.parents or ((item.parent,) if item.parent else ())),
+            created_s=_seconds(item.created_at) or 0.0,
+            last_used_s=_seconds(item.last_used_at),
         )
         for item in msgspec.convert(reply, replies.Usages).build_cache or ()
     )
@@ -193,6 +206,14 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
         )
         for item in msgspec.convert(listed, replies.Usages).volumes or ()
     )
+
+
+def _seconds(text: str | None) -> float | None:
+    """Return a moment in seconds since the epoch; None for none, which the engine writes as the year 1."""
+    with contextlib.suppress(msgspec.ValidationError):
+        moment = msgspec.convert(text or "", dt.datetime)
+        return moment.timestamp() if moment.year > 1 else None
+    return None
 
 
 def _names(told: list[str] | None) -> tuple[str, ...]:

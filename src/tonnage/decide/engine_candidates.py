@@ -1,0 +1,253 @@
+"""What of an engine may be removed, what comes free with it, and what must stay.
+
+A layer comes free only when every image and every record of the build cache that holds it goes, and an image goes only
+when no container is left that was made from it. All of that stands in the pieces; nothing is added up per image.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tonnage.decide.cache_chains import descendants, holders_by_layer
+from tonnage.decide.getting_back import LOST_DATA_S, cache_cost, container_cost, image_cost, removal_s, shown
+from tonnage.decide.protecting import images_that_stay, why_container_stays
+from tonnage.model.candidate import Candidate, Findings, Piece, Protected
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
+    from tonnage.model.needs import Needs
+
+KINDS = ("image", "container", "cache", "volume")
+
+
+def image_key(image_id: str) -> str:
+    """Return the candidate id of an image."""
+    return f"image {image_id}"
+
+
+def container_key(container_id: str) -> str:
+    """Return the candidate id of a container."""
+    return f"container {container_id}"
+
+
+def cache_key(record_id: str) -> str:
+    """Return the candidate id of a record of the build cache."""
+    return f"cache {record_id}"
+
+
+def volume_key(name: str) -> str:
+    """Return the candidate id of a volume."""
+    return f"volume {name}"
+
+
+def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[str] = ()) -> Findings:
+    """Return what of an engine may be removed.
+
+    Args:
+        inventory: What was observed, with the bytes of containers and volumes where they are to be counted.
+        needs: What is needed beyond what the engine tells.
+        volumes: Volumes that the user named.
+
+    Returns:
+        Candidates, pieces and what is protected.
+
+    Raises:
+        CannotReclaimError: What must stay cannot be told.
+    """
+    stay = images_that_stay(inventory, needs)
+    seconds = dict(needs.build_seconds)
+    found = Findings(pieces=_pieces(inventory), notes=needs.notes)
+    above = descendants(inventory.cache)
+    for image in inventory.images:
+        found += _image(image, stay.get(image.image_id, ""), inventory, seconds)
+    for container in inventory.containers:
+        found += _container(container)
+    for record in inventory.cache:
+        after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
+        found += _record(record, after, worthless=record.record_id in needs.worthless)
+    for volume in inventory.volumes:
+        found += _volume(volume, named=volume.name in volumes)
+    return found
+
+
+def _image(image: Image, reason: str, inventory: Inventory, seconds: Mapping[tuple[str, str], float]) -> Findings:
+    key, name = image_key(image.image_id), shown(image)
+    if reason:
+        stays = Protected(candidate_id=key, kind="image", name=name, reason=reason, size_bytes=image.size_bytes)
+        return Findings(protected=(stays,))
+    cost_s, back = image_cost(image, seconds)
+    users = [each for each in inventory.containers if each.image_id == image.image_id]
+    if users:
+        why = f"only the stopped container {users[0].name} was made from it, which goes first"
+    elif image.references or image.digests:
+        why = "no container was made from it, and no stack that is known here names it"
+    else:
+        why = "it has no name, and no container was made from it"
+    # An image that was made on top of another one by the classic builder keeps that one from going.
+    above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
+    after = (*(container_key(each.container_id) for each in users), *(image_key(each.image_id) for each in above))
+    names = (*image.references, *image.digests)
+    return _one(
+        key, "image", name, image.unique_bytes, cost_s, why, back=back, breaks=_breaks(image), names=names, after=after
+    )
+
+
+def _stands_on(upper: Image, lower: Image) -> bool:
+    return upper.chain[: len(lower.chain)] == lower.chain
+
+
+def _breaks(image: Image) -> str:
+    if image.digests:
+        return "until it is pulled again, what asks for it"
+    return "whatever asks for it by its name" if image.references else ""
+
+
+def _container(container: Container) -> Findings:
+    key = container_key(container.container_id)
+    reason = why_container_stays(container)
+    if reason:
+        stays = Protected(
+            candidate_id=key,
+            kind="container",
+            name=container.name,
+            reason=reason,
+            size_bytes=container.writable_bytes,
+        )
+        return Findings(protected=(stays,))
+    cost_s, back = container_cost(container)
+    size_bytes = container.writable_bytes or 0
+    why = "it has ended, and belongs to no stack"
+    return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks="docker start of it")
+
+
+def _record(record: CacheRecord, after: tuple[str, ...], *, worthless: bool) -> Findings:
+    key, name = cache_key(record.record_id), _record_name(record)
+    if record.in_use:
+        stays = Protected(
+            candidate_id=key, kind="cache", name=name, reason="a build uses it now", size_bytes=record.size_bytes
+        )
+        return Findings(protected=(stays,))
+    if record.shared:
+        # It goes with the last image that has its layer, and gives nothing before.
+        return Findings()
+    cost_s, back = cache_cost(record, worthless=worthless)
+    why = "a run left it that came to nothing" if worthless else "no image has it"
+    used_s = record.last_used_s
+    return _one(key, "cache", name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, after=after)
+
+
+def _record_name(record: CacheRecord) -> str:
+    text = record.description.removeprefix("mount / from exec ").strip() or record.kind
+    return f"{record.kind}: {text}" if record.kind not in {"regular", text} else text
+
+
+def _volume(volume: Volume, *, named: bool) -> Findings:
+    key = volume_key(volume.name)
+    if named and not volume.in_use:
+        size_bytes = volume.size_bytes or 0
+        why = "it was named with --volume, and no container mounts it"
+        return _one(
+            key,
+            "volume",
+            volume.name,
+            size_bytes,
+            LOST_DATA_S,
+            why,
+            back="not at all",
+            breaks="what kept its data there",
+        )
+    reason = "a container mounts it" if volume.in_use else "volumes are removed only when they are named"
+    stays = Protected(candidate_id=key, kind="volume", name=volume.name, reason=reason, size_bytes=volume.size_bytes)
+    return Findings(protected=(stays,))
+
+
+def _one(
+    key: str,
+    kind: str,
+    name: str,
+    size_bytes: int,
+    cost_s: float,
+    reason: str,
+    *,
+    back: str,
+    breaks: str = "",
+    last_used_s: float | None = None,
+    names: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
+) -> Findings:
+    return Findings(
+        candidates=(
+            Candidate(
+                candidate_id=key,
+                kind=kind,
+                name=name,
+                unique_bytes=size_bytes,
+                cost_s=cost_s,
+                removal_s=removal_s(kind, size_bytes),
+                reason=reason,
+                breaks=breaks,
+                back=back,
+                last_used_s=last_used_s,
+                names=names,
+                after=after,
+            ),
+        )
+    )
+
+
+def _pieces(inventory: Inventory) -> tuple[Piece, ...]:
+    pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
+    pieces += [
+        Piece(container.writable_bytes, frozenset({container_key(container.container_id)}))
+        for container in inventory.containers
+        if container.writable_bytes
+    ]
+    pieces += [
+        Piece(volume.size_bytes, frozenset({volume_key(volume.name)}))
+        for volume in inventory.volumes
+        if volume.size_bytes
+    ]
+    return tuple(pieces)
+
+
+def _layer_pieces(inventory: Inventory) -> list[Piece]:
+    users: dict[str, set[str]] = defaultdict(set)
+    for container in inventory.containers:
+        users[container.image_id].add(container_key(container.container_id))
+    holders: dict[str, set[str]] = defaultdict(set)
+    sizes: dict[str, int | None] = {}
+    for image in inventory.images:
+        for layer in image.layers:
+            holders[layer.chain_id] |= {image_key(image.image_id), *users[image.image_id]}
+            sizes[layer.chain_id] = layer.size_bytes
+    images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
+    for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
+        holders[chain_id] |= {cache_key(record) for record in records}
+    pieces = [Piece(size, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
+    for image in inventory.images:
+        own = [layer for layer in image.layers if images[layer.chain_id] == 1]
+        if any(layer.size_bytes is None for layer in own):
+            # Of which layer these bytes are is not known, only that no other image has them.
+            rest = image.unique_bytes - sum(layer.size_bytes or 0 for layer in own)
+            every = frozenset().union(*(holders[layer.chain_id] for layer in own))
+            pieces.append(Piece(max(0, rest), every))
+    return pieces
+
+
+def _images_of(inventory: Inventory, chain_id: str) -> int:
+    return sum(chain_id in image.chain for image in inventory.images)
+
+
+def _record_pieces(inventory: Inventory) -> list[Piece]:
+    above = descendants(inventory.cache)
+    return [
+        Piece(
+            record.size_bytes,
+            frozenset({cache_key(record.record_id), *(cache_key(one) for one in above[record.record_id])}),
+        )
+        for record in inventory.cache
+        if not record.shared and record.size_bytes
+    ]

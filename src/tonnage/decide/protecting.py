@@ -1,0 +1,95 @@
+"""What of an engine must stay, each with its reason. Whatever is not provably needless is protected here.
+
+The engine itself tells what containers use; names that stacks use and versions to go back to come in as needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import CannotReclaimError
+from tonnage.model.naming import LABEL_STACK
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Container, Image, Inventory
+    from tonnage.model.needs import Needs
+
+YOUNG_S = 300.0
+"""A nameless image younger than this may be about to be named."""
+_OVER = frozenset({"exited", "dead"})
+_OWN_PREFIX = "localhost/tonnage/"
+_OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
+
+
+def why_container_stays(container: Container) -> str:
+    """Return why a container must stay; empty when it may be removed.
+
+    Args:
+        container: Any container.
+    """
+    if container.state not in _OVER:
+        return f"it is {container.state}"
+    if container.project:
+        return f"it belongs to the stack {container.project}, which is stopped"
+    return ""
+
+
+def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
+    """Return the images that must stay.
+
+    Args:
+        inventory: What was observed.
+        needs: What is needed beyond what the engine tells.
+
+    Returns:
+        By the image's id, why.
+
+    Raises:
+        CannotReclaimError: What was observed does not hold together, so nobody knows what is needed.
+    """
+    stay: dict[str, str] = {}
+    known = {image.image_id for image in inventory.images}
+    for container in inventory.containers:
+        reason = _why_its_image_stays(container)
+        if not reason:
+            continue
+        if container.image_id.startswith("sha256:") and container.image_id not in known:
+            raise CannotReclaimError(
+                "what has to stay cannot be told, so nothing is removed",
+                why=f"The container {container.name} runs the image {container.image_id[:19]},"
+                " which is not among the images that the engine tells.",
+                todo=f"See what the engine says of it:\n  docker inspect {container.name}\n  docker images --all",
+            )
+        stay.setdefault(container.image_id, reason)
+        # The next start of it goes by the name, which may be another image's by now.
+        named = inventory.image(container.image_reference) if container.image_reference else None
+        if named is not None:
+            stay.setdefault(named.image_id, f"{container.name} was made from its name")
+    for need in needs.images:
+        found = inventory.image(need.what)
+        if found is not None:
+            stay.setdefault(found.image_id, need.reason)
+    for image in inventory.images:
+        reason = _why_image_stays(image, needs)
+        if reason:
+            stay.setdefault(image.image_id, reason)
+    return stay
+
+
+def _why_its_image_stays(container: Container) -> str:
+    if not why_container_stays(container):
+        return ""
+    if container.state in _OVER:
+        return f"the stopped container {container.name} of the stack {container.project} was made from it"
+    return f"the container {container.name} uses it"
+
+
+def _why_image_stays(image: Image, needs: Needs) -> str:
+    for reference in image.references:
+        for ending, reason in _OWN_REASONS.items():
+            if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):
+                return reason
+    if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
+        whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
+        return f"it was made just now{whose} and may be about to be named"
+    return ""

@@ -1,0 +1,134 @@
+"""Decides what a reclaim removes, in which order, and says so when it cannot be enough. It removes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from tonnage.decide.choosing import choose, freed_bytes
+from tonnage.model.candidate import Protected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.candidate import Candidate, Findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be removed.
+
+    Args:
+        available_bytes: Measured before.
+        target_bytes: What is to be available; 0 when everything that may go is to go.
+        chosen: What is removed, in this order, until the target is reached.
+        freed_bytes: What comes free with all of it.
+        findings: What it was chosen from.
+    """
+
+    available_bytes: int
+    target_bytes: int
+    chosen: tuple[Candidate, ...]
+    freed_bytes: int
+    findings: Findings
+
+    @property
+    def short_bytes(self) -> int:
+        """What is still missing to the target when everything chosen is gone; 0 when it is enough."""
+        return max(0, self.target_bytes - self.available_bytes - self.freed_bytes)
+
+
+def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str] = ()) -> Findings:
+    """Return the findings without what the user wants left alone.
+
+    Args:
+        findings: What was found.
+        keep: Patterns of names that stay, with ``*`` and ``?``.
+        only: Kinds that may go; empty for all.
+
+    Returns:
+        The findings; what stays for a pattern stands among what is protected.
+    """
+    kept = {each.candidate_id: pattern for each in findings.candidates if (pattern := _matching(each, keep))}
+    candidates = tuple(
+        each for each in findings.candidates if each.candidate_id not in kept and (not only or each.kind in only)
+    )
+    protected = tuple(
+        Protected(
+            candidate_id=each.candidate_id,
+            kind=each.kind,
+            name=each.name,
+            reason=f"--keep {kept[each.candidate_id]}",
+            size_bytes=each.unique_bytes,
+        )
+        for each in findings.candidates
+        if each.candidate_id in kept
+    )
+    return replace(findings, candidates=candidates, protected=(*findings.protected, *protected))
+
+
+def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Choice:
+    """Choose what to remove until a target is reached.
+
+    Args:
+        findings: What may go, narrowed to what the user allows.
+        available_bytes: Measured now.
+        target_bytes: What is to be available.
+
+    Returns:
+        The choice; its ``short_bytes`` say by how much it is not enough.
+    """
+    chosen = choose(findings.candidates, findings.pieces, target_bytes - available_bytes)
+    return _choice(findings, chosen, available_bytes, target_bytes)
+
+
+def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
+    """Choose everything that may go.
+
+    Args:
+        findings: What may go.
+        available_bytes: Measured now.
+
+    Returns:
+        The choice, with a target of 0.
+    """
+    chosen = frozenset(each.candidate_id for each in findings.candidates)
+    return _choice(findings, chosen, available_bytes, 0)
+
+
+def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, target_bytes: int) -> Choice:
+    return Choice(
+        available_bytes=available_bytes,
+        target_bytes=target_bytes,
+        chosen=_in_order([each for each in findings.candidates if each.candidate_id in chosen]),
+        freed_bytes=freed_bytes(findings.pieces, chosen),
+        findings=findings,
+    )
+
+
+def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Return what is cheap to get back first, each after what has to go before it."""
+    by_id = {each.candidate_id: each for each in chosen}
+    ordered: dict[str, Candidate] = {}
+
+    def visit(candidate: Candidate, on_the_way: frozenset[str]) -> None:
+        if candidate.candidate_id in ordered or candidate.candidate_id in on_the_way:
+            return
+        first = [by_id[name] for name in candidate.after if name in by_id]
+        for each in sorted(first, key=_price):
+            visit(each, on_the_way | {candidate.candidate_id})
+        ordered[candidate.candidate_id] = candidate
+
+    for each in sorted(chosen, key=_price):
+        visit(each, frozenset())
+    return tuple(ordered.values())
+
+
+def _price(candidate: Candidate) -> tuple[float, float, str]:
+    return candidate.cost_s, candidate.removal_s, candidate.candidate_id
+
+
+def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
+    names = (candidate.name, candidate.candidate_id.partition(" ")[2], *candidate.names, *candidate.paths)
+    return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), "")
