@@ -72,6 +72,7 @@ def expected_builds(
                     disk=step.disk,
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
+                    layers=sum(holding.in_image and not holding.key.startswith("blob:") for holding in step.holdings),
                 )
                 for step in forecast.steps
                 if step.key

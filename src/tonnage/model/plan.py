@@ -154,6 +154,7 @@ class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
         disk: Bytes that the filesystem keeps.
         transient: Bytes needed on top.
         in_image: Whether its layer is one of the image's.
+        layers: How many layers it brings: of a ``FROM`` those of the image, else one.
     """
 
     stage: str
@@ -165,6 +166,7 @@ class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
     disk: Estimate
     transient: Estimate
     in_image: bool = True
+    layers: int = 1
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

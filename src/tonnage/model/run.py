@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
+    from tonnage.model.forecast import Estimate
 
 
 class Outcome(StrEnum):
@@ -50,6 +51,56 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredInstruction:
+    """What was measured of one instruction of a build; None for what could not be told apart.
+
+    Args:
+        image_bytes: Its layer, as the engine counts it.
+        kept_bytes: What the data root's filesystem kept from its beginning to the next one's.
+        transient_bytes: What was needed on top and given back.
+        cached: The builder took it from its cache.
+    """
+
+    image_bytes: int | None = None
+    kept_bytes: int | None = None
+    transient_bytes: int | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionOutcome:
+    """One instruction of a build that was done: what was forecast of it beside what was measured.
+
+    Args:
+        run_id: The run.
+        service: The service.
+        stage: The stage's name or number.
+        line: Its line in the Dockerfile.
+        text: The instruction.
+        forecast_image: Bytes of its layer, as forecast.
+        forecast_disk: Bytes kept, as forecast.
+        forecast_transient: Bytes on top, as forecast.
+        image_bytes: Bytes of its layer, as the engine counts them.
+        kept_bytes: Bytes that the filesystem kept.
+        transient_bytes: Bytes that were needed on top.
+        cached: The builder took it from its cache.
+    """
+
+    run_id: int
+    service: str
+    stage: str
+    line: int
+    text: str
+    forecast_image: Estimate
+    forecast_disk: Estimate
+    forecast_transient: Estimate
+    image_bytes: int | None = None
+    kept_bytes: int | None = None
+    transient_bytes: int | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutcome:
     """One step, done or not.
 
@@ -65,6 +116,8 @@ class StepOutcome:
         message: Why it failed, or what there is to say.
         log: Last lines of what it printed, when it failed.
         undo: Whether it was a step that undoes another.
+        forecast_kept: What had been forecast that the filesystem keeps; None where the journal does not hold it.
+        forecast_transient: What had been forecast on top.
     """
 
     name: str
@@ -78,6 +131,8 @@ class StepOutcome:
     message: str = ""
     log: str = ""
     undo: bool = False
+    forecast_kept: Estimate | None = None
+    forecast_transient: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,10 @@ from tonnage.model.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.plan import CleanCache, Prove, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
+from tonnage.model.plan import Build, CleanCache, Prove, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
 from tonnage.model.run import Outcome, Run, StepOutcome
 from tonnage.runtime.guard import LineGuard
+from tonnage.runtime.instructions import InstructionMeter, with_layers
 from tonnage.runtime.measure import Sampler
 from tonnage.runtime.perform import perform
 from tonnage.units import format_bytes
@@ -108,13 +109,15 @@ class _Either:
 
 
 class _Tell:
-    """Turns a step's progress into events."""
+    """Turns a step's progress into events, and tells the meter where a build is."""
 
-    def __init__(self, step: str, emit: Callable[[Event], None]) -> None:
+    def __init__(self, step: str, emit: Callable[[Event], None], meter: InstructionMeter) -> None:
         self._step = step
         self._emit = emit
+        self._meter = meter
 
     def at(self, text: str) -> None:
+        self._meter.at(text)
         self._emit(StepProgress(step=self._step, text=text))
 
     def log(self, line: str) -> None:
@@ -149,6 +152,7 @@ class _Execution:
             {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
             self._at_line,
         )
+        self._meter = InstructionMeter(plan.filesystem)
         self._shown_s = 0.0
         self._sampler = Sampler(gauge, on_sample=self._on_sample)
         self._cache_before = frozenset(record.record_id for record in facts.cache())
@@ -233,6 +237,7 @@ class _Execution:
         measured: tuple[Measured, ...] = ()
         try:
             self._sampler.begin()
+            self._meter.begin()
             if not undo and not isinstance(step.action, _HARMLESS):
                 self._guard.arm()
             perform(
@@ -240,11 +245,12 @@ class _Execution:
                 self._plan,
                 facts=self._facts,
                 acts=self._acts,
-                progress=_Tell(step.name, self._emit),
+                progress=_Tell(step.name, self._emit, self._meter),
                 cancel=cancel,
                 clock=clock,
                 cache_before=self._cache_before,
             )
+            self._record_instructions(step, step_id)
         except TonnageError as failure:
             error = failure
         finally:
@@ -268,6 +274,8 @@ class _Execution:
             message=str(error) if error else "",
             log=error.log if error else "",
             undo=undo,
+            forecast_kept=step.kept,
+            forecast_transient=step.transient,
         )
         self._journal.end_step(step_id, outcome)
         for notice in self._journal.take_notices():
@@ -287,6 +295,12 @@ class _Execution:
             "  tonnage deploy --keep-free SIZE",
             log=error.log if error else "",
         )
+
+    def _record_instructions(self, step: Step, step_id: int) -> None:
+        if isinstance(step.action, Build) and step.instructions:
+            seen = self._meter.end(step.instructions)
+            seen, image_id = with_layers(step.instructions, seen, self._facts, step.action.reference)
+            self._journal.record_instructions(step_id, step.instructions, seen, image_id)
 
     def _record_version(self, step: Step) -> None:
         now_s = self._clock.time()
@@ -311,6 +325,7 @@ class _Execution:
 
     def _on_sample(self, available: Mapping[str, int]) -> None:
         self._guard.sample(available)
+        self._meter.sample(available)
         now = self._clock.monotonic()
         if now - self._shown_s >= _SHOWN_EVERY_S:
             self._shown_s = now

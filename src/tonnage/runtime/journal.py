@@ -17,8 +17,10 @@ import msgspec
 
 from tonnage.errors import TonnageError
 from tonnage.model.event import Notice
+from tonnage.runtime import journal_instructions
 from tonnage.runtime.journal_reading import read_history, read_runs
 from tonnage.runtime.journal_schema import (
+    has_instructions,
     is_full,
     keep_room,
     open_to_read,
@@ -29,13 +31,14 @@ from tonnage.runtime.journal_schema import (
 from tonnage.runtime.owner import this_process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-    from tonnage.model.plan import Plan, Step, Version
+    from tonnage.model.plan import ExpectedInstruction, Plan, Step, Version
     from tonnage.model.policy import History
-    from tonnage.model.run import Outcome, Run, StepOutcome
+    from tonnage.model.run import InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
 
 _Entry = list[tuple[str, tuple[object, ...]]]
 
@@ -47,8 +50,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', '', ?, ?, ?)
 _END_RUN = "UPDATE run SET outcome = ?, seconds = ?, message = ? WHERE id = ?"
 _BEGIN_STEP = """
 INSERT INTO step (run_id, position, name, service, kind, undo, learn_key, started_s, outcome, forecast_kept_bytes,
-    forecast_grade, message, log)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, '', '')
+    forecast_grade, message, log, forecast_json)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, '', '', ?)
 """
 _END_STEP = "UPDATE step SET outcome = ?, seconds = ?, message = ?, log = ? WHERE run_id = ? AND position = ?"
 _MEASURED = """
@@ -191,6 +194,7 @@ class Journal:
             values = (
                 *(run_id, position, step.name, step.service, step.action.__struct_config__.tag, int(undo)),
                 *(step.learn_key, started_s, forecast_bytes, step.kept.grade.value),
+                msgspec.json.encode((step.kept, step.transient)).decode(),
             )
             self._write([(_BEGIN_STEP, values)])
             return handle
@@ -213,6 +217,43 @@ class Journal:
             )
             entry.append((_MEASURED, values))
         self._write(entry)
+
+    def record_instructions(
+        self,
+        step_id: int,
+        expected: Sequence[ExpectedInstruction],
+        measured: Sequence[MeasuredInstruction],
+        image_id: str,
+    ) -> None:
+        """Write what the instructions of a build did, beside what was forecast of them.
+
+        Args:
+            step_id: From :meth:`begin_step`.
+            expected: What was forecast, in the order of building.
+            measured: What was measured, in the same order.
+            image_id: The image that was built.
+        """
+        run_id, position = self._open_steps[step_id]
+        values = journal_instructions.rows(run_id, position, expected, measured, image_id)
+        self._write([(journal_instructions.INSERT, each) for each in values])
+
+    def instructions(self, limit: int, stack: str = "") -> tuple[InstructionOutcome, ...]:
+        """Return instructions of builds with forecast and measured figures, newest runs first.
+
+        Args:
+            limit: How many at most.
+            stack: The project name; empty for every stack.
+
+        Raises:
+            TonnageError: The file cannot be read.
+        """
+        with self._lock:
+            try:
+                if not has_instructions(self._connection):
+                    return ()
+                return journal_instructions.read_outcomes(self._connection, limit, stack)
+            except sqlite3.Error as error:
+                raise refused(self._path, error) from error
 
     def record_version(self, stack: str, engine_id: str, version: Version, recorded_s: float) -> None:
         """Write that a version of a service is good; it becomes the newest one, also when it was known before.

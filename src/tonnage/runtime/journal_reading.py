@@ -13,6 +13,8 @@ from tonnage.model.forecast import Estimate, Grade
 from tonnage.model.plan import Version
 from tonnage.model.policy import History, Learned
 from tonnage.model.run import Measured, Outcome, Run, StepOutcome
+from tonnage.runtime.journal_instructions import read_built, read_taught
+from tonnage.runtime.journal_schema import has_instructions
 from tonnage.runtime.owner import Owner, has_died
 
 if TYPE_CHECKING:
@@ -39,10 +41,12 @@ FROM run WHERE ? = '' OR stack = ? ORDER BY id DESC LIMIT ?
 """
 
 _STEPS = """
-SELECT position, name, service, kind, undo, outcome, forecast_kept_bytes, forecast_grade, message, log, started_s,
-    seconds
+SELECT position, name, service, kind, undo, outcome, forecast_kept_bytes, forecast_grade, message, log, forecast_json,
+    started_s, seconds
 FROM step WHERE run_id = ? ORDER BY position
 """
+# Before format 2 a journal held of a forecast its likely figure only.
+_STEPS_OF_1 = _STEPS.replace("forecast_json", "''")
 
 _MEASURED = """
 SELECT step_position, mount, before_bytes, after_bytes, lowest_bytes, samples
@@ -73,7 +77,13 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
     versions = tuple(
         msgspec.json.decode(text, type=Version) for (text,) in connection.execute(_VERSIONS, (stack, engine_id))
     )
-    return History(learned={key: _learn(entries) for key, entries in measured.items()}, versions=versions)
+    is_there = has_instructions(connection)
+    return History(
+        learned={key: _learn(entries) for key, entries in measured.items()},
+        versions=versions,
+        taught=read_taught(connection) if is_there else {},
+        built=read_built(connection, engine_id) if is_there else (),
+    )
 
 
 def read_runs(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[Run, ...]:
@@ -104,7 +114,8 @@ def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
     if outcome == Outcome.RUNNING and has_died(Owner(pid=owner[0], host=owner[1], birth=owner[2])):
         outcome = Outcome.INTERRUPTED
         message = message or "The process died in the middle of this run."
-    step_rows = connection.execute(_STEPS, (run_id,)).fetchall()
+    steps = _STEPS if has_instructions(connection) else _STEPS_OF_1
+    step_rows = connection.execute(steps, (run_id,)).fetchall()
     measured: dict[int, list[Measured]] = {}
     for position, *figures in connection.execute(_MEASURED, (run_id,)):
         measured.setdefault(position, []).append(_measured(*figures))
@@ -129,7 +140,8 @@ def _known_seconds(started_s: float, step_rows: Sequence[tuple[Any, ...]]) -> fl
 
 
 def _step(row: tuple[Any, ...], measured: tuple[Measured, ...], *, run_outcome: str) -> StepOutcome:
-    _, name, service, kind, undo, outcome, kept_bytes, grade, message, log, _, seconds = row
+    _, name, service, kind, undo, outcome, kept_bytes, grade, message, log, forecast, _, seconds = row
+    kept, transient = msgspec.json.decode(forecast, type=tuple[Estimate, Estimate]) if forecast else (None, None)
     if outcome == Outcome.RUNNING and run_outcome != Outcome.RUNNING:
         outcome = Outcome.INTERRUPTED
     return StepOutcome(
@@ -144,6 +156,8 @@ def _step(row: tuple[Any, ...], measured: tuple[Measured, ...], *, run_outcome: 
         message=message,
         log=log,
         undo=bool(undo),
+        forecast_kept=kept,
+        forecast_transient=transient,
     )
 
 

@@ -18,7 +18,7 @@ from tonnage.errors import EngineLacksError, TonnageError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 
@@ -91,6 +91,33 @@ CREATE TABLE room (
     id INTEGER PRIMARY KEY,
     filling BLOB NOT NULL
 ) STRICT;
+"""
+
+# What each format added to the one before it. A journal of an earlier format is brought up to date when it is opened
+# to be written; opened to be read, it is read as it is.
+_ADDED_IN_2 = """
+CREATE TABLE instruction (
+    run_id INTEGER NOT NULL,
+    step_position INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    stage TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    layer_key TEXT NOT NULL,
+    learn_key TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    forecast_image_json TEXT NOT NULL,
+    forecast_disk_json TEXT NOT NULL,
+    forecast_transient_json TEXT NOT NULL,
+    image_bytes INTEGER,
+    kept_bytes INTEGER,
+    transient_bytes INTEGER,
+    cached INTEGER NOT NULL,
+    PRIMARY KEY (run_id, step_position, position),
+    FOREIGN KEY (run_id, step_position) REFERENCES step (run_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX instruction_by_learn_key ON instruction (learn_key, run_id);
+ALTER TABLE step ADD COLUMN forecast_json TEXT NOT NULL DEFAULT '';
 """
 
 
@@ -231,15 +258,29 @@ def _checked(path: Path, mode: str, *, reading: bool = False) -> sqlite3.Connect
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if _is_complete(connection):
         return
     with transaction(connection):
-        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        if _is_complete(connection):
             return
-        for statement in _SCHEMA.split(";\n"):
+        is_new = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        for statement in (*(_SCHEMA.split(";\n") if is_new else ()), *_ADDED_IN_2.split(";\n")):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _is_complete(connection: sqlite3.Connection) -> bool:
+    """Return whether there is nothing to create: it is of this format, or no journal that this may touch."""
+    if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        return False
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    return not ours or connection.execute("PRAGMA user_version").fetchone()[0] >= SCHEMA_VERSION
+
+
+def has_instructions(connection: sqlite3.Connection) -> bool:
+    """Return whether the journal is of a format that holds what instructions of builds were measured to do."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 2  # noqa: PLR2004 - the format that added it
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.model.forecast import UNKNOWN, Estimate, Grade
-from tonnage.model.plan import Build, Plan, Prove, Pull, Step, Version
-from tonnage.model.run import Measured, Outcome, Run, StepOutcome
+from tonnage.model.forecast import NOTHING, UNKNOWN, Estimate, Grade
+from tonnage.model.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Step, Version
+from tonnage.model.policy import Taught
+from tonnage.model.run import Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.stack import BuildSpec
 from tonnage.runtime.journal import Journal
 
@@ -45,6 +47,16 @@ BUILD = Step(
     kept=Estimate(701, 811, 907, Grade.LEARNED),
     learn_key="build:web",
 )
+INSTRUCTION = ExpectedInstruction(
+    stage="0",
+    line=3,
+    text="RUN make",
+    key="made:1",
+    learn_key="instruction/cafe",
+    image=Estimate(503, 601, 701, Grade.UNKNOWN),
+    disk=Estimate(503, 4_099, 8_191, Grade.UNKNOWN),
+    transient=NOTHING,
+)
 MEASURED = Measured(
     mount="/data", before_bytes=9_000_000_011, after_bytes=7_000_000_009, lowest_bytes=4_000_000_007, samples=53
 )
@@ -57,6 +69,8 @@ DONE = StepOutcome(
     measured=(MEASURED, Measured(mount="/var", before_bytes=17, after_bytes=13, lowest_bytes=11, samples=53)),
     forecast_kept_bytes=811,
     forecast_grade="learned",
+    forecast_kept=Estimate(701, 811, 907, Grade.LEARNED),
+    forecast_transient=NOTHING,
 )
 
 
@@ -123,6 +137,8 @@ def test_a_failed_step_keeps_its_message_and_its_log(tmp_path: Path) -> None:
         seconds=2.5,
         forecast_kept_bytes=811,
         forecast_grade="learned",
+        forecast_kept=Estimate(701, 811, 907, Grade.LEARNED),
+        forecast_transient=NOTHING,
         message="the build failed",
         log="line 1\nline 2",
     )
@@ -155,6 +171,8 @@ def test_a_step_is_written_before_it_happens(tmp_path: Path) -> None:
             seconds=0.0,
             forecast_kept_bytes=0,
             forecast_grade="exact",
+            forecast_kept=NOTHING,
+            forecast_transient=NOTHING,
         ),
     )
 
@@ -372,7 +390,7 @@ def test_a_journal_of_a_newer_tonnage_is_told(tmp_path: Path) -> None:
     for opening in (Journal, Journal.open_existing):
         with pytest.raises(EngineLacksError, match="written by a newer Tonnage") as caught:
             opening(path)
-        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 1."
+        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 2."
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -574,3 +592,59 @@ def test_a_journal_that_cannot_be_created_on_a_full_disk_says_so(small_disk: Pat
         Journal(small_disk / "journal.db")
 
     assert "no space left" in caught.value.why.lower()
+
+
+def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal(path) as journal:
+        run_id = journal.begin_run(PLAN, STARTED_S)
+        journal.end_step(journal.begin_step(run_id, BUILD, undo=False, started_s=STARTED_S), DONE)
+        journal.end_run(run_id, Outcome.DONE, 13.5, "")
+    older = sqlite3.connect(path)
+    older.executescript("DROP TABLE instruction; ALTER TABLE step DROP COLUMN forecast_json; PRAGMA user_version = 1;")
+    older.close()
+
+    reader = Journal.open_existing(path)
+    assert reader is not None
+    with reader:
+        assert reader.runs(1)[0].steps[0].forecast_kept_bytes == 811
+        assert reader.history("hello", "ABCD").taught == {}
+        assert reader.instructions(7) == ()
+    with Journal(path) as journal:
+        assert journal.runs(1)[0].steps[0].forecast_kept is None
+        step_id = journal.begin_step(journal.begin_run(PLAN, STARTED_S), BUILD, undo=False, started_s=STARTED_S)
+        journal.record_instructions(step_id, (INSTRUCTION,), (MeasuredInstruction(image_bytes=601),), "sha256:beef")
+        history = journal.history("hello", "ABCD")
+        assert history.taught["instruction/cafe"].image == Estimate(601, 601, 601, Grade.LEARNED)
+        assert history.built == (("made:1", "sha256:beef"),)
+        assert journal.history("hello", "OTHER").built == ()
+
+
+def test_what_instructions_did_stands_beside_what_was_forecast_of_them(tmp_path: Path) -> None:
+    seen = MeasuredInstruction(image_bytes=601, kept_bytes=4_099, transient_bytes=17)
+    with Journal(tmp_path / "journal.db") as journal:
+        for run in range(3):
+            run_id = journal.begin_run(PLAN, STARTED_S + run)
+            step_id = journal.begin_step(run_id, BUILD, undo=False, started_s=STARTED_S)
+            journal.record_instructions(step_id, (INSTRUCTION,), (replace(seen, image_bytes=601 + run),), "sha256:beef")
+        outcomes = journal.instructions(2, "hello")
+        taught = journal.history("elsewhere", "ABCD").taught["instruction/cafe"]
+
+    assert [outcome.image_bytes for outcome in outcomes] == [603, 602]
+    assert outcomes[0].forecast_image == INSTRUCTION.image
+    assert (outcomes[0].service, outcomes[0].kept_bytes, outcomes[0].transient_bytes) == ("web", 4_099, 17)
+    assert taught == Taught(
+        image=Estimate(601, 603, 603, Grade.LEARNED),
+        disk=Estimate(4_099, 4_099, 4_099, Grade.LEARNED),
+        transient=Estimate(17, 17, 17, Grade.LEARNED),
+        runs=3,
+    )
+
+
+def test_what_came_from_the_cache_teaches_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        step_id = journal.begin_step(journal.begin_run(PLAN, STARTED_S), BUILD, undo=False, started_s=STARTED_S)
+        cached = MeasuredInstruction(image_bytes=601, kept_bytes=0, cached=True)
+        journal.record_instructions(step_id, (INSTRUCTION,), (cached,), "sha256:beef")
+
+        assert journal.history("hello", "ABCD").taught == {}
