@@ -1,0 +1,76 @@
+"""What is mounted where, as the kernel tells this process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_LEAST_FIELDS = 10
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One mount.
+
+    Args:
+        mount_id: Its number, unique now.
+        device: ``major:minor`` of its filesystem.
+        root: Which directory of that filesystem is mounted; ``/`` unless it is a bind mount.
+        path: Where it is mounted.
+        kind: The kind of filesystem: ext4, overlay, tmpfs, ...
+        read_only: Whether nothing can be written, and so nothing removed, through it.
+    """
+
+    mount_id: int
+    device: str
+    root: str
+    path: str
+    kind: str
+    read_only: bool = False
+
+
+def read_mounts(table: str = "/proc/self/mountinfo") -> tuple[Mount, ...]:
+    """Read the mount table.
+
+    Args:
+        table: The file that tells it.
+
+    Returns:
+        All mounts in the order in which they were made; a later one at the same path hides an earlier one.
+
+    Source: proc(5), /proc/PID/mountinfo.
+    """
+    text = Path(table).read_text(encoding="utf-8", errors="surrogateescape")
+    return tuple(_parsed(line.split()) for line in text.splitlines() if len(line.split()) >= _LEAST_FIELDS)
+
+
+def mount_under(mounts: tuple[Mount, ...], path: str) -> Mount | None:
+    """Return the mount that a path without symbolic links lies on; None where the table knows none."""
+    around = [mount for mount in mounts if is_within(path, mount.path)]
+    # The longest path is the nearest; of two at the same path the later one is what is seen.
+    return max(enumerate(around), key=lambda each: (len(each[1].path), each[0]))[1] if around else None
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Return whether a path is a directory or lies inside it; both absolute and normalised."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _parsed(fields: list[str]) -> Mount:
+    end = fields.index("-", 6)
+    options = {*fields[5].split(","), *fields[end + 3].split(",")}
+    return Mount(
+        mount_id=int(fields[0]),
+        device=fields[2],
+        root=_unescaped(fields[3]),
+        path=_unescaped(fields[4]),
+        kind=fields[end + 1],
+        read_only="ro" in options,
+    )
+
+
+def _unescaped(text: str) -> str:
+    raw = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), text)
+    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -1,0 +1,124 @@
+"""From the patterns of a catalogue to paths, below a root and never through a symbolic link.
+
+``glob`` follows symbolic links, so this does not use it: a link could lead out of the tree or to another filesystem.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One match.
+
+    Args:
+        path: Absolute, with no symbolic link above its last name.
+        link: The symbolic link at it or above it, where that is why it is not looked into; else empty.
+    """
+
+    path: str
+    link: str = ""
+
+
+def homes(root: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the homes below a root: root's, those in ``/home``, and ``$HOME`` where the root is this machine's.
+
+    Args:
+        root: Absolute and free of symbolic links.
+        environment: That of this process.
+
+    Returns:
+        Absolute paths below the root, those of other users as well.
+    """
+    named = environment.get("HOME", "") if root == "/" else ""
+    found = [each.path for each in expand(_under(root, "/home/*"))]
+    own = [os.path.realpath(named)] if named.startswith("/") and named != "/" else []
+    return tuple(dict.fromkeys([_under(root, "/root"), *found, *own]))
+
+
+def patterns_below(root: str, pattern: str, *, environment: Mapping[str, str], home: tuple[str, ...]) -> list[str]:
+    """Return the absolute patterns that one pattern of the catalogue stands for.
+
+    Args:
+        root: Absolute and free of symbolic links.
+        pattern: As an entry has it: ``/a/*``, ``~/a`` or ``$NAME/a``.
+        environment: Where variables are looked up; one that is not set, or is no absolute path, gives no pattern.
+        home: The homes.
+
+    Returns:
+        Patterns below the root.
+    """
+    first, _, rest = pattern.partition("/")
+    if first == "~":
+        return [f"{_literal(each)}/{rest}" for each in home]
+    if not first.startswith("$"):
+        return [_under(_literal(root), pattern)]
+    value = os.path.normpath(environment.get(first[1:], ""))
+    if not value.startswith("/"):
+        return []
+    # The directory that a variable names may be a link on purpose: it is followed once, here.
+    below = os.path.realpath(value) if root == "/" else _under(root, value)
+    return [_under(_literal(below), f"/{rest}")]
+
+
+def expand(pattern: str) -> Iterator[Found]:
+    """Find what an absolute pattern matches.
+
+    Args:
+        pattern: Each part stands for names in one directory; ``*`` does not match a name that begins with a dot.
+
+    Yields:
+        Matches in the order of their names. What cannot be looked at matches nothing.
+    """
+    yield from _expand("/", pattern.strip("/").split("/"))
+
+
+def _expand(directory: str, parts: list[str]) -> Iterator[Found]:
+    part, *rest = parts
+    for name in _names(directory, part):
+        path = os.path.join(directory, name)  # noqa: PTH118 - strings throughout
+        if os.path.islink(path):  # noqa: PTH114
+            # Of what lies behind a link only the link is told, and only where something would be found.
+            if not rest or os.path.isdir(path):  # noqa: PTH112
+                yield Found("/".join([path, *rest]), link=path)
+        elif not rest:
+            yield Found(path)
+        else:
+            yield from _expand(path, rest)
+
+
+def _names(directory: str, part: str) -> list[str]:
+    if not _MAGIC & set(part):
+        return [part] if os.path.lexists(os.path.join(directory, part)) else []  # noqa: PTH118
+    matches = _matcher(part)
+    try:
+        names = os.listdir(directory)  # noqa: PTH208
+    except OSError:
+        return []
+    shown = part.startswith(".")
+    return sorted(name for name in names if matches.match(name) and (shown or not name.startswith(".")))
+
+
+@lru_cache(maxsize=512)
+def _matcher(part: str) -> re.Pattern[str]:
+    return re.compile(translate(part))
+
+
+def _literal(path: str) -> str:
+    """Return the pattern that matches just this path."""
+    return re.sub(r"([*?[])", r"[\1]", path)
+
+
+def _under(root: str, path: str) -> str:
+    return path if root == "/" else root + path

@@ -1,0 +1,47 @@
+"""Whether a machine is thrown away after use, so that its SDKs may go. In doubt it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OF_A_HOSTED_RUNNER = {"GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": "github-hosted"}
+_SET_BY_ITS_IMAGE = ("ImageOS", "ImageVersion")
+_TOOL_CACHE = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
+
+
+@dataclass(frozen=True, slots=True)
+class Disposable:
+    """The answer, with its reason in words."""
+
+    yes: bool
+    reason: str
+
+
+def judge_machine(environment: Mapping[str, str], *, declared: bool = False) -> Disposable:
+    """Judge from what the environment says.
+
+    Args:
+        environment: That of this process. What ``sudo`` leaves out of it is missing here too.
+        declared: Whether the user said that the machine, or the tree at ``--root``, is disposable.
+
+    Returns:
+        Yes when the user said so, or when everything that a hosted runner of GitHub sets is set.
+
+    Source: GitHub's reference of default environment variables: RUNNER_ENVIRONMENT is github-hosted or self-hosted;
+        actions/runner-images sets ImageOS, ImageVersion and AGENT_TOOLSDIRECTORY in /etc/environment.
+    """
+    if declared:
+        return Disposable(yes=True, reason="it was said to be disposable")
+    lacking = [
+        f"{name} is not {wanted}" for name, wanted in _OF_A_HOSTED_RUNNER.items() if environment.get(name) != wanted
+    ]
+    lacking += [f"{name} is not set" for name in _SET_BY_ITS_IMAGE if not environment.get(name)]
+    if not any(environment.get(name) for name in _TOOL_CACHE):
+        lacking.append(f"{_TOOL_CACHE[0]} is not set")
+    if lacking:
+        return Disposable(yes=False, reason=f"not recognised as a hosted runner: {lacking[0]}")
+    return Disposable(yes=True, reason="a hosted runner of GitHub")
