@@ -90,7 +90,7 @@ class AptState:
 
     Args:
         installed: Version of each installed package, by name.
-        provided: Names that installed packages provide besides their own.
+        provided: Names that installed packages provide besides their own, with a version where one is told.
         sources: Where packages come from, in order.
         recommends: Whether recommended packages are installed with others.
         keeps_debs: Whether the fetched ``.deb`` files stay after they were installed.
@@ -103,7 +103,7 @@ class AptState:
     """
 
     installed: Mapping[str, str] = field(default_factory=dict)
-    provided: frozenset[str] = frozenset()
+    provided: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[AptSource, ...] = ()
     recommends: bool = True
     keeps_debs: bool = True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tonnage.model.forecast import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.model.forecast import Estimate
 
 
@@ -83,6 +85,51 @@ class Chosen:
     because: str = ""
     recommended: bool = False
     upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBytes:
+    """What ``apt-get update`` fetches from all sources, as their ``Release`` files declare it.
+
+    Args:
+        release_bytes: The ``InRelease`` files.
+        plain_bytes: The lists of packages, unpacked.
+        translation_bytes: The translated descriptions, unpacked.
+        fetched_bytes: The lists of packages, as they are fetched.
+        translation_fetched_bytes: The translated descriptions, as they are fetched.
+    """
+
+    release_bytes: int = 0
+    plain_bytes: int = 0
+    translation_bytes: int = 0
+    fetched_bytes: int = 0
+    translation_fetched_bytes: int = 0
+
+    def __add__(self, other: ListBytes) -> ListBytes:
+        """Return both together."""
+        return ListBytes(
+            release_bytes=self.release_bytes + other.release_bytes,
+            plain_bytes=self.plain_bytes + other.plain_bytes,
+            translation_bytes=self.translation_bytes + other.translation_bytes,
+            fetched_bytes=self.fetched_bytes + other.fetched_bytes,
+            translation_fetched_bytes=self.translation_fetched_bytes + other.translation_fetched_bytes,
+        )
+
+
+class PackageIndex(Protocol):
+    """The packages that an image's sources have."""
+
+    def candidates(self, name: str, release: str = "") -> Sequence[DebPackage]:
+        """Return the versions of a package, newest first; those of sources that are not automatic only by release."""
+
+    def providers(self, name: str) -> Sequence[DebPackage]:
+        """Return the newest version of each package that provides a name besides its own."""
+
+    def usual(self) -> Sequence[DebPackage]:
+        """Return what every system has: essential packages, and those of the priority required."""
+
+    def lists(self) -> ListBytes:
+        """Return what fetching the lists takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,22 +96,23 @@ def package(fields: Mapping[str, str]) -> DebPackage:
     )
 
 
-def installed(status: str) -> tuple[dict[str, str], frozenset[str]]:
+def installed(status: str) -> tuple[dict[str, str], dict[str, str]]:
     """Read what dpkg has installed.
 
     Args:
         status: The text of ``/var/lib/dpkg/status``.
 
     Returns:
-        The version of each installed package by name, and the further names that those provide.
+        The version of each installed package by name, and the further names that those provide, with a
+        version where one is told.
     """
     versions: dict[str, str] = {}
-    provided: set[str] = set()
+    provided: dict[str, str] = {}
     for fields in stanzas(status):
         if fields.get("status", "").endswith(" installed"):
             versions[fields.get("package", "")] = fields.get("version", "")
-            provided.update(each[0].name for each in relations(fields.get("provides", "")))
-    return versions, frozenset(provided)
+            provided |= {each[0].name: each[0].version for each in relations(fields.get("provides", ""))}
+    return versions, provided
 
 
 def one_line_sources(text: str) -> tuple[AptSource, ...]:

@@ -1,0 +1,321 @@
+"""Lists of packages from the places that an image's apt takes them from, read once and kept.
+
+Public:
+    ``AptLists(web, kept).index(sources, architecture) -> FetchedIndex``, which satisfies ``PackageIndex``.
+
+The ``InRelease`` file of a suite is asked for again after some hours; a list has its digest for a name and is kept
+for ever, reduced to the fields that are needed. Signatures are not checked: nothing from here is installed.
+
+Source: wiki.debian.org/DebianRepository/Format.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.adapters.apt import texts
+from tonnage.adapters.web import shown
+from tonnage.errors import CannotFetchError
+from tonnage.model.deb_version import newest_first
+from tonnage.model.package import ListBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.adapters.kept import Kept
+    from tonnage.adapters.web import Web
+    from tonnage.model.base_image import AptSource
+    from tonnage.model.package import DebPackage
+
+HOLDS_S = 6 * 3600.0
+_OK = 200
+_AT_ONCE = 8
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    ".xz": lzma.decompress,
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    "": bytes,
+}
+_NEEDED = (
+    *("Package:", "Version:", "Architecture:", "Installed-Size:", "Size:", "Depends:", "Pre-Depends:", "Recommends:"),
+    *("Provides:", "Conflicts:", "Breaks:", "Essential:", "Priority:"),
+)
+_MOST_LIST_BYTES = 512 << 20
+
+
+class Reduced(msgspec.Struct, frozen=True):
+    """One list of packages with what is needed of it, and where each package begins and ends in it.
+
+    Args:
+        text: The paragraphs, with the fields that are needed.
+        places: Of each name the beginnings and ends of its paragraphs, one after the other.
+        provided: Of each name that is provided the packages that do.
+        usual: Packages that every system has.
+    """
+
+    text: str
+    places: dict[str, list[int]]
+    provided: dict[str, list[str]]
+    usual: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _List:
+    """One list of packages, and whether apt takes from it without being told to."""
+
+    packages: Reduced
+    suites: frozenset[str]
+    automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file as a ``Release`` names it."""
+
+    digest: str
+    size_bytes: int
+
+
+class FetchedIndex:
+    """The packages of several lists.
+
+    Args:
+        found: The lists.
+        sizes: What fetching them takes.
+        missing: Lists that could not be had, in words.
+    """
+
+    def __init__(self, found: Sequence[_List], sizes: ListBytes, missing: Sequence[str] = ()) -> None:
+        self.missing = tuple(missing)
+        self._sizes = sizes
+        self._lists = tuple(found)
+        self._parsed: dict[str, list[tuple[DebPackage, _List]]] = {}
+
+    def candidates(self, name: str, release: str = "") -> Sequence[DebPackage]:
+        """Return the versions of a package, newest first.
+
+        Args:
+            name: Its name.
+            release: A release that is preferred: its version goes first, and it may be one that is not automatic.
+        """
+        if name not in self._parsed:
+            parsed = [(package, each) for each in self._lists for package in _paragraphs(each.packages, name)]
+            self._parsed[name] = sorted(parsed, key=lambda found: newest_first(found[0].version))
+        found = [
+            (release in origin.suites, package)
+            for package, origin in self._parsed[name]
+            if origin.automatic or release in origin.suites
+        ]
+        return [package for _, package in sorted(found, key=lambda each: not each[0])]
+
+    def providers(self, name: str) -> Sequence[DebPackage]:
+        """Return the newest version of each package that provides a name besides its own.
+
+        Args:
+            name: The name.
+        """
+        names = {package for each in self._lists for package in each.packages.provided.get(name, ())}
+        found = (next(iter(self.candidates(package)), None) for package in sorted(names))
+        return [package for package in found if package and any(each.name == name for each in package.provides)]
+
+    def usual(self) -> Sequence[DebPackage]:
+        """Return what every system has: essential packages, those of the priority required, and apt itself."""
+        names = {name for each in self._lists for name in each.packages.usual} | {"apt"}
+        found = (next(iter(self.candidates(name)), None) for name in sorted(names))
+        return [package for package in found if package]
+
+    def lists(self) -> ListBytes:
+        """Return what fetching the lists takes."""
+        return self._sizes
+
+
+class AptLists:
+    """Reads lists of packages.
+
+    Args:
+        web: The door to the network; where it is offline, only what was kept is used.
+        kept: Where answers are kept.
+        holds_s: For how many seconds a ``Release`` file is not asked for again.
+    """
+
+    def __init__(self, web: Web, kept: Kept, *, holds_s: float = HOLDS_S) -> None:
+        self._web = web
+        self._kept = kept
+        self._holds_s = holds_s
+
+    def index(self, sources: Sequence[AptSource], architecture: str) -> FetchedIndex:
+        """Read the lists of all sources.
+
+        Args:
+            sources: The sources of an image.
+            architecture: dpkg's name of the architecture, such as amd64.
+
+        Returns:
+            All their packages. A source that cannot be read is named in ``missing``.
+
+        Raises:
+            CannotFetchError: None of the sources can be read.
+        """
+        lists: list[_List] = []
+        sizes = ListBytes()
+        failures: list[CannotFetchError] = []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for done in pool.map(lambda source: self._source(source, architecture), sources):
+                if isinstance(done, CannotFetchError):
+                    failures.append(done)
+                else:
+                    lists += done[0]
+                    sizes += done[1]
+        if not lists:
+            raise failures[0] if failures else CannotFetchError("no source of packages is known", "not found")
+        return FetchedIndex(lists, sizes, [failure.what for failure in failures])
+
+    def _source(self, source: AptSource, architecture: str) -> tuple[list[_List], ListBytes] | CannotFetchError:
+        try:
+            return self._read(source, architecture)
+        except CannotFetchError as error:
+            return error
+
+    def _read(self, source: AptSource, architecture: str) -> tuple[list[_List], ListBytes]:
+        flat = source.suite.endswith("/")
+        where = f"{source.address}/{source.suite.strip('/')}" if flat else f"{source.address}/dists/{source.suite}"
+        release = self._release(where)
+        fields = next(texts.stanzas(_unsigned(release.decode(errors="replace"))), {})
+        files = _files(fields.get("sha256", ""))
+        suites = frozenset({source.suite, fields.get("suite", ""), fields.get("codename", "")} - {""})
+        automatic = fields.get("notautomatic", "no") != "yes"
+        paths = [""] if flat else [f"{component}/binary-{architecture}/" for component in source.components]
+        of_all = "all" in fields.get("architectures", "").split() and "no-support-for-architecture-all" not in fields
+        if of_all and not flat:
+            paths += [f"{component}/binary-all/" for component in source.components]
+        lists, sizes = [], ListBytes(release_bytes=len(release))
+        for path in paths:
+            chosen = _smallest(files, f"{path}Packages")
+            if chosen is None:
+                continue
+            suffix, file = chosen
+            packages = self._packages(f"{where}/{path}Packages{suffix}", file, suffix)
+            plain = files.get(f"{path}Packages")
+            lists.append(_List(packages=packages, suites=suites, automatic=automatic))
+            sizes += ListBytes(
+                plain_bytes=plain.size_bytes if plain else len(packages.text) * 3, fetched_bytes=file.size_bytes
+            )
+        for component in () if flat else source.components:
+            translated = f"{component}/i18n/Translation-en"
+            fetched = _smallest(files, translated)
+            if fetched is not None:
+                plain = files.get(translated)
+                sizes += ListBytes(
+                    translation_bytes=plain.size_bytes if plain else fetched[1].size_bytes * 5,
+                    translation_fetched_bytes=fetched[1].size_bytes,
+                )
+        return lists, sizes
+
+    def _release(self, where: str) -> bytes:
+        """Return the ``InRelease`` of a suite: kept some hours, and for longer where nobody answers."""
+        fresh = self._kept.read("apt-release", where, within_s=self._holds_s)
+        if fresh is not None:
+            return fresh
+        try:
+            body = self._fetched(f"{where}/InRelease", f"{where}/Release")
+        except CannotFetchError:
+            old = self._kept.read("apt-release", where)
+            if old is None:
+                raise
+            return old
+        self._kept.keep("apt-release", where, body)
+        return body
+
+    def _fetched(self, *addresses: str) -> bytes:
+        """Return what the first of several addresses gives that has anything."""
+        why = ""
+        for address in addresses:
+            reply = self._web.get(address, limit_bytes=_MOST_LIST_BYTES)
+            if reply.status == _OK:
+                return reply.body
+            why = f"It answers {reply.status}."
+        raise CannotFetchError(f"{shown(addresses[0])} cannot be read", "not found", why=why)
+
+    def _packages(self, address: str, file: _File, suffix: str) -> Reduced:
+        """Return a list, reduced to what is needed."""
+        kept = self._kept.read("apt-packages", file.digest)
+        if kept is not None:
+            return msgspec.msgpack.decode(zlib.decompress(kept), type=Reduced)
+        body = self._fetched(address)
+        if hashlib.sha256(body).hexdigest() != file.digest:
+            raise CannotFetchError(f"{shown(address)} is not what its Release file says", "not understood")
+        try:
+            packages = reduced(_UNPACK[suffix](body).decode(errors="replace"))
+        except (OSError, lzma.LZMAError, EOFError, ValueError) as error:
+            raise CannotFetchError(f"{shown(address)} cannot be unpacked", "not understood", why=str(error)) from error
+        self._kept.keep("apt-packages", file.digest, zlib.compress(msgspec.msgpack.encode(packages), 3))
+        return packages
+
+
+def reduced(text: str) -> Reduced:
+    """Return what is needed of a list of packages.
+
+    Args:
+        text: The list.
+
+    Returns:
+        The same paragraphs with fewer fields; a field that goes on over lines is cut at its first.
+    """
+    kept: list[str] = []
+    places: dict[str, list[int]] = {}
+    provided: dict[str, list[str]] = {}
+    usual: list[str] = []
+    at = 0
+    for paragraph in text.split("\n\n"):
+        lines = [line for line in paragraph.split("\n") if line.startswith(_NEEDED)]
+        if not lines or not lines[0].startswith("Package: "):
+            continue
+        name, shorter = lines[0][9:].strip(), "\n".join(lines)
+        places.setdefault(name, []).extend((at, at + len(shorter)))
+        kept.append(shorter)
+        at += len(shorter) + 1
+        for line in lines:
+            if line.startswith("Provides: "):
+                for relation in texts.relations(line[10:]):
+                    provided.setdefault(relation[0].name, []).append(name)
+            elif line in {"Essential: yes", "Priority: required"}:
+                usual.append(name)
+    return Reduced("\n".join(kept), places, provided, usual)
+
+
+def _paragraphs(packages: Reduced, name: str) -> list[DebPackage]:
+    places = packages.places.get(name, [])
+    return [
+        texts.package(next(texts.stanzas(packages.text[start:end])))
+        for start, end in zip(places[::2], places[1::2], strict=True)
+    ]
+
+
+def _unsigned(text: str) -> str:
+    """Return a ``Release`` without the signature around it."""
+    if not text.startswith("-----BEGIN"):
+        return text
+    return text.partition("\n\n")[2].partition("-----BEGIN")[0]
+
+
+def _files(listed: str) -> dict[str, _File]:
+    found = {}
+    for line in listed.splitlines():
+        words = line.split()
+        if len(words) == 3 and words[1].isdecimal():  # noqa: PLR2004 - digest, size, path
+            found[words[2]] = _File(words[0], int(words[1]))
+    return found
+
+
+def _smallest(files: Mapping[str, _File], path: str) -> tuple[str, _File] | None:
+    """Return how a file is fetched: by apt's own preference."""
+    return next(((suffix, files[path + suffix]) for suffix in _UNPACK if path + suffix in files), None)
