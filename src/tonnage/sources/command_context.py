@@ -1,0 +1,199 @@
+"""What every reader of commands is given, and how it reads options."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+from tonnage.model.shell import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.recipe import Mount
+    from tonnage.model.shell import Command
+    from tonnage.model.stack import Place
+
+_TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
+
+
+class Shared(TypedDict):
+    """What every effect has."""
+
+    command: str
+    place: Place
+    conditional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One command and what is around it.
+
+    Args:
+        command: The command.
+        place: Where it is written.
+        mounts: What is mounted while it runs.
+        standard_input: What is piped or given to it as a text; None where that is not known or nothing is given.
+        piped_to: The words of the command that reads its output; empty without one.
+        piped_from: The address that the command before it in a pipeline fetches; empty without one.
+        remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
+            write settings add to it.
+    """
+
+    command: Command
+    place: Place
+    mounts: tuple[Mount, ...] = ()
+    standard_input: str | None = None
+    piped_to: tuple[str, ...] = ()
+    piped_from: str = ""
+    remembered: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> Shared:
+        """What every effect of the command has."""
+        return {"command": self.text, "place": self.place, "conditional": self.command.conditional}
+
+    @property
+    def text(self) -> str:
+        """The command in one line, variables put in."""
+        return " ".join(word.text for word in self.command.words)
+
+    def setting(self, name: str) -> str:
+        """Return an environment variable, or what was remembered under its name; empty without a value."""
+        return self.command.environment.get(name, self.remembered.get(name, ""))
+
+    def on(self, name: str) -> bool:
+        """Return whether an environment variable that is on or off is on."""
+        return self.setting(name).strip().lower() in _TRUE
+
+    def absolute(self, path: str) -> str:
+        """Return a path as an absolute one where the directory is known."""
+        home = self.setting("HOME")
+        if path.startswith("~/") and home:
+            path = home + path[1:]
+        if path.startswith("/") or not self.command.working_directory:
+            return posixpath.normpath(path) + ("/" if path.endswith("/") and path != "/" else "")
+        return posixpath.normpath(posixpath.join(self.command.working_directory, path))
+
+    def mount_over(self, path: str) -> Mount | None:
+        """Return the mount that a path lies on; None when it is of the image."""
+        found = [mount for mount in self.mounts if mount.target and _within(path, mount.target)]
+        return max(found, key=lambda mount: len(mount.target), default=None)
+
+    def output(self) -> str:
+        """Return the file that standard output is written to; empty without one."""
+        for each in reversed(self.command.redirections):
+            if each.operator in {">", ">>", "&>", ">|", "&>>"} and each.descriptor in {None, 1}:
+                return "" if each.path.startswith("/dev/") else each.path
+        return ""
+
+
+def _within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one command.
+
+    Args:
+        values: By name without value the empty text, else every value in order.
+        positional: What is no option.
+        unknown: Options that the table does not have.
+    """
+
+    values: Mapping[str, tuple[Word, ...]]
+    positional: tuple[Word, ...]
+    unknown: tuple[str, ...] = ()
+
+    def has(self, *names: str) -> bool:
+        """Return whether one of these options is given."""
+        return any(name in self.values for name in names)
+
+    def last(self, *names: str) -> str:
+        """Return the last value of these options; empty without one."""
+        found = [word.text for name in names for word in self.values.get(name, ())]
+        return found[-1] if found else ""
+
+    def all(self, *names: str) -> tuple[str, ...]:
+        """Return every value of these options."""
+        return tuple(word.text for name in names for word in self.values.get(name, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Which options a command has.
+
+    Args:
+        values: Options that take a value.
+        flags: Options that take none.
+        aliases: Other names of options.
+    """
+
+    values: frozenset[str]
+    flags: frozenset[str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, words: Sequence[Word]) -> Options:
+        """Read the words after the command's name."""
+        values: dict[str, list[Word]] = {}
+        positional: list[Word] = []
+        unknown: list[str] = []
+        at = 0
+        ended = False
+        while at < len(words):
+            word = words[at]
+            at += 1
+            text = word.text
+            if ended or not text.startswith("-") or text == "-":
+                positional.append(word)
+                continue
+            if text == "--":
+                ended = True
+                continue
+            for name, value in self._parts(text, unknown):
+                if name in self.values and value is None:
+                    given = words[at] if at < len(words) else Word("", known=False)
+                    at += 1
+                    values.setdefault(name, []).append(given)
+                elif name in self.values:
+                    values.setdefault(name, []).append(Word(value or "", word.known, word.quoted))
+                else:
+                    values.setdefault(name, [])
+        return Options(
+            values={name: tuple(each) for name, each in values.items()},
+            positional=tuple(positional),
+            unknown=tuple(unknown),
+        )
+
+    def _parts(self, text: str, unknown: list[str]) -> list[tuple[str, str | None]]:
+        """Take one written option apart: ``--name=value``, ``-xyz``, ``-ovalue``."""
+        if text.startswith("--"):
+            name, equals, value = text.partition("=")
+            name = self.aliases.get(name, name)
+            if name not in self.values and name not in self.flags:
+                unknown.append(name)
+            return [(name, value if equals else None)]
+        found: list[tuple[str, str | None]] = []
+        whole = self.aliases.get(text, text)
+        if whole in self.values or whole in self.flags:
+            return [(whole, None)]
+        for at, letter in enumerate(text[1:], 1):
+            name = self.aliases.get(f"-{letter}", f"-{letter}")
+            if name in self.values:
+                rest = text[at + 1 :].removeprefix("=")
+                return [*found, (name, rest or None)]
+            if name not in self.flags:
+                unknown.append(name)
+            found.append((name, None))
+        return found
+
+
+def table(values: str, flags: str = "", **aliases: str) -> Table:
+    """Make a table from options with blanks between them; ``r="--requirement"`` makes ``-r`` another name."""
+    return Table(
+        frozenset(values.split()),
+        frozenset(flags.split()),
+        {f"-{short}": long for short, long in aliases.items()},
+    )

@@ -1,0 +1,271 @@
+"""What is fetched from an address: ``curl``, ``wget``, ``git clone``; and what is unpacked.
+
+Source: curl(1) of curl 8, wget(1) of Wget 1.21, tar(1) of GNU tar 1.34, git-clone(1) of Git 2.39.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.model.effects import Download, GitClone, Nothing, Opaque, Unpack
+from tonnage.sources.command_context import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.effects import AnyEffect
+    from tonnage.model.shell import Word
+    from tonnage.sources.command_context import Context
+
+CURL = table(
+    "--output --output-dir --header --user --data --data-raw --data-binary --request --retry --retry-delay "
+    "--retry-max-time --max-time --connect-timeout --proxy --cacert --cert --key --user-agent --referer --url --range "
+    "--proto --proto-redir --tlsv --cookie --cookie-jar --form --write-out --limit-rate --config --resolve --ciphers "
+    "--max-redirs --interface --dump-header --continue-at --upload-file",
+    "",
+    o="--output", H="--header", u="--user", d="--data", X="--request", m="--max-time", x="--proxy", A="--user-agent",
+    e="--referer", r="--range", b="--cookie", c="--cookie-jar", F="--form", w="--write-out", K="--config",
+    O="--remote-name", L="--location", I="--head", D="--dump-header", C="--continue-at", T="--upload-file",
+)  # fmt: skip
+WGET = table(
+    "--output-document --directory-prefix --header --user --password --tries --timeout --user-agent --input-file "
+    "--output-file --append-output --waitretry --wait --execute --post-data --progress --load-cookies --base "
+    "--connect-timeout --read-timeout --dns-timeout --ca-certificate --secure-protocol --reject --accept --level",
+    "",
+    O="--output-document", P="--directory-prefix", t="--tries", T="--timeout", U="--user-agent", i="--input-file",
+    o="--output-file", a="--append-output", w="--wait", e="--execute", r="--recursive", m="--mirror", c="--continue",
+    A="--accept", R="--reject", l="--level",
+)  # fmt: skip
+GIT_CLONE = table(
+    "--depth --branch --origin --reference --config --jobs --filter --template --upload-pack --shallow-since "
+    "--separate-git-dir --server-option",
+    "",
+    b="--branch", o="--origin", c="--config", j="--jobs",
+)  # fmt: skip
+_ADDRESS = re.compile(r"(?:https?|ftp)://\S+", re.IGNORECASE)
+_SENT = ("--header", "--user", "--data", "--data-raw", "--data-binary", "--form", "--cookie", "--cert", "--request")
+_TAR_VALUES = frozenset("fCTXbIK")
+_GIT_VALUES = frozenset({"-c", "-C", "--git-dir", "--work-tree"})
+_SMALL_GIT = frozenset({
+    "config", "status", "log", "rev-parse", "describe", "branch", "tag", "remote", "init", "add", "diff", "show",
+    "version", "ls-remote", "ls-files", "check-ignore", "gc", "safe", "--version",
+})  # fmt: skip
+
+
+def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``curl``; ``words`` are those after the program."""
+    options = CURL.read(words)
+    addresses = [word for word in (*options.positional, *options.values.get("--url", ())) if not _is_local(word)]
+    if not addresses or options.has("--head"):
+        return (Nothing(**context.shared),)
+    outputs = list(options.all("--output"))
+    folder = options.last("--output-dir")
+    found: list[AnyEffect] = []
+    for address in addresses:
+        name = ""
+        if outputs:
+            name = outputs.pop(0)
+        elif options.has("--remote-name", "--remote-name-all"):
+            name = _file_name(address.text)
+        path = "" if name in {"-", "/dev/null", "/dev/stdout"} else name
+        path = context.absolute(f"{folder}/{path}" if folder and path else path) if path else context.output()
+        if name == "/dev/null":
+            found.append(Nothing(**context.shared))
+            continue
+        found.append(_download(context, address, path, sent=options.has(*_SENT)))
+    return tuple(found)
+
+
+def wget(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``wget``; ``words`` are those after the program."""
+    options = WGET.read(words)
+    if options.has("--spider"):
+        return (Nothing(**context.shared),)
+    if options.has("--recursive", "--mirror", "--input-file") or not options.positional:
+        return (Opaque(**context.shared, key=context.text, reason="wget fetches what it finds"),)
+    document = options.last("--output-document")
+    folder = options.last("--directory-prefix")
+    found: list[AnyEffect] = []
+    for address in options.positional:
+        if document in {"-", "/dev/stdout"}:
+            path = context.output()
+        elif document == "/dev/null":
+            found.append(Nothing(**context.shared))
+            continue
+        elif document:
+            path = context.absolute(document)
+        else:
+            name = _file_name(address.text) or "index.html"
+            path = context.absolute(f"{folder.rstrip('/')}/{name}" if folder else name)
+        sent = options.has("--header", "--user", "--password", "--post-data")
+        found.append(_download(context, address, path, sent=sent))
+    return tuple(found)
+
+
+def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``aria2c``; ``words`` are those after the program."""
+    options = table(
+        "--out --dir --max-connection-per-server --split --min-split-size --header --checksum --input-file",
+        "",
+        o="--out", d="--dir", x="--max-connection-per-server", s="--split", k="--min-split-size", i="--input-file",
+    ).read(words)  # fmt: skip
+    if not options.positional or options.has("--input-file"):
+        return (Opaque(**context.shared, key=context.text, reason="aria2c fetches what a file names"),)
+    folder = options.last("--dir") or "."
+    return tuple(
+        _download(
+            context,
+            address,
+            context.absolute(f"{folder.rstrip('/')}/{options.last('--out') or _file_name(address.text)}"),
+            sent=options.has("--header"),
+        )
+        for address in options.positional
+    )
+
+
+def git(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``git``; ``words`` are those after the program."""
+    at = 0
+    while at < len(words) and words[at].text.startswith("-"):
+        at += 2 if words[at].text in _GIT_VALUES else 1
+    action = words[at].text if at < len(words) else ""
+    if action in _SMALL_GIT or not action:
+        return Nothing(**context.shared)
+    if action == "lfs" and [word.text for word in words[at + 1 : at + 2]] == ["install"]:
+        return Nothing(**context.shared)
+    if action != "clone":
+        return Opaque(**context.shared, key=context.text, reason=f"git {action} changes files of the repository")
+    options = GIT_CLONE.read(words[at + 1 :])
+    if not options.positional or not options.positional[0].known:
+        return Opaque(**context.shared, key=context.text, reason="the repository is not known")
+    address = options.positional[0].text
+    name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
+    folder = options.positional[1].text if len(options.positional) > 1 else name
+    depth = options.last("--depth")
+    return GitClone(
+        **context.shared,
+        address=address,
+        directory=context.absolute(folder),
+        depth=int(depth) if depth.isdecimal() else None,
+        branch=options.last("--branch"),
+        submodules=options.has("--recurse-submodules", "--recursive"),
+    )
+
+
+def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``tar``; ``words`` are those after the program."""
+    letters = ""
+    values: dict[str, str] = {}
+    rest = [word.text for word in words]
+    if rest and not rest[0].startswith("-"):
+        rest[0] = f"-{rest[0]}"
+        old_style = True
+    else:
+        old_style = False
+    at = 0
+    while at < len(rest):
+        text = rest[at]
+        at += 1
+        if text.startswith("--"):
+            name, equals, value = text[2:].partition("=")
+            short = {"file": "f", "directory": "C", "extract": "x", "get": "x", "create": "c", "list": "t"}.get(name)
+            letters += short or ""
+            if short in {"f", "C"} and not equals:
+                value = rest[at] if at < len(rest) else ""
+                at += 1
+            if short:
+                values[short] = value
+        elif text.startswith("-"):
+            at = _letters(text[1:], rest, at, values, attached=not (old_style and at == 1))
+            letters += text[1:] if old_style and at else _flags_of(text[1:])
+    if "x" not in letters:
+        if "t" in letters:
+            return Nothing(**context.shared)
+        return Opaque(**context.shared, key=context.text, reason="tar makes an archive")
+    archive = values.get("f", "-")
+    piped = archive in {"-", "/dev/stdin"}
+    return Unpack(
+        **context.shared,
+        archive="" if piped else context.absolute(archive),
+        address=context.piped_from if piped else "",
+        directory=context.absolute(values.get("C") or "."),
+    )
+
+
+def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read ``unzip``, ``gunzip``, ``xz -d`` and the like; ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    plain = [text for text in texts if not text.startswith("-")]
+    if program in {"unzip", "7z", "7za", "7zz", "bsdtar", "unrar"}:
+        folder = ""
+        for at, text in enumerate(texts):
+            if text in {"-d", "-C"} and at + 1 < len(texts):
+                folder = texts[at + 1]
+            elif text.startswith("-o") and program.startswith("7z") and len(text) > len("-o"):
+                folder = text[2:]
+        candidates = [text for text in plain if text not in {folder, "x", "e"}]
+        archive = context.absolute(candidates[0]) if candidates else ""
+        return Unpack(**context.shared, archive=archive, directory=context.absolute(folder or "."))
+    opens = program in {"gunzip", "bunzip2", "unxz", "unzstd", "zcat", "xzcat", "bzcat"} or any(
+        re.fullmatch(r"-[a-z]*d[a-z]*|--decompress|--uncompress", text) for text in texts
+    )
+    if not opens:
+        return Opaque(**context.shared, key=context.text, reason=f"{program} makes an archive")
+    target = context.output()
+    if not plain and not target:
+        return Nothing(**context.shared)
+    archive = context.absolute(plain[0]) if plain else ""
+    return Unpack(
+        **context.shared,
+        archive=archive,
+        address="" if plain else context.piped_from,
+        directory=target or archive.rpartition("/")[0] or "/",
+    )
+
+
+def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:
+    if not address.known:
+        return Opaque(**context.shared, key=context.text, reason=f"the address {address.text} is not known")
+    text = address.text if "://" in address.text else f"http://{address.text}"
+    into = context.piped_to if not path else ()
+    if not path and not into:
+        return Nothing(**context.shared)
+    return Download(**context.shared, address=text, path=path, into=into, headers=sent)
+
+
+def _is_local(word: Word) -> bool:
+    return bool(re.search(r"^(?:file://|(?:https?://)?(?:localhost|127\.0\.0\.1)\b)", word.text))
+
+
+def _file_name(address: str) -> str:
+    """Return the name under which a file of an address is kept."""
+    path = re.sub(r"^[a-z]+://[^/]*", "", address.partition("?")[0].partition("#")[0])
+    return path.rpartition("/")[2]
+
+
+def address_of(context: Context) -> str:
+    """Return the address that a ``curl`` or ``wget`` fetches; empty for other commands."""
+    if context.command.program not in {"curl", "wget"}:
+        return ""
+    return next((word.text for word in context.command.words[1:] if _ADDRESS.fullmatch(word.text)), "")
+
+
+def _letters(letters: str, rest: list[str], at: int, values: dict[str, str], *, attached: bool) -> int:
+    """Read a group of short options of tar; those with values take the words after it."""
+    for place, letter in enumerate(letters):
+        if letter not in _TAR_VALUES:
+            continue
+        following = letters[place + 1 :]
+        if attached and following:
+            values[letter] = following
+            return at
+        values[letter] = rest[at] if at < len(rest) else ""
+        at += 1
+    return at
+
+
+def _flags_of(letters: str) -> str:
+    """Return the letters of a group up to the one that takes the rest as its value."""
+    end = next((place for place, letter in enumerate(letters) if letter in _TAR_VALUES), len(letters))
+    return letters[: end + 1]

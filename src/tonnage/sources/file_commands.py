@@ -1,0 +1,235 @@
+"""What commands do to files that are there: remove, change, copy, write."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.model.effects import (
+    AptClean,
+    ChangeMode,
+    MakeDirectory,
+    Nothing,
+    Opaque,
+    Remove,
+    Transfer,
+    WriteFile,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.effects import (
+        AnyEffect,
+    )
+    from tonnage.model.shell import Word
+    from tonnage.sources.command_context import Context
+
+_LISTS = re.compile(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
+_ARCHIVES = re.compile(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
+_UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SIZE = re.compile(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
+_DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
+
+
+def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``rm``, ``rmdir`` or ``unlink``; ``words`` are those after the program."""
+    unknown = [word.text for word in words if not word.known]
+    if unknown:
+        reason = f"{unknown[0]} is not known"
+        return (Opaque(**context.shared, key=context.text, reason=reason),)
+    paths = [context.absolute(word.text) for word in words if not word.text.startswith("-")]
+    lists = any(_LISTS.fullmatch(path) for path in paths)
+    archives = any(_ARCHIVES.fullmatch(path) for path in paths)
+    found: list[AnyEffect] = [Remove(**context.shared, paths=tuple(paths))] if paths else []
+    if lists or archives:
+        found.append(AptClean(**context.shared, lists=lists, archives=archives))
+    return tuple(found) or (Nothing(**context.shared),)
+
+
+def find(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``find``; what it finds may be removed or changed. ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    end = next((at for at, text in enumerate(texts) if text.startswith(("-", "(", "!"))), len(texts))
+    paths = tuple(context.absolute(text) for text in texts[:end]) or (context.absolute("."),)
+    pattern = next((texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-name", "-iname"}), "")
+    acts = [texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-exec", "-execdir", "-ok"}]
+    if context.piped_to and context.piped_to[0] == "xargs":
+        acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
+    if "-delete" in texts or "rm" in acts or "rmdir" in acts:
+        return Remove(**context.shared, paths=paths, found=True, pattern=pattern)
+    changing = next((act for act in acts if act in {"chmod", "chown", "chgrp", "touch", "strip"}), "")
+    if changing:
+        return ChangeMode(**context.shared, paths=paths, recursive=True, program=changing)
+    if acts and acts[0] not in {"echo", "ls", "grep", "cat", "test", "file", "ldd"}:
+        return Opaque(**context.shared, key=context.text, reason=f"find runs {acts[0]}")
+    return Nothing(**context.shared)
+
+
+def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read ``chmod``, ``chown``, ``chgrp``, ``touch``, ``setcap``, ``strip`` or ``sed -i``."""
+    texts = [word.text for word in words]
+    recursive = any(re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*|--recursive", text) for text in texts)
+    plain = [text for text in texts if not text.startswith("-") or re.fullmatch(r"-[rwxXst]+", text)]
+    leading = 1 if program in {"chmod", "chown", "chgrp", "setcap"} else 0
+    if any(text.startswith("--reference") for text in texts):
+        leading = 0
+    paths = tuple(context.absolute(text) for text in plain[leading:])
+    if not paths:
+        return Nothing(**context.shared)
+    if not all(word.known for word in words):
+        return Opaque(**context.shared, key=context.text, reason="its paths are not known")
+    return ChangeMode(**context.shared, paths=paths, recursive=recursive, program=program)
+
+
+def sed(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``sed``; with ``-i`` it writes its files anew."""
+    texts = [word.text for word in words]
+    if not any(re.match(r"-[nErs]*i|--in-place", text) for text in texts):
+        return text_output(context)
+    scripted = any(text in {"-e", "-f"} or text.startswith(("--expression", "--file")) for text in texts)
+    plain = [
+        text
+        for at, text in enumerate(texts)
+        if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-e", "-f"})
+    ]
+    paths = tuple(context.absolute(text) for text in (plain if scripted else plain[1:]))
+    return ChangeMode(**context.shared, paths=paths, program="sed") if paths else Nothing(**context.shared)
+
+
+def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read ``cp``, ``mv``, ``ln``, ``install`` or ``rsync``; ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    plain: list[str] = []
+    folder = ""
+    at = 0
+    while at < len(texts):
+        text = texts[at]
+        at += 1
+        if text in {"-t", "--target-directory"}:
+            folder = texts[at] if at < len(texts) else ""
+            at += 1
+        elif text in {"-m", "-o", "-g", "-S", "--exclude", "--mode", "--owner", "--group"}:
+            at += 1
+        elif text.startswith("--target-directory="):
+            folder = text.partition("=")[2]
+        elif not text.startswith("-"):
+            plain.append(text)
+    if program == "install" and any(re.fullmatch(r"-[a-zA-Z]*d[a-zA-Z]*|--directory", text) for text in texts):
+        return MakeDirectory(**context.shared, paths=tuple(context.absolute(text) for text in plain))
+    if not all(word.known for word in words):
+        return Opaque(**context.shared, key=context.text, reason="its paths are not known")
+    if program == "rsync" and any(re.match(r"(?:\S+@)?[\w.-]+:|rsync://", text) for text in plain):
+        return Opaque(**context.shared, key=context.text, reason="it copies from another machine")
+    if not folder and len(plain) > 1:
+        *plain, folder = plain
+    if not folder or not plain:
+        if program == "ln" and plain:
+            return Nothing(**context.shared)
+        return Opaque(**context.shared, key=context.text, reason="its paths cannot be told")
+    links = program == "ln" or (program == "cp" and any(re.fullmatch(r"-[a-zA-Z]*[ls][a-zA-Z]*", t) for t in texts))
+    return Transfer(
+        **context.shared,
+        sources=tuple(context.absolute(text) for text in plain),
+        destination=context.absolute(folder),
+        moves=program == "mv",
+        links=links,
+    )
+
+
+def make_directory(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``mkdir``."""
+    texts = [word.text for word in words]
+    plain = [
+        text
+        for at, text in enumerate(texts)
+        if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-m", "--mode"})
+    ]
+    return MakeDirectory(**context.shared, paths=tuple(context.absolute(text) for text in plain))
+
+
+def text_output(context: Context) -> AnyEffect:
+    """Return what a command leaves that only prints: the file that its output is written to."""
+    path = context.output()
+    if not path:
+        return Nothing(**context.shared)
+    words = context.command.words
+    program = context.command.program
+    if program in {"echo", "printf"} and context.command.known:
+        texts = [word.text for word in words[1:]]
+        newline = 0 if program == "printf" or "-n" in texts[:1] else 1
+        return WriteFile(
+            **context.shared, path=path, size_bytes=len(" ".join(texts).encode(errors="surrogateescape")) + newline
+        )
+    size = None
+    only_input = program == "cat" and all(word.text == "-" for word in words[1:])
+    if only_input and context.standard_input is not None:
+        size = len(context.standard_input.encode(errors="surrogateescape"))
+    return WriteFile(**context.shared, path=path, size_bytes=size)
+
+
+def tee(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``tee``; what it is given may be known."""
+    given = context.standard_input
+    size = None if given is None else len(given.encode(errors="surrogateescape"))
+    paths = [word.text for word in words if not word.text.startswith("-") and not word.text.startswith("/dev/")]
+    return tuple(WriteFile(**context.shared, path=context.absolute(path), size_bytes=size) for path in paths) or (
+        Nothing(**context.shared),
+    )
+
+
+def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read ``dd``, ``fallocate``, ``truncate`` and ``head -c``, which name the size of what they write."""
+    texts = [word.text for word in words]
+    if program == "dd":
+        return _dd(context, texts)
+    if program == "head":
+        size = _option(texts, "-c", "--bytes")
+        path = context.output()
+        source = next((text for text in texts if text.startswith("/dev/")), "")
+        if not path or not size or not source:
+            return text_output(context)
+        return WriteFile(**context.shared, path=path, size_bytes=_bytes(size))
+    size = _option(texts, "-l", "--length") if program == "fallocate" else _option(texts, "-s", "--size")
+    plain = [
+        text
+        for at, text in enumerate(texts)
+        if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-l", "-s", "-o"})
+    ]
+    if not plain or not size:
+        return Opaque(**context.shared, key=context.text, reason="the size cannot be told")
+    holes = program == "truncate"
+    return WriteFile(**context.shared, path=context.absolute(plain[-1]), size_bytes=0 if holes else _bytes(size))
+
+
+def _dd(context: Context, texts: list[str]) -> AnyEffect:
+    operands = dict(text.partition("=")[::2] for text in texts if "=" in text)
+    path = context.absolute(operands["of"]) if "of" in operands else context.output()
+    if not path or path.startswith("/dev/"):
+        return Nothing(**context.shared)
+    block = _bytes(operands.get("bs") or operands.get("obs") or "512")
+    count = _bytes(operands.get("count", ""))
+    size = None if block is None or count is None else block * count
+    return WriteFile(**context.shared, path=path, size_bytes=size)
+
+
+def _option(texts: list[str], short: str, long: str) -> str:
+    """Return the value of an option in any of its forms; empty without one."""
+    for at, text in enumerate(texts):
+        if text in {short, long}:
+            return texts[at + 1] if at + 1 < len(texts) else ""
+        if text.startswith(f"{long}="):
+            return text.partition("=")[2]
+        if text.startswith(short) and not text.startswith("--"):
+            return text.removeprefix(short)
+    return ""
+
+
+def _bytes(text: str) -> int | None:
+    """Return the number of bytes that ``dd`` and its like mean; None where that cannot be told."""
+    lowered = text.strip().lower()
+    match = _SIZE.fullmatch(lowered)
+    if match is None:
+        return None
+    decimal = next((factor for unit, factor in _DECIMAL.items() if lowered.endswith(unit)), None)
+    return int(match["count"]) * (decimal or _UNITS.get(match["unit"], 1))
