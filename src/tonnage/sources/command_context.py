@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
+from tonnage.model.effects import Opaque
 from tonnage.model.shell import Word
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Context:
     def text(self) -> str:
         """The command in one line, variables put in."""
         return " ".join(word.text for word in self.command.words)
+
+    def opaque(self, reason: str) -> Opaque:
+        """Return the effect of a command of which nobody can tell what it writes."""
+        return Opaque(**self.shared, key=" ".join(self.text.split()), reason=reason)
 
     def setting(self, name: str) -> str:
         """Return an environment variable, or what was remembered under its name; empty without a value."""

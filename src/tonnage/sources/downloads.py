@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tonnage.model.effects import Download, GitClone, Nothing, Opaque, Unpack
+from tonnage.model.effects import Download, GitClone, Nothing, Unpack
 from tonnage.sources.command_context import table
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def wget(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if options.has("--spider"):
         return (Nothing(**context.shared),)
     if options.has("--recursive", "--mirror", "--input-file") or not options.positional:
-        return (Opaque(**context.shared, key=context.text, reason="wget fetches what it finds"),)
+        return (context.opaque("wget fetches what it finds"),)
     document = options.last("--output-document")
     folder = options.last("--directory-prefix")
     found: list[AnyEffect] = []
@@ -111,7 +111,7 @@ def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         o="--out", d="--dir", x="--max-connection-per-server", s="--split", k="--min-split-size", i="--input-file",
     ).read(words)  # fmt: skip
     if not options.positional or options.has("--input-file"):
-        return (Opaque(**context.shared, key=context.text, reason="aria2c fetches what a file names"),)
+        return (context.opaque("aria2c fetches what a file names"),)
     folder = options.last("--dir") or "."
     return tuple(
         _download(
@@ -135,10 +135,10 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
     if action == "lfs" and [word.text for word in words[at + 1 : at + 2]] == ["install"]:
         return Nothing(**context.shared)
     if action != "clone":
-        return Opaque(**context.shared, key=context.text, reason=f"git {action} changes files of the repository")
+        return context.opaque(f"git {action} changes files of the repository")
     options = GIT_CLONE.read(words[at + 1 :])
     if not options.positional or not options.positional[0].known:
-        return Opaque(**context.shared, key=context.text, reason="the repository is not known")
+        return context.opaque("the repository is not known")
     address = options.positional[0].text
     name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
     folder = options.positional[1].text if len(options.positional) > 1 else name
@@ -182,7 +182,7 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
     if "x" not in letters:
         if "t" in letters:
             return Nothing(**context.shared)
-        return Opaque(**context.shared, key=context.text, reason="tar makes an archive")
+        return context.opaque("tar makes an archive")
     archive = values.get("f", "-")
     piped = archive in {"-", "/dev/stdin"}
     return Unpack(
@@ -211,7 +211,7 @@ def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         re.fullmatch(r"-[a-z]*d[a-z]*|--decompress|--uncompress", text) for text in texts
     )
     if not opens:
-        return Opaque(**context.shared, key=context.text, reason=f"{program} makes an archive")
+        return context.opaque(f"{program} makes an archive")
     target = context.output()
     if not plain and not target:
         return Nothing(**context.shared)
@@ -226,7 +226,7 @@ def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
 
 def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:
     if not address.known:
-        return Opaque(**context.shared, key=context.text, reason=f"the address {address.text} is not known")
+        return context.opaque(f"the address {address.text} is not known")
     text = address.text if "://" in address.text else f"http://{address.text}"
     into = context.piped_to if not path else ()
     if not path and not into:

@@ -10,11 +10,11 @@ from tonnage.model.effects import (
     ChangeMode,
     MakeDirectory,
     Nothing,
-    Opaque,
     Remove,
     Transfer,
     WriteFile,
 )
+from tonnage.sources.command_context import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 _LISTS = re.compile(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
 _ARCHIVES = re.compile(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
+_REMOTE = re.compile(r"(?:\S+@)?[\w.-]+:|rsync://")
+_COPYING = table(
+    "--target-directory --mode --owner --group --suffix",
+    "",
+    t="--target-directory", m="--mode", o="--owner", g="--group", S="--suffix",
+)  # fmt: skip
+_RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
 _DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
@@ -37,7 +44,7 @@ def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     unknown = [word.text for word in words if not word.known]
     if unknown:
         reason = f"{unknown[0]} is not known"
-        return (Opaque(**context.shared, key=context.text, reason=reason),)
+        return (context.opaque(reason),)
     paths = [context.absolute(word.text) for word in words if not word.text.startswith("-")]
     lists = any(_LISTS.fullmatch(path) for path in paths)
     archives = any(_ARCHIVES.fullmatch(path) for path in paths)
@@ -62,7 +69,7 @@ def find(context: Context, words: Sequence[Word]) -> AnyEffect:
     if changing:
         return ChangeMode(**context.shared, paths=paths, recursive=True, program=changing)
     if acts and acts[0] not in {"echo", "ls", "grep", "cat", "test", "file", "ldd"}:
-        return Opaque(**context.shared, key=context.text, reason=f"find runs {acts[0]}")
+        return context.opaque(f"find runs {acts[0]}")
     return Nothing(**context.shared)
 
 
@@ -78,7 +85,7 @@ def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     if not paths:
         return Nothing(**context.shared)
     if not all(word.known for word in words):
-        return Opaque(**context.shared, key=context.text, reason="its paths are not known")
+        return context.opaque("its paths are not known")
     return ChangeMode(**context.shared, paths=paths, recursive=recursive, program=program)
 
 
@@ -99,41 +106,25 @@ def sed(context: Context, words: Sequence[Word]) -> AnyEffect:
 
 def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     """Read ``cp``, ``mv``, ``ln``, ``install`` or ``rsync``; ``words`` are those after the program."""
-    texts = [word.text for word in words]
-    plain: list[str] = []
-    folder = ""
-    at = 0
-    while at < len(texts):
-        text = texts[at]
-        at += 1
-        if text in {"-t", "--target-directory"}:
-            folder = texts[at] if at < len(texts) else ""
-            at += 1
-        elif text in {"-m", "-o", "-g", "-S", "--exclude", "--mode", "--owner", "--group"}:
-            at += 1
-        elif text.startswith("--target-directory="):
-            folder = text.partition("=")[2]
-        elif not text.startswith("-"):
-            plain.append(text)
-    if program == "install" and any(re.fullmatch(r"-[a-zA-Z]*d[a-zA-Z]*|--directory", text) for text in texts):
+    options = (_RSYNC if program == "rsync" else _COPYING).read(words)
+    plain = [word.text for word in options.positional]
+    if program == "install" and options.has("-d", "--directory"):
         return MakeDirectory(**context.shared, paths=tuple(context.absolute(text) for text in plain))
     if not all(word.known for word in words):
-        return Opaque(**context.shared, key=context.text, reason="its paths are not known")
-    if program == "rsync" and any(re.match(r"(?:\S+@)?[\w.-]+:|rsync://", text) for text in plain):
-        return Opaque(**context.shared, key=context.text, reason="it copies from another machine")
+        return context.opaque("its paths are not known")
+    if program == "rsync" and any(_REMOTE.match(text) for text in plain):
+        return context.opaque("it copies from another machine")
+    folder = options.last("--target-directory")
     if not folder and len(plain) > 1:
         *plain, folder = plain
     if not folder or not plain:
-        if program == "ln" and plain:
-            return Nothing(**context.shared)
-        return Opaque(**context.shared, key=context.text, reason="its paths cannot be told")
-    links = program == "ln" or (program == "cp" and any(re.fullmatch(r"-[a-zA-Z]*[ls][a-zA-Z]*", t) for t in texts))
+        return Nothing(**context.shared) if program == "ln" else context.opaque("its paths cannot be told")
     return Transfer(
         **context.shared,
         sources=tuple(context.absolute(text) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
-        links=links,
+        links=program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link")),
     )
 
 
@@ -197,7 +188,7 @@ def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-l", "-s", "-o"})
     ]
     if not plain or not size:
-        return Opaque(**context.shared, key=context.text, reason="the size cannot be told")
+        return context.opaque("the size cannot be told")
     holes = program == "truncate"
     return WriteFile(**context.shared, path=context.absolute(plain[-1]), size_bytes=0 if holes else _bytes(size))
 

@@ -184,4 +184,3 @@ def _fetched_before(script: Script, command: Command, step: RecipeStep, run: Run
             return address
         before = earlier.pipe_from
     return ""
-

@@ -14,7 +14,6 @@ from tonnage.model.effects import (
     AptRemove,
     AptUpdate,
     Nothing,
-    Opaque,
     OtherInstall,
 )
 from tonnage.sources.command_context import table
@@ -102,7 +101,7 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
         if action in {"", "list", "search", "show", "policy", "check", "moo", "changelog"}:
             return Nothing(**context.shared)
         reason = f"apt-get {action} names no packages to install"
-        return Opaque(**context.shared, key=context.text, reason=reason)
+        return context.opaque(reason)
     files = [word.text for word in named if word.known and ("/" in word.text and word.text.endswith(".deb"))]
     plain = [word.text for word in named if word.known and word.text not in files and not word.text.endswith("-")]
     switches = {
@@ -149,7 +148,7 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyE
     if action in _CLEANS or action in _REMOVES or action in {"", "config", "set", "info", "list", "search", "init"}:
         return Nothing(**context.shared)
     if _MANAGERS[program] and action not in _MANAGERS[program] and not (program == "yarn" and not action):
-        return Opaque(**context.shared, key=context.text, reason=f"{program} {action} runs a program")
+        return context.opaque(f"{program} {action} runs a program")
     packages: list[str] = []
     files: list[str] = []
     rest = texts[texts.index(action) + 1 :] if action in texts else texts
