@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
 
+from tonnage.decide.explaining import Machine, explain
+from tonnage.decide.symptoms import find_symptoms
 from tonnage.errors import UsageError
 from tonnage.model.plan import Action
 from tonnage.model.policy import Setting
 from tonnage.model.run import Outcome
 from tonnage.views.checks import Check, checks_form, settings_form
+from tonnage.views.explanation import explanations_form
 from tonnage.views.failure import failure_form
 from tonnage.views.json_forms import (
     EVENT_NAMES,
@@ -23,6 +26,7 @@ from tonnage.views.json_forms import (
     run_form,
     step_form,
 )
+from tonnage.views.reclaiming import enough_form
 from tonnage.views.status import status_form
 from tonnage.views.verification import Verdict, verification_form
 
@@ -46,9 +50,19 @@ def test_documents_have_the_documented_fields() -> None:
         "runs": {"runs": [run_form(RUN)]},
         "checks": checks_form([Check(name="engine", state="ok", found="20.10")]),
         "settings": settings_form([setting]),
+        "reclaim": enough_form("/", 1, 1),
+        "explanations": explanations_form("build.log", ()),
     }
     for name, form in forms.items():
         assert set(form) == documented(name), name
+
+
+def test_an_explanation_and_its_symptoms_have_the_documented_fields() -> None:
+    found = explain(find_symptoms("tar: x: Cannot write: No space left on device"), Machine())
+    form: Any = explanations_form("build.log", found)
+
+    assert set(form["explanations"][0]) == documented("explanation")
+    assert set(form["explanations"][0]["symptoms"][0]) == documented("symptom")
 
 
 def test_the_error_has_the_documented_fields() -> None:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, Outside, Rehearsal
-    from tonnage.model.inventory import Engine, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, Inputs
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.reading import ComposeConfig
@@ -210,6 +211,18 @@ class RealOutside:
         from tonnage.adapters.build_inputs import build_inputs  # noqa: PLC0415
 
         return build_inputs(service)
+
+    def data_root(self, host: str) -> str:
+        """Return where a local engine keeps its data, when it says so within a moment; empty else."""
+        from tonnage.adapters.docker.data_root import data_root  # noqa: PLC0415
+
+        return data_root(self.environment, host)
+
+    def local_disks(self) -> tuple[Filesystem, ...]:
+        """Measure the filesystems of this machine that programs write to without being told to."""
+        from tonnage.adapters.filesystem import local_filesystems  # noqa: PLC0415
+
+        return local_filesystems([("temporary", tempfile.gettempdir()), ("working directory", self.working_directory)])
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""

@@ -5,23 +5,28 @@ Deploy, build, rollback and rehearsal all go this way; they differ in their plan
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
+from tonnage.decide.explaining import Machine, explain
 from tonnage.decide.planning import plan_build, plan_deploy
 from tonnage.decide.rolling_back import plan_rollback
 from tonnage.decide.staleness import why_stale
-from tonnage.errors import CannotFitError, InterruptedRunError, StalePlanError
+from tonnage.decide.symptoms import find_symptoms
+from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
 from tonnage.model.event import Notice
 from tonnage.model.plan import Build, StartBeside, Switch
 from tonnage.model.policy import History
 from tonnage.model.run import Outcome
+from tonnage.model.symptom import SymptomKind
 from tonnage.runtime.execute import execute
 from tonnage.runtime.journal import Journal
 from tonnage.runtime.observe import observe
+from tonnage.views.explanation import explanations_text
 from tonnage.views.report import run_text
 
 if TYPE_CHECKING:
@@ -154,6 +159,8 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
         finally:
             gauge.close()
     _report(session, plan, run)
+    with suppress(TonnageError):
+        _explain(session, door, plan, run)
     if signals.number and run.outcome is not Outcome.DONE:
         what = run.error.what if isinstance(run.error, InterruptedRunError) else "stopped"
         raise InterruptedRunError(signals.number, what)
@@ -198,3 +205,18 @@ def _report(session: Session, plan: Plan, run: Run) -> None:
         session.say(run_text(replace(run, message=""), width=session.width))
     for each in plan.unchanged:
         session.say(f"{each.service} unchanged: {each.reason}")
+
+
+def _explain(session: Session, door: EngineDoor, plan: Plan, run: Run) -> None:
+    """Say what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
+    if session.json or run.error is None or isinstance(run.error, LineCrossedError):
+        return
+    told = "\n".join((run.error.what, run.error.why, run.error.log, *(step.log for step in run.steps)))
+    symptoms = find_symptoms(told)
+    if not symptoms:
+        return
+    disks = door.facts.filesystems()
+    machine = Machine(filesystems=disks, lines=((plan.filesystem, plan.line_bytes),), run=run)
+    found = [each for each in explain(symptoms, machine) if each.kind is SymptomKind.DISK_FULL]
+    if found:
+        session.say("\n" + explanations_text(found, width=session.width))

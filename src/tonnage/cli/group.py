@@ -19,10 +19,12 @@ COMMANDS = {
     "deploy": "Build, prove and switch over services, one after the other.",
     "verify": "Ask every service now whether it is healthy.",
     "rollback": "Go back to the previous good version.",
+    "reclaim": "Free what is needed, cheapest to get back first, and stop.",
     "status": "Show disk, line, what the engine keeps, and the services.",
     "watch": "Show the same as status, live.",
     "report": "Show the last runs, forecast beside measured.",
     "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",
+    "explain": "Say what went wrong in a log, with the figures of this machine.",
     "doctor": "Check this machine, the engine and the settings.",
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
-    from tonnage.model.inventory import Engine, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, Inputs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import Service
     from tonnage.runtime.clock import Clock
@@ -79,6 +79,12 @@ class Outside(Protocol):
 
         With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
         """
+
+    def data_root(self, host: str) -> str:
+        """Return where a local engine keeps its data, when it says so within a moment; empty else."""
+
+    def local_disks(self) -> tuple[Filesystem, ...]:
+        """Measure the filesystems of this machine that programs write to without being told to."""
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine."""

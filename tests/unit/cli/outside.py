@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Rehearsal
-    from tonnage.model.inventory import Engine, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, Inputs
     from tonnage.model.stack import Service
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
@@ -81,6 +81,13 @@ class SimulatedOutside:
     def inputs(self, service: Service) -> Inputs:
         assert service.build is not None
         return self.simulator.inputs_of(service.name, service.build)
+
+    def data_root(self, host: str) -> str:
+        del host
+        return ""
+
+    def local_disks(self) -> tuple[Filesystem, ...]:
+        return ()
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))

@@ -1,0 +1,64 @@
+"""The figures of this machine that an explanation may use: whatever of engine, stack and journal is there."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from tonnage.cli.places import journal_path
+from tonnage.cli.stacks import read_if_there
+from tonnage.decide.explaining import Machine
+from tonnage.decide.line import line_bytes
+from tonnage.errors import TonnageError
+from tonnage.runtime.journal import Journal
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.outside import Outside
+    from tonnage.model.inventory import Filesystem
+    from tonnage.model.run import Run
+
+
+def machine_now(outside: Outside, flags: StackFlags) -> Machine:
+    """Look at what is there; what is not there is left out, whatever the reason.
+
+    Args:
+        outside: Where everything is.
+        flags: Which stack and engine, as typed.
+
+    Returns:
+        The figures.
+
+    Raises:
+        UsageError: A compose file was named and cannot be read.
+    """
+    stack, keep_free_bytes = "", None
+    try:
+        wanted = read_if_there(outside, flags, {})
+        stack, keep_free_bytes = wanted.stack.name, wanted.policy.keep_free_bytes
+    except TonnageError:
+        if flags.files:
+            raise
+    disks: tuple[Filesystem, ...] = ()
+    with contextlib.suppress(TonnageError), outside.facts(flags.host) as facts:
+        disks = facts.filesystems()
+    if not flags.host.startswith("ssh://"):
+        disks += tuple(each for each in outside.local_disks() if each.mount not in {disk.mount for disk in disks})
+    return Machine(filesystems=disks, lines=_lines(disks, keep_free_bytes), run=_last_run(outside, stack))
+
+
+def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> tuple[tuple[str, int], ...]:
+    lines = []
+    for disk in disks:
+        with contextlib.suppress(TonnageError):
+            lines.append((disk.mount, line_bytes(disk, keep_free_bytes)))
+    return tuple(lines)
+
+
+def _last_run(outside: Outside, stack: str) -> Run | None:
+    with contextlib.suppress(TonnageError):
+        journal = Journal.open_existing(journal_path(outside.environment))
+        if journal is not None:
+            with journal:
+                return next(iter(journal.runs(1, stack)), None)
+    return None
