@@ -13,7 +13,7 @@ from serving.app import create_app
 from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from serving.models import Service
@@ -36,12 +36,24 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def usual(weights: Path) -> Iterator[Mapping[str, TestClient]]:
+    """All services with their default settings, which tests share."""
+    with ExitStack() as running:
+        yield {
+            name: running.enter_context(TestClient(create_app(service_named(name), Settings(weights_dir=weights))))
+            for name in SERVICES
+        }
+
+
 @pytest.fixture
-def start(weights: Path) -> Iterator[Start]:
+def start(weights: Path, usual: Mapping[str, TestClient]) -> Iterator[Start]:
     """Start a service in process: its name, and settings that differ from the default ones."""
     with ExitStack() as running:
 
         def start_one(name: str, **settings: object) -> TestClient:
+            if not settings:
+                return usual[name]
             chosen = Settings(**{"weights_dir": weights, **settings})  # type: ignore[arg-type]
             return running.enter_context(TestClient(create_app(service_named(name), chosen)))
 

@@ -118,9 +118,7 @@ def _count_answers(app: fastapi.FastAPI, counted: metrics.Metrics) -> None:
 def _tell_errors(app: fastapi.FastAPI) -> None:
     @app.exception_handler(RejectedImageError)
     def rejected(_: fastapi.Request, error: RejectedImageError) -> JSONResponse:
-        # The rest of a body that was too long is not waited for.
-        headers = {"Connection": "close"} if error.status == fastapi.status.HTTP_413_CONTENT_TOO_LARGE else None
-        return JSONResponse({"detail": error.message}, error.status, headers)
+        return JSONResponse({"detail": error.message}, error.status)
 
     @app.exception_handler(FieldError)
     def wrong_field(_: fastapi.Request, error: FieldError) -> JSONResponse:

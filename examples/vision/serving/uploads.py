@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 
 from serving.images import TYPES, RejectedImageError
 
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 # What a form adds to the image: its boundaries, the heads of its parts, and its other fields.
 FORM_BYTES = 65_536
 UNKNOWN = "application/octet-stream"
+
+# How much of a refused upload is received nevertheless, and for how long.
+DISCARDED_BYTES = 100_000_000
+DISCARDING_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +43,25 @@ async def read_upload(request: Request, *, max_bytes: int) -> Upload:
     Raises:
         RejectedImageError: When there is no image, it is called something else, or there are too many bytes.
     """
+    body = _Body(request)
+    try:
+        return await _read(request, body, max_bytes)
+    except (RejectedImageError, HTTPException):
+        await body.discard()
+        raise
+
+
+async def _read(request: Request, body: _Body, max_bytes: int) -> Upload:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _read_form(_limited(request, max_bytes + FORM_BYTES), max_bytes)
+        return await _read_form(body.limited_to(max_bytes + FORM_BYTES), max_bytes)
     if kind not in TYPES:
         raise RejectedImageError(
             415,
             f"The content type is {kind or 'missing'}; send a form (multipart/form-data) with the file in the field "
             f"image, or the image alone as {' or '.join(TYPES)}.",
         )
-    return Upload(await _limited(request, max_bytes).body(), dict(request.query_params))
+    return Upload(await body.limited_to(max_bytes).body(), dict(request.query_params))
 
 
 async def _read_form(request: Request, max_bytes: int) -> Upload:
@@ -64,20 +80,42 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
     return Upload(content, fields)
 
 
-def _limited(request: Request, limit_bytes: int) -> Request:
-    """Return the same request, of which at most so many bytes can be read."""
-    refusal = RejectedImageError(413, f"The upload has more than {limit_bytes} bytes, which is the most that is read.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit_bytes:
-        raise refusal
-    received_bytes = 0
+class _Body:
+    """What is still to come of a request."""
 
-    async def receive() -> Message:
-        nonlocal received_bytes
-        message = await request.receive()
-        received_bytes += len(message.get("body", b""))
-        if received_bytes > limit_bytes:
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.received_bytes = 0
+        self.has_ended = False
+
+    def limited_to(self, limit_bytes: int) -> Request:
+        """Return the same request, of which at most so many bytes can be read."""
+        refusal = RejectedImageError(413, f"The upload has more than the {limit_bytes} bytes that are read at most.")
+        announced = self.request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > limit_bytes:
             raise refusal
+
+        async def receive() -> Message:
+            message = await self.receive()
+            if self.received_bytes > limit_bytes:
+                raise refusal
+            return message
+
+        return Request(self.request.scope, receive)
+
+    async def receive(self) -> Message:
+        """Receive the next part."""
+        message = await self.request.receive()
+        self.received_bytes += len(message.get("body", b""))
+        self.has_ended = not message.get("more_body", False)
         return message
 
-    return Request(request.scope, receive)
+    async def discard(self) -> None:
+        """Receive the rest without keeping it, within limits: who is still sending does not read an answer."""
+        if "expect" in self.request.headers and not self.received_bytes:
+            return
+        last_byte = self.received_bytes + DISCARDED_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCARDING_S):
+                while not self.has_ended and self.received_bytes < last_byte:
+                    await self.receive()
