@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tonnage.decide.choosing import choose, freed_bytes
 from tonnage.model.candidate import Protected
+from tonnage.model.reclaim import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.candidate import Candidate, Findings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What is to be removed.
-
-    Args:
-        available_bytes: Measured before.
-        target_bytes: What is to be available; 0 when everything that may go is to go.
-        chosen: What is removed, in this order, until the target is reached.
-        freed_bytes: What comes free with all of it.
-        findings: What it was chosen from.
-    """
-
-    available_bytes: int
-    target_bytes: int
-    chosen: tuple[Candidate, ...]
-    freed_bytes: int
-    findings: Findings
-
-    @property
-    def short_bytes(self) -> int:
-        """What is still missing to the target when everything chosen is gone; 0 when it is enough."""
-        return max(0, self.target_bytes - self.available_bytes - self.freed_bytes)
 
 
 def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str] = ()) -> Findings:
@@ -84,7 +61,7 @@ def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Ch
 
 
 def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
-    """Choose everything that may go.
+    """Choose everything that may go and gives bytes.
 
     Args:
         findings: What may go.
@@ -93,7 +70,8 @@ def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
     Returns:
         The choice, with a target of 0.
     """
-    chosen = frozenset(each.candidate_id for each in findings.candidates)
+    everything = sum(piece.size_bytes for piece in findings.pieces) + 1
+    chosen = choose(findings.candidates, findings.pieces, everything)
     return _choice(findings, chosen, available_bytes, 0)
 
 

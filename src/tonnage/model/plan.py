@@ -125,6 +125,34 @@ class CleanCache(msgspec.Struct, frozen=True, tag="clean-cache", kw_only=True):
     """Remove the build-cache records that came into being since the run began and that are not in use."""
 
 
+class Reclaimable(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a reclaim removes.
+
+    Args:
+        candidate_id: Its identity, such as ``image sha256:...``.
+        kind: image, container, cache, volume, or a kind of the catalogue.
+        name: What people call it.
+        names: Names of an image that go with it; any other name makes it stay.
+        promised_bytes: What comes free with it, after what stands before it.
+    """
+
+    candidate_id: str
+    kind: str
+    name: str
+    names: tuple[str, ...] = ()
+    promised_bytes: int = 0
+
+
+class Reclaim(msgspec.Struct, frozen=True, tag="reclaim", kw_only=True):
+    """Remove these things in this order, and stop when ``until_bytes`` are available.
+
+    Each is looked at once more before it goes: what is used or named by then stays.
+    """
+
+    items: tuple[Reclaimable, ...]
+    until_bytes: int
+
+
 Action = (
     Pull
     | Build
@@ -138,6 +166,7 @@ Action = (
     | RemoveService
     | RemoveImage
     | CleanCache
+    | Reclaim
 )
 
 

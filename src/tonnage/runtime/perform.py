@@ -12,6 +12,7 @@ from tonnage.model.plan import (
     Prove,
     Pull,
     Push,
+    Reclaim,
     RemoveContainer,
     RemoveImage,
     RemoveService,
@@ -22,6 +23,7 @@ from tonnage.model.plan import (
 )
 from tonnage.runtime.free_records import remove_free_records
 from tonnage.runtime.prove import prove
+from tonnage.runtime.reclaim_step import reclaim_for_plan
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
@@ -99,6 +101,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             _remove_image(action, facts, acts, progress)
         case CleanCache():
             remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
+        case Reclaim():
+            reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
         case _:
             assert_never(action)
 

@@ -5,81 +5,24 @@ It needs no byte of the disk itself. What one removal fails with ends only that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.choosing import freed_bytes
 from tonnage.errors import EngineUnreachableError, TonnageError
+from tonnage.model.reclaim import Reclaimed, Removal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.decide.reclaiming import Choice
     from tonnage.model.candidate import Candidate
+    from tonnage.model.reclaim import Choice
     from tonnage.runtime.clock import Clock
 
 SETTLE_S = 1.0
 """How long bytes that were promised may take to appear: some filesystems give them back a moment later."""
 _LOOK_EVERY_S = 0.02
 _NEARLY = 0.99
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """One thing that was removed, or was to be.
-
-    Args:
-        candidate: What.
-        promised_bytes: What was to come free with it, after what went before it.
-        before_bytes: Available before.
-        after_bytes: Available after.
-        seconds: How long it took.
-        error: Why it stays; None when it is gone.
-    """
-
-    candidate: Candidate
-    promised_bytes: int
-    before_bytes: int
-    after_bytes: int
-    seconds: float
-    error: TonnageError | None = None
-
-    @property
-    def freed_bytes(self) -> int:
-        """What came free; negative when somebody wrote more than that meanwhile."""
-        return self.after_bytes - self.before_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reclaimed:
-    """What a reclaim did.
-
-    Args:
-        removals: In their order.
-        available_bytes: Measured at the end.
-        target_bytes: What was to be available.
-        spared: What was chosen and was not needed in the end.
-        stopped: Whether it was interrupted.
-    """
-
-    removals: tuple[Removal, ...]
-    available_bytes: int
-    target_bytes: int
-    spared: tuple[Candidate, ...] = ()
-    stopped: bool = False
-
-    @property
-    def enough(self) -> bool:
-        """Whether the target is reached."""
-        return self.available_bytes >= self.target_bytes
-
-    @property
-    def missing_bytes(self) -> int:
-        """What was promised by all that was removed, and did not come; 0 when it came."""
-        promised = sum(each.promised_bytes for each in self.removals if each.error is None)
-        came = sum(each.freed_bytes for each in self.removals if each.error is None)
-        return max(0, promised - came)
 
 
 def carry_out(
