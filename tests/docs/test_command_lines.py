@@ -29,8 +29,9 @@ def understood(line: str) -> None:
     _, *arguments = shlex.split(line)
     if arguments and not arguments[0].startswith("-"):
         parent = cli.make_context("tonnage", [arguments[0]], obj=_Session())
-        rest = [argument for argument in arguments[1:] if argument not in {"-h", "--help"}]
-        verb(arguments[0]).make_context(arguments[0], rest, parent=parent).close()
+        verb(arguments[0])
+        if not {"-h", "--help"} & set(arguments):
+            verb(arguments[0]).make_context(arguments[0], arguments[1:], parent=parent).close()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

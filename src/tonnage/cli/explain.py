@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import json_option
+from tonnage.cli.options import which_stack_options
 from tonnage.errors import UsageError
 
 if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
 
 _LONGEST_BYTES = 64 * 2**20
@@ -23,27 +24,23 @@ _LONGEST_BYTES = 64 * 2**20
     cls=Verb,
     examples=(
         ("tonnage explain build.log", "What went wrong in this log"),
-        ("docker build . 2>&1 | tee build.log; tonnage explain build.log", "After a build that failed"),
-        ("gh run view --log-failed | tonnage explain -", "A log from a pipe"),
+        ("tonnage explain -", "A log from a pipe"),
     ),
     failures=(),
     about="Uses the engine, the stack and the journal where they are there; needs none of them.",
 )
 @click.argument("log", metavar="LOGFILE")
-@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be repeated.")
-@click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine.")
-@json_option
+@which_stack_options
 @click.pass_obj
-def command(session: Session, *, log: str, files: tuple[str, ...], host: str) -> None:
+def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
     from tonnage.cli.machine import machine_now  # noqa: PLC0415 - help needs none of these
-    from tonnage.cli.options import StackFlags  # noqa: PLC0415
     from tonnage.decide.explaining import explain  # noqa: PLC0415
     from tonnage.decide.symptoms import find_symptoms  # noqa: PLC0415
     from tonnage.views.explanation import explanations_form, explanations_text  # noqa: PLC0415
 
     symptoms = find_symptoms(_read(log))
-    found = explain(symptoms, machine_now(session.outside, StackFlags(files=files, host=host))) if symptoms else ()
+    found = explain(symptoms, machine_now(session.outside, flags)) if symptoms else ()
     if session.json:
         session.print_document("explanations", explanations_form(log, found))
     else:

@@ -37,7 +37,7 @@ def machine_now(outside: Outside, flags: StackFlags) -> Machine:
         wanted = read_if_there(outside, flags, {})
         stack, keep_free_bytes = wanted.stack.name, wanted.policy.keep_free_bytes
     except TonnageError:
-        if flags.files:
+        if flags.files or flags.project_directory:
             raise
     disks: tuple[Filesystem, ...] = ()
     with contextlib.suppress(TonnageError), outside.facts(flags.host) as facts:

@@ -32,12 +32,18 @@ class StackFlags:
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of every command about a stack; it receives them as ``flags``."""
+    """Give a command services as its arguments, and the options of :func:`which_stack_options`."""
+    services = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+    return services(which_stack_options(function))
+
+
+def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which stack and which engine; it receives them as ``flags``."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
-        flags = StackFlags(**{field.name: kwargs.pop(field.name) for field in fields(StackFlags)})
-        function(*args, flags=flags, **kwargs)
+        typed = {field.name: kwargs.pop(field.name) for field in fields(StackFlags) if field.name in kwargs}
+        function(*args, flags=StackFlags(**typed), **kwargs)
 
     for option in reversed(_STACK_OPTIONS):
         wrapped = option(wrapped)
@@ -61,7 +67,6 @@ json_option = click.option(
 )
 
 _STACK_OPTIONS = (
-    click.argument("services", nargs=-1, metavar="[SERVICE]..."),
     click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Compose file; may be repeated."),
     click.option("-p", "--project-name", default="", metavar="NAME", help="Project name instead of the directory's."),
     click.option("--project-directory", default="", metavar="DIR", help="Directory that relative paths start from."),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.model.run import Outcome
-from tonnage.model.symptom import FULL_DISK_FOR_SURE, FULL_DISK_PERHAPS, SymptomKind
+from tonnage.model.symptom import FULL_DISK_FOR_SURE, FULL_DISK_PERHAPS, Explanation, SymptomKind
 from tonnage.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
@@ -55,31 +55,6 @@ class Machine:
     lines: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
     needs: tuple[Need, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """One cause, and the lines of the log that show it.
-
-    Args:
-        kind: What it is.
-        what: One sentence.
-        why: Sentences with figures.
-        todo: What to do; commands stand alone on a line, indented by two spaces.
-        symptoms: Where the log shows it.
-        mount: The filesystem that it is about; empty for none.
-        missing_bytes: Measured or named by the log: what was missing; None when that is not known.
-        forecast_missing_bytes: Forecast: what is missing for the largest build; None when that is not known.
-    """
-
-    kind: SymptomKind
-    what: str
-    why: tuple[str, ...]
-    todo: str
-    symptoms: tuple[Symptom, ...]
-    mount: str = ""
-    missing_bytes: int | None = None
-    forecast_missing_bytes: int | None = None
 
 
 def explain(symptoms: Sequence[Symptom], machine: Machine) -> tuple[Explanation, ...]:

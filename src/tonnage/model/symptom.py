@@ -1,4 +1,4 @@
-"""What a log shows to have gone wrong, as far as its lines say it."""
+"""What a log shows to have gone wrong, and what explains it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,28 @@ class Symptom:
     in_build: bool = False
     named_bytes: int | None = None
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One cause, and the lines of the log that show it.
+
+    Args:
+        kind: What it is.
+        what: One sentence.
+        why: Sentences with figures.
+        todo: What to do; commands stand alone on a line, indented by two spaces.
+        symptoms: Where the log shows it.
+        mount: The filesystem that it is about; empty for none.
+        missing_bytes: Measured or named by the log: what was missing; None when that is not known.
+        forecast_missing_bytes: Forecast: what is missing for the largest build; None when that is not known.
+    """
+
+    kind: SymptomKind
+    what: str
+    why: tuple[str, ...]
+    todo: str
+    symptoms: tuple[Symptom, ...]
+    mount: str = ""
+    missing_bytes: int | None = None
+    forecast_missing_bytes: int | None = None

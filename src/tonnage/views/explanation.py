@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.decide.explaining import Explanation
-    from tonnage.model.symptom import Symptom
+    from tonnage.model.symptom import Explanation, Symptom
 
 _SHOWN = 3
 

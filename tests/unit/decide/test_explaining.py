@@ -10,7 +10,7 @@ from tonnage.model.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.symptom import SymptomKind
 
 if TYPE_CHECKING:
-    from tonnage.decide.explaining import Explanation
+    from tonnage.model.symptom import Explanation
 
 FULL = Filesystem(
     mount="/var/lib/docker",
