@@ -120,7 +120,8 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
         if parts.scheme in {"file", ""}:
             return _read_here(wheel, unquote(parts.path))
         with RangedFile(servers, wheel.url, wheel.size_bytes) as file:
-            return contents_of(replace(wheel, size_bytes=file.size_bytes), cast("IO[bytes]", file))
+            read = contents_of(replace(wheel, size_bytes=file.size_bytes), cast("IO[bytes]", file))
+            return replace(read, cacheable=file.cacheable)
     except UnreadableError as error:
         size_bytes = wheel.size_bytes if wheel.size_bytes is not None else error.size_bytes
         return guessed(replace(wheel, size_bytes=size_bytes), str(error))
@@ -131,4 +132,4 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
 def _read_here(wheel: Wheel, path: str) -> WheelContents:
     with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
         size_bytes = file.seek(0, 2)
-        return contents_of(replace(wheel, size_bytes=size_bytes), file)
+        return replace(contents_of(replace(wheel, size_bytes=size_bytes), file), cacheable=False)

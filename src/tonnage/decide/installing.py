@@ -31,6 +31,7 @@ _SCRIPT_BYTES = {False: 240, True: 320}
 # INSTALLER and, for what was asked for by name, an empty REQUESTED.
 _INSTALLER_BYTES = {False: 4, True: 2}
 _PYC_PATH_BYTES = len("__pycache__/.cpython-311.pyc,,\n")
+_MARGIN_IMAGE_BYTES, _MARGIN_DISK_BYTES = 1024, 2 * BLOCK_BYTES
 # What uv keeps of each package besides its files: pages of the index and metadata.
 _UV_NOTES_BYTES = 480_000
 _UV_NOTES_HIGH_BYTES = 1_200_000
@@ -102,10 +103,11 @@ def installed(
     built = [_built(each, assumed_bytes) for each in archives]
     unpacked = total(_unpacked_disk(each) for each in contents)
     fetched = total(piece.download for piece in pieces)
+    cacheable = total(_cacheable(piece, each) for piece, each in zip(pieces, contents, strict=True))
     if uv:
         kept, transient = _uv_needs(unpacked, len(contents), cache, copies=copies)
     else:
-        kept, transient = _pip_needs(fetched, len(contents), cache)
+        kept, transient = _pip_needs(fetched, cacheable, len(contents), cache)
     return Installation(
         pieces=tuple(sorted((*pieces, *built), key=lambda piece: -piece.disk.likely_bytes)),
         cache=kept,
@@ -118,7 +120,7 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
     """Return what one wheel becomes."""
     wheel = contents.wheel
     image, disk = _spread_of(contents, contents.content_bytes), _unpacked_disk(contents)
-    compiled = bytecode(contents.python_file_bytes, minor) if compiles else None
+    compiled = bytecode(wheel.name, contents.python_file_bytes, minor) if compiles else None
     added = _INSTALLER_BYTES[uv] + contents.console_scripts * _SCRIPT_BYTES[uv]
     if compiled is not None and contents.python_file_bytes:
         record = contents.python_path_bytes + len(contents.python_file_bytes) * _PYC_PATH_BYTES
@@ -126,8 +128,8 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         image += compiled.image
         disk += compiled.disk + exactly(contents.bytecode_directory_bytes + in_blocks(record))
     if contents.exact:
-        image += exactly(added)
-        disk += exactly((1 + contents.console_scripts) * BLOCK_BYTES)
+        image += _around(added, contents.content_bytes // 1000 + _MARGIN_IMAGE_BYTES)
+        disk += _around((1 + contents.console_scripts) * BLOCK_BYTES, disk.likely_bytes // 500 + _MARGIN_DISK_BYTES)
     return Piece(
         name=f"{wheel.name} {wheel.version}",
         image=image,
@@ -136,6 +138,11 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         compressed=_download(wheel.size_bytes, contents),
         source=contents.reading.value if contents.exact else f"{contents.reading.value}: {contents.reason}",
     )
+
+
+def _around(count_bytes: int, margin_bytes: int) -> Estimate:
+    """Return a figure that is known but for a margin: small files that an installer writes, blocks of large ones."""
+    return spread(count_bytes - margin_bytes, count_bytes, count_bytes + margin_bytes, Grade.EXACT)
 
 
 def _spread_of(contents: WheelContents, count_bytes: int) -> Estimate:
@@ -185,16 +192,18 @@ def _built(archive: Sdist | Other, assumed_bytes: int) -> Piece:
     )
 
 
-def _pip_needs(fetched: Estimate, archives: int, cache: CacheKind) -> tuple[Piece, Estimate]:
+def _pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: CacheKind) -> tuple[Piece, Estimate]:
     """Return what pip keeps and needs on top: every archive waits in the temporary directory until the end.
 
-    Source: pip 26.3, measured: the transient of ``torch==2.3.1`` is within 0.04 % of the sum of its wheels.
+    What it keeps in its cache is what the server of an archive allows to be kept.
+
+    Source: pip 23.2 and 26.3, measured: the transient of ``torch==2.3.1`` is within 0.04 % of the sum of its wheels.
     """
-    transient = fetched + exactly(archives * BLOCK_BYTES)
-    if cache is CacheKind.NONE:
+    transient = fetched + _around(archives * BLOCK_BYTES, fetched.likely_bytes // 100)
+    if cache is CacheKind.NONE or not cacheable.high_bytes:
         return Piece(name="pip cache"), transient
     extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)
-    return _cache_piece("pip cache", fetched, extra, cache), transient
+    return _cache_piece("pip cache", cacheable, extra, cache), transient
 
 
 def _uv_needs(unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bool) -> tuple[Piece, Estimate]:
@@ -206,6 +215,13 @@ def _uv_needs(unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bo
     held = unpacked if doubled else NOTHING
     image = notes + held if cache is CacheKind.IN_LAYER else NOTHING
     return Piece(name="uv cache", image=image, disk=notes + held, compressed=image), NOTHING
+
+
+def _cacheable(piece: Piece, contents: WheelContents) -> Estimate:
+    """Return what of an archive pip may keep in its cache."""
+    if contents.cacheable is None:
+        return spread(0, piece.download.likely_bytes, piece.download.high_bytes, piece.download.grade)
+    return piece.download if contents.cacheable else NOTHING
 
 
 def _cache_piece(name: str, held: Estimate, extra_bytes: int, cache: CacheKind) -> Piece:

@@ -234,6 +234,7 @@ class WheelContents:
         console_scripts: How many commands are generated for it.
         schemes: Bytes that go to ``purelib``, ``platlib``, ``scripts``, ``headers`` and ``data``.
         largest: The heaviest parts, heaviest first.
+        cacheable: Whether its server allows that installers keep the archive; None where that is not known.
         reading: How this is known.
         reason: Why it is known no better; empty when it is exact.
     """
@@ -251,6 +252,7 @@ class WheelContents:
     console_scripts: int = 0
     schemes: tuple[tuple[str, int], ...] = ()
     largest: tuple[WheelPart, ...] = ()
+    cacheable: bool | None = None
     reading: Reading = Reading.DIRECTORY
     reason: str = ""
 
