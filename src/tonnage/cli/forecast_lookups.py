@@ -1,0 +1,263 @@
+"""The real outside of forecasting: the engine, registries, package indexes, contexts. Each question is asked once."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tonnage.adapters.build_inputs import is_remote
+from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context
+from tonnage.adapters.heads import Heads
+from tonnage.adapters.index_access import index_access
+from tonnage.adapters.kept import Kept
+from tonnage.adapters.registry import ImageRegistry
+from tonnage.adapters.resolving import resolve
+from tonnage.adapters.web import Web
+from tonnage.adapters.wheels import read_wheels
+from tonnage.errors import UsageError
+from tonnage.model.forecast import UNKNOWN, exactly
+from tonnage.model.tree import Tree
+from tonnage.runtime.lookups import Copied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.adapters.docker.base_images import EngineImages
+    from tonnage.model.base_image import BaseImage
+    from tonnage.model.effects import AptInstall, AptUpdate
+    from tonnage.model.forecast import Estimate
+    from tonnage.model.lock import Lock, ResolveRequest, Target, WheelContents
+    from tonnage.model.package import AptForecast
+    from tonnage.model.recipe import Copy
+    from tonnage.model.stack import BuildSpec
+
+_Answer = TypeVar("_Answer")
+_MOST_TEXT_BYTES = 20_000_000
+
+
+class Once:
+    """Answers each question once, also when several threads ask it at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[object, Future[Any]] = {}
+
+    def ask(self, question: object, answer: Callable[[], _Answer]) -> _Answer:
+        """Return the answer to a question, asking when nobody has.
+
+        Args:
+            question: What tells questions apart.
+            answer: Finds the answer; what it raises is raised for everyone who asks.
+
+        Returns:
+            The answer.
+        """
+        with self._lock:
+            future = self._answers.get(question)
+            mine = future is None
+            if future is None:
+                future = self._answers[question] = Future()
+        if mine:
+            try:
+                future.set_result(answer())
+            except BaseException as error:  # noqa: BLE001 - it is raised below, for everyone who asked
+                future.set_exception(error)
+        found: _Answer = future.result()
+        return found
+
+
+class DirectoryContext:
+    """A directory that a build takes files from.
+
+    Args:
+        files: Its files; None where the context lies elsewhere.
+        key: Its identity.
+        meter: Measures what instructions copy.
+    """
+
+    def __init__(self, files: ContextFiles | None, key: str, meter: CopyMeter) -> None:
+        self._files = files
+        self._meter = meter
+        self._lock = threading.Lock()
+        self.key = key
+
+    def copied(self, copy: Copy) -> Copied:
+        """Measure what an instruction copies or adds."""
+        tree = self._meter.tree(copy, self._files)
+        return Copied(tree, self._identity(copy, tree))
+
+    def whole(self) -> Tree:
+        """Measure all of it."""
+        return Tree(image=UNKNOWN, disk=UNKNOWN) if self._files is None else self._files.tree()
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file in it; None where there is none that the builder sees."""
+        wanted = path.strip("/")
+        if self._files is None or not wanted:
+            return None
+        with self._lock:
+            entries = self._files.entries
+        for entry in entries:
+            if entry.path == wanted and entry.kind != "directory" and entry.size_bytes <= _MOST_TEXT_BYTES:
+                try:
+                    return Path(entry.actual).read_text(encoding="utf-8", errors="replace")
+                except OSError:
+                    return None
+        return None
+
+    def _identity(self, copy: Copy, tree: Tree) -> str:
+        """Return what tells the contents of a copy from others: small files by content, large ones by size and time."""
+        digest = hashlib.sha256(repr((copy.sources, copy.inline, tree.image, tree.inodes)).encode())
+        for entry in self._files.entries if self._files is not None else ():
+            sources = [source.strip("/").removeprefix("./") for source in copy.sources]
+            if not any(
+                s in {"", "."} or entry.path == s or entry.path.startswith(f"{s}/") or "*" in s for s in sources
+            ):
+                continue
+            digest.update(f"{entry.path}\0{entry.kind}\0{entry.size_bytes}\0".encode(errors="surrogatepass"))
+            if entry.kind == "file":
+                try:
+                    if entry.size_bytes <= _SMALL_BYTES:
+                        digest.update(Path(entry.actual).read_bytes())
+                    else:
+                        digest.update(str(Path(entry.actual).stat().st_mtime_ns).encode())
+                except OSError:
+                    continue
+        return digest.hexdigest()
+
+
+_SMALL_BYTES = 1_000_000
+
+
+class RealLookups:
+    """Everything that forecasting reads, from the real outside.
+
+    Args:
+        environment: The user's environment.
+        cache: Where answers are kept.
+        engine: Images of the engine; None without an engine.
+        offline: Ask no server.
+        probe: Packages of apt are looked up by starting the base image in a throw-away container.
+        mirrors: Stand-ins for Docker's own index that the engine was told.
+        insecure: Registries that the engine was told to speak to without TLS.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        cache: Path,
+        *,
+        engine: EngineImages | None = None,
+        offline: bool = False,
+        probe: bool = False,
+        mirrors: Sequence[str] = (),
+        insecure: Sequence[str] = (),
+    ) -> None:
+        self._environment = environment
+        self._engine = engine
+        self._probe = probe
+        self._web = Web(environment, offline=offline)
+        self._kept = Kept(cache)
+        self._registry = ImageRegistry(
+            self._web, self._kept, environment=environment, mirrors=mirrors, insecure=insecure
+        )
+        self._heads = Heads(self._web, self._kept)
+        self._meter = CopyMeter(self._heads)
+        self._once = Once()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        self._web.close()
+
+    @property
+    def fetched_bytes(self) -> int:
+        """How many bytes were received so far by its own requests."""
+        return self._web.fetched_bytes
+
+    def dockerfile(self, spec: BuildSpec) -> str:
+        """Return the text of a Dockerfile.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
+        if not spec.dockerfile:
+            return spec.dockerfile_inline
+        if is_remote(spec.context):
+            raise UsageError(
+                f"the Dockerfile of {spec.context} lies where only the builder reaches it",
+                why="Its context is an address.",
+                place=str(spec.place or ""),
+            )
+        try:
+            return Path(spec.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise UsageError(
+                f"the Dockerfile {spec.dockerfile} cannot be read",
+                why=f"{error.strerror or error}.",
+                todo="Write it, or name another one under build.dockerfile.",
+                place=str(spec.place or ""),
+            ) from error
+
+    def context(self, spec: BuildSpec, directory: str = "") -> DirectoryContext:
+        """Return the context of a build, or another directory that is named in it."""
+        if directory:
+            there = Path(directory).is_dir()
+            files = ContextFiles(directory) if there else None
+            return self._once.ask(("context", directory), lambda: DirectoryContext(files, directory, self._meter))
+        key = f"{spec.context}\0{spec.dockerfile}"
+        return self._once.ask(("context", key), lambda: DirectoryContext(open_context(spec), spec.context, self._meter))
+
+    def base_image(self, reference: str, platform: str) -> BaseImage:
+        """Return an image: from the engine, else from its registry.
+
+        Raises:
+            CannotFetchError: It cannot be had.
+            EngineUnreachableError: The engine stopped answering.
+        """
+        return self._once.ask(("image", reference, platform), lambda: self._base_image(reference, platform))
+
+    def _base_image(self, reference: str, platform: str) -> BaseImage:
+        found = self._engine.base_image(reference, platform) if self._engine is not None else None
+        return found if found is not None else self._registry.base_image(reference, platform)
+
+    def resolve(self, request: ResolveRequest, target: Target) -> Lock:
+        """Resolve requirements.
+
+        Raises:
+            CannotResolveError: There is no solution.
+            CannotFetchError: The index cannot be reached, and nothing is known of earlier.
+        """
+        access = index_access(request, self._environment)
+        return self._once.ask(
+            ("lock", request, target),
+            lambda: resolve(
+                request, target, web=self._web, access=access, kept=self._kept, environment=self._environment
+            ),
+        )
+
+    def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
+        """Return what lies inside the wheels of a lock."""
+        access = index_access(request, self._environment)
+        return self._once.ask(
+            ("contents", lock.wheels),
+            lambda: read_wheels(lock.wheels, web=self._web, access=access, kept=self._kept).contents,
+        )
+
+    def packages(
+        self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str
+    ) -> AptForecast | None:
+        """Return what apt will bring; None where no package index is known for the image."""
+        del installs, updates, base, platform
+        return None
+
+    def address(self, address: str) -> tuple[Estimate | None, str]:
+        """Return how large the file behind an address is, or None and why that is not known."""
+        told = self._once.ask(("address", address), lambda: self._heads.size(address))
+        return (None if told.size_bytes is None else exactly(told.size_bytes)), told.reason

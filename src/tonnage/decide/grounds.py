@@ -1,0 +1,157 @@
+"""The image below a stage as the cost model takes it, and which Python lies in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.model.build_work import Ground, GroundLayer
+from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
+from tonnage.model.lock import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tonnage.model.base_image import BaseImage, Distribution
+
+# The C library of each system: it decides which wheels fit. Source: package lists of the distributions.
+_GLIBC = {
+    ("debian", "10"): 28, ("debian", "11"): 31, ("debian", "12"): 36, ("debian", "13"): 41,
+    ("ubuntu", "18.04"): 27, ("ubuntu", "20.04"): 31, ("ubuntu", "22.04"): 35, ("ubuntu", "24.04"): 39,
+}  # fmt: skip
+# The Python that ``apt install python3`` or ``apk add python3`` brings.
+_SYSTEM_PYTHON = {
+    ("debian", "11"): "3.9", ("debian", "12"): "3.11", ("debian", "13"): "3.13", ("ubuntu", "20.04"): "3.8",
+    ("ubuntu", "22.04"): "3.10", ("ubuntu", "24.04"): "3.12", ("alpine", "3.18"): "3.11", ("alpine", "3.19"): "3.11",
+    ("alpine", "3.20"): "3.12", ("alpine", "3.21"): "3.12", ("alpine", "3.22"): "3.12",
+}  # fmt: skip
+_USUAL_GLIBC = 36
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "riscv64": "riscv64"}
+_TAGGED = re.compile(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
+_NUMBERED = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
+
+
+def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> Ground:
+    """Return an image as what a stage stands on.
+
+    Args:
+        base: The image.
+        layers_there: Chain ids of the layers that the engine has.
+        assume_bytes: What is assumed for a layer of which nothing is known.
+
+    Returns:
+        The ground.
+    """
+    known = all(layer.image.known for layer in base.layers)
+    layers = []
+    for number, layer in enumerate(base.layers, 1):
+        image = layer.image
+        if not known:
+            # The engine tells the whole, though not the parts.
+            image = _bounded(base.image, assume_bytes) if number == len(base.layers) else NOTHING
+        compressed = exactly(layer.compressed_bytes) if layer.compressed_bytes is not None else _compressed(image)
+        layers.append(
+            GroundLayer(
+                chain_id=layer.chain_id,
+                image=image,
+                disk=layer.disk if layer.disk.known else image,
+                compressed=compressed,
+                present=base.local or layer.chain_id in layers_there,
+            )
+        )
+    how = f"read from the {base.origin}"
+    return Ground(name=base.reference, layers=tuple(layers), identity=base.image_id or base.reference, how=how)
+
+
+def unknown_ground(reference: str, assume_bytes: int, why: str) -> Ground:
+    """Return what is assumed of an image that could not be read.
+
+    Args:
+        reference: Its name.
+        assume_bytes: What is assumed.
+        why: Why it could not be read.
+
+    Returns:
+        The ground.
+    """
+    bound = assumed(assume_bytes)
+    layer = GroundLayer(chain_id=f"unknown:{reference}", image=bound, disk=bound, compressed=bound)
+    return Ground(name=reference, layers=(layer,), identity=reference, how=f"assumed: {why}")
+
+
+def target_of(
+    python: str, platform: str, distribution: Distribution | None, *, chosen_platform: str = ""
+) -> Target | None:
+    """Return for which Python wheels are chosen.
+
+    Args:
+        python: The version; empty for the system's own where there is one.
+        platform: Of the image, such as ``linux/arm64/v8``.
+        distribution: The system in it.
+        chosen_platform: A platform that the install itself names, as its installer writes it; empty for the image's.
+
+    Returns:
+        The target; None where the version is not known.
+    """
+    system = (distribution.name, distribution.version) if distribution else ("", "")
+    python = python or _SYSTEM_PYTHON.get(system, "")
+    if not python:
+        return None
+    machine = _MACHINES.get([*platform.split("/"), ""][1], "x86_64")
+    if chosen_platform:
+        return Target(python=python, platform=_chosen(chosen_platform, machine))
+    if distribution is not None and distribution.musl:
+        return Target(python=python, platform=f"{machine}-unknown-linux-musl")
+    return Target(python=python, platform=f"{machine}-manylinux_2_{_GLIBC.get(system, _USUAL_GLIBC)}")
+
+
+def python_named(text: str) -> str:
+    """Return the version in the name of an interpreter or image; empty where there is none.
+
+    Args:
+        text: Such as ``3.12``, ``/usr/bin/python3.11`` or ``python:3.11-slim``.
+    """
+    tagged = _TAGGED.search(text)
+    if tagged:
+        return tagged[1]
+    found = _NUMBERED.search(text.rpartition("/")[2])
+    return found[1] if found and ":" not in text else ""
+
+
+def site_packages(python: str, environment: str, *, user_home: str = "") -> str:
+    """Return where packages are installed to.
+
+    Args:
+        python: The version.
+        environment: The virtual environment; empty for the interpreter's own place.
+        user_home: The home directory of an install for one user; empty for none.
+
+    Returns:
+        The directory.
+    """
+    minor = ".".join(python.split(".")[:2])
+    if user_home:
+        return f"{user_home.rstrip('/')}/.local/lib/python{minor}/site-packages"
+    return f"{environment.rstrip('/') or '/usr/local'}/lib/python{minor}/site-packages"
+
+
+def _chosen(platform: str, machine: str) -> str:
+    """Return a platform as pip (``manylinux2014_aarch64``) or uv (``aarch64-manylinux_2_28``) names it."""
+    if "-" in platform:
+        return platform
+    for known in ("x86_64", "aarch64", "armv7l", "i686"):
+        if platform.endswith(f"_{known}"):
+            libc = platform.removesuffix(f"_{known}")
+            libc = {"manylinux2014": "manylinux_2_17", "manylinux2010": "manylinux_2_12"}.get(libc, libc)
+            return f"{known}-{'unknown-linux-musl' if 'musl' in libc else libc}"
+    return {"linux": f"{machine}-manylinux_2_28"}.get(platform, platform)
+
+
+def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:
+    return estimate if estimate.known else assumed(assume_bytes)
+
+
+def _compressed(image: Estimate) -> Estimate:
+    """Return what a layer may take compressed: layers of base images were 0.25 to 0.5 of their bytes, here up to 1."""
+    grade = Grade.DECLARED if image.grade is Grade.EXACT else image.grade
+    return Estimate(image.low_bytes // 5, image.likely_bytes * 2 // 5, image.high_bytes, grade)

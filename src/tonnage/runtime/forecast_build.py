@@ -1,0 +1,412 @@
+"""What building the image of one service does: its Dockerfile read, its instructions looked up, nothing added up yet.
+
+What cannot be found out is a result: a reason, and a bound in place of the bytes. Only a Dockerfile that cannot be read
+leaves a service without a forecast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tonnage.decide.deeds import Found, deeds_of
+from tonnage.decide.grounds import ground_of, python_named, unknown_ground
+from tonnage.decide.learning import learn_key, with_learned
+from tonnage.errors import TonnageError
+from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
+from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack
+from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed
+from tonnage.model.installs import PythonInstall
+from tonnage.model.recipe import Builder, Configure, Copy, Enter, OriginKind, Run
+from tonnage.runtime.forecast_installs import Said, StagePython, install_deed
+from tonnage.runtime.stage_files import StageFiles
+from tonnage.sources.dockerfile import read_dockerfile
+from tonnage.sources.installs import effects
+from tonnage.sources.recipe import recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from tonnage.model.base_image import BaseImage
+    from tonnage.model.build_work import Ground
+    from tonnage.model.effects import AnyEffect
+    from tonnage.model.package import AptForecast
+    from tonnage.model.policy import Taught
+    from tonnage.model.recipe import BaseConfig, Origin, Recipe, RecipeStage, RecipeStep
+    from tonnage.model.stack import Service
+    from tonnage.runtime.lookups import BuildContext, Lookups
+
+_OUTSIDE_STAGES = 100_000
+_NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What is the same for all services of a forecast.
+
+    Args:
+        engine: What builds.
+        platform: The platform that is built for where a service says nothing else.
+        platform_forced: It holds also where a service does.
+        python: The version of Python that the user chose; empty for the image's own.
+        assume_bytes: What is assumed where nothing is known.
+        layers_there: Chain ids of the layers that the engine has.
+        taught: What instructions were measured to do.
+    """
+
+    engine: EngineKind = EngineKind.BUILDKIT
+    platform: str = "linux/amd64"
+    platform_forced: bool = False
+    python: str = ""
+    assume_bytes: int = 500_000_000
+    layers_there: Collection[str] = ()
+    taught: Mapping[str, Taught] = field(default_factory=dict)
+
+
+def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+    """Return what pulling the image of a service does.
+
+    Args:
+        service: A service without a build section.
+        around: What is the same for all services.
+        lookups: The outside.
+
+    Returns:
+        The work: one stage without instructions.
+    """
+    said = Said()
+    bases = _Bases(around, lookups, said)
+    base = bases.find(service.image, around.platform)
+    ground = bases.ground(service.image, base)
+    stage = StageWork(index=0, ground=ground)
+    return BuildWork(service=service.name, stages=(stage,), target=0, failures=tuple(said.failures))
+
+
+def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+    """Return what building the image of a service does.
+
+    Args:
+        service: A service with a build section.
+        around: What is the same for all services.
+        lookups: The outside.
+
+    Returns:
+        The work.
+
+    Raises:
+        UsageError: The Dockerfile cannot be read, or asks for what is not there; the message says where.
+    """
+    assert service.build is not None  # noqa: S101 - asked for services that are built only
+    spec = service.build
+    said = Said()
+    bases = _Bases(around, lookups, said)
+    platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
+    dockerfile = read_dockerfile(lookups.dockerfile(spec), spec.dockerfile or "Dockerfile")
+    made = recipe(
+        dockerfile,
+        build_args=dict(spec.args),
+        target=spec.target,
+        platform=platform,
+        contexts=dict(spec.additional_contexts),
+        base_config=lambda origin: bases.config(origin, platform),
+        builder=Builder.CLASSIC if around.engine is EngineKind.CLASSIC else Builder.BUILDKIT,
+    )
+    context = lookups.context(spec)
+    named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
+    gathering = _Gathering(made, around, lookups, said, bases, context, named)
+    stages = gathering.stages()
+    whole = NOTHING
+    if around.engine is EngineKind.CLASSIC:
+        whole = _bounded(context.whole().disk, around.assume_bytes)
+    said.notes += [f"no ARG takes the build argument {name}" for name in made.unused]
+    return BuildWork(
+        service=service.name,
+        stages=stages,
+        target=made.target,
+        context=whole,
+        python=", ".join(said.targets),
+        failures=tuple(dict.fromkeys(said.failures)),
+        findings=tuple(dict.fromkeys(said.findings)),
+        notes=tuple(dict.fromkeys(said.notes)),
+    )
+
+
+class _Bases:
+    """The images of one build, each looked up once."""
+
+    def __init__(self, around: Circumstances, lookups: Lookups, said: Said) -> None:
+        self._around = around
+        self._lookups = lookups
+        self._said = said
+        self._known: dict[tuple[str, str], BaseImage | None] = {}
+        self._why: dict[str, str] = {}
+
+    def find(self, reference: str, platform: str) -> BaseImage | None:
+        """Return an image, or None where it cannot be had; why is noted."""
+        key = (reference, platform)
+        if key not in self._known:
+            try:
+                self._known[key] = self._lookups.base_image(reference, platform)
+            except TonnageError as error:
+                self._known[key] = None
+                why = " ".join(f"{error.what}. {error.why}".split()).rstrip(". ")
+                self._why[reference] = why
+                self._said.failures.append(f"the image {reference}: {why}")
+            else:
+                found = self._known[key]
+                self._said.notes += [f"{reference}: {note}" for note in (found.notes if found else ())]
+        return self._known[key]
+
+    def config(self, origin: Origin, platform: str) -> BaseConfig | None:
+        """Return what an image gives to the stage on it."""
+        if origin.kind is not OriginKind.IMAGE:
+            return None
+        base = self.find(origin.name, origin.platform or platform)
+        return None if base is None else base.config
+
+    def ground(self, reference: str, base: BaseImage | None) -> Ground:
+        """Return what a stage stands on."""
+        if base is None:
+            why = self._why.get(reference, "it could not be read")
+            return unknown_ground(reference, self._around.assume_bytes, why)
+        return ground_of(base, self._around.layers_there, self._around.assume_bytes)
+
+
+class _Gathering:
+    """One recipe while its instructions are looked up."""
+
+    def __init__(
+        self,
+        made: Recipe,
+        around: Circumstances,
+        lookups: Lookups,
+        said: Said,
+        bases: _Bases,
+        context: BuildContext,
+        named: Mapping[str, BuildContext],
+    ) -> None:
+        self._made = made
+        self._around = around
+        self._lookups = lookups
+        self._said = said
+        self._bases = bases
+        self._context = context
+        self._named = named
+        self._files: dict[int, StageFiles] = {}
+        self._pythons: dict[int, StagePython] = {}
+        self._remembered: dict[int, dict[str, str]] = {}
+        self._outside: dict[str, StageWork] = {}
+
+    def stages(self) -> tuple[StageWork, ...]:
+        """Return every stage, those of images that files are only taken from first."""
+        found = [self._stage(stage) for stage in self._made.stages]
+        return (*self._outside.values(), *found)
+
+    def _stage(self, stage: RecipeStage) -> StageWork:
+        base = None
+        ground = None
+        if stage.base.stage is not None:
+            files = self._files[stage.base.stage].above()
+            python = self._pythons[stage.base.stage].above()
+            remembered = dict(self._remembered[stage.base.stage])
+        else:
+            files, remembered = StageFiles(), {}
+            if stage.base.kind is OriginKind.IMAGE:
+                base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
+                ground = self._bases.ground(stage.base.name, base)
+            version = self._around.python or (base.python if base else "") or python_named(stage.base.name)
+            python = StagePython(
+                version=version,
+                platform=stage.platform,
+                distribution=base.distribution if base else None,
+                overridden=bool(self._around.python),
+            )
+        self._files[stage.index] = files
+        self._pythons[stage.index] = python
+        self._remembered[stage.index] = remembered
+        base = base or self._base_of(stage)
+        steps = tuple(self._step(step, stage, base) for step in stage.steps)
+        taken = tuple(each.from_stage for each in steps if each.from_stage is not None)
+        return StageWork(
+            index=stage.index,
+            name=stage.name,
+            line=stage.place.line or 0,
+            ground=ground,
+            on_stage=stage.base.stage,
+            needs=tuple(dict.fromkeys((*stage.needs, *taken))),
+            steps=steps,
+        )
+
+    def _base_of(self, stage: RecipeStage) -> BaseImage | None:
+        """Return the image at the bottom of the stages that a stage stands on."""
+        while stage.base.stage is not None:
+            stage = self._made.stage(stage.base.stage)
+        if stage.base.kind is not OriginKind.IMAGE:
+            return None
+        return self._bases.find(stage.base.name, stage.base.platform or stage.platform)
+
+    def _step(self, step: RecipeStep, stage: RecipeStage, base: BaseImage | None) -> StepWork:
+        line = step.place.line or 0
+        match step.action:
+            case Configure():
+                return StepWork(line=line, text=step.text, configures=True)
+            case Enter():
+                piece = Piece(name=step.action.directory, disk=_NEW_DIRECTORY, source="a directory")
+                deed = Deed(writes=(piece,))
+                return StepWork(line=line, text=step.text, deeds=(deed,), identity=f"WORKDIR {step.action.directory}")
+            case Copy():
+                return self._copy(step, step.action, stage)
+        return self._run(step, stage, base)
+
+    def _copy(self, step: RecipeStep, action: Copy, stage: RecipeStage) -> StepWork:
+        line = step.place.line or 0
+        self._files[stage.index].take(step, self._reader, self._files)
+        words = (*action.sources, action.destination, action.owner, action.mode, *action.excludes)
+        identity = "\0".join(("COPY", *words))
+        origin = action.origin
+        if origin.stage is not None or origin.kind is OriginKind.IMAGE:
+            index = origin.stage if origin.stage is not None else self._image_stage(origin, stage.platform)
+            return StepWork(
+                line=line,
+                text=step.text,
+                identity=identity,
+                from_stage=index,
+                takes=tuple(f"/{source.lstrip('/')}" for source in action.sources),
+                into=action.destination,
+                learn_key=learn_key(step.text),
+                how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
+            )
+        context = self._context_of(origin)
+        copied = context.copied(action)
+        tree = copied.tree
+        bound = self._around.assume_bytes
+        image, disk = _bounded(tree.image, bound), _bounded(tree.disk, bound)
+        where = f"{step.place}: "
+        self._said.failures += [f"{where}{path} is not in the build context" for path in tree.missing]
+        self._said.notes += [f"{where}{note}" for note in tree.notes]
+        piece = Piece(
+            name=f"{' '.join(action.sources)} to {action.destination}".strip(),
+            place=action.destination.rstrip("/") or "/",
+            image=image,
+            disk=disk,
+            transient=_bounded(tree.transient, bound),
+            download=_bounded(tree.download, bound),
+            compressed=_lower(image),
+            source="the files of the context" if tree.image.known else "assumed",
+        )
+        key = f"context:{context.key}\0{copied.identity}" if action.sources and not tree.download.high_bytes else ""
+        return StepWork(
+            line=line,
+            text=step.text,
+            deeds=(Deed(writes=(piece,)),),
+            identity=f"{identity}\0{copied.identity}",
+            context_key=key,
+            learn_key=learn_key(step.text),
+            how="the files of the context" if tree.image.known else "assumed",
+        )
+
+    def _run(self, step: RecipeStep, stage: RecipeStage, base: BaseImage | None) -> StepWork:
+        action = step.action
+        assert isinstance(action, Run)  # noqa: S101 - the last kind of action
+        index = stage.index
+        files = self._files[index].seen_by(step, self._reader, self._files)
+        done = effects(step, platform=stage.platform, remembered=self._remembered[index])
+        found = self._found(done, step, files, self._pythons[index], base, stage.platform)
+        variables = step.surroundings.variables
+        identity = "\0".join(
+            (
+                "RUN", action.script, *(action.words or ()), step.surroundings.working_directory,
+                step.surroundings.user, *step.surroundings.shell, *(f"{k}={v}" for k, v in sorted(variables.items())),
+                *(f"{mount.kind}:{mount.source}:{mount.target}" for mount in action.mounts),
+            )
+        )  # fmt: skip
+        work = StepWork(
+            line=step.place.line or 0,
+            text=step.text,
+            deeds=deeds_of(done, found),
+            identity=identity,
+            learn_key=learn_key(step.text),
+        )
+        return with_learned(work, self._around.taught)
+
+    def _found(
+        self,
+        done: Sequence[AnyEffect],
+        step: RecipeStep,
+        files: StageFiles,
+        python: StagePython,
+        base: BaseImage | None,
+        platform: str,
+    ) -> Found:
+        bound = self._around.assume_bytes
+        installs: dict[int, Deed] = {}
+        sizes: dict[str, Estimate] = {}
+        for number, effect in enumerate(done):
+            match effect:
+                case MakeEnvironment():
+                    named = python_named(effect.python)
+                    if named:
+                        python.environments[effect.directory] = named
+                case PythonInstall():
+                    installs[number] = install_deed(
+                        effect, python, files, self._lookups, self._said,
+                        environment=step.surroundings.variables, assume_bytes=bound,
+                    )  # fmt: skip
+                case Download() | Unpack() if effect.address:
+                    size, why = self._lookups.address(effect.address)
+                    if size is not None:
+                        sizes[effect.address] = size
+                    if why:
+                        self._said.notes.append(f"{effect.place}: {effect.address}: {why}")
+        return Found(
+            installs=installs,
+            packages=self._packages(done, base, platform, step),
+            sizes=sizes,
+            assume_bytes=bound,
+        )
+
+    def _packages(
+        self, done: Sequence[AnyEffect], base: BaseImage | None, platform: str, step: RecipeStep
+    ) -> dict[int, AptForecast]:
+        numbers = [number for number, effect in enumerate(done) if isinstance(effect, AptInstall)]
+        updates = [effect for effect in done if isinstance(effect, AptUpdate)]
+        if base is None or not (numbers or updates):
+            return {}
+        found: dict[int, AptForecast] = {}
+        for number in numbers or [-1]:
+            wanted = [effect for effect in (done[number],) if isinstance(effect, AptInstall)] if number >= 0 else []
+            try:
+                brought = self._lookups.packages(wanted, updates, base, platform)
+            except TonnageError as error:
+                self._said.failures.append(f"{step.place}: {error.what}")
+                continue
+            if brought is not None:
+                found[number] = brought
+                self._said.notes += [f"{step.place}: {note}" for note in brought.notes]
+                self._said.failures += [f"{step.place}: no source has the package {name}" for name in brought.missing]
+        return found
+
+    def _image_stage(self, origin: Origin, platform: str) -> int:
+        """Return the number of a stage that stands for an image from which files are taken."""
+        key = f"{origin.name} {origin.platform or platform}"
+        if key not in self._outside:
+            base = self._bases.find(origin.name, origin.platform or platform)
+            index = _OUTSIDE_STAGES + len(self._outside)
+            self._outside[key] = StageWork(index=index, name=origin.name, ground=self._bases.ground(origin.name, base))
+        return self._outside[key].index
+
+    def _context_of(self, origin: Origin) -> BuildContext:
+        return self._named.get(origin.name, self._context) if origin.kind is OriginKind.NAMED else self._context
+
+    def _reader(self, origin: Origin) -> Callable[[str], str | None]:
+        return self._context_of(origin).text
+
+
+def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:
+    return estimate if estimate.known else assumed(assume_bytes)
+
+
+def _lower(image: Estimate) -> Estimate:
+    """Return what files of a context may take when they are compressed: from a tenth to the whole."""
+    grade = Grade.DECLARED if image.grade is Grade.EXACT else image.grade
+    return Estimate(image.low_bytes // 10, image.likely_bytes // 2, image.high_bytes, grade)

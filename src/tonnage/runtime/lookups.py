@@ -1,0 +1,97 @@
+"""What forecasting asks of the outside: base images, contexts, indexes, addresses. Only reads; nothing is started.
+
+Every method raises only classes of :mod:`tonnage.errors`; what cannot be found out is a result of the forecast, not its
+end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.base_image import BaseImage
+    from tonnage.model.effects import AptInstall, AptUpdate
+    from tonnage.model.forecast import Estimate
+    from tonnage.model.lock import Lock, ResolveRequest, Target, WheelContents
+    from tonnage.model.package import AptForecast
+    from tonnage.model.recipe import Copy
+    from tonnage.model.stack import BuildSpec
+    from tonnage.model.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a ``COPY`` brings.
+
+    Args:
+        tree: Its bytes.
+        identity: What tells its contents from others.
+    """
+
+    tree: Tree
+    identity: str
+
+
+class BuildContext(Protocol):
+    """The directory that a build takes files from."""
+
+    @property
+    def key(self) -> str:
+        """Its identity: two builds from the same directory share what is kept of it."""
+
+    def copied(self, copy: Copy) -> Copied:
+        """Measure what an instruction copies or adds."""
+
+    def whole(self) -> Tree:
+        """Measure all of it, as the builder before BuildKit copies it."""
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file in it; None where there is none that the builder sees."""
+
+
+class Lookups(Protocol):
+    """Everything that forecasting reads. Safe to use from several threads."""
+
+    def dockerfile(self, spec: BuildSpec) -> str:
+        """Return the text of a Dockerfile.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
+
+    def context(self, spec: BuildSpec, directory: str = "") -> BuildContext:
+        """Return the context of a build, or another directory that is named in it."""
+
+    def base_image(self, reference: str, platform: str) -> BaseImage:
+        """Return an image: from the engine, else from its registry.
+
+        Raises:
+            CannotFetchError: It cannot be had.
+            EngineUnreachableError: The engine stopped answering.
+        """
+
+    def resolve(self, request: ResolveRequest, target: Target) -> Lock:
+        """Resolve requirements.
+
+        Raises:
+            CannotResolveError: There is no solution.
+            CannotFetchError: The index cannot be reached, and nothing is known of earlier.
+        """
+
+    def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
+        """Return what lies inside the wheels of a lock."""
+
+    def packages(
+        self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str
+    ) -> AptForecast | None:
+        """Return what apt will bring; None where no package index is known for the image.
+
+        Raises:
+            CannotFetchError: The index cannot be reached.
+        """
+
+    def address(self, address: str) -> tuple[Estimate | None, str]:
+        """Return how large the file behind an address is, or None and why that is not known."""

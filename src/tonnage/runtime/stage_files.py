@@ -1,0 +1,149 @@
+"""Which text files a stage of a build can see at a path: those that the context's files were copied to.
+
+A requirement file is read as it will be inside of the build, so one that was never copied is not there.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from tonnage.model.recipe import Copy, OriginKind, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.model.recipe import Mount, Origin, RecipeStep
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    sources: tuple[str, ...]
+    destination: str
+    read: Callable[[str], str | None]
+
+
+@dataclass(slots=True)
+class StageFiles:
+    """The files of one stage as far as they come from a context.
+
+    Args:
+        entries: What was copied, in order.
+        written: Texts that stand in the Dockerfile itself, by path.
+    """
+
+    entries: list[_Entry] = field(default_factory=list)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def above(self) -> StageFiles:
+        """Return the files of a stage that stands on this one."""
+        return StageFiles(list(self.entries), dict(self.written))
+
+    def take(
+        self,
+        step: RecipeStep,
+        context: Callable[[Origin], Callable[[str], str | None]],
+        stages: Mapping[int, StageFiles],
+    ) -> None:
+        """Take what a ``COPY`` or an ``ADD`` brings.
+
+        Args:
+            step: The instruction.
+            context: Gives for an origin how a file of it is read.
+            stages: The stages before, by number.
+        """
+        action = step.action
+        if not isinstance(action, Copy):
+            return
+        several = len(action.sources) + len(action.inline) > 1 or action.destination.endswith("/")
+        for document in action.inline:
+            path = f"{action.destination.rstrip('/')}/{document.name}" if several else action.destination
+            self.written[posixpath.normpath(path)] = document.body
+        read = self._reader(action.origin, context, stages)
+        if read is not None and action.sources:
+            self.entries.append(_Entry(action.sources, action.destination, read))
+
+    def seen_by(
+        self,
+        step: RecipeStep,
+        context: Callable[[Origin], Callable[[str], str | None]],
+        stages: Mapping[int, StageFiles],
+    ) -> StageFiles:
+        """Return the files that a ``RUN`` sees, its bind mounts included.
+
+        Args:
+            step: The instruction.
+            context: Gives for an origin how a file of it is read.
+            stages: The stages before, by number.
+
+        Returns:
+            The files.
+        """
+        action = step.action
+        if not isinstance(action, Run) or not any(mount.kind == "bind" for mount in action.mounts):
+            return self
+        seen = self.above()
+        for mount in action.mounts:
+            if mount.kind == "bind" and mount.target:
+                read = self._mounted(mount, context, stages)
+                if read is not None:
+                    seen.entries.append(_Entry((mount.source or ".",), mount.target, read))
+        return seen
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file; None where none is known to be there.
+
+        Args:
+            path: An absolute path in the image.
+        """
+        wanted = posixpath.normpath(path)
+        if wanted in self.written:
+            return self.written[wanted]
+        for entry in reversed(self.entries):
+            for candidate in _candidates(entry, wanted):
+                found = entry.read(candidate)
+                if found is not None:
+                    return found
+        return None
+
+    def _mounted(
+        self, mount: Mount, context: Callable[[Origin], Callable[[str], str | None]], stages: Mapping[int, StageFiles]
+    ) -> Callable[[str], str | None] | None:
+        return None if mount.origin is None else self._reader(mount.origin, context, stages)
+
+    @staticmethod
+    def _reader(
+        origin: Origin, context: Callable[[Origin], Callable[[str], str | None]], stages: Mapping[int, StageFiles]
+    ) -> Callable[[str], str | None] | None:
+        if origin.stage is not None:
+            below = stages.get(origin.stage)
+            return None if below is None else lambda path: below.text(f"/{path.lstrip('/')}")
+        if origin.kind in {OriginKind.CONTEXT, OriginKind.NAMED}:
+            return context(origin)
+        return None
+
+
+def _candidates(entry: _Entry, wanted: str) -> list[str]:
+    """Return the paths in the origin that may have become a path of the image."""
+    destination = posixpath.normpath(entry.destination)
+    inside = wanted.removeprefix(destination).lstrip("/") if _is_within(wanted, destination) else None
+    if inside is None:
+        return []
+    found = []
+    for source in entry.sources:
+        plain = posixpath.normpath(f"/{source}").lstrip("/")
+        name = posixpath.basename(plain)
+        if not inside:
+            found.append(plain)
+            continue
+        above = posixpath.dirname(plain)
+        if "/" not in inside and fnmatchcase(inside, name or "\0"):
+            found.append(f"{above}/{inside}".lstrip("/"))
+        found.append(f"{plain}/{inside}".lstrip("/"))
+    return found
+
+
+def _is_within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")
