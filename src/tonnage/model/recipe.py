@@ -76,6 +76,7 @@ class Surroundings:
     Args:
         environment: ``ENV`` so far, with the base image's where that is known.
         arguments: ``ARG`` that ``RUN`` sees beside them; a variable of the environment goes before.
+        unset: Names that an ``ARG`` declares without giving them a value.
         working_directory: Absolute.
         user: The user; empty for root.
         shell: What a ``RUN`` in shell form is given to.
@@ -85,6 +86,7 @@ class Surroundings:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
     working_directory: str = "/"
     user: str = ""
     shell: tuple[str, ...] = SHELL

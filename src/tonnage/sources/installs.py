@@ -51,7 +51,7 @@ def effects(
     if not isinstance(step.action, Run):
         return ()
     run = step.action
-    variables = step.surroundings.variables
+    variables = {**dict.fromkeys(step.surroundings.unset, ""), **step.surroundings.variables}
     variables.setdefault("HOME", _home(step.surroundings.user))
     shell = step.surroundings.shell
     if run.words is None and not is_shell(shell):

@@ -224,6 +224,7 @@ class StageReader:
             elif value is None:
                 value = self._outside.globals.get(name)
             if value is None:
+                self._now = replace(self._now, unset=(*self._now.unset, name))
                 continue
             if name in self._now.environment and self._outside.builder is Builder.BUILDKIT:
                 self._now = replace(self._now, environment={**self._now.environment, name: value})
