@@ -51,18 +51,11 @@ def effects(
     if not isinstance(step.action, Run):
         return ()
     run = step.action
-    variables = {**dict.fromkeys(step.surroundings.unset, ""), **step.surroundings.variables}
-    variables.setdefault("HOME", _home(step.surroundings.user))
     shell = step.surroundings.shell
     if run.words is None and not is_shell(shell):
         key = " ".join((*shell, run.script))
         return (Opaque(command=key, place=step.place, key=key, reason=f"{shell[0]} is no shell that is read here"),)
-    answers = _answers(platform)
-    directory, complete = step.surroundings.working_directory, step.surroundings.base_known
-    if run.words is not None:
-        script = read_words(run.words, variables, directory=directory, complete=complete, answers=answers)
-    else:
-        script = read_script(run.script, variables, directory=directory, complete=complete, answers=answers)
+    script = _script(run, step, _answers(platform))
     found: list[AnyEffect] = []
     for index, command in enumerate(script.commands):
         context = Context(
@@ -81,6 +74,29 @@ def effects(
         if text.strip()
     ]
     return tuple(found)
+
+
+def _script(run: Run, step: RecipeStep, answers: dict[str, str]) -> Script:
+    """Read the commands of a ``RUN``, in either form."""
+    around = step.surroundings
+    variables = {"HOME": _home(around.user), **around.variables}
+    if run.words is not None:
+        return read_words(
+            run.words,
+            variables,
+            directory=around.working_directory,
+            complete=around.base_known,
+            unset=around.unset,
+            answers=answers,
+        )
+    return read_script(
+        run.script,
+        variables,
+        directory=around.working_directory,
+        complete=around.base_known,
+        unset=around.unset,
+        answers=answers,
+    )
 
 
 def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, ...]:

@@ -28,6 +28,7 @@ def read_script(
     *,
     directory: str = "/",
     complete: bool = True,
+    unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
 ) -> Script:
     """Read a script.
@@ -37,12 +38,13 @@ def read_script(
         environment: The variables that the shell is given.
         directory: Where it begins.
         complete: There are no other variables than those.
+        unset: Variables that have no value, where others than those given may have one.
         answers: What commands print whose output is known, by their text, such as ``uname -m``.
 
     Returns:
         Its commands.
     """
-    variables = Variables(dict(environment), set(environment), complete)
+    variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
     walk = Walk(parse, variables, directory, answers)
     walk.script(text)
     return Script(commands=tuple(walk.commands), broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
@@ -54,6 +56,7 @@ def read_words(
     *,
     directory: str = "/",
     complete: bool = True,
+    unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
 ) -> Script:
     """Read a command that no shell sees: the exec form of ``RUN``.
@@ -63,13 +66,16 @@ def read_words(
         environment: The variables that it is given.
         directory: Where it runs.
         complete: There are no other variables than those.
+        unset: Variables that have no value, where others than those given may have one.
         answers: As for ``read_script``.
     """
     plain = unwrap(tuple(Word(word, quoted=True) for word in words))
     call = shell_call(plain.words)
     given = {**environment, **plain.environment}
     if call is not None and call.script is not None:
-        return read_script(call.script.text, given, directory=directory, complete=complete, answers=answers)
+        return read_script(
+            call.script.text, given, directory=directory, complete=complete, unset=unset, answers=answers
+        )
     command = Command(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
     return Script(commands=(command,))
 

@@ -30,15 +30,17 @@ class Variables:
         values: Known values; None where there is one that is not known.
         exported: Names that commands are given.
         complete: A name that is not here has no value; else it may have one.
+        unset: Names that have no value in any case, until they are given one.
     """
 
     values: dict[str, str | None] = field(default_factory=dict)
     exported: set[str] = field(default_factory=set)
     complete: bool = True
+    unset: frozenset[str] = frozenset()
 
     def value(self, name: str) -> str | None:
         """Return a value; empty for a name without one; None where it is not known."""
-        return self.values.get(name, "" if self.complete else None)
+        return self.values.get(name, "" if self.complete or name in self.unset else None)
 
     def known(self) -> dict[str, str]:
         """Return the values that are known."""
@@ -50,7 +52,7 @@ class Variables:
 
     def copy(self) -> Variables:
         """Return a copy that can be changed."""
-        return Variables(dict(self.values), set(self.exported), self.complete)
+        return Variables(dict(self.values), set(self.exported), self.complete, self.unset)
 
     def merge(self, others: list[Variables]) -> None:
         """Forget what differs between the ways that a script may have gone."""
