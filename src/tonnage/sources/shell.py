@@ -73,8 +73,8 @@ def read_words(
     call = shell_call(plain.words)
     given = {**environment, **plain.environment}
     if call is not None and call.script is not None:
-        return read_script(
-            call.script.text, given, directory=directory, complete=complete, unset=unset, answers=answers
+        inner = call.script.text
+        return read_script(inner, given, directory=directory, complete=complete, unset=unset, answers=answers)
         )
     command = Command(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
     return Script(commands=(command,))
