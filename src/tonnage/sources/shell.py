@@ -75,7 +75,6 @@ def read_words(
     if call is not None and call.script is not None:
         inner = call.script.text
         return read_script(inner, given, directory=directory, complete=complete, unset=unset, answers=answers)
-        )
     command = Command(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
     return Script(commands=(command,))
 
