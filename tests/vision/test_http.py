@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import struct
@@ -9,6 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import make_test_image
+import make_test_weights
 import numpy as np
 import pytest
 import rectangles
@@ -88,6 +90,26 @@ def test_yolo_combined_finds_objects_and_people(start: Start, kind: str) -> None
 def test_yolo_nas_finds_objects(start: Start) -> None:
     told = send(start("yolo-nas"), encoded(make_test_image.draw())).json()
     assert_found(told["detections"], make_test_image.expected()["detections"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="torch is not installed")
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_torchscript_gives_the_same_answers(start: Start, tmp_path: Path, name: str) -> None:
+    assert make_test_weights.main(["--into", str(tmp_path), "--backend", "torch"]) == 0
+    client = start(name, backend="torch", weights_dir=tmp_path)
+    told = client.get("/healthz").json()
+    assert (told["backend"], told["loaded"]) == ("torch", True)
+    content, boxes = encoded(make_test_image.draw()), json.dumps(make_test_image.PEOPLE)
+    one, other = (send(each, content, boxes=boxes).json() for each in (client, start(name)))
+    for answer in (one, other):
+        del answer["seconds"]
+        for person in answer.get("poses", []):
+            person["score"] = pytest.approx(person["score"], abs=1e-4)
+            for point in person["keypoints"]:
+                point["score"] = pytest.approx(point["score"], abs=1e-4)
+    assert one == other
 
 
 def test_mmpose_finds_a_pose_in_each_box(start: Start) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COMMITTED = Path(make_test_weights.__file__).parent / "manifest.json"
 BOX = (103, 57, 311, 402)
 PURE = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+# The services run TorchScript with the version of torch that their requirements name; newer ones call it deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 BACKENDS = [
     "onnx",
     pytest.param(
