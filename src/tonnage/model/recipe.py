@@ -75,7 +75,7 @@ class Surroundings:
 
     Args:
         environment: ``ENV`` so far, with the base image's where that is known.
-        arguments: ``ARG`` that ``RUN`` sees beside them; a variable of the environment goes before.
+        arguments: ``ARG`` that ``RUN`` sees beside them; they go before variables of the same name.
         unset: Names that an ``ARG`` declares without giving them a value.
         working_directory: Absolute.
         user: The user; empty for root.
@@ -95,7 +95,7 @@ class Surroundings:
     @property
     def variables(self) -> dict[str, str]:
         """The variables that a process of ``RUN`` is given."""
-        return {**self.arguments, **self.environment}
+        return {**self.environment, **self.arguments}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

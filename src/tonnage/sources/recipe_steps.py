@@ -226,9 +226,8 @@ class StageReader:
             if value is None:
                 self._now = replace(self._now, unset=(*self._now.unset, name))
                 continue
-            if name in self._now.environment and self._outside.builder is Builder.BUILDKIT:
-                self._now = replace(self._now, environment={**self._now.environment, name: value})
-            else:
+            # The classic builder lets ENV go before ARG; to BuildKit what stands last counts.
+            if self._outside.builder is Builder.BUILDKIT or name not in self._now.environment:
                 self._now = replace(self._now, arguments={**self._now.arguments, name: value})
 
     def _run(self, instruction: Instruction, expand: Expand, place: str) -> Run:
