@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.lock import ResolveRequest, Target
+    from tonnage.model.lock import LockedRequest, ResolveRequest, Target
 
 # Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
 _UV_KEPT = re.compile(
@@ -86,6 +86,49 @@ def run_resolver(
             return "\n".join(printed) or f"The resolver ended with {exit_code} and gave no reason"
         output = place / "pylock.toml"
         return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+
+
+def export_lock(request: LockedRequest, environment: Mapping[str, str], access: IndexAccess) -> str:
+    """Turn uv's own lock into the standard's form, which needs no network.
+
+    Args:
+        request: The lock, its project and what of it is installed.
+        environment: The user's environment.
+        access: How indexes are reached.
+
+    Returns:
+        The text of the lock that is the same in the standard's form.
+
+    Raises:
+        CannotResolveError: The lock and the project do not belong together, or cannot be read.
+        EngineLacksError: The resolver cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="tonnage-lock-") as directory:
+        place = Path(directory)
+        (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
+        (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
+        command = [_uv(), "export", "--frozen", "--offline", "--format", "pylock.toml", "--no-header", "--quiet"]
+        command += ["--no-emit-project", "--color", "never", "--python", sys.executable]
+        for option, asked in (
+            ("--all-extras", request.all_extras),
+            ("--all-groups", request.all_groups),
+            ("--no-default-groups", "*" in request.without_groups),
+        ):
+            command += [option] if asked else []
+        for option, names in (
+            ("--extra", () if request.all_extras else request.extras),
+            ("--group", request.groups),
+            ("--no-group", tuple(name for name in request.without_groups if name != "*")),
+            ("--only-group", request.only_groups),
+        ):
+            for name in names:
+                command += [option, name]
+        answer = process.run(command, environment=_environment(environment, access), directory=directory, timeout_s=60)
+    if answer.exit_code != 0:
+        raise CannotResolveError(
+            "uv.lock cannot be used", "invalid", why=answer.stderr.strip().removeprefix("error: "), todo="Run uv lock."
+        )
+    return answer.stdout
 
 
 def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -157,9 +157,11 @@ def _ask(
             raise reason
         excluded |= archives
     built = tuple(excluded.values())
-    notes = [
-        f"{path} is a setting of this machine that a build cannot see; it was left out" for path in access.left_out
-    ]
+    notes = []
+    if access.left_out:
+        notes.append(
+            f"left out, because a build cannot see them: {', '.join(access.left_out)} of this machine's settings"
+        )
     notes += [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
     return _as_built(
         replace(

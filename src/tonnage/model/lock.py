@@ -89,6 +89,37 @@ class ResolveRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedRequest:
+    """What an installer takes from a lock file that lies beside a project.
+
+    Args:
+        lock_name: Which lock: ``uv.lock``, ``poetry.lock``, ``pdm.lock``, or one named as ``pylock.toml``.
+        lock_text: Its text.
+        project_text: The text of ``pyproject.toml``; empty where there is none.
+        extras: Extras of the project that are installed.
+        all_extras: Every extra is.
+        groups: Groups beside the project's own dependencies.
+        without_groups: Groups that are left out; ``*`` for every default one.
+        all_groups: Every group is installed.
+        only_groups: Groups that are installed instead of the project's dependencies.
+        left_out: Packages that are not installed.
+        asked: Indexes and environment, for what the lock does not tell.
+    """
+
+    lock_name: str
+    lock_text: str
+    project_text: str = ""
+    extras: tuple[str, ...] = ()
+    all_extras: bool = False
+    groups: tuple[str, ...] = ()
+    without_groups: tuple[str, ...] = ()
+    all_groups: bool = False
+    only_groups: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    asked: ResolveRequest = ResolveRequest(requirements=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
     """One wheel that will be installed.
 

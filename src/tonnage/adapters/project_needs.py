@@ -1,0 +1,138 @@
+"""What a project asks for in its ``pyproject.toml``, by what of it is installed. Text in, requirement lines out.
+
+Source: PEP 621 and 735; Poetry 2.2 (``tool.poetry``) and PDM 2.26 (``tool.pdm``) for what is of their own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from tonnage.errors import CannotResolveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tonnage.model.lock import LockedRequest
+
+
+def needs(request: LockedRequest) -> list[str]:
+    """Return the requirements of what is installed of a project.
+
+    Args:
+        request: The project and which of its parts.
+
+    Returns:
+        Requirement lines; versions in a form that only Poetry knows are left out.
+
+    Raises:
+        CannotResolveError: ``pyproject.toml`` cannot be read.
+    """
+    try:
+        told = tomllib.loads(request.project_text)
+    except tomllib.TOMLDecodeError as error:
+        raise CannotResolveError("pyproject.toml cannot be read", "invalid", why=str(error)) from error
+    lines: list[str] = []
+    if not request.only_groups:
+        lines += _own(told, request)
+    for group in _groups(told, request):
+        lines += _group(told, group, ())
+    return list(dict.fromkeys(lines))
+
+
+def _table(told: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        below = told.get(name)
+        told = below if isinstance(below, dict) else {}
+    return dict(told)
+
+
+def _own(told: Mapping[str, Any], request: LockedRequest) -> Iterator[str]:
+    """Yield the project's own dependencies, and those of its extras."""
+    project, poetry = _table(told, "project"), _table(told, "tool", "poetry")
+    yield from _texts(project.get("dependencies"))
+    optional = _table(project, "optional-dependencies")
+    chosen = {canonicalize_name(each) for each in (optional if request.all_extras else request.extras)}
+    for extra, lines in optional.items():
+        if canonicalize_name(extra) in chosen:
+            yield from _texts(lines)
+    extras = _table(poetry, "extras")
+    wanted = {canonicalize_name(each) for each in (extras if request.all_extras else request.extras)}
+    added: set[str] = set()
+    for extra, names in extras.items():
+        if canonicalize_name(extra) in wanted:
+            added |= {canonicalize_name(Requirement(name).name) for name in _texts(names)}
+    # Where the standard's table has the dependencies, Poetry's own only says where they come from.
+    if not project.get("dependencies"):
+        for name, value in _table(poetry, "dependencies").items():
+            yield from _poetry(name, value, added)
+
+
+def _groups(told: Mapping[str, Any], request: LockedRequest) -> list[str]:
+    """Return the groups that are installed, which is a matter of each installer's defaults."""
+    standard = list(_table(told, "dependency-groups"))
+    poetry = _table(told, "tool", "poetry", "group")
+    of_poetry = [*poetry, *(["dev"] if _table(told, "tool", "poetry", "dev-dependencies") else [])]
+    of_pdm = list(_table(told, "tool", "pdm", "dev-dependencies"))
+    known = list(dict.fromkeys((*standard, *of_poetry, *of_pdm)))
+    if request.only_groups:
+        return [group for group in request.only_groups if group in known]
+    if request.lock_name == "uv.lock":
+        usual = _table(told, "tool", "uv").get("default-groups", ["dev"])
+        usual = known if usual == "all" else [group for group in usual if group in known]
+    elif request.lock_name == "poetry.lock":
+        optional = {name for name, value in poetry.items() if isinstance(value, dict) and value.get("optional")}
+        usual = [group for group in known if group not in optional]
+    else:
+        usual = known
+    if "*" in request.without_groups:
+        usual = []
+    chosen = known if request.all_groups else dict.fromkeys((*usual, *request.groups))
+    return [group for group in chosen if group in known and group not in request.without_groups]
+
+
+def _group(told: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Iterator[str]:
+    """Yield the requirements of one group, and of those that it includes."""
+    entries = _table(told, "dependency-groups").get(name)
+    for entry in entries if isinstance(entries, list) else ():
+        included = entry.get("include-group") if isinstance(entry, dict) else None
+        if isinstance(entry, str):
+            yield from _texts([entry])
+        elif isinstance(included, str) and included not in (*above, name):
+            yield from _group(told, included, (*above, name))
+    yield from _texts(_table(told, "tool", "pdm", "dev-dependencies").get(name))
+    for package, value in _table(told, "tool", "poetry", "group", name, "dependencies").items():
+        yield from _poetry(package, value, set())
+    if name == "dev":
+        for package, value in _table(told, "tool", "poetry", "dev-dependencies").items():
+            yield from _poetry(package, value, set())
+
+
+def _poetry(name: str, value: object, added: set[str]) -> Iterator[str]:
+    """Yield a dependency of Poetry's own form without its versions."""
+    if name == "python":
+        return
+    for each in value if isinstance(value, list) else [value]:
+        table = each if isinstance(each, dict) else {}
+        if table.get("optional") and canonicalize_name(name) not in added:
+            continue
+        extras = f"[{','.join(_texts(table.get('extras'), checked=False))}]" if table.get("extras") else ""
+        marker = f" ; {table['markers']}" if isinstance(table.get("markers"), str) else ""
+        yield from _texts([f"{name}{extras}{marker}"])
+
+
+def _texts(lines: object, *, checked: bool = True) -> list[str]:
+    """Return the entries of a list that are texts, and requirements."""
+    found = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+    return [line for line in found if not checked or _is_requirement(line)]
+
+
+def _is_requirement(line: str) -> bool:
+    try:
+        Requirement(line)
+    except InvalidRequirement:
+        return False
+    return True
