@@ -6,11 +6,10 @@ pins. This one takes the first alternative that can be had, as that solver nearl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.model.deb_version import compare, satisfies
-from tonnage.model.package import Chosen
+from tonnage.model.package import Choice, Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,21 +18,6 @@ if TYPE_CHECKING:
     from tonnage.model.package import Alternatives, DebPackage, PackageIndex, Relation
 
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What would be installed.
-
-    Args:
-        packages: The packages, as they were decided on.
-        missing: What was asked for and no source has, and what nothing satisfies.
-        assumed: Whether what the image has already was not known, so that the usual packages were taken for it.
-    """
-
-    packages: tuple[Chosen, ...]
-    missing: tuple[str, ...] = ()
-    assumed: bool = False
 
 
 def choose(

@@ -88,6 +88,36 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What would be installed.
+
+    Args:
+        packages: The packages, as they were decided on.
+        missing: What was asked for and no source has, and what nothing satisfies.
+        assumed: Whether what the image has already was not known, so that the usual packages were taken for it.
+    """
+
+    packages: tuple[Chosen, ...]
+    missing: tuple[str, ...] = ()
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What the solver of an image itself said, in a container that was thrown away.
+
+    Args:
+        choice: What would be installed.
+        lists_bytes: What the package lists take as the image keeps them.
+        caches_bytes: What apt's own caches take.
+    """
+
+    choice: Choice
+    lists_bytes: int
+    caches_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListBytes:
     """What ``apt-get update`` fetches from all sources, as their ``Release`` files declare it.
 
