@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, Outside, Rehearsal
-    from tonnage.model.inventory import Engine, Filesystem, Inputs
-    from tonnage.model.stack import Service
+    from tonnage.model.forecast import EngineKind
+    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
+    from tonnage.model.stack import BuildSpec, Service
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
 
@@ -206,11 +208,45 @@ class RealOutside:
 
         return ComposeText(tool, self.environment)
 
+    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
+        """Return what a build's Dockerfile declares with ``ARG``, with its default."""
+        from tonnage.adapters.dockerfile_arguments import declared_arguments  # noqa: PLC0415
+
+        return declared_arguments(spec)
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
         from tonnage.adapters.build_inputs import build_inputs  # noqa: PLC0415
 
         return build_inputs(service)
+
+    def lookups(
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+    ) -> AbstractContextManager[Lookups] | None:
+        """Open what forecasting reads."""
+        from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.cli.forecast_lookups import RealLookups  # noqa: PLC0415
+
+        connection = facts.connection if isinstance(facts, DockerFacts) else None
+        return RealLookups(
+            self.environment,
+            cache_directory(self.environment) / "forecast",
+            engine=None if connection is None else EngineImages(connection, images),
+            offline=offline,
+            probe=probe,
+        )
+
+    def engine_kind(self, engine: Engine | None) -> EngineKind:
+        """Return what builds and keeps images here."""
+        from tonnage.adapters.docker.tools import BuilderKind  # noqa: PLC0415
+        from tonnage.model.forecast import EngineKind  # noqa: PLC0415
+
+        if engine is not None and engine.image_store == "containerd":
+            return EngineKind.CONTAINERD
+        tool = self.tools.build if engine is not None else None
+        legacy = tool is not None and tool.kind is BuilderKind.LEGACY
+        return EngineKind.CLASSIC if legacy else EngineKind.BUILDKIT
 
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""

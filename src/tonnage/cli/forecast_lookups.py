@@ -167,13 +167,15 @@ class RealLookups:
         self._heads = Heads(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
         self._once = Once()
+        self._over = threading.Event()
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close every connection."""
+        """End what is still asked, and close every connection."""
+        self._over.set()
         self._web.close()
 
     @property
@@ -238,7 +240,13 @@ class RealLookups:
         return self._once.ask(
             ("lock", request, target),
             lambda: resolve(
-                request, target, web=self._web, access=access, kept=self._kept, environment=self._environment
+                request,
+                target,
+                web=self._web,
+                access=access,
+                kept=self._kept,
+                environment=self._environment,
+                cancel=self._over,
             ),
         )
 
@@ -247,7 +255,7 @@ class RealLookups:
         access = index_access(request, self._environment)
         return self._once.ask(
             ("contents", lock.wheels),
-            lambda: read_wheels(lock.wheels, web=self._web, access=access, kept=self._kept).contents,
+            lambda: read_wheels(lock.wheels, web=self._web, access=access, kept=self._kept, cancel=self._over).contents,
         )
 
     def packages(

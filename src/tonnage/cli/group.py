@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tonnage.errors import TonnageError
 
 COMMANDS = {
+    "forecast": "Know the bytes of every image, and of building it, before anything is built.",
     "plan": "Show what deploy would do, or why it cannot fit. Changes nothing.",
     "build": "Build images one after the other, within the disk.",
     "deploy": "Build, prove and switch over services, one after the other.",

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
-    from tonnage.model.inventory import Engine, Filesystem, Inputs
+    from tonnage.model.forecast import EngineKind
+    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
     from tonnage.model.plan import Plan
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import BuildSpec, Service
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource, ImageTarget
 
@@ -71,6 +73,9 @@ class Outside(Protocol):
     def look_ahead(self) -> None:
         """Begin to look for the programs that act on an engine."""
 
+    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
+        """Return what a build's Dockerfile declares with ``ARG``, with its default."""
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 
@@ -79,6 +84,21 @@ class Outside(Protocol):
 
         With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
         """
+
+    def lookups(
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+    ) -> AbstractContextManager[Lookups] | None:
+        """Open what forecasting reads; None where nothing can be forecast.
+
+        Args:
+            facts: The engine; None without one.
+            images: Its images, as they were observed.
+            offline: Ask no server.
+            probe: A base image may be started in a throw-away container to ask its own package manager.
+        """
+
+    def engine_kind(self, engine: Engine | None) -> EngineKind:
+        """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""
 
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""

@@ -21,6 +21,7 @@ class Policy:
             For ``build``: remove the built image as well.
         push: Push what was built (``build`` only).
         assume_unknown_bytes: What a forecast assumes for each command whose bytes nobody knows.
+        forecast: Forecast builds from metadata before they are planned.
     """
 
     keep_free_bytes: int | None = None
@@ -28,6 +29,7 @@ class Policy:
     cleanup_after: bool = True
     push: bool = False
     assume_unknown_bytes: int = 500_000_000
+    forecast: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,9 +48,34 @@ _KNOWN = (
         "500MB",
         "What a forecast assumes for a command whose bytes nobody knows.",
     ),
+    _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
     _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
+    _Known("build-kit", "DOCKER_BUILDKIT", "1", "Build with BuildKit where the engine has it.", in_file=False),
+    _Known("build-progress", "BUILDKIT_PROGRESS", "plain", "How programs tell of builds.", in_file=False),
+    _Known("pip-no-cache", "PIP_NO_CACHE_DIR", "1", "To builds that declare it: pip keeps no cache.", in_file=False),
+    _Known(
+        "pip-no-version-check",
+        "PIP_DISABLE_PIP_VERSION_CHECK",
+        "1",
+        "To builds that declare it: pip does not ask for a newer pip.",
+        in_file=False,
+    ),
+    _Known(
+        "torch-cpu-only",
+        "TORCH_CPU_ONLY",
+        "1 for services without a device, where TORCH_INDEX_URL is set",
+        "To builds that declare it: PyTorch without CUDA.",
+        in_file=False,
+    ),
+    _Known(
+        "torch-index-url",
+        "TORCH_INDEX_URL",
+        "none",
+        "To builds that declare it: the index that has PyTorch without CUDA.",
+        in_file=False,
+    ),
 )
 
 
@@ -101,6 +126,7 @@ def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
         cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
         push=push,
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
+        forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _KEEP_FREE = "keep-free"
 _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
-STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _ASSUME_UNKNOWN)
+STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _ASSUME_UNKNOWN, "forecast")
 _GROUND = Ground("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)

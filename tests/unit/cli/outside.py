@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 
+from tonnage.adapters.dockerfile_arguments import declared_arguments
 from tonnage.cli.app import main
 from tonnage.cli.outside import EngineDoor
 from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.model.forecast import EngineKind
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tests.simulator.clock import VirtualClock
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Rehearsal
-    from tonnage.model.inventory import Engine, Filesystem, Inputs
-    from tonnage.model.stack import Service
+    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
+    from tonnage.model.stack import BuildSpec, Service
+    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
 
@@ -70,6 +73,8 @@ class SimulatedOutside:
     can_build: bool = True
     can_compose: bool = True
     removed: list[str] = field(default_factory=list)
+    forecasts: int = 0
+    looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
 
     @property
     def clock(self) -> VirtualClock:
@@ -77,6 +82,9 @@ class SimulatedOutside:
 
     def compose(self) -> ComposeConfig | None:
         return None
+
+    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
+        return declared_arguments(spec)
 
     def inputs(self, service: Service) -> Inputs:
         assert service.build is not None
@@ -94,6 +102,17 @@ class SimulatedOutside:
 
     def look_ahead(self) -> None:
         pass
+
+    def lookups(
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+    ) -> AbstractContextManager[Lookups] | None:
+        del images, probe
+        self.forecasts += 1
+        return None if self.looks_up is None else self.looks_up(facts, offline)
+
+    def engine_kind(self, engine: Engine | None) -> EngineKind:
+        del engine
+        return EngineKind.BUILDKIT
 
     def builder_found(self) -> str:
         if not self.can_build:

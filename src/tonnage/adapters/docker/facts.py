@@ -47,6 +47,11 @@ class DockerFacts:
         self._known: dict[str, Image] = {}
         self._is_rootless: bool | None = None
 
+    @property
+    def connection(self) -> DockerConnection:
+        """The engine that is read."""
+        return self._connection
+
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
         return wire.engine(self._info(), self._connection.endpoint, self._api.api_version)

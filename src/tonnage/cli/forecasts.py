@@ -1,0 +1,115 @@
+"""From a stack and what was observed to forecasts: for the command that shows them, and for plans."""
+
+from __future__ import annotations
+
+import platform as machine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
+from tonnage.model.policy import History
+from tonnage.runtime.forecast_build import Circumstances
+from tonnage.runtime.forecasting import forecast_services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.interface import Cancel, EngineFacts
+    from tonnage.cli.outside import Outside
+    from tonnage.decide.expected_builds import ExpectedBuild
+    from tonnage.model.forecast import EngineKind, ServiceForecast
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Service
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
+PLAN_WITHIN_S = 12.0
+"""How long a plan waits for forecasts; what is not known by then is left at what was learned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How forecasts are asked for.
+
+    Args:
+        platform: The platform to forecast for; empty for the engine's, and what each service says.
+        python: The version of Python; empty for that of each image.
+        offline: Ask no server.
+        probe: A base image may be started in a throw-away container.
+        assume_bytes: What is assumed for what nobody knows.
+        within_s: After so many seconds what is not known yet is given up; None for no limit.
+    """
+
+    assume_bytes: int
+    platform: str = ""
+    python: str = ""
+    offline: bool = False
+    probe: bool = False
+    within_s: float | None = None
+
+
+def gather(
+    outside: Outside,
+    services: Sequence[Service],
+    kind: EngineKind,
+    asked: Asked,
+    *,
+    facts: EngineFacts | None = None,
+    inventory: Inventory | None = None,
+    history: History | None = None,
+    cancel: Cancel | None = None,
+) -> tuple[ServiceForecast, ...]:
+    """Forecast services.
+
+    Args:
+        outside: What may be reached.
+        services: The services, in the order of building.
+        kind: What builds and keeps images.
+        asked: How it is asked.
+        facts: The engine; None without one.
+        inventory: What was observed on it.
+        history: What earlier runs taught.
+        cancel: Ends it early.
+
+    Returns:
+        One forecast for each; none at all where nothing can be forecast from here.
+    """
+    opened = outside.lookups(facts, inventory.images if inventory else (), offline=asked.offline, probe=asked.probe)
+    if opened is None:
+        return ()
+    history = history or History()
+    around = Circumstances(
+        engine=kind,
+        platform=asked.platform or _platform(inventory),
+        platform_forced=bool(asked.platform),
+        python=asked.python,
+        assume_bytes=asked.assume_bytes,
+        layers_there=frozenset(chain for image in inventory.images for chain in image.chain) if inventory else (),
+        taught=history.taught,
+    )
+    present = present_layers(history.built, inventory) if inventory else frozenset[str]()
+    with opened as lookups:
+        return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
+
+
+def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dict[str, ExpectedBuild]:
+    """Return what build steps of a plan will do.
+
+    Args:
+        forecasts: Of the services that are built, in the order of the plan.
+        inventory: What was observed.
+
+    Returns:
+        By service, on the filesystem of the data root.
+    """
+    first, *others = inventory.filesystems
+    return expected_builds(
+        forecasts,
+        roles=first.roles,
+        elsewhere={role for disk in others for role in disk.roles} - set(first.roles),
+        cached_bytes=cached_bytes(inventory),
+    )
+
+
+def _platform(inventory: Inventory | None) -> str:
+    name = inventory.engine.architecture if inventory else machine.machine()
+    return f"linux/{_ARCHITECTURES.get(name, name)}"
