@@ -14,8 +14,11 @@ import make_test_weights
 import numpy as np
 import pytest
 import rectangles
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
+from serving.images import RejectedImageError, decode
 from serving.settings import SettingError, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -245,6 +248,25 @@ def test_a_damaged_image_is_refused(start: Start) -> None:
     assert (status, message[:21]) == (400, "The image is damaged:")
     cut = encoded(make_test_image.draw(), "JPEG")[:9001]
     assert refusal(send(client, cut, "image/jpeg"))[0] == 400
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP"]))
+def test_whatever_bytes_are_damaged_it_is_an_image_or_it_is_refused(seed: int, kind: str) -> None:
+    random = np.random.default_rng(seed)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {} if kind == "BMP" else {"exif": exif}
+    image = Image.fromarray(random.integers(0, 256, (13, 11, 3), dtype=np.uint8))
+    content = bytearray(encoded(image, kind, **options))
+    for _ in range(random.integers(1, 6)):
+        content[random.integers(min(len(content), 211))] = random.integers(256)
+    try:
+        pixels = decode(bytes(content), max_bytes=100_003, max_pixels=1_000_003)
+    except RejectedImageError as error:
+        assert error.status in (400, 413, 415)
+    else:
+        assert pixels.shape[2] == 3
 
 
 def test_a_form_without_the_image_is_refused(start: Start) -> None:

@@ -54,7 +54,7 @@ def decode(content: bytes, *, max_bytes: int, max_pixels: int) -> NDArray[np.uin
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise RejectedImageError(415, f"This is not an image in one of the formats {', '.join(FORMATS)}.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damage makes Pillow fail in ways that it does not name
         raise RejectedImageError(400, f"The head of the image is damaged: {error}.") from error
     with image:
         if image.width * image.height > max_pixels:
@@ -65,5 +65,5 @@ def decode(content: bytes, *, max_bytes: int, max_pixels: int) -> NDArray[np.uin
             )
         try:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+        except Exception as error:  # as above
             raise RejectedImageError(400, f"The image is damaged: {error}.") from error
