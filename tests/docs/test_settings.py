@@ -33,6 +33,8 @@ def test_every_setting_of_the_stack_is_there_with_its_default_and_its_variable()
         if setting.key in STACK_KEYS:
             assert default(setting.key) == setting.value
             assert ROWS[setting.key][3] == f"`{variable}`"
+        elif setting.key in ROWS:
+            assert ROWS[setting.key][1].replace("`", "") == setting.value
         else:
             assert variable in ROWS
     assert DIRECTORY_VARIABLE in ROWS

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.decide.build_environment import with_build_environment
 from tonnage.model.stack import Stack
 from tonnage.runtime.reading import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank
@@ -50,8 +51,20 @@ def read_wanted(
     request = request_of(outside, flags)
     stack = load_stack(request, environment=outside.environment, compose=outside.compose(), builds=builds)
     require_services(stack, flags.services)
+    if builds:
+        stack = _with_build_environment(outside, stack)
     ranked = rank(stack, environment=outside.environment, flags=settings or {})
     return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services)
+
+
+def _with_build_environment(outside: Outside, stack: Stack) -> Stack:
+    services = tuple(
+        with_build_environment(service, outside.declared_arguments(service.build), outside.environment)
+        if service.build is not None
+        else service
+        for service in stack.services
+    )
+    return stack if services == stack.services else replace(stack, services=services)
 
 
 def request_of(outside: Outside, flags: StackFlags) -> StackRequest:

@@ -52,25 +52,27 @@ _KNOWN = (
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
     _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
-    _Known("build-kit", "DOCKER_BUILDKIT", "1", "Build with BuildKit where the engine has it.", in_file=False),
-    _Known("build-progress", "BUILDKIT_PROGRESS", "plain", "How programs tell of builds.", in_file=False),
-    _Known("pip-no-cache", "PIP_NO_CACHE_DIR", "1", "To builds that declare it: pip keeps no cache.", in_file=False),
+    _Known("DOCKER_BUILDKIT", "DOCKER_BUILDKIT", "1", "Build with BuildKit where the engine has it.", in_file=False),
+    _Known("BUILDKIT_PROGRESS", "BUILDKIT_PROGRESS", "plain", "How programs tell of builds.", in_file=False),
     _Known(
-        "pip-no-version-check",
+        "PIP_NO_CACHE_DIR", "PIP_NO_CACHE_DIR", "1", "To builds that declare it: pip keeps no cache.", in_file=False
+    ),
+    _Known(
+        "PIP_DISABLE_PIP_VERSION_CHECK",
         "PIP_DISABLE_PIP_VERSION_CHECK",
         "1",
         "To builds that declare it: pip does not ask for a newer pip.",
         in_file=False,
     ),
     _Known(
-        "torch-cpu-only",
+        "TORCH_CPU_ONLY",
         "TORCH_CPU_ONLY",
         "1 for services without a device, where TORCH_INDEX_URL is set",
         "To builds that declare it: PyTorch without CUDA.",
         in_file=False,
     ),
     _Known(
-        "torch-index-url",
+        "TORCH_INDEX_URL",
         "TORCH_INDEX_URL",
         "none",
         "To builds that declare it: the index that has PyTorch without CUDA.",

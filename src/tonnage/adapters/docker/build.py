@@ -122,7 +122,7 @@ def run_build(
         id_file = Path(private, "image-id")
         exit_code = process.stream(
             build_arguments(tool, spec, reference, labels, str(id_file)),
-            environment={**environment, "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1"},
+            environment={"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1"},
             directory=None,
             on_line=lambda line: _tell(output, line, progress),
             cancel=cancel,
