@@ -37,6 +37,7 @@ class Context:
         mounts: What is mounted while it runs.
         standard_input: What is piped or given to it as a text; None where that is not known or nothing is given.
         piped_to: The words of the command that reads its output; empty without one.
+        fed_by: The program before it in a pipeline; empty without one.
         piped_from: The address that the command before it in a pipeline fetches; empty without one.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
             write settings add to it.
@@ -47,6 +48,7 @@ class Context:
     mounts: tuple[Mount, ...] = ()
     standard_input: str | None = None
     piped_to: tuple[str, ...] = ()
+    fed_by: str = ""
     piped_from: str = ""
     remembered: dict[str, str] = field(default_factory=dict)
 

@@ -47,6 +47,8 @@ _QUIET = frozenset({
     "useradd", "userdel", "usermod", "visudo", "wait", "add-shell", "corepack", "a2enmod", "a2dismod", "a2ensite",
     "mountpoint", "mount", "umount", "dpkg-divert", "dpkg-statoverride", "debconf-set-selections", "hostnamectl",
 })  # fmt: skip
+# What ``find`` pipes into these through xargs is told as its own effect.
+_FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
 _RECOMMENDS_OFF = re.compile(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
 
 
@@ -101,9 +103,10 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         return (Nothing(**context.shared),)
     given = context.standard_input
     if given is None:
-        if context.command.pipe_from is not None and inner[0].text in {"rm", "chmod", "chown", "grep", "echo"}:
-            return (Nothing(**context.shared),) if inner[0].text in {"grep", "echo"} else ()
-        return (context.opaque(f"what xargs gives to {inner[0].text} is not known"),)
+        seen = context.fed_by == "find" and inner[0].text in _FOUND_FIRST
+        quiet = seen or inner[0].text in {"grep", "echo", "ls"}
+        reason = f"what xargs gives to {inner[0].text} is not known"
+        return (Nothing(**context.shared) if quiet else context.opaque(reason),)
     added = tuple(replace(inner[0], text=text, known=True) for text in given.split())
     command = replace(context.command, words=(*inner, *added))
     return effects_of_command(replace(context, command=command))

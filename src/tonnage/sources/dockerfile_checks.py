@@ -44,7 +44,7 @@ _FORMS = {
     "VOLUME": "VOLUME PATH",
     "WORKDIR": "WORKDIR PATH",
 }
-_NOTHING_ALLOWED = frozenset({"CMD", "ENTRYPOINT"})
+_NOTHING_ALLOWED = frozenset({"CMD", "ENTRYPOINT", "RUN"})
 _PAIRS = frozenset({"ENV", "LABEL"})
 _LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"})
 _FROM_WITH_NAME = 3

@@ -152,7 +152,7 @@ def text_output(context: Context) -> AnyEffect:
         return WriteFile(
             **context.shared, path=path, size_bytes=len(" ".join(texts).encode(errors="surrogateescape")) + newline
         )
-    size = None
+    size = None if words else 0
     only_input = program == "cat" and all(word.text == "-" for word in words[1:])
     if only_input and context.standard_input is not None:
         size = len(context.standard_input.encode(errors="surrogateescape"))

@@ -64,6 +64,7 @@ def effects(
             mounts=run.mounts,
             standard_input=_given(script, command),
             piped_to=_read_by(script, command),
+            fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program,
             piped_from=_fetched_before(script, command, step, run),
             remembered=kept,
         )

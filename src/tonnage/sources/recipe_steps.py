@@ -72,7 +72,7 @@ def expanded(lexer: Lexer, word: str, values: Mapping[str, str], place: str) -> 
         raise UsageError(
             f"{word} cannot be read",
             why=f"{error}.",
-            todo="Put the text into single quotes to take it as it is.",
+            todo="Put it into single quotes where it is to stay as it is, or write it in a way that builders know.",
             place=place,
         ) from error
 

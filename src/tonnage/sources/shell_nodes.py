@@ -79,3 +79,10 @@ def case_items(node: Node) -> list[tuple[list[Node], list[Node]]]:
             patterns = [child for child in item.children[:end] if child.is_named]
             found.append((patterns, [child for child in item.children[end + 1 :] if child.is_named]))
     return found
+
+
+def last_of(node: Node | None) -> Node | None:
+    """Return the last statement of a list or a pipeline; of everything else itself."""
+    while node is not None and node.type in {"list", "pipeline"}:
+        node = node.named_children[-1]
+    return node

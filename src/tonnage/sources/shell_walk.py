@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tonnage.model.shell import Command, Redirection, Word
-from tonnage.sources.shell_nodes import LEAVES, asks, case_items, clauses, errors, leaves, text_of
+from tonnage.sources.shell_nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
 from tonnage.sources.shell_redirections import REDIRECTS, behind, redirections
 from tonnage.sources.shell_state import State
 from tonnage.sources.shell_tests import decide
@@ -46,6 +46,8 @@ class Walk:
         self._answers = answers
         self._conditional = 0
         self._redirections: tuple[Redirection, ...] = ()
+        # A redirection behind a list or a pipeline is that of its last command alone.
+        self._attached: dict[int, list[Redirection]] = {}
         self._depth = 0
         self._base: int | None = None
         self._source = ""
@@ -68,51 +70,44 @@ class Walk:
         self._source = outer
         return result
 
-    def _statement(self, node: Node) -> bool | None:  # noqa: C901, PLR0912 - one arm for each kind of statement
+    def _statement(self, node: Node) -> bool | None:
         if self._now.ended:
             return None
-        kind = node.type
-        if kind == "command":
-            return self._command(node)
-        if kind == "list":
-            return self._list(node)
-        if kind == "redirected_statement":
-            return self._redirected(node)
-        if kind == "pipeline":
-            return self._pipeline(node)
-        if kind == "negated_command":
-            result = self._statement(node.named_children[-1])
-            return None if result is None else not result
-        if kind == "test_command":
-            return self._test(node)
-        if kind == "if_statement":
-            return self._choose(clauses(node))
-        if kind == "case_statement":
-            return self._case(node)
-        if kind == "for_statement":
-            return self._for(node)
-        if kind in _LOOPS:
-            self._perhaps([node])
-            return None
-        if kind == "subshell":
-            return self._apart(lambda: self._body(node))
-        if kind == "function_definition":
-            name = node.child_by_field_name("name")
-            body = node.child_by_field_name("body")
-            if name is not None and body is not None:
-                self._now.functions[text_of(name)] = body
-            return True
-        if kind in {"variable_assignment", "variable_assignments"}:
-            return self._assign(node)
-        if kind == "declaration_command":
-            return self._declare(node)
-        if kind == "unset_command":
-            for child in node.named_children:
-                self._now.variables.values.pop(text_of(child), None)
-            return True
-        if kind == "comment":
-            return None
-        return self._body(node)
+        if node.id in self._attached:
+            before = self._redirections
+            self._redirections = (*before, *self._attached.pop(node.id))
+            result = self._statement(node)
+            self._redirections = before
+            return result
+        arm: Callable[[Node], bool | None] = getattr(self, f"_on_{node.type}", self._body)
+        return arm(node)
+
+    def _on_subshell(self, node: Node) -> bool | None:
+        return self._apart(lambda: self._body(node))
+
+    def _on_while_statement(self, node: Node) -> None:
+        self._perhaps([node])
+
+    def _on_c_style_for_statement(self, node: Node) -> None:
+        self._perhaps([node])
+
+    def _on_comment(self, _: Node) -> None:
+        """Nothing is run."""
+
+    def _on_negated_command(self, node: Node) -> bool | None:
+        result = self._statement(node.named_children[-1])
+        return None if result is None else not result
+
+    def _on_function_definition(self, node: Node) -> bool | None:
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if name is not None and body is not None:
+            self._now.functions[text_of(name)] = body
+        return True
+
+    def _on_unset_command(self, node: Node) -> bool | None:
+        for child in node.named_children:
+            self._now.variables.values.pop(text_of(child), None)
+        return True
 
     def _body(self, node: Node) -> bool | None:
         result: bool | None = None
@@ -120,7 +115,7 @@ class Walk:
             result = self._statement(child)
         return result
 
-    def _list(self, node: Node) -> bool | None:
+    def _on_list(self, node: Node) -> bool | None:
         left, operator, right = node.children[0], node.children[1].type, node.children[-1]
         if operator not in {"&&", "||"}:
             return self._body(node)
@@ -150,6 +145,9 @@ class Walk:
         result = read()
         self._now = before
         return result
+
+    def _on_if_statement(self, node: Node) -> bool | None:
+        return self._choose(clauses(node))
 
     def _choose(self, branches: Sequence[tuple[list[Node], list[Node]]]) -> bool | None:
         """Take the first branch whose condition holds; all that may hold where that is not known."""
@@ -189,7 +187,7 @@ class Walk:
         self._now = start
         self._now.merge(ends or [start.copy()])
 
-    def _case(self, node: Node) -> bool | None:
+    def _on_case_statement(self, node: Node) -> bool | None:
         word = self._expander().one(node.named_children[0])
         items = case_items(node)
         if not word.known:
@@ -200,7 +198,7 @@ class Walk:
                 return self._all(body)
         return True
 
-    def _for(self, node: Node) -> bool | None:
+    def _on_for_statement(self, node: Node) -> bool | None:
         name = text_of(node.named_children[0])
         written = [child for child in node.named_children[1:] if child.type not in {"do_group", "compound_statement"}]
         bodies = [child for child in node.named_children if child.type in {"do_group", "compound_statement"}]
@@ -215,7 +213,7 @@ class Walk:
         self._perhaps(bodies)
         return None
 
-    def _test(self, node: Node) -> bool | None:
+    def _on_test_command(self, node: Node) -> bool | None:
         expander = self._expander()
         words: list[Word] = []
         for leaf in leaves(node):
@@ -225,10 +223,8 @@ class Walk:
                 words.append(Word(text_of(leaf)))
         return decide(words, patterns=text_of(node).startswith("[["))
 
-    def _assign(self, node: Node) -> bool | None:
-        nodes = node.named_children if node.type == "variable_assignments" else [node]
-        for each in nodes:
-            self._set(each)
+    def _on_variable_assignment(self, node: Node) -> bool | None:
+        self._set(node)
         return True
 
     def _set(self, node: Node) -> None:
@@ -243,7 +239,7 @@ class Walk:
             text = None if text is None or before is None else before + text
         self._now.variables.values[text_of(name)] = text
 
-    def _declare(self, node: Node) -> bool | None:
+    def _on_declaration_command(self, node: Node) -> bool | None:
         exports = node.children[0].type == "export"
         for child in node.named_children:
             name = child.child_by_field_name("name") if child.type == "variable_assignment" else child
@@ -253,7 +249,7 @@ class Walk:
                 self._now.variables.exported.add(text_of(name))
         return True
 
-    def _redirected(self, node: Node) -> bool | None:
+    def _on_redirected_statement(self, node: Node) -> bool | None:
         before = self._redirections
         after: list[Node] = []
         operator = "&&"
@@ -262,8 +258,12 @@ class Walk:
             if child.type in REDIRECTS:
                 found += redirections(child, self._expander(), self._now.absolute)
                 operator, after = behind(child) or (operator, after)
-        self._redirections = (*before, *found)
         body = node.child_by_field_name("body")
+        last = last_of(body)
+        if last is not None and last is not body:
+            self._attached[last.id] = found
+        else:
+            self._redirections = (*before, *found)
         result = self._statement(body) if body is not None else None
         if body is None and found:
             self._add((), node, {})
@@ -271,12 +271,12 @@ class Walk:
         if operator == "||":
             self._perhaps(after)
         elif after and after[0].type == "pipeline" and after[0].children[0].type == "|":
-            return self._pipeline(after[0], len(self.commands) - 1)
+            return self._on_pipeline(after[0], len(self.commands) - 1)
         elif after:
             return self._all(after)
         return result
 
-    def _pipeline(self, node: Node, last: int | None = None) -> bool | None:
+    def _on_pipeline(self, node: Node, last: int | None = None) -> bool | None:
         """Read a pipeline; of one that begins with ``|`` the command before it has a number already."""
         result: bool | None = None
         for child in node.named_children:
@@ -291,7 +291,7 @@ class Walk:
         self.commands[earlier] = replace(self.commands[earlier], pipe_to=later)
         self.commands[later] = replace(self.commands[later], pipe_from=earlier)
 
-    def _command(self, node: Node) -> bool | None:
+    def _on_command(self, node: Node) -> bool | None:
         expander = self._expander()
         words: list[Word] = []
         given: dict[str, str] = {}

@@ -42,7 +42,7 @@ _ARCHIVES = "/var/cache/apt/archives"
 _SWITCH = re.compile(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
 # Manager -> words that mean installing -> words that keep or empty its cache.
 _MANAGERS: dict[str, frozenset[str]] = {
-    "apk": frozenset({"add", "upgrade"}),
+    "apk": frozenset({"add", "upgrade", "update"}),
     "dnf": frozenset({"install", "groupinstall", "upgrade", "update", "reinstall", "group"}),
     "microdnf": frozenset({"install", "update", "upgrade"}),
     "yum": frozenset({"install", "groupinstall", "update", "upgrade", "localinstall"}),
@@ -59,8 +59,8 @@ _MANAGERS: dict[str, frozenset[str]] = {
     "pixi": frozenset({"install", "add"}),
     "gem": frozenset({"install"}),
     "bundle": frozenset({"install"}),
-    "cargo": frozenset({"install", "build", "fetch"}),
-    "go": frozenset({"install", "get", "build", "mod"}),
+    "cargo": frozenset({"install", "fetch"}),
+    "go": frozenset({"install", "get", "mod"}),
     "composer": frozenset({"install", "require"}),
     "Rscript": frozenset({"-e"}),
     "brew": frozenset({"install"}),
@@ -152,6 +152,8 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyE
     packages: list[str] = []
     files: list[str] = []
     rest = texts[texts.index(action) + 1 :] if action in texts else texts
+    if action in {"env", "global", "mod", "toolchain", "target", "component", "group"}:
+        rest = rest[1:]
     at = 0
     while at < len(rest):
         text = rest[at]
