@@ -226,6 +226,7 @@ class RealOutside:
         """Open what forecasting reads."""
         from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.adapters.docker.probe import EngineProbe  # noqa: PLC0415
         from tonnage.cli.forecast_lookups import RealLookups  # noqa: PLC0415
 
         connection = facts.connection if isinstance(facts, DockerFacts) else None
@@ -234,7 +235,7 @@ class RealOutside:
             cache_directory(self.environment) / "forecast",
             engine=None if connection is None else EngineImages(connection, images),
             offline=offline,
-            probe=probe,
+            probe=EngineProbe(connection) if probe and connection is not None else None,
         )
 
     def engine_kind(self, engine: Engine | None) -> EngineKind:

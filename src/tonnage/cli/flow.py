@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from tonnage.cli.outside import EngineDoor, Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan
     from tonnage.model.run import Run
 
+PLANNED = {"deploy": plan_deploy, "build": plan_build}
 PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
 
 
@@ -58,7 +62,13 @@ class Job:
 
 
 def make_plan(
-    outside: Outside, facts: EngineFacts, purpose: str, wanted: Wanted, history: History | None = None
+    outside: Outside,
+    facts: EngineFacts,
+    purpose: str,
+    wanted: Wanted,
+    history: History | None = None,
+    *,
+    forecasts: bool = True,
 ) -> Plan:
     """Observe and plan. Changes nothing.
 
@@ -68,6 +78,7 @@ def make_plan(
         purpose: deploy, build or rollback.
         wanted: What the user wants.
         history: What is known from earlier runs; None to read it from the journal, if there is one.
+        forecasts: Forecast the builds of the plan.
 
     Returns:
         The plan, perhaps a refused one.
@@ -81,7 +92,31 @@ def make_plan(
     inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack))
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
-    return PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
+    plan = PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
+    return _with_forecasts(outside, facts, plan, inventory, wanted, history) if forecasts else plan
+
+
+def _with_forecasts(
+    outside: Outside, facts: EngineFacts, plan: Plan, inventory: Inventory, wanted: Wanted, history: History
+) -> Plan:
+    """Plan once more with what the builds of a plan are forecast to do; a plan without builds asks nobody."""
+    names = list(dict.fromkeys(step.service for step in plan.steps if isinstance(step.action, Build)))
+    if not names or not wanted.policy.forecast:
+        return plan
+    from tonnage.cli.forecasts import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
+
+    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, within_s=PLAN_WITHIN_S)
+    kind = outside.engine_kind(inventory.engine)
+    services = [wanted.stack.service(name) for name in names]
+    found = gather(outside, services, kind, asked, facts=facts, inventory=inventory, history=history)
+    if not found:
+        return plan
+    fresh = PLANNED[plan.purpose](
+        wanted.stack, inventory, wanted.policy, history, wanted.services, builds_of(found, inventory)
+    )
+    notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
+    notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
+    return msgspec.structs.replace(fresh, notes=(*fresh.notes, *notes))
 
 
 def read_history(outside: Outside, stack: str, engine_id: str) -> History:
@@ -129,7 +164,12 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
         CancelOnSignal(lambda: _stop(session)) as signals,
     ):
         fresh = make_plan(
-            session.outside, door.facts, job.purpose, job.wanted, journal.history(stack, engine.engine_id)
+            session.outside,
+            door.facts,
+            job.purpose,
+            job.wanted,
+            journal.history(stack, engine.engine_id),
+            forecasts=job.saved is None,
         )
         plan = _plan_to_carry_out(job, fresh)
         if plan.refusal is not None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.build_inputs import is_remote
 from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context
 from tonnage.adapters.heads import Heads
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.kept import Kept
+from tonnage.adapters.project_locks import read_locked
+from tonnage.adapters.project_needs import needs
 from tonnage.adapters.registry import ImageRegistry
 from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web import Web
 from tonnage.adapters.wheels import read_wheels
+from tonnage.decide.apt_choosing import choose
+from tonnage.decide.apt_costs import apt_forecast, probed_forecast
 from tonnage.errors import UsageError
 from tonnage.model.forecast import UNKNOWN, exactly
 from tonnage.model.tree import Tree
@@ -26,16 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.docker.base_images import EngineImages
-    from tonnage.model.base_image import BaseImage
+    from tonnage.adapters.docker.probe import EngineProbe
+    from tonnage.model.base_image import AptState, BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
     from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, ResolveRequest, Target, WheelContents
+    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
     from tonnage.model.package import AptForecast
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
 
 _Answer = TypeVar("_Answer")
 _MOST_TEXT_BYTES = 20_000_000
+_DEBIAN = {"arm": "armhf", "386": "i386", "ppc64le": "ppc64el"}
 
 
 class Once:
@@ -140,7 +148,7 @@ class RealLookups:
         cache: Where answers are kept.
         engine: Images of the engine; None without an engine.
         offline: Ask no server.
-        probe: Packages of apt are looked up by starting the base image in a throw-away container.
+        probe: Asks apt of a base image in a throw-away container; None where that is not allowed.
         mirrors: Stand-ins for Docker's own index that the engine was told.
         insecure: Registries that the engine was told to speak to without TLS.
     """
@@ -152,7 +160,7 @@ class RealLookups:
         *,
         engine: EngineImages | None = None,
         offline: bool = False,
-        probe: bool = False,
+        probe: EngineProbe | None = None,
         mirrors: Sequence[str] = (),
         insecure: Sequence[str] = (),
     ) -> None:
@@ -165,6 +173,7 @@ class RealLookups:
             self._web, self._kept, environment=environment, mirrors=mirrors, insecure=insecure
         )
         self._heads = Heads(self._web, self._kept)
+        self._lists = AptLists(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
         self._once = Once()
         self._over = threading.Event()
@@ -250,6 +259,35 @@ class RealLookups:
             ),
         )
 
+    def locked(self, request: LockedRequest, target: Target) -> Lock:
+        """Return what an installer takes from a lock that lies beside a project.
+
+        Raises:
+            CannotResolveError: The lock cannot be read, or has nothing for this target.
+            CannotFetchError: The lock has no addresses, and the index cannot be reached.
+        """
+        access = index_access(request.asked, self._environment)
+        return self._once.ask(
+            ("locked", request, target),
+            lambda: read_locked(
+                request,
+                target,
+                web=self._web,
+                access=access,
+                kept=self._kept,
+                environment=self._environment,
+                cancel=self._over,
+            ),
+        )
+
+    def needs(self, request: LockedRequest) -> Sequence[str]:
+        """Return the requirements of a project, from its ``pyproject.toml``.
+
+        Raises:
+            CannotResolveError: It cannot be read.
+        """
+        return needs(request)
+
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         """Return what lies inside the wheels of a lock."""
         access = index_access(request, self._environment)
@@ -262,10 +300,45 @@ class RealLookups:
         self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str
     ) -> AptForecast | None:
         """Return what apt will bring; None where no package index is known for the image."""
-        del installs, updates, base, platform
-        return None
+        state = base.apt
+        if state is None or not (installs or updates):
+            return None
+        question = (
+            "apt", base.reference, platform,
+            tuple((each.packages, each.recommends, each.target_release, each.upgrades) for each in installs),
+        )  # fmt: skip
+        return self._once.ask(question, lambda: self._packages(installs, state, base, platform))
+
+    def _packages(
+        self, installs: Sequence[AptInstall], state: AptState, base: BaseImage, platform: str
+    ) -> AptForecast | None:
+        wanted = tuple(dict.fromkeys(name for each in installs for name in each.packages))
+        recommends = any(each.recommends for each in installs)
+        release = next((each.target_release for each in installs if each.target_release), "")
+        upgrades = any(each.upgrades for each in installs)
+        if self._probe is not None and base.local and wanted:
+            told = self._probe.apt(
+                base.image_id or base.reference, wanted, recommends=recommends, release=release, upgrades=upgrades
+            )
+            return probed_forecast(told, state)
+        if not state.sources:
+            return None
+        architecture = state.architecture or _debian(platform)
+        index = self._once.ask(
+            ("lists", state.sources, architecture), lambda: self._lists.index(state.sources, architecture)
+        )
+        choice = choose(index, wanted, state, recommends=recommends, release=release, upgrades=upgrades)
+        found = apt_forecast(choice, index.lists(), state)
+        notes = tuple(f"no list of packages from {each}" for each in index.missing)
+        return replace(found, notes=(*found.notes, *notes))
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Return how large the file behind an address is, or None and why that is not known."""
         told = self._once.ask(("address", address), lambda: self._heads.size(address))
         return (None if told.size_bytes is None else exactly(told.size_bytes)), told.reason
+
+
+def _debian(platform: str) -> str:
+    """Return dpkg's name of an architecture."""
+    name = [*platform.split("/"), ""][1]
+    return _DEBIAN.get(name, name or "amd64")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tonnage.model.build_work import Deed, Piece
+from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.effects import (
     AptClean,
     AptInstall,
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from tonnage.model.package import AptForecast
 
 LISTS = "/var/lib/apt/lists"
-ARCHIVES = "/var/cache/apt/archives"
+CACHES = "/var/cache/apt"
+ARCHIVES = f"{CACHES}/archives"
 _PACKAGES = "/usr/share"
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "python", "python3", "perl"})
 _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
@@ -60,12 +61,14 @@ class Found:
         installs: What Python installs do, by the number of the command.
         packages: What apt brings, by the number of the command.
         sizes: How large the files behind addresses are; an address that is missing is not known.
+        keeps_debs: The image keeps the ``.deb`` files that were installed.
         assume_bytes: What is assumed for a command of which nothing is known.
     """
 
     installs: Mapping[int, Deed] = field(default_factory=lambda: MappingProxyType({}))
     packages: Mapping[int, AptForecast] = field(default_factory=lambda: MappingProxyType({}))
     sizes: Mapping[str, Estimate] = field(default_factory=lambda: MappingProxyType({}))
+    keeps_debs: bool = False
     assume_bytes: int = 500_000_000
 
 
@@ -93,11 +96,11 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
         case PythonInstall():
             return found.installs.get(number) or _written(effect.command, "", unknown, "not resolved: assumed")
         case AptInstall():
-            return _apt(effect, found.packages.get(number), unknown)
+            return _apt(effect, found.packages.get(number), unknown, keeps_debs=found.keeps_debs)
         case AptUpdate():
             return _lists(effect, next(iter(found.packages.values()), None))
         case AptClean():
-            gone = (f"{LISTS}/*" if effect.lists else "", f"{ARCHIVES}/*" if effect.archives else "")
+            gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return Deed(removes=tuple(path for path in gone if path))
         case AptRemove() | MakeDirectory() | Nothing():
             return Deed(writes=_directories(effect)) if isinstance(effect, MakeDirectory) else Deed()
@@ -134,7 +137,7 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
             return _written(effect.command, "", unknown, why)
 
 
-def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate) -> Deed:
+def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, keeps_debs: bool) -> Deed:
     if brought is None:
         words = " ".join(effect.packages) or "upgrade"
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
@@ -172,21 +175,27 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate) -> 
         for name in brought.missing
     ]
     debs = brought.debs
-    if effect.downloads_only:
-        kept = Piece(name=".deb files", place=ARCHIVES, image=debs, disk=debs, compressed=debs, source=brought.by)
-        return Deed(writes=(replace(kept, download=debs),))
-    if pieces:
-        pieces[0] = replace(pieces[0], download=debs)
-    return Deed(writes=tuple(pieces), transient=debs)
+    files = Piece(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
+    if effect.cache_mounted:
+        aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
+        return Deed(writes=(files, *pieces), asides=(aside,))
+    if keeps_debs or effect.downloads_only:
+        return Deed(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces))
+    return Deed(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs)
 
 
 def _lists(effect: AptUpdate, brought: AptForecast | None) -> Deed:
     size = brought.lists if brought is not None else Estimate(5_000_000, 20_000_000, 60_000_000, Grade.DECLARED)
     fetched = brought.lists_download if brought is not None else size
+    caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
+    source = brought.by if brought is not None and brought.by else "usual size"
+    kept = Piece(name="apt's caches", place=CACHES, image=caches, disk=caches, compressed=caches, source=source)
     if effect.lists_mounted:
-        return Deed(writes=(Piece(name="package lists", download=fetched, source="in a cache mount"),))
+        aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
+        return Deed(writes=(Piece(name="package lists", download=fetched, source=source), kept), asides=(aside,))
     return Deed(
         writes=(
+            kept,
             Piece(
                 name="package lists",
                 place=LISTS,
@@ -194,7 +203,7 @@ def _lists(effect: AptUpdate, brought: AptForecast | None) -> Deed:
                 disk=size,
                 compressed=size,
                 download=fetched,
-                source=brought.by if brought is not None and brought.by else "usual size",
+                source=source,
             ),
         )
     )

@@ -52,6 +52,8 @@ def expected_builds(
     seen = Seen()
     found = {}
     for forecast in forecasts:
+        if not forecast.found_out:
+            continue
         sums = add_up(forecast.steps, beside=forecast.beside, seen=seen)
         kept = peak = NOTHING
         for role in sums.kept_on:

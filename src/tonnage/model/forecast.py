@@ -237,6 +237,7 @@ class ServiceForecast:
         failures: Why figures are missing: what a resolver or a registry answered.
         findings: What does not do what it says.
         notes: What there is to know about the figures.
+        found_out: Whether anything was found out; if not, everything is assumed.
     """
 
     service: str
@@ -250,6 +251,7 @@ class ServiceForecast:
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    found_out: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

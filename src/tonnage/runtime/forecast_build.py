@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deeds import Found, deeds_of
-from tonnage.decide.grounds import ground_of, python_named, unknown_ground
+from tonnage.decide.grounds import python_named
 from tonnage.decide.learning import learn_key, with_learned
 from tonnage.errors import TonnageError
 from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
@@ -18,6 +18,7 @@ from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironme
 from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed
 from tonnage.model.installs import PythonInstall
 from tonnage.model.recipe import Builder, Configure, Copy, Enter, OriginKind, Run
+from tonnage.runtime.forecast_bases import Bases
 from tonnage.runtime.forecast_installs import Said, StagePython, install_deed
 from tonnage.runtime.stage_files import StageFiles
 from tonnage.sources.dockerfile import read_dockerfile
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tonnage.model.base_image import BaseImage
-    from tonnage.model.build_work import Ground
     from tonnage.model.effects import AnyEffect
     from tonnage.model.package import AptForecast
     from tonnage.model.policy import Taught
-    from tonnage.model.recipe import BaseConfig, Origin, Recipe, RecipeStage, RecipeStep
+    from tonnage.model.recipe import Origin, Recipe, RecipeStage, RecipeStep
     from tonnage.model.stack import Service
     from tonnage.runtime.lookups import BuildContext, Lookups
 
@@ -75,7 +75,7 @@ def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWo
         The work: one stage without instructions.
     """
     said = Said()
-    bases = _Bases(around, lookups, said)
+    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     base = bases.find(service.image, around.platform)
     ground = bases.ground(service.image, base)
     stage = StageWork(index=0, ground=ground)
@@ -99,7 +99,7 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
     assert service.build is not None  # noqa: S101 - asked for services that are built only
     spec = service.build
     said = Said()
-    bases = _Bases(around, lookups, said)
+    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
     dockerfile = read_dockerfile(lookups.dockerfile(spec), spec.dockerfile or "Dockerfile")
     made = recipe(
@@ -131,47 +131,6 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
     )
 
 
-class _Bases:
-    """The images of one build, each looked up once."""
-
-    def __init__(self, around: Circumstances, lookups: Lookups, said: Said) -> None:
-        self._around = around
-        self._lookups = lookups
-        self._said = said
-        self._known: dict[tuple[str, str], BaseImage | None] = {}
-        self._why: dict[str, str] = {}
-
-    def find(self, reference: str, platform: str) -> BaseImage | None:
-        """Return an image, or None where it cannot be had; why is noted."""
-        key = (reference, platform)
-        if key not in self._known:
-            try:
-                self._known[key] = self._lookups.base_image(reference, platform)
-            except TonnageError as error:
-                self._known[key] = None
-                why = " ".join(f"{error.what}. {error.why}".split()).rstrip(". ")
-                self._why[reference] = why
-                self._said.failures.append(f"the image {reference}: {why}")
-            else:
-                found = self._known[key]
-                self._said.notes += [f"{reference}: {note}" for note in (found.notes if found else ())]
-        return self._known[key]
-
-    def config(self, origin: Origin, platform: str) -> BaseConfig | None:
-        """Return what an image gives to the stage on it."""
-        if origin.kind is not OriginKind.IMAGE:
-            return None
-        base = self.find(origin.name, origin.platform or platform)
-        return None if base is None else base.config
-
-    def ground(self, reference: str, base: BaseImage | None) -> Ground:
-        """Return what a stage stands on."""
-        if base is None:
-            why = self._why.get(reference, "it could not be read")
-            return unknown_ground(reference, self._around.assume_bytes, why)
-        return ground_of(base, self._around.layers_there, self._around.assume_bytes)
-
-
 class _Gathering:
     """One recipe while its instructions are looked up."""
 
@@ -181,7 +140,7 @@ class _Gathering:
         around: Circumstances,
         lookups: Lookups,
         said: Said,
-        bases: _Bases,
+        bases: Bases,
         context: BuildContext,
         named: Mapping[str, BuildContext],
     ) -> None:
@@ -362,6 +321,7 @@ class _Gathering:
             installs=installs,
             packages=self._packages(done, base, platform, step),
             sizes=sizes,
+            keeps_debs=base is not None and base.apt is not None and base.apt.keeps_debs,
             assume_bytes=bound,
         )
 

@@ -6,17 +6,16 @@ A resolution that fails is a result: its reason stands in the forecast, and a bo
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tonnage.decide.grounds import python_named, site_packages, target_of
 from tonnage.decide.installing import installed
-from tonnage.errors import TonnageError
+from tonnage.errors import TonnageError, UsageError
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.installs import CacheKind, Installer
-from tonnage.model.lock import ResolveRequest
+from tonnage.model.lock import LockedRequest, ResolveRequest
 from tonnage.model.requirements import RequirementKind
 from tonnage.sources.requirements import read_requirements
 
@@ -31,6 +30,11 @@ if TYPE_CHECKING:
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.stage_files import StageFiles
 
+_LOCKS = {
+    Installer.UV_SYNC: ("uv.lock",),
+    Installer.POETRY: ("poetry.lock",),
+    Installer.PDM: ("pdm.lock", "pylock.toml"),
+}
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
 
 
@@ -113,7 +117,7 @@ def install_deed(
         present = {} if effect.target or effect.prefix else python.present.setdefault(place, {})
         if present and not effect.upgrade and not effect.force_reinstall:
             request = replace(request, installed=tuple(f"{n}=={v}" for n, v in sorted(present.items())))
-        lock = lookups.resolve(request, target)
+        lock = _lock(effect, request, target, files, lookups)
         contents = lookups.contents(lock, request)
     except TonnageError as error:
         why = " ".join(f"{error.what}. {error.why}".split()).rstrip(". ")
@@ -173,11 +177,6 @@ def _request(effect: PythonInstall, files: StageFiles, said: Said, environment: 
     """
     wanted, limits, options = _read(effect, files, said, environment)
     lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
-    for each in effect.requirements:
-        if _is_project(each, effect, files):
-            lines += _project_lines(files, each.location, each.extras)
-    if effect.project_directory:
-        lines += _project_lines(files, effect.project_directory, effect.extras, effect)
     return ResolveRequest(
         requirements=tuple(lines),
         constraints=tuple(_line(each) for each in limits),
@@ -203,7 +202,8 @@ def _read(
     wanted: list[Requirement] = []
     limits: list[Requirement] = []
     options = effect.options
-    sources = [(path, False) for path in effect.requirement_files]
+    written = (path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock."))
+    sources = [(path, False) for path in written]
     sources += [(path, True) for path in effect.constraint_files]
     for path, constrains in sources:
         given = {"-": effect.standard_input}
@@ -238,48 +238,58 @@ def _is_project(each: Requirement, effect: PythonInstall, files: StageFiles) -> 
     return files.text(posixpath.join(each.location, "pyproject.toml")) is not None
 
 
-def _project_lines(
-    files: StageFiles, directory: str, extras: tuple[str, ...], effect: PythonInstall | None = None
-) -> list[str]:
-    """Return the requirements of a project, from its ``pyproject.toml``."""
-    text = files.text(posixpath.join(directory, "pyproject.toml"))
-    if text is None:
-        raise TonnageError(f"{posixpath.join(directory, 'pyproject.toml')} is not there")
-    try:
-        told: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TonnageError(f"{posixpath.join(directory, 'pyproject.toml')} cannot be read", why=f"{error}.") from error
-    project = told.get("project") or {}
-    optional = project.get("optional-dependencies") or {}
-    only = effect.only_groups if effect else ()
-    lines = [] if only else list(project.get("dependencies") or ())
-    for extra in optional if effect and effect.all_extras else extras:
-        lines += optional.get(extra, ())
-    for group in _groups(told, effect) if effect else ():
-        lines += _group(told.get("dependency-groups") or {}, group)
-    return [line for line in lines if isinstance(line, str)]
+def _project(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) -> LockedRequest | None:
+    """Return the project that is installed, with its lock where that is there; None where no project is."""
+    if not effect.project_directory:
+        return None
+    names = _LOCKS.get(effect.installer, ())
+    found = ((name, files.text(posixpath.join(effect.project_directory, name))) for name in names)
+    name, text = next(((name, text) for name, text in found if text is not None), ("", ""))
+    project = files.text(posixpath.join(effect.project_directory, "pyproject.toml"))
+    if project is None:
+        raise UsageError(
+            f"{posixpath.join(effect.project_directory, 'pyproject.toml')} is not there",
+            todo="Copy it into the image before it is installed.",
+            place=str(effect.place),
+        )
+    return LockedRequest(
+        lock_name=name,
+        lock_text=text or "",
+        project_text=project,
+        extras=effect.extras,
+        all_extras=effect.all_extras,
+        groups=effect.groups,
+        without_groups=effect.without_groups,
+        all_groups=effect.all_groups,
+        only_groups=effect.only_groups,
+        left_out=effect.left_out,
+        asked=asked,
+    )
 
 
-def _groups(told: dict[str, Any], effect: PythonInstall) -> list[str]:
-    known = told.get("dependency-groups") or {}
-    if effect.only_groups:
-        return list(effect.only_groups)
-    if effect.all_groups:
-        return list(known)
-    usual = (told.get("tool") or {}).get("uv", {}).get("default-groups", ["dev"])
-    usual = list(known) if usual == "all" else usual
-    default = usual if effect.installer is Installer.UV_SYNC and "*" not in effect.without_groups else []
-    return [group for group in dict.fromkeys((*default, *effect.groups)) if group not in effect.without_groups]
+def _lock(effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups) -> Lock:
+    """Return what will be installed: from the lock that lies there, else by resolving.
 
-
-def _group(known: dict[str, Any], name: str) -> list[str]:
-    found: list[str] = []
-    for entry in known.get(name, ()):
-        if isinstance(entry, str):
-            found.append(entry)
-        elif isinstance(entry, dict) and entry.get("include-group") not in {None, name}:
-            found += _group(known, entry["include-group"])
-    return found
+    Raises:
+        UsageError: The project is not there.
+        CannotResolveError: There is no solution.
+        CannotFetchError: The index cannot be reached.
+    """
+    project = _project(effect, files, request)
+    if project is not None and project.lock_text:
+        return lookups.locked(project, target)
+    lines = list(request.requirements)
+    if project is not None:
+        lines += lookups.needs(project)
+    for path in effect.requirement_files:
+        if posixpath.basename(path).startswith("pylock."):
+            lock = LockedRequest(lock_name=posixpath.basename(path), lock_text=files.text(path) or "", asked=request)
+            return lookups.locked(lock, target)
+    for each in effect.requirements:
+        if _is_project(each, effect, files):
+            text = files.text(posixpath.join(each.location, "pyproject.toml")) or ""
+            lines += lookups.needs(LockedRequest(lock_name="", lock_text="", project_text=text, extras=each.extras))
+    return lookups.resolve(replace(request, requirements=tuple(lines)), target)
 
 
 def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> Deed:

@@ -73,9 +73,11 @@ def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, ca
 def _forecast(service: Service, around: Circumstances, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
     try:
         work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
+        return forecast_service(work, around.engine, present)
     except TonnageError as error:
         return _without(service, around, " ".join(str(error).split()))
-    return forecast_service(work, around.engine, present)
+    except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
+        return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
 
 
 def _given_up(service: Service, around: Circumstances) -> ServiceForecast:
@@ -107,4 +109,5 @@ def _without(service: Service, around: Circumstances, why: str) -> ServiceForeca
         download=bound,
         steps=(step,),
         failures=(why,),
+        found_out=False,
     )

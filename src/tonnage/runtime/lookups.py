@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.base_image import BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
     from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, ResolveRequest, Target, WheelContents
+    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
     from tonnage.model.package import AptForecast
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
@@ -79,6 +79,21 @@ class Lookups(Protocol):
         Raises:
             CannotResolveError: There is no solution.
             CannotFetchError: The index cannot be reached, and nothing is known of earlier.
+        """
+
+    def locked(self, request: LockedRequest, target: Target) -> Lock:
+        """Return what an installer takes from a lock that lies beside a project.
+
+        Raises:
+            CannotResolveError: The lock cannot be read, or has nothing for this target.
+            CannotFetchError: The lock has no addresses, and the index cannot be reached.
+        """
+
+    def needs(self, request: LockedRequest) -> Sequence[str]:
+        """Return the requirements of a project, from its ``pyproject.toml``.
+
+        Raises:
+            CannotResolveError: It cannot be read.
         """
 
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
