@@ -14,7 +14,7 @@ import make_test_weights
 import numpy as np
 import pytest
 import rectangles
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -251,6 +251,7 @@ def test_a_damaged_image_is_refused(start: Start) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP"]))
 def test_whatever_bytes_are_damaged_it_is_an_image_or_it_is_refused(seed: int, kind: str) -> None:
     random = np.random.default_rng(seed)
@@ -261,12 +262,12 @@ def test_whatever_bytes_are_damaged_it_is_an_image_or_it_is_refused(seed: int, k
     content = bytearray(encoded(image, kind, **options))
     for _ in range(random.integers(1, 6)):
         content[random.integers(min(len(content), 211))] = random.integers(256)
+    status = 200
     try:
-        pixels = decode(bytes(content), max_bytes=100_003, max_pixels=1_000_003)
+        assert decode(bytes(content), max_bytes=100_003, max_pixels=1_000_003).shape[2] == 3
     except RejectedImageError as error:
-        assert error.status in (400, 413, 415)
-    else:
-        assert pixels.shape[2] == 3
+        status = error.status
+    assert status in (200, 400, 413, 415)
 
 
 def test_a_form_without_the_image_is_refused(start: Start) -> None:

@@ -68,6 +68,7 @@ def test_the_preprocessing_of_yolo_nas_gives_the_pixels_of_opencv(seed: int, wid
     assert farthest(fit(image, 640, 640, margin=4).apply(image), padding_of_super_gradients(image, 636, 640)) <= 1
 
 
+@settings(deadline=None)
 @given(data=st.data(), width=SIDE, height=SIDE, margin=st.integers(0, 7))
 def test_a_point_comes_back_to_where_it_was(data: st.DataObject, width: int, height: int, margin: int) -> None:
     points = np.array([data.draw(st.tuples(st.floats(0, width), st.floats(0, height))) for _ in range(3)])

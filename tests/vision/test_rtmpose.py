@@ -32,6 +32,7 @@ def box_in(random: np.random.Generator, width: int, height: int) -> np.ndarray:
     return np.array([left, top, max(right, left + 4), max(bottom, top + 4)])
 
 
+@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS)
 def test_the_region_is_the_one_of_rtmlib(seed: int, size: tuple[int, int]) -> None:
     random = np.random.default_rng(seed)
@@ -67,6 +68,7 @@ def test_the_input_is_normalised_as_rtmlib_does_it(seed: int, size: tuple[int, i
     assert np.abs(batch[0].transpose(1, 2, 0) - expected).max() < 1e-4
 
 
+@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS, points=st.integers(1, 133), kind=st.sampled_from(["any", "none", "flat"]))
 def test_keypoints_are_decoded_as_rtmlib_does_it(seed: int, size: tuple[int, int], points: int, kind: str) -> None:
     random = np.random.default_rng(seed)
@@ -86,6 +88,7 @@ def test_keypoints_are_decoded_as_rtmlib_does_it(seed: int, size: tuple[int, int
     assert np.allclose(found[:, 2], scores[0], rtol=0, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS)
 def test_a_point_comes_back_to_where_it_was(seed: int, size: tuple[int, int]) -> None:
     random = np.random.default_rng(seed)

@@ -40,6 +40,7 @@ def test_objects_are_those_that_opencv_would_keep(seed: int, count: int, classes
     assert [float(found.scores[row]) for row in kept] == [sure[row] for row in kept]
 
 
+@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(1, 97), points=st.integers(1, 26))
 def test_keypoints_stay_with_their_person(seed: int, count: int, points: int) -> None:
     random = np.random.default_rng(seed)
