@@ -258,21 +258,22 @@ class _Layer:
 
     def add(self, path: str, kind: str, size_bytes: int) -> None:
         """Add one entry with the directories above it."""
-        normal = os.path.normpath(f"/{path}")
+        normal = _absolute(path)
         self.directories_of(f"{normal}/..")
         if normal != "/":
             self._found[normal] = (kind, size_bytes)
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
-        normal = os.path.normpath(f"/{path}")
-        while normal not in {"/", "//"} and normal not in self._found:
+        normal = _absolute(path)
+        while normal != "/" and normal not in self._found:
             self._found[normal] = ("directory", 0)
             normal = os.path.dirname(normal)  # noqa: PTH120 - a path in an image, not of this machine
 
     def tree(self) -> Tree:
         """Return the bytes of everything."""
-        image = sum(size for kind, size in self._found.values() if kind == "file")
+        # The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
+        image = sum(size for kind, size in self._found.values() if kind in {"file", "link"})
         disk = sum(map(_on_disk, self._found.values()))
         return Tree(
             image=exactly(image),
@@ -326,9 +327,14 @@ def _on_disk(entry: tuple[str, int]) -> int:
     return 0
 
 
+def _absolute(path: str) -> str:
+    """Return a path in an image without anything doubled in it."""
+    return os.path.normpath("/" + path.lstrip("/"))
+
+
 def _cleaned(source: str) -> str:
     """Return a source as a path below the context; nothing for the context itself."""
-    normal = os.path.normpath(f"/{source}").lstrip("/")
+    normal = _absolute(source).lstrip("/")
     return "" if normal == "." else normal
 
 

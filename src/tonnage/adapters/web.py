@@ -30,6 +30,7 @@ _CONNECT_WITHIN_S = 10.0
 _ANSWER_WITHIN_S = 60.0
 _REDIRECTS = 10
 _AT_ONCE = 16
+_TRIES = 4
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 256 << 20
@@ -148,6 +149,25 @@ class Web:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._once("POST", address, headers, limit_bytes, urlencode(form).encode())
 
+    def answers(self, address: str) -> bool:
+        """Return whether an address answers anything at all; it is tried once.
+
+        Args:
+            address: The address.
+
+        Returns:
+            Whether it does.
+
+        Raises:
+            CannotFetchError: Nothing may be asked.
+        """
+        self._refuse_offline(address)
+        try:
+            self._once("GET", address, {}, 0, tries=1)
+        except CannotFetchError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
@@ -187,7 +207,14 @@ class Web:
             )
 
     def _once(
-        self, method: str, address: str, headers: Mapping[str, str], most_bytes: int, sent: bytes | None = None
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        most_bytes: int,
+        sent: bytes | None = None,
+        *,
+        tries: int = _TRIES,
     ) -> Reply:
         try:
             response = self._pool(address).request(
@@ -196,7 +223,7 @@ class Web:
                 body=sent,
                 headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
                 redirect=False,
-                retries=urllib3.Retry(3, redirect=0, status=0, backoff_factor=0.2),
+                retries=urllib3.Retry(tries - 1, redirect=0, status=0, backoff_factor=0.2),
                 timeout=urllib3.Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
                 preload_content=False,
                 decode_content=False,

@@ -163,11 +163,7 @@ class RegistryClient:
     def _reached(self) -> str:
         """Return the address of the registry; one that may be spoken to without TLS is asked which it speaks."""
         if not self._scheme:
-            try:
-                self._web.get(f"https://{self._where}/v2/")
-                self._scheme = "https"
-            except CannotFetchError:
-                self._scheme = "http"
+            self._scheme = "https" if self._web.answers(f"https://{self._where}/v2/") else "http"
         return f"{self._scheme}://{self._where}"
 
     def _checked(self, reply: Reply, reference: str, repository: str) -> bytes:
