@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,15 @@ def test_the_services_share_all_layers_but_their_own_code(stack: VisionStack) ->
     heavy = 4  # the base image, /app, the lists of what is heavy, and what they list
     assert all(shared[:heavy])
     assert not shared[-1]
+
+
+def test_the_readme_tells_how_big_the_images_are(stack: VisionStack) -> None:
+    rows = re.findall(r"^\| `(\S+[:/]\S+)`.*?\| ([\d,]+) \|", (stack.directory / "README.md").read_text(), re.MULTILINE)
+    told = {name: int(figure.replace(",", "")) for name, figure in rows}
+    assert list(told) == [BASE, *(f"vision/{service}" for service in SERVICES), "vision/gateway"]
+    for name, tag in ((BASE, ""), *((f"vision/{service}", ":onnx") for service in SERVICES), ("vision/gateway", "")):
+        # Debian's packages in the base image change a little with every security fix.
+        assert stack.client.images.get(name + tag).attrs["Size"] == pytest.approx(told[name], rel=0.03)
 
 
 @pytest.mark.parametrize(
