@@ -1,0 +1,135 @@
+"""What this machine uses at the moment, so that it must stay: the kernel, Perl, this program, running processes.
+
+Of processes of other users only root is told; what cannot be seen is not reported as unused, it is not reported at all.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tonnage.adapters.mount_table import is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_OUR_PROGRAMS = ("docker", "docker-compose", "docker-buildx", "podman", "uv", "git", "ssh", "sudo", "sh", "snap")
+_OUR_PLUGINS = ("/usr/libexec/docker", "/usr/lib/docker", "/usr/local/lib/docker", "/usr/local/libexec/docker")
+_PERL = ("/usr/bin/perl", "/usr/share/perl", "/usr/share/perl5", "/usr/lib/perl5", "/etc/perl")
+_EVERYBODYS = frozenset({"/", "/usr", "/usr/local"})
+_TOOL_CACHES = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Something in use.
+
+    Args:
+        path: Absolute, without symbolic links.
+        reason: Why it must stay.
+        whole: Whether everything in it is in use as well, not only the thing itself.
+    """
+
+    path: str
+    reason: str
+    whole: bool = False
+
+
+def what_is_in_use(root: str, environment: Mapping[str, str]) -> tuple[Used, ...]:
+    """Return everything in use that can be told.
+
+    Args:
+        root: The tree that is looked at; its own kernel modules and Perl count as well.
+        environment: That of this process.
+
+    Returns:
+        Used paths, in no order that means anything.
+    """
+    found = [*_system(root), *_this_program(environment), *_set_up(environment), *_processes()]
+    return tuple(found)
+
+
+def why_used(path: str, used: Iterable[Used]) -> str:
+    """Return why a path must stay; empty when nothing is known to use it.
+
+    Args:
+        path: Absolute, without symbolic links.
+        used: What is in use.
+
+    Returns:
+        The reason.
+    """
+    return next(
+        (each.reason for each in used if is_within(each.path, path) or (each.whole and is_within(path, each.path))), ""
+    )
+
+
+def _system(root: str) -> list[Used]:
+    release = platform.release()
+    below = ["" if each == "/" else each for each in dict.fromkeys(("/", root))]
+    found = [Used(f"{each}{modules}/{release}", "modules of the running kernel", whole=True)
+             for each in below for modules in ("/lib/modules", "/usr/lib/modules")]  # fmt: skip
+    found += [Used(f"{each}{path}", "Perl, which dpkg needs", whole=True) for each in below for path in _PERL]
+    return found
+
+
+def _this_program(environment: Mapping[str, str]) -> list[Used]:
+    search = environment.get("PATH", os.defpath)
+    named = environment.get("TONNAGE_DOCKER", "")
+    programs = [shutil.which(each, path=search) for each in (*_OUR_PROGRAMS, *([named] if named else []))]
+    python = [sys.executable, *(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))]
+    python += [each for each in (sys.prefix, sys.base_prefix, sys.exec_prefix) if each not in _EVERYBODYS]
+    own = str(Path(__file__).resolve().parents[1])
+    plugins = [*_OUR_PLUGINS, os.path.join(environment.get("HOME", "/root"), ".docker")]  # noqa: PTH118
+    found = [Used(os.path.realpath(each), f"Tonnage runs {Path(each).name}") for each in programs if each]
+    found += [Used(os.path.realpath(each), "Tonnage itself runs from it", whole=True) for each in (*python, own)]
+    found += [Used(os.path.realpath(each), "plugins of docker, which Tonnage runs", whole=True) for each in plugins]
+    # A tool cache on PATH may be a link's target too: both names count.
+    return [each for each in found if each.path not in _EVERYBODYS]
+
+
+def _set_up(environment: Mapping[str, str]) -> list[Used]:
+    """Return what steps before this one set up, and where the job works."""
+    caches = [os.path.realpath(environment[name]) for name in _TOOL_CACHES if environment.get(name)]
+    on_path = [os.path.realpath(each) for each in environment.get("PATH", "").split(os.pathsep) if each.startswith("/")]
+    found = [
+        Used(each, "it is on PATH: an earlier step of this job set it up")
+        for each in on_path
+        if any(is_within(each, cache) for cache in caches)
+    ]
+    work = environment.get("GITHUB_WORKSPACE", "")
+    return [*found, *([Used(os.path.realpath(work), "this job works there", whole=True)] if work else [])]
+
+
+def _processes() -> list[Used]:
+    found: dict[str, Used] = {}
+    own = os.getpid()
+    for each in psutil.process_iter(["pid", "name"]):
+        if each.pid == own:
+            continue
+        reason = f"process {each.info['name']} ({each.pid}) uses it"
+        for path in _paths_of(each.pid):
+            if path.startswith("/") and not path.endswith(" (deleted)"):
+                found.setdefault(path, Used(path, reason))
+    return list(found.values())
+
+
+def _paths_of(pid: int) -> list[str]:
+    paths = []
+    for link in ("exe", "cwd"):
+        with suppress(OSError):
+            paths.append(os.readlink(f"/proc/{pid}/{link}"))  # noqa: PTH115
+    with suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+            with suppress(OSError):
+                paths.append(os.readlink(f"/proc/{pid}/fd/{number}"))  # noqa: PTH115
+    return paths
