@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Forecast beside measured: images built on a real engine, on a disk of their own, after they were forecast.
+
+    bench/forecast.py --base python:3.11-slim=FILE                 # the small cases
+    bench/forecast.py --base python:3.11-slim=FILE --case pip --case uv
+    bench/forecast.py --base python:3.11-slim=FILE --torch         # torch by pip and by uv: needs 22 GB below TMPDIR
+
+Needs Linux and root. Each case is forecast first, with the engine but without any cache of its builder, then built with
+BuildKit (or the classic builder: ``--engine classic``) on the same engine. Image bytes are what the engine tells of the
+image's layers, disk and peak what ``statvfs`` tells 100 times a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.private_engine import PrivateEngine
+from tonnage.units import parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+WEB = ("fastapi", "uvicorn", "numpy", "pandas", "scikit-learn", "onnxruntime", "transformers")
+SETTLE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A context to build: its files, or a directory that is there."""
+
+    name: str
+    files: dict[str, str] = field(default_factory=dict)
+    directory: str = ""
+
+
+def python(*lines: str, base: str = "python:3.11-slim") -> str:
+    """Return a Dockerfile."""
+    return "\n".join((f"FROM {base}", "WORKDIR /app", "COPY requirements.txt .", *lines, "")) + "\n"
+
+
+def cases() -> dict[str, Case]:
+    """Return every case by name."""
+    web = {"requirements.txt": "\n".join(WEB) + "\n"}
+    small = {"requirements.txt": "fastapi\nuvicorn\nnumpy\n"}
+    torch = {"requirements.txt": "torch==2.3.1\n"}
+    install = "RUN pip install --no-cache-dir -r requirements.txt"
+    uv = "RUN pip install --no-cache-dir uv"
+    found = [
+        Case("pip", {**web, "Dockerfile": python(install)}),
+        Case("pip-no-compile", {**small, "Dockerfile": python(f"{install} --no-compile")}),
+        Case("pip-cache-in-layer", {**small, "Dockerfile": python("RUN pip install -r requirements.txt")}),
+        Case("uv", {**web, "Dockerfile": python(uv, "RUN uv pip install --system --no-cache -r requirements.txt")}),
+        Case("uv-cache", {**small, "Dockerfile": python(uv, "RUN uv pip install --system -r requirements.txt")}),
+        Case(
+            "apt-pip",
+            {
+                **small,
+                "Dockerfile": python(
+                    "RUN apt-get update && apt-get install -y --no-install-recommends libgl1 curl"
+                    " && rm -rf /var/lib/apt/lists/*",
+                    install,
+                ),
+            },
+        ),
+        Case(
+            "multi-stage",
+            {
+                **small,
+                "app.py": "print('hello')\n",
+                "Dockerfile": python("RUN python -m venv --without-pip /venv", f"{install} --prefix /venv").replace(
+                    "FROM python:3.11-slim", "FROM python:3.11-slim AS packages"
+                )
+                + "FROM python:3.11-slim\nCOPY --from=packages /venv /venv\nCOPY app.py .\n",
+            },
+        ),
+        Case(
+            "copy-chown",
+            {**small, "big.bin": "x" * 30_000_011, "Dockerfile": python("COPY . .", "RUN chown -R 7 /app")},
+        ),
+    ]
+    found += [Case(f"hello-{name}", directory=f"examples/hello/{name}") for name in ("stats", "matrix", "model")]
+    found += [
+        Case("torch-pip", {**torch, "Dockerfile": python(install)}),
+        Case(
+            "torch-uv",
+            {**torch, "Dockerfile": python(uv, "RUN uv pip install --system --no-cache -r requirements.txt")},
+        ),
+    ]
+    return {case.name: case for case in found}
+
+
+class Watch(threading.Thread):
+    """The least bytes that were free on a filesystem, those kept for root included: builds run as root."""
+
+    def __init__(self, mount: str) -> None:
+        super().__init__(daemon=True)
+        self.mount = mount
+        self.least_bytes = self.free_bytes()
+        self.ended = threading.Event()
+
+    def free_bytes(self) -> int:
+        """Return the free bytes now."""
+        found = os.statvfs(self.mount)
+        return found.f_bfree * found.f_frsize
+
+    def run(self) -> None:
+        """Look 100 times a second."""
+        while not self.ended.wait(0.01):
+            self.least_bytes = min(self.least_bytes, self.free_bytes())
+
+
+def forecast(directory: Path, environment: dict[str, str], engine: str) -> dict[str, dict[str, object]]:
+    """Return the forecast of the one service of a stack, as the command prints it."""
+    began = time.monotonic()
+    command = ["tonnage", "forecast", "--json", "--engine", engine]
+    told = subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True)
+    found: dict[str, dict[str, object]] = json.loads(told.stdout)["services"][0]
+    found["seconds"] = {"likely": time.monotonic() - began}
+    return found
+
+
+def build(directory: Path, environment: dict[str, str], docker: str, engine: str, mount: str) -> dict[str, int] | str:
+    """Build a context and return what was measured, or the last lines of what failed."""
+    environment = {**environment, "DOCKER_BUILDKIT": "0" if engine == "classic" else "1"}
+    os.sync()
+    time.sleep(SETTLE_S)
+    watch = Watch(mount)
+    before = watch.free_bytes()
+    watch.start()
+    done = subprocess.run(
+        [docker, "build", "-t", "bench:now", "."],
+        cwd=directory, env=environment, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    os.sync()
+    time.sleep(SETTLE_S)
+    watch.ended.set()
+    watch.join()
+    if done.returncode:
+        return "\n".join((done.stdout + done.stderr).splitlines()[-8:])
+    size = subprocess.run(
+        [docker, "image", "inspect", "-f", "{{.Size}}", "bench:now"],
+        env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return {
+        "image_bytes": int(size.stdout),
+        "disk_bytes": before - watch.free_bytes(),
+        "peak_bytes": before - watch.least_bytes,
+    }
+
+
+def compare(name: str, told: dict[str, dict[str, object]], seen: dict[str, int]) -> bool:
+    """Print forecast beside measured; return whether no high figure was below what was measured."""
+    disk, transient = told["disk_bytes"], told["transient_bytes"]
+    peak = {key: _number(disk, key) + _number(transient, key) for key in ("low", "likely", "high")}
+    covered = True
+    for figure, forecasted in (("image", told["image_bytes"]), ("disk", disk), ("peak", peak)):
+        measured = seen[f"{figure}_bytes"]
+        likely, high = _number(forecasted, "likely"), _number(forecasted, "high")
+        error = (likely - measured) / measured * 100 if measured else 0.0
+        held = high >= measured
+        covered = covered and held
+        grade = str(told[f"{'disk' if figure == 'peak' else figure}_bytes"]["grade"])
+        print(
+            f"{name:20} {figure:6} forecast {likely:>13} measured {measured:>13} error {error:+6.2f} %"
+            f"  low {_number(forecasted, 'low'):>13} high {high:>13} {'' if held else 'HIGH IS BELOW'} {grade}",
+            flush=True,
+        )
+    print(f"{name:20} forecast took {_number(told['seconds'], 'likely'):.1f} s", flush=True)
+    return covered
+
+
+def _number(figures: dict[str, object], key: str) -> float:
+    value = figures[key]
+    assert isinstance(value, int | float)
+    return value
+
+
+def write(case: Case, directory: Path) -> None:
+    """Write the stack of a case into a directory."""
+    context = REPOSITORY / case.directory if case.directory else directory / "context"
+    for name, text in case.files.items():
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).write_text(text)
+    (directory / "compose.yaml").write_text(f"name: bench\nservices:\n  it:\n    build: {context}\n")
+
+
+def run(chosen: Iterable[Case], given: argparse.Namespace) -> bool:
+    """Run cases; return whether every high figure held."""
+    covered = True
+    for case in chosen:
+        # Each case has an engine of its own: no cache of the case before.
+        with PrivateEngine.start(given.disk, environment=os.environ) as engine, tempfile.TemporaryDirectory() as made:
+            directory = Path(made)
+            environment = {**os.environ, "DOCKER_HOST": engine.endpoint, "TONNAGE_STATE_DIR": str(directory / "state")}
+            environment.pop("DOCKER_CONTEXT", None)
+            docker = find_tools(environment).need_build().program
+            for base in given.base:
+                with Path(base.partition("=")[2]).open("rb") as file:
+                    subprocess.run(
+                        [docker, "load", "-q"], stdin=file, env=environment, check=True, stdout=subprocess.DEVNULL
+                    )
+            write(case, directory)
+            context = REPOSITORY / case.directory if case.directory else directory / "context"
+            told = forecast(directory, environment, given.engine)
+            seen = build(context, environment, docker, given.engine, engine.mount)
+            if isinstance(seen, str):
+                print(f"{case.name}: the build failed\n{seen}", flush=True)
+                covered = False
+                continue
+            covered = compare(case.name, told, seen) and covered
+    return covered
+
+
+def main() -> int:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", action="append", required=True, help="NAME=ARCHIVE; may be repeated")
+    parser.add_argument("--case", action="append", default=[], help="a case by name; may be repeated")
+    parser.add_argument("--torch", action="store_true", help="the cases with torch, and nothing else")
+    parser.add_argument("--engine", choices=("buildkit", "classic"), default="buildkit")
+    parser.add_argument("--disk", type=parse_bytes, default=None)
+    given = parser.parse_args()
+    known = cases()
+    names = given.case or [name for name in known if name.startswith("torch") == given.torch]
+    given.disk = given.disk or parse_bytes("11GB" if any(name.startswith("torch") for name in names) else "4GB")
+    return 0 if run([known[name] for name in names], given) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
