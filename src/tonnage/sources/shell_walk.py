@@ -216,12 +216,13 @@ class Walk:
     def _on_test_command(self, node: Node) -> bool | None:
         expander = self._expander()
         words: list[Word] = []
+        double = text_of(node).startswith("[[")
         for leaf in leaves(node):
             if leaf.type in LEAVES:
-                words += expander.words(leaf) or [Word("", quoted=True)]
+                words += [expander.one(leaf)] if double else expander.words(leaf) or [Word("", quoted=True)]
             elif leaf.type not in {"[", "]", "[[", "]]"}:
                 words.append(Word(text_of(leaf)))
-        return decide(words, patterns=text_of(node).startswith("[["))
+        return decide(words, patterns=double)
 
     def _on_variable_assignment(self, node: Node) -> bool | None:
         self._set(node)
