@@ -193,6 +193,8 @@ def _arguments(
     command += ["--format", "pylock.toml", "--output-file", "pylock.toml", "--no-header", "--quiet", "--no-progress"]
     command += ["--color", "never", "--python", sys.executable, "--no-build"]
     command += ["--python-version", target.python, "--python-platform", platform]
+    # With one index there is nothing to weigh, and the resolver tells more of an index that refuses.
+    several = bool(access.extra_index_urls)
     # What is in the image already is preferred, as the lock that is to be renewed.
     if request.installed:
         (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
@@ -208,7 +210,7 @@ def _arguments(
         ("--torch-backend", request.torch_backend),
         ("--resolution", "" if request.resolution == "highest" else request.resolution),
         ("--prerelease", "allow" if request.prereleases else ""),
-        ("--index-strategy", "unsafe-best-match" if request.best_of_all_indexes else ""),
+        ("--index-strategy", "unsafe-best-match" if request.best_of_all_indexes and several else ""),
     ):
         command += [option, value] if value else []
     for option, values in (

@@ -23,6 +23,7 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d{3}) ")
+_REFUSED = re.compile(r"\b(40[137]) (?:Unauthorized|Forbidden|Proxy Authentication Required)")
 _OFFLINE = re.compile(r"was not found in the cache|network was disabled|Network connectivity is disabled")
 _PLATFORMS = re.compile(r"on the following platforms?: (.*)")
 
@@ -72,8 +73,9 @@ def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchErro
     if _OFFLINE.search(stderr):
         return CannotFetchError("What the requirements need is not in the cache", "offline", why=why)
     status = _STATUS.search(stderr)
-    if status and status[1] in {"401", "403", "407"}:
-        return CannotFetchError(f"The package index refuses access ({status[1]})", "refused", why=why)
+    refused = _REFUSED.search(stderr) or (status if status and status[1] in {"401", "403", "407"} else None)
+    if refused:
+        return CannotFetchError(f"The package index refuses access ({refused[1]})", "refused", why=why)
     if status or (_NETWORK.search(stderr) and "No solution found" not in stderr):
         return CannotFetchError("The package index cannot be reached", "unreachable", why=why)
     if _PARSE.search(stderr):

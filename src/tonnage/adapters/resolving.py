@@ -28,8 +28,8 @@ from packaging.utils import canonicalize_name
 from tonnage.adapters.pylock import shown
 from tonnage.adapters.resolver import indexes_asked, run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
-from tonnage.adapters.source_archives import source_archive
-from tonnage.errors import CannotFetchError
+from tonnage.adapters.source_archives import refusing, source_archive
+from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.model.lock import Lock, LockOrigin, Other, Sdist
 
 if TYPE_CHECKING:
@@ -85,16 +85,15 @@ def resolve(
     earlier = _earlier(kept, key)
     fresh_s = float("inf") if _is_settled(request) else _FRESH_S
     if earlier is not None and (web.offline or now_s - earlier.resolved_s < fresh_s):
-        return replace(
-            earlier, origin=LockOrigin.REMEMBERED if now_s - earlier.resolved_s < fresh_s else LockOrigin.LAST_KNOWN
-        )
+        if now_s - earlier.resolved_s < fresh_s:
+            return replace(earlier, origin=LockOrigin.REMEMBERED)
+        return _last_known(earlier, "There is no network")
     try:
         lock = _ask(request, target, web, access, environment, cancel)
     except CannotFetchError as error:
         if earlier is None:
             raise
-        note = f"{error.what}; the answer of {_day(earlier.resolved_s)} is used"
-        return replace(earlier, origin=LockOrigin.LAST_KNOWN, notes=(*earlier.notes, note))
+        return _last_known(earlier, error.what)
     lock = replace(lock, resolved_s=now_s)
     kept.keep(_KIND, key, msgspec.msgpack.encode(lock))
     return lock
@@ -122,8 +121,11 @@ def _is_settled(request: ResolveRequest) -> bool:
     return bool(request.requirements) and pinned and (request.require_hashes or not request.dependencies)
 
 
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+def _last_known(earlier: Lock, why: str) -> Lock:
+    """Return an earlier answer that is no longer fresh, and say so."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(earlier.resolved_s))
+    notes = (*earlier.notes, f"{why}: what the requirements resolved to on {day} is used")
+    return replace(earlier, origin=LockOrigin.LAST_KNOWN, notes=notes)
 
 
 def _ask(
@@ -154,7 +156,7 @@ def _ask(
         ]
         archives = {archive.name: archive for archive in found if archive is not None}
         if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
-            raise reason
+            raise _with_refusal(reason, web, access, environment)
         excluded |= archives
     built = tuple(excluded.values())
     notes = []
@@ -173,6 +175,21 @@ def _ask(
             origin=LockOrigin.RESOLVED,
         ),
         request.no_binary,
+    )
+
+
+def _with_refusal(
+    reason: CannotResolveError | CannotFetchError, web: Web, access: IndexAccess, environment: Mapping[str, str]
+) -> CannotResolveError | CannotFetchError:
+    """Return a failure, or the better one that an index refuses: among several the resolver passes over it."""
+    if not isinstance(reason, CannotResolveError) or reason.cause != "missing" or not access.extra_index_urls:
+        return reason
+    indexes = indexes_asked(access, environment)
+    refused = [refusing(name, web=web, access=access, indexes=indexes) for name in reason.packages]
+    if not any(refused):
+        return reason
+    return CannotFetchError(
+        f"The package index {next(filter(None, refused))} refuses access", "refused", why=reason.why
     )
 
 

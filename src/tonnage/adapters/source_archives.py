@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
+from tonnage.adapters.web import shown
 from tonnage.errors import CannotFetchError
 from tonnage.model.lock import Sdist
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MOST_PAGE_BYTES = 32 << 20
 _OK = 200
+_REFUSED = frozenset({401, 403, 407})
 _LINK = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
 
 
@@ -60,6 +62,28 @@ def source_archive(name: str, version: str, *, web: Web, access: IndexAccess, in
         if final:
             return max(final, key=lambda each: Version(each.version))
     return None
+
+
+def refusing(name: str, *, web: Web, access: IndexAccess, indexes: Iterable[str]) -> str:
+    """Find the first index that refuses to tell about a project.
+
+    Args:
+        name: The project.
+        web: The door to the network.
+        access: What identifies the user to servers.
+        indexes: Addresses of indexes.
+
+    Returns:
+        Its address as it may be shown; empty where none refuses.
+    """
+    for index in indexes:
+        try:
+            reply = web.head(f"{index.rstrip('/')}/{canonicalize_name(name)}/", access.headers(index))
+        except CannotFetchError:
+            continue
+        if reply.status in _REFUSED:
+            return shown(index)
+    return ""
 
 
 def _archives(page: str, address: str, index: str) -> Iterator[Sdist]:
