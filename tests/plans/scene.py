@@ -17,6 +17,7 @@ from tonnage.decide.proving import prove_action
 from tonnage.decide.rolling_back import plan_rollback
 from tonnage.model.forecast import Estimate, Grade
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
+from tonnage.model.needs import Need, Needs
 from tonnage.model.plan import Version
 from tonnage.model.policy import History, Learned, Policy
 from tonnage.runtime.reading import StackRequest, load_stack
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Stack
 
 SAME = "same"
+LATER_S = 1_000_003.0
 PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
 
 
@@ -71,7 +73,10 @@ class SceneVersion(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Scene(msgspec.Struct, forbid_unknown_fields=True):
-    """What is there, what was learned, and what is asked for."""
+    """What is there, what was learned, and what is asked for.
+
+    With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed.
+    """
 
     purpose: str = "deploy"
     services: list[str] = []
@@ -86,6 +91,7 @@ class Scene(msgspec.Struct, forbid_unknown_fields=True):
     keep_previous: bool = True
     cleanup_after: bool = True
     push: bool = False
+    needed: list[str] | None = None
 
 
 def plan_of(case: Path) -> Plan:
@@ -128,6 +134,9 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
             for each in stack.services
             if each.build
         ),
+        needs=None
+        if scene.needed is None
+        else Needs(images=tuple(Need(name, "the stack theirs names it") for name in scene.needed), now_s=LATER_S),
     )
 
 

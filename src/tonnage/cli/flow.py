@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tonnage.cli.needing import with_needs
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
@@ -90,6 +91,7 @@ def make_plan(
     """
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack))
+    inventory = with_needs(outside, inventory, wanted.stack)
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
     plan = PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)

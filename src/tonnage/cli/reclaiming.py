@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.space import space_under
+from tonnage.cli.needing import read_needs
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_if_there
@@ -28,10 +29,7 @@ from tonnage.errors import (
 from tonnage.model.candidate import Findings
 from tonnage.model.catalogue import PlaceKind
 from tonnage.runtime.engine_removal import EngineRemoval
-from tonnage.runtime.journal_versions import build_seconds, good_versions
-from tonnage.runtime.needing import needs_of, read_projects, requests_of
 from tonnage.runtime.observe import observe
-from tonnage.runtime.reading import load_stack
 from tonnage.runtime.reclaim_journal import ReclaimJournal
 from tonnage.runtime.reclaiming import carry_out
 from tonnage.units import format_bytes
@@ -46,9 +44,9 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.model.candidate import Candidate
     from tonnage.model.inventory import Inventory
-    from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
     from tonnage.model.reclaim import Choice, Reclaimed, Removal
+    from tonnage.model.stack import Stack
 
 _LOCK = "(reclaim)"
 """No stack can have this name."""
@@ -157,7 +155,7 @@ def _scene(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan 
                 place=typed.plan_file,
             )
         disk = _disk(inventory, typed)
-        needs = _needs(session, flags, inventory, plan)
+        needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
         _check_volumes(inventory, typed)
         available = disk.available
@@ -214,31 +212,14 @@ def _without_engine(typed: ReclaimFlags, trouble: TonnageError) -> Scene:
     )
 
 
-def _needs(session: Session, flags: StackFlags, inventory: Inventory, plan: Plan | None) -> Needs:
-    outside = session.outside
-    path = journal_path(outside.environment)
+def _stack_here(session: Session, flags: StackFlags) -> Stack:
+    """Return the stack of this directory. One that is there and cannot be read may need anything."""
     try:
-        versions = good_versions(path, inventory.engine.engine_id)
-        seconds = build_seconds(path)
-        here = read_if_there(outside, flags, {}).stack
+        return read_if_there(session.outside, flags, {}).stack
     except TonnageError as error:
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
         ) from error
-
-    stacks, notes = read_projects(
-        requests_of(inventory),
-        lambda request: load_stack(request, environment=outside.environment, compose=None, builds=False),
-    )
-    return needs_of(
-        (*stacks, *((here,) if here.name else ())),
-        versions,
-        images_needed=outside.images_needed,
-        plan=plan,
-        build_seconds=seconds.items(),
-        now_s=outside.clock.time(),
-        notes=notes,
-    )
 
 
 def _check_volumes(inventory: Inventory, typed: ReclaimFlags) -> None:

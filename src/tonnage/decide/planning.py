@@ -14,7 +14,8 @@ import msgspec
 
 from tonnage.decide.case import Case
 from tonnage.decide.changing import change_of
-from tonnage.decide.forecasting import why_not_fit, with_expectations
+from tonnage.decide.forecasting import with_expectations
+from tonnage.decide.just_in_time import fitted_by_reclaiming, spare_things
 from tonnage.decide.line import line_bytes
 from tonnage.decide.ordering import in_order
 from tonnage.decide.project_file import config_digest
@@ -170,6 +171,8 @@ def finish_plan(
     disk = inventory.filesystems[0]
     line = line_bytes(disk, policy.keep_free_bytes)
     expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
+    spare = spare_things(inventory, stack, expected)
+    fitted = fitted_by_reclaiming(expected, spare, disk, line)
     return Plan(
         stack=stack.name,
         directory=stack.directory,
@@ -180,12 +183,13 @@ def finish_plan(
         filesystem=disk.mount,
         available_bytes=disk.available_bytes,
         line_bytes=line,
-        steps=expected,
+        steps=fitted.steps,
         unchanged=tuple(unchanged),
-        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, line_bytes=line, filesystem=disk.mount),
+        refusal=fitted.refusal,
         notes=stack.notes,
         services=tuple(services),
         policy=policy,
+        removable=tuple(each.candidate_id for each in spare.candidates),
     )
 
 

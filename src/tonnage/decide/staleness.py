@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.model.plan import Reclaim
+
 if TYPE_CHECKING:
     from tonnage.model.plan import Plan
 
@@ -27,6 +29,10 @@ def why_stale(plan: Plan, fresh: Plan) -> str:
         names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
         what = f": {', '.join(names)}" if names else ""
         return f"the stack or the engine changed since it was made{what}"
+    for step in plan.steps:
+        for item in step.action.items if isinstance(step.action, Reclaim) else ():
+            if item.candidate_id not in fresh.removable:
+                return f"{step.name} would remove the {item.kind} {item.name}, which is needed or gone by now"
     if fresh.refusal is not None and plan.refusal is None:
         return f"it no longer fits: {fresh.refusal.why}"
     return ""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tonnage.model.needs import Needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +219,7 @@ class Inventory:
         cache: The build cache.
         volumes: All volumes.
         inputs: What each built service's build would read.
+        needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
     """
 
     engine: Engine
@@ -224,6 +229,7 @@ class Inventory:
     cache: tuple[CacheRecord, ...] = ()
     volumes: tuple[Volume, ...] = ()
     inputs: tuple[Inputs, ...] = ()
+    needs: Needs | None = None
 
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference (``:latest`` when no tag is written), or None."""

@@ -292,6 +292,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         notes: Remarks for people.
         services: The services asked for; empty for all.
         policy: The settings that it was made under.
+        removable: Ids of everything on the engine that might go for it when it was made.
         format: Version of the saved form.
     """
 
@@ -310,4 +311,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     policy: Policy = Policy()
+    removable: tuple[str, ...] = ()
     format: int = PLAN_FORMAT

@@ -25,7 +25,17 @@ from tonnage.model.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.plan import Build, CleanCache, Prove, RemoveContainer, RemoveImage, RemoveService, Tag, Untag
+from tonnage.model.plan import (
+    Build,
+    CleanCache,
+    Prove,
+    Reclaim,
+    RemoveContainer,
+    RemoveImage,
+    RemoveService,
+    Tag,
+    Untag,
+)
 from tonnage.model.run import Outcome, Run, StepOutcome
 from tonnage.runtime.guard import LineGuard
 from tonnage.runtime.instructions import InstructionMeter, with_layers
@@ -45,7 +55,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.journal import Journal
 
 # What only frees or renames may go on below the line.
-_HARMLESS = (CleanCache, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
+_HARMLESS = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
 # What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
 # only proven and a name that is not needed any more are taken away.
 _SETTLING = (Prove, RemoveContainer, Untag)
@@ -155,7 +165,10 @@ class _Execution:
         self._meter = InstructionMeter(plan.filesystem)
         self._shown_s = 0.0
         self._sampler = Sampler(gauge, on_sample=self._on_sample)
-        self._cache_before = frozenset(record.record_id for record in facts.cache())
+        left = journal.left_cache(plan.stack, plan.engine_id)
+        # What earlier runs left that came to nothing goes with what this one leaves.
+        self._cache_before = frozenset(record.record_id for record in facts.cache()) - left
+        self._builds = any(isinstance(step.action, Build) for step in plan.steps)
         self._outcomes: list[StepOutcome] = []
         self._run_id = 0
 
@@ -163,6 +176,8 @@ class _Execution:
         plan, clock = self._plan, self._clock
         started_s, began = clock.time(), clock.monotonic()
         self._run_id = self._journal.begin_run(plan, started_s)
+        if self._builds:
+            self._journal.begin_cache(self._run_id, plan, self._cache_before, started_s)
         self._emit(RunStarted(plan=plan, run_id=self._run_id))
         error: TonnageError | None = None
         self._sampler.start()
@@ -180,6 +195,8 @@ class _Execution:
         seconds = clock.monotonic() - began
         outcome = _outcome(error)
         message = str(error) if error else ""
+        if self._builds:
+            self._remember_cache(good=error is None)
         self._journal.end_run(self._run_id, outcome, seconds, message)
         run = Run(
             run_id=self._run_id,
@@ -197,6 +214,16 @@ class _Execution:
         )
         self._emit(RunFinished(run=run))
         return run
+
+    def _remember_cache(self, *, good: bool) -> None:
+        """Write down what a run leaves in the build cache that came to nothing, for a later one to remove."""
+        cleans = any(isinstance(step.action, CleanCache) for step in self._plan.steps)
+        if good and cleans:
+            self._journal.end_cache(self._run_id, self._plan, None)
+            return
+        with contextlib.suppress(TonnageError):
+            left = {record.record_id for record in self._facts.cache() if not record.shared} - self._cache_before
+            self._journal.end_cache(self._run_id, self._plan, left if not good else ())
 
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):

@@ -17,7 +17,7 @@ import msgspec
 
 from tonnage.errors import TonnageError
 from tonnage.model.event import Notice
-from tonnage.runtime import journal_instructions
+from tonnage.runtime import journal_cache, journal_instructions
 from tonnage.runtime.journal_reading import read_history, read_runs
 from tonnage.runtime.journal_schema import (
     has_instructions,
@@ -31,7 +31,7 @@ from tonnage.runtime.journal_schema import (
 from tonnage.runtime.owner import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -254,6 +254,25 @@ class Journal:
                 return journal_instructions.read_outcomes(self._connection, limit, stack)
             except sqlite3.Error as error:
                 raise refused(self._path, error) from error
+
+    def begin_cache(self, run_id: int, plan: Plan, records: Iterable[str], started_s: float) -> None:
+        """Write which records the build cache had before a run that builds."""
+        values = (run_id, plan.stack, plan.engine_id, started_s, journal_cache.ids_text(records))
+        self._write([(journal_cache.BEGIN, values)])
+
+    def end_cache(self, run_id: int, plan: Plan, left: Iterable[str] | None) -> None:
+        """Write which records a run left that came to nothing; None when it was good, and took all of them away."""
+        if left is None:
+            self._write([(journal_cache.FORGET, (plan.stack, plan.engine_id))])
+        else:
+            self._write([(journal_cache.END, (journal_cache.ids_text(left), run_id))])
+
+    def left_cache(self, stack: str, engine_id: str) -> frozenset[str]:
+        """Return the records that earlier runs of a stack left which came to nothing; none when that cannot be read."""
+        with self._lock, contextlib.suppress(sqlite3.Error, ValueError):
+            found = journal_cache.read_left(self._connection, engine_id)
+            return frozenset().union(*(each.left or () for each in found if each.stack == stack))
+        return frozenset()
 
     def record_version(self, stack: str, engine_id: str, version: Version, recorded_s: float) -> None:
         """Write that a version of a service is good; it becomes the newest one, also when it was known before.

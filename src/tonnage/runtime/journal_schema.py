@@ -18,7 +18,7 @@ from tonnage.errors import EngineLacksError, TonnageError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 
@@ -119,6 +119,17 @@ CREATE TABLE instruction (
 CREATE INDEX instruction_by_learn_key ON instruction (learn_key, run_id);
 ALTER TABLE step ADD COLUMN forecast_json TEXT NOT NULL DEFAULT '';
 """
+_ADDED_IN_3 = """
+CREATE TABLE IF NOT EXISTS cache (
+    run_id INTEGER PRIMARY KEY,
+    stack TEXT NOT NULL,
+    engine_id TEXT NOT NULL,
+    started_s REAL NOT NULL,
+    before_json TEXT NOT NULL,
+    left_json TEXT NOT NULL DEFAULT ''
+) STRICT;
+"""
+_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3}
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -264,8 +275,11 @@ def _create(connection: sqlite3.Connection) -> None:
         if _is_complete(connection):
             return
         is_new = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        for statement in (*(_SCHEMA.split(";\n") if is_new else ()), *_ADDED_IN_2.split(";\n")):
-            connection.execute(statement)
+        format_now = 1 if is_new else int(connection.execute("PRAGMA user_version").fetchone()[0])
+        added = [text for number, text in sorted(_ADDED.items()) if number > format_now]
+        for text in (_SCHEMA, *added) if is_new else added:
+            for statement in text.split(";\n"):
+                connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -281,6 +295,11 @@ def _is_complete(connection: sqlite3.Connection) -> bool:
 def has_instructions(connection: sqlite3.Connection) -> bool:
     """Return whether the journal is of a format that holds what instructions of builds were measured to do."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 2  # noqa: PLR2004 - the format that added it
+
+
+def has_cache(connection: sqlite3.Connection) -> bool:
+    """Return whether the journal is of a format that holds what runs left in the build cache."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 3  # noqa: PLR2004 - the format that added it
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,76 @@
+"""What is needed of an engine beyond what it tells itself, from the compose files and the journal of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tonnage.cli.places import journal_path
+from tonnage.errors import CannotReclaimError, TonnageError
+from tonnage.runtime.journal_cache import left_on, worthless
+from tonnage.runtime.journal_versions import build_seconds, good_versions
+from tonnage.runtime.needing import needs_of, read_projects, requests_of
+from tonnage.runtime.reading import load_stack
+
+if TYPE_CHECKING:
+    from tonnage.cli.outside import Outside
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.needs import Needs
+    from tonnage.model.plan import Plan
+    from tonnage.model.stack import Stack
+
+
+def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | None = None) -> Needs:
+    """Return what is needed.
+
+    Args:
+        outside: Where files are.
+        inventory: What was observed.
+        stack: The stack of this directory; one without a name when there is none.
+        plan: The plan that bytes are freed for.
+
+    Returns:
+        The needs.
+
+    Raises:
+        CannotReclaimError: The journal cannot be read, so nobody knows what rollback goes to.
+    """
+    path = journal_path(outside.environment)
+    engine_id = inventory.engine.engine_id
+    try:
+        versions, seconds, left = good_versions(path, engine_id), build_seconds(path), left_on(path, engine_id)
+    except TonnageError as error:
+        raise CannotReclaimError(
+            "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
+        ) from error
+    stacks, notes = read_projects(
+        requests_of(inventory),
+        lambda request: load_stack(request, environment=outside.environment, compose=None, builds=False),
+    )
+    return needs_of(
+        (*stacks, *((stack,) if stack.name else ())),
+        versions,
+        images_needed=outside.images_needed,
+        plan=plan,
+        worthless=worthless(left, inventory.cache),
+        build_seconds=seconds.items(),
+        now_s=outside.clock.time(),
+        notes=notes,
+    )
+
+
+def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> Inventory:
+    """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
+
+    Args:
+        outside: Where files are.
+        inventory: What was observed.
+        stack: The stack that is planned.
+
+    Returns:
+        The inventory.
+    """
+    try:
+        return replace(inventory, needs=read_needs(outside, inventory, stack))
+    except CannotReclaimError:
+        return inventory
