@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import make_test_weights
+import nas_service
 import pytest
+import rtmpose_service
+import yolo_service
 from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import Settings
@@ -16,16 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from serving.models import Service
-
     Start = Callable[..., TestClient]
 
-SERVICES = {"yolo-combined": "yolo_service", "mmpose": "rtmpose_service", "yolo-nas": "nas_service"}
-
-
-def service_named(name: str) -> Service:
-    service: Service = importlib.import_module(SERVICES[name]).SERVICE
-    return service
+SERVICES = {service.name: service for service in (yolo_service.SERVICE, rtmpose_service.SERVICE, nas_service.SERVICE)}
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +36,7 @@ def usual(weights: Path) -> Iterator[Mapping[str, TestClient]]:
     """All services with their default settings, which tests share."""
     with ExitStack() as running:
         yield {
-            name: running.enter_context(TestClient(create_app(service_named(name), Settings(weights_dir=weights))))
+            name: running.enter_context(TestClient(create_app(SERVICES[name], Settings(weights_dir=weights))))
             for name in SERVICES
         }
 
@@ -55,6 +50,6 @@ def start(weights: Path, usual: Mapping[str, TestClient]) -> Iterator[Start]:
             if not settings:
                 return usual[name]
             chosen = Settings(**{"weights_dir": weights, **settings})  # type: ignore[arg-type]
-            return running.enter_context(TestClient(create_app(service_named(name), chosen)))
+            return running.enter_context(TestClient(create_app(SERVICES[name], chosen)))
 
         yield start_one

@@ -28,7 +28,7 @@ class _Graph:
         self.constants[name] = numpy_helper.from_array(np.asarray(values, dtype=kind), name)
         return name
 
-    def add(self, operator: str, *inputs: str, name: str = "", **attributes: object) -> str:
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:  # noqa: ANN401 - as in onnx.helper
         output = name or f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output

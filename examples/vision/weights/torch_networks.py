@@ -125,7 +125,12 @@ def write(name: str) -> bytes:
     Args:
         name: One of rectangles.NETWORKS.
     """
-    makers = {"yolo-detect": _YoloDetect, "yolo-pose": _YoloPose, "yolo-nas": _YoloNas, "rtmpose": _RtmPose}
+    makers: dict[str, type[nn.Module]] = {
+        "yolo-detect": _YoloDetect,
+        "yolo-pose": _YoloPose,
+        "yolo-nas": _YoloNas,
+        "rtmpose": _RtmPose,
+    }
     width, height = networks.NETWORKS[name][0]
     with torch.inference_mode(mode=False), torch.no_grad():
         traced = torch.jit.trace(makers[name]().eval(), torch.zeros(1, 3, height, width))
