@@ -95,9 +95,9 @@ class _Solving:
         if found is None:
             if name not in self._there:
                 self.missing.append(text)
-        elif self._there.get(name) != found.version and (
-            version or name not in self._there or compare(found.version, self._there[name]) > 0
-        ):
+            return
+        there = self._there.get(found.name)
+        if there is None or (there != found.version and (version or compare(found.version, there) > 0)):
             self._take(found, "", recommended=False)
 
     def finish(self) -> None:
@@ -120,6 +120,8 @@ class _Solving:
             return
         for relation in alternatives:
             found = self._found(relation)
+            if found is not None and self._there.get(found.name) == found.version:
+                return
             if found is not None and not self._conflicts(found):
                 self._take(found, package.name, recommended=recommended)
                 return
