@@ -13,14 +13,14 @@ import resource
 import stat
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tonnage.adapters.interface import Cancel
 
@@ -31,11 +31,11 @@ _AGAIN = 5
 _NAMES_BETWEEN_LOOKS = 128
 _TELL_EVERY_S = 0.1
 _MOST_PROBLEMS = 20
+_LONG = 240
 _VANISHED = frozenset({errno.ENOENT})
 _NO_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
-_NO_MORE_OPEN = frozenset({errno.EMFILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class _Directory:
         while each is not None:
             names.append(each.name)
             each = each.above
-        return os.path.join(*reversed(names))  # noqa: PTH118
+        path = os.path.join(*reversed(names))  # noqa: PTH118
+        return path if len(path) <= _LONG else f"{path[: _LONG // 2]}...{path[-_LONG // 2 :]}"
 
 
 @dataclass(slots=True)
@@ -110,10 +111,11 @@ def remove_below(
         return tuple(work.problems)
     work.waiting.append(_Directory(top, name))
     crew = [threading.Thread(target=_help, args=(work,), name=f"remove-{number}") for number in range(threads)]
-    for each in crew:
-        each.start()
-    for each in crew:
-        each.join()
+    with _more_open_files():
+        for each in crew:
+            each.start()
+        for each in crew:
+            each.join()
     if work.failure:
         raise work.failure
     return tuple(work.problems)
@@ -148,11 +150,24 @@ def mount_id(fd: int) -> str:
 
     A bind mount has the device of what it shows, so that the device alone would not be enough.
     """
-    with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as told:  # noqa: PTH123
+    with suppress(FileNotFoundError), open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as told:  # noqa: PTH123
         for line in told.read(256).splitlines():
             if line.startswith(b"mnt_id:"):
                 return line.split()[1].decode()
     return f"device {os.fstat(fd).st_dev}"
+
+
+@contextmanager
+def _more_open_files() -> Iterator[None]:
+    """Raise the limit of open files as far as it goes: a deep tree holds one open for each level."""
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
 def _help(work: _Work) -> None:
@@ -262,7 +277,8 @@ def _remove_emptied(work: _Work, directory: _Directory) -> bool:
                 work.waiting.append(directory)
                 work.changed.notify()
             return False
-        _stays(work, directory, directory.name, error)
+        if error.errno not in _VANISHED:
+            _stays(work, directory, "", error)
     return True
 
 
@@ -273,6 +289,7 @@ def _open(work: _Work, directory: _Directory) -> bool:
         return False
     try:
         directory.fd = _opened(above.fd, directory.name)
+        same = mount_id(directory.fd) == work.mount
     except OSError as error:
         if error.errno in _NO_DIRECTORY:
             # It was a directory a moment ago: what is there now goes by its name, whatever it points at.
@@ -280,7 +297,7 @@ def _open(work: _Work, directory: _Directory) -> bool:
         elif error.errno not in _VANISHED:
             _stays(work, directory, "", error)
         return False
-    if mount_id(directory.fd) == work.mount:
+    if same:
         return True
     os.close(directory.fd)
     directory.fd = -1
@@ -292,9 +309,6 @@ def _opened(above_fd: int, name: str) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=above_fd)
     except OSError as error:
-        if error.errno in _NO_MORE_OPEN:
-            _allow_more_open()
-            return os.open(name, _DIRECTORY, dir_fd=above_fd)
         if error.errno not in _REFUSED:
             raise
         # Whoever owns a directory may give himself the right to look into it.
@@ -306,13 +320,6 @@ def _opened(above_fd: int, name: str) -> int:
         finally:
             os.close(handle)
         return os.open(name, _DIRECTORY, dir_fd=above_fd)
-
-
-def _allow_more_open() -> None:
-    """Raise the limit of open files as far as it goes: a deep tree holds one open for each level."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _unlink(work: _Work, directory: _Directory, name: str) -> None:
