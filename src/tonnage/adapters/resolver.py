@@ -72,20 +72,25 @@ def run_resolver(
     with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
         place = Path(directory)
         arguments = _arguments(request, target, platform, access, place, tuple(excluded), offline=offline)
-        printed: list[str] = []
-        exit_code = process.stream(
-            arguments,
-            environment=_environment(environment, access),
-            directory=directory,
-            on_line=printed.append,
-            cancel=cancel or threading.Event(),
-        )
-        if cancel is not None and cancel.is_set():
+        surroundings, stop = _environment(environment, access), cancel or threading.Event()
+        exit_code, printed = _started(arguments, surroundings, directory, stop)
+        if exit_code != 0 and "Failed to initialize cache" in printed:
+            exit_code, printed = _started([*arguments, "--no-cache"], surroundings, directory, stop)
+        if stop.is_set():
             raise CannotFetchError("Resolving was stopped", "stopped")
         if exit_code != 0:
-            return "\n".join(printed) or f"The resolver ended with {exit_code} and gave no reason"
+            return printed or f"The resolver ended with {exit_code} and gave no reason"
         output = place / "pylock.toml"
         return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+
+
+def _started(arguments: list[str], environment: Mapping[str, str], directory: str, cancel: Cancel) -> tuple[int, str]:
+    """Run a command; return its exit code and what it printed."""
+    printed: list[str] = []
+    exit_code = process.stream(
+        arguments, environment=environment, directory=directory, on_line=printed.append, cancel=cancel
+    )
+    return exit_code, "\n".join(printed)
 
 
 def export_lock(request: LockedRequest, environment: Mapping[str, str], access: IndexAccess) -> str:
@@ -107,7 +112,17 @@ def export_lock(request: LockedRequest, environment: Mapping[str, str], access: 
         place = Path(directory)
         (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
         (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
-        command = [_uv(), "export", "--frozen", "--offline", "--format", "pylock.toml", "--no-header", "--quiet"]
+        command = [
+            _uv(),
+            "export",
+            "--frozen",
+            "--offline",
+            "--format",
+            "pylock.toml",
+            "--no-header",
+            "--quiet",
+            "--no-cache",
+        ]
         command += ["--no-emit-project", "--color", "never", "--python", sys.executable]
         for option, asked in (
             ("--all-extras", request.all_extras),
@@ -145,7 +160,7 @@ def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[
         return (*access.extra_index_urls, access.index_url)
     with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
         answer = process.run(
-            [_uv(), "pip", "compile", "-", "--emit-index-url", "--quiet", "--python", sys.executable],
+            [_uv(), "pip", "compile", "-", "--emit-index-url", "--quiet", "--no-cache", "--python", sys.executable],
             environment=_environment(environment, access),
             directory=directory,
             timeout_s=20,

@@ -268,3 +268,14 @@ def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, 
             environment=environment,
         )  # fmt: skip
     assert names(lock) == ["lower==2.0"]
+
+
+def test_a_home_that_cannot_be_written_only_costs_time(index: Index, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": "/proc/nowhere"}
+    request = ResolveRequest(requirements=("upper",), index_url=index.url)
+    with Web(environment) as web:
+        lock = resolve(
+            request, LINUX, web=web, access=index_access(request, environment), kept=Kept(tmp_path / "kept"),
+            environment=environment,
+        )  # fmt: skip
+    assert names(lock) == ["lower==1.1", "upper==3.0"]
