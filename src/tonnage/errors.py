@@ -84,6 +84,12 @@ class StalePlanError(TonnageError):
     title = "the plan is stale"
 
 
+class StaleFilesError(StalePlanError):
+    """Files that were written for the stack are missing, or no longer what would be written now."""
+
+    title = "written files are stale"
+
+
 class LockHeldError(TonnageError):
     """Another run holds the lock of this stack on this engine."""
 

@@ -15,7 +15,7 @@ from tonnage.cli.group import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = {"-f", "-p", "--project-directory", "--env-file", "--profile", "-H", "--json"}
-NOT_ABOUT_SERVICES = {"explain"}
+NOT_ABOUT_SERVICES = {"ci", "explain"}
 SLOWEST_HELP_S = 0.150
 
 

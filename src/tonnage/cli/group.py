@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "Show the same as status, live.",
     "report": "Show the last runs, forecast beside measured.",
     "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",
+    "ci": "Write GitHub workflows and a deploy script for this stack.",
     "explain": "Say what went wrong in a log, with the figures of this machine.",
     "doctor": "Check this machine, the engine and the settings.",
 }

@@ -108,6 +108,14 @@ class Session:
         with contextlib.suppress(TonnageError):
             self._print(json_text({"format": FORMAT, kind: "error", **form}))
 
+    def print_text(self, text: str) -> None:
+        """Write a text that was asked for, such as a file, to standard output.
+
+        Raises:
+            TonnageError: Standard output cannot be written.
+        """
+        self._print(text.removesuffix("\n"))
+
     def _print(self, text: str) -> None:
         try:
             self.stdout.write(text + "\n")

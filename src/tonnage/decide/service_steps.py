@@ -75,7 +75,8 @@ def build_steps(case: Case) -> list[Step]:
                 changes=f"sends {name} to its registry",
             )
         )
-    if steps and case.policy.cleanup_after and (case.change.build or old is None or not case.is_used(old)):
+    there = old is not None and case.is_ours(old)
+    if case.policy.cleanup_after and (steps or there) and (case.change.build or old is None or not case.is_used(old)):
         steps.append(
             case.step(
                 "remove-image",

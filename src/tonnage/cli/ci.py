@@ -1,0 +1,81 @@
+"""``tonnage ci``: workflows and a deploy script, written for the user's own stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage.cli.group import Verb
+from tonnage.cli.options import typed_value, which_stack_options
+from tonnage.errors import StaleFilesError
+
+if TYPE_CHECKING:
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+
+@click.command(
+    "ci",
+    cls=Verb,
+    examples=(
+        ("tonnage ci github", "Show the workflows for the stack of this directory"),
+        ("tonnage ci github --write", "Write them to .github/workflows"),
+        ("tonnage ci github --check", "Say whether they are current"),
+        ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
+    ),
+    failures=(StaleFilesError,),
+    about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
+    "changed elsewhere, or that was not written by this command, is only overwritten with --force.",
+)
+@click.argument("what", metavar="github|deploy-script", type=click.Choice(["github", "deploy-script"]))
+@which_stack_options
+@click.option("--write", is_flag=True, help="Write the files instead of showing them.")
+@click.option("--check", is_flag=True, help="Only say whether the files are current; 8 when they are not.")
+@click.option("--force", is_flag=True, help="With --write: overwrite files that were changed or are not ours.")
+@click.option("--runner", default="ubuntu-24.04", show_default=True, metavar="LABEL", help="The runner's label.")
+@click.option(
+    "--runner-disk", default="14GB", show_default=True, metavar="SIZE", help="What a runner has available at the least."
+)
+@click.option("--branch", default="main", show_default=True, metavar="NAME", help="Pushes to it are built.")
+@click.option("--install", default="", metavar="COMMAND", help="How a runner installs Tonnage, instead of with pipx.")
+@click.pass_obj
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    what: str,
+    write: bool,
+    check: bool,
+    force: bool,
+    runner: str,
+    runner_disk: str,
+    branch: str,
+    install: str,
+) -> None:
+    """Write files."""
+    from tonnage import __version__  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.ci_files import RunnerFlags, check_files, deploy_script, github_files, write_files  # noqa: PLC0415
+    from tonnage.units import parse_bytes  # noqa: PLC0415
+
+    if write and check:
+        raise click.UsageError("--write and --check exclude each other")
+    if force and not write:
+        raise click.UsageError("--force belongs to --write")
+    typed = RunnerFlags(
+        label=runner,
+        disk_bytes=typed_value("--runner-disk", runner_disk, parse_bytes),
+        branch=branch,
+        install=install or f"pipx install tonnage=={__version__}",
+    )
+    files = github_files(session, flags, typed) if what == "github" else deploy_script(session, flags)
+    if check:
+        check_files(session, files)
+    elif write:
+        write_files(session, files, force=force)
+    elif session.json:
+        session.print_document("files", {"files": [{"path": str(each.path), "text": each.text} for each in files]})
+    else:
+        for each in files:
+            session.say(f"# {each.path}")
+            session.print_text(each.text)

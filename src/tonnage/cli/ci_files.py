@@ -1,0 +1,195 @@
+"""Making, comparing and writing the files of ``tonnage ci``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.cli.stacks import read_wanted
+from tonnage.decide.runner_stack import runner_services
+from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
+from tonnage.errors import StaleFilesError, UsageError
+from tonnage.model.workflow import RunnerStack
+from tonnage.units import format_bytes
+from tonnage.views.workflows import workflows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.session import Session
+
+_WORKFLOWS = Path(".github", "workflows")
+_SCRIPT_MODE = 0o755
+_PLAIN_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerFlags:
+    """What was typed about the runner."""
+
+    label: str
+    disk_bytes: int
+    branch: str
+    install: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """One file as it is made now, with what the user keeps in it."""
+
+    path: Path
+    text: str
+    mode: int = _PLAIN_MODE
+
+
+def github_files(session: Session, flags: StackFlags, runner: RunnerFlags) -> list[WrittenFile]:
+    """Make the workflows of a stack.
+
+    Args:
+        session: Where people are told what does not fit.
+        flags: Which stack, as typed.
+        runner: What was typed about the runner.
+
+    Returns:
+        The files, below the root of the repository that the compose file is in.
+
+    Raises:
+        UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing.
+    """
+    wanted = read_wanted(session.outside, flags)
+    directory = Path(wanted.stack.directory).resolve()
+    root = _repository(directory)
+    stack = RunnerStack(
+        name=wanted.stack.name,
+        directory=directory.relative_to(root).as_posix(),
+        files=flags.files,
+        services=runner_services(wanted.stack, {}),
+        runner=runner.label,
+        runner_bytes=runner.disk_bytes,
+        install=runner.install,
+        branch=runner.branch,
+    )
+    for each in stack.too_large:
+        session.say(
+            f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
+            f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
+        )
+    return [_written(root / _WORKFLOWS / name, text) for name, text in workflows(stack).items()]
+
+
+def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
+    """Make the deploy script of a stack.
+
+    Args:
+        session: Where the user is.
+        flags: Which stack, as typed.
+
+    Returns:
+        The script, beside the compose file.
+
+    Raises:
+        UsageError: The stack cannot be read.
+    """
+    wanted = read_wanted(session.outside, flags, builds=False)
+    text = resources("tonnage").joinpath("written", "deploy.sh").read_text(encoding="utf-8")
+    return [_written(Path(wanted.stack.directory) / "deploy.sh", text, _SCRIPT_MODE)]
+
+
+def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
+    """Compare the files on disk with what would be written now.
+
+    Args:
+        session: Where people are told.
+        made: The files as they are made now.
+
+    Raises:
+        StaleFilesError: One of them is missing or not current.
+    """
+    stale = [each for each in made if _existing(each.path) != each.text]
+    for each in made:
+        session.say(f"{each.path}: {'not current' if each in stale else 'current'}")
+    if stale:
+        raise StaleFilesError(
+            f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
+            todo="Write them anew:\n  tonnage ci github --write",
+        )
+
+
+def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -> None:
+    """Write the files; none is written when one of them must not be.
+
+    Args:
+        session: Where people are told.
+        made: The files as they are made now.
+        force: Overwrite what was changed outside of the marks, or is not ours.
+
+    Raises:
+        UsageError: A file was changed or is not ours, or cannot be written.
+    """
+    for each in made:
+        existing = _existing(each.path)
+        if existing and existing != each.text and not force:
+            _refuse_to_lose(session, each, existing)
+    for each in made:
+        if _existing(each.path) == each.text:
+            session.say(f"{each.path}: current")
+            continue
+        _write(each)
+        session.say(f"{each.path}: written")
+
+
+def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
+    lost = lost_marks(each.text, existing)
+    if is_unchanged(existing) and not lost:
+        return
+    difference = difflib.unified_diff(
+        existing.splitlines(), each.text.splitlines(), str(each.path), "as it would be written", lineterm=""
+    )
+    session.say("\n".join(difference))
+    why = "It was not written by this command."
+    if is_ours(existing):
+        why = f"It has no place any more for: {', '.join(lost)}." if lost else "It was changed outside of its marks."
+    raise UsageError(
+        f"{each.path} would be overwritten",
+        why=f"{why} The difference is shown above.",
+        todo="Move what is yours between the marks, or overwrite it:\n  tonnage ci github --write --force",
+    )
+
+
+def _written(path: Path, text: str, mode: int = _PLAIN_MODE) -> WrittenFile:
+    return WrittenFile(path=path, text=carried_over(sealed(text), _existing(path)), mode=mode)
+
+
+def _existing(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read", why=f"{error}.", todo="Move it away.") from error
+
+
+def _write(each: WrittenFile) -> None:
+    beside = each.path.with_name(f".{each.path.name}.{os.getpid()}")
+    try:
+        each.path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(each.text, encoding="utf-8")
+        beside.chmod(each.mode)
+        beside.replace(each.path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(
+            f"{each.path} cannot be written",
+            why=f"{error.filename or each.path}: {error.strerror}.",
+            todo="Make a directory of what stands in its way.",
+        ) from error
+
+
+def _repository(directory: Path) -> Path:
+    """Return the root of the repository that a directory is in; itself where it is in none."""
+    return next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)

@@ -1,0 +1,67 @@
+"""Files that are written for the user and written anew later, without losing what the user changed in them.
+
+A written file carries a sum of its own text. What stands between two marks belongs to the user and is carried over; it
+is not part of the sum. A file whose sum does not hold was changed elsewhere too, and is not overwritten unasked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_REGION = re.compile(
+    r"^(?P<begin>[ \t]*# keep: (?P<name>[\w-]+)\n)(?P<text>.*?)(?P<end>^[ \t]*# end: (?P=name)\n)",
+    re.MULTILINE | re.DOTALL,
+)
+_SUM = re.compile(r"^# sum: (?P<sum>[0-9a-f]{64})\n", re.MULTILINE)
+
+
+def sealed(text: str) -> str:
+    """Return a file's text with its sum in it, as its last line.
+
+    Args:
+        text: The file as it was made, without a sum.
+
+    Returns:
+        The text with the sum.
+    """
+    return f"{text}# sum: {_sum_of(text)}\n"
+
+
+def is_ours(text: str) -> bool:
+    """Return whether a text was written by :func:`sealed`, changed since or not."""
+    return _SUM.search(text) is not None
+
+
+def is_unchanged(text: str) -> bool:
+    """Return whether nothing was changed in a written file, except between its marks."""
+    found = _SUM.search(text)
+    return found is not None and found["sum"] == _sum_of(_SUM.sub("", text))
+
+
+def carried_over(fresh: str, existing: str) -> str:
+    """Return a fresh text with what the user wrote between the marks of an existing one.
+
+    Args:
+        fresh: The text as it is made now, sealed or not.
+        existing: The file as it stands; may be empty.
+
+    Returns:
+        The fresh text. Where it has no such marks any more, what stood between them is gone.
+    """
+    kept = {region["name"]: region["text"] for region in _REGION.finditer(existing)}
+    return _REGION.sub(lambda region: region["begin"] + kept.get(region["name"], region["text"]) + region["end"], fresh)
+
+
+def lost_marks(fresh: str, existing: str) -> tuple[str, ...]:
+    """Return the names of marks with something between them that a fresh text has no place for."""
+    places = {region["name"] for region in _REGION.finditer(fresh)}
+    return tuple(
+        region["name"]
+        for region in _REGION.finditer(existing)
+        if region["name"] not in places and region["text"].strip()
+    )
+
+
+def _sum_of(text: str) -> str:
+    return hashlib.sha256(_REGION.sub(lambda region: region["begin"] + region["end"], text).encode()).hexdigest()

@@ -1,0 +1,306 @@
+"""GitHub workflows for a stack, as text. Knows names and figures only; nothing is read and nothing is run.
+
+Nothing that a stranger can choose (a branch's name, a title, an input) stands in a shell line: it reaches the shell
+as an environment variable. Permissions are the least that the steps need. Text between two marks belongs to the user.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from tonnage.model.workflow import RunnerService, RunnerStack
+
+DOCKER_DEPLOY = "docker-deploy.yml"
+SEQUENTIAL_DEPLOY = "sequential-deploy.yml"
+# Source: the releases of the action; the commit of its tag, looked up on 2026-11-23.
+CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+WRITTEN = "# Written by `tonnage ci github`"
+
+_VM = '"ssh://$VM_USER@$VM_HOST"'
+_PLAN = '"$RUNNER_TEMP/plan.json"'
+
+
+def workflows(stack: RunnerStack) -> dict[str, str]:
+    """Write both workflows of a stack.
+
+    Args:
+        stack: What they are for.
+
+    Returns:
+        Text by file name.
+    """
+    return {DOCKER_DEPLOY: docker_deploy(stack), SEQUENTIAL_DEPLOY: sequential_deploy(stack)}
+
+
+def docker_deploy(stack: RunnerStack) -> str:
+    """Write the workflow that builds on every push: one job for each service, each on a runner of its own.
+
+    Args:
+        stack: What it is for.
+
+    Returns:
+        The workflow.
+    """
+    triggers = f"on:\n  push:\n    branches: [{json.dumps(stack.branch)}]\n"
+    names = ", ".join(json.dumps(service.name) for service in stack.built)
+    push = " --push" * bool(stack.registries)
+    steps = [
+        *_first_steps(stack),
+        *_login(stack),
+        _free(stack, "", "--build "),
+        _step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
+        _report(stack),
+    ]
+    build = (
+        _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
+        + f"    strategy:\n      fail-fast: false\n      matrix:\n        service: [{names}]\n"
+        + "    env:\n      SERVICE: ${{ matrix.service }}\n"
+        + _steps(steps)
+    )
+    deploy = _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, condition="vars.VM_HOST != ''") + (
+        _VM_ENVIRONMENT
+        + _steps([*_first_steps(stack), _ssh(), _step("Deploy", f"{_tonnage(stack, 'deploy')} --host {_VM}")])
+    )
+    return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
+
+
+def sequential_deploy(stack: RunnerStack) -> str:
+    """Write the workflow that is started by hand: one runner, one service after the other.
+
+    Args:
+        stack: What it is for.
+
+    Returns:
+        The workflow.
+    """
+    choices = "".join(f"          - {json.dumps(name)}\n" for name in ("all", *(each.name for each in stack.built)))
+    triggers = (
+        "on:\n  workflow_dispatch:\n    inputs:\n"
+        "      service:\n        description: Which service\n        type: choice\n        default: all\n"
+        f"        options:\n{choices}"
+        "      cleanup_after:\n        description: Remove each service and what its build left before the next\n"
+        "        type: boolean\n        default: true\n"
+    )
+    turns = [step for service in stack.built for step in _turn(stack, service)]
+    sequence = (
+        _head(
+            stack,
+            "sequential",
+            "One service after the other",
+            secrets=bool(stack.registries),
+            runner="${{ matrix.runner }}",
+        )
+        + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{json.dumps(stack.runner)}]\n"
+        + _steps([*_first_steps(stack), *_login(stack), *turns, _report(stack)])
+    )
+    verify = (
+        _head(stack, "verify", "Verify all services", needs="sequential", secrets=True)
+        + _VM_ENVIRONMENT
+        + _steps([*_first_steps(stack), *_login(stack), *_verify(stack)])
+    )
+    return _workflow(stack, "sequential-deploy", triggers, sequence + "\n" + verify)
+
+
+_VM_ENVIRONMENT = "    env:\n      VM_HOST: ${{ vars.VM_HOST }}\n      VM_USER: ${{ vars.VM_USER }}\n"
+
+
+def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
+    return (
+        f"{WRITTEN} for the stack {stack.name}.\n"
+        "# Written anew by: tonnage ci github --write\n"
+        '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
+        f"{_secrets(stack)}{_too_large(stack)}"
+        f"name: {name}\n\n"
+        f"# keep: triggers\n{triggers}# end: triggers\n\n"
+        "permissions: {}\n\n"
+        "concurrency:\n"
+        f"  group: {name}-${{{{ github.ref }}}}\n"
+        "  cancel-in-progress: false\n\n"
+        "env:\n"
+        '  DOCKER_BUILDKIT: "1"\n'
+        "  BUILDKIT_PROGRESS: plain\n"
+        '  PIP_NO_CACHE_DIR: "1"\n'
+        '  PIP_DISABLE_PIP_VERSION_CHECK: "1"\n'
+        "  # keep: environment\n"
+        "  # end: environment\n\n"
+        f"jobs:\n{jobs}"
+    )
+
+
+def _secrets(stack: RunnerStack) -> str:
+    lines = ["#", "# Settings of the repository that it uses:"]
+    if stack.registries:
+        lines += ["#   secrets REGISTRY_USERNAME and REGISTRY_PASSWORD: who may push"]
+    lines += [
+        "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
+        "#   secret VM_SSH_KEY: the private key that the machine lets in",
+        "#   variable VM_KNOWN_HOSTS: the machine's line of `ssh-keyscan VM_HOST`, checked by you",
+        "#   Secrets belong to the environment named tonnage: Settings, Environments.",
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _too_large(stack: RunnerStack) -> str:
+    lines = [
+        f"# Forecast: {each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), and a"
+        f" runner has {format_bytes(stack.runner_bytes)}: it fits only after disk was freed."
+        for each in stack.too_large
+    ]
+    return "\n".join(lines) + "\n\n" if lines else ""
+
+
+def _head(
+    stack: RunnerStack,
+    job: str,
+    name: str,
+    *,
+    needs: str = "",
+    secrets: bool = False,
+    condition: str = "",
+    runner: str = "",
+) -> str:
+    defaults = f"    defaults:\n      run:\n        working-directory: {json.dumps(stack.directory)}\n"
+    return "".join(
+        (
+            f"  {job}:\n    name: {json.dumps(name)}\n",
+            f"    needs: {needs}\n" if needs else "",
+            f"    if: ${{{{ {condition} }}}}\n" if condition else "",
+            f"    runs-on: {runner or stack.runner}\n",
+            "    environment: tonnage\n" if secrets else "",
+            "    permissions:\n      contents: read\n",
+            "    timeout-minutes: 120\n",
+            defaults if stack.directory != "." else "",
+        )
+    )
+
+
+def _steps(steps: list[str]) -> str:
+    return f"    steps:\n{''.join(steps)}"
+
+
+def _step(name: str, run: str, *, condition: str = "", environment: dict[str, str] | None = None) -> str:
+    lines = [f"      - name: {json.dumps(name)}"]
+    if condition:
+        lines.append(f"        if: ${{{{ {condition} }}}}")
+    if environment:
+        lines += ["        env:", *(f"          {key}: {value}" for key, value in environment.items())]
+    lines += ["        run: |", *(f"          {line}" for line in run.splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _first_steps(stack: RunnerStack) -> list[str]:
+    return [
+        f"      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n",
+        _step("Install Tonnage", stack.install),
+        "      # keep: first-steps\n      # end: first-steps\n",
+    ]
+
+
+def _login(stack: RunnerStack) -> list[str]:
+    steps = []
+    for registry in stack.registries:
+        host = f' "{registry}"' if registry else ""
+        steps.append(
+            _step(
+                f"Log in to {registry or 'the registry'}",
+                'test -z "$REGISTRY_USERNAME" ||\n'
+                f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
+                f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
+                environment={
+                    "REGISTRY_USERNAME": "${{ secrets.REGISTRY_USERNAME }}",
+                    "REGISTRY_PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}",
+                },
+            )
+        )
+    return steps
+
+
+def _tonnage(stack: RunnerStack, verb: str) -> str:
+    return " ".join(("tonnage", verb, *(f"--file {shlex.quote(name)}" for name in stack.files)))
+
+
+def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str, str] | None = None) -> str:
+    # A plan that does not fit ends with 3, and is saved all the same: it says how much is missing.
+    return _step(
+        "Free disk, only as much as the plan needs",
+        f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" || test "$?" -eq 3\n'
+        f"{_tonnage(stack, 'reclaim')} --for {_PLAN} --yes",
+        condition=condition,
+        environment=environment,
+    )
+
+
+def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
+    """Return the steps of one service: free, build and verify, push, clean."""
+    mine = f"inputs.service == 'all' || inputs.service == '{service.name}'"
+    this = {"SERVICE": json.dumps(service.name)}
+    together = " ".join(reversed(stack.done_with(service.name)))
+    alone = " ".join((service.name, *service.needs))
+    steps = [
+        _free(stack, mine, "", this),
+        _step(
+            f"Build and verify {service.name}",
+            f'{_tonnage(stack, "deploy")} "$SERVICE"',
+            condition=mine,
+            environment=this,
+        ),
+    ]
+    if service.pushed:
+        push = f'{_tonnage(stack, "build")} --push "$SERVICE"'
+        steps.append(_step(f"Push {service.name}", push, condition=mine, environment=this))
+    steps.append(
+        _step(
+            f"Clean up after {service.name}",
+            "for each in $DONE; do\n"
+            f"  docker ps --all --quiet --filter label=com.docker.compose.project={shlex.quote(stack.name)} \\\n"
+            '    --filter "label=com.docker.compose.service=$each" |\n'
+            "    xargs --no-run-if-empty docker rm --force --volumes\n"
+            f'  {_tonnage(stack, "build")} --cleanup-after "$each"\n'
+            "done",
+            condition=f"inputs.cleanup_after && ({mine})",
+            environment={"DONE": f"${{{{ inputs.service != 'all' && '{alone}' || '{together}' }}}}"},
+        )
+    )
+    return steps
+
+
+def _ssh(condition: str = "") -> str:
+    return _step(
+        "Prepare ssh",
+        "install --directory --mode 700 ~/.ssh\n"
+        "(umask 077 && printf '%s\\n' \"$VM_SSH_KEY\" > ~/.ssh/id_ed25519)\n"
+        "printf '%s\\n' \"$VM_KNOWN_HOSTS\" >> ~/.ssh/known_hosts",
+        condition=condition,
+        environment={"VM_SSH_KEY": "${{ secrets.VM_SSH_KEY }}", "VM_KNOWN_HOSTS": "${{ vars.VM_KNOWN_HOSTS }}"},
+    )
+
+
+def _verify(stack: RunnerStack) -> list[str]:
+    """Return the steps that ask every service: on the machine where it runs, else its image in its registry."""
+    deployed = "vars.VM_HOST != ''"
+    steps = [
+        _ssh(deployed),
+        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --host {_VM}", condition=deployed),
+        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --host {_VM}", condition=deployed),
+    ]
+    pushed = [service for service in stack.built if service.pushed]
+    if pushed:
+        lines = []
+        for service in pushed:
+            insecure = "--insecure " * service.registry.startswith(("localhost", "127."))
+            lines.append(f"docker manifest inspect {insecure}{shlex.quote(service.image)} > /dev/null")
+        steps.append(_step("Verify that every image was pushed", "\n".join(lines), condition="inputs.service == 'all'"))
+    return steps
+
+
+def _report(stack: RunnerStack) -> str:
+    return _step(
+        "Report",
+        f"{{\n  echo '```'\n  {_tonnage(stack, 'report')} --last 20 2>&1\n  echo '```'\n}} >> \"$GITHUB_STEP_SUMMARY\"",
+        condition="always()",
+    )

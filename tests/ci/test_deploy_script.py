@@ -1,0 +1,80 @@
+"""``deploy.sh`` is other names for the command: each name is tried with a stand-in that prints what it was given."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(str(files("tonnage").joinpath("written", "deploy.sh")))
+
+
+def ran(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    program = tmp_path / "bin" / "tonnage"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$*"\n')
+    program.chmod(0o755)
+    (tmp_path / "a b").mkdir(exist_ok=True)
+    script = shutil.copy(SCRIPT, tmp_path / "a b" / "deploy.sh")
+    environment = {"PATH": f"{tmp_path}/bin:{os.defpath}", **variables}
+    return subprocess.run(
+        ["sh", script, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "called"),
+    [
+        (["--deploy-sequential"], "deploy"),
+        (["--deploy-seq", "web", "--keep-free", "2GB"], "deploy web --keep-free 2GB"),
+        (["--build"], "build"),
+        (["--build", "web"], "build web"),
+        (["--test"], "verify"),
+        (["--rollback", "web"], "rollback web"),
+        (["--status"], "status"),
+        (["--cleanup-disk"], "reclaim --until 14GB"),
+        (["--cleanup-disk", "--yes"], "reclaim --until 14GB --yes"),
+    ],
+)
+def test_each_name_is_a_command(typed: list[str], called: str, tmp_path: Path) -> None:
+    done = ran(tmp_path, *typed)
+
+    assert done.stdout.splitlines() == [str(tmp_path / "a b"), called]
+
+
+def test_the_target_of_a_clean_up_can_be_set(tmp_path: Path) -> None:
+    assert ran(tmp_path, "--cleanup-disk", CLEANUP_UNTIL="3GB").stdout.endswith("reclaim --until 3GB\n")
+
+
+def test_on_a_vm_the_same_goes_to_its_engine(tmp_path: Path) -> None:
+    vm = {"VM_HOST": "vm.example.org", "VM_USER": "ops", "VM_PATH": "/srv/shop"}
+
+    assert ran(tmp_path, "--vm", **vm).stdout.endswith("deploy --to ssh://ops@vm.example.org/srv/shop\n")
+    assert ran(tmp_path, "--vm", "--test", VM_HOST="vm").stdout.endswith("verify --to ssh://vm\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"), [(["--vm"], "VM_HOST"), (["--deploy-seq"], "SERVICE"), (["--dance"], "--dance")]
+)
+def test_what_is_missing_or_unknown_is_said(typed: list[str], told: str, tmp_path: Path) -> None:
+    done = ran(tmp_path, *typed)
+
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not done.stdout
+
+
+def test_help_and_nothing_show_every_name(tmp_path: Path) -> None:
+    shown = ran(tmp_path, "--help").stdout
+    assert ran(tmp_path).stdout == shown
+    for name in ("--deploy-sequential", "--deploy-seq", "--cleanup-disk", "--vm", "--build", "--test", "--rollback"):
+        assert name in shown
+
+
+def test_the_script_is_without_findings() -> None:
+    subprocess.run([Path(sys.executable).parent / "shellcheck", SCRIPT], check=True)

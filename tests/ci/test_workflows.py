@@ -1,0 +1,201 @@
+"""Generated workflows, as GitHub and its linters read them, for compose files of different shape."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+from tests.ci.stacks import STACKS
+from tests.unit.cli.outside import make_world
+
+from tonnage.model.workflow import RunnerService, RunnerStack
+from tonnage.views.workflows import docker_deploy, sequential_deploy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.unit.cli.outside import World
+
+Captured = pytest.CaptureFixture[str]
+BIN = Path(sys.executable).parent
+
+
+def written(tmp_path: Path, name: str) -> World:
+    world = make_world(tmp_path, compose=STACKS[name])
+    (tmp_path / "Dockerfile").write_text("FROM busybox:latest\n")
+    (tmp_path / ".git").mkdir()
+    assert world.run("ci", "github", "--write") == 0
+    return world
+
+
+def workflow_files(tmp_path: Path) -> list[Path]:
+    found = sorted((tmp_path / ".github" / "workflows").iterdir())
+    assert [path.name for path in found] == ["docker-deploy.yml", "sequential-deploy.yml"]
+    return found
+
+
+def runs(path: Path) -> Iterator[tuple[str, str]]:
+    jobs: Any = YAML(typ="safe").load(path.read_text())["jobs"]
+    for job in jobs.values():
+        for step in job["steps"]:
+            if "run" in step:
+                yield step["name"], step["run"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_workflows_are_valid_and_without_findings(name: str, tmp_path: Path) -> None:
+    written(tmp_path, name)
+    files = list(map(str, workflow_files(tmp_path)))
+
+    for command in (
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files],
+        ["zizmor", "--offline", "--no-progress", "--persona=pedantic", *files],
+    ):
+        done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_shell_line_is_without_findings_and_holds_no_expression(name: str, tmp_path: Path) -> None:
+    written(tmp_path, name)
+    for path in workflow_files(tmp_path):
+        distinct = dict(runs(path))
+        for title, script in distinct.items():
+            assert "${{" not in script, title
+        done = subprocess.run(
+            [BIN / "shellcheck", "--shell=bash", "--exclude=SC2154", "-"],
+            input="\n".join(f"(\n{script})" for script in distinct.values()),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_written_files_are_current_and_written_once(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "a-chain")
+
+    assert world.run("ci", "github", "--check") == 0
+    capsys.readouterr()
+    assert world.run("ci", "github", "--write") == 0
+    assert capsys.readouterr().err.count(": current") == 2
+
+
+def test_a_changed_stack_makes_them_stale(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "one-service")
+    (tmp_path / "compose.yaml").write_text(STACKS["a-chain"])
+
+    assert world.run("ci", "github", "--check") == 8
+    assert "not current" in capsys.readouterr().err
+    assert world.run("ci", "github", "--write") == 0
+    assert world.run("ci", "github", "--check") == 0
+
+
+def test_what_the_user_writes_between_the_marks_survives(tmp_path: Path) -> None:
+    world = written(tmp_path, "one-service")
+    path = workflow_files(tmp_path)[0]
+    mine = "      - run: ./fetch-weights.sh\n"
+    text = path.read_text().replace("      # keep: first-steps\n", f"      # keep: first-steps\n{mine}")
+    path.write_text(text)
+    (tmp_path / "compose.yaml").write_text(STACKS["a-chain"])
+
+    assert world.run("ci", "github", "--write") == 0
+    assert mine in path.read_text()
+    assert '"c"' in path.read_text()
+    assert world.run("ci", "github", "--check") == 0
+
+
+def test_what_was_changed_elsewhere_is_shown_and_not_overwritten(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "one-service")
+    first, second = workflow_files(tmp_path)
+    second.write_text(second.read_text().replace("max-parallel: 1", "max-parallel: 3"))
+    (tmp_path / "compose.yaml").write_text(STACKS["a-chain"])
+    before = first.read_text()
+
+    assert world.run("ci", "github", "--write") == 2
+    told = capsys.readouterr().err
+    assert "-      max-parallel: 3" in told
+    assert first.read_text() == before
+    assert world.run("ci", "github", "--write", "--force") == 0
+    assert "max-parallel: 1" in second.read_text()
+
+
+def test_a_workflow_of_somebody_else_is_not_overwritten(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, compose=STACKS["one-service"])
+    (tmp_path / "Dockerfile").write_text("FROM busybox:latest\n")
+    path = tmp_path / ".github" / "workflows" / "docker-deploy.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text("name: mine\n")
+
+    assert world.run("ci", "github", "--write") == 2
+    assert "It was not written by this command." in capsys.readouterr().err
+    assert path.read_text() == "name: mine\n"
+
+
+def test_a_workflow_directory_that_is_a_file_is_named(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, compose=STACKS["one-service"])
+    (tmp_path / "Dockerfile").write_text("FROM busybox:latest\n")
+    (tmp_path / ".github").write_text("a file")
+
+    assert world.run("ci", "github", "--write") == 2
+    assert ".github" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("compose", "named"),
+    [
+        ("services:\n  'web;reboot': {build: .}\n", "web;reboot"),
+        ("services:\n  '$(reboot)': {build: .}\n", "$(reboot)"),
+        ("services:\n  web: {image: 'postgres:16'}\n", "has a build section"),
+    ],
+)
+def test_names_that_a_shell_would_read_are_refused(compose: str, named: str, tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, compose=compose)
+
+    assert world.run("ci", "github", "--write") == 2
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / ".github").exists()
+
+
+def test_without_a_compose_file_nothing_is_written(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path)
+    (tmp_path / "compose.yaml").unlink()
+
+    assert world.run("ci", "github", "--write") == 2
+    assert "compose" in capsys.readouterr().err
+    assert not (tmp_path / ".github").exists()
+
+
+def test_shown_files_go_to_standard_output(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, compose=STACKS["one-service"])
+    (tmp_path / "Dockerfile").write_text("FROM busybox:latest\n")
+
+    assert world.run("ci", "github") == 0
+    shown = capsys.readouterr()
+    assert "name: docker-deploy" in shown.out
+    assert not (tmp_path / ".github").exists()
+
+
+def chain() -> RunnerStack:
+    services = (
+        RunnerService(name="a", built=True),
+        RunnerService(name="b", built=True, needs=("a",)),
+        RunnerService(name="c", built=True, peak_bytes=18_000_000_011, grade="exact"),
+    )
+    return RunnerStack(name="shop", directory=".", files=(), services=services, install="true")
+
+
+def test_a_service_is_cleaned_up_when_nothing_needs_it_any_more() -> None:
+    assert chain().done_with("a") == ()
+    assert chain().done_with("b") == ("a", "b")
+    assert chain().done_with("c") == ("c",)
+
+
+def test_a_service_that_no_runner_holds_alone_is_named_with_its_figures() -> None:
+    assert [each.name for each in chain().too_large] == ["c"]
+    for text in (docker_deploy(chain()), sequential_deploy(chain())):
+        assert "# Forecast: c needs 18.0 GB at its worst moment (exact), and a runner has 14.0 GB" in text
