@@ -55,7 +55,7 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 
 def relations(text: str) -> tuple[Alternatives, ...]:
-    """Read a field such as ``Depends``: what is needed, of each the alternatives.
+    """Return what a field such as ``Depends`` asks for, of each need the alternatives.
 
     Args:
         text: Its value.
@@ -116,7 +116,7 @@ def installed(status: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def one_line_sources(text: str) -> tuple[AptSource, ...]:
-    """Read a ``sources.list``.
+    """Return the sources of a ``sources.list``.
 
     Args:
         text: Its text.
@@ -131,7 +131,7 @@ def one_line_sources(text: str) -> tuple[AptSource, ...]:
 
 
 def paragraph_sources(text: str) -> tuple[AptSource, ...]:
-    """Read a ``*.sources`` file.
+    """Return the sources of a ``*.sources`` file that are in use.
 
     Args:
         text: Its text.
@@ -150,7 +150,7 @@ def paragraph_sources(text: str) -> tuple[AptSource, ...]:
 
 
 def settings(text: str) -> dict[str, str]:
-    """Read an ``apt.conf``: values by their whole name in small letters; of several values of a list all, by lines.
+    """Return the values of an ``apt.conf`` by their whole name in small letters; of a list all of them, by lines.
 
     Args:
         text: Its text.
@@ -187,7 +187,7 @@ def is_true(value: str, *, otherwise: bool) -> bool:
 
 
 def path_excludes(text: str) -> tuple[str, ...]:
-    """Read what dpkg is told to leave out.
+    """Return what dpkg is told to leave out.
 
     Args:
         text: The text of a file of ``/etc/dpkg/dpkg.cfg.d``.
