@@ -35,9 +35,9 @@ _LINES = {
     (3, 12): (_NEW, 0.15, 0.798),
     (3, 13): (_NEW, 0.168, 0.774),
 }
-_MEASURED_SPREAD, _AVERAGE_SPREAD, _UNSEEN_VERSION_SPREAD = 0.06, 0.4, 0.06
+_MEASURED_SPREAD, _AVERAGE_SPREAD, _UNSEEN_VERSION_SPREAD = 0.06, 0.3, 0.06
 # A spread of this much in one package is more than an exact figure may have.
-_MOST_EXACT_BYTES = 8_000_000
+_MOST_EXACT_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)

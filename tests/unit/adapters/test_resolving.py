@@ -251,6 +251,16 @@ def test_a_resolution_can_be_stopped(index: Index, tmp_path: Path) -> None:
     assert caught.value.cause == "stopped"
 
 
+def test_a_wheel_that_is_given_by_its_address_is_a_wheel(solve: Resolve, index: Index, tmp_path: Path) -> None:
+    content = wheel_bytes("apart", "4.0", requires=("lower",))
+    url = index.server.add("/apart-4.0-py3-none-any.whl", content)
+    here = tmp_path / "near-5.0-py3-none-any.whl"
+    here.write_bytes(wheel_bytes("near", "5.0"))
+    lock = solve(f"apart @ {url}", f"near @ {here.as_uri()}")
+    assert names(lock) == ["apart==4.0", "lower==2.0", "near==5.0"]
+    assert [wheel.url for wheel in lock.wheels if wheel.name != "lower"] == [url, here.as_uri()]
+
+
 def test_nothing_asked_for_is_nothing(solve: Resolve) -> None:
     assert solve().wheels == ()
 
