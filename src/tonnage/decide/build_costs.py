@@ -45,8 +45,9 @@ _CONTRIBUTORS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """How a stage ends: identity, what can be seen in it, the image below it, and its layers."""
+    """How a stage ends: its name, identity, what can be seen in it, the image below it, and its layers."""
 
+    name: str
     key: str
     visible: tuple[Piece, ...]
     ground: Estimate
@@ -119,7 +120,7 @@ def _stage(
         identity = each.identity
         if each.from_stage is not None:
             source = endings[each.from_stage]
-            what = f"stage {each.from_stage}"
+            what = source.name
             deeds = (Deed(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
             identity = f"{identity}\0{source.key}"
         key = _joined(key, identity or each.text)
@@ -128,7 +129,7 @@ def _stage(
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]
         steps.append(step)
-    return _Ending(key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
+    return _Ending(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
 
 
 def _from(ground: Ground, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:

@@ -44,7 +44,6 @@ LISTS = "/var/lib/apt/lists"
 CACHES = "/var/cache/apt"
 ARCHIVES = f"{CACHES}/archives"
 _PACKAGES = "/usr/share"
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "python", "python3", "perl"})
 _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
 # Measured with Python 3.8 to 3.13: pip alone 10 to 17 MB with its bytecode, with setuptools up to 27 MB.
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
@@ -219,12 +218,7 @@ def _download(effect: Download, found: Found, fetched: dict[str, Estimate], unkn
         fetched[effect.path] = size
         piece = Piece(name=name, place=effect.path, image=size, disk=size, download=size, compressed=size)
         return Deed(writes=(replace(piece, source=source),))
-    pieces = [Piece(name=name, download=size, source=source)]
-    if effect.into and effect.into[0].rpartition("/")[2] in _SHELLS:
-        pieces.append(
-            Piece(name=f"what {name} does", image=unknown, disk=unknown, compressed=unknown, source="assumed")
-        )
-    return Deed(writes=tuple(pieces))
+    return Deed(writes=(Piece(name=name, download=size, source=source),))
 
 
 def _unpack(effect: Unpack, found: Found, fetched: dict[str, Estimate], unknown: Estimate) -> Deed:

@@ -19,7 +19,7 @@ from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed
 from tonnage.model.installs import PythonInstall
 from tonnage.model.recipe import Builder, Configure, Copy, Enter, OriginKind, Run
 from tonnage.runtime.forecast_bases import Bases
-from tonnage.runtime.forecast_installs import Said, StagePython, install_deed
+from tonnage.runtime.forecast_installs import Said, StagePython, install_deed, with_own_bytecode
 from tonnage.runtime.stage_files import StageFiles
 from tonnage.sources.dockerfile import read_dockerfile
 from tonnage.sources.installs import effects
@@ -253,7 +253,7 @@ class _Gathering:
             compressed=_lower(image),
             source="the files of the context" if tree.image.known else "assumed",
         )
-        key = f"context:{context.key}\0{copied.identity}" if action.sources and not tree.download.high_bytes else ""
+        key = f"context:{context.key}\0{copied.identity}" if action.sources and tree.download == NOTHING else ""
         return StepWork(
             line=line,
             text=step.text,
@@ -307,16 +307,18 @@ class _Gathering:
                     if named:
                         python.environments[effect.directory] = named
                 case PythonInstall():
-                    installs[number] = install_deed(
+                    deed = install_deed(
                         effect, python, files, self._lookups, self._said,
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
+                    installs[number] = with_own_bytecode(deed, effect, python, step.surroundings)
                 case Download() | Unpack() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:
                         sizes[effect.address] = size
                     if why:
-                        self._said.notes.append(f"{effect.place}: {effect.address}: {why}")
+                        told = why if effect.address in why else f"{effect.address}: {why}"
+                        self._said.notes.append(f"{effect.place}: {told}")
         return Found(
             installs=installs,
             packages=self._packages(done, base, platform, step),

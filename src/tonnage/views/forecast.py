@@ -208,15 +208,12 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
         lines += [f"{service.service}: not known: {failure}" for failure in service.failures]
         lines += [f"{service.service}: {line.strip()}" for line in _finding_lines(service.findings)]
         lines += [f"{service.service}: {note}" for note in service.notes]
-        guessed = [step for step in service.steps if not step.present and step.disk.grade is Grade.UNKNOWN]
-        for step in guessed:
-            lines.append(
-                _cut(
-                    f"{service.service}: line {step.line}: assumed {format_bytes(step.disk.high_bytes)} at most"
-                    f" for {step.text}",
-                    width,
+        for step in service.steps:
+            if not step.present and step.disk.grade is Grade.UNKNOWN:
+                where = f"{service.service}, line {step.line}" if step.line else service.service
+                lines.append(
+                    _cut(f"{where}: assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}", width)
                 )
-            )
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
         lines.append("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage")
     return ["", *lines] if lines else []
@@ -224,8 +221,7 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
 
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:
     return [
-        f"  {finding.place}: {finding.text}{f' {finding.todo}' if finding.todo else ''} [{finding.rule}]"
-        for finding in findings
+        f"  {finding.place}: {finding.text}. {' '.join(finding.todo.split())} [{finding.rule}]" for finding in findings
     ]
 
 

@@ -1,0 +1,157 @@
+"""What holds of every forecast, whatever the Dockerfiles do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tonnage.decide.build_costs import forecast_service
+from tonnage.decide.stack_costs import forecast_stack
+from tonnage.model.build_work import Aside, BuildWork, Deed, Ground, GroundLayer, Piece, StageWork, StepWork
+from tonnage.model.forecast import EngineKind, Grade, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast import Estimate, InstructionForecast, ServiceForecast, StackForecast
+
+PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
+SIZES = st.integers(0, 3_000_000_017)
+ESTIMATES = st.builds(spread, SIZES, SIZES, SIZES, st.sampled_from([Grade.EXACT, Grade.DECLARED, Grade.LEARNED]))
+PIECES = st.builds(
+    Piece,
+    name=st.sampled_from(["torch", "numpy", "app"]),
+    place=st.sampled_from(PLACES),
+    image=ESTIMATES,
+    disk=ESTIMATES,
+    transient=ESTIMATES,
+    download=ESTIMATES,
+    compressed=ESTIMATES,
+)
+DEEDS = st.builds(
+    Deed,
+    writes=st.lists(PIECES, max_size=3).map(tuple),
+    transient=ESTIMATES,
+    asides=st.lists(
+        st.sampled_from(
+            [Aside(key=f"cache:{n}", name="cache", disk=spread(n, 7 * n, 9 * n, Grade.EXACT)) for n in (104_729, 7_919)]
+        ),
+        max_size=1,
+    ).map(tuple),
+    removes=st.lists(st.sampled_from(["/app/*", "/root/.cache"]), max_size=1).map(tuple),
+    rewrites=st.lists(st.just("/app"), max_size=1).map(tuple),
+)
+STEPS = st.builds(
+    StepWork,
+    line=st.integers(1, 99),
+    text=st.sampled_from(["RUN one", "RUN two", "RUN three"]),
+    deeds=st.lists(DEEDS, max_size=3).map(tuple),
+)
+GROUND = Ground(
+    name="base",
+    layers=(
+        GroundLayer(
+            chain_id="base/0",
+            image=spread(120_519_024, 120_519_024, 120_519_024, Grade.EXACT),
+            disk=spread(130_000_003, 130_000_003, 130_000_003, Grade.EXACT),
+            compressed=spread(40_000_003, 40_000_003, 40_000_003, Grade.EXACT),
+        ),
+    ),
+)
+ENGINES = st.sampled_from(list(EngineKind))
+
+
+@st.composite
+def works(draw: st.DrawFn) -> BuildWork:
+    """Return one build: a stage with packages, and perhaps another one that takes files from it."""
+    # What two services have in common does the same in both: an instruction's text says everything here.
+    pool = draw(st.shared(st.lists(STEPS, min_size=3, max_size=3, unique_by=lambda step: step.text), key="pool"))
+    chosen = draw(st.lists(st.sampled_from(pool), max_size=4))
+    first = StageWork(index=0, ground=GROUND, steps=tuple(chosen))
+    stages = [first]
+    if draw(st.booleans()):
+        taking = StepWork(line=9, text="COPY --from=0", from_stage=0, takes=("/app",), into="/app")
+        own = tuple(draw(st.lists(st.sampled_from(pool), max_size=2)))
+        stages.append(StageWork(index=1, ground=GROUND, needs=(0,), steps=(*own, taking)))
+    return BuildWork(
+        service=draw(st.sampled_from(["web", "worker", "model"])), stages=tuple(stages), target=stages[-1].index
+    )
+
+
+def stack(works_: Sequence[BuildWork], engine: EngineKind) -> StackForecast:
+    return forecast_stack("shop", engine, [forecast_service(work, engine) for work in works_])
+
+
+def three(estimate: Estimate) -> tuple[int, int, int]:
+    return (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
+
+
+@settings(max_examples=25)
+@given(st.lists(works(), min_size=1, max_size=3), ENGINES)
+def test_figures_are_in_order(some: list[BuildWork], engine: EngineKind) -> None:
+    whole = stack(some, engine)
+
+    some_forecasts: list[StackForecast | ServiceForecast | InstructionForecast] = [whole, *whole.services]
+    some_forecasts += [step for service in whole.services for step in service.steps]
+    for one in some_forecasts:
+        for each in (one.image, one.disk, one.transient, one.download):
+            assert 0 <= each.low_bytes <= each.likely_bytes <= each.high_bytes
+
+
+@settings(max_examples=25)
+@given(st.lists(works(), min_size=1, max_size=3), ENGINES)
+def test_a_peak_is_not_below_what_stays(some: list[BuildWork], engine: EngineKind) -> None:
+    for disk in stack(some, engine).filesystems:
+        for kept, one, every in zip(
+            three(disk.kept), three(disk.one_after_the_other), three(disk.all_at_once), strict=True
+        ):
+            assert kept <= one <= every
+
+
+@settings(max_examples=25)
+@given(st.lists(works(), min_size=1, max_size=3), ENGINES)
+def test_the_union_is_at_most_the_sum(some: list[BuildWork], engine: EngineKind) -> None:
+    whole = stack(some, engine)
+
+    for figure in range(3):
+        assert three(whole.disk)[figure] <= sum(three(service.disk)[figure] for service in whole.services)
+        assert three(whole.image)[figure] <= sum(three(service.image)[figure] for service in whole.services)
+        assert three(whole.download)[figure] <= sum(three(service.download)[figure] for service in whole.services)
+
+
+@settings(max_examples=25)
+@given(st.lists(works(), min_size=2, max_size=4), ENGINES, st.data())
+def test_removing_a_service_never_raises_what_stays(
+    some: list[BuildWork], engine: EngineKind, data: st.DataObject
+) -> None:
+    without = list(some)
+    del without[data.draw(st.integers(0, len(some) - 1))]
+    whole, less = stack(some, engine), stack(without, engine)
+
+    for figure in range(3):
+        assert three(less.disk)[figure] <= three(whole.disk)[figure]
+        assert three(less.image)[figure] <= three(whole.image)[figure]
+
+
+@settings(max_examples=25)
+@given(works(), ENGINES)
+def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) -> None:
+    once, twice = stack([work], engine), stack([work, replace(work, service="twin")], engine)
+
+    assert twice.disk == once.disk
+    assert twice.image == once.image
+    assert twice.download == once.download
+
+
+@settings(max_examples=25)
+@given(works(), ENGINES)
+def test_what_the_engine_has_adds_nothing(work: BuildWork, engine: EngineKind) -> None:
+    made = {step.key for step in forecast_service(work, engine).steps if step.key.startswith("made:")}
+    again = forecast_service(work, engine, present=made)
+
+    for step in again.steps:
+        if step.key in made:
+            assert step.disk.high_bytes == step.download.high_bytes == step.transient.high_bytes == 0
