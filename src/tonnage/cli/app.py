@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import EngineDoor, Outside, Rehearsal
+    from tonnage.cli.outside import EngineDoor, MachineDoor, Outside, Rehearsal
     from tonnage.model.forecast import EngineKind
-    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
-    from tonnage.model.stack import BuildSpec, Service
+    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
+    from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
@@ -255,11 +255,26 @@ class RealOutside:
 
         return data_root(self.environment, host)
 
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        """Return the files that a stack mounts from here and that the engine's machine lacks."""
+        from tonnage.adapters.sending import files_here, files_there  # noqa: PLC0415
+        from tonnage.decide.elsewhere import files_to_send  # noqa: PLC0415
+
+        here = files_here(stack.directory, stack.sent)
+        return files_to_send(here, files_there(host, stack.place, tuple(here)))
+
     def local_disks(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems of this machine that programs write to without being told to."""
         from tonnage.adapters.filesystem import local_filesystems  # noqa: PLC0415
 
         return local_filesystems([("temporary", tempfile.gettempdir()), ("working directory", self.working_directory)])
+
+    @property
+    def machine(self) -> MachineDoor:
+        """This machine's files and directories."""
+        from tonnage.cli.machine_door import RealMachine  # noqa: PLC0415
+
+        return RealMachine(self.environment)
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""

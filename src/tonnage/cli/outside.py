@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from tonnage.adapters.interface import EngineActs, EngineFacts, Gauge
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.model.candidate import Candidate, Findings
     from tonnage.model.forecast import EngineKind
-    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
+    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
     from tonnage.model.plan import Plan
-    from tonnage.model.stack import BuildSpec, Service
+    from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
@@ -50,6 +51,28 @@ class Rehearsal:
     door: EngineDoor
     images: ImageTarget
     how_to_reach: str
+
+
+class MachineDoor(Protocol):
+    """This machine's files and directories, as far as a reclaim deals with them."""
+
+    def find_places(
+        self,
+        *,
+        mount: str,
+        root: str,
+        disposable: bool,
+        only: Sequence[str],
+        kept: Mapping[str, str],
+        missing_bytes: int | None,
+    ) -> Findings:
+        """Return what of this machine's files and directories may go."""
+
+    def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
+        """Remove what was found so."""
+
+    def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
+        """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
 
 
 class Outside(Protocol):
@@ -103,8 +126,15 @@ class Outside(Protocol):
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""
 
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        """Return the files that a stack mounts from here and that the engine's machine lacks."""
+
     def local_disks(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems of this machine that programs write to without being told to."""
+
+    @property
+    def machine(self) -> MachineDoor:
+        """This machine's files and directories."""
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine."""

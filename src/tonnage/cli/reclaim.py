@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
 
 
+_LOOK_EVERY_S = 0.1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReclaimFlags:
     """What was typed, sizes read; None and empty where nothing was."""
@@ -115,9 +118,49 @@ def command(
     _check(flags, typed)
     if _is_enough(session, flags, typed):
         return
+    if typed.wait_bytes is not None:
+        _wait(session, flags, typed, typed.wait_bytes)
+        return
+    if typed.background:
+        from tonnage.runtime.background import Background  # noqa: PLC0415
+
+        if not Background().begin():
+            session.say("reclaiming in the background; before the space is needed, wait for it with --wait SIZE")
+            return
     from tonnage.cli.reclaiming import reclaim  # noqa: PLC0415
 
     reclaim(session, flags, typed)
+
+
+def _wait(session: Session, flags: StackFlags, typed: ReclaimFlags, wanted_bytes: int) -> None:
+    """Wait until there is enough, or nothing goes on any more that could free more."""
+    from threading import Event  # noqa: PLC0415
+
+    from tonnage.adapters.space import space_under  # noqa: PLC0415
+    from tonnage.runtime.background import Background  # noqa: PLC0415
+    from tonnage.units import format_bytes  # noqa: PLC0415
+
+    background, never = Background(), Event()
+    directory = typed.mount or session.outside.data_root(flags.host) or "/"
+    while True:
+        goes_on = background.is_going_on()
+        space = space_under(directory)
+        if space.available_bytes >= wanted_bytes:
+            break
+        if not goes_on:
+            raise CannotReclaimError(
+                f"{space.mount} has {format_bytes(space.available_bytes)} available,"
+                f" and {format_bytes(wanted_bytes)} were waited for",
+                why="No reclaim of this user goes on in the background any more.",
+                todo=f"See what could still go:\n  tonnage reclaim --until {wanted_bytes}B",
+                log=background.said(),
+            )
+        session.outside.clock.wait(never, _LOOK_EVERY_S)
+    session.say(f"{space.mount} has {format_bytes(space.available_bytes)} available")
+    if session.json:
+        from tonnage.views.reclaiming import enough_form  # noqa: PLC0415
+
+        session.print_document("reclaim", enough_form(space.mount, space.available_bytes, wanted_bytes))
 
 
 def _check(flags: StackFlags, typed: ReclaimFlags) -> None:

@@ -7,74 +7,40 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.space import space_under
-from tonnage.cli.needing import read_needs
 from tonnage.cli.places import journal_path
+from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_if_there
-from tonnage.decide.engine_candidates import KINDS, engine_findings
-from tonnage.decide.reclaiming import decide, decide_everything, narrowed
+from tonnage.decide.engine_candidates import KINDS
+from tonnage.decide.reclaiming import decide, decide_everything
 from tonnage.errors import (
     CannotReclaimError,
-    EngineUnreachableError,
     InterruptedRunError,
-    StalePlanError,
-    StepFailedError,
-    TonnageError,
     UsageError,
 )
-from tonnage.model.candidate import Findings
 from tonnage.model.catalogue import PlaceKind
 from tonnage.runtime.engine_removal import EngineRemoval
-from tonnage.runtime.observe import observe
 from tonnage.runtime.reclaim_journal import ReclaimJournal
 from tonnage.runtime.reclaiming import carry_out
 from tonnage.units import format_bytes
 from tonnage.views.reclaiming import choice_text, reclaim_form, reclaimed_text, removal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tonnage.cli.options import StackFlags
-    from tonnage.cli.outside import EngineDoor
     from tonnage.cli.reclaim import ReclaimFlags
+    from tonnage.cli.reclaim_scene import Scene
     from tonnage.cli.session import Session
     from tonnage.model.candidate import Candidate
-    from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan
     from tonnage.model.reclaim import Choice, Reclaimed, Removal
-    from tonnage.model.stack import Stack
 
 _LOCK = "(reclaim)"
 """No stack can have this name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a reclaim works on.
-
-    Args:
-        mount: The filesystem.
-        size_bytes: All its bytes.
-        read_only: Whether nothing on it can be changed.
-        available: Reads its available bytes.
-        findings: What was found there.
-        inventory: What the engine told; None when it did not.
-        door: The engine; None when it does not answer.
-        trouble: Why the engine does not answer.
-    """
-
-    mount: str
-    size_bytes: int
-    read_only: bool
-    available: Callable[[], int]
-    findings: Findings
-    inventory: Inventory | None = None
-    door: EngineDoor | None = None
-    trouble: TonnageError | None = None
+_ROUNDS = 3
+"""Looks at most, each with a table of its own, until there is enough."""
 
 
 def reclaim(session: Session, flags: StackFlags, typed: ReclaimFlags) -> None:
@@ -93,31 +59,48 @@ def reclaim(session: Session, flags: StackFlags, typed: ReclaimFlags) -> None:
     """
     _check_kinds(typed)
     plan = _plan(typed)
-    with _scene(session, flags, typed, plan) as scene:
+    for round_number in range(1, _ROUNDS + 1):
+        done = _once(session, flags, typed, plan, last=round_number == _ROUNDS)
+        if done is None or done.enough:
+            return
+        # What could not go, and what others wrote meanwhile, is made up for by a further look.
+        typed = replace(typed, until_bytes=done.target_bytes, free_bytes=None)
+
+
+def _once(
+    session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None, *, last: bool
+) -> Reclaimed | None:
+    """Look, decide, show and remove; None when nothing was to be removed."""
+    with scene_of(session, flags, typed, plan) as scene:
         choice = _decide(scene, typed, plan)
         session.say(choice_text(choice, mount=scene.mount))
         if scene.trouble is not None:
             session.say(f"note: {scene.trouble}")
         if not typed.yes:
-            if session.json:
-                session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=None))
-            if choice.short_bytes:
-                raise _too_little(scene, choice, choice.short_bytes, why="All that may go would not be enough.")
-            if choice.chosen:
-                session.say("nothing was removed; add --yes to remove what is shown")
-            return
+            _only_show(session, scene, choice)
+            return None
         if typed.everything:
             _confirm(session, flags)
         done = _remove(session, scene, choice)
-    reasons = _reasons(scene, done)
+    reasons = _reasons(session, scene, done)
     session.say(reclaimed_text(done, mount=scene.mount, before_bytes=choice.available_bytes))
     for reason in reasons:
         session.say(f"note: {reason}")
+    if done.enough or last or not any(each.error is None for each in done.removals):
+        if session.json:
+            session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=done, reasons=reasons))
+        if not done.enough:
+            raise _too_little(scene, choice, done.target_bytes - done.available_bytes, why=" ".join(reasons))
+    return done
+
+
+def _only_show(session: Session, scene: Scene, choice: Choice) -> None:
     if session.json:
-        session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=done, reasons=reasons))
-    if not done.enough and not done.stopped:
-        missing_bytes = done.target_bytes - done.available_bytes
-        raise _too_little(scene, choice, missing_bytes, why=" ".join(reasons))
+        session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=None))
+    if choice.short_bytes:
+        raise _too_little(scene, choice, choice.short_bytes, why="All that may go would not be enough.")
+    if choice.chosen:
+        session.say("nothing was removed; add --yes to remove what is shown")
 
 
 def _check_kinds(typed: ReclaimFlags) -> None:
@@ -135,110 +118,12 @@ def _plan(typed: ReclaimFlags) -> Plan | None:
     return read_plan_file(typed.plan_file)
 
 
-@contextlib.contextmanager
-def _scene(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None) -> Iterator[Scene]:
-    """Look at everything; the engine stays open while the scene is used."""
-    outside = session.outside
-    with contextlib.ExitStack() as opened:
-        try:
-            facts = opened.enter_context(outside.facts(flags.host, sizes=True))
-            inventory = observe(facts)
-            door = opened.enter_context(outside.engine(flags.host))
-        except EngineUnreachableError as error:
-            yield _without_engine(typed, error)
-            return
-        if plan is not None and plan.engine_id != inventory.engine.engine_id:
-            raise StalePlanError(
-                "the plan is for another engine; nothing was removed",
-                why=f"It was made for the engine at {plan.endpoint}.",
-                todo="Name that engine with -H.",
-                place=typed.plan_file,
-            )
-        disk = _disk(inventory, typed)
-        needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
-        found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
-        _check_volumes(inventory, typed)
-        available = disk.available
-        if available is None:
-            gauge = door.gauge([disk.mount])
-            opened.callback(gauge.close)
-            available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
-        yield Scene(
-            mount=disk.mount,
-            size_bytes=disk.size_bytes,
-            read_only=disk.read_only,
-            available=available,
-            findings=narrowed(found, keep=typed.keep, only=typed.only),
-            inventory=inventory,
-            door=door,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Disk:
-    mount: str
-    size_bytes: int
-    read_only: bool
-    holds_engine: bool
-    available: Callable[[], int] | None
-
-
-def _disk(inventory: Inventory, typed: ReclaimFlags) -> _Disk:
-    """Return the filesystem that is meant: the engine's own unless another one was named."""
-    told = inventory.filesystems[0]
-    directory = typed.mount or typed.root
-    if not directory:
-        return _Disk(mount=told.mount, size_bytes=told.size_bytes, read_only=False, holds_engine=True, available=None)
-    space = space_under(directory)
-    return _Disk(
-        mount=space.mount,
-        size_bytes=space.size_bytes,
-        read_only=space.read_only,
-        holds_engine=not typed.root and space.mount == told.mount,
-        available=lambda: space_under(directory).available_bytes,
-    )
-
-
-def _without_engine(typed: ReclaimFlags, trouble: TonnageError) -> Scene:
-    directory = typed.mount or typed.root or "/"
-    space = space_under(directory)
-    return Scene(
-        mount=space.mount,
-        size_bytes=space.size_bytes,
-        read_only=space.read_only,
-        available=lambda: space_under(directory).available_bytes,
-        findings=Findings(),
-        trouble=trouble,
-    )
-
-
-def _stack_here(session: Session, flags: StackFlags) -> Stack:
-    """Return the stack of this directory. One that is there and cannot be read may need anything."""
-    try:
-        return read_if_there(session.outside, flags, {}).stack
-    except TonnageError as error:
-        raise CannotReclaimError(
-            "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
-        ) from error
-
-
-def _check_volumes(inventory: Inventory, typed: ReclaimFlags) -> None:
-    known = {volume.name: volume for volume in inventory.volumes}
-    for name in typed.volumes:
-        if name not in known:
-            raise UsageError(f"--volume: there is no volume {name!r}", todo="See them all:\n  docker volume ls")
-        if known[name].in_use:
-            raise UsageError(
-                f"--volume: a container mounts {name}",
-                todo=f"See which one, and remove it first:\n  docker ps --all --filter volume={name}",
-            )
-
-
 def _decide(scene: Scene, typed: ReclaimFlags, plan: Plan | None) -> Choice:
     available_bytes = scene.available()
-    if typed.everything or not (typed.until_bytes is not None or typed.free_bytes is not None or plan):
+    missing_bytes = missing_bytes_of(typed, plan, available_bytes)
+    if missing_bytes is None:
         return decide_everything(scene.findings, available_bytes=available_bytes)
-    target_bytes = _target(typed, plan, available_bytes)
+    target_bytes = available_bytes + missing_bytes
     if target_bytes > scene.size_bytes:
         raise UsageError(
             f"{format_bytes(target_bytes)} can never be available on {scene.mount}",
@@ -246,20 +131,6 @@ def _decide(scene: Scene, typed: ReclaimFlags, plan: Plan | None) -> Choice:
             todo="Ask for less, or name another filesystem with --mount.",
         )
     return decide(scene.findings, available_bytes=available_bytes, target_bytes=target_bytes)
-
-
-def _target(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int:
-    if typed.until_bytes is not None:
-        return typed.until_bytes
-    if plan is not None:
-        return _needed_by(plan)
-    return available_bytes + (typed.free_bytes or 0)
-
-
-def _needed_by(plan: Plan) -> int:
-    """Return what has to be available before a plan begins: the line, and the most that it is expected to take."""
-    taken = [plan.available_bytes - step.lowest.low_bytes for step in plan.steps if step.lowest.known]
-    return plan.line_bytes + max([0, *taken])
 
 
 def _confirm(session: Session, flags: StackFlags) -> None:
@@ -281,9 +152,10 @@ def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
         signals = held.enter_context(CancelOnSignal(lambda: write_at_once("stopping after this removal\n")))
 
         def remove(candidate: Candidate) -> None:
-            if removal is None or candidate.kind not in KINDS:
-                raise StepFailedError(f"{candidate.name} cannot be removed here")
-            removal.remove(candidate)
+            if candidate.paths:
+                session.outside.machine.remove_place(candidate, signals.cancel)
+            elif removal is not None:
+                removal.remove(candidate)
 
         def on_end(done: Removal) -> None:
             journal.end(done)
@@ -330,11 +202,19 @@ class _Quiet:
         del line
 
 
-def _reasons(scene: Scene, done: Reclaimed) -> tuple[str, ...]:
-    del scene
-    if not done.missing_bytes or done.enough:
+def _reasons(session: Session, scene: Scene, done: Reclaimed) -> tuple[str, ...]:
+    """Return why less came free than was promised, when that matters."""
+    if not done.missing_bytes or (done.enough and done.target_bytes):
         return ()
-    return (f"{format_bytes(done.missing_bytes)} of what was promised did not come free.",)
+    told = [f"{format_bytes(done.missing_bytes)} of what was promised did not come free."]
+    remote = scene.inventory is not None and scene.inventory.engine.endpoint.startswith("ssh://")
+    held = () if remote else session.outside.machine.held_open(scene.mount)
+    told += [
+        f"{name} holds {format_bytes(size)} of removed files open: they come free when it ends." for name, size in held
+    ]
+    if not held:
+        told.append("The filesystem may give them back later, or somebody else has written meanwhile.")
+    return tuple(told)
 
 
 def _too_little(scene: Scene, choice: Choice, missing_bytes: int, *, why: str) -> CannotReclaimError:

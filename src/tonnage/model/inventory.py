@@ -128,6 +128,7 @@ class Container:
         addresses: Its addresses on the engine's networks, as network and address.
         writable_bytes: Its own writable layer; None when not asked for.
         published: Ports of the machine that it holds, as address (empty for all), port and protocol.
+        binds: Directories and files of the machine that it mounts.
     """
 
     container_id: str
@@ -147,6 +148,7 @@ class Container:
     addresses: tuple[tuple[str, str], ...] = ()
     writable_bytes: int | None = None
     published: tuple[tuple[str, int, str], ...] = ()
+    binds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,14 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileToSend:
+    """A file of the project directory that the engine's machine lacks, by its path below that directory."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """Everything that was observed at one moment.
 
@@ -218,6 +228,7 @@ class Inventory:
         containers: All containers, of every project.
         cache: The build cache.
         volumes: All volumes.
+        to_send: Files of the project directory that the engine's machine lacks.
         inputs: What each built service's build would read.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
     """
@@ -229,6 +240,7 @@ class Inventory:
     cache: tuple[CacheRecord, ...] = ()
     volumes: tuple[Volume, ...] = ()
     inputs: tuple[Inputs, ...] = ()
+    to_send: tuple[FileToSend, ...] = ()
     needs: Needs | None = None
 
     def image(self, reference_or_id: str) -> Image | None:

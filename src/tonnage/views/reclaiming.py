@@ -18,6 +18,7 @@ _TOGETHER = 3
 """More records of the build cache of one sort than this stand on one line."""
 _STAYING_SHOWN = 12
 _LONGEST_NAME = 48
+_NAMED_KINDS = frozenset({"image", "container", "volume", "cache"})
 
 
 def choice_text(choice: Choice, *, mount: str) -> str:
@@ -179,7 +180,11 @@ def _row(candidate: Candidate, name: str, size_bytes: int, cost_s: float) -> tup
 
 
 def _staying(protected: Sequence[Protected]) -> list[str]:
-    shown = sorted(protected, key=lambda each: (-(each.size_bytes or 0), each.candidate_id))
+    """Name what is large and the engine's; of the rest say how many there are, and why."""
+    shown = sorted(
+        (each for each in protected if each.kind in _NAMED_KINDS),
+        key=lambda each: (-(each.size_bytes or 0), each.candidate_id),
+    )
     rows = [
         (
             format_bytes(each.size_bytes) if each.size_bytes is not None else "?",
@@ -191,7 +196,11 @@ def _staying(protected: Sequence[Protected]) -> list[str]:
     ]
     lines = columns(rows, right=(0,), indent="  ")
     if len(shown) > _STAYING_SHOWN:
-        lines.append(f"  and {len(shown) - _STAYING_SHOWN} more; --json tells all")
+        lines.append(f"  and {len(shown) - _STAYING_SHOWN} more of the engine; --json tells all")
+    others = Counter((each.kind, each.reason) for each in protected if each.kind not in _NAMED_KINDS)
+    lines += [f"  {count} {kind}: {reason}" for (kind, reason), count in others.most_common(_STAYING_SHOWN)]
+    if len(others) > _STAYING_SHOWN:
+        lines.append(f"  and more for {len(others) - _STAYING_SHOWN} further reasons; --json tells all")
     return lines
 
 

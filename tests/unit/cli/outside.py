@@ -14,6 +14,7 @@ from tonnage.adapters.dockerfile_arguments import declared_arguments
 from tonnage.cli.app import main
 from tonnage.cli.outside import EngineDoor
 from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.model.candidate import Findings
 from tonnage.model.forecast import EngineKind
 from tonnage.runtime.lock import StackLock
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     from tests.simulator.clock import VirtualClock
 
-    from tonnage.adapters.interface import EngineFacts
+    from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import Rehearsal
-    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
-    from tonnage.model.stack import BuildSpec, Service
+    from tonnage.model.candidate import Candidate
+    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
+    from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
@@ -62,6 +64,20 @@ SICK = Recipe(
 BROKEN = Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=("no such thing",)),))
 
 
+class EmptyMachine:
+    """Satisfies ``MachineDoor``: nothing of its files may go."""
+
+    def find_places(self, **_asked: object) -> Findings:
+        return Findings()
+
+    def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
+        raise NotImplementedError(candidate, cancel)
+
+    def held_open(self, mount: str) -> list[tuple[str, int]]:
+        del mount
+        return []
+
+
 @dataclass
 class SimulatedOutside:
     """Satisfies ``tonnage.cli.outside.Outside``."""
@@ -94,8 +110,16 @@ class SimulatedOutside:
         del host
         return ""
 
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        del host
+        return tuple(FileToSend(path=path, size_bytes=17) for path, _ in stack.sent)
+
     def local_disks(self) -> tuple[Filesystem, ...]:
         return ()
+
+    @property
+    def machine(self) -> EmptyMachine:
+        return EmptyMachine()
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))

@@ -136,6 +136,7 @@ class ContainerDetail(Struct, kw_only=True):
     host_config: HostConfig = field(name="HostConfig", default_factory=HostConfig)
     network_settings: NetworkSettings = field(name="NetworkSettings", default_factory=NetworkSettings)
     size_rw: int | None = field(name="SizeRw", default=None)
+    mounts: list[MountPoint] | None = field(name="Mounts", default=None)
 
 
 class CacheItem(Struct, kw_only=True):
@@ -173,6 +174,7 @@ class MountPoint(Struct, kw_only=True):
 
     type: str = field(name="Type", default="")
     name: str = field(name="Name", default="")
+    source: str = field(name="Source", default="")
 
 
 class ContainerSummary(Struct, kw_only=True):

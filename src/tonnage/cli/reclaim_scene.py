@@ -1,0 +1,230 @@
+"""What a reclaim works on: the filesystem, what on it may go, and what has to stay.
+
+An engine that does not answer is no reason to stop: what else can go is found all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tonnage.adapters.space import space_under
+from tonnage.cli.needing import read_needs
+from tonnage.cli.stacks import read_if_there
+from tonnage.decide.engine_candidates import KINDS, engine_findings
+from tonnage.decide.reclaiming import narrowed
+from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
+from tonnage.model.candidate import Findings
+from tonnage.runtime.observe import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tonnage.cli.options import StackFlags
+    from tonnage.cli.outside import EngineDoor
+    from tonnage.cli.reclaim import ReclaimFlags
+    from tonnage.cli.session import Session
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.plan import Plan
+    from tonnage.model.stack import Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a reclaim works on.
+
+    Args:
+        mount: The filesystem.
+        size_bytes: All its bytes.
+        read_only: Whether nothing on it can be changed.
+        available: Reads its available bytes.
+        findings: What was found there.
+        inventory: What the engine told; None when it did not.
+        door: The engine; None when it does not answer.
+        trouble: Why the engine does not answer.
+    """
+
+    mount: str
+    size_bytes: int
+    read_only: bool
+    available: Callable[[], int]
+    findings: Findings
+    inventory: Inventory | None = None
+    door: EngineDoor | None = None
+    trouble: TonnageError | None = None
+
+
+@contextlib.contextmanager
+def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None) -> Iterator[Scene]:
+    """Look at everything; the engine stays open while the scene is used.
+
+    Args:
+        session: What may be reached.
+        flags: Which stack and engine.
+        typed: What was typed.
+        plan: The plan that bytes are freed for.
+
+    Yields:
+        The scene.
+
+    Raises:
+        CannotReclaimError: What has to stay cannot be told.
+        StalePlanError: The plan is for another engine.
+        UsageError: A volume, a directory or a mount is not there.
+    """
+    outside = session.outside
+    with contextlib.ExitStack() as opened:
+        if typed.root:
+            yield _without_engine(session, typed, None)
+            return
+        try:
+            facts = opened.enter_context(outside.facts(flags.host, sizes=True))
+            inventory = observe(facts)
+            door = opened.enter_context(outside.engine(flags.host))
+        except EngineUnreachableError as error:
+            yield _without_engine(session, typed, error)
+            return
+        if plan is not None and plan.engine_id != inventory.engine.engine_id:
+            raise StalePlanError(
+                "the plan is for another engine; nothing was removed",
+                why=f"It was made for the engine at {plan.endpoint}.",
+                todo="Name that engine with -H.",
+                place=typed.plan_file,
+            )
+        _check_volumes(inventory, typed)
+        disk = _disk(inventory, typed)
+        needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
+        found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
+        found = narrowed(found, keep=typed.keep, only=typed.only)
+        available = disk.available
+        if available is None:
+            gauge = door.gauge([disk.mount])
+            opened.callback(gauge.close)
+            available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
+        if not inventory.engine.endpoint.startswith("ssh://"):
+            missing_bytes = missing_bytes_of(typed, plan, available())
+            found += _places(session, typed, disk.mount, _mounted(inventory), missing_bytes)
+        yield Scene(
+            mount=disk.mount,
+            size_bytes=disk.size_bytes,
+            read_only=disk.read_only,
+            available=available,
+            findings=found,
+            inventory=inventory,
+            door=door,
+        )
+
+
+def _places(
+    session: Session, typed: ReclaimFlags, mount: str, kept: dict[str, str], missing_bytes: int | None
+) -> Findings:
+    """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
+    if typed.only and not set(typed.only) - set(KINDS):
+        return Findings()
+    found = session.outside.machine.find_places(
+        mount=mount,
+        root=typed.root,
+        disposable=typed.disposable,
+        only=typed.only,
+        kept=kept,
+        missing_bytes=missing_bytes,
+    )
+    return narrowed(found, keep=typed.keep, only=typed.only)
+
+
+def _mounted(inventory: Inventory) -> dict[str, str]:
+    """Return what containers mount of this machine, with the reason why it stays."""
+    return {path: f"the container {each.name} mounts it" for each in inventory.containers for path in each.binds}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Disk:
+    mount: str
+    size_bytes: int
+    read_only: bool
+    holds_engine: bool
+    available: Callable[[], int] | None
+
+
+def _disk(inventory: Inventory, typed: ReclaimFlags) -> _Disk:
+    """Return the filesystem that is meant: the engine's own unless another one was named."""
+    told = inventory.filesystems[0]
+    directory = typed.mount or typed.root
+    if not directory:
+        return _Disk(mount=told.mount, size_bytes=told.size_bytes, read_only=False, holds_engine=True, available=None)
+    space = space_under(directory)
+    return _Disk(
+        mount=space.mount,
+        size_bytes=space.size_bytes,
+        read_only=space.read_only,
+        holds_engine=not typed.root and space.mount == told.mount,
+        available=lambda: space_under(directory).available_bytes,
+    )
+
+
+def _without_engine(session: Session, typed: ReclaimFlags, trouble: TonnageError | None) -> Scene:
+    """Return the scene of files and directories alone."""
+    directory = typed.mount or typed.root or "/"
+    space = space_under(directory)
+    missing_bytes = missing_bytes_of(typed, None, space.available_bytes)
+    return Scene(
+        mount=space.mount,
+        size_bytes=space.size_bytes,
+        read_only=space.read_only,
+        available=lambda: space_under(directory).available_bytes,
+        findings=_places(session, typed, directory, {}, missing_bytes),
+        trouble=trouble,
+    )
+
+
+def _stack_here(session: Session, flags: StackFlags) -> Stack:
+    """Return the stack of this directory. One that is there and cannot be read may need anything."""
+    try:
+        return read_if_there(session.outside, flags, {}).stack
+    except TonnageError as error:
+        raise CannotReclaimError(
+            "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
+        ) from error
+
+
+def _check_volumes(inventory: Inventory, typed: ReclaimFlags) -> None:
+    known = {volume.name: volume for volume in inventory.volumes}
+    for name in typed.volumes:
+        if name not in known:
+            raise UsageError(f"--volume: there is no volume {name!r}", todo="See them all:\n  docker volume ls")
+        if known[name].in_use:
+            raise UsageError(
+                f"--volume: a container mounts {name}",
+                todo=f"See which one, and remove it first:\n  docker ps --all --filter volume={name}",
+            )
+
+
+def missing_bytes_of(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int | None:
+    """Return how much more is to be available.
+
+    Args:
+        typed: What was typed.
+        plan: The plan that bytes are freed for.
+        available_bytes: Available now.
+
+    Returns:
+        The bytes, negative when there is more than enough; None for everything that may go.
+    """
+    if typed.until_bytes is None and typed.free_bytes is None and plan is None:
+        return None
+    return _target(typed, plan, available_bytes) - available_bytes
+
+
+def _target(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int:
+    if typed.until_bytes is not None:
+        return typed.until_bytes
+    if plan is not None:
+        return _needed_by(plan)
+    return available_bytes + (typed.free_bytes or 0)
+
+
+def _needed_by(plan: Plan) -> int:
+    """Return what has to be available before a plan begins: the line, and the most that it is expected to take."""
+    taken = [plan.available_bytes - step.lowest.low_bytes for step in plan.steps if step.lowest.known]
+    return plan.line_bytes + max([0, *taken])
