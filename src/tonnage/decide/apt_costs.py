@@ -37,7 +37,7 @@ _LISTS = (0.97, 1.0, 1.04)
 # Lists are fetched with xz. Source: 15.5 MB for 87.0 MB of lists and translations of Debian 12.
 _FETCHED = (0.12, 0.18, 0.30)
 # When the image has packages that are not known, fewer come; and how far the usual ones go is a guess.
-_ASSUMED = 0.5
+_ASSUMED = 0.25
 
 
 def apt_forecast(choice: Choice, lists: ListBytes, state: AptState, *, by: str = "lists of packages") -> AptForecast:

@@ -156,7 +156,7 @@ def test_a_real_engine_keeps_what_was_measured(meter: CopyMeter, root: Path, eng
         "FROM busybox\nCOPY . /srv/all\nCOPY data/*.bin app.py /srv/some/\nADD models.tgz /models\nCOPY link.py /one\n"
     )
     api: Any = engine.client.api
-    said = list(api.build(path=str(root), tag="copied", decode=True))
+    said = list(api.build(path=str(root), tag="copied", rm=True, decode=True))
     assert not [line for line in said if "error" in line], said
     files = ContextFiles(str(root), read_rules((root / ".dockerignore").read_text()))
     trees = [

@@ -37,7 +37,7 @@ def installed_bytes(engine: RealEngine, directory: Path, then: str = "") -> int:
     install = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(PACKAGES)}{then}"
     (directory / "Dockerfile").write_text(f"FROM {BASE}\nRUN {install}\n")
     api: Any = engine.client.api
-    said = list(api.build(path=str(directory), tag="installed", decode=True))
+    said = list(api.build(path=str(directory), tag="installed", rm=True, decode=True))
     assert not [line for line in said if "error" in line], said[-5:]
     return int(api.history("installed")[0]["Size"])
 

@@ -82,7 +82,7 @@ def answers(enter: list[str]) -> bool:
 def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     api: Any = engine.client.api
-    list(api.build(path=str(tmp_path), tag=REFERENCE, decode=True))
+    list(api.build(path=str(tmp_path), tag=REFERENCE, rm=True, decode=True))
     with registry(tmp_path, engine.netns):
         pushed = list(api.push(REFERENCE, stream=True, decode=True))
     assert not [line for line in pushed if "error" in line]

@@ -300,3 +300,23 @@ def test_a_configuration_that_cannot_be_read_is_told(fleet: Fleet, web: Web, tmp
     fleet.guard({"WWW-Authenticate": 'Basic realm="fleet"'}, "never")
     with pytest.raises(CannotFetchError, match="Docker configuration"):
         registry(web, tmp_path).base_image(name, "linux/amd64")
+
+
+def test_the_configuration_may_lie_elsewhere_and_its_helper_may_be_missing(
+    fleet: Fleet, web: Web, tmp_path: Path
+) -> None:
+    secret = base64.b64encode(b"user:secret").decode()
+    (tmp_path / "elsewhere").mkdir()
+    content = {"auths": {f"https://{fleet.server.host}/v2/": {"auth": secret}}, "credsStore": "that-is-missing"}
+    (tmp_path / "elsewhere" / "config.json").write_text(json.dumps(content))
+    name = fleet.serve()
+    fleet.guard({"WWW-Authenticate": 'Basic realm="fleet"'}, f"Basic {secret}")
+    elsewhere = {"DOCKER_CONFIG": str(tmp_path / "elsewhere")}
+    assert registry(web, tmp_path, environment=elsewhere).base_image(name, "linux/amd64").layers
+
+
+def test_a_password_is_never_shown_where_no_tls_is(fleet: Fleet, web: Web, tmp_path: Path) -> None:
+    name = fleet.serve()
+    fleet.guard({"WWW-Authenticate": 'Bearer realm="ftp://example.org/token"'}, "never")
+    with pytest.raises(CannotFetchError, match="names no safe place for tokens"):
+        registry(web, tmp_path).base_image(name, "linux/amd64")
