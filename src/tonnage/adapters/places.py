@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _REMOVAL_S_PER_INODE = 20e-6
 _REMOVAL_S_PER_GB = 0.05
 _BYTES_IN_GB = 10**9
-_ENOUGH_TIMES = 1.5
+_ENOUGH_TIMES = 1.15
 """How much more than what is missing is measured, so that there is something to choose from."""
 _SNAPS = "/var/lib/snapd/snaps/*_*.snap"
 
