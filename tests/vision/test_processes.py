@@ -24,6 +24,9 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# On one worker, which starts the services once.
+pytestmark = pytest.mark.xdist_group("vision-processes")
+
 STACK = Path(client.__file__).parent
 MAX_IMAGE_BYTES = 5_000_003
 
