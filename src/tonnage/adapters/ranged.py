@@ -182,7 +182,7 @@ class RangedFile(io.RawIOBase):
         if reply.status == _UNSATISFIABLE and size_bytes:
             # The size that the index told is not the size of the file.
             reply = self._servers.ask(self._url, f"bytes=-{TAIL_BYTES}", TAIL_BYTES + 1)
-        self._cacheable = _may_be_kept(reply.headers)
+        self._cacheable = may_be_kept(self._url, reply.headers)
         if reply.status == _WHOLE:
             self._take_whole(reply, reply.length_bytes if reply.length_bytes is not None else size_bytes)
             return
@@ -217,11 +217,20 @@ class RangedFile(io.RawIOBase):
         return reply.body
 
 
-def _may_be_kept(headers: Mapping[str, str]) -> bool:
-    """Return whether pip would keep an answer in its cache.
+def may_be_kept(url: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether pip would keep an answer in its cache: from ``https`` with an ETag always, else by its age.
 
-    Source: CacheControl 0.14 as vendored in pip 26.3, ``cache_response``: with an ETag always, else by its age.
+    Args:
+        url: What was asked for.
+        headers: Those of the answer, names in small letters.
+
+    Returns:
+        Whether it would.
+
+    Source: CacheControl 0.14, ``cache_response``, and ``PipSession`` of pip 26.3; tried with pip 23.2.
     """
+    if not url.startswith("https://"):
+        return False
     control = {part.strip().lower() for part in headers.get("cache-control", "").split(",")}
     if "no-store" in control:
         return False

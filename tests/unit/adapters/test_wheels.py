@@ -13,7 +13,7 @@ from tests.unit.adapters.file_server import serving, wheel_bytes
 
 from tonnage.adapters.index_access import IndexAccess
 from tonnage.adapters.kept import Kept
-from tonnage.adapters.ranged import TAIL_BYTES
+from tonnage.adapters.ranged import TAIL_BYTES, may_be_kept
 from tonnage.adapters.web import Web
 from tonnage.adapters.wheel_contents import directory_bytes
 from tonnage.adapters.wheels import read_wheels
@@ -288,21 +288,27 @@ def test_the_same_wheel_twice_is_read_once(server: FileServer, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("headers", "cacheable"),
+    ("scheme", "headers", "cacheable"),
     [
-        ({}, False),
-        ({"ETag": '"x"'}, True),
-        ({"Cache-Control": "max-age=365000000, immutable, public"}, True),
-        ({"Cache-Control": "no-store", "ETag": '"x"'}, False),
-        ({"Cache-Control": "max-age=0"}, False),
+        ("https", {}, False),
+        ("https", {"etag": "x"}, True),
+        ("http", {"etag": "x"}, False),
+        ("https", {"cache-control": "max-age=365000000, immutable, public", "date": "today"}, True),
+        ("https", {"cache-control": "no-store", "etag": "x"}, False),
+        ("https", {"cache-control": "max-age=0", "date": "today"}, False),
+        ("https", {"expires": "tomorrow", "date": "today"}, True),
     ],
 )
 def test_whether_pip_may_keep_a_wheel_is_what_its_server_says(
-    server: FileServer, tmp_path: Path, headers: dict[str, str], *, cacheable: bool
+    scheme: str, headers: dict[str, str], *, cacheable: bool
 ) -> None:
+    assert may_be_kept(f"{scheme}://files.example.org/a.whl", headers) is cacheable
+
+
+def test_an_answer_that_may_not_be_kept_is_remembered_as_such(server: FileServer, tmp_path: Path) -> None:
     content = large_wheel()
-    wheel = wheel_at(server.add("/headers.whl", content, headers=headers), content)
-    assert read(wheel, cache=tmp_path).contents[0].cacheable is cacheable
+    wheel = wheel_at(server.add("/headers.whl", content, headers={"ETag": "x"}), content)
+    assert read(wheel, cache=tmp_path).contents[0].cacheable is False
 
 
 def test_two_readers_of_one_cache_do_each_other_no_harm(server: FileServer, tmp_path: Path) -> None:
