@@ -17,7 +17,7 @@ ALLOWED = {
     "decide": {"decide", "model"},
     "sources": {"sources", "model"},
     "views": {"views", "model"},
-    "adapters": {"adapters", "model"},
+    "adapters": {"adapters", "sources", "model"},
     "runtime": {"runtime", "decide", "sources", "model", "adapters.interface"},
     "cli": {"cli", "runtime", "views", "sources", "decide", "adapters", "model"},
 }

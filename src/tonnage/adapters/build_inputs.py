@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.build_context import hash_directory, read_rules
-from tonnage.adapters.dockerfile_text import instructions
 from tonnage.errors import UsageError
 from tonnage.model.inventory import Inputs
+from tonnage.sources.dockerfile_bases import base_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tonnage.model.stack import BuildSpec, Service
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
-_NAMED_IMAGE = "docker-image://"
-_VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?::?(?P<how>[-+])(?P<word>[^}]*))?\})")
 
 
 def build_inputs(service: Service) -> Inputs:
@@ -67,72 +63,6 @@ def build_inputs(service: Service) -> Inputs:
             context_bytes += hash_directory(value, rules, digest, place)
     base = base_reference(dockerfile or "", dict(spec.args), spec.target, dict(spec.additional_contexts))
     return Inputs(service=service.name, digest=digest.hexdigest(), context_bytes=context_bytes, base_reference=base)
-
-
-def base_reference(
-    dockerfile: str, arguments: Mapping[str, str], target: str = "", contexts: Mapping[str, str] | None = None
-) -> str:
-    """Find the image that the built stage stands on, through the stages below it.
-
-    Args:
-        dockerfile: Its text.
-        arguments: Build arguments.
-        target: The stage that is built, by name or number; empty for the last.
-        contexts: Named contexts, which go before stages and images of that name.
-
-    Returns:
-        The reference; empty for ``scratch`` and where it cannot be told.
-    """
-    named = contexts or {}
-    values: dict[str, str] = {}
-    stages: list[tuple[str, str]] = []
-    for instruction in instructions(dockerfile):
-        if instruction.keyword == "ARG" and not stages:
-            for name, _, default in (word.partition("=") for word in instruction.text.split()):
-                values[name] = arguments.get(name, _substituted(default.strip("\"'"), values))
-        elif instruction.keyword == "FROM":
-            words = [word for word in instruction.text.split() if not word.startswith("--")]
-            alias = words[2] if len(words) > 2 and words[1].lower() == "as" else ""  # noqa: PLR2004 - FROM x AS y
-            stages.append((_substituted(words[0], values) if words else "", alias.lower()))
-    chosen = _stage(stages, target.lower()) if target else len(stages) - 1
-    if chosen is None or chosen < 0:
-        return ""
-    return _below(stages, chosen, named)
-
-
-def _below(stages: list[tuple[str, str]], index: int, named: Mapping[str, str]) -> str:
-    """Follow a stage down to an image."""
-    while True:
-        reference = stages[index][0]
-        if reference in named:
-            image = named[reference]
-            return image.removeprefix(_NAMED_IMAGE) if image.startswith(_NAMED_IMAGE) else ""
-        earlier = next((at for at in reversed(range(index)) if stages[at][1] == reference.lower()), None)
-        if earlier is None:
-            return "" if reference == "scratch" else reference
-        index = earlier
-
-
-def _stage(stages: list[tuple[str, str]], target: str) -> int | None:
-    """Return which stage is meant by a name or a number."""
-    for index, (_, alias) in enumerate(stages):
-        if alias == target:
-            return index
-    return int(target) if target.isdecimal() and int(target) < len(stages) else None
-
-
-def _substituted(text: str, values: Mapping[str, str]) -> str:
-    """Put the values of variables into a text, as ``FROM`` allows it."""
-
-    def value(match: re.Match[str]) -> str:
-        found = values.get(match["plain"] or match["name"], "")
-        if match["how"] == "-":
-            return found or match["word"]
-        if match["how"] == "+":
-            return match["word"] if found else ""
-        return found
-
-    return _VARIABLE.sub(value, text)
 
 
 def _dockerfile(spec: BuildSpec, place: str, *, remote: bool) -> str | None:

@@ -66,6 +66,9 @@ def read_instructions(text: str, file: str = "Dockerfile") -> tuple[Directives, 
         text: The text of a Dockerfile, or of one instruction.
         file: How it is named in messages.
 
+    Returns:
+        The directives, and the instructions in their order.
+
     Raises:
         UsageError: A directive is wrong or a here-document has no end, so that it cannot be cut.
     """

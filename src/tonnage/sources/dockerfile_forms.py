@@ -62,7 +62,7 @@ def json_words(body: str) -> tuple[str, ...] | None:
 
 
 def quoted_words(text: str, escape: str) -> tuple[str, ...]:
-    """Cut a text at blanks that are neither quoted nor escaped; quotes and escapes stay.
+    """Return a text cut at blanks that are neither quoted nor escaped; quotes and escapes stay.
 
     Args:
         text: The text of an ENV, LABEL or ARG.

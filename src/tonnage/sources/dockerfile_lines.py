@@ -78,6 +78,9 @@ def cut(lines: list[str], escape: str, file: str) -> tuple[Piece, ...]:
         escape: The character that continues a line.
         file: How the file is named in messages.
 
+    Returns:
+        One piece for each instruction, in their order.
+
     Raises:
         UsageError: A here-document has no end.
     """

@@ -31,6 +31,9 @@ def read_mount(
         directory: The working directory.
         place: Where it is written.
 
+    Returns:
+        The mount.
+
     Raises:
         UsageError: Its type is not known, or a bind or a cache has no target.
     """

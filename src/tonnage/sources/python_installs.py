@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.model.installs import Cache, CacheKind, Installer, PythonInstall
-from tonnage.model.requirements import IndexOptions
 from tonnage.sources.command_context import table
+from tonnage.sources.python_indexes import indexes
 from tonnage.sources.requirement_lines import read_requirement
-from tonnage.sources.requirements import add_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +81,6 @@ _UV_NAMES = {
     "--force-reinstall": "--reinstall", "--exclude": "--excludes", "--config-settings": "--config-setting",
 }  # fmt: skip
 _SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
-_SEPARATOR = re.compile(r"[\s,]+")
 _STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 
 
@@ -93,6 +91,9 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         context: The command.
         words: The words after ``pip``; the first names what pip does.
         python: The interpreter that is named, as ``python3.11`` of ``python3.11 -m pip``; empty for none.
+
+    Returns:
+        What is installed, from where and to where.
     """
     action = words[0].text
     options = PIP.read(words[1:])
@@ -110,7 +111,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         constraint_files=_paths(context, (*options.all("--constraint"), *_listed(context, "PIP_CONSTRAINT"))),
         standard_input=_input(context, files),
         groups=options.all("--group"),
-        options=_indexes(context, options, "PIP"),
+        options=indexes(context, options, "PIP"),
         no_deps=options.has("--no-deps") or context.on("PIP_NO_DEPS"),
         upgrade=options.has("--upgrade") or context.on("PIP_UPGRADE"),
         force_reinstall=options.has("--force-reinstall", "--ignore-installed"),
@@ -174,6 +175,9 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
     Args:
         context: The command.
         words: The words after ``uv``; the first is ``sync``, ``run`` or ``add``.
+
+    Returns:
+        What is installed.
     """
     options = UV_SYNC.read(_named(words[1:]))
     added: tuple[Requirement, ...] = ()
@@ -271,7 +275,7 @@ def _uv(context: Context, options: Options, installer: Installer) -> PythonInsta
     return PythonInstall(
         **context.shared,
         installer=installer,
-        options=_indexes(context, options, "UV"),
+        options=indexes(context, options, "UV"),
         upgrade=options.has("--upgrade"),
         force_reinstall=options.has("--reinstall"),
         platforms=options.all("--python-platform"),
@@ -302,51 +306,6 @@ def _requirements(context: Context, options: Options, editable: str) -> tuple[tu
         read_requirement(path, context.place, directory=directory, editable=True) for path in options.all(editable)
     )
     return (*found, *(each for each in linked if each is not None)), unread
-
-
-def _indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
-    """Gather where to look, from the environment and then the line."""
-    found = IndexOptions()
-    for name, variable in (
-        ("--index-url", "INDEX_URL"),
-        ("--default-index", "DEFAULT_INDEX"),
-        ("--only-binary", "ONLY_BINARY"),
-        ("--no-binary", "NO_BINARY"),
-    ):
-        value = context.setting(f"{prefix}_{variable}")
-        if value:
-            found = add_option(found, name, value)
-    for name, variable in (
-        ("--index", "INDEX"),
-        ("--extra-index-url", "EXTRA_INDEX_URL"),
-        ("--find-links", "FIND_LINKS"),
-        ("--trusted-host", "TRUSTED_HOST"),
-    ):
-        for value in _SEPARATOR.split(context.setting(f"{prefix}_{variable}").strip()):
-            if value:
-                found = add_option(found, name, value)
-    for name, variable in (
-        ("--no-index", "NO_INDEX"),
-        ("--pre", "PRE"),
-        ("--prefer-binary", "PREFER_BINARY"),
-        ("--require-hashes", "REQUIRE_HASHES"),
-    ):
-        if context.on(f"{prefix}_{variable}"):
-            found = add_option(found, name, "")
-    return _line_indexes(found, options)
-
-
-def _line_indexes(found: IndexOptions, options: Options) -> IndexOptions:
-    for name, words in options.values.items():
-        if name == "--no-binary" and not words:
-            found = add_option(found, name, ":all:")
-        for value in words or ("",):
-            text = value if isinstance(value, str) else value.text
-            if text or name in {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}:
-                found = add_option(found, name, text)
-    if options.has("--no-build"):
-        found = add_option(found, "--only-binary", ":all:")
-    return replace(found, pre=True) if options.last("--prerelease") == "allow" else found
 
 
 def _cache(context: Context, options: Options, variable: str, name: str) -> str:

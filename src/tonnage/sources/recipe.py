@@ -49,6 +49,9 @@ def recipe(
             It is asked once for each.
         builder: Which builder it is for.
 
+    Returns:
+        The stages that are built, and what each of their instructions does.
+
     Raises:
         UsageError: A stage is not there, a variable cannot be put in, or an instruction makes no sense so.
     """

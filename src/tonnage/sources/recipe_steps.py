@@ -130,6 +130,9 @@ class StageReader:
             instructions: Its own instructions.
             place: The place of its FROM.
 
+        Returns:
+            The stage with its steps.
+
         Raises:
             UsageError: A variable cannot be put in, or an instruction makes no sense so.
         """

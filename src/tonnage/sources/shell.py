@@ -68,6 +68,9 @@ def read_words(
         complete: There are no other variables than those.
         unset: Variables that have no value, where others than those given may have one.
         answers: As for ``read_script``.
+
+    Returns:
+        The one command; of a shell that is given a script the commands of that.
     """
     plain = unwrap(tuple(Word(word, quoted=True) for word in words))
     call = shell_call(plain.words)

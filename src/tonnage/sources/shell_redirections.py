@@ -26,6 +26,9 @@ def redirections(node: Node, expander: Expander, absolute: Callable[[Word], str]
         node: The redirection.
         expander: Puts variables in.
         absolute: Makes a path absolute where the directory is known.
+
+    Returns:
+        What is redirected, in the order of writing.
     """
     descriptor = next((int(text_of(child)) for child in node.children if child.type == "file_descriptor"), None)
     if node.type == "heredoc_redirect":

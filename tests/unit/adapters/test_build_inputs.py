@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.build_inputs import base_reference, build_inputs
+from tonnage.adapters.build_inputs import build_inputs
 from tonnage.errors import UsageError
 from tonnage.model.stack import BuildSpec, Place, Service
+from tonnage.sources.dockerfile_bases import base_reference
 
 if TYPE_CHECKING:
     from pathlib import Path

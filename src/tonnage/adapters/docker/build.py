@@ -15,9 +15,9 @@ from tonnage.adapters.docker.progress_legacy import LegacyOutput
 from tonnage.adapters.docker.progress_plain import PlainOutput
 from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
-from tonnage.adapters.dockerfile_text import instructions, line_of
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 from tonnage.model.naming import LABEL_SERVICE
+from tonnage.sources.dockerfile_bases import instructions, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,11 @@ def run_build(
         id_file = Path(private, "image-id")
         exit_code = process.stream(
             build_arguments(tool, spec, reference, labels, str(id_file)),
-            environment={"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1"},
+            environment={
+                "BUILDKIT_PROGRESS": "plain",
+                **environment,
+                "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1",
+            },
             directory=None,
             on_line=lambda line: _tell(output, line, progress),
             cancel=cancel,

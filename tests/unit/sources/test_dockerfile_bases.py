@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tonnage.adapters.dockerfile_images import images_in
+from tonnage.sources.dockerfile_bases import images_in
 
 
 def test_every_stage_that_stands_on_an_image_from_outside_is_told_once() -> None:
