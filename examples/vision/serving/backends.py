@@ -48,7 +48,12 @@ def _load_onnx(path: Path) -> Network:
 
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     found = onnxruntime.get_available_providers()
-    session = onnxruntime.InferenceSession(path, providers=[provider for provider in wanted if provider in found])
+    options = onnxruntime.SessionOptions()
+    # Services share a machine: a thread that waits gives its core away instead of turning in circles.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(
+        path, options, providers=[provider for provider in wanted if provider in found]
+    )
     name = session.get_inputs()[0].name
 
     def run(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
