@@ -1,6 +1,6 @@
 """What the resolver prints when it finds no solution, sorted into failures of ours. Pure: text in, failure out.
 
-Source: uv 0.13.9, ``uv pip compile``; each sentence here is in ``tests/wire/uv`` as it was printed.
+Source: uv 0.13.9, ``uv pip compile``; the tests of ``resolving`` run it into each of these failures.
 """
 
 from __future__ import annotations
