@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     typed = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="reclaim-bench-", dir=typed.where))
-    whole, image, point = home / "whole", home / "image", home / "mounted"
+    whole, point = home / "whole", home / "mounted"
     point.mkdir()
     try:
         with whole.open("wb") as file:
@@ -181,11 +181,14 @@ def main() -> None:
         print(f"{typed.files} small files; {format_bytes(typed.until)} to be gained", flush=True)
         for number in range(typed.rounds):
             for what, command in list(ways.items())[:: -1 if number % 2 else 1]:
+                # A name of its own: the loop device of the one before may live on for a moment.
+                image = home / f"image-{number}-{what.replace(' ', '-')}"
                 subprocess.run(["cp", "--sparse=always", whole, image], check=True)
                 with mounted(image, point):
                     show(what, watch(command, point, target_bytes), typed.until)
                     if what == "tonnage reclaim":
                         show("already enough", watch([*ours, f"{start_bytes // 2}B"], point, 0), 0)
+                image.unlink()
     finally:
         shutil.rmtree(home)
 
