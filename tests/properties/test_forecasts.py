@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tonnage.decide.build_costs import forecast_service
@@ -89,7 +89,7 @@ def three(estimate: Estimate) -> tuple[int, int, int]:
     return (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_figures_are_in_order(some: list[BuildWork], engine: EngineKind) -> None:
     whole = stack(some, engine)
@@ -101,7 +101,7 @@ def test_figures_are_in_order(some: list[BuildWork], engine: EngineKind) -> None
             assert 0 <= each.low_bytes <= each.likely_bytes <= each.high_bytes
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_a_peak_is_not_below_what_stays(some: list[BuildWork], engine: EngineKind) -> None:
     for disk in stack(some, engine).filesystems:
@@ -111,7 +111,7 @@ def test_a_peak_is_not_below_what_stays(some: list[BuildWork], engine: EngineKin
             assert kept <= one <= every
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_the_union_is_at_most_the_sum(some: list[BuildWork], engine: EngineKind) -> None:
     whole = stack(some, engine)
@@ -122,7 +122,7 @@ def test_the_union_is_at_most_the_sum(some: list[BuildWork], engine: EngineKind)
         assert three(whole.download)[figure] <= sum(three(service.download)[figure] for service in whole.services)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(works(), min_size=2, max_size=4), ENGINES, st.data())
 def test_removing_a_service_never_raises_what_stays(
     some: list[BuildWork], engine: EngineKind, data: st.DataObject
@@ -136,7 +136,7 @@ def test_removing_a_service_never_raises_what_stays(
         assert three(less.image)[figure] <= three(whole.image)[figure]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(works(), ENGINES)
 def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) -> None:
     once, twice = stack([work], engine), stack([work, replace(work, service="twin")], engine)
@@ -146,7 +146,7 @@ def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) ->
     assert twice.download == once.download
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(works(), ENGINES)
 def test_what_the_engine_has_adds_nothing(work: BuildWork, engine: EngineKind) -> None:
     made = {step.key for step in forecast_service(work, engine).steps if step.key.startswith("made:")}

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.adapters.file_server import Index, serving
+from tests.unit.cli.outside import GOOD, make_world
+
+from tonnage.cli.forecast_lookups import RealLookups
+from tonnage.errors import CannotFetchError
+from tonnage.model.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
+from tonnage.model.forecast import exactly
+from tonnage.model.recipe import BaseConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tests.unit.cli.outside import World
+
+    from tonnage.adapters.interface import EngineFacts
+
+COMPOSE = """\
+name: shop
+services:
+  web:
+    build: ./web
+  worker:
+    build: ./worker
+  cache:
+    image: example.org/cache:7
+"""
+DOCKERFILE = """\
+FROM python:3.11-slim
+COPY requirements.txt .
+RUN pip install --no-cache-dir --no-compile -r requirements.txt
+"""
+
+
+class LocalLookups(RealLookups):
+    """The real lookups, with the images of a registry that is not there."""
+
+    def base_image(self, reference: str, platform: str) -> BaseImage:
+        if "python" not in reference:
+            raise CannotFetchError(f"{reference} is refused", "refused", why="It answers 401.")
+        layer = BaseLayer(
+            chain_id="sha256:base",
+            diff_id="sha256:base",
+            image=exactly(120_519_024),
+            disk=exactly(131_000_011),
+            source="told",
+            compressed_bytes=45_000_017,
+        )
+        return BaseImage(
+            reference=reference,
+            platform=platform,
+            layers=(layer,),
+            config=BaseConfig(),
+            origin=ReadFrom.REGISTRY,
+            python="3.11.9",
+            distribution=Distribution(name="debian", version="12"),
+        )
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    """An index of two projects."""
+    with serving() as server:
+        offered = Index(server)
+        offered.wheel("lower", "1.0")
+        offered.wheel("upper", "3.0", requires=("lower",))
+        yield offered
+
+
+@pytest.fixture
+def world(tmp_path: Path, index: Index) -> World:
+    """A stack of three services, and an index on the loopback."""
+    found = make_world(tmp_path, compose=COMPOSE)
+    for name, lines in (("web", "upper\n"), ("worker", "upper\n")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "Dockerfile").write_text(DOCKERFILE)
+        (tmp_path / name / "requirements.txt").write_text(lines)
+        found.simulator.describe(str(tmp_path / name), GOOD)
+    environment: Mapping[str, str] = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PIP_INDEX_URL": index.url,
+        "PIP_CONFIG_FILE": "/dev/null",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+    }
+
+    def look_up(facts: EngineFacts | None, offline: bool) -> RealLookups:  # noqa: FBT001 - called so
+        del facts
+        return LocalLookups(environment, tmp_path / "cache", offline=offline)
+
+    found.outside.looks_up = look_up
+    return found
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_stack_is_forecast_without_an_engine(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.outside.reachable = False
+
+    assert world.run("forecast", "--json", "--disk", "3GB", "web", "worker") == 0
+
+    document = told(capsys)
+    web, worker = document["services"]
+    assert document["document"] == "forecast"
+    assert web["image_bytes"]["grade"] == "exact"
+    assert "upper 3.0" in [each["name"] for each in web["steps"][2]["contributors"]]
+    assert worker["disk_bytes"] == web["disk_bytes"] == document["stack"]["disk_bytes"], "the same layers, counted once"
+    assert document["fits"][0]["fit"] == "fits"
+
+
+def test_what_fails_to_resolve_is_told_and_the_others_are_forecast(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.directory / "worker" / "requirements.txt").write_text("no-such-project\n")
+
+    assert world.run("forecast", "--json") == 0
+
+    web, worker, cache = told(capsys)["services"]
+    assert not web["failures"]
+    assert "no-such-project" in worker["failures"][0]
+    assert worker["disk_bytes"]["grade"] == "unknown"
+    assert worker["disk_bytes"]["high"] > 500_000_000
+    assert cache["failures"] == ["the image example.org/cache:7: example.org/cache:7 is refused. It answers 401"]
+
+
+def test_offline_what_was_asked_before_is_enough(
+    world: World, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("forecast", "--json", "web") == 0
+    before = told(capsys)
+    index.server.asked.clear()
+
+    assert world.run("forecast", "--json", "--offline", "web") == 0
+
+    assert told(capsys)["services"][0]["disk_bytes"] == before["services"][0]["disk_bytes"]
+    assert index.server.asked == []
+
+
+def test_offline_without_an_answer_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("forecast", "--json", "--offline", "web") == 0
+
+    [web] = told(capsys)["services"]
+    assert web["failures"]
+    assert web["disk_bytes"]["grade"] == "unknown"
+
+
+def test_a_broken_dockerfile_is_told_with_its_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (world.directory / "worker" / "Dockerfile").write_text("FROM python:3.11-slim\nRUM pip install upper\n")
+
+    assert world.run("forecast", "--json") == 0
+
+    _, worker, _ = told(capsys)["services"]
+    assert "Dockerfile:2" in worker["failures"][0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (("--python", "three"), "--python"),
+        (("--platform", "arm64"), "--platform"),
+        (("--disk", "14"), "--disk"),
+        (("--assume", "much"), "assume-unknown"),
+        (("--explain", "nobody"), "nobody"),
+    ],
+)
+def test_what_was_typed_wrongly_is_named(
+    world: World, typed: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("forecast", *typed) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_people_see_wheels_totals_and_whether_it_fits(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("forecast", "--disk", "1100MB", "--keep-free", "1GB", "web") == 0
+
+    shown = capsys.readouterr().err
+    assert "does not fit by" in shown
+    assert "FROM python:3.11-slim" in shown
+
+
+def test_one_service_is_explained_instruction_by_instruction(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("forecast", "--explain", "web") == 0
+
+    shown = capsys.readouterr().err
+    assert "line 3: RUN pip install --no-cache-dir --no-compile -r requirements.txt" in shown
+    assert "upper 3.0" in shown
+    assert "zip directory" in shown
+
+
+def test_a_plan_shows_what_its_builds_are_forecast_to_keep(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("plan", "--build", "--json", "web") == 0
+
+    [step] = told(capsys)["steps"]
+    assert step["kept"]["grade"] == "exact"
+    assert step["kept"]["likely_bytes"] > 131_000_011
+
+
+def test_a_plan_that_cannot_fit_is_refused(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("plan", "--build", "--keep-free", "13900MB", "web") == 3
+    assert "web.build" in capsys.readouterr().err
+
+
+def test_a_deploy_without_changes_asks_nobody(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    assert world.run("deploy") == 0
+    asked = world.outside.forecasts
+
+    assert world.run("deploy") == 0
+
+    assert asked == 1
+    assert world.outside.forecasts == asked
+
+
+def test_forecasts_of_plans_can_be_switched_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.outside.environment = {**world.outside.environment, "TONNAGE_FORECAST": "false"}
+
+    assert world.run("plan", "--build", "--json", "web") == 0
+
+    assert told(capsys)["steps"][0]["kept"]["grade"] == "unknown"
+    assert world.outside.forecasts == 0
