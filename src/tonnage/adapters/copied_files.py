@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://")
-_GIT = re.compile(r"git@|git://|ssh://|[^#]*\.git(?:#|$)")
+_GIT = re.compile(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
 _WILD = re.compile(r"[*?\[\\]")
 _DIRECTORY_BYTES = 4096
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".

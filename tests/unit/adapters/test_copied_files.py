@@ -144,6 +144,12 @@ def test_what_is_not_known_of_an_address_is_never_nothing(meter: CopyMeter, root
     assert not meter.tree(copy("git@example.org:team/code.git", adds=True), None).image.known
 
 
+def test_a_directory_named_like_a_repository_is_a_directory(meter: CopyMeter, root: Path) -> None:
+    (root / "code.git").mkdir()
+    (root / "code.git" / "HEAD").write_bytes(b"x" * 23)
+    assert measured(meter, root, copy("code.git", to="/srv", adds=True)) == (23, 4_096 + DIRECTORY, 2)
+
+
 def test_a_remote_context_cannot_be_seen(meter: CopyMeter) -> None:
     assert not meter.tree(copy("app.py"), None).disk.known
 
