@@ -80,10 +80,12 @@ def _groups(told: Mapping[str, Any], request: LockedRequest) -> list[str]:
     known = list(dict.fromkeys((*standard, *of_poetry, *of_pdm)))
     if request.only_groups:
         return [group for group in request.only_groups if group in known]
-    if request.lock_name == "uv.lock":
+    # Without a lock the project's own tables tell whose it is.
+    of_others = bool(poetry or _table(told, "tool", "poetry") or _table(told, "tool", "pdm"))
+    if request.lock_name == "uv.lock" or (not request.lock_name and not of_others):
         usual = _table(told, "tool", "uv").get("default-groups", ["dev"])
         usual = known if usual == "all" else [group for group in usual if group in known]
-    elif request.lock_name == "poetry.lock":
+    elif request.lock_name == "poetry.lock" or (not request.lock_name and _table(told, "tool", "poetry")):
         optional = {name for name, value in poetry.items() if isinstance(value, dict) and value.get("optional")}
         usual = [group for group in known if group not in optional]
     else:

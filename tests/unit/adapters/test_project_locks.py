@@ -243,6 +243,14 @@ def test_what_a_group_includes_is_asked_for_once() -> None:
     assert needs(asked) == ["chart", "caulk"]
 
 
+def test_without_a_lock_the_project_tells_whose_groups_are_installed() -> None:
+    standard = LockedRequest(lock_name="", lock_text="", project_text=PROJECT)
+    poetry = LockedRequest(lock_name="", lock_text="", project_text=POETRY)
+    assert needs(standard) == ["hull>=1", "caulk"]
+    assert "caulk" in needs(poetry)
+    assert "chart" not in needs(poetry)
+
+
 PYLOCK = f"""
 lock-version = "1.0"
 created-by = "somebody"
