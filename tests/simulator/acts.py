@@ -51,6 +51,20 @@ class SimulatedActs:
             progress.at("pushing")
             self._engine.pushed.append(tagged(reference))
 
+    def send_files(
+        self,
+        directory: str,
+        place: str,
+        paths: Sequence[str],
+        *,
+        progress: Progress,
+        cancel: Cancel,  # noqa: ARG002 - sending takes no time here
+    ) -> None:
+        """Note what was sent."""
+        with self._act(f"send {directory} {place}"):
+            progress.at("sending")
+            self._engine.sent += [f"{place}/{path}" for path in paths]
+
     def tag(self, image: str, reference: str) -> None:
         """Give a further name."""
         with self._act(f"tag {image} {reference}"):

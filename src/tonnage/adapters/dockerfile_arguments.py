@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.dockerfile_text import instructions
+from tonnage.sources.dockerfile_bases import instructions
 
 if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec

@@ -110,6 +110,11 @@ class EngineActs(Protocol):
     def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
         """Push an image."""
 
+    def send_files(
+        self, directory: str, place: str, paths: Sequence[str], *, progress: Progress, cancel: Cancel
+    ) -> None:
+        """Bring files below ``directory`` to ``place`` on the engine's machine."""
+
     def tag(self, image: str, reference: str) -> None:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
 

@@ -6,6 +6,7 @@ because nobody may be there to type one.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import socket
 import tempfile
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
 
 _OPTIONS = ("BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=3")
-_FAILED = 255
+FAILED = 255
+"""The exit code of ``ssh`` when it did not get there."""
 _OPEN_WITHIN_S = 20.0
 
 
@@ -70,9 +72,25 @@ def run_there(endpoint: str, script: str, *, timeout_s: float = 60.0) -> process
     """
     arguments = ("ssh", *_options(), *host_arguments(endpoint), "sh -s")
     done = process.run(arguments, stdin=script.encode(), timeout_s=timeout_s)
-    if done.exit_code == _FAILED:
+    if done.exit_code == FAILED:
         raise failed(endpoint, done.stderr)
     return done
+
+
+def command_line(endpoint: str, command: str) -> str:
+    """Return the shell line that runs a command on the machine.
+
+    Args:
+        endpoint: ``ssh://[user@]host[:port]``.
+        command: What the user's shell there runs.
+
+    Returns:
+        The line, quoted.
+
+    Raises:
+        UsageError: The address is none.
+    """
+    return shlex.join(("ssh", *_options(), *host_arguments(endpoint), command))
 
 
 def stream_there(endpoint: str, script: str, on_line: Callable[[str], None], cancel: Cancel) -> int:

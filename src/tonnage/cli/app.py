@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, MachineDoor, Outside, Rehearsal
     from tonnage.model.forecast import EngineKind
-    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.lookups import Lookups

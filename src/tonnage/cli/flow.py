@@ -92,6 +92,8 @@ def make_plan(
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack))
     inventory = with_needs(outside, inventory, wanted.stack)
+    if wanted.stack.sent and purpose == "deploy":
+        inventory = replace(inventory, to_send=outside.to_send(wanted.host, wanted.stack))
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
     plan = PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -28,6 +29,7 @@ class StackFlags:
     env_files: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     host: str = ""
+    place: str = ""
     services: tuple[str, ...] = ()
 
 
@@ -43,11 +45,26 @@ def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
         typed = {field.name: kwargs.pop(field.name) for field in fields(StackFlags) if field.name in kwargs}
+        to = kwargs.pop("to")
+        if to and typed["host"]:
+            raise click.UsageError("--to names an engine, and so does --host")
+        if to:
+            typed["host"], typed["place"] = _machine_and_place(to)
         function(*args, flags=StackFlags(**typed), **kwargs)
 
     for option in reversed(_STACK_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _machine_and_place(to: str) -> tuple[str, str]:
+    """Return the engine's address and the directory on its machine, of what was typed after ``--to``."""
+    parts = urlsplit(to)
+    if parts.scheme != "ssh" or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(
+            f"{to!r} names no machine", todo="Write --to ssh://user@host or --to ssh://user@host/srv/shop."
+        )
+    return f"ssh://{parts.netloc}", "" if parts.path == "/" else unquote(parts.path)
 
 
 def _ask_for_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click calls it so
@@ -73,6 +90,12 @@ _STACK_OPTIONS = (
     click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Instead of .env; may be repeated."),
     click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Enable a profile; may be repeated."),
     click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine."),
+    click.option(
+        "--to",
+        default="",
+        metavar="URL",
+        help="The engine of this machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR.",
+    ),
     json_option,
 )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.model.candidate import Candidate, Findings
     from tonnage.model.forecast import EngineKind
-    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock

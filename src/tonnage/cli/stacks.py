@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.decide.build_environment import with_build_environment
+from tonnage.decide.elsewhere import moved
 from tonnage.model.stack import Stack
 from tonnage.runtime.reading import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user wants: the stack, and the settings ranked by strength."""
+    """What the user wants: the stack, the settings ranked by strength, and the engine's address as typed."""
 
     stack: Stack
     settings: tuple[Setting, ...]
     policy: Policy
     services: tuple[str, ...]
+    host: str = ""
 
 
 def read_wanted(
@@ -53,8 +55,10 @@ def read_wanted(
     require_services(stack, flags.services)
     if builds:
         stack = _with_build_environment(outside, stack)
+    if flags.place:
+        stack = moved(stack, flags.place)
     ranked = rank(stack, environment=outside.environment, flags=settings or {})
-    return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services)
+    return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
 def _with_build_environment(outside: Outside, stack: Stack) -> Stack:

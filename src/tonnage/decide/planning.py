@@ -22,8 +22,10 @@ from tonnage.decide.project_file import config_digest
 from tonnage.decide.service_steps import build_steps, deploy_steps
 from tonnage.decide.taken_ports import check_ports
 from tonnage.errors import UsageError
+from tonnage.model.forecast import exactly
 from tonnage.model.naming import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
-from tonnage.model.plan import PLAN_FORMAT, Plan, Unchanged
+from tonnage.model.plan import PLAN_FORMAT, Plan, SendFiles, Step, Unchanged
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from tonnage.decide.changing import Change
     from tonnage.decide.expected_builds import ExpectedBuild
     from tonnage.model.inventory import Inventory
-    from tonnage.model.plan import Step
     from tonnage.model.policy import History, Policy
     from tonnage.model.stack import Service, Stack
 
@@ -61,7 +62,7 @@ def plan_deploy(
         UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
     wanted = _with_dependencies(stack, inventory, asked_for(stack, services))
-    steps: list[Step] = []
+    steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
     for service in in_order(stack, wanted):
         case = _case(stack, service, inventory, policy, history)
@@ -120,7 +121,14 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
     Returns:
         A hash; it is the same again only when a plan made again would have the same steps.
     """
-    parts: list[object] = [PLAN_FORMAT, stack.name, inventory.engine.engine_id, msgspec.to_builtins(policy)]
+    parts: list[object] = [
+        PLAN_FORMAT,
+        stack.name,
+        stack.place,
+        [each.path for each in inventory.to_send],
+        inventory.engine.engine_id,
+        msgspec.to_builtins(policy),
+    ]
     for service in stack.services:
         inputs = inventory.inputs_of(service.name)
         names = [service.image]
@@ -191,6 +199,23 @@ def finish_plan(
         policy=policy,
         removable=tuple(each.candidate_id for each in spare.candidates),
     )
+
+
+def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
+    """Return the step that brings mounted files to the engine's machine; none when they are there."""
+    if not inventory.to_send:
+        return []
+    size_bytes = sum(each.size_bytes for each in inventory.to_send)
+    count = len(inventory.to_send)
+    return [
+        Step(
+            name="send-files",
+            action=SendFiles(place=stack.place, paths=tuple(each.path for each in inventory.to_send)),
+            cause="containers mount them, and the engine's machine lacks them or has others",
+            changes=f"brings {count} file{'s' if count != 1 else ''} ({format_bytes(size_bytes)}) to {stack.place}",
+            kept=exactly(size_bytes),
+        )
+    ]
 
 
 def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> Case:

@@ -153,8 +153,21 @@ class Reclaim(msgspec.Struct, frozen=True, tag="reclaim", kw_only=True):
     until_bytes: int
 
 
+class SendFiles(msgspec.Struct, frozen=True, tag="send-files", kw_only=True):
+    """Bring files of the project directory to the directory ``place`` on the engine's machine.
+
+    Args:
+        place: The project directory there.
+        paths: The files, below the project directory.
+    """
+
+    place: str
+    paths: tuple[str, ...]
+
+
 Action = (
-    Pull
+    SendFiles
+    | Pull
     | Build
     | Push
     | Tag

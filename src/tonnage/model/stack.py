@@ -189,6 +189,9 @@ class Stack:
         settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
         settings_places: Where each of these keys is written.
         notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
+        place: Where the project directory lies on the engine's machine; empty where it is the same one.
+        sent: What is mounted from the project directory and has to be sent there: path below it, and whether
+            containers only read it.
     """
 
     name: str
@@ -199,6 +202,8 @@ class Stack:
     settings: tuple[tuple[str, str], ...] = ()
     settings_places: tuple[tuple[str, Place], ...] = ()
     notes: tuple[str, ...] = ()
+    place: str = ""
+    sent: tuple[tuple[str, bool], ...] = ()
 
     def service(self, name: str) -> Service:
         """Return the service of that name.

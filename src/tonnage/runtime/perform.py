@@ -16,6 +16,7 @@ from tonnage.model.plan import (
     RemoveContainer,
     RemoveImage,
     RemoveService,
+    SendFiles,
     StartBeside,
     Switch,
     Tag,
@@ -63,6 +64,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
     """
     action = step.action
     match action:
+        case SendFiles():
+            acts.send_files(plan.directory, action.place, action.paths, progress=progress, cancel=cancel)
         case Pull():
             acts.pull(action.reference, progress=progress, cancel=cancel)
         case Build():

@@ -16,6 +16,7 @@ from tonnage.cli.outside import EngineDoor
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.model.candidate import Findings
 from tonnage.model.forecast import EngineKind
+from tonnage.model.inventory import FileToSend
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import Rehearsal
     from tonnage.model.candidate import Candidate
-    from tonnage.model.inventory import Engine, FileToSend, Filesystem, Image, Inputs
+    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig

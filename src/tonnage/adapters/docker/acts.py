@@ -13,6 +13,7 @@ import docker.errors
 from tonnage.adapters.docker import build, compose, objects, transfer
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.surroundings import aimed_at
+from tonnage.adapters.sending import send_files
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ class DockerActs:
     def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
         """Push an image."""
         transfer.push(self._connection, reference, progress=progress, cancel=cancel)
+
+    def send_files(
+        self, directory: str, place: str, paths: Sequence[str], *, progress: Progress, cancel: Cancel
+    ) -> None:
+        """Bring files to the engine's machine."""
+        send_files(self._connection.endpoint, directory, place, paths, progress=progress, cancel=cancel)
 
     def tag(self, image: str, reference: str) -> None:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
