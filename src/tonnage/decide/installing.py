@@ -104,7 +104,8 @@ def installed(
     fetched = total(piece.download for piece in pieces)
     cacheable = total(_cacheable(piece, each) for piece, each in zip(pieces, contents, strict=True))
     if uv:
-        kept, transient = _uv_needs(unpacked, len(contents), cache, copies=copies)
+        files = total(_spread_of(each, each.content_bytes) for each in contents)
+        kept, transient = _uv_needs(files, unpacked, len(contents), cache, copies=copies)
     else:
         kept, transient = _pip_needs(fetched, cacheable, len(contents), cache)
     return Installation(
@@ -205,7 +206,9 @@ def _pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: Cac
     return _cache_piece("pip cache", cacheable, extra, cache), transient
 
 
-def _uv_needs(unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bool) -> tuple[Piece, Estimate]:
+def _uv_needs(
+    files: Estimate, unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bool
+) -> tuple[Piece, Estimate]:
     """Return what uv keeps and needs on top: links cost nothing, a cache elsewhere holds every file again."""
     notes = spread(
         archives * _UV_NOTES_LOW_BYTES, archives * _UV_NOTES_BYTES, archives * _UV_NOTES_HIGH_BYTES, Grade.EXACT
@@ -213,9 +216,9 @@ def _uv_needs(unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bo
     doubled = copies or cache is CacheKind.MOUNTED
     if cache is CacheKind.NONE:
         return Piece(name="uv cache"), notes + unpacked if doubled else notes
-    held = unpacked if doubled else NOTHING
-    image = notes + held if cache is CacheKind.IN_LAYER else NOTHING
-    return Piece(name="uv cache", image=image, disk=notes + held, compressed=image), NOTHING
+    image = notes + (files if doubled else NOTHING) if cache is CacheKind.IN_LAYER else NOTHING
+    disk = notes + (unpacked if doubled else NOTHING)
+    return Piece(name="uv cache", image=image, disk=disk, compressed=image), NOTHING
 
 
 def _cacheable(piece: Piece, contents: WheelContents) -> Estimate:

@@ -78,6 +78,8 @@ def test_uvs_cache_holds_files_once_more_only_where_they_cannot_be_links(
     told = cost(contents(), uv=True, cache=cache, copies=copies)
     assert (told.cache.disk.likely_bytes > BLOCKS) is doubled
     assert told.transient.likely_bytes == 0
+    if cache is CacheKind.IN_LAYER and copies:
+        assert told.image.likely_bytes == pytest.approx(2 * CONTENT, rel=0.01)
     if cache is CacheKind.MOUNTED:
         assert told.image.likely_bytes == pytest.approx(CONTENT, rel=1e-3)
 
