@@ -2,6 +2,7 @@
 
 Public:
     ``usual_sources(system, mirror="") -> tuple[AptSource, ...]``
+    ``usual_state(system, mirror="") -> AptState | None``: what is assumed of apt in an image that cannot be read.
 """
 
 from __future__ import annotations
@@ -9,14 +10,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tonnage.adapters import image_files
+from tonnage.adapters import image_files, image_traces
 from tonnage.adapters.docker.merged_root import MergedRoot
 from tonnage.model.base_image import AptSource
 
 if TYPE_CHECKING:
-    from tonnage.model.base_image import Distribution
+    from tonnage.model.base_image import AptState, Distribution
 
 _COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "restricted", "universe", "multiverse")}
+
+
+def usual_state(system: Distribution | None, *, mirror: str = "") -> AptState | None:
+    """Return what is assumed of apt in an image whose files cannot be read; None where it has no apt.
+
+    Args:
+        system: The system of the image; None where it is not known.
+        mirror: An address that the user chose for packages.
+
+    Returns:
+        How apt is set up in the official images of the system, with the sources of this machine.
+    """
+    state = image_traces.usual_apt(system)
+    return replace(state, sources=usual_sources(system, mirror=mirror)) if state else None
 
 
 def usual_sources(system: Distribution | None, *, mirror: str = "", root: str = "/") -> tuple[AptSource, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import docker.errors
 
 from tonnage.adapters import image_files, image_traces
+from tonnage.adapters.apt.usual_sources import usual_state
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.merged_root import MergedRoot
 from tonnage.adapters.registry.documents import base_config, platform_matches
@@ -160,5 +161,5 @@ def _traced(image: BaseImage) -> BaseImage:
         image,
         python=image_traces.python_version(image.reference, image.config.environment, image.history),
         distribution=system,
-        apt=image_traces.usual_apt(system),
+        apt=usual_state(system),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from docker.auth import INDEX_NAME
 
 from tonnage.adapters import image_traces
+from tonnage.adapters.apt.usual_sources import usual_state
 from tonnage.adapters.docker.layers import chain_ids
 from tonnage.adapters.registry import sizes
 from tonnage.adapters.registry.access import Credentials
@@ -59,6 +60,7 @@ class ImageRegistry:
         mirrors: Addresses that stand in for Docker's own index, as the engine was told; they are tried first.
         insecure: Registries that the engine was told to speak to without TLS.
         tag_holds_s: For how many seconds a tag is not asked for again.
+        packages_from: Where packages of the images' systems are taken from; empty for where this machine takes its own.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class ImageRegistry:
         mirrors: Sequence[str] = (),
         insecure: Collection[str] = (),
         tag_holds_s: float = TAG_HOLDS_S,
+        packages_from: str = "",
     ) -> None:
         self._web = web
         self._kept = kept
@@ -77,6 +80,7 @@ class ImageRegistry:
         self._mirrors = tuple(mirrors)
         self._insecure = tuple(insecure)
         self._tag_holds_s = tag_holds_s
+        self._packages_from = packages_from
         self._lock = threading.Lock()
         self._clients: dict[str, tuple[RegistryClient, ...]] = {}
 
@@ -151,7 +155,7 @@ class ImageRegistry:
             history=config.history,
             python=image_traces.python_version(reference, config.base.environment, config.history),
             distribution=system,
-            apt=image_traces.usual_apt(system),
+            apt=usual_state(system, mirror=self._packages_from),
             notes=tuple(notes),
         )
 

@@ -15,7 +15,7 @@ from tonnage.adapters.kept import Kept
 from tonnage.adapters.registry import ImageRegistry
 from tonnage.adapters.web import Web
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import ReadFrom
+from tonnage.model.base_image import AptSource, ReadFrom
 from tonnage.model.forecast import Grade
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def configured(tmp_path: Path, content: object) -> None:
 
 
 def test_a_layer_is_as_large_as_the_end_of_its_gzip_stream_says(fleet: Fleet, web: Web, tmp_path: Path) -> None:
-    found = registry(web, tmp_path).base_image(fleet.serve(), "linux/amd64")
+    known = registry(web, tmp_path, packages_from="http://example.org/debian")
+    found = known.base_image(fleet.serve(), "linux/amd64")
     (layer,) = found.layers
     assert layer.source == "the end of its gzip stream"
     assert layer.image.high_bytes == ARCHIVE_BYTES
@@ -133,6 +134,7 @@ def test_a_layer_is_as_large_as_the_end_of_its_gzip_stream_says(fleet: Fleet, we
     assert found.distribution.suite == "bookworm"
     assert found.apt is not None
     assert not found.apt.keeps_debs
+    assert found.apt.sources[0] == AptSource(address="http://example.org/debian", suite="bookworm")
     assert not found.local
 
 
