@@ -1,4 +1,4 @@
-"""Bytes that a filesystem holds and no directory shows: deleted files that are still open, and what a mount hides.
+"""Bytes that lie in directories on which something else is mounted, so that nobody sees them.
 
 It tells where they are; it changes nothing, and nothing that it does is seen by another process.
 """
@@ -7,41 +7,18 @@ from __future__ import annotations
 
 import ctypes
 import os
-import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import psutil
 
 from tonnage.adapters.mount_table import is_within, mount_under, read_mounts
 from tonnage.adapters.place_sizes import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tonnage.adapters.mount_table import Mount
 
-_BLOCK_BYTES = 512
-_DELETED = " (deleted)"
 _AT_FDCWD = -100
 _OPEN_TREE = 428
 _OPEN_TREE_CLONE = 1
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDeleted:
-    """A file without a name that a process holds open; its bytes come free when the last holder ends or closes it.
-
-    Args:
-        path: Where it was.
-        size_bytes: What it holds.
-        holders: The processes, each as name and number.
-    """
-
-    path: str
-    size_bytes: int
-    holders: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +27,6 @@ class Hidden:
 
     path: str
     size_bytes: int
-
-
-def open_deleted(directory: str) -> tuple[OpenDeleted, ...]:
-    """Find deleted files of one filesystem that are still open.
-
-    Args:
-        directory: Any path on the filesystem.
-
-    Returns:
-        The files, largest first. Of processes of other users only root is told.
-    """
-    device = os.stat(directory).st_dev  # noqa: PTH116
-    found: dict[int, OpenDeleted] = {}
-    for process in psutil.process_iter(["pid", "name"]):
-        holder = (str(process.info["name"]), process.pid)
-        for path, told in _open_files(process.pid):
-            if told.st_dev != device or told.st_nlink or not stat.S_ISREG(told.st_mode):
-                continue
-            holders = found[told.st_ino].holders if told.st_ino in found else ()
-            found[told.st_ino] = OpenDeleted(
-                path.removesuffix(_DELETED),
-                told.st_blocks * _BLOCK_BYTES,
-                tuple(dict.fromkeys((*holders, holder))),
-            )
-    return tuple(sorted(found.values(), key=lambda each: (-each.size_bytes, each.path)))
-
-
-def _open_files(pid: int) -> Iterator[tuple[str, os.stat_result]]:
-    with suppress(OSError):
-        for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-            link = f"/proc/{pid}/fd/{number}"
-            with suppress(OSError):
-                path = os.readlink(link)  # noqa: PTH115
-                if path.endswith(_DELETED):
-                    yield path, os.stat(link)  # noqa: PTH116
 
 
 def hidden_under_mounts(directory: str) -> tuple[Hidden, ...]:
