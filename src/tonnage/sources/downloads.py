@@ -127,7 +127,10 @@ def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 def git(context: Context, words: Sequence[Word]) -> AnyEffect:
     """Read ``git``; ``words`` are those after the program."""
     at = 0
+    within = ""
     while at < len(words) and words[at].text.startswith("-"):
+        if words[at].text == "-C" and at + 1 < len(words):
+            within = f"{words[at + 1].text}/"
         at += 2 if words[at].text in _GIT_VALUES else 1
     action = words[at].text if at < len(words) else ""
     if action in _SMALL_GIT or not action:
@@ -146,7 +149,7 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
     return GitClone(
         **context.shared,
         address=address,
-        directory=context.absolute(folder),
+        directory=context.absolute(folder if folder.startswith("/") else within + folder),
         depth=int(depth) if depth.isdecimal() else None,
         branch=options.last("--branch"),
         submodules=options.has("--recurse-submodules", "--recursive"),

@@ -18,6 +18,7 @@ from tonnage.sources.project_installs import (
     remembered_from_poetry_config,
 )
 from tonnage.sources.python_installs import (
+    PIP,
     pip_install,
     remembered_from_pip_config,
     uv_pip_install,
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
 _PIP = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
 _PYTHON = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
 _CLEANING = frozenset({"purge", "remove", "clean", "prune"})
+_LEADING = frozenset({"-C", "--directory", "-P", "--project", "-p"})
 _UV_LEADING = frozenset({"--directory", "--project", "--cache-dir", "--color", "--config-file"})
 _UV_RUN_VALUES = frozenset({
     "--extra", "--group", "--no-group", "--only-group", "--python", "-p", "--with", "--package", "--directory",
     "--project", "--env-file", "--with-requirements",
+})  # fmt: skip
+_PIP_TEXT = frozenset({
+    "list", "freeze", "show", "check", "config", "cache", "index", "hash", "debug", "inspect", "help", "completion", "",
 })  # fmt: skip
 _UV_TEXT = frozenset({"lock", "export", "version", "cache", "init", "tree", "self", "help", ""})
 _POETRY_TEXT = frozenset({
@@ -84,7 +89,7 @@ def _virtualenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...
 
 
 def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
-    verb, action = _verb(words)
+    verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
         return (poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
     if action == "config":
@@ -96,7 +101,7 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 
 def _pdm(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
-    verb, action = _verb(words)
+    verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
         return (pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
     return _quiet_or_opaque(context, f"pdm {action} runs a program", quiet=action in _PDM_TEXT)
@@ -124,7 +129,7 @@ def _verb(words: Sequence[Word], valued: frozenset[str] = frozenset()) -> tuple[
 def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffect, ...]:
     """Read the words after ``pip``; options may stand before the verb."""
     texts = [word.text for word in words]
-    verb, action = _verb(words)
+    verb, action = _verb(words, PIP.values)
     rest = words[verb + 1 :]
     if action in {"install", "download", "wheel"}:
         return (pip_install(context, (words[verb], *words[:verb], *rest), python),)
@@ -135,6 +140,8 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
         return (PythonRemove(**context.shared, cache_of=Installer.PIP),)
     if action == "config":
         context.remembered.update(remembered_from_pip_config(rest))
+    if action not in _PIP_TEXT:
+        return (context.opaque(f"what pip {action} writes is not known"),)
     return (text_output(context),)
 
 

@@ -75,6 +75,7 @@ _VALUED = frozenset({
     "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
     "--enablerepo", "--disablerepo", "--setopt", "-p", "--registry", "--root", "--target", "--version",
 })  # fmt: skip
+_LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
 _FILES = frozenset({"-f", "--file"})
 _CLEANS = frozenset({"clean", "cache", "autoclean", "makecache", "autoremove", "purge"})
 _REMOVES = frozenset({"del", "remove", "uninstall", "erase", "rm", "prune"})
@@ -144,7 +145,14 @@ def manages(program: str) -> bool:
 def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     """Read another package manager; ``words`` are those after the program."""
     texts = [word.text for word in words]
-    action = next((text for text in texts if text in _MANAGERS[program] or not text.startswith("-")), "")
+    action = next(
+        (
+            text
+            for at, text in enumerate(texts)
+            if text in _MANAGERS[program] or not (text.startswith("-") or (at and texts[at - 1] in _LEADING))
+        ),
+        "",
+    )
     if action in _CLEANS or action in _REMOVES or action in {"", "config", "set", "info", "list", "search", "init"}:
         return Nothing(**context.shared)
     if _MANAGERS[program] and action not in _MANAGERS[program] and not (program == "yarn" and not action):
