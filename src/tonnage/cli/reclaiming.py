@@ -59,16 +59,24 @@ def reclaim(session: Session, flags: StackFlags, typed: ReclaimFlags) -> None:
     """
     _check_kinds(typed)
     plan = _plan(typed)
+    earlier: tuple[Removal, ...] = ()
     for round_number in range(1, _ROUNDS + 1):
-        done = _once(session, flags, typed, plan, last=round_number == _ROUNDS)
+        done = _once(session, flags, typed, plan, earlier, last=round_number == _ROUNDS)
         if done is None or done.enough:
             return
+        earlier += done.removals
         # What could not go, and what others wrote meanwhile, is made up for by a further look.
         typed = replace(typed, until_bytes=done.target_bytes, free_bytes=None)
 
 
 def _once(
-    session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None, *, last: bool
+    session: Session,
+    flags: StackFlags,
+    typed: ReclaimFlags,
+    plan: Plan | None,
+    earlier: tuple[Removal, ...],
+    *,
+    last: bool,
 ) -> Reclaimed | None:
     """Look, decide, show and remove; None when nothing was to be removed."""
     with scene_of(session, flags, typed, plan) as scene:
@@ -88,7 +96,11 @@ def _once(
         session.say(f"note: {reason}")
     if done.enough or last or not any(each.error is None for each in done.removals):
         if session.json:
-            session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=done, reasons=reasons))
+            whole = replace(done, removals=(*earlier, *done.removals))
+            first = replace(
+                choice, available_bytes=whole.removals[0].before_bytes if whole.removals else done.available_bytes
+            )
+            session.print_document("reclaim", reclaim_form(first, mount=scene.mount, done=whole, reasons=reasons))
         if not done.enough:
             raise _too_little(scene, choice, done.target_bytes - done.available_bytes, why=" ".join(reasons))
     return done

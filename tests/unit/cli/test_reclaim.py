@@ -1,0 +1,180 @@
+"""``tonnage reclaim`` as a whole command, on the simulated engine."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.cli.outside import World
+
+UNUSED_BYTES = 2_000_000_011
+
+
+@pytest.fixture
+def crowded(world: World) -> World:
+    """An engine with something unused, something needed, and something in use."""
+    simulator = world.simulator
+    simulator.add_image("unused:1", (("unused", UNUSED_BYTES),))
+    simulator.add_image("", (("nameless", 500_000_009),))
+    simulator.add_image("used:1", (("used", 1_000_000_007),))
+    simulator.add_container("theirs-web-1", "used:1", project="theirs", service="web")
+    simulator.add_volume("data", 300_000_007)
+    simulator.clock.sleep(1_000.0)
+    return world
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return the JSON document that was printed."""
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_without_yes_nothing_is_removed(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--free", "400MB") == 0
+    shown = capsys.readouterr().err
+    assert "nothing was removed" in shown
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+
+
+def test_the_cheapest_goes_and_no_more(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--free", "400MB", "--yes", "--json") == 0
+    document = told(capsys)
+    assert [(each["kind"], each["promised_bytes"]) for each in document["removed"]] == [("image", 500_000_009)]
+    assert document["enough"]
+    assert document["after_bytes"] - document["available_bytes"] == 500_000_009
+    assert crowded.simulator.store.find("unused:1")
+
+
+def test_more_takes_what_costs_more_and_leaves_what_is_used_or_named_by_the_stack(crowded: World) -> None:
+    assert crowded.run("reclaim", "--free", "2GB", "--yes") == 0
+    names = set(crowded.simulator.store.names)
+    assert "unused:1" not in names
+    assert {"used:1", "busybox:latest"} <= names
+
+
+def test_too_little_is_told_with_exit_code_4(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--free", "3GB", "--json") == 4
+    assert told(capsys)["short_bytes"] == 3_000_000_000 - UNUSED_BYTES - 500_000_009
+    assert crowded.run("reclaim", "--free", "3GB", "--yes") == 4
+
+
+def test_more_than_the_disk_is_refused(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--until", "15GB", "--yes") == 2
+    assert "can never be available" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--until", "14G"), "ambiguous"),
+        (("--until", "many"), "not a size"),
+        (("--yes",), "nothing says how much"),
+        (("--until", "1GB", "--free", "1GB"), "exclude each other"),
+        (("--wait", "1GB", "--yes"), "only waits"),
+        (("--until", "1GB", "--background"), "needs --yes"),
+        (("--only", "boats"), "no kind"),
+        (("--volume", "nothing"), "no volume"),
+        (("web",), "not on services"),
+    ],
+)
+def test_wrong_usage_is_told(
+    crowded: World, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    assert crowded.run("reclaim", *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_kept_by_a_pattern_stays(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--free", "1GB", "--keep", "unused:*", "--json") == 4
+    kept = [each for each in told(capsys)["protected"] if each["reason"] == "--keep unused:*"]
+    assert [each["name"] for each in kept] == ["unused:1"]
+
+
+def test_only_the_kinds_asked_for_go(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--only", "cache", "--json") == 0
+    assert told(capsys)["chosen"] == []
+
+
+def test_a_volume_goes_only_when_it_is_named(crowded: World) -> None:
+    assert crowded.run("reclaim", "--free", "2700MB", "--yes") == 4
+    assert "data" in crowded.simulator.volumes
+    assert crowded.run("reclaim", "--free", "200MB", "--volume", "data", "--yes") == 0
+    assert "data" not in crowded.simulator.volumes
+
+
+def test_everything_asks_for_the_name_of_the_stack(
+    crowded: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert crowded.run("reclaim", "--everything", "--yes") == 2
+    assert "not the name" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO("hello\n"))
+    assert crowded.run("reclaim", "--everything", "--yes") == 0
+    assert set(crowded.simulator.store.names) == {"busybox:latest", "used:1"}
+    assert "data" in crowded.simulator.volumes
+
+
+def test_what_rollback_goes_to_stays(crowded: World) -> None:
+    from tests.unit.cli.outside import BETTER  # noqa: PLC0415
+
+    assert crowded.run("deploy") == 0
+    crowded.recipe(BETTER)
+    assert crowded.run("deploy") == 0
+    crowded.simulator.clock.sleep(1_000.0)
+    before = set(crowded.simulator.store.names)
+    assert crowded.run("reclaim", "--free", "3GB", "--yes") == 4
+    assert before - set(crowded.simulator.store.names) == {"unused:1"}
+    assert crowded.run("rollback") == 0
+
+
+def test_an_engine_that_does_not_answer_is_told_and_costs_exit_code_4(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowded.outside.reachable = False
+    assert crowded.run("reclaim", "--free", "1B", "--mount", str(crowded.directory)) == 4
+    shown = capsys.readouterr().err
+    assert "there is no engine" in shown
+    assert "Start it." in shown
+
+
+def test_a_journal_that_cannot_be_read_keeps_everything(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (crowded.directory / "state").mkdir()
+    (crowded.directory / "state" / "journal.sqlite").write_bytes(b"no database" * 500)
+    assert crowded.run("reclaim", "--free", "1B", "--yes") == 4
+    assert "what has to stay cannot be told" in capsys.readouterr().err
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+
+
+def test_a_compose_file_that_cannot_be_read_keeps_everything(crowded: World) -> None:
+    (crowded.directory / "compose.yaml").write_text("services: [")
+    assert crowded.run("reclaim", "--free", "1B", "--yes") == 4
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+
+
+def test_enough_is_told_without_asking_the_engine(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    crowded.outside.reachable = False
+    assert crowded.run("reclaim", "--until", "1B", "--mount", str(crowded.directory), "--json") == 0
+    document = told(capsys)
+    assert document["enough"]
+    assert document["removed"] == []
+
+
+def test_waiting_for_nothing_ends_at_once(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    size = os.statvfs(crowded.directory)
+    whole = size.f_blocks * size.f_frsize
+    assert crowded.run("reclaim", "--wait", f"{whole}B", "--mount", str(crowded.directory)) == 4
+    assert "goes on in the background" in capsys.readouterr().err
+
+
+def test_the_journal_tells_of_it(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crowded.run("reclaim", "--free", "400MB", "--yes") == 0
+    assert crowded.run("report", "--json") == 0
+    run = told(capsys)["runs"][0]
+    assert run["purpose"] == "reclaim"
+    assert run["outcome"] == "done"
+    assert run["steps"][0]["measured"][0]["kept_bytes"] == -500_000_009
