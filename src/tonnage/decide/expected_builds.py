@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.adding_up import Seen, add_up
-from tonnage.model.forecast import NOTHING, Estimate, above
+from tonnage.model.forecast import NOTHING, Estimate, above, total
 from tonnage.model.plan import ExpectedInstruction
 
 if TYPE_CHECKING:
@@ -27,11 +27,13 @@ class ExpectedBuild:
     Args:
         kept: What stays.
         transient: What is needed on top at the worst moment.
+        cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
         instructions: The same for each instruction.
     """
 
     kept: Estimate
     transient: Estimate
+    cache: Estimate = NOTHING
     instructions: tuple[ExpectedInstruction, ...] = ()
 
 
@@ -60,7 +62,13 @@ def expected_builds(
             if role in roles or role not in elsewhere:
                 kept += sums.kept_on[role]
                 peak += sums.peak_on[role]
+        cache = total(
+            holding.kept
+            for holding in {each.key: each for step in forecast.steps for each in step.holdings}.values()
+            if not holding.in_image and not holding.present and (holding.role in roles or holding.role not in elsewhere)
+        )
         found[forecast.service] = ExpectedBuild(
+            cache=cache,
             kept=_at_least_without(kept, cached_bytes),
             transient=_at_least_without(above(peak, kept), cached_bytes),
             instructions=tuple(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.model.forecast import UNKNOWN, Estimate, Grade, exactly
-from tonnage.model.plan import Build, Refusal
+from tonnage.model.forecast import NOTHING, UNKNOWN, Estimate, Grade, exactly
+from tonnage.model.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, StartBeside, Switch
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tonnage.decide.expected_builds import ExpectedBuild
     from tonnage.model.plan import Step
     from tonnage.model.policy import History
+
+
+# What a container writes when it starts nobody knows before; what is replaced gives its own back.
+_STARTED = Estimate(-100_000_000, 0, 50_000_000, Grade.UNKNOWN)
 
 
 def with_expectations(
@@ -108,9 +112,28 @@ def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
         step = msgspec.structs.replace(step, instructions=build.instructions)
         if learned is None or Grade.EXACT is build.kept.grade is build.transient.grade:
             return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
-    if learned is None:
-        return step
-    return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
+    if learned is not None:
+        return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
+    if build is not None and not step.kept.known:
+        return _after_build(step, build)
+    return step
+
+
+def _after_build(step: Step, build: ExpectedBuild) -> Step:
+    """Return a step that follows a forecast build, with what may be said of it; the others stay unknown."""
+    match step.action:
+        case CleanCache():
+            given_back = build.cache
+        case RemoveImage() if step.action.with_cache and step.action.references == (step.action.image,):
+            given_back = build.kept
+        case Push():
+            return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
+        case StartBeside() | Switch() | Prove():
+            return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
+        case _:
+            return step
+    kept = Estimate(-given_back.high_bytes, -given_back.likely_bytes, 0, Grade.UNKNOWN)
+    return msgspec.structs.replace(step, kept=kept if kept.low_bytes else NOTHING, transient=NOTHING)
 
 
 def _at_worst(kept: Estimate, transient: Estimate) -> Estimate:
