@@ -42,9 +42,9 @@ _QUIET = frozenset({
     "chsh", "cmp", "command", "continue", "declare", "delgroup", "deluser", "dirs", "dpkg-query", "exit", "export",
     "false", "groupadd", "groupdel", "groupmod", "gpasswd", "gpgconf", "hash", "kill", "killall", "ldconfig", "let",
     "local", "ln", "mkfifo", "mknod", "newgrp", "passwd", "popd", "pushd", "read", "readonly", "return", "set",
-    "shift", "shopt", "sleep", "source", "ssh-keygen", "ssh-keyscan", "stty", "su", "sync", "test", "timedatectl",
+    "shift", "shopt", "sleep", "source", "ssh-keygen", "ssh-keyscan", "stty", "sync", "test", "timedatectl",
     "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "update-alternatives", "update-ca-certificates",
-    "useradd", "userdel", "usermod", "visudo", "wait", "add-shell", "corepack", "a2enmod", "a2dismod", "a2ensite",
+    "useradd", "userdel", "usermod", "visudo", "wait", "add-shell", "a2enmod", "a2dismod", "a2ensite",
     "mountpoint", "mount", "umount", "dpkg-divert", "dpkg-statoverride", "debconf-set-selections", "hostnamectl",
 })  # fmt: skip
 # What ``find`` pipes into these through xargs is told as its own effect.

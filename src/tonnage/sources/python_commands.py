@@ -131,6 +131,8 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
     texts = [word.text for word in words]
     verb, action = _verb(words, PIP.values)
     rest = words[verb + 1 :]
+    if "--dry-run" in texts:
+        return (text_output(context),)
     if action in {"install", "download", "wheel"}:
         return (pip_install(context, (words[verb], *words[:verb], *rest), python),)
     if action == "uninstall":
@@ -201,7 +203,7 @@ def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 
 def _uv_pip(context: Context, before: Sequence[Word], rest: Sequence[Word], inner: str) -> tuple[AnyEffect, ...]:
-    if inner in {"install", "sync"}:
+    if inner in {"install", "sync"} and "--dry-run" not in {word.text for word in rest}:
         return (uv_pip_install(context, (rest[0], *before, *rest[1:])),)
     texts = [word.text for word in rest]
     if inner == "uninstall":

@@ -127,7 +127,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         temporary_directory=temporary,
         temporary_mounted=context.mount_over(temporary) is not None,
         downloads_only=keeps_files,
-        unread=(*unread, *options.unknown, *(("--dry-run",) if options.has("--dry-run") else ())),
+        unread=(*unread, *options.unknown),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class ShellCall:
 
 def shell_call(words: Sequence[Word]) -> ShellCall | None:
     """Return how a shell is started; None when the command starts no shell."""
+    if program(words) in {"su", "runuser"}:
+        return _other_user(words)
     if program(words) not in SHELLS:
         return None
     options = ""
@@ -133,3 +135,14 @@ def shell_call(words: Sequence[Word]) -> ShellCall | None:
     if "c" in options:
         return ShellCall(rest[0] if rest else None, rest[1:], options=options)
     return ShellCall(None, rest[1:], rest[0].text if rest else "", options)
+
+
+def _other_user(words: Sequence[Word]) -> ShellCall | None:
+    """Return the script of ``su USER -c SCRIPT``; None for a ``su`` without one."""
+    names = ("-c", "--command")
+    at = next((at for at, word in enumerate(words) if word.text in names or word.text.startswith("--command=")), None)
+    if at is None:
+        return None
+    if words[at].text not in names:
+        return ShellCall(replace(words[at], text=words[at].text.partition("=")[2]))
+    return ShellCall(words[at + 1]) if at + 1 < len(words) else None

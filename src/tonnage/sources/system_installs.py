@@ -50,6 +50,7 @@ _MANAGERS: dict[str, frozenset[str]] = {
     "pacman": frozenset({"-S", "-Sy", "-Syu", "-Syyu", "-U"}),
     "opkg": frozenset({"install"}),
     "npm": frozenset({"install", "i", "ci", "add", "clean-install"}),
+    "corepack": frozenset({"prepare", "install", "use"}),
     "pnpm": frozenset({"install", "i", "add", "fetch"}),
     "yarn": frozenset({"install", "add", "global"}),
     "bun": frozenset({"install", "i", "add"}),
@@ -78,6 +79,7 @@ _VALUED = frozenset({
 _LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
 _FILES = frozenset({"-f", "--file"})
 _CLEANS = frozenset({"clean", "cache", "autoclean", "makecache", "autoremove", "purge"})
+_WITHOUT_FILES = frozenset({"", "config", "set", "info", "list", "search", "init", "enable", "disable"})
 _REMOVES = frozenset({"del", "remove", "uninstall", "erase", "rm", "prune"})
 
 
@@ -86,6 +88,8 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
     options = APT.read(words)
     action = options.positional[0].text if options.positional else ""
     named = options.positional[1:]
+    if options.has("--simulate", "--print-uris"):
+        return Nothing(**context.shared)
     if action == "update":
         return AptUpdate(**context.shared, lists_mounted=context.mount_over(_LISTS) is not None)
     if action in {"clean", "autoclean", "distclean"}:
@@ -153,7 +157,9 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyE
         ),
         "",
     )
-    if action in _CLEANS or action in _REMOVES or action in {"", "config", "set", "info", "list", "search", "init"}:
+    if not action and program in {"yarn", "bundle"} and not {"--version", "--help"} & set(texts):
+        action = "install"
+    if action in _CLEANS or action in _REMOVES or action in _WITHOUT_FILES:
         return Nothing(**context.shared)
     if _MANAGERS[program] and action not in _MANAGERS[program] and not (program == "yarn" and not action):
         return context.opaque(f"{program} {action} runs a program")
