@@ -166,6 +166,8 @@ def main() -> None:
         with mounted(whole, point):
             grow(point, typed.files)
             tree = [str(point / name) for name in PASTED]
+        # Only a filesystem that was mounted anew tells what it will tell the others.
+        with mounted(whole, point):
             start_bytes = available(point)
         target_bytes = start_bytes + typed.until
         ours = [
