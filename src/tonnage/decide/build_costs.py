@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 LAYER_DISK = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
 """What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it."""
 
+STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
+"""What any instruction needs while it is done: the files that a builder puts under its container, its notes."""
+
 _CONTRIBUTORS = 400
 
 
@@ -191,9 +194,9 @@ def _instruction(
             in_image=shown,
         )
     ]
-    transient = cost.transient
+    transient = cost.transient + STEP_TRANSIENT
     if engine is EngineKind.CLASSIC:
-        transient = highest((cost.transient, cost.disk))
+        transient = highest((transient, cost.disk))
     else:
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
         if work.context_key:
