@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import cv2
+import nas_service
 import numpy as np
 import pytest
+import yolo_service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving.letterbox import as_input, fit
+from serving.models import Model
 from serving.sampling import resize
+from serving.settings import Settings
+from serving.weights import WeightsFile
 
 SIDE = st.integers(1, 1409)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -97,3 +102,36 @@ def test_an_input_has_planes_of_red_green_and_blue_from_0_to_1() -> None:
     assert batch.shape == (1, 3, 2, 3)
     assert batch[0, :, 1, 2].tolist() == pytest.approx([1, 0.2, 0.4])
     assert batch[0, :, 0, 0].tolist() == [0, 0, 0]
+
+
+def watched(seen: list[np.ndarray], *outputs: np.ndarray) -> Model:
+    """A network that keeps what it is given, and finds nothing."""
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        seen.append(batch)
+        return list(outputs)
+
+    return Model(WeightsFile("a", "a", "onnx", 1, "", "", "", 640, 640, ()), run)
+
+
+def test_yolo_nas_is_given_what_super_gradients_would_give_it() -> None:
+    seen: list[np.ndarray] = []
+    image = noise(5, 997, 613)
+    network = watched(seen, np.zeros((1, 7, 4), np.float32), np.zeros((1, 7, 3), np.float32))
+    assert nas_service.predict(image, {"yolo-nas": network}, {}, Settings()) == {"detections": []}
+    expected = padding_of_super_gradients(image, 636, 640).transpose(2, 0, 1) / 255
+    assert np.abs(seen[0][0] - expected).max() < 1.01 / 255
+
+
+def test_both_yolo_networks_are_given_what_ultralytics_would_give_them() -> None:
+    seen: list[np.ndarray] = []
+    image = noise(5, 997, 613)
+    networks = {
+        "yolo-detect": watched(seen, np.zeros((1, 84, 7), np.float32)),
+        "yolo-pose": watched(seen, np.zeros((1, 56, 7), np.float32)),
+    }
+    assert yolo_service.predict(image, networks, {}, Settings()) == {"detections": [], "poses": []}
+    expected = letterbox_of_ultralytics(image, 640).transpose(2, 0, 1) / 255
+    for batch in seen:
+        assert np.abs(batch[0] - expected).max() < 1.01 / 255
+    assert len(seen) == len(networks)

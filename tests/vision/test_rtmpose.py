@@ -69,13 +69,15 @@ def test_the_input_is_normalised_as_rtmlib_does_it(seed: int, size: tuple[int, i
 
 
 @settings(deadline=None)
-@given(seed=SEEDS, size=INPUTS, points=st.integers(1, 133), kind=st.sampled_from(["any", "none", "flat"]))
+@given(seed=SEEDS, size=INPUTS, points=st.integers(1, 133), kind=st.sampled_from(["any", "none", "zero", "flat"]))
 def test_keypoints_are_decoded_as_rtmlib_does_it(seed: int, size: tuple[int, int], points: int, kind: str) -> None:
     random = np.random.default_rng(seed)
     along_x = random.normal(0, 0.4, (1, points, 2 * size[0])).astype(np.float32)
     along_y = random.normal(0, 0.4, (1, points, 2 * size[1])).astype(np.float32)
     if kind == "none":
         along_x, along_y = -np.abs(along_x), -np.abs(along_y)
+    if kind == "zero":
+        along_x, along_y = along_x * 0, along_y * 0
     if kind == "flat":
         along_x, along_y = along_x.round(), along_y.round()
     box = box_in(random, 997, 613)
