@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from tonnage.errors import UsageError
 
@@ -103,6 +104,18 @@ def parse_seconds(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != compact:
         raise UsageError(f"{text!r} is not a duration", todo="Write it like 30s, 1m30s or 500ms.")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def format_moment(since_epoch_s: float) -> str:
+    """Write a moment as ``2026-11-23 19:40 UTC``.
+
+    Args:
+        since_epoch_s: Seconds since the epoch.
+
+    Returns:
+        The text.
+    """
+    return datetime.fromtimestamp(since_epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def format_seconds(seconds: float) -> str:

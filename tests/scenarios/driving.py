@@ -143,7 +143,7 @@ class Project:
         return {
             **kept,
             "TONNAGE_STATE_DIR": str(self.state),
-            "TONNAGE_CACHE_DIR": str(self.state / "cache"),
+            "TONNAGE_CACHE_DIR": f"{self.state}-cache",
             "TONNAGE_TRACEBACK": "1",
             "COLUMNS": "200",
         }

@@ -255,6 +255,12 @@ class RealOutside:
 
         return data_root(self.environment, host)
 
+    def rehearsal_root(self) -> str:
+        """Return where rehearsals put their disks."""
+        from tonnage.adapters.private_engine.layout import rehearsal_root  # noqa: PLC0415
+
+        return str(rehearsal_root(self.environment))
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""
         from tonnage.adapters.sending import files_here, files_there  # noqa: PLC0415

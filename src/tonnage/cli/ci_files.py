@@ -63,7 +63,7 @@ def github_files(session: Session, flags: StackFlags, runner: RunnerFlags) -> li
     """
     wanted = read_wanted(session.outside, flags)
     directory = Path(wanted.stack.directory).resolve()
-    root = _repository(directory)
+    root = repository(directory)
     stack = RunnerStack(
         name=wanted.stack.name,
         directory=directory.relative_to(root).as_posix(),
@@ -190,6 +190,13 @@ def _write(each: WrittenFile) -> None:
         ) from error
 
 
-def _repository(directory: Path) -> Path:
-    """Return the root of the repository that a directory is in; itself where it is in none."""
+def repository(directory: Path) -> Path:
+    """Return the root of the repository that a directory is in.
+
+    Args:
+        directory: Any directory.
+
+    Returns:
+        The root; the directory itself where it is in none.
+    """
     return next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)

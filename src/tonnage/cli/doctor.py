@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.model.checklist import Item
 
 
 @click.command(
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
         ("tonnage doctor --settings", "Each setting with its value and where it comes from"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),
-    about="Ends with the exit code of the first check that failed.",
+    about="Ends with the exit code of the first check that failed. The checklist of the stack changes no exit code.",
 )
 @stack_options
 @click.option("--settings", "show_settings", is_flag=True, help="Show the settings only. Asks no engine.")
@@ -48,8 +50,11 @@ def command(
 ) -> None:
     """Check."""
     from tonnage.cli.checking import check_all  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.evidence import find_evidence  # noqa: PLC0415
     from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
-    from tonnage.views.checks import checks_form, checks_text, settings_form, settings_text  # noqa: PLC0415
+    from tonnage.decide.checklist import checklist  # noqa: PLC0415
+    from tonnage.errors import TonnageError  # noqa: PLC0415
+    from tonnage.views.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 
     typed = {
         "keep-free": keep_free,
@@ -64,9 +69,16 @@ def command(
             session.say(settings_text(settings, width=session.width))
         return
     checks, failure = check_all(session.outside, flags, typed)
+    items: tuple[Item, ...] = ()
+    with suppress(TonnageError):
+        wanted = read_if_there(session.outside, flags, typed)
+        if wanted.stack.services:
+            items = checklist(find_evidence(session.outside, wanted))
     if session.json:
-        session.print_document("checks", checks_form(checks))
+        session.print_document("checks", checks_form(checks, items))
     else:
         session.say(checks_text(checks))
+        if items:
+            session.say(f"\nchecklist of {wanted.stack.name}:\n{items_text(items)}")
     if failure is not None:
         raise failure

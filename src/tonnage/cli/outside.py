@@ -126,6 +126,9 @@ class Outside(Protocol):
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""
 
+    def rehearsal_root(self) -> str:
+        """Return where rehearsals put their disks."""
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""
 

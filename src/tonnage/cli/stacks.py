@@ -54,14 +54,23 @@ def read_wanted(
     stack = load_stack(request, environment=outside.environment, compose=outside.compose(), builds=builds)
     require_services(stack, flags.services)
     if builds:
-        stack = _with_build_environment(outside, stack)
+        stack = build_environment_of(outside, stack)
     if flags.place:
         stack = moved(stack, flags.place)
     ranked = rank(stack, environment=outside.environment, flags=settings or {})
     return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
-def _with_build_environment(outside: Outside, stack: Stack) -> Stack:
+def build_environment_of(outside: Outside, stack: Stack) -> Stack:
+    """Return a stack whose builds get the well-known variables that their Dockerfiles declare.
+
+    Args:
+        outside: Where Dockerfiles and the environment are.
+        stack: The stack as it was read.
+
+    Returns:
+        The stack; the same one when nothing is added.
+    """
     services = tuple(
         with_build_environment(service, outside.declared_arguments(service.build), outside.environment)
         if service.build is not None

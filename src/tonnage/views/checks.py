@@ -10,6 +10,7 @@ from tonnage.views.columns import columns, fits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.model.checklist import Item
     from tonnage.model.policy import Setting
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
@@ -77,15 +78,31 @@ def checks_text(checks: Sequence[Check]) -> str:
     return "\n".join(lines)
 
 
-def checks_form(checks: Sequence[Check]) -> dict[str, object]:
+def items_text(items: Sequence[Item]) -> str:
+    """Write a checklist for people.
+
+    Args:
+        items: In the order of printing.
+
+    Returns:
+        Lines joined by newlines, without one at the end. What mends an item stands below it.
+    """
+    return checks_text([Check(name=each.name, state=each.state, found=each.found, todo=each.todo) for each in items])
+
+
+def checks_form(checks: Sequence[Check], items: Sequence[Item] = ()) -> dict[str, object]:
     """Return checks as a JSON-able mapping.
 
     Args:
         checks: In the order of printing.
+        items: The checklist of the stack; none where there is no stack.
 
     Returns:
         The fields of ``docs/json.md``.
     """
     return {
-        "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks]
+        "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks],
+        "checklist": [
+            {"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in items
+        ],
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tonnage.model.run import Outcome
-from tonnage.units import format_bytes, format_seconds
+from tonnage.units import format_bytes, format_moment, format_seconds
 from tonnage.views.columns import columns, fits
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def run_text(run: Run, *, width: int = 80) -> str:
     Returns:
         Lines joined by newlines, without one at the end.
     """
-    started = datetime.fromtimestamp(run.started_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    started = format_moment(run.started_s)
     lines = [f"run {run.run_id}: {run.purpose} {run.stack}, {started}, {_ended(run)}"]
     rows = [_cells(step) for step in run.steps]
     if rows:

@@ -111,6 +111,9 @@ class SimulatedOutside:
         del host
         return ""
 
+    def rehearsal_root(self) -> str:
+        return "/var/tmp/tonnage"
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         del host
         return tuple(FileToSend(path=path, size_bytes=17) for path, _ in stack.sent)

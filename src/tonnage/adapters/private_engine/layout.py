@@ -125,6 +125,18 @@ class State:
     kept: bool = False
 
 
+def rehearsal_root(environment: Mapping[str, str]) -> Path:
+    """Return the directory of all private engines, there or not, usable or not.
+
+    Args:
+        environment: May name another directory in ``TONNAGE_REHEARSE_DIR``.
+
+    Returns:
+        The directory.
+    """
+    return Path(environment.get(DIRECTORY_VARIABLE) or _DEFAULT_ROOT)
+
+
 def open_root(environment: Mapping[str, str]) -> Path:
     """Return the directory of all private engines, made when it is missing.
 
@@ -137,8 +149,8 @@ def open_root(environment: Mapping[str, str]) -> Path:
     Raises:
         UsageError: The chosen directory cannot be used: not absolute, too long, under /run, or not only root's.
     """
-    chosen = environment.get(DIRECTORY_VARIABLE) or _DEFAULT_ROOT
-    root = Path(chosen)
+    root = rehearsal_root(environment)
+    chosen = str(root)
     todo = f"Set {DIRECTORY_VARIABLE} to another absolute directory on a disk with room."
     usable = root.is_absolute() and len(chosen) <= _LONGEST_ROOT and not any(letter.isspace() for letter in chosen)
     if not usable or Path("/run") in (root, *root.parents):

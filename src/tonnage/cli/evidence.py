@@ -1,0 +1,139 @@
+"""Looks at what the checklist of ``tonnage doctor`` is verified from. Changes nothing; asks no server."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.cli.ci_files import repository
+from tonnage.cli.forecasts import Asked, gather
+from tonnage.cli.places import journal_path
+from tonnage.cli.stacks import build_environment_of
+from tonnage.errors import TonnageError
+from tonnage.model.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.model.installs import CacheKind, PythonInstall
+from tonnage.runtime.journal import Journal
+from tonnage.sources.dockerfile import read_dockerfile
+from tonnage.sources.installs import effects
+from tonnage.sources.recipe import recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tonnage.cli.outside import Outside
+    from tonnage.cli.stacks import Wanted
+    from tonnage.model.forecast import Contributor, ServiceForecast
+    from tonnage.model.run import Run
+    from tonnage.model.stack import Service, Stack
+
+_RUNS = 200
+_WITHIN_S = 6.0
+_SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
+_CUDA = ("nvidia-", "triton")
+
+
+def find_evidence(outside: Outside, wanted: Wanted) -> Evidence:
+    """Look at a stack, its repository and the journal.
+
+    Args:
+        outside: Where everything is.
+        wanted: The stack.
+
+    Returns:
+        What was found.
+    """
+    directory = Path(wanted.stack.directory)
+    root = repository(directory)
+    return Evidence(
+        workflows=tuple(_workflows(root)),
+        installs=_installs(build_environment_of(outside, wanted.stack)),
+        torch=_torch(outside, wanted),
+        runs=_runs(outside, wanted.stack.name),
+        documents=tuple(_documents({directory, root})),
+        rehearsals=outside.rehearsal_root(),
+    )
+
+
+def _workflows(root: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / ".github" / "workflows").glob("*.y*ml")):
+        with contextlib.suppress(OSError):
+            yield path.name, path.read_text(encoding="utf-8", errors="replace")
+
+
+def _documents(directories: set[Path]) -> Iterator[str]:
+    for directory in sorted(directories):
+        for path in sorted((*directory.glob("*.md"), *directory.glob("*.sh"), *directory.glob("docs/*.md"))):
+            with contextlib.suppress(OSError):
+                text = path.read_text(encoding="utf-8", errors="replace")
+                if any(words in text for words in _SAYS_SO):
+                    yield path.name
+
+
+def _installs(stack: Stack) -> tuple[FoundInstall, ...] | None:
+    found: list[FoundInstall] = []
+    for service in stack.services:
+        if service.build is None:
+            continue
+        try:
+            found += _installs_of(service)
+        except (OSError, TonnageError):
+            return None
+    return tuple(dict.fromkeys(found))
+
+
+def _installs_of(service: Service) -> Iterator[FoundInstall]:
+    spec = service.build
+    assert spec is not None  # noqa: S101 - asked for services that are built only
+    text = spec.dockerfile_inline or Path(spec.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
+    made = recipe(
+        read_dockerfile(text, spec.dockerfile or "Dockerfile"), build_args=dict(spec.args), target=spec.target
+    )
+    for stage in made.stages:
+        remembered: dict[str, str] = {}
+        for step in stage.steps:
+            for effect in effects(step, platform=made.platform, remembered=remembered):
+                if isinstance(effect, PythonInstall) and not effect.downloads_only:
+                    place = f"{Path(effect.place.file).parent.name}/{Path(effect.place.file).name}:{effect.place.line}"
+                    yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
+
+
+def _torch(outside: Outside, wanted: Wanted) -> tuple[FoundTorch, ...] | None:
+    """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
+    stack = build_environment_of(outside, wanted.stack)
+    built = [service for service in stack.services if service.build is not None]
+    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S)
+    try:
+        forecasts = gather(outside, built, outside.engine_kind(None), asked)
+    except TonnageError:
+        return None
+    if len(forecasts) != len(built) or any(each.failures or not each.found_out for each in forecasts):
+        return None
+    found = []
+    for service, forecast in zip(built, forecasts, strict=True):
+        parts = list(_parts(forecast))
+        if any(part.name.split()[0] == "torch" for part in parts):
+            cuda = [part for part in parts if part.name.startswith(_CUDA)]
+            found.append(
+                FoundTorch(
+                    service=service.name,
+                    cuda=bool(cuda),
+                    device=bool(service.devices),
+                    bytes_of_cuda=sum(part.disk.likely_bytes for part in cuda),
+                )
+            )
+    return tuple(found)
+
+
+def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:
+    for step in forecast.steps:
+        yield from (part for part in step.contributors if part.name.split())
+
+
+def _runs(outside: Outside, stack: str) -> tuple[Run, ...]:
+    with contextlib.suppress(TonnageError):
+        journal = Journal.open_existing(journal_path(outside.environment))
+        if journal is not None:
+            with journal:
+                return journal.runs(_RUNS, stack)
+    return ()

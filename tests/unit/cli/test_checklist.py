@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.cli.outside import World
+
+Captured = pytest.CaptureFixture[str]
+
+
+def items(world: World, capsys: Captured) -> dict[str, Any]:
+    capsys.readouterr()
+    world.run("doctor", "--json")
+    return {each["name"]: each for each in json.loads(capsys.readouterr().out.splitlines()[0])["checklist"]}
+
+
+def test_the_checklist_is_verified_from_the_repository_and_the_journal(world: World, capsys: Captured) -> None:
+    (world.directory / "web" / "Dockerfile").write_text("FROM busybox:latest\nRUN pip install numpy\n")
+    before = items(world, capsys)
+    assert before["no-cache installs"]["found"] == "a cache stays in the image: web/Dockerfile:2"
+    assert before["rollback tested"]["state"] == "failed"
+    assert before["cleanup documented"]["state"] == "failed"
+
+    (world.directory / "web" / "Dockerfile").write_text(
+        "FROM busybox:latest\nARG PIP_NO_CACHE_DIR\nENV PIP_NO_CACHE_DIR=$PIP_NO_CACHE_DIR\nRUN pip install numpy\n"
+    )
+    assert world.run("ci", "deploy-script", "--write") == 0
+    assert world.run("ci", "github", "--write") == 0
+    assert world.run("deploy") == 0
+    after = items(world, capsys)
+    assert after["no-cache installs"]["state"] == "passed"
+    assert after["cleanup documented"]["found"] == "deploy.sh"
+    assert after["disk cleanup in the workflows"]["state"] == "passed"
+    assert after["disk recorded during deploys"]["state"] == "passed"
+
+
+def test_without_a_stack_there_is_no_checklist(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").unlink()
+
+    assert items(world, capsys) == {}
+
+
+def test_people_read_it_below_the_checks(world: World, capsys: Captured) -> None:
+    world.run("doctor")
+
+    told = capsys.readouterr().err
+    assert "\nchecklist of " in told
+    assert "  tonnage rehearse --disk 14GB" in told
