@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate
 
-_THREADS_FOR_EACH_CPU = 2
+_THREADS_FOR_EACH_CPU = 1
 _MOST_THREADS = 8
 _SNAP_WITHIN_S = 120.0
 
@@ -58,7 +58,7 @@ def remove_place(
         candidate: Which. Its paths go in their order.
         cancel: Ends it between two names; what is not gone then stays.
         on_freed: Is told the bytes gained so far, about ten times a second, from threads that remove.
-        threads: How many remove at the same time; 0 for twice as many as there are processors.
+        threads: How many remove at the same time; 0 for one for each processor.
 
     Returns:
         What was measured.
