@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.cli.needing import with_needs
+from tonnage.cli.past import read_history
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
@@ -23,7 +24,6 @@ from tonnage.decide.symptoms import find_symptoms
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
 from tonnage.model.event import Notice
 from tonnage.model.plan import Build, StartBeside, Switch
-from tonnage.model.policy import History
 from tonnage.model.run import Outcome
 from tonnage.model.symptom import SymptomKind
 from tonnage.runtime.execute import execute
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tonnage.cli.stacks import Wanted
     from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan
+    from tonnage.model.policy import History
     from tonnage.model.run import Run
 
 PLANNED = {"deploy": plan_deploy, "build": plan_build}
@@ -121,24 +122,6 @@ def _with_forecasts(
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
     return msgspec.structs.replace(fresh, notes=(*fresh.notes, *notes))
-
-
-def read_history(outside: Outside, stack: str, engine_id: str) -> History:
-    """Return what the journal knows; nothing is created when there is none.
-
-    Args:
-        outside: Where the journal is.
-        stack: The project name.
-        engine_id: The engine.
-
-    Returns:
-        The history; an empty one when there is no journal.
-    """
-    journal = Journal.open_existing(journal_path(outside.environment))
-    if journal is None:
-        return History()
-    with journal:
-        return journal.history(stack, engine_id)
 
 
 def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tonnage.cli.flow import read_history
 from tonnage.cli.forecasts import Asked, gather
 from tonnage.cli.looking import look
+from tonnage.cli.past import read_history
 from tonnage.cli.signals import CancelOnSignal
 from tonnage.cli.stacks import read_wanted
 from tonnage.decide.fitting import fit_into

@@ -1,0 +1,30 @@
+"""What earlier runs taught, as planning and forecasting take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.cli.places import journal_path
+from tonnage.model.policy import History
+from tonnage.runtime.journal import Journal
+
+if TYPE_CHECKING:
+    from tonnage.cli.outside import Outside
+
+
+def read_history(outside: Outside, stack: str, engine_id: str) -> History:
+    """Return what the journal knows; nothing is created when there is none.
+
+    Args:
+        outside: Where the journal is.
+        stack: The project name.
+        engine_id: The engine.
+
+    Returns:
+        The history; an empty one when there is no journal.
+    """
+    journal = Journal.open_existing(journal_path(outside.environment))
+    if journal is None:
+        return History()
+    with journal:
+        return journal.history(stack, engine_id)
