@@ -93,6 +93,8 @@ def _live(draw: st.DrawFn, place: Peopled, names: list[str]) -> None:
         project = draw(st.sampled_from(("", "shop", "theirs")))
         running = draw(st.booleans())
         container = engine.add_container(f"container-{number}", image, project=project, service="web", running=running)
+        engine.disk.write(f"log {container.container_id}", draw(st.sampled_from((0, 0, 6_000_011))))
+        engine.disk.write(f"container {container.container_id}", draw(st.sampled_from((0, 900_007))))
         if project or running:
             place.containers.add(container.container_id)
             place.images[container.image_id] = "used"

@@ -10,6 +10,7 @@ import random
 import subprocess
 import tarfile
 import time
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,6 @@ from tonnage.runtime.reclaiming import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from tests.real_engine import RealEngine
     from tests.scenarios.driving import Project
@@ -236,3 +236,26 @@ def test_enough_is_told_at_once_and_a_dead_engine_does_not_matter(project: Proje
     again = project.tonnage("reclaim", "--until", "1MB", "--yes", "--mount", project.real.mount, environment=dead)
     assert again.exit_code == 0
     assert project.tonnage("reclaim", "--free", "1MB", "--mount", project.real.mount, environment=dead).exit_code == 4
+
+
+def test_the_log_of_a_running_container_is_emptied_where_it_is(project: Project) -> None:
+    engine = project.real
+    load(engine, "talks:1", [busybox_archive()])
+    container: Any = engine.client.containers.run(
+        "talks:1",
+        ["sh", "-c", "while true; do head -c 200000 /dev/zero | tr '\\0' 'x'; echo; sleep 0.01; done"],
+        detach=True,
+        network_mode="none",
+        stop_signal="SIGKILL",
+    )
+    container.reload()
+    log = Path(container.attrs["LogPath"])
+    while log.stat().st_size < 9 * MIB:
+        time.sleep(0.1)
+    container.pause()
+    ended = project.tonnage("reclaim", "--free", "5MB", "--only", "container-log", "--yes", "--json")
+    assert ended.exit_code == 0, ended.stderr
+    assert [each["kind"] for each in json.loads(ended.stdout)["removed"]] == ["container-log"]
+    container.unpause()
+    container.reload()
+    assert container.status == "running"

@@ -118,6 +118,11 @@ class SimulatedActs:
             if found is not None:
                 starting.remove(self._engine, found)
 
+    def empty_log(self, container: str) -> None:
+        """Empty what a container printed."""
+        with self._act(f"empty-log {container}"):
+            self._engine.disk.give_back(f"log {container}")
+
     def remove_volume(self, name: str) -> None:
         """Remove a volume that no container mounts."""
         with self._act(f"remove-volume {name}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.errors import StepFailedError
@@ -47,7 +48,12 @@ class SimulatedFacts:
         """Return all containers, or those of one project."""
         now_s = self._engine.clock.time()
         return tuple(
-            container.described(now_s)
+            replace(
+                container.described(now_s),
+                writable_bytes=self._engine.disk.owned_bytes(f"container {container.container_id}"),
+                log_path=f"/var/lib/docker/containers/{container.container_id}.log",
+                log_bytes=self._engine.disk.owned_bytes(f"log {container.container_id}"),
+            )
             for container in self._engine.living()
             if not project or container.project == project
         )

@@ -62,6 +62,7 @@ def remove(engine: Simulator, container: LivingContainer, *, volumes: bool = Tru
     container.stop()
     del engine.containers[container.container_id]
     engine.disk.give_back(f"container {container.container_id}")
+    engine.disk.give_back(f"log {container.container_id}")
     for volume in container.anonymous_volumes if volumes else ():
         del engine.volumes[volume]
         engine.disk.give_back(f"volume {volume}")

@@ -10,7 +10,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tonnage.decide.cache_chains import descendants, holders_by_layer
-from tonnage.decide.getting_back import LOST_DATA_S, cache_cost, container_cost, image_cost, removal_s, shown
+from tonnage.decide.getting_back import (
+    LOST_DATA_S,
+    LOST_LOG_S,
+    cache_cost,
+    container_cost,
+    image_cost,
+    removal_s,
+    shown,
+)
 from tonnage.decide.protecting import images_that_stay, why_container_stays
 from tonnage.model.candidate import Candidate, Findings, Piece, Protected
 
@@ -20,7 +28,9 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
     from tonnage.model.needs import Needs
 
-KINDS = ("image", "container", "cache", "volume")
+KINDS = ("image", "container", "container-log", "cache", "volume")
+LEAST_LOG_BYTES = 1_000_000
+"""Smaller logs are not worth their loss."""
 
 
 def image_key(image_id: str) -> str:
@@ -31,6 +41,11 @@ def image_key(image_id: str) -> str:
 def container_key(container_id: str) -> str:
     """Return the candidate id of a container."""
     return f"container {container_id}"
+
+
+def log_key(container_id: str) -> str:
+    """Return the candidate id of a container's log."""
+    return f"container-log {container_id}"
 
 
 def cache_key(record_id: str) -> str:
@@ -64,7 +79,7 @@ def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[s
     for image in inventory.images:
         found += _image(image, stay.get(image.image_id, ""), inventory, seconds)
     for container in inventory.containers:
-        found += _container(container)
+        found += _container(container) + _log(container)
     for record in inventory.cache:
         after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
         found += _record(record, after, worthless=record.record_id in needs.worthless)
@@ -118,9 +133,26 @@ def _container(container: Container) -> Findings:
         )
         return Findings(protected=(stays,))
     cost_s, back = container_cost(container)
-    size_bytes = container.writable_bytes or 0
+    size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
     why = "it has ended, and belongs to no stack"
     return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks="docker start of it")
+
+
+def _log(container: Container) -> Findings:
+    """Return the log of a container that stays; that of another one goes with it."""
+    size_bytes = container.log_bytes or 0
+    if size_bytes < LEAST_LOG_BYTES or not why_container_stays(container):
+        return Findings()
+    return _one(
+        log_key(container.container_id),
+        "container-log",
+        f"the log of {container.name}",
+        size_bytes,
+        LOST_LOG_S,
+        "what it has printed so far",
+        back="not at all",
+        breaks=f"docker logs {container.name}, up to now",
+    )
 
 
 def _record(record: CacheRecord, after: tuple[str, ...], *, worthless: bool) -> Findings:
@@ -200,11 +232,12 @@ def _one(
 
 def _pieces(inventory: Inventory) -> tuple[Piece, ...]:
     pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
-    pieces += [
-        Piece(container.writable_bytes, frozenset({container_key(container.container_id)}))
-        for container in inventory.containers
-        if container.writable_bytes
-    ]
+    for container in inventory.containers:
+        stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
+        own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
+        pieces.append(Piece(own_bytes, frozenset({container_key(container.container_id)})))
+        if stays and log_bytes >= LEAST_LOG_BYTES:
+            pieces.append(Piece(log_bytes, frozenset({log_key(container.container_id)})))
     pieces += [
         Piece(volume.size_bytes, frozenset({volume_key(volume.name)}))
         for volume in inventory.volumes

@@ -19,6 +19,8 @@ NOT_TO_BE_HAD_AGAIN_S = 600.0
 """An image that was neither pulled nor built here for a stack: perhaps nobody can make it again."""
 LOST_DATA_S = 3600.0
 """What only exists in this one place."""
+LOST_LOG_S = 1200.0
+"""What a container has printed so far."""
 
 _REMOVED_BYTES_PER_S = 1_500_000_000
 _CALL_S = 0.1

@@ -129,6 +129,8 @@ class Container:
         writable_bytes: Its own writable layer; None when not asked for.
         published: Ports of the machine that it holds, as address (empty for all), port and protocol.
         binds: Directories and files of the machine that it mounts.
+        log_path: Where the engine keeps what it printed, on the engine's machine; empty where that is no file.
+        log_bytes: What that file takes; None where nobody looked, or may not.
     """
 
     container_id: str
@@ -149,6 +151,8 @@ class Container:
     writable_bytes: int | None = None
     published: tuple[tuple[str, int, str], ...] = ()
     binds: tuple[str, ...] = ()
+    log_path: str = ""
+    log_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.candidate import Candidate
     from tonnage.model.inventory import Image
 
-KINDS = frozenset({"image", "container", "cache", "volume"})
+KINDS = frozenset({"image", "container", "container-log", "cache", "volume"})
 """The kinds of candidates that an engine removes."""
 _OVER = frozenset({"exited", "dead"})
 _STOP_S = 1.0
@@ -53,6 +53,8 @@ class EngineRemoval:
                 self._remove_image(name, candidate)
             case "container":
                 self._remove_container(name)
+            case "container-log":
+                self._acts.empty_log(name)
             case "cache":
                 remove_free_records(self._facts, self._acts, self._progress, lambda record: record == name)
             case _:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import docker.errors
 
-from tonnage.adapters.docker import build, compose, objects, transfer
+from tonnage.adapters.docker import build, compose, log_files, objects, transfer
 from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.surroundings import aimed_at
 from tonnage.adapters.sending import send_files
 from tonnage.errors import StepFailedError
@@ -151,6 +152,12 @@ class DockerActs:
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
         objects.remove_container(self._connection, container, timeout_s)
+
+    def empty_log(self, container: str) -> None:
+        """Empty the log of one container of an engine on this machine; nothing happens when it is not there."""
+        found = DockerFacts(self._connection).container(container)
+        if found is not None and found.log_path and self._connection.local:
+            log_files.empty(found.log_path)
 
     def remove_volume(self, name: str) -> None:
         """Remove one volume, never by force; nothing happens when it is not there."""

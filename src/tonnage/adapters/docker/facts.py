@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker.errors
 
 from tonnage.adapters import filesystem
-from tonnage.adapters.docker import asking, layers, wire
+from tonnage.adapters.docker import asking, layers, log_files, wire
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.usage import disk_usage
 from tonnage.errors import EngineLacksError
@@ -99,9 +100,12 @@ class DockerFacts:
         """Return one container, or None when there is none."""
         with self._asking(f"look at the container {name_or_id}"):
             try:
-                return wire.container(self._get(f"/containers/{name_or_id}/json", {"size": str(int(self._sizes))}))
+                found = wire.container(self._get(f"/containers/{name_or_id}/json", {"size": str(int(self._sizes))}))
             except docker.errors.NotFound:
                 return None
+        if self._sizes and self._connection.local:
+            return replace(found, log_bytes=log_files.size_bytes(found.log_path))
+        return found
 
     def cache(self) -> tuple[CacheRecord, ...]:
         """Return the records of the build cache."""

@@ -136,6 +136,7 @@ class ContainerDetail(Struct, kw_only=True):
     host_config: HostConfig = field(name="HostConfig", default_factory=HostConfig)
     network_settings: NetworkSettings = field(name="NetworkSettings", default_factory=NetworkSettings)
     size_rw: int | None = field(name="SizeRw", default=None)
+    log_path: str = field(name="LogPath", default="")
     mounts: list[MountPoint] | None = field(name="Mounts", default=None)
 
 

@@ -136,6 +136,7 @@ def container(reply: Json) -> Container:
         addresses=_addresses(told),
         writable_bytes=told.size_rw,
         published=_published(told),
+        log_path=told.log_path,
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
     )
 
