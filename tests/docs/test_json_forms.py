@@ -6,17 +6,21 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
+from tests.forecasts.stacks import forecast_of
 from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
 
 from tonnage.decide.explaining import Machine, explain
 from tonnage.decide.symptoms import find_symptoms
 from tonnage.errors import UsageError
+from tonnage.model.forecast import Estimate, Grade
 from tonnage.model.plan import Action
 from tonnage.model.policy import Setting
 from tonnage.model.run import Outcome
+from tonnage.views.accuracy import Comparison, accuracy_form
 from tonnage.views.checks import Check, checks_form, settings_form
 from tonnage.views.explanation import explanations_form
 from tonnage.views.failure import failure_form
+from tonnage.views.forecast_form import forecast_form
 from tonnage.views.json_forms import (
     EVENT_NAMES,
     estimate_form,
@@ -65,6 +69,30 @@ def test_an_explanation_and_its_symptoms_have_the_documented_fields() -> None:
     assert set(form["explanations"][0]["symptoms"][0]) == documented("symptom")
 
 
+def test_a_forecast_has_the_documented_fields(tmp_path: Path) -> None:
+    case = Path(__file__).resolve().parents[1] / "forecasts" / "index-on-a-requirement-line"
+    form: Any = forecast_form(*forecast_of(case, tmp_path))
+    [service], [fit] = form["services"], form["fits"]
+
+    assert set(form) == documented("forecast`")
+    assert set(form["stack"]) == documented("stack of a forecast")
+    assert set(form["stack"]["filesystems"][0]) == documented("filesystem of a forecast")
+    assert set(service) == documented("service of a forecast")
+    assert set(service["steps"][0]) == documented("instruction of a forecast")
+    assert set(service["steps"][-1]["contributors"][0]) == documented("contributor")
+    assert set(service["findings"][0]) == documented("finding")
+    assert set(service["image_bytes"]) == documented("figures of `forecast`")
+    assert set(fit) == documented("fit ")
+
+
+def test_accuracy_has_the_documented_fields() -> None:
+    comparison = Comparison(7, "web", "RUN make", "disk", Estimate(7, 11, 13, Grade.UNKNOWN), 12)
+    form: Any = accuracy_form([comparison])
+
+    assert set(form) == documented("accuracy`")
+    assert set(form["figures"][0]) == documented("accuracy figure")
+
+
 def test_the_error_has_the_documented_fields() -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith("| `error` | any"))
 
@@ -86,7 +114,7 @@ def test_parts_have_the_documented_fields() -> None:
     assert isinstance(measured, list)
 
     assert set(step) <= documented("step")
-    assert set(estimate_form(PLAN.steps[0].kept)) == documented("forecast")
+    assert set(estimate_form(PLAN.steps[0].kept)) == documented("forecast .`kept`")
     assert set(measured[0]) == documented("measured")
 
 
