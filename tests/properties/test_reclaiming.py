@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,10 @@ often = settings(max_examples=ENGINES, deadline=None, suppress_health_check=[Hea
 
 def choose_on(place: Peopled, missing_bytes: int | None) -> Choice:
     """Look at an engine and decide; None is everything."""
-    findings = engine_findings(observe(place.simulator.facts), place.needs)
+    seen = observe(place.simulator.facts)
+    # On the simulated disk a layer takes nothing besides its contents.
+    seen = replace(seen, engine=replace(seen.engine, storage_driver="simulated"))
+    findings = engine_findings(seen, place.needs)
     available_bytes = place.simulator.disk.available_bytes
     if missing_bytes is None:
         return decide_everything(findings, available_bytes=available_bytes)

@@ -33,6 +33,11 @@ LEAST_LOG_BYTES = 1_000_000
 """Smaller logs are not worth their loss."""
 
 
+OVERHEAD_BYTES = {"overlay2": 40_960}
+"""What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10: its directories
+and the engine's files about it."""
+
+
 def image_key(image_id: str) -> str:
     """Return the candidate id of an image."""
     return f"image {image_id}"
@@ -259,7 +264,8 @@ def _layer_pieces(inventory: Inventory) -> list[Piece]:
     images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {cache_key(record) for record in records}
-    pieces = [Piece(size, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
+    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    pieces = [Piece(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
     for image in inventory.images:
         own = [layer for layer in image.layers if images[layer.chain_id] == 1]
         if any(layer.size_bytes is None for layer in own):
@@ -276,9 +282,10 @@ def _images_of(inventory: Inventory, chain_id: str) -> int:
 
 def _record_pieces(inventory: Inventory) -> list[Piece]:
     above = descendants(inventory.cache)
+    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     return [
         Piece(
-            record.size_bytes,
+            record.size_bytes + (besides if record.kind == "regular" else 0),
             frozenset({cache_key(record.record_id), *(cache_key(one) for one in above[record.record_id])}),
         )
         for record in inventory.cache

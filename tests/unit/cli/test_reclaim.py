@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,8 @@ UNUSED_BYTES = 2_000_000_011
 def crowded(world: World) -> World:
     """An engine with something unused, something needed, and something in use."""
     simulator = world.simulator
+    # On the simulated disk a layer takes nothing besides its contents.
+    simulator.identity = replace(simulator.identity, storage_driver="simulated")
     simulator.add_image("unused:1", (("unused", UNUSED_BYTES),))
     simulator.add_image("", (("nameless", 500_000_009),))
     simulator.add_image("used:1", (("used", 1_000_000_007),))
