@@ -49,6 +49,27 @@ _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
 _SMALL = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
+# What these print into a file is a line or a page, as far as anybody writes such lines into a Dockerfile.
+_SHORT_TEXTS = frozenset(
+    {
+        "",
+        "cat",
+        "cut",
+        "date",
+        "echo",
+        "env",
+        "envsubst",
+        "grep",
+        "jq",
+        "printf",
+        "sed",
+        "sort",
+        "tee",
+        "tr",
+        "uname",
+        "yq",
+    }
+)
 _UPGRADE_MOST_BYTES = 300_000_000
 
 
@@ -121,9 +142,11 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
                 return Deed()
             return Deed(moves=pairs) if effect.moves else Deed(copies=pairs)
         case WriteFile():
-            size = _SMALL if effect.size_bytes is None else _file(effect.size_bytes)
-            source = "the script writes it; its size is not told" if effect.size_bytes is None else "the script"
-            return _written(effect.path, effect.path, size, source)
+            if effect.size_bytes is not None:
+                return _written(effect.path, effect.path, _file(effect.size_bytes), "the script")
+            if effect.command.partition(" ")[0].rpartition("/")[2] in _SHORT_TEXTS:
+                return _written(effect.path, effect.path, _SMALL, "a short text")
+            return _written(effect.path, effect.path, unknown, "its size is not told: assumed")
         case MakeEnvironment():
             size = _ENVIRONMENT_WITH_PIP if effect.with_pip else _ENVIRONMENT_ALONE
             return _written(f"environment {effect.directory}", effect.directory, size, "usual size")

@@ -1,0 +1,86 @@
+"""Intent: what was forecast of a build is what a real engine then keeps, and what nobody could know is learned.
+
+Steps: forecast a build of copied, rewritten and removed files, build it, compare; build a command that cannot be read,
+and forecast it again in another service.
+State checked: the image's size as the engine tells it, available bytes before and after, the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.scenarios.watching import available_bytes
+
+if TYPE_CHECKING:
+    from tests.scenarios.driving import Project
+
+pytestmark = pytest.mark.engine
+
+COPIED_BYTES = 23_000_009
+WRITTEN_BYTES = 17_011_000
+DOCKERFILE = """\
+FROM busybox:latest AS files
+COPY data /data
+RUN rm /data/small
+
+FROM busybox:latest
+COPY --from=files /data /srv/data
+RUN chown -R 10001 /srv/data
+COPY data/small /srv/
+CMD ["sleep", "1000"]
+"""
+OPAQUE = f"""\
+FROM busybox:latest
+RUN awk 'BEGIN {{ while (n++ < {WRITTEN_BYTES // 1000}) printf "%1000s", "x" }}' > /made
+CMD ["sleep", "1000"]
+"""
+
+
+def forecast(project: Project, service: str) -> dict[str, Any]:
+    ended = project.tonnage("forecast", "--json", service)
+    assert ended.exit_code == 0, ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)["services"][0]
+    return found
+
+
+def write(project: Project, name: str, dockerfile: str) -> None:
+    context = project.directory / name
+    (context / "data").mkdir(parents=True)
+    (context / "data" / "large").write_bytes(os.urandom(COPIED_BYTES))
+    (context / "data" / "small").write_bytes(os.urandom(104_729))
+    (context / "Dockerfile").write_text(dockerfile)
+    project.services[name] = {"build": f"./{name}", "image": f"{project.name}/{name}"}
+    project.write()
+
+
+def test_copied_and_rewritten_files_take_what_was_forecast(project: Project) -> None:
+    write(project, "web", DOCKERFILE)
+    told = forecast(project, "web")
+    before_bytes = available_bytes(project.real.mount)
+
+    assert project.tonnage("build", "web").exit_code == 0
+
+    kept_bytes = before_bytes - available_bytes(project.real.mount)
+    image = project.real.client.images.get(f"{project.name}/web")
+    measured, likely = image.attrs["Size"], told["image_bytes"]["likely"]
+    assert abs(likely - measured) <= measured // 100
+    assert abs(told["disk_bytes"]["likely"] - kept_bytes) <= kept_bytes // 50
+    assert kept_bytes <= told["disk_bytes"]["high"]
+    assert told["disk_bytes"]["grade"] == "exact"
+
+
+def test_what_a_command_writes_is_learned_for_every_service(project: Project) -> None:
+    write(project, "web", OPAQUE)
+    assert forecast(project, "web")["disk_bytes"]["grade"] == "unknown"
+    assert project.tonnage("build", "web").exit_code == 0
+
+    write(project, "worker", OPAQUE.replace("CMD", "ENV WORKER=1\nCMD"))
+    told = forecast(project, "worker")["steps"][1]["image_bytes"]
+    report = json.loads(project.tonnage("report", "--accuracy", "--json").stdout)["figures"]
+
+    assert told["grade"] == "learned"
+    assert abs(told["likely"] - WRITTEN_BYTES) <= WRITTEN_BYTES // 100
+    assert {each["figure"] for each in report} >= {"image", "disk"}
