@@ -9,6 +9,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.cli.forecasts import needs_now
 from tonnage.cli.stacks import read_wanted
 from tonnage.decide.runner_stack import runner_services
 from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
@@ -62,13 +63,14 @@ def github_files(session: Session, flags: StackFlags, runner: RunnerFlags) -> li
         UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing.
     """
     wanted = read_wanted(session.outside, flags)
+    needs = needs_now(session.outside, wanted.stack, wanted.policy.assume_unknown_bytes, offline=False)
     directory = Path(wanted.stack.directory).resolve()
     root = repository(directory)
     stack = RunnerStack(
         name=wanted.stack.name,
         directory=directory.relative_to(root).as_posix(),
         files=flags.files,
-        services=runner_services(wanted.stack, {}),
+        services=runner_services(wanted.stack, {need.service: (need.peak_bytes, need.grade) for need in needs}),
         runner=runner.label,
         runner_bytes=runner.disk_bytes,
         install=runner.install,

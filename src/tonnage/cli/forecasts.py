@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
+from tonnage.decide.explaining import Need
 from tonnage.model.policy import History
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.decide.expected_builds import ExpectedBuild
     from tonnage.model.forecast import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import Service, Stack
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 PLAN_WITHIN_S = 12.0
@@ -89,6 +90,35 @@ def gather(
     present = present_layers(history.built, inventory) if inventory else frozenset[str]()
     with opened as lookups:
         return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
+
+
+def needs_now(outside: Outside, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[Need, ...]:
+    """Return what the builds of a stack need at their worst moment, each alone on an empty disk.
+
+    Args:
+        outside: What may be reached.
+        stack: The stack.
+        assume_bytes: What is assumed for what nobody knows.
+        offline: Ask no server.
+
+    Returns:
+        One entry for each built service whose need could be found out within a few seconds.
+    """
+    built = [service for service in stack.services if service.build is not None]
+    asked = Asked(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S)
+    found = []
+    for each in gather(outside, built, outside.engine_kind(None), asked):
+        peak = each.disk + each.transient + each.beside
+        if each.found_out and not each.failures and peak.known:
+            found.append(
+                Need(
+                    service=each.service,
+                    peak_bytes=peak.likely_bytes,
+                    kept_bytes=each.disk.likely_bytes,
+                    grade=str(peak.grade),
+                )
+            )
+    return tuple(found)
 
 
 def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dict[str, ExpectedBuild]:

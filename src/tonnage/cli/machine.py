@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from tonnage.cli.forecasts import needs_now
 from tonnage.cli.places import journal_path
-from tonnage.cli.stacks import read_if_there
+from tonnage.cli.stacks import build_environment_of, read_if_there
 from tonnage.decide.explaining import Machine
 from tonnage.decide.line import line_bytes
 from tonnage.errors import TonnageError
@@ -15,6 +16,7 @@ from tonnage.runtime.journal import Journal
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
+    from tonnage.decide.explaining import Need
     from tonnage.model.inventory import Filesystem
     from tonnage.model.run import Run
 
@@ -33,9 +35,13 @@ def machine_now(outside: Outside, flags: StackFlags) -> Machine:
         UsageError: A compose file was named and cannot be read.
     """
     stack, keep_free_bytes = "", None
+    needs: tuple[Need, ...] = ()
     try:
         wanted = read_if_there(outside, flags, {})
         stack, keep_free_bytes = wanted.stack.name, wanted.policy.keep_free_bytes
+        needs = needs_now(
+            outside, build_environment_of(outside, wanted.stack), wanted.policy.assume_unknown_bytes, offline=False
+        )
     except TonnageError:
         if flags.files or flags.project_directory:
             raise
@@ -44,7 +50,7 @@ def machine_now(outside: Outside, flags: StackFlags) -> Machine:
         disks = facts.filesystems()
     if not flags.host.startswith("ssh://"):
         disks += tuple(each for each in outside.local_disks() if each.mount not in {disk.mount for disk in disks})
-    return Machine(filesystems=disks, lines=_lines(disks, keep_free_bytes), run=_last_run(outside, stack))
+    return Machine(filesystems=disks, lines=_lines(disks, keep_free_bytes), run=_last_run(outside, stack), needs=needs)
 
 
 def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> tuple[tuple[str, int], ...]:
