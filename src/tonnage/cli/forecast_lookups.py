@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tonnage.model.base_image import AptState, BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
     from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
+    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
     from tonnage.model.package import AptForecast
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
@@ -177,6 +177,8 @@ class RealLookups:
         self._meter = CopyMeter(self._heads)
         self._once = Once()
         self._over = threading.Event()
+        self._reading_lock = threading.Lock()
+        self._reading: dict[Wheel, Future[WheelContents]] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -291,10 +293,19 @@ class RealLookups:
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         """Return what lies inside the wheels of a lock."""
         access = index_access(request, self._environment)
-        return self._once.ask(
-            ("contents", lock.wheels),
-            lambda: read_wheels(lock.wheels, web=self._web, access=access, kept=self._kept, cancel=self._over).contents,
-        )
+        with self._reading_lock:
+            # Services have most wheels in common: each is read once, by whoever comes first.
+            mine = [wheel for wheel in dict.fromkeys(lock.wheels) if wheel not in self._reading]
+            self._reading |= {wheel: Future() for wheel in mine}
+        try:
+            found = read_wheels(mine, web=self._web, access=access, kept=self._kept, cancel=self._over).contents
+            for wheel, contents in zip(mine, found, strict=True):
+                self._reading[wheel].set_result(contents)
+        except BaseException as error:
+            for wheel in mine:
+                self._reading[wheel].set_exception(error)
+            raise
+        return [self._reading[wheel].result() for wheel in lock.wheels]
 
     def packages(
         self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str

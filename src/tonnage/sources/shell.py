@@ -6,6 +6,7 @@ commands are conditional. A failing command is assumed to end the script: what f
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -89,12 +90,12 @@ def is_shell(words: Sequence[str]) -> bool:
 
 def parse(text: str) -> Node:
     """Return the syntax tree of a script."""
-    return _parser().parse(text.encode(errors="surrogateescape")).root_node
+    return _parser(threading.get_ident()).parse(text.encode(errors="surrogateescape")).root_node
 
 
 @cache
-def _parser() -> Parser:
-    """Return the parser; it is loaded when the first script is read."""
+def _parser(_thread: int) -> Parser:
+    """Return the parser of a thread: two threads cannot share one. It is loaded when the first script is read."""
     import tree_sitter  # noqa: PLC0415 - costs 20 ms, and most commands read no script
     import tree_sitter_bash  # noqa: PLC0415 - as above
 
