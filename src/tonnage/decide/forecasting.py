@@ -140,6 +140,8 @@ def _at_worst(kept: Estimate, transient: Estimate) -> Estimate:
     # Bytes that a step gives back come free at its end, so they do not lower its worst moment.
     if not kept.known:
         return UNKNOWN
+    if kept.high_bytes <= 0 and kept.grade is Grade.UNKNOWN:
+        return transient
     floor = Estimate(max(0, kept.low_bytes), max(0, kept.likely_bytes), max(0, kept.high_bytes), kept.grade)
     return floor + transient
 
