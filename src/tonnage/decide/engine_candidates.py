@@ -80,9 +80,10 @@ def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[s
     stay = images_that_stay(inventory, needs)
     seconds = dict(needs.build_seconds)
     found = Findings(pieces=_pieces(inventory), notes=needs.notes)
-    above = descendants(inventory.cache)
+    above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
     for image in inventory.images:
-        found += _image(image, stay.get(image.image_id, ""), inventory, seconds)
+        pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
+        found += _image(image, stay.get(image.image_id, ""), inventory, seconds, pinned_by)
     for container in inventory.containers:
         found += _container(container) + _log(container)
     for record in inventory.cache:
@@ -93,7 +94,13 @@ def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[s
     return found
 
 
-def _image(image: Image, reason: str, inventory: Inventory, seconds: Mapping[tuple[str, str], float]) -> Findings:
+def _image(
+    image: Image,
+    reason: str,
+    inventory: Inventory,
+    seconds: Mapping[tuple[str, str], float],
+    pinned_by: Collection[str],
+) -> Findings:
     key, name = image_key(image.image_id), shown(image)
     if reason:
         stays = Protected(candidate_id=key, kind="image", name=name, reason=reason, size_bytes=image.size_bytes)
@@ -108,7 +115,11 @@ def _image(image: Image, reason: str, inventory: Inventory, seconds: Mapping[tup
         why = "it has no name, and no container was made from it"
     # An image that was made on top of another one by the classic builder keeps that one from going.
     above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
-    after = (*(container_key(each.container_id) for each in users), *(image_key(each.image_id) for each in above))
+    after = (
+        *(container_key(each.container_id) for each in users),
+        *(image_key(each.image_id) for each in above),
+        *(cache_key(record) for record in sorted(pinned_by)),
+    )
     names = (*image.references, *image.digests)
     return _one(
         key, "image", name, image.unique_bytes, cost_s, why, back=back, breaks=_breaks(image), names=names, after=after

@@ -36,6 +36,7 @@ class EngineRemoval:
         self._progress = progress
         self._named_before: dict[str, str] | None = None
         self._gone: set[str] = set()
+        self._behind: frozenset[str] = frozenset()
 
     def remove(self, candidate: Candidate) -> None:
         """Remove one candidate; nothing happens when it is gone already.
@@ -56,7 +57,8 @@ class EngineRemoval:
             case "container-log":
                 self._acts.empty_log(name)
             case "cache":
-                remove_free_records(self._facts, self._acts, self._progress, lambda record: record == name)
+                # What an image that is gone has left can only go when nothing stands on it any more.
+                self._remove_records(self._behind | {name})
             case _:
                 self._acts.remove_volume(name)
 
@@ -89,11 +91,14 @@ class EngineRemoval:
         if image is None:
             return
         self._check_unused(image, candidate)
-        behind = frozenset(record.record_id for record in self._facts.cache() if record.shared)
+        self._behind |= {record.record_id for record in self._facts.cache() if record.shared}
         self._acts.remove_image(image_id, candidate.names)
         self._gone.add(image_id)
-        if behind:
-            remove_free_records(self._facts, self._acts, self._progress, lambda record: record in behind)
+        if self._behind:
+            self._remove_records(self._behind)
+
+    def _remove_records(self, record_ids: frozenset[str]) -> None:
+        remove_free_records(self._facts, self._acts, self._progress, lambda record: record in record_ids)
 
     def _check_unused(self, image: Image, candidate: Candidate) -> None:
         users = [container.name for container in self._facts.containers() if container.image_id == image.image_id]
