@@ -92,11 +92,20 @@ def test_a_rehearsal_ends_as_the_deploy_in_it_does(project: Project, rehearsals:
     assert project.tonnage("rehearse", "--disk", DISK, environment=rehearsals).exit_code == 5
 
 
+def test_a_disk_that_is_known_to_be_too_small_is_refused(project: Project, rehearsals: dict[str, str]) -> None:
+    project.top.update(LINE)
+    project.web("gate", "gate 1", run="dd if=/dev/urandom of=/weights bs=1M count=300")
+    ended = project.tonnage("rehearse", "--disk", "200MB", environment=rehearsals)
+    assert ended.exit_code == 3, ended.stderr
+    assert project.runs() == ()
+
+
 def test_a_disk_that_is_too_small_stops_the_build_and_not_the_engine(
     project: Project, rehearsals: dict[str, str]
 ) -> None:
     project.top.update(LINE)
-    project.web("gate", "gate 1", run="dd if=/dev/urandom of=/weights bs=1M count=300")
+    # How much it writes nobody can tell from its words.
+    project.web("gate", "gate 1", run="yes | dd of=/weights bs=1M")
     ended = project.tonnage("rehearse", "--disk", "200MB", environment=rehearsals)
     assert ended.exit_code == 10, ended.stderr
     [run] = project.runs()
