@@ -129,7 +129,7 @@ def _fail(session: Session, error: TonnageError) -> int:
     from tonnage.views.failure import failure_form, failure_text  # noqa: PLC0415 - only where something failed
 
     session.say(failure_text(error, width=session.width if session.stderr.isatty() else None))
-    if session.json:
+    if session.json or session.events_file:
         session.print_failure(failure_form(error))
     return error.exit_code
 

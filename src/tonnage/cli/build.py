@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.cli.options import events_option, keep_free_option, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LockHeldError, StepFailedError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--push", is_flag=True, help="Push each image after it was built.")
 @click.option("--cleanup-after", is_flag=True, help="Remove each image, and the cache it left, before the next.")
 @keep_free_option
+@events_option
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: bool, keep_free: str | None) -> None:
     """Build."""

@@ -1,18 +1,21 @@
-"""``tonnage ci``: workflows and a deploy script, written for the user's own stack."""
+"""``tonnage ci``: workflows and a deploy script for the user's own stack, and what a job has to tell."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tonnage.cli.group import Verb
 from tonnage.cli.options import typed_value, which_stack_options
-from tonnage.errors import StaleFilesError
+from tonnage.errors import StaleFilesError, StepFailedError
 
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+
+
+_WHAT = ("github", "deploy-script", "summary", "comment")
 
 
 @click.command(
@@ -23,12 +26,14 @@ if TYPE_CHECKING:
         ("tonnage ci github --write", "Write them to .github/workflows"),
         ("tonnage ci github --check", "Say whether they are current"),
         ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
+        ("tonnage ci summary --forecast forecast.json --events events.jsonl", "A job as Markdown"),
+        ("tonnage ci comment --forecast here.json --base base.json", "What a pull request changes, as Markdown"),
     ),
-    failures=(StaleFilesError,),
+    failures=(StaleFilesError, StepFailedError),
     about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
     "changed elsewhere, or that was not written by this command, is only overwritten with --force.",
 )
-@click.argument("what", metavar="github|deploy-script", type=click.Choice(["github", "deploy-script"]))
+@click.argument("what", metavar="|".join(_WHAT), type=click.Choice(_WHAT))
 @which_stack_options
 @click.option("--write", is_flag=True, help="Write the files instead of showing them.")
 @click.option("--check", is_flag=True, help="Only say whether the files are current; 8 when they are not.")
@@ -39,9 +44,22 @@ if TYPE_CHECKING:
 )
 @click.option("--branch", default="main", show_default=True, metavar="NAME", help="Pushes to it are built.")
 @click.option("--install", default="", metavar="COMMAND", help="How a runner installs Tonnage, instead of with pipx.")
+@click.option("--forecast", default="", metavar="FILE", help="What 'forecast --json' printed.")
+@click.option("--events", default="", metavar="FILE", help="What 'build' or 'deploy' wrote with --events.")
+@click.option("--reclaim", default="", metavar="FILE", help="What 'reclaim --json' printed.")
+@click.option("--base", default="", metavar="FILE", help="What 'forecast --json' printed for the base branch.")
+@click.option("--outputs", default="", metavar="FILE", help="With summary: add the figures to FILE as NAME=VALUE.")
+@click.option(
+    "--pull-request",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="With comment: write it there, with the program gh.",
+)
+@click.option("--repository", default="", metavar="OWNER/NAME", help="Whose pull request; else GITHUB_REPOSITORY.")
 @click.pass_obj
 def command(
     session: Session,
+    /,
     *,
     flags: StackFlags,
     what: str,
@@ -52,8 +70,9 @@ def command(
     runner_disk: str,
     branch: str,
     install: str,
+    **job: Any,  # noqa: ANN401 - the fields of JobFlags
 ) -> None:
-    """Write files."""
+    """Write files, or tell of a job."""
     from tonnage import __version__  # noqa: PLC0415 - help needs none of these
     from tonnage.cli.ci_files import RunnerFlags, check_files, deploy_script, github_files, write_files  # noqa: PLC0415
     from tonnage.units import parse_bytes  # noqa: PLC0415
@@ -62,6 +81,11 @@ def command(
         raise click.UsageError("--write and --check exclude each other")
     if force and not write:
         raise click.UsageError("--force belongs to --write")
+    if what in {"summary", "comment"}:
+        from tonnage.cli.ci_job import JobFlags, comment, summarise  # noqa: PLC0415
+
+        (summarise if what == "summary" else comment)(session, JobFlags(**job))
+        return
     typed = RunnerFlags(
         label=runner,
         disk_bytes=typed_value("--runner-disk", runner_disk, parse_bytes),

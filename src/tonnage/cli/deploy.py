@@ -9,6 +9,7 @@ import click
 from tonnage.cli.group import Verb
 from tonnage.cli.options import (
     cleanup_after_option,
+    events_option,
     keep_free_option,
     keep_previous_option,
     sequential_option,
@@ -59,6 +60,7 @@ DEPLOY_FAILURES = (
 @click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
 @sequential_option
 @keep_free_option
+@events_option
 @keep_previous_option
 @cleanup_after_option
 @click.pass_obj

@@ -102,6 +102,22 @@ _STACK_OPTIONS = (
 keep_free_option = click.option(
     "--keep-free", metavar="SIZE", help="The line: bytes that must remain available, such as 2GB."
 )
+
+
+def _keep_events(ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    session: Session = ctx.obj
+    session.events_file = value
+    return value
+
+
+events_option = click.option(
+    "--events",
+    default="",
+    metavar="FILE",
+    expose_value=False,
+    callback=_keep_events,
+    help="Write what happens to FILE as JSON lines, besides showing it.",
+)
 keep_previous_option = click.option(
     "--keep-previous/--no-keep-previous", default=None, help="Keep the previous image for rollback (default: keep)."
 )

@@ -10,10 +10,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from tonnage.errors import TonnageError
+from tonnage.errors import TonnageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
     from typing import Protocol
 
@@ -43,6 +43,8 @@ class Session:
         streams: Whether the command's JSON is a stream of events rather than one document.
         stopping: Whether a signal asked the run to stop.
         printed: Whether a JSON document was printed.
+        events_file: Where the events go as JSON lines besides; empty for nowhere.
+        events_begun: Whether that file was opened by this invocation.
     """
 
     outside: Outside
@@ -52,6 +54,8 @@ class Session:
     streams: bool = False
     stopping: bool = False
     printed: bool = False
+    events_file: str = ""
+    events_begun: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -105,8 +109,14 @@ class Session:
         from tonnage.views.json_text import json_text  # noqa: PLC0415
 
         kind = "event" if self.streams else "document"
-        with contextlib.suppress(TonnageError):
-            self._print(json_text({"format": FORMAT, kind: "error", **form}))
+        text = json_text({"format": FORMAT, kind: "error", **form})
+        if self.events_file:
+            mode = "a" if self.events_begun else "w"
+            with contextlib.suppress(OSError), open(self.events_file, mode, encoding="utf-8") as events:  # noqa: PTH123 - any path
+                events.write(text + "\n")
+        if self.json:
+            with contextlib.suppress(TonnageError):
+                self._print(text)
 
     def print_text(self, text: str) -> None:
         """Write a text that was asked for, such as a file, to standard output.
@@ -125,13 +135,41 @@ class Session:
         except OSError as error:
             raise TonnageError("standard output cannot be written", why=f"{error.strerror}.") from error
 
-    def event_view(self) -> AbstractContextManager[View]:
-        """Return the view that suits: JSON lines, a live picture, or plain lines."""
+    @contextlib.contextmanager
+    def event_view(self) -> Iterator[View]:
+        """Open the view that suits: JSON lines, a live picture, or plain lines; a file of events besides.
+
+        Yields:
+            The view.
+
+        Raises:
+            UsageError: The file of events cannot be written.
+        """
+        if not self.events_file:
+            with self._view() as view:
+                yield view
+            return
+        from tonnage.views.json_lines import JsonLinesView  # noqa: PLC0415
+        from tonnage.views.several import SeveralViews  # noqa: PLC0415
+
+        try:
+            events = open(self.events_file, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
+        except OSError as error:
+            raise UsageError(f"--events: {self.events_file} cannot be written", why=f"{error.strerror}.") from error
+        self.events_begun = True
+        with (
+            events,
+            self._view() as shown,
+            JsonLinesView(events, monotonic=self.outside.clock.monotonic) as written,
+        ):
+            yield SeveralViews(shown, written)
+
+    def _view(self) -> AbstractContextManager[View]:
         monotonic = self.outside.clock.monotonic
         if self.json:
             from tonnage.views.json_lines import JsonLinesView  # noqa: PLC0415
 
-            return JsonLinesView(self.stdout)
+            return JsonLinesView(self.stdout, monotonic=monotonic)
         if self.terminal:
             from rich.console import Console  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from tonnage.views.json_forms import event_form
 from tonnage.views.json_text import json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from tonnage.model.event import Event
@@ -21,11 +22,14 @@ class JsonLinesView:
     A stream that takes nothing any more, because its reader is gone or its disk is full, ends nothing else.
 
     Args:
-        stream: Where the lines go: standard output.
+        stream: Where the lines go: standard output, or a file.
+        monotonic: Seconds that only ever grow; each line has those since the first one.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, monotonic: Callable[[], float]) -> None:
         self._stream = stream
+        self._monotonic = monotonic
+        self._began_s: float | None = None
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -43,7 +47,10 @@ class JsonLinesView:
         Args:
             event: Any event.
         """
-        line = json_text(event_form(event)) + "\n"
+        form = event_form(event)
         with self._lock, contextlib.suppress(OSError):
+            now_s = self._monotonic()
+            self._began_s = now_s if self._began_s is None else self._began_s
+            line = json_text({**form, "at_s": round(now_s - self._began_s, 3)}) + "\n"
             self._stream.write(line)
             self._stream.flush()

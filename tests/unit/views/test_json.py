@@ -52,7 +52,7 @@ def test_a_run_is_shown_with_forecast_and_measured_bytes() -> None:
 
 def test_each_event_is_one_line() -> None:
     stream = io.StringIO()
-    with JsonLinesView(stream) as view:
+    with JsonLinesView(stream, monotonic=iter(range(17, 99)).__next__) as view:
         for event in EVENTS:
             view.show(event)
 
@@ -60,10 +60,11 @@ def test_each_event_is_one_line() -> None:
     assert [line["event"] for line in lines][:3] == ["run-started", "step-started", "step-progress"]
     assert lines[-1]["event"] == "run-finished"
     assert {line["format"] for line in lines} == {1}
+    assert [line["at_s"] for line in lines] == list(range(len(lines)))
 
 
 def test_a_reader_that_is_gone_ends_nothing_else() -> None:
-    with JsonLinesView(GoneStream()) as view:
+    with JsonLinesView(GoneStream(), monotonic=lambda: 0.0) as view:
         view.show(EVENTS[0])
 
 

@@ -1,0 +1,151 @@
+"""What a job of continuous integration left in files: the parts of the documented JSON forms that a summary needs.
+
+Fields that are not named here are not read; those that are named here are documented in ``docs/json.md``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """A forecast figure; null where nothing is known and nothing assumed."""
+
+    likely: int | None = None
+    grade: str = "unknown"
+
+
+class ForecastOfService(msgspec.Struct, frozen=True, kw_only=True):
+    """The forecast of one service."""
+
+    service: str
+    image_bytes: Figures
+    disk_bytes: Figures
+    transient_bytes: Figures
+
+
+class ForecastOfFilesystem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stack is forecast to need of one filesystem, its services built one after the other."""
+
+    role: str
+    one_after_the_other_bytes: Figures
+
+
+class ForecastOfStack(msgspec.Struct, frozen=True, kw_only=True):
+    """The forecast of a stack."""
+
+    name: str
+    image_bytes: Figures
+    disk_bytes: Figures
+    filesystems: tuple[ForecastOfFilesystem, ...] = ()
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stack is forecast to fit one filesystem."""
+
+    mount: str
+    available_bytes: int
+    line_bytes: int
+    fit: str
+    missing_bytes: int = 0
+
+
+class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``forecast --json`` printed."""
+
+    document: str
+    stack: ForecastOfStack
+    services: tuple[ForecastOfService, ...] = ()
+    fits: tuple[Fit, ...] = ()
+
+    @property
+    def peak(self) -> Figures:
+        """What building one service after the other is forecast to need at its worst moment, of the engine's disk."""
+        return self.stack.filesystems[0].one_after_the_other_bytes if self.stack.filesystems else Figures()
+
+
+class MeasuredOf(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step was measured to do to one filesystem."""
+
+    mount: str
+    kept_bytes: int
+    transient_bytes: int
+    lowest_bytes: int
+
+
+class JobStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that ended: the event ``step-finished``."""
+
+    name: str
+    service: str
+    kind: str
+    outcome: str
+    undo: bool = False
+    seconds: float = 0.0
+    forecast_kept_bytes: int | None = None
+    forecast_grade: str = "unknown"
+    measured: tuple[MeasuredOf, ...] = ()
+    message: str = ""
+
+
+class DiskMoment(msgspec.Struct, frozen=True, kw_only=True):
+    """Available bytes at one moment: the event ``disk-sampled``."""
+
+    mount: str
+    available_bytes: int
+    line_bytes: int
+    size_bytes: int
+    at_s: float = 0.0
+
+
+class JobRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as its events told it.
+
+    Args:
+        purpose: What it was for; empty when it did not begin.
+        outcome: How it ended; empty when nothing tells.
+        seconds: How long it took.
+        steps: The steps that ended, in their order.
+        moments: The disk of the engine over time.
+        failure: What ended the command, and why; empty when it succeeded.
+    """
+
+    purpose: str = ""
+    outcome: str = ""
+    seconds: float = 0.0
+    steps: tuple[JobStep, ...] = ()
+    moments: tuple[DiskMoment, ...] = ()
+    failure: str = ""
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """Measured: how much less was available at the worst moment than at the beginning; None without samples."""
+        if not self.moments:
+            return None
+        return max(0, self.moments[0].available_bytes - min(each.available_bytes for each in self.moments))
+
+
+class RemovedOne(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a reclaim removed, or could not."""
+
+    kind: str
+    name: str
+    freed_bytes: int
+    error: str = ""
+
+
+class JobReclaim(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``reclaim --json`` printed."""
+
+    document: str
+    mount: str
+    available_bytes: int
+    after_bytes: int
+    enough: bool
+    target_bytes: int | None = None
+    removed: tuple[RemovedOne, ...] = ()
+
+    @property
+    def freed_bytes(self) -> int:
+        """Measured: how much more was available afterwards."""
+        return max(0, self.after_bytes - self.available_bytes)
