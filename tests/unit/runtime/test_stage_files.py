@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from tonnage.runtime.stage_files import StageFiles
+from tonnage.sources.dockerfile import read_dockerfile
+from tonnage.sources.recipe import recipe
+
+FILES = {"requirements.txt": "numpy\n", "app/deps/base.txt": "torch\n", "more/a.txt": "a\n"}
+DOCKERFILE = """\
+FROM scratch AS one
+WORKDIR /app
+COPY requirements.txt ./
+COPY app /srv/
+COPY more/*.txt /texts/
+COPY <<EOF /inline.txt
+pandas
+EOF
+FROM scratch
+COPY --from=one /app /two
+COPY requirements.txt /renamed.txt
+RUN --mount=type=bind,source=app/deps,target=/mnt true
+"""
+
+
+def stages() -> tuple[StageFiles, StageFiles, StageFiles]:
+    """Return the files of both stages, and what the last instruction sees."""
+    made = recipe(read_dockerfile(DOCKERFILE))
+    found: dict[int, StageFiles] = {}
+    for stage in made.stages:
+        found[stage.index] = StageFiles()
+        for step in stage.steps:
+            found[stage.index].take(step, lambda _origin: FILES.get, found)
+    return found[0], found[1], found[1].seen_by(made.final.steps[-1], lambda _origin: FILES.get, found)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/app/requirements.txt", "numpy\n"),
+        ("/srv/deps/base.txt", "torch\n"),
+        ("/texts/a.txt", "a\n"),
+        ("/inline.txt", "pandas\n"),
+        ("/requirements.txt", None),
+        ("/srv/app/deps/base.txt", None),
+    ],
+)
+def test_a_stage_sees_what_was_copied_to_it(path: str, text: str | None) -> None:
+    assert stages()[0].text(path) == text
+
+
+def test_a_stage_sees_what_it_takes_from_another() -> None:
+    _, last, _ = stages()
+
+    assert last.text("/two/requirements.txt") == "numpy\n"
+    assert last.text("/renamed.txt") == "numpy\n"
+    assert last.text("/app/requirements.txt") is None
+
+
+def test_a_bind_mount_is_seen_by_its_own_instruction_only() -> None:
+    _, last, seen = stages()
+
+    assert seen.text("/mnt/base.txt") == "torch\n"
+    assert last.text("/mnt/base.txt") is None
