@@ -75,13 +75,17 @@ def command(
     if build:
         wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=bool(cleanup_after)))
     with session.outside.facts(flags.host) as facts:
-        plan = make_plan(session.outside, facts, "build" if build else "deploy", wanted)
+        plan = make_plan(session.outside, facts, "build" if build else "deploy", wanted, tell=session.say)
     if session.json:
         session.print_document("plan", plan_form(plan))
     else:
         session.say(plan_text(plan, width=session.width))
+    if out:
+        # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.
+        write_plan_file(plan, out)
     if plan.refusal is not None:
+        if out:
+            session.say(f"\nsaved; free what it needs with\n  tonnage reclaim --for {out} --yes")
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
     if out:
-        write_plan_file(plan, out)
         session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {out}")

@@ -228,7 +228,8 @@ def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str,
     # A plan that does not fit ends with 3, and is saved all the same: it says how much is missing.
     return _step(
         "Free disk, only as much as the plan needs",
-        f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" || test "$?" -eq 3\n'
+        f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" ||\n'
+        '  { code=$?; test "$code" -eq 3 || exit "$code"; }\n'
         f"{_tonnage(stack, 'reclaim')} --for {_PLAN} --yes",
         condition=condition,
         environment=environment,

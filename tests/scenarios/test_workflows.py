@@ -1,0 +1,165 @@
+"""Intent: the workflows that are written for a stack do what they promise when a runner carries them out.
+
+Steps: write the workflows for three services, two of them dependent, whose images belong to a real registry; run the
+steps of every job as a runner does. The machine to deploy to is not set, as in a repository that only builds.
+State checked: the registry, everything on the engine, available bytes, the steps that ran.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.ci.runner import Runner
+from tests.scenarios.driving import TONNAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.ci.runner import Result
+    from tests.real_engine import RealEngine
+    from tests.scenarios.driving import Project
+
+REGISTRY = shutil.which("docker-registry")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(REGISTRY is None, reason="needs the program docker-registry (Debian package of that name)"),
+]
+
+ADDRESS = "localhost:18096"
+CONFIG = """\
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "{address}"}}
+"""
+FILLING = "dd if=/dev/urandom of=/filling bs=1M count=11"
+
+
+@pytest.fixture
+def pushed(engine: RealEngine, tmp_path: Path) -> Iterator[Path]:
+    """Start a registry in the engine's network. Yields where it keeps its images."""
+    assert REGISTRY is not None
+    root, file = tmp_path / "registry", tmp_path / "registry.yml"
+    file.write_text(CONFIG.format(root=root, address="127.0.0.1:18096"))
+    enter = ["ip", "netns", "exec", engine.netns]
+    with (tmp_path / "registry.log").open("wb") as log:
+        registry = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 10
+        while subprocess.run([*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"], check=False).returncode:
+            assert time.monotonic() < end, (tmp_path / "registry.log").read_text()
+            time.sleep(0.1)
+        yield root / "docker" / "registry" / "v2" / "repositories"
+    finally:
+        registry.kill()
+        registry.wait()
+
+
+@pytest.fixture
+def runner(project: Project, tmp_path: Path) -> Runner:
+    """Write the workflows for three services, as their user commits them, and make a runner for them."""
+    for name in ("api", "web", "worker"):
+        needs = ["api"] if name == "web" else []
+        project.web(name, f"{name} 1", run=FILLING, image=f"{ADDRESS}/fleet/{name}:1", depends_on=needs)
+    (project.directory / ".git").mkdir()
+    written = project.tonnage("ci", "github", "--write", "--install", "true")
+    assert written.exit_code == 0, written.stderr
+    temp = tmp_path / "runner"
+    temp.mkdir()
+    environment = {**project.environment, "PATH": f"{Path(TONNAGE).parent}:{os.environ['PATH']}"}
+    # Images are pushed by the engine, and manifests are asked for by the program: both have to be in one network.
+    programs = temp / "bin"
+    programs.mkdir()
+    docker = shutil.which("docker", path=environment["PATH"])
+    (programs / "docker").write_text(f'#!/bin/sh\nexec nsenter --net=/run/netns/{project.real.netns} {docker} "$@"\n')
+    (programs / "docker").chmod(0o755)
+    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    return Runner(project.directory, temp, environment, {"vars": {}, "secrets": {}})
+
+
+def workflow(project: Project, name: str) -> Path:
+    return project.directory / ".github" / "workflows" / name
+
+
+def tags(pushed: Path) -> set[str]:
+    return {path.parents[2].name for path in pushed.glob("fleet/*/_manifests/tags/1")}
+
+
+def available(project: Project) -> int:
+    os.sync()
+    disk = os.statvfs(project.real.mount)
+    return disk.f_bavail * disk.f_frsize
+
+
+def sequential(project: Project, runner: Runner, service: str, *, cleanup_after: bool) -> tuple[Result, Result]:
+    ended = runner.workflow(workflow(project, "sequential-deploy.yml"), service=service, cleanup_after=cleanup_after)
+    return ended["sequential"][0], ended["verify"][0]
+
+
+@pytest.mark.parametrize(("service", "names"), [("all", {"api", "web", "worker"}), ("web", {"web"})])
+def test_with_clean_up_images_are_in_the_registry_and_the_disk_is_as_before(
+    project: Project, runner: Runner, pushed: Path, service: str, names: set[str]
+) -> None:
+    before, before_bytes = project.engine.everything(), available(project)
+
+    sequence, verify = sequential(project, runner, service, cleanup_after=True)
+
+    assert not sequence.failed, sequence.told()
+    assert tags(pushed) == names
+    after = project.engine.everything()
+    assert [after[kind] for kind in ("containers", "images", "volumes")] == [
+        before[kind] for kind in ("containers", "images", "volumes")
+    ]
+    assert project.engine.cache() == {}
+    assert before_bytes - available(project) < 5_000_011
+    assert not verify.failed, verify.told()
+    assert "```" in sequence.summary
+
+
+@pytest.mark.parametrize(("service", "names"), [("all", {"api", "web", "worker"}), ("web", {"web"})])
+def test_without_clean_up_images_and_containers_stay(
+    project: Project, runner: Runner, pushed: Path, service: str, names: set[str]
+) -> None:
+    sequence, verify = sequential(project, runner, service, cleanup_after=False)
+
+    assert not sequence.failed, sequence.told()
+    assert not verify.failed, verify.told()
+    assert tags(pushed) == names
+    for name in names:
+        assert project.engine.health(name) == "healthy"
+        assert project.engine.image_id(f"{ADDRESS}/fleet/{name}:1")
+    assert not any("Clean up" in name for name in sequence.ended("success"))
+
+
+def test_a_service_that_fails_ends_the_job_with_its_code_and_is_reported(
+    project: Project, runner: Runner, pushed: Path
+) -> None:
+    project.web("web", "web 2", run="echo no room for this; exit 7")
+
+    sequence, verify = sequential(project, runner, "all", cleanup_after=True)
+
+    failed = sequence.step("Build and verify web")
+    assert (failed.outcome, failed.exit_code) == ("failure", 10), sequence.told()
+    assert "no room for this" in failed.stderr
+    assert tags(pushed) == {"api"}
+    assert sequence.step("Push worker").outcome == "skipped"
+    assert sequence.step("Report").outcome == "success"
+    assert "web.build" in sequence.summary
+    assert verify.skipped
+
+
+def test_on_a_push_each_service_is_built_pushed_and_removed(project: Project, runner: Runner, pushed: Path) -> None:
+    before = project.engine.everything()
+
+    jobs = runner.workflow(workflow(project, "docker-deploy.yml"))
+
+    assert [job.failed for job in jobs["build"]] == [False, False, False], jobs["build"][0].told()
+    assert tags(pushed) == {"api", "web", "worker"}
+    assert project.engine.everything() == before
+    assert jobs["deploy"][0].skipped
