@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nas_service
 import pytest
+import rtmpose_service
+import yolo_service
 from packaging.requirements import Requirement
 from serving.settings import Settings
 from serving.uploads import FORM_BYTES
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2] / "examples" / "vision"
 PORTS = {"yolo-combined": 8001, "mmpose": 8003, "yolo-nas": 8004}
+MODELS = {
+    "yolo-combined": yolo_service.SERVICE.models,
+    "mmpose": rtmpose_service.SERVICE.models,
+    "yolo-nas": nas_service.SERVICE.models,
+}
 BASE, GPU = "docker-compose.yml", "docker-compose.gpu.yml"
 SCRIPT = re.compile(r"^RUN (case .*?[^\\])$", re.MULTILINE | re.DOTALL)
 
@@ -64,6 +72,9 @@ def test_every_set_of_compose_files_is_read(files: tuple[str, ...]) -> None:
         assert Path(service.build.dockerfile) == ROOT / f"{name}-service" / "Dockerfile"
         assert service.settings.probe is not None
         assert service.settings.probe.port == port
+        assert service.settings.weights is not None
+        assert service.settings.weights.manifest == "/weights/manifest.json"
+        assert service.settings.weights.models == MODELS[name]
         assert service.health is not None
         assert service.restart == "unless-stopped"
         [mount] = service.mounts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import EngineDoor, MachineDoor, Outside, Rehearsal
+    from tonnage.cli.outside import EngineDoor, MachineDoor, Outside, Rehearsal, WeightsDoor
     from tonnage.model.forecast import EngineKind
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
@@ -281,6 +282,13 @@ class RealOutside:
         from tonnage.cli.machine_door import RealMachine  # noqa: PLC0415
 
         return RealMachine(self.environment)
+
+    @functools.cached_property
+    def weights(self) -> WeightsDoor:
+        """Files of weights on this machine."""
+        from tonnage.adapters.checksums import Checksums  # noqa: PLC0415
+
+        return Checksums(cache_directory(self.environment) / "checksums.json")
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tonnage.cli.looking import look
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import read_if_there, read_inputs
+from tonnage.cli.weights import check_weights
+from tonnage.decide.planning import asked_for
 from tonnage.errors import TonnageError
 from tonnage.runtime.journal import Journal
 from tonnage.units import format_bytes
@@ -45,6 +47,7 @@ def check_all(
 
     checks = [
         checked("stack", lambda: _stack(outside, flags, settings)),
+        *_weights_checks(outside, flags, settings, checked),
         checked("engine", lambda: _engine(outside, flags)),
         checked("disk", lambda: _disk(outside, flags, settings)),
         checked("builder", outside.builder_found),
@@ -61,6 +64,40 @@ def _stack(outside: Outside, flags: StackFlags, settings: Mapping[str, str | Non
         return "no compose file here"
     inputs = read_inputs(outside, wanted.stack)
     return f"{wanted.stack.name}: {len(wanted.stack.services)} services, {len(inputs)} of them built"
+
+
+def _weights_checks(
+    outside: Outside,
+    flags: StackFlags,
+    settings: Mapping[str, str | None],
+    checked: Callable[[str, Callable[[], str]], Check],
+) -> list[Check]:
+    """Check weights where there are any; a stack that cannot be read was told already."""
+    try:
+        wanted = read_if_there(outside, flags, settings)
+    except TonnageError:
+        return []
+    names = asked_for(wanted.stack, wanted.services)
+    if not any(service.settings.weights for service in wanted.stack.services if service.name in names):
+        return []
+
+    def look_at() -> str:
+        count, notes = check_weights(
+            outside, wanted.stack, names, local=_is_here(outside, flags), tell=lambda _text: None
+        )
+        return "; ".join([*([f"{count} files are there, as described"] if count else []), *notes])
+
+    return [checked("weights", look_at)]
+
+
+def _is_here(outside: Outside, flags: StackFlags) -> bool:
+    """Return whether the engine is this machine's own, as far as that can be known while it does not answer."""
+    try:
+        with outside.facts(flags.host) as facts:
+            endpoint = facts.engine().endpoint
+    except TonnageError:
+        endpoint = flags.host or outside.environment.get("DOCKER_HOST", "")
+    return not endpoint or endpoint.startswith("unix://")
 
 
 def _engine(outside: Outside, flags: StackFlags) -> str:

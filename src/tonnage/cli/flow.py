@@ -16,8 +16,9 @@ from tonnage.cli.past import read_history
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
+from tonnage.cli.weights import check_weights
 from tonnage.decide.explaining import Machine, explain
-from tonnage.decide.planning import plan_build, plan_deploy
+from tonnage.decide.planning import asked_for, plan_build, plan_deploy
 from tonnage.decide.rolling_back import plan_rollback
 from tonnage.decide.staleness import why_stale
 from tonnage.decide.symptoms import find_symptoms
@@ -33,11 +34,13 @@ from tonnage.views.explanation import explanations_text
 from tonnage.views.report import run_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.plan import Plan
     from tonnage.model.policy import History
     from tonnage.model.run import Run
@@ -71,6 +74,7 @@ def make_plan(
     history: History | None = None,
     *,
     forecasts: bool = True,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> Plan:
     """Observe and plan. Changes nothing.
 
@@ -81,6 +85,7 @@ def make_plan(
         wanted: What the user wants.
         history: What is known from earlier runs; None to read it from the journal, if there is one.
         forecasts: Forecast the builds of the plan.
+        tell: Is told what takes a while.
 
     Returns:
         The plan, perhaps a refused one.
@@ -98,7 +103,21 @@ def make_plan(
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
     plan = PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
-    return _with_forecasts(outside, facts, plan, inventory, wanted, history) if forecasts else plan
+    notes: tuple[str, ...] = ()
+    if purpose == "deploy":
+        names = asked_for(wanted.stack, wanted.services) | {step.service for step in plan.steps}
+        notes = _weights(outside, inventory.engine, wanted, names, tell)
+    if forecasts:
+        plan = _with_forecasts(outside, facts, plan, inventory, wanted, history)
+    return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
+
+
+def _weights(
+    outside: Outside, engine: Engine, wanted: Wanted, names: set[str], tell: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Refuse a deploy whose weights are missing or damaged; return what cannot be known about them from here."""
+    local = engine.endpoint.startswith("unix://")
+    return check_weights(outside, wanted.stack, names, local=local, tell=tell)[1]
 
 
 def _with_forecasts(
@@ -145,6 +164,9 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
     """
     engine = door.facts.engine()
     stack = job.wanted.stack.name
+    if job.purpose == "deploy":
+        # What takes long is read while nobody has to wait for the lock and Ctrl-C ends it; planning looks once more.
+        _weights(session.outside, engine, job.wanted, asked_for(job.wanted.stack, job.wanted.services), session.say)
     with (
         session.outside.lock(engine, stack),
         Journal(journal_path(session.outside.environment)) as journal,
@@ -157,6 +179,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
             job.wanted,
             journal.history(stack, engine.engine_id),
             forecasts=job.saved is None,
+            tell=session.say,
         )
         plan = _plan_to_carry_out(job, fresh)
         if plan.refusal is not None:

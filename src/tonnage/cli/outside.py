@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.model.weights import NeededFile, SeenFile
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
@@ -73,6 +74,16 @@ class MachineDoor(Protocol):
 
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
+
+
+class WeightsDoor(Protocol):
+    """Files of weights on this machine."""
+
+    def text(self, path: str, *, service: str, place: str) -> str:
+        """Return the text of a manifest; what is wrong with it is told for a service, at its place."""
+
+    def look(self, needed: Sequence[NeededFile], tell: Callable[[str], None]) -> Mapping[str, SeenFile]:
+        """Return the length and checksum of files, by path."""
 
 
 class Outside(Protocol):
@@ -138,6 +149,10 @@ class Outside(Protocol):
     @property
     def machine(self) -> MachineDoor:
         """This machine's files and directories."""
+
+    @property
+    def weights(self) -> WeightsDoor:
+        """Files of weights on this machine."""
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine."""

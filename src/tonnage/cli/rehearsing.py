@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.cli.flow import Job, carry_out
 from tonnage.cli.stacks import read_wanted
+from tonnage.cli.weights import check_weights
 from tonnage.decide.planning import asked_for
 from tonnage.runtime.rehearse import bring_images, image_files
 from tonnage.units import format_bytes
@@ -45,6 +46,8 @@ def rehearse(
     wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
     files = image_files(imports, session.outside.working_directory)
     session.say(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
+    # Looked at once more when planning, but an engine and images are not brought for nothing.
+    check_weights(session.outside, wanted.stack, [each.name for each in _meant(wanted)], local=True, tell=session.say)
     with session.outside.rehearsal(size_bytes, keep=keep) as rehearsal:
         try:
             with session.outside.image_source(flags.host) as source:

@@ -118,6 +118,48 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """One file of weights, as a manifest or the compose file describes it.
+
+    Args:
+        file: Its path inside of the container; in a manifest, its path beside the manifest.
+        size_bytes: Its length.
+        sha256: Its checksum, 64 hexadecimal digits in lower case.
+        model: Which model it is; empty where that is not told.
+        backend: Which backend reads it; empty for any.
+        source: Where it comes from, for people.
+        place: Where it is described.
+    """
+
+    file: str
+    size_bytes: int
+    sha256: str
+    model: str = ""
+    backend: str = ""
+    source: str = ""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsSpec:
+    """``x-tonnage.weights``: files that a service finds in its mounts, and that must be there before a deploy.
+
+    Args:
+        manifest: Path of a manifest inside of the container; empty for none.
+        models: The models of the manifest that this service loads; empty for all.
+        backend: Files of other backends do not matter; empty for what the service's variable ``BACKEND`` says.
+        files: Files that are described in the compose file itself.
+        place: Where it is written.
+    """
+
+    manifest: str = ""
+    models: tuple[str, ...] = ()
+    backend: str = ""
+    files: tuple[WeightsFile, ...] = ()
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
     """``x-tonnage`` of one service.
 
@@ -126,12 +168,14 @@ class ServiceSettings:
         beside: ``auto`` decides from the service's state; ``never`` forbids two at once.
         one_shot: The service runs to its end; healthy means exit code 0.
         stability_s: Seconds for which it must stay up with an unchanged restart count.
+        weights: Files that must be in its mounts before a deploy, if any are named.
     """
 
     probe: ProbeSpec | None = None
     beside: str = "auto"
     one_shot: bool = False
     stability_s: float = 3.0
+    weights: WeightsSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

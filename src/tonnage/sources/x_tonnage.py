@@ -8,6 +8,7 @@ from tonnage.errors import UsageError
 from tonnage.model.stack import ProbeSpec, ServiceSettings
 from tonnage.sources.scalars import Ground, Span, Text, Truth, Whole, as_text
 from tonnage.sources.shapes import Fields
+from tonnage.sources.weights import WEIGHTS, weights_spec
 from tonnage.sources.written import nearest, wrong
 from tonnage.units import parse_bytes, parse_seconds
 
@@ -29,6 +30,7 @@ SERVICE = Fields(
         "beside": Text(choices=("auto", "never")),
         "one-shot": Truth(),
         "stability": Span(),
+        "weights": WEIGHTS,
     }
 )
 
@@ -114,6 +116,7 @@ def service_settings(written: Written | None, service: str, *, one_shot: bool) -
         beside=(fields["beside"].value if "beside" in fields else None) or defaults.beside,
         one_shot=one_shot if wants_one_shot is None else bool(wants_one_shot),
         stability_s=_seconds(fields.get("stability"), defaults.stability_s),
+        weights=weights_spec(fields["weights"], f"{name}.weights") if "weights" in fields else None,
     )
 
 

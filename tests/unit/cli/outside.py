@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 
+from tonnage.adapters.checksums import Checksums
 from tonnage.adapters.dockerfile_arguments import declared_arguments
 from tonnage.cli.app import main
 from tonnage.cli.outside import EngineDoor
@@ -124,6 +125,10 @@ class SimulatedOutside:
     @property
     def machine(self) -> EmptyMachine:
         return EmptyMachine()
+
+    @property
+    def weights(self) -> Checksums:
+        return Checksums(Path(self.working_directory, "state", "checksums.json"))
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
