@@ -10,6 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.outside import make_world
+
+from tonnage.decide.written_files import sealed
 
 SCRIPT = Path(str(files("tonnage").joinpath("written", "deploy.sh")))
 
@@ -76,5 +79,24 @@ def test_help_and_nothing_show_every_name(tmp_path: Path) -> None:
         assert name in shown
 
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "vision" / "deploy.sh"
+
+
 def test_the_script_is_without_findings() -> None:
-    subprocess.run([Path(sys.executable).parent / "shellcheck", SCRIPT], check=True)
+    subprocess.run([Path(sys.executable).parent / "shellcheck", SCRIPT, EXAMPLE], check=True)
+
+
+def test_the_script_of_the_example_is_the_one_that_is_written() -> None:
+    assert EXAMPLE.read_text() == sealed(SCRIPT.read_text())
+    assert os.access(EXAMPLE, os.X_OK)
+
+
+def test_a_script_that_is_stale_is_told_with_what_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = make_world(tmp_path)
+
+    assert world.run("ci", "deploy-script", "--check") == 8
+    assert "tonnage ci deploy-script --write" in capsys.readouterr().err
+    assert world.run("ci", "deploy-script", "--write") == 0
+    (tmp_path / "deploy.sh").write_text((tmp_path / "deploy.sh").read_text().replace("14GB", "3GB"))
+    assert world.run("ci", "deploy-script", "--write") == 2
+    assert "tonnage ci deploy-script --write --force" in capsys.readouterr().err

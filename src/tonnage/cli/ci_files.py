@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
 
 _WORKFLOWS = Path(".github", "workflows")
+_SCRIPT = "deploy.sh"
 _SCRIPT_MODE = 0o755
 _PLAIN_MODE = 0o644
 
@@ -99,7 +100,7 @@ def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
     """
     wanted = read_wanted(session.outside, flags, builds=False)
     text = resources("tonnage").joinpath("written", "deploy.sh").read_text(encoding="utf-8")
-    return [_written(Path(wanted.stack.directory) / "deploy.sh", text, _SCRIPT_MODE)]
+    return [_written(Path(wanted.stack.directory) / _SCRIPT, text, _SCRIPT_MODE)]
 
 
 def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
@@ -118,7 +119,7 @@ def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
     if stale:
         raise StaleFilesError(
             f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
-            todo="Write them anew:\n  tonnage ci github --write",
+            todo=f"Write them anew:\n  {_command(stale[0])} --write",
         )
 
 
@@ -159,8 +160,12 @@ def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
     raise UsageError(
         f"{each.path} would be overwritten",
         why=f"{why} The difference is shown above.",
-        todo="Move what is yours between the marks, or overwrite it:\n  tonnage ci github --write --force",
+        todo=f"Move what is yours between the marks, or overwrite it:\n  {_command(each)} --write --force",
     )
+
+
+def _command(each: WrittenFile) -> str:
+    return f"tonnage ci {'deploy-script' if each.path.name == _SCRIPT else 'github'}"
 
 
 def _written(path: Path, text: str, mode: int = _PLAIN_MODE) -> WrittenFile:

@@ -1,0 +1,64 @@
+#!/bin/sh
+# The names of this script are other names for the tonnage command, and nothing else.
+set -eu
+
+usage() {
+    cat <<'END'
+Usage: ./deploy.sh NAME [ARGUMENT]...
+
+  --deploy-sequential     Deploy every service, one after the other
+  --deploy-seq SERVICE    Deploy one service
+  --build [SERVICE]...    Build only
+  --test [SERVICE]...     Ask every service whether it is healthy
+  --rollback [SERVICE]... Go back to the previous good version
+  --status                Show disk, line and services
+  --cleanup-disk          Show what would be removed to have CLEANUP_UNTIL available (14GB); with --yes, remove it
+  --vm NAME...            The same on the machine VM_HOST, as VM_USER, with the stack's files at VM_PATH; alone it
+                          deploys every service there
+  --help                  This text
+
+What follows is handed on: ./deploy.sh --deploy-seq web --keep-free 2GB
+END
+}
+
+on_vm() {
+    : "${VM_HOST:?set it to the name of the machine}"
+    set -- "$@" --to "ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:-}"
+    exec tonnage "$@"
+}
+
+run() {
+    if [ -n "${vm:-}" ]; then
+        on_vm "$@"
+    fi
+    exec tonnage "$@"
+}
+
+cd "$(dirname "$0")"
+vm=
+if [ "${1:-}" = --vm ]; then
+    vm=yes
+    shift
+    [ $# -gt 0 ] || set -- --deploy-sequential
+fi
+name=${1:---help}
+[ $# -eq 0 ] || shift
+case $name in
+    --deploy-sequential) run deploy "$@" ;;
+    --deploy-seq)
+        : "${1:?name a service: ./deploy.sh --deploy-seq SERVICE}"
+        run deploy "$@"
+        ;;
+    --build) run build "$@" ;;
+    --test) run verify "$@" ;;
+    --rollback) run rollback "$@" ;;
+    --status) run status "$@" ;;
+    --cleanup-disk) run reclaim --until "${CLEANUP_UNTIL:-14GB}" "$@" ;;
+    --help | -h) usage ;;
+    *)
+        printf '%s\n\n' "deploy.sh: there is no $name" >&2
+        usage >&2
+        exit 2
+        ;;
+esac
+# sum: e9d23f55af7d6bdb790600a90560c778bf995aa9049214975627396b56492b20
