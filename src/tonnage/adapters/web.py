@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError, MaxRetryError, NewConnectionError
 
 from tonnage.errors import CannotFetchError
 
@@ -78,6 +78,7 @@ class Web:
         self.fetched_bytes = 0
         self._environment = environment
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._unreachable: dict[str, str] = {}
 
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask what an address would give, without its body.
@@ -216,6 +217,9 @@ class Web:
         *,
         tries: int = _TRIES,
     ) -> Reply:
+        host = urlsplit(address).netloc
+        if host in self._unreachable:
+            raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=self._unreachable[host])
         try:
             response = self._pool(address).request(
                 method,
@@ -223,7 +227,8 @@ class Web:
                 body=sent,
                 headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
                 redirect=False,
-                retries=urllib3.Retry(tries - 1, redirect=0, status=0, backoff_factor=0.2),
+                # Who cannot be connected to now cannot be in a second either.
+                retries=urllib3.Retry(tries - 1, connect=0, redirect=0, status=0, backoff_factor=0.2),
                 timeout=urllib3.Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
                 preload_content=False,
                 decode_content=False,
@@ -243,6 +248,8 @@ class Web:
                 else:
                     response.close()
         except (HTTPError, OSError, LocationParseError, ValueError) as error:
+            if isinstance(error, MaxRetryError) and isinstance(error.reason, NewConnectionError | ConnectTimeoutError):
+                self._unreachable[host] = _reason(error)
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=_reason(error)) from error
         return Reply(
             status=response.status,
