@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.cli.looking import look
@@ -81,13 +82,17 @@ def _weights_checks(
     if not any(service.settings.weights for service in wanted.stack.services if service.name in names):
         return []
 
+    unknown: list[str] = []
+
     def look_at() -> str:
         count, notes = check_weights(
             outside, wanted.stack, names, local=_is_here(outside, flags), tell=lambda _text: None
         )
+        unknown.extend(notes)
         return "; ".join([*([f"{count} files are there, as described"] if count else []), *notes])
 
-    return [checked("weights", look_at)]
+    check = checked("weights", look_at)
+    return [replace(check, state=WARNING) if unknown else check]
 
 
 def _is_here(outside: Outside, flags: StackFlags) -> bool:

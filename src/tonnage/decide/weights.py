@@ -47,7 +47,7 @@ def path_here(stack: Stack, service: Service, inside: str, *, local: bool) -> tu
         return "", f"{mount.target} is {'the volume ' + mount.source if mount.source else 'a ' + mount.kind}"
     source = _source_here(stack, mount, local=local)
     if not source:
-        return "", f"{mount.source} is on another machine"
+        return "", f"{mount.source} is where the engine is, which may be another machine"
     rest = _rest(inside, mount.target)
     return (posixpath.join(source, rest) if rest else source), ""
 
