@@ -25,7 +25,7 @@ def test_a_host_that_cannot_be_connected_to_is_not_tried_again_and_again() -> No
 
 def test_what_is_remembered_of_one_host_is_not_held_against_another() -> None:
     web = Web({})
-    with pytest.raises(CannotFetchError, match="127.0.0.1:9/"):
+    with pytest.raises(CannotFetchError, match=r"127\.0\.0\.1:9/"):
         web.get("http://127.0.0.1:9/a")
-    with pytest.raises(CannotFetchError, match="127.0.0.1:7/"):
+    with pytest.raises(CannotFetchError, match=r"127\.0\.0\.1:7/"):
         web.get("http://127.0.0.1:7/a")
