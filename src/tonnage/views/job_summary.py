@@ -212,7 +212,7 @@ def _ending(run: JobRun | None) -> list[str]:
 def _reclaimed(reclaimed: JobReclaim) -> str:
     wanted = f", {format_bytes(reclaimed.target_bytes)} wanted" if reclaimed.target_bytes is not None else ""
     gone = [each for each in reclaimed.removed if not each.error]
-    things = f" by removing {len(gone)} things" if gone else ""
+    things = f" by removing {len(gone)} {'thing' if len(gone) == 1 else 'things'}" if gone else ""
     return (
         f"Reclaimed on {literal(reclaimed.mount)}: {format_bytes(reclaimed.freed_bytes)} came free{things},"
         f" {format_bytes(reclaimed.after_bytes)} available{wanted}."
