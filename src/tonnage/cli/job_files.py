@@ -24,6 +24,7 @@ class _Head(msgspec.Struct, frozen=True):
 class _Plan(msgspec.Struct, frozen=True):
     purpose: str
     filesystem: str
+    available_bytes: int
 
 
 class _Started(msgspec.Struct, frozen=True):
@@ -86,13 +87,14 @@ def read_job_run(file: str) -> JobRun | None:
     if not lines:
         return None
     run = JobRun()
-    mount = ""
     for number, line in enumerate(lines, start=1):
         try:
             event = msgspec.json.decode(line, type=_Head).event
             if event == "run-started":
                 plan = msgspec.json.decode(line, type=_Started).plan
-                mount, run = plan.filesystem, msgspec.structs.replace(run, purpose=plan.purpose)
+                run = msgspec.structs.replace(
+                    run, purpose=plan.purpose, mount=plan.filesystem, before_bytes=plan.available_bytes
+                )
             elif event == "step-finished":
                 run = msgspec.structs.replace(run, steps=(*run.steps, msgspec.json.decode(line, type=JobStep)))
             elif event == "run-finished":
@@ -105,7 +107,7 @@ def read_job_run(file: str) -> JobRun | None:
             if number == len(lines):
                 break  # A job that was killed ends in the middle of a line.
             raise UsageError("this is not a file of events", why=f"{error}.", place=f"{file}:{number}") from error
-    return msgspec.structs.replace(run, moments=_moments(lines, mount))
+    return msgspec.structs.replace(run, moments=_moments(lines, run.mount))
 
 
 def _moments(lines: list[str], mount: str) -> tuple[DiskMoment, ...]:

@@ -103,6 +103,8 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         purpose: What it was for; empty when it did not begin.
+        mount: The filesystem of the engine; empty when it did not begin.
+        before_bytes: Available there before the first step; None when it did not begin.
         outcome: How it ended; empty when nothing tells.
         seconds: How long it took.
         steps: The steps that ended, in their order.
@@ -111,6 +113,8 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     purpose: str = ""
+    mount: str = ""
+    before_bytes: int | None = None
     outcome: str = ""
     seconds: float = 0.0
     steps: tuple[JobStep, ...] = ()
@@ -119,10 +123,13 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def peak_bytes(self) -> int | None:
-        """Measured: how much less was available at the worst moment than at the beginning; None without samples."""
-        if not self.moments:
+        """Measured: how much less was available at the worst moment than before; None when that was not measured."""
+        lowest = [each.available_bytes for each in self.moments]
+        # Steps are measured more often than the disk is told of.
+        lowest += [one.lowest_bytes for step in self.steps for one in step.measured if one.mount == self.mount]
+        if self.before_bytes is None or not lowest:
             return None
-        return max(0, self.moments[0].available_bytes - min(each.available_bytes for each in self.moments))
+        return max(0, self.before_bytes - min(lowest))
 
 
 class RemovedOne(msgspec.Struct, frozen=True, kw_only=True):
