@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tonnage.runtime.lookups import Lookups
 
 
+# The bound for commands may be set to a few megabytes; an image that cannot be had is still an image.
+_LEAST_ASSUMED_BYTES = 500_000_000
+
+
 class Bases:
     """The images of one build.
 
@@ -25,12 +29,12 @@ class Bases:
         lookups: The outside.
         said: Failures and notes are added here.
         layers_there: Chain ids of the layers that the engine has.
-        assume_bytes: What is assumed of an image that cannot be had.
+        assume_bytes: What is assumed of an image that cannot be had; 500 MB at the least.
     """
 
     def __init__(self, lookups: Lookups, said: Said, layers_there: Collection[str], assume_bytes: int) -> None:
         self._layers_there = layers_there
-        self._assume_bytes = assume_bytes
+        self._assume_bytes = max(assume_bytes, _LEAST_ASSUMED_BYTES)
         self._lookups = lookups
         self._said = said
         self._known: dict[tuple[str, str], BaseImage | None] = {}

@@ -147,20 +147,28 @@ def _grade(*estimates: Estimate) -> Grade:
 
 
 def _largest(service: ServiceForecast, width: int) -> list[str]:
+    # Two stages on one base, or two services with the same layer, have it once.
+    steps = {step.key or f"{step.stage} {number}": step for number, step in enumerate(service.steps)}
     found = [
         (each, step)
-        for step in service.steps
+        for step in steps.values()
         if not step.present
         for each in (step.contributors or (None,))
         if each is not None or step.disk.likely_bytes >= _WORTH_SHOWING
     ]
     sized = sorted(found, key=lambda pair: -_disk(*pair).likely_bytes)[:_LARGEST]
     rows = [
-        (format_bytes(_disk(each, step).likely_bytes), _disk(each, step).grade.value, each.name if each else step.text)
+        (format_bytes(_disk(each, step).likely_bytes), _disk(each, step).grade.value, _name(each, step))
         for each, step in sized
         if _disk(each, step).high_bytes >= _WORTH_SHOWING
     ]
     return [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
+
+
+def _name(each: Contributor | None, step: InstructionForecast) -> str:
+    if each is None:
+        return step.text
+    return f"{each.name}, copied from another stage" if step.text.startswith("COPY --from") else each.name
 
 
 def _disk(each: Contributor | None, step: InstructionForecast) -> Estimate:
@@ -203,17 +211,21 @@ def _range(estimate: Estimate) -> str:
 
 
 def _remarks(forecast: StackForecast, width: int) -> list[str]:
-    lines: list[str] = []
+    said: dict[str, list[str]] = {}
     for service in forecast.services:
-        lines += [f"{service.service}: not known: {failure}" for failure in service.failures]
-        lines += [f"{service.service}: {line.strip()}" for line in _finding_lines(service.findings)]
-        lines += [f"{service.service}: {note}" for note in service.notes]
-        for step in service.steps:
-            if not step.present and step.disk.grade is Grade.UNKNOWN:
-                where = f"{service.service}, line {step.line}" if step.line else service.service
-                lines.append(
-                    _cut(f"{where}: assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}", width)
-                )
+        texts = [f"not known: {failure}" for failure in service.failures]
+        texts += [line.strip() for line in _finding_lines(service.findings)]
+        texts += service.notes
+        texts += [
+            f"assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}"
+            for step in service.steps
+            if not step.present and step.disk.grade is Grade.UNKNOWN
+        ]
+        for text in dict.fromkeys(texts):
+            said.setdefault(text, []).append(service.service)
+    # What holds for several services is said once.
+    lines = [f"{', '.join(services)}: {text}" for text, services in said.items()]
+    lines = [_cut(line, width) if ": assumed " in line else line for line in lines]
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
         lines.append("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage")
     return ["", *lines] if lines else []
