@@ -166,17 +166,13 @@ def main() -> None:
         with mounted(whole, point):
             grow(point, typed.files)
             tree = [str(point / name) for name in PASTED]
-        # Only a filesystem that was mounted anew tells what it will tell the others.
-        with mounted(whole, point):
-            start_bytes = available(point)
-        target_bytes = start_bytes + typed.until
         ours = [
             shutil.which("tonnage") or "tonnage", "reclaim", "--root", str(point), "--mount", str(point),
             "--this-machine-is-disposable", "--yes", "-H", "unix:///nonexistent", "--until",
         ]  # fmt: skip
         listed = " ".join(tree)
         ways = {
-            "tonnage reclaim": [*ours, f"{target_bytes}B"],
+            "tonnage reclaim": ours,
             "rm -rf, one": ["rm", "-rf", *tree],
             "rm -rf, xargs -P": ["sh", "-c", f"echo {listed} | xargs -n1 -P{os.cpu_count()} rm -rf"],
         }
@@ -187,9 +183,11 @@ def main() -> None:
                 image = home / f"image-{number}-{what.replace(' ', '-')}"
                 subprocess.run(["cp", "--sparse=always", whole, image], check=True)
                 with mounted(image, point):
-                    show(what, watch(command, point, target_bytes), typed.until)
-                    if what == "tonnage reclaim":
-                        show("already enough", watch([*ours, f"{start_bytes // 2}B"], point, 0), 0)
+                    target_bytes = available(point) + typed.until
+                    more = [f"{target_bytes}B"] if command is ours else []
+                    show(what, watch([*command, *more], point, target_bytes), typed.until)
+                    if command is ours:
+                        show("already enough", watch([*ours, "1MB"], point, 0), 0)
                 image.unlink()
     finally:
         shutil.rmtree(home)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from tonnage.adapters.place_sizes import measure
 if TYPE_CHECKING:
     from tonnage.adapters.mount_table import Mount
 
+WITHIN_S = 3.0
+"""Seconds after which it tells what it has found so far."""
 _AT_FDCWD = -100
 _OPEN_TREE = 428
 _OPEN_TREE_CLONE = 1
@@ -50,10 +53,11 @@ def hidden_under_mounts(directory: str) -> tuple[Hidden, ...]:
         return ()
     try:
         device = os.fstat(copy).st_dev
+        until_s = time.monotonic() + WITHIN_S
         found = []
         for path in dict.fromkeys(each.path for each in on_it):
             inner = f"/proc/self/fd/{copy}/{os.path.relpath(path, around.path)}"
-            own_bytes = _contents_bytes(inner, device)
+            own_bytes = _contents_bytes(inner, device, until_s - time.monotonic())
             if own_bytes:
                 found.append(Hidden(path, own_bytes))
     finally:
@@ -87,12 +91,12 @@ def _copy_of(path: str) -> int:
     )
 
 
-def _contents_bytes(directory: str, device: int) -> int:
+def _contents_bytes(directory: str, device: int, within_s: float) -> int:
     """Return the bytes in a directory, without those of the directory itself."""
     try:
         inside = [f"{directory}/{name}" for name in os.listdir(directory)]  # noqa: PTH208
     except OSError:
         return 0
-    sizes = measure([inside], device)
+    sizes = measure([inside], device, within_s=within_s)
     linked_bytes = sum(each.size_bytes for each in sizes.linked.values())
     return sizes.tallies[0].own_bytes + linked_bytes

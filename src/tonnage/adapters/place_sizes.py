@@ -6,9 +6,11 @@ links are for. Links are never followed, other filesystems never entered.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -61,26 +63,28 @@ class Sizes:
     linked: dict[int, Linked] = field(default_factory=dict)
 
 
-def measure(groups: Sequence[Sequence[str]], device: int) -> Sizes:
+def measure(groups: Sequence[Sequence[str]], device: int, *, within_s: float = math.inf) -> Sizes:
     """Measure groups of paths on one filesystem.
 
     Args:
         groups: Paths, absolute; none inside another.
         device: The number of the filesystem; what lies on another is left out.
+        within_s: Seconds after which what was not looked into yet is counted as such.
 
     Returns:
         One tally for each group, and the files with several names of all of them together.
     """
     sizes = Sizes([Tally() for _ in groups])
     lock = threading.Lock()
+    until_s = time.monotonic() + within_s
     tasks = [(number, path) for number, group in enumerate(groups) for path in group]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="measure") as pool:
-        for done in pool.map(lambda task: _measure_path(sizes, lock, task[0], task[1], device), tasks):
+        for done in pool.map(lambda task: _measure_path(sizes, lock, task[0], task[1], device, until_s), tasks):
             assert done is None  # noqa: S101 - raises here what was raised there
     return sizes
 
 
-def _measure_path(sizes: Sizes, lock: threading.Lock, number: int, path: str, device: int) -> None:
+def _measure_path(sizes: Sizes, lock: threading.Lock, number: int, path: str, device: int, until_s: float) -> None:
     tally = Tally()
     linked: list[tuple[int, int, int]] = []
     try:
@@ -93,6 +97,9 @@ def _measure_path(sizes: Sizes, lock: threading.Lock, number: int, path: str, de
     waiting = [path] if stat.S_ISDIR(top.st_mode) else []
     while waiting:
         directory = waiting.pop()
+        if time.monotonic() > until_s:
+            tally.unread += 1
+            continue
         try:
             fd = os.open(directory, _DIRECTORY)
         except OSError:

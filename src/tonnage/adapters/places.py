@@ -35,6 +35,8 @@ _REMOVAL_S_PER_GB = 0.05
 _BYTES_IN_GB = 10**9
 _ENOUGH_TIMES = 1.15
 """How much more than what is missing is measured, so that there is something to choose from."""
+_AT_A_TIME = 2
+"""Groups that are measured together before it is seen whether there is enough."""
 _SNAPS = "/var/lib/snapd/snaps/*_*.snap"
 
 
@@ -207,24 +209,30 @@ def _measured(
     missing_bytes: int | None,
     least_bytes: int,
 ) -> Findings:
-    """Measure group after group, the cheapest to get back first, until there is well enough."""
+    """Measure a few groups after the other, the cheapest to get back first, until there is well enough."""
     waves: dict[tuple[float, float], list[_Group]] = defaultdict(list)
     for group in groups:
         waves[group.entry.back_s_per_gb, group.entry.back_s].append(group)
     measured: list[_Group] = []
     sizes = Sizes([])
     left_out: list[str] = []
-    for price in sorted(waves):
+    for few in (few for price in sorted(waves) for few in _few_at_a_time(waves[price], missing_bytes)):
         have_bytes = sum(tally.own_bytes for tally in sizes.tallies)
         if missing_bytes is not None and have_bytes > missing_bytes * _ENOUGH_TIMES:
-            left_out += [group.entry.what for group in waves[price]]
+            left_out += [group.entry.what for group in few]
             continue
-        _join(sizes, measure([group.paths for group in waves[price]], device))
-        measured += waves[price]
+        _join(sizes, measure([group.paths for group in few], device))
+        measured += few
     if left_out:
         names = ", ".join(dict.fromkeys(left_out))
         notes = [*notes, f"Not measured, because there is enough that is cheaper to get back: {names}."]
     return _findings(measured, sizes, protected, notes, least_bytes)
+
+
+def _few_at_a_time(groups: Sequence[_Group], missing_bytes: int | None) -> Iterable[Sequence[_Group]]:
+    """Return groups that are measured together: all of them when all are wanted anyway."""
+    few = len(groups) if missing_bytes is None else _AT_A_TIME
+    return (groups[first : first + few] for first in range(0, len(groups), few))
 
 
 def _join(into: Sizes, more: Sizes) -> None:

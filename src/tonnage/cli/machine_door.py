@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters.catalogue import load_catalogue
 from tonnage.adapters.held_open import held_open
+from tonnage.adapters.hidden_bytes import hidden_under_mounts
+from tonnage.adapters.orphan_layers import orphan_layers
 from tonnage.adapters.places import find_places
 from tonnage.adapters.removing import remove_place
 from tonnage.decide.disposable import judge_machine
+from tonnage.errors import CannotReclaimError
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,9 +55,28 @@ class RealMachine:
         )
 
     def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
-        """Remove what was found so."""
-        remove_place(candidate, cancel=cancel)
+        """Remove what was found so.
+
+        Raises:
+            CannotReclaimError: Something of it stays, also when it was cancelled: half of it is not gone.
+        """
+        removed = remove_place(candidate, cancel=cancel)
+        if not removed.complete:
+            raise CannotReclaimError(
+                f"the removal of {candidate.name} was interrupted",
+                why=f"{format_bytes(max(0, removed.measured_bytes))} of it came free; the rest is still there.",
+                todo="See what is left of it:\n  tonnage reclaim",
+            )
 
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
         return held_open(mount)
+
+    def hidden(self, mount: str) -> Sequence[tuple[str, int]]:
+        """Return directories of a filesystem that something is mounted on, with the bytes that lie below that."""
+        return [(each.path, each.size_bytes) for each in hidden_under_mounts(mount)]
+
+    def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
+        """Return how many layers below a data root the engine does not know, and their bytes."""
+        found = orphan_layers(data_root, now_s=now_s)
+        return len(found.paths), found.size_bytes

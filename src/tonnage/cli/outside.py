@@ -75,6 +75,12 @@ class MachineDoor(Protocol):
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
 
+    def hidden(self, mount: str) -> Sequence[tuple[str, int]]:
+        """Return directories of a filesystem that something is mounted on, with the bytes that lie below that."""
+
+    def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
+        """Return how many layers below a data root the engine does not know, and their bytes."""
+
 
 class WeightsDoor(Protocol):
     """Files of weights on this machine."""

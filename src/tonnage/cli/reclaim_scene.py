@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tonnage.adapters.space import space_under
 from tonnage.cli.needing import read_needs
 from tonnage.cli.stacks import read_if_there
+from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
 from tonnage.decide.reclaiming import narrowed
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
@@ -122,15 +123,24 @@ def _places(
     """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
     if typed.only and not set(typed.only) - set(KINDS):
         return Findings()
-    found = session.outside.machine.find_places(
-        mount=mount,
-        root=typed.root,
-        disposable=typed.disposable,
-        only=typed.only,
-        kept=kept,
-        missing_bytes=missing_bytes,
-    )
-    return narrowed(found, keep=typed.keep, only=typed.only)
+
+    def look(missing_bytes: int | None) -> Findings:
+        found = session.outside.machine.find_places(
+            mount=mount,
+            root=typed.root,
+            disposable=typed.disposable,
+            only=typed.only,
+            kept=kept,
+            missing_bytes=missing_bytes,
+        )
+        return narrowed(found, keep=typed.keep, only=typed.only)
+
+    found = look(missing_bytes)
+    if missing_bytes is None:
+        return found
+    whole = freed_bytes(found.pieces, frozenset(each.candidate_id for each in found.candidates))
+    # What was enough before some of it turned out to stay, or to be too small, is looked for once more.
+    return found if whole >= missing_bytes else look(None)
 
 
 def _mounted(inventory: Inventory) -> dict[str, str]:

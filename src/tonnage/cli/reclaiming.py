@@ -188,7 +188,8 @@ def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
         for note in journal.notes:
             session.say(f"note: {note}")
     if signals.number:
-        raise InterruptedRunError(signals.number, f"stopped; {len(done.removals)} things were removed before")
+        gone = sum(each.error is None for each in done.removals)
+        raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")
     return replace(done, available_bytes=scene.available())
 
 
@@ -226,7 +227,26 @@ def _reasons(session: Session, scene: Scene, done: Reclaimed) -> tuple[str, ...]
     ]
     if not held:
         told.append("The filesystem may give them back later, or somebody else has written meanwhile.")
+    if not remote:
+        told += _unseen(session, scene)
     return tuple(told)
+
+
+def _unseen(session: Session, scene: Scene) -> list[str]:
+    """Return what takes bytes of the filesystem and was no candidate, because nobody sees it or knows of it."""
+    machine = session.outside.machine
+    told = [
+        f"{format_bytes(size)} lie in {path}, below what is mounted there: they are seen when it is unmounted."
+        for path, size in machine.hidden(scene.mount)
+    ]
+    if scene.inventory is not None:
+        count, size = machine.orphans(scene.inventory.engine.data_root, session.outside.clock.time())
+        if count:
+            told.append(
+                f"The engine has {count} layers on disk that it does not know, {format_bytes(size)}."
+                " Only the engine may remove what is below its data root."
+            )
+    return told
 
 
 def _too_little(scene: Scene, choice: Choice, missing_bytes: int, *, why: str) -> CannotReclaimError:

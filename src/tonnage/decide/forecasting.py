@@ -74,7 +74,7 @@ def why_not_fit(steps: Iterable[Step], *, available_bytes: int, line_bytes: int,
     steps = tuple(steps)
     if not steps:
         return None
-    todo = "Free space on this filesystem, or lower the line:\n  docker system df\n  tonnage deploy --keep-free SIZE"
+    todo = "See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE"
     if available_bytes < line_bytes:
         return Refusal(
             what=f"{filesystem} is already past the line",

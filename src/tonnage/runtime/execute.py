@@ -317,9 +317,7 @@ class _Execution:
         return LineCrossedError(
             f"{step.name} was stopped at the line of {mount}",
             why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain.",
-            todo="Free space on this filesystem, or lower the line:\n"
-            "  docker system df\n"
-            "  tonnage deploy --keep-free SIZE",
+            todo="See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
             log=error.log if error else "",
         )
 

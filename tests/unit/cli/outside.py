@@ -79,6 +79,14 @@ class EmptyMachine:
         del mount
         return []
 
+    def hidden(self, mount: str) -> list[tuple[str, int]]:
+        del mount
+        return []
+
+    def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
+        del data_root, now_s
+        return 0, 0
+
 
 @dataclass
 class SimulatedOutside:

@@ -55,11 +55,11 @@ def test_a_plan_without_steps_has_nothing_to_do() -> None:
 
 
 def test_a_refused_plan_says_why_and_what_would_make_it_fit() -> None:
-    refusal = Refusal(what="it cannot fit", why="113 MB are missing.", todo="Free them:\n  docker system df")
+    refusal = Refusal(what="it cannot fit", why="113 MB are missing.", todo="Free them:\n  tonnage reclaim")
     refused = msgspec.structs.replace(PLAN, steps=(), unchanged=(), notes=(), refusal=refusal)
 
     assert plan_text(refused).split("\n\n")[1] == (
-        "refused: it cannot fit\n  113 MB are missing.\n  Free them:\n    docker system df"
+        "refused: it cannot fit\n  113 MB are missing.\n  Free them:\n    tonnage reclaim"
     )
 
 

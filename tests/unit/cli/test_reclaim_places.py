@@ -1,0 +1,198 @@
+"""``tonnage reclaim`` on real directories, without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tonnage.cli.machine_door import RealMachine
+from tonnage.errors import CannotReclaimError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tonnage.model.candidate import Candidate
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+TONNAGE = str(Path(sys.executable).parent / "tonnage")
+DEAD = "unix:///nonexistent/docker.sock"
+SDKS = ("usr/local/.ghcup/ghc/9.10.3", "usr/local/.ghcup/ghc/9.12.2", "usr/share/swift/usr", "usr/lib/llvm-17")
+SDK_BYTES = 5_000_011
+
+
+def grow(root: Path) -> None:
+    """Make a small runner."""
+    for name in SDKS:
+        (root / name).mkdir(parents=True)
+        (root / name / "large").write_bytes(b"x" * SDK_BYTES)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A filesystem of its own, with a small runner on it."""
+    image, point = tmp_path / "image", tmp_path / "disk"
+    point.mkdir()
+    with image.open("wb") as file:
+        file.truncate(96 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, point], check=True)
+    try:
+        grow(point)
+        os.sync()
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def reclaim(root: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command on a tree."""
+    return subprocess.run(
+        [TONNAGE, "reclaim", "--root", root, "--mount", root, "--this-machine-is-disposable", "-H", DEAD, *arguments],
+        cwd=home,
+        env={**os.environ, "XDG_STATE_HOME": str(home / "state"), "XDG_RUNTIME_DIR": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_bytes(path: Path) -> int:
+    """Return available bytes."""
+    told = os.statvfs(path)
+    return told.f_bavail * told.f_frsize
+
+
+def places(root: Path) -> tuple[Candidate, ...]:
+    """Return what may go."""
+    found = RealMachine({}).find_places(
+        mount=str(root), root=str(root), disposable=True, only=(), kept={}, missing_bytes=None
+    )
+    return found.candidates
+
+
+@needs_root
+def test_only_what_is_needed_goes_and_the_document_tells_it(disk: Path, tmp_path: Path) -> None:
+    before = free_bytes(disk)
+    ended = reclaim(disk, "--until", f"{before + SDK_BYTES - 100}B", "--yes", "--json", home=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["enough"]
+    assert len(told["removed"]) == 1
+    assert sum((disk / name).exists() for name in SDKS) == len(SDKS) - 1
+
+
+@needs_root
+def test_what_is_kept_is_made_up_for_by_what_would_not_have_been_measured(disk: Path, tmp_path: Path) -> None:
+    target = f"{free_bytes(disk) + 2 * SDK_BYTES - 100}B"
+    ended = reclaim(disk, "--until", target, "--keep", "*/ghc/*", "--yes", "--json", home=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert [(disk / name).exists() for name in SDKS] == [True, True, False, False]
+
+
+@needs_root
+def test_one_that_was_begun_in_the_background_is_waited_for(disk: Path, tmp_path: Path) -> None:
+    target = f"{free_bytes(disk) + 3 * SDK_BYTES - 100}B"
+    begun = reclaim(disk, "--until", target, "--yes", "--background", home=tmp_path)
+    assert begun.returncode == 0, begun.stderr
+    assert "in the background" in begun.stderr
+    waited = reclaim(disk, "--wait", target, home=tmp_path)
+    assert waited.returncode == 0, waited.stderr
+    assert sum((disk / name).exists() for name in SDKS) == 1
+
+
+@needs_root
+def test_a_read_only_filesystem_is_told(disk: Path, tmp_path: Path) -> None:
+    target = f"{free_bytes(disk) + SDK_BYTES - 100}B"
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    ended = reclaim(disk, "--until", target, "--yes", home=tmp_path)
+    assert ended.returncode == 4
+    assert "read-only" in ended.stderr
+    assert all((disk / name).exists() for name in SDKS)
+
+
+@needs_root
+def test_a_mount_point_and_a_symbolic_link_stay(disk: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_bytes(b"x" * SDK_BYTES)
+    (disk / "usr/lib/llvm-18").symlink_to(elsewhere)
+    mounted = disk / SDKS[0]
+    subprocess.run(["mount", "--bind", elsewhere, mounted], check=True)
+    try:
+        ended = reclaim(disk, "--free", "90MB", "--yes", "--json", home=tmp_path)
+        assert ended.returncode in {2, 4}, ended.stderr
+        everything = f"{free_bytes(disk) + 3 * SDK_BYTES - 100}B"
+        ended = reclaim(disk, "--until", everything, "--yes", home=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert (elsewhere / "precious").stat().st_size == SDK_BYTES
+        assert (mounted / "precious").exists()
+        assert not any((disk / name).exists() for name in SDKS[1:])
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
+@needs_root
+def test_more_than_the_disk_is_refused_also_without_an_engine(disk: Path, tmp_path: Path) -> None:
+    ended = reclaim(disk, "--until", "200MB", "--yes", home=tmp_path)
+    assert ended.returncode == 2
+    assert "can never be available" in ended.stderr
+
+
+def test_a_removal_that_was_cancelled_is_not_gone(tmp_path: Path) -> None:
+    grow(tmp_path)
+    cancel = threading.Event()
+    cancel.set()
+    chosen = places(tmp_path)[0]
+    with pytest.raises(CannotReclaimError, match="was interrupted"):
+        RealMachine({}).remove_place(chosen, cancel)
+    assert Path(chosen.paths[0]).exists()
+
+
+@needs_root
+def test_without_the_right_to_it_what_root_could_free_is_told(tmp_path: Path) -> None:
+    grow(tmp_path)
+    for each in (tmp_path, *tmp_path.parents):
+        if each == Path("/tmp"):
+            break
+        each.chmod(0o755)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        said = "nothing"
+        try:
+            chosen = places(tmp_path)[0]
+            said = f"needs root: {chosen.needs_root} "
+            RealMachine({}).remove_place(chosen, threading.Event())
+        except CannotReclaimError as error:
+            said += error.todo
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    said = os.read(reader, 4096).decode()
+    os.close(reader)
+    assert "needs root: True" in said
+    assert "As root all of it can go" in said
+    assert "sudo" in said
+    assert all((tmp_path / name / "large").exists() for name in SDKS)
+
+
+@needs_root
+def test_nothing_is_done_in_a_moment_where_there_is_enough(disk: Path, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    assert reclaim(disk, "--until", "1MB", "--yes", home=tmp_path).returncode == 0
+    assert time.monotonic() - begun < 3.0
+    assert all((disk / name).exists() for name in SDKS)
