@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from tests.ci.stacks import STACKS
 from tests.unit.cli.outside import make_world
 
+from tonnage.decide.written_files import sealed
 from tonnage.model.workflow import RunnerService, RunnerStack
 from tonnage.views.workflows import docker_deploy, sequential_deploy
 
@@ -83,6 +84,19 @@ def test_written_files_are_current_and_written_once(tmp_path: Path, capsys: Capt
     capsys.readouterr()
     assert world.run("ci", "github", "--write") == 0
     assert capsys.readouterr().err.count(": current") == 2
+
+
+def test_other_figures_alone_make_no_file_stale(tmp_path: Path) -> None:
+    world = written(tmp_path, "one-service")
+    path = workflow_files(tmp_path)[0]
+    text = path.read_text().replace(
+        "name: docker", "# Forecast: web needs 18.0 GB at its worst moment\n\nname: docker", 1
+    )
+    path.write_text(sealed("\n".join(text.splitlines()[:-1]) + "\n"))
+
+    assert world.run("ci", "github", "--check") == 0
+    path.write_text(path.read_text().replace("cancel-in-progress: false", "cancel-in-progress: true"))
+    assert world.run("ci", "github", "--check") == 8
 
 
 def test_a_changed_stack_makes_them_stale(tmp_path: Path, capsys: Captured) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.ci.runner import Runner
 from tests.scenarios.driving import TONNAGE
+from tests.ssh_server import WHY_NONE, ssh_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,3 +164,31 @@ def test_on_a_push_each_service_is_built_pushed_and_removed(project: Project, ru
     assert tags(pushed) == {"api", "web", "worker"}
     assert project.engine.everything() == before
     assert jobs["deploy"][0].skipped
+
+
+@pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE)
+@pytest.mark.usefixtures("pushed")
+def test_where_a_machine_is_named_the_stack_is_deployed_there(
+    project: Project, runner: Runner, tmp_path: Path
+) -> None:
+    (project.directory / "pages").mkdir()
+    (project.directory / "pages" / "index.html").write_text("mounted there")
+    project.services.clear()
+    project.web("web", "web 1", image=f"{ADDRESS}/fleet/web:1", volumes=["./pages:/pages:ro"])
+    assert project.tonnage("ci", "github", "--write", "--install", "true").exit_code == 0
+    where, real = tmp_path / "ssh", project.real
+    where.mkdir()
+    with ssh_server(where, real.endpoint, address=real.address, netns=real.netns) as address:
+        runner.environment |= {"PATH": f"{where}/bin:{runner.environment['PATH']}", "HOME": str(tmp_path / "home")}
+        machine = {"VM_HOST": address.split("@")[1], "VM_USER": "root", "VM_PATH": f"{tmp_path}/srv"}
+        runner.contexts["vars"] = {**machine, "VM_KNOWN_HOSTS": "a line"}
+        runner.contexts["secrets"] = {"VM_SSH_KEY": "a key"}
+        (tmp_path / "home").mkdir()
+        deploying = runner.workflow(workflow(project, "docker-deploy.yml"))
+
+    (deploy,) = deploying["deploy"]
+    assert not deploy.failed, deploy.told()
+    assert project.engine.health("web") == "healthy"
+    assert (tmp_path / "srv" / "pages" / "index.html").read_text() == "mounted there"
+    key = tmp_path / "home" / ".ssh" / "id_ed25519"
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("a key\n", 0o600)

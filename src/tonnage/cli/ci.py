@@ -92,7 +92,9 @@ def command(
         branch=branch,
         install=install or f"pipx install tonnage=={__version__}",
     )
-    files = github_files(session, flags, typed) if what == "github" else deploy_script(session, flags)
+    files = (
+        github_files(session, flags, typed, forecast=not check) if what == "github" else deploy_script(session, flags)
+    )
     if check:
         check_files(session, files)
     elif write:

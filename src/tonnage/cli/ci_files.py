@@ -49,13 +49,16 @@ class WrittenFile:
     mode: int = _PLAIN_MODE
 
 
-def github_files(session: Session, flags: StackFlags, runner: RunnerFlags) -> list[WrittenFile]:
+def github_files(
+    session: Session, flags: StackFlags, runner: RunnerFlags, *, forecast: bool = True
+) -> list[WrittenFile]:
     """Make the workflows of a stack.
 
     Args:
         session: Where people are told what does not fit.
         flags: Which stack, as typed.
         runner: What was typed about the runner.
+        forecast: Forecast what each service needs, to say which ones a runner cannot hold even alone.
 
     Returns:
         The files, below the root of the repository that the compose file is in.
@@ -64,7 +67,8 @@ def github_files(session: Session, flags: StackFlags, runner: RunnerFlags) -> li
         UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing.
     """
     wanted = read_wanted(session.outside, flags)
-    needs = needs_now(session.outside, wanted.stack, wanted.policy.assume_unknown_bytes, offline=False)
+    assumed_bytes = wanted.policy.assume_unknown_bytes
+    needs = needs_now(session.outside, wanted.stack, assumed_bytes, offline=False) if forecast else ()
     directory = Path(wanted.stack.directory).resolve()
     root = repository(directory)
     stack = RunnerStack(
@@ -113,7 +117,7 @@ def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
     Raises:
         StaleFilesError: One of them is missing or not current.
     """
-    stale = [each for each in made if _existing(each.path) != each.text]
+    stale = [each for each in made if _without_figures(_existing(each.path)) != _without_figures(each.text)]
     for each in made:
         session.say(f"{each.path}: {'not current' if each in stale else 'current'}")
     if stale:
@@ -121,6 +125,11 @@ def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
             f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
             todo=f"Write them anew:\n  {_command(stale[0])} --write",
         )
+
+
+def _without_figures(text: str) -> str:
+    """Return a file without what was forecast when it was made: other figures alone make no file stale."""
+    return "\n".join(line for line in text.splitlines() if line and not line.startswith(("# Forecast: ", "# sum: ")))
 
 
 def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -> None:

@@ -21,7 +21,7 @@ SEQUENTIAL_DEPLOY = "sequential-deploy.yml"
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 WRITTEN = "# Written by `tonnage ci github`"
 
-_VM = '"ssh://$VM_USER@$VM_HOST"'
+_VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST$VM_PATH"'
 _PLAN = '"$RUNNER_TEMP/plan.json"'
 
 
@@ -64,7 +64,7 @@ def docker_deploy(stack: RunnerStack) -> str:
     )
     deploy = _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, condition="vars.VM_HOST != ''") + (
         _VM_ENVIRONMENT
-        + _steps([*_first_steps(stack), _ssh(), _step("Deploy", f"{_tonnage(stack, 'deploy')} --host {_VM}")])
+        + _steps([*_first_steps(stack), _ssh(), _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}")])
     )
     return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
 
@@ -106,7 +106,9 @@ def sequential_deploy(stack: RunnerStack) -> str:
     return _workflow(stack, "sequential-deploy", triggers, sequence + "\n" + verify)
 
 
-_VM_ENVIRONMENT = "    env:\n      VM_HOST: ${{ vars.VM_HOST }}\n      VM_USER: ${{ vars.VM_USER }}\n"
+_VM_ENVIRONMENT = "    env:\n" + "".join(
+    f"      {name}: ${{{{ vars.{name} }}}}\n" for name in ("VM_HOST", "VM_USER", "VM_PATH")
+)
 
 
 def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
@@ -138,6 +140,7 @@ def _secrets(stack: RunnerStack) -> str:
         lines += ["#   secrets REGISTRY_USERNAME and REGISTRY_PASSWORD: who may push"]
     lines += [
         "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
+        "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
         "#   secret VM_SSH_KEY: the private key that the machine lets in",
         "#   variable VM_KNOWN_HOSTS: the machine's line of `ssh-keyscan VM_HOST`, checked by you",
         "#   Secrets belong to the environment named tonnage: Settings, Environments.",
@@ -286,8 +289,8 @@ def _verify(stack: RunnerStack) -> list[str]:
     deployed = "vars.VM_HOST != ''"
     steps = [
         _ssh(deployed),
-        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --host {_VM}", condition=deployed),
-        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --host {_VM}", condition=deployed),
+        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=deployed),
+        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=deployed),
     ]
     pushed = [service for service in stack.built if service.pushed]
     if pushed:
