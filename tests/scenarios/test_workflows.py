@@ -7,9 +7,11 @@ State checked: the registry, everything on the engine, available bytes, the step
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +86,18 @@ def runner(project: Project, tmp_path: Path) -> Runner:
     return Runner(project.directory, temp, environment, {"vars": {}, "secrets": {}})
 
 
+@pytest.fixture
+def forgotten(project: Project) -> str:
+    """Put an image onto the engine that nothing needs."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        entry = tarfile.TarInfo("data")
+        entry.size = 97_000_003
+        tar.addfile(entry, io.BytesIO(os.urandom(entry.size)))
+    project.real.client.api.import_image_from_data(made.getvalue(), repository="forgotten", tag="1")
+    return "forgotten:1"
+
+
 def workflow(project: Project, name: str) -> Path:
     return project.directory / ".github" / "workflows" / name
 
@@ -155,6 +169,22 @@ def test_a_service_that_fails_ends_the_job_with_its_code_and_is_reported(
     assert verify.skipped
 
 
+def test_what_the_disk_lacks_is_freed_before_the_build(
+    project: Project, runner: Runner, pushed: Path, forgotten: str
+) -> None:
+    # The line is where the disk is past it already, by less than the forgotten image takes.
+    project.top["x-tonnage"] = {"keep-free": f"{available(project) + 5_000_011}B"}
+    project.write()
+
+    sequence, _ = sequential(project, runner, "worker", cleanup_after=True)
+
+    assert not sequence.failed, sequence.told()
+    assert tags(pushed) == {"worker"}
+    assert not project.engine.image_id(forgotten)
+    freed = next(step for step in sequence.steps if step.name.startswith("Free disk") and step.outcome == "success")
+    assert f"image {forgotten}" in freed.stderr
+
+
 def test_on_a_push_each_service_is_built_pushed_and_removed(project: Project, runner: Runner, pushed: Path) -> None:
     before = project.engine.everything()
 
@@ -168,9 +198,7 @@ def test_on_a_push_each_service_is_built_pushed_and_removed(project: Project, ru
 
 @pytest.mark.skipif(bool(WHY_NONE), reason=WHY_NONE)
 @pytest.mark.usefixtures("pushed")
-def test_where_a_machine_is_named_the_stack_is_deployed_there(
-    project: Project, runner: Runner, tmp_path: Path
-) -> None:
+def test_where_a_machine_is_named_the_stack_is_deployed_there(project: Project, runner: Runner, tmp_path: Path) -> None:
     (project.directory / "pages").mkdir()
     (project.directory / "pages" / "index.html").write_text("mounted there")
     project.services.clear()
