@@ -134,6 +134,21 @@ def test_a_pull_request_gets_one_comment_with_every_change(runner: Runner) -> No
     assert git(runner.workspace, "worktree", "list").count("\n") == 0
 
 
+def test_a_base_that_was_not_checked_out_is_fetched(runner: Runner, tmp_path: Path) -> None:
+    on_a_pull_request(runner)
+    origin, work = runner.workspace, tmp_path / "shallow" / "shop"
+    (origin / "web" / "data").write_bytes(b"x" * 340_007)
+    git(origin, "commit", "--quiet", "--all", "--message", "Grow")
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{origin}", str(work))
+    assert git(work, "rev-list", "--count", "HEAD") == "1"
+
+    ended = Runner(work, runner.temp, runner.environment, runner.contexts).action(ACTION)
+
+    assert not ended.failed, ended.told()
+    assert "300 kB (exact) | 340 kB (exact) | +40.0 kB |" in written(runner)[2]
+
+
 def test_a_comment_that_is_there_is_replaced(runner: Runner) -> None:
     on_a_pull_request(runner)
     comments(runner, "words", "<!-- tonnage: sizes of another -->\n", "<!-- tonnage: sizes of shop -->\nold")
