@@ -264,8 +264,13 @@ def _environment(environment: Mapping[str, str], access: IndexAccess) -> dict[st
     return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""}
 
 
+_FINDING = threading.Lock()
+
+
 def _uv() -> str:
     """Return the resolver that was installed with this package."""
     from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where nothing is resolved
 
-    return os.fspath(find_uv_bin())
+    # It asks sysconfig, whose tables of Python 3.11 are half filled while another thread asks for the first time.
+    with _FINDING:
+        return os.fspath(find_uv_bin())
