@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""What was promised to come free beside what came free, on a real engine with many images.
+
+    bench/reclaim_engine.py [--images 30] [--seed 1]
+
+As root, on Linux. The engine is a private one on a disk of its own. Its images share layers with each other; some run,
+some were stopped, some are named by a compose project, and a build has left cache. `tonnage reclaim` frees a little,
+then more, then everything that may go. Bytes that came free are those that statvfs tells. At the end every container
+that ran is restarted, and every image that had to stay is looked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.real_engine import busybox_archive, real_engine
+from tests.scenarios.test_reclaim import MIB, available, build, layer, load
+
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from tests.real_engine import RealEngine
+
+TONNAGE = str(Path(sys.executable).with_name("tonnage"))
+DISK_BYTES = 3_000_000_000
+STEPS = (0.1, 0.4, None)
+"""Shares of the bytes of all images that are to come free one after the other; None for all that may go."""
+
+
+def fill(engine: RealEngine, images: int, chance: random.Random, directory: Path) -> tuple[list[Any], set[str]]:
+    """Fill the engine; return the containers that run, and the ids of images that must stay."""
+    base = busybox_archive()
+    shared = [layer(number, (5 + 3 * number) * MIB) for number in range(5)]
+    ids = []
+    for number in range(images):
+        own = layer(1000 + number, chance.randint(3, 23) * MIB)
+        name = f"image-{number}:1" if number % 7 else ""
+        ids.append(load(engine, name, [base, *shared[: chance.randint(0, len(shared))], own]))
+    build(engine, directory, chance)
+    running, stays = [], set()
+    for number, image in enumerate(chance.sample(ids, max(3, images // 4))):
+        project = "" if number % 4 else "theirs"
+        labels = {"com.docker.compose.project": project, "com.docker.compose.service": "web"} if project else {}
+        lives = number % 3 > 0
+        container: Any = engine.client.containers.run(
+            image,
+            ["sleep", "1000"] if lives else ["true"],
+            detach=True,
+            labels=labels,
+            network_mode="none",
+            stop_signal="SIGKILL",
+        )
+        if lives:
+            running.append(container)
+            stays.add(image)
+        else:
+            container.wait()
+    return running, stays
+
+
+def reclaim(engine: RealEngine, state: Path, *asked: str) -> dict[str, Any]:
+    """Run the command; it may say that it was not enough."""
+    done = subprocess.run(
+        [TONNAGE, "reclaim", *asked, "--only", "image", "--only", "cache", "--only", "container", "--yes", "--json"],
+        cwd=state,
+        env={**engine.environment, "TONNAGE_STATE_DIR": str(state)},
+        input="everything\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in {0, 4} or not done.stdout:
+        sys.exit(done.stderr)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    typed = parser.parse_args()
+    chance = random.Random(typed.seed)
+    with real_engine(DISK_BYTES) as engine, tempfile.TemporaryDirectory() as place:
+        empty_bytes = available(engine)
+        running, stays = fill(engine, typed.images, chance, Path(place, "build"))
+        os.sync()
+        filled_bytes = empty_bytes - available(engine)
+        print(f"{typed.images} images, {len(running)} running containers, {format_bytes(filled_bytes)} in all")
+        for share in STEPS:
+            before_bytes, begun = available(engine), time.monotonic()
+            wanted_bytes = int(filled_bytes * (share or 0))
+            asked = ("--everything",) if share is None else ("--free", f"{wanted_bytes}B")
+            told = reclaim(engine, Path(place), *asked)
+            seconds, came_bytes = time.monotonic() - begun, available(engine) - before_bytes
+            promised_bytes = sum(each["promised_bytes"] for each in told["removed"])
+            largest_bytes = max((each["promised_bytes"] for each in told["removed"]), default=0)
+            beyond = f"{format_bytes(came_bytes - wanted_bytes)} beyond it, " if share else ""
+            print(
+                f"{'everything' if share is None else format_bytes(wanted_bytes):>10}: {len(told['removed'])} things in"
+                f" {seconds:.2f} s, promised {promised_bytes} B, came {came_bytes} B"
+                f" ({100 * (came_bytes - promised_bytes) / max(1, promised_bytes):+.2f} %),"
+                f" {beyond}largest {format_bytes(largest_bytes)}",
+                flush=True,
+            )
+        for container in running:
+            container.restart(timeout=1)
+            container.reload()
+            assert container.status == "running"
+        assert stays <= {str(image.id) for image in engine.client.images.list(all=True)}
+        print(f"{len(running)} containers restarted from their images")
+
+
+if __name__ == "__main__":
+    main()
