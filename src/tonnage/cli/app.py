@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage import __version__
-from tonnage.cli.group import LazyGroup
+from tonnage.cli.group import COMMANDS, LazyGroup
 from tonnage.cli.places import cache_directory, state_place
 from tonnage.cli.session import Session
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
@@ -114,7 +114,7 @@ def _run(session: Session, typed: list[str]) -> int:
         return UsageError.exit_code
     except click.ClickException as wrong:
         session.json = session.json or "--json" in typed
-        return _fail(session, _usage_error(wrong))
+        return _fail(session, _usage_error(wrong, typed))
     except TonnageError as error:
         return _fail(session, error)
     except (KeyboardInterrupt, click.Abort):
@@ -135,10 +135,15 @@ def _fail(session: Session, error: TonnageError) -> int:
     return error.exit_code
 
 
-def _usage_error(wrong: click.ClickException) -> UsageError:
+def _usage_error(wrong: click.ClickException, typed: Sequence[str]) -> UsageError:
     context = getattr(wrong, "ctx", None)
-    path = context.command_path if context is not None else "tonnage"
-    return UsageError(wrong.format_message(), todo=f"See\n  {path} --help")
+    if context is not None:
+        path = context.command_path
+    else:
+        # An option without its value is told without the command that it belongs to.
+        path = f"tonnage {typed[0]}" if typed and typed[0] in COMMANDS else "tonnage"
+    # Choices come with line breaks and tabs between them.
+    return UsageError(" ".join(wrong.format_message().split()), todo=f"See\n  {path} --help")
 
 
 def _unexpected(session: Session, error: Exception) -> TonnageError:

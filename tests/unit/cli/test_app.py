@@ -52,6 +52,20 @@ def test_an_unknown_option_is_answered_with_the_nearest_and_with_the_help_of_its
     assert "\n  tonnage deploy --help\n" in told
 
 
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(world: World, capsys: Captured) -> None:
+    assert world.run("forecast", "--explain") == 2
+
+    assert "\n  tonnage forecast --help\n" in capsys.readouterr().err
+
+
+def test_a_missing_choice_is_told_in_one_line(world: World, capsys: Captured) -> None:
+    assert world.run("ci", "--write") == 2
+
+    told = capsys.readouterr().err
+    assert "\t" not in told
+    assert "github, deploy-script" in told.splitlines()[0]
+
+
 def test_wrong_usage_is_a_json_object_too_where_json_was_asked_for(world: World, capsys: Captured) -> None:
     assert world.run("plan", "--json", "--nonsense") == 2
 
