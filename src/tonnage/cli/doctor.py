@@ -73,7 +73,7 @@ def command(
     with suppress(TonnageError):
         wanted = read_if_there(session.outside, flags, typed)
         if wanted.stack.services:
-            items = checklist(find_evidence(session.outside, wanted))
+            items = checklist(find_evidence(session.outside, wanted, flags.host))
     if session.json:
         session.print_document("checks", checks_form(checks, items))
     else:

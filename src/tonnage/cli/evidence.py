@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.cli.ci_files import repository
 from tonnage.cli.forecasts import Asked, gather
+from tonnage.cli.looking import look
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import build_environment_of
 from tonnage.errors import TonnageError
@@ -19,7 +20,7 @@ from tonnage.sources.installs import effects
 from tonnage.sources.recipe import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tonnage.cli.outside import Outside
     from tonnage.cli.stacks import Wanted
@@ -33,12 +34,13 @@ _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
 
-def find_evidence(outside: Outside, wanted: Wanted) -> Evidence:
+def find_evidence(outside: Outside, wanted: Wanted, host: str = "") -> Evidence:
     """Look at a stack, its repository and the journal.
 
     Args:
         outside: Where everything is.
         wanted: The stack.
+        host: The engine whose images builds begin from, as it was typed; empty for the usual one.
 
     Returns:
         What was found.
@@ -48,7 +50,7 @@ def find_evidence(outside: Outside, wanted: Wanted) -> Evidence:
     return Evidence(
         workflows=tuple(_workflows(root)),
         installs=_installs(build_environment_of(outside, wanted.stack)),
-        torch=_torch(outside, wanted),
+        torch=_torch(outside, wanted, host),
         runs=_runs(outside, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
         rehearsals=outside.rehearsal_root(),
@@ -98,13 +100,13 @@ def _installs_of(service: Service) -> Iterator[FoundInstall]:
                     yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
 
 
-def _torch(outside: Outside, wanted: Wanted) -> tuple[FoundTorch, ...] | None:
+def _torch(outside: Outside, wanted: Wanted, host: str) -> tuple[FoundTorch, ...] | None:
     """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
     stack = build_environment_of(outside, wanted.stack)
     built = [service for service in stack.services if service.build is not None]
     asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S)
     try:
-        forecasts = gather(outside, built, outside.engine_kind(None), asked)
+        forecasts = _forecasts(outside, wanted, built, asked, host)
     except TonnageError:
         return None
     if len(forecasts) != len(built) or any(each.failures or not each.found_out for each in forecasts):
@@ -123,6 +125,20 @@ def _torch(outside: Outside, wanted: Wanted) -> tuple[FoundTorch, ...] | None:
                 )
             )
     return tuple(found)
+
+
+def _forecasts(
+    outside: Outside, wanted: Wanted, built: Sequence[Service], asked: Asked, host: str
+) -> tuple[ServiceForecast, ...]:
+    """Forecast builds, also those that are built already, with the base images of the engine where it answers."""
+    with contextlib.ExitStack() as opened:
+        try:
+            facts = opened.enter_context(outside.facts(host))
+            inventory = look(facts, wanted).inventory
+        except TonnageError:
+            return gather(outside, built, outside.engine_kind(None), asked)
+        kind = outside.engine_kind(inventory.engine)
+        return gather(outside, built, kind, asked, facts=facts, inventory=inventory)
 
 
 def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tonnage.errors import TonnageError
+
 if TYPE_CHECKING:
     from tests.unit.cli.outside import World
+
+    from tonnage.adapters.interface import EngineFacts
 
 Captured = pytest.CaptureFixture[str]
 
@@ -49,3 +53,19 @@ def test_people_read_it_below_the_checks(world: World, capsys: Captured) -> None
     told = capsys.readouterr().err
     assert "\nchecklist of " in told
     assert "  tonnage rehearse --disk 14GB" in told
+
+
+def test_what_is_installed_is_looked_up_with_the_images_of_the_engine(world: World, capsys: Captured) -> None:
+    asked: list[tuple[object, bool]] = []
+
+    def looks_up(facts: EngineFacts | None, offline: bool) -> NoReturn:  # noqa: FBT001 - called as forecasting calls it
+        asked.append((facts, offline))
+        raise TonnageError("nothing is known from earlier")
+
+    world.outside.looks_up = looks_up
+    items(world, capsys)
+    assert asked == [(world.simulator.facts, True)]
+
+    world.outside.reachable = False
+    items(world, capsys)
+    assert asked[1:] == [(None, True)]
