@@ -67,6 +67,11 @@ class Estimate:
         """Whether the numbers say anything: they are known, or a bound was assumed in their place."""
         return self.grade is not Grade.UNKNOWN or self.low_bytes != self.high_bytes
 
+    @property
+    def told_bytes(self) -> int | None:
+        """The likely bytes as people are told them; None where nobody knows and nothing was assumed in their place."""
+        return None if self.grade is Grade.UNKNOWN and self.likely_bytes == 0 else self.likely_bytes
+
     def __add__(self, other: Estimate) -> Estimate:
         """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""
         if not (self.known and other.known):

@@ -25,7 +25,6 @@ from tonnage.model.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.forecast import Grade
 from tonnage.model.plan import (
     Build,
     CleanCache,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.model.event import Event
-    from tonnage.model.forecast import Estimate
     from tonnage.model.inventory import Filesystem
     from tonnage.model.plan import Plan, Step
     from tonnage.model.run import Measured
@@ -298,7 +296,7 @@ class _Execution:
             outcome=Outcome.INTERRUPTED if error and self._cancel.is_set() and not undo else _outcome(error),
             seconds=clock.monotonic() - began,
             measured=measured,
-            forecast_kept_bytes=_told(step.kept),
+            forecast_kept_bytes=step.kept.told_bytes,
             forecast_grade=step.kept.grade.value,
             message=str(error) if error else "",
             log=error.log if error else "",
@@ -379,12 +377,6 @@ class _Execution:
         undone = [each.name for each in self._outcomes if each.undo]
         text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
         return f"{text}; undone: {', '.join(undone)}" if undone else text
-
-
-def _told(forecast: Estimate) -> int | None:
-    """Return the likely bytes of a forecast; None where nobody knows them and no bound was assumed in their place."""
-    unknown = forecast.grade is Grade.UNKNOWN and forecast.likely_bytes == 0
-    return None if unknown else forecast.likely_bytes
 
 
 def _kind(step: Step) -> str:

@@ -190,10 +190,9 @@ class Journal:
             self._positions[run_id] = position + 1
             handle = len(self._open_steps) + 1
             self._open_steps[handle] = (run_id, position)
-            forecast_bytes = step.kept.likely_bytes if step.kept.known else None
             values = (
                 *(run_id, position, step.name, step.service, step.action.__struct_config__.tag, int(undo)),
-                *(step.learn_key, started_s, forecast_bytes, step.kept.grade.value),
+                *(step.learn_key, started_s, step.kept.told_bytes, step.kept.grade.value),
                 msgspec.json.encode((step.kept, step.transient)).decode(),
             )
             self._write([(_BEGIN_STEP, values)])

@@ -186,6 +186,17 @@ def test_an_unknown_forecast_is_not_a_number(tmp_path: Path) -> None:
     assert (run.steps[0].forecast_kept_bytes, run.steps[0].forecast_grade) == (None, "unknown")
 
 
+def test_an_unknown_forecast_with_a_range_around_nothing_is_not_told_as_no_bytes(tmp_path: Path) -> None:
+    doubtful = Estimate(-100_000_007, 0, 50_000_017, Grade.UNKNOWN)
+    step = Step(name="x", action=Pull(reference="x"), cause="", changes="", kept=doubtful)
+    with Journal(tmp_path / "journal.db") as journal:
+        journal.begin_step(journal.begin_run(PLAN, STARTED_S), step, undo=False, started_s=STARTED_S)
+        (run,) = journal.runs(1)
+
+    assert run.steps[0].forecast_kept_bytes is None
+    assert run.steps[0].forecast_kept == doubtful
+
+
 def test_steps_and_their_undoing_stay_in_order(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         run_id = journal.begin_run(PLAN, STARTED_S)
