@@ -94,7 +94,7 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[Fitting], *, disk_know
         for disk in forecast.filesystems
     ]
     if not disk_known:
-        lines.append("no disk to compare with: give its size with --disk SIZE")
+        lines.append("no engine answers, so there is no disk to compare with: give its size with --disk SIZE")
     return lines
 
 
