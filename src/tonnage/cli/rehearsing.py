@@ -8,6 +8,7 @@ from tonnage.cli.flow import Job, carry_out
 from tonnage.cli.stacks import read_wanted
 from tonnage.cli.weights import check_weights
 from tonnage.decide.planning import asked_for
+from tonnage.errors import CannotFitError, LineCrossedError
 from tonnage.runtime.rehearse import bring_images, image_files
 from tonnage.units import format_bytes
 
@@ -59,6 +60,12 @@ def rehearse(
                     tell=session.say,
                 )
             carry_out(session, rehearsal.door, Job(purpose="deploy", wanted=wanted))
+        except (CannotFitError, LineCrossedError) as error:
+            # The disk is thrown away: there is nothing on it to free.
+            error.todo = (
+                "Rehearse on a larger disk, or with a lower line:\n  tonnage rehearse --disk SIZE --keep-free SIZE"
+            )
+            raise
         finally:
             if keep:
                 session.say(rehearsal.how_to_reach)

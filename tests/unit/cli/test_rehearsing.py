@@ -135,6 +135,19 @@ def test_a_failed_rehearsal_ends_with_its_code_and_is_removed(world: World, engi
     assert engines.ended == 1
 
 
+def test_a_disk_that_is_too_small_leads_to_a_larger_one_and_not_to_the_users_own(
+    world: World, engines: PrivateEngines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines.simulator.add_volume("what-the-images-took", 211_000_003)
+
+    assert world.run("rehearse", "--disk", "3GB", "--keep-free", "2.9GB") == 3
+
+    told = capsys.readouterr().err
+    assert "\n  tonnage rehearse --disk SIZE --keep-free SIZE\n" in told
+    assert "tonnage reclaim" not in told
+    assert engines.ended == 1
+
+
 def test_how_to_reach_a_kept_engine_is_the_last_thing_told(
     world: World, engines: PrivateEngines, capsys: Captured
 ) -> None:
