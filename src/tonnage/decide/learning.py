@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from tonnage.model.policy import Taught
 
 
-def learn_key(text: str) -> str:
-    """Return under which key an instruction is known again: blanks and the order of writing them do not count.
+def learn_key(service: str, text: str) -> str:
+    """Return under which key an instruction of a service is known again: how many blanks it has does not count.
 
     Args:
+        service: The service.
         text: The instruction, variables put in.
 
     Returns:
         The key.
     """
     normal = re.sub(r"\s+", " ", text.replace("\\\n", " ")).strip()
-    return "instruction/" + hashlib.sha256(normal.encode(errors="surrogatepass")).hexdigest()[:24]
+    return "instruction/" + hashlib.sha256(f"{service} {normal}".encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def with_learned(step: StepWork, taught: Mapping[str, Taught]) -> StepWork:

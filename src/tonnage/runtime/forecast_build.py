@@ -113,7 +113,7 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
     )
     context = lookups.context(spec)
     named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
-    gathering = _Gathering(made, around, lookups, said, bases, context, named)
+    gathering = _Gathering(service.name, made, around, lookups, said, bases, context, named)
     stages = gathering.stages()
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:
@@ -136,6 +136,7 @@ class _Gathering:
 
     def __init__(
         self,
+        service: str,
         made: Recipe,
         around: Circumstances,
         lookups: Lookups,
@@ -144,6 +145,8 @@ class _Gathering:
         context: BuildContext,
         named: Mapping[str, BuildContext],
     ) -> None:
+        # The same words mean something else in another context: files that they name differ.
+        self._service = service
         self._made = made
         self._around = around
         self._lookups = lookups
@@ -232,7 +235,7 @@ class _Gathering:
                 from_stage=index,
                 takes=tuple(f"/{source.lstrip('/')}" for source in action.sources),
                 into=action.destination,
-                learn_key=learn_key(step.text),
+                learn_key=learn_key(self._service, step.text),
                 how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
             )
         context = self._context_of(origin)
@@ -260,7 +263,7 @@ class _Gathering:
             deeds=(Deed(writes=(piece,)),),
             identity=f"{identity}\0{copied.identity}",
             context_key=key,
-            learn_key=learn_key(step.text),
+            learn_key=learn_key(self._service, step.text),
             how="the files of the context" if tree.image.known else "assumed",
         )
 
@@ -284,7 +287,7 @@ class _Gathering:
             text=step.text,
             deeds=deeds_of(done, found),
             identity=identity,
-            learn_key=learn_key(step.text),
+            learn_key=learn_key(self._service, step.text),
         )
         return with_learned(work, self._around.taught)
 

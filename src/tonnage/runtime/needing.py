@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
+from tonnage.model.naming import LABEL_CONFIG
 from tonnage.model.needs import Need, Needs
 from tonnage.runtime.reading import StackRequest
 
@@ -38,7 +39,8 @@ def requests_of(inventory: Inventory) -> tuple[StackRequest, ...]:
     found: dict[StackRequest, None] = {}
     for container in inventory.containers:
         files = container.labels.get(_FILES, "")
-        if not container.project or not files:
+        if not container.project or not files or LABEL_CONFIG in container.labels:
+            # Of a container that was deployed from a resolved project the journal knows the versions.
             continue
         directory = container.labels.get(_DIRECTORY, "")
         env_files = container.labels.get(_ENVIRONMENT, "")
