@@ -141,8 +141,8 @@ def _reclaim(choice: Choice, step: Step, before: Estimate, gained_bytes: int, un
     enough = "" if not choice.short_bytes else "; it is too little where the forecast errs on the wrong side"
     return Step(
         name=f"{step.service}.reclaim" if number == 1 else f"{step.service}.reclaim-{number}",
-        # Later steps count on all that was chosen: it is stopped short of that only where there is more than expected.
-        action=Reclaim(items=tuple(items), until_bytes=max(until_bytes, begun.low_bytes + choice.freed_bytes)),
+        # Later steps count on all that was chosen: it stops short of that only where there is more than was hoped for.
+        action=Reclaim(items=tuple(items), until_bytes=max(until_bytes, begun.high_bytes + choice.freed_bytes)),
         cause=f"{step.name} needs {format_bytes(until_bytes)} available when it begins, the line included{enough}",
         changes=f"removes {shown}",
         service=step.service,
