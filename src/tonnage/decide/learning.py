@@ -25,7 +25,7 @@ def learn_key(service: str, text: str) -> str:
     """Return under which key an instruction of a service is known again: how many blanks it has does not count.
 
     Args:
-        service: The service.
+        service: The service; empty where the same words do the same in every service.
         text: The instruction, variables put in.
 
     Returns:

@@ -145,7 +145,6 @@ class _Gathering:
         context: BuildContext,
         named: Mapping[str, BuildContext],
     ) -> None:
-        # The same words mean something else in another context: files that they name differ.
         self._service = service
         self._made = made
         self._around = around
@@ -287,7 +286,7 @@ class _Gathering:
             text=step.text,
             deeds=deeds_of(done, found),
             identity=identity,
-            learn_key=learn_key(self._service, step.text),
+            learn_key=learn_key(self._service if _names_files(done) else "", step.text),
         )
         return with_learned(work, self._around.taught)
 
@@ -365,6 +364,15 @@ class _Gathering:
 
     def _reader(self, origin: Origin) -> Callable[[str], str | None]:
         return self._context_of(origin).text
+
+
+def _names_files(effects: Sequence[AnyEffect]) -> bool:
+    """Return whether a command installs what files of its context say: the same words mean something else elsewhere."""
+    return any(
+        isinstance(each, PythonInstall)
+        and bool(each.requirement_files or each.constraint_files or each.project_directory)
+        for each in effects
+    )
 
 
 def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:

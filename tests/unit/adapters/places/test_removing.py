@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -175,7 +176,9 @@ def test_files_and_directories_that_vanish_or_appear_meanwhile_do_no_harm(tmp_pa
     )
     busy = subprocess.Popen([sys.executable, "-c", script, str(tree)])
     try:
-        remove(tree)
+        # What appears behind its back may keep a directory from going; that is said, and nothing else happens.
+        with contextlib.suppress(CannotReclaimError):
+            remove(tree)
     finally:
         busy.wait()
     if tree.exists():
