@@ -30,6 +30,7 @@ from tonnage.adapters.private_engine.disk import (
     mounts_below,
     unmount_disk,
 )
+from tonnage.adapters.private_engine.forwarding import give_forwarding_back
 from tonnage.adapters.private_engine.layout import (
     Layout,
     State,
@@ -48,7 +49,6 @@ from tonnage.adapters.private_engine.network import (
     host_routes,
     netns_path,
     open_network,
-    restore_forwarding,
 )
 from tonnage.adapters.private_engine.requirements import check_machine
 from tonnage.adapters.private_engine.signals import ending_signals_raise, signals_wait
@@ -266,12 +266,13 @@ def _sweep(root: Path) -> tuple[str, ...]:
 
 
 def _tidy(root: Path) -> None:
-    """Sweep; give the host its settings back and remove the directory when no engine is left in it."""
+    """Sweep; remove the directory when no engine is left in it, and give the host its settings back."""
     with signals_wait(), root_locked(root):
         _sweep(root)
         if not _layouts(root):
-            restore_forwarding(root)
             remove_root(root)
+    with signals_wait():
+        give_forwarding_back()
 
 
 def _layouts(root: Path) -> list[Layout]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DIRECTORY_VARIABLE = "TONNAGE_REHEARSE_DIR"
+INTERFACE_PREFIX = "tng-"
 _DEFAULT_ROOT = "/var/tmp/tonnage"  # noqa: S108 - made private and checked below
 _LONGEST_ROOT = 48  # the longest socket of containerd under it must stay below the 108 bytes of a socket address
 
@@ -100,7 +101,7 @@ class Layout:
     @property
     def interface(self) -> str:
         """The host's end of the pair of network interfaces; at most 15 characters."""
-        return f"tng-{self.name}"
+        return f"{INTERFACE_PREFIX}{self.name}"
 
     @property
     def cgroup(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.private_engine.command import command, succeeds
+from tonnage.adapters.private_engine.forwarding import switch_on_forwarding
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ _CANDIDATES = tuple(
     [ipaddress.IPv4Network(f"10.{second}.0.0/16") for second in range(213, 255)]
     + [ipaddress.IPv4Network(f"172.{second}.0.0/16") for second in range(31, 15, -1)]
 )
-_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-_FORWARDING_BEFORE = "ip_forward.before"
 _USUAL_MTU = 1500
 
 
@@ -151,7 +150,7 @@ def open_network(layout: Layout, addresses: Addresses, mtu: int) -> None:
         command(line, failing=failing)
     for table, chain, rule in _rules(layout, addresses):
         command(["iptables", "-w", "-t", table, "-I", chain, *rule], failing=failing)
-    _forward(layout)
+    switch_on_forwarding()
 
 
 def close_network(layout: Layout, addresses: Addresses) -> None:
@@ -166,25 +165,9 @@ def close_network(layout: Layout, addresses: Addresses) -> None:
         succeeds(["ip", "netns", "delete", layout.netns])
 
 
-def restore_forwarding(root: Path) -> None:
-    """Give the host its setting for forwarding back, when we changed it and no private engine is left."""
-    before = root / _FORWARDING_BEFORE
-    with contextlib.suppress(FileNotFoundError):
-        _FORWARDING.write_text(before.read_text(encoding="ascii"), encoding="ascii")
-        before.unlink()
-
-
 def netns_path(layout: Layout) -> Path:
     """Return the file that stands for the network namespace."""
     return Path("/run/netns") / layout.netns
-
-
-def _forward(layout: Layout) -> None:
-    """Let the kernel forward packets, and remember the setting when it did not."""
-    setting = _FORWARDING.read_text(encoding="ascii")
-    if setting.strip() == "0":
-        (layout.root / _FORWARDING_BEFORE).write_text(setting, encoding="ascii")
-        _FORWARDING.write_text("1\n", encoding="ascii")
 
 
 def _rules(layout: Layout, addresses: Addresses) -> list[tuple[str, str, list[str]]]:
