@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 
 _FACTORS = {
     "B": 1,
@@ -22,11 +22,11 @@ _FACTORS = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
+_SIZE = regex(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
 _BARE = {"K": "kB", "M": "MB", "G": "GB", "T": "TB"}
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+_DURATION_PART = regex(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
 
 
 def parse_bytes(text: str) -> int:

@@ -6,6 +6,10 @@ import ast
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -51,7 +55,23 @@ def imports(module: Module) -> set[str]:
 
 def called_names(module: Module) -> set[str]:
     """Return the last names of everything that is called in a module."""
-    functions = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    return _called(ast.walk(module.tree))
+
+
+def called_on_import(module: Module) -> set[str]:
+    """Return the last names of everything that is called while a module is imported."""
+    return _called(node for statement in module.tree.body for node in _outside_of_functions(statement))
+
+
+def _outside_of_functions(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        for each in ast.iter_child_nodes(node):
+            yield from _outside_of_functions(each)
+
+
+def _called(nodes: Iterable[ast.AST]) -> set[str]:
+    functions = [node.func for node in nodes if isinstance(node, ast.Call)]
     by_attribute = {function.attr for function in functions if isinstance(function, ast.Attribute)}
     return by_attribute | {function.id for function in functions if isinstance(function, ast.Name)}
 

@@ -3,15 +3,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.architecture.source_tree import called_names, imports, modules
+from tests.architecture.source_tree import called_names, called_on_import, imports, modules
 
 if TYPE_CHECKING:
     from tests.architecture.source_tree import Module
 
-# Which rooms of the package each room may import from, besides units and errors, which everybody may.
+# Which rooms of the package each room may import from, besides units, errors and lazily, which everybody may.
 ALLOWED = {
     "": {"cli", "runtime", "views", "sources", "decide", "adapters", "model"},
     "errors": set(),
+    "lazily": set(),
     "units": set(),
     "model": {"model"},
     "decide": {"decide", "model"},
@@ -35,7 +36,7 @@ ADAPTER_MAKERS = frozenset({"connect", "DockerFacts", "DockerActs", "open_gauge"
 @pytest.mark.parametrize("module", modules(), ids=str)
 def test_imports_run_one_way(module: Module) -> None:
     for name in imports(module):
-        if not name.startswith("tonnage.") or name.split(".")[1] in {"errors", "units", "__version__"}:
+        if not name.startswith("tonnage.") or name.split(".")[1] in {"errors", "lazily", "units", "__version__"}:
             continue
         allowed = ALLOWED[module.room]
         assert any(name.startswith(f"tonnage.{room}.") or name == f"tonnage.{room}" for room in allowed), (
@@ -51,6 +52,15 @@ def test_nouns_and_verbs_import_nothing_impure(module: Module) -> None:
 @pytest.mark.parametrize("module", [m for m in modules() if m.room in {"model", "decide"}], ids=str)
 def test_nouns_and_verbs_open_no_file_and_print_nothing(module: Module) -> None:
     assert not called_names(module) & {"open", "print", "input", "exec", "eval", "__import__"}
+
+
+def test_dataclasses_and_regular_expressions_are_made_when_they_are_first_used() -> None:
+    eager = {
+        m.name
+        for m in modules()
+        if m.name != "tonnage.lazily" and ("dataclasses.dataclass" in imports(m) or "compile" in called_on_import(m))
+    }
+    assert not eager
 
 
 def test_only_one_module_starts_programs() -> None:

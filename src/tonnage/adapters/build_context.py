@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,14 @@ from docker.utils.build import Pattern
 from docker.utils.fnmatch import translate
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from hashlib import _Hash
 
 _CHUNK_BYTES = 2**20
-_DEEP = re.compile(r"[*?\[\\]")
+_DEEP = regex(r"[*?\[\\]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,19 @@ It covers everything that the builder is given; what a ``RUN`` fetches from the 
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.build_context import hash_directory, read_rules
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.model.inventory import Inputs
 from tonnage.sources.dockerfile_bases import base_reference
 
 if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec, Service
 
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
+_REMOTE = regex(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
 
 
 def build_inputs(service: Service) -> Inputs:

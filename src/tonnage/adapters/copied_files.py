@@ -15,12 +15,12 @@ from __future__ import annotations
 import os
 import re
 import tarfile
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.build_context import entries, read_rules
 from tonnage.adapters.build_inputs import ignored_text, is_remote
+from tonnage.lazily import dataclass, regex
 from tonnage.model.forecast import NOTHING, UNKNOWN, exactly
 from tonnage.model.lock import in_blocks
 from tonnage.model.tree import Tree
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
 
-_ADDRESS = re.compile(r"(?:https?|ftp)://")
-_GIT = re.compile(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
-_WILD = re.compile(r"[*?\[\\]")
+_ADDRESS = regex(r"(?:https?|ftp)://")
+_GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
+_WILD = regex(r"[*?\[\\]")
 _DIRECTORY_BYTES = 4096
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59

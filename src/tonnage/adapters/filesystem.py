@@ -9,12 +9,13 @@ import os
 import shlex
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
+from tonnage.lazily import dataclass
 from tonnage.model.inventory import Filesystem
 
 if TYPE_CHECKING:

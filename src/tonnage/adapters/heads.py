@@ -7,10 +7,10 @@ Public:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.mount_table import is_within, mount_under, read_mounts
 from tonnage.adapters.place_sizes import measure
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.adapters.mount_table import Mount

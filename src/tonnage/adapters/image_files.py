@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.apt import texts
+from tonnage.lazily import regex
 from tonnage.model.base_image import AptState, Distribution
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from tonnage.model.base_image import AptSource
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PROGRAM = re.compile(r"(?:python|pypy)(\d+\.\d+)")
-_FIELD = re.compile(r"^([A-Z_]+)=(?:\"([^\"]*)\"|'([^']*)'|(.*))$", re.MULTILINE)
-_VIRTUAL = re.compile(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
+_PROGRAM = regex(r"(?:python|pypy)(\d+\.\d+)")
+_FIELD = regex(r"^([A-Z_]+)=(?:\"([^\"]*)\"|'([^']*)'|(.*))$", re.MULTILINE)
+_VIRTUAL = regex(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 
 
 def distribution(root: MergedRoot) -> Distribution | None:

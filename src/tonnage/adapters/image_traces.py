@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.base_image import AptState, Distribution
 from tonnage.model.image_name import image_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_PYTHON = re.compile(r"(\d+\.\d+(?:\.\d+)?)(?![\d.])")
-_PYTHON_SET = re.compile(r"\bPYTHON_VERSION=(\d+\.\d+(?:\.\d+)?)")
-_DEBIAN_MADE = re.compile(r"debian\.sh\b.*?'([a-z]+)'(?:\s|$)|debuerreotype.*?\b([a-z]{4,})\b")
-_ALPINE_MADE = re.compile(r"alpine-minirootfs-(\d+\.\d+)(?:\.\d+)?")
-_ALPINE_TAG = re.compile(r"\balpine(?:(\d+\.\d+)(?:\.\d+)?)?\b")
-_UBUNTU_TAG = re.compile(r"\bubuntu[-:]?(\d\d\.\d\d)\b")
+_PYTHON = regex(r"(\d+\.\d+(?:\.\d+)?)(?![\d.])")
+_PYTHON_SET = regex(r"\bPYTHON_VERSION=(\d+\.\d+(?:\.\d+)?)")
+_DEBIAN_MADE = regex(r"debian\.sh\b.*?'([a-z]+)'(?:\s|$)|debuerreotype.*?\b([a-z]{4,})\b")
+_ALPINE_MADE = regex(r"alpine-minirootfs-(\d+\.\d+)(?:\.\d+)?")
+_ALPINE_TAG = regex(r"\balpine(?:(\d+\.\d+)(?:\.\d+)?)?\b")
+_UBUNTU_TAG = regex(r"\bubuntu[-:]?(\d\d\.\d\d)\b")
 _DEBIAN = {"buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "sid": ""}
 _UBUNTU = {
     "focal": "20.04", "jammy": "22.04", "noble": "24.04", "oracular": "24.10", "plucky": "25.04", "questing": "25.10",

@@ -11,13 +11,13 @@ import shutil
 import sys
 import sysconfig
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from tonnage.adapters.mount_table import is_within
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

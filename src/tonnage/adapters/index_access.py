@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import configparser
 import netrc
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,10 +6,10 @@ Only the overlay2 driver's. They are told and never removed: what lies below the
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from tonnage.adapters.place_sizes import measure
+from tonnage.lazily import dataclass
 
 OLD_S = 600.0
 """A layer that is younger may belong to a pull or a build that goes on."""

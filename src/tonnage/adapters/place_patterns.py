@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

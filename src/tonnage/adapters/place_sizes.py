@@ -12,8 +12,10 @@ import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from tonnage.adapters import in_use, mount_table, swap
 from tonnage.adapters.place_patterns import Found, expand, homes, patterns_below
 from tonnage.adapters.place_sizes import Sizes, measure
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.candidate import Candidate, Findings, Piece, Protected
 from tonnage.model.catalogue import PlaceKind
 

@@ -15,11 +15,11 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from tonnage.errors import EngineLacksError, StepFailedError, UsageError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

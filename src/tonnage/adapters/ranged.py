@@ -9,13 +9,13 @@ Source: RFC 9110, range requests.
 from __future__ import annotations
 
 import io
-import re
 import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tonnage.adapters.web import shown
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ TAIL_BYTES = 65536
 MOST_WHOLE_BYTES = 16 << 20
 MOST_WHOLE_IN_ALL_BYTES = 64 << 20
 MOST_PART_BYTES = 64 << 20
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RANGE = regex(r"bytes (\d+)-(\d+)/(\d+)")
 _PARTIAL, _WHOLE, _UNSATISFIABLE = 206, 200, 416
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import time
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process, swap
 from tonnage.adapters.tree_removal import Problem, open_beneath, remove_below
 from tonnage.errors import CannotReclaimError
+from tonnage.lazily import dataclass
 from tonnage.model.catalogue import PlaceKind
 
 if TYPE_CHECKING:

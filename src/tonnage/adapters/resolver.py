@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from tonnage.adapters import process
 from tonnage.adapters.pylock import read_pylock, shown
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.lazily import regex
 from tonnage.model.lock import Lock
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from tonnage.model.lock import LockedRequest, ResolveRequest, Target
 
 # Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
-_UV_KEPT = re.compile(
+_UV_KEPT = regex(
     r"UV_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL|_.*_(?:USERNAME|PASSWORD))?|HTTP_.*|REQUEST_TIMEOUT|CONCURRENT_.*|CACHE_DIR"
     r"|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS|CONFIG_FILE|OFFLINE|NETRC)"
 )
 _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
-_INDEX_LINE = re.compile(r"^--(?:extra-)?index-url (\S+)$", re.MULTILINE)
+_INDEX_LINE = regex(r"^--(?:extra-)?index-url (\S+)$", re.MULTILINE)
 
 
 def run_resolver(

@@ -8,24 +8,25 @@ from __future__ import annotations
 import re
 
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.lazily import regex
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*?"
-_SOURCE_ONLY = re.compile(rf"(?:Wheels are required for|building .*? is disabled.*?) `({_NAME})`")
-_NO_USABLE = re.compile(rf"({_NAME})(?:==(\S+?))? ha(?:s|ve) no usable wheels")
-_MISSING = re.compile(rf"({_NAME}) was not found in the (?:package registry|provided package locations)")
-_NO_VERSION = re.compile(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?([<>=!~][^\s]*)?(?=[ ,])")
-_NO_WHEELS = re.compile(rf"({_NAME})(?:==(\S+))? ha(?:s|ve) no wheels with a matching")
-_PARSE = re.compile(r"Couldn't parse requirement|Expected `--hash`|Unsupported (?:option|flag)|Unexpected '")
-_REQUIRED = re.compile(rf"\b({_NAME})(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?(?:[<>=!~]=?|===)\S+")
-_NETWORK = re.compile(
+_SOURCE_ONLY = regex(rf"(?:Wheels are required for|building .*? is disabled.*?) `({_NAME})`")
+_NO_USABLE = regex(rf"({_NAME})(?:==(\S+?))? ha(?:s|ve) no usable wheels")
+_MISSING = regex(rf"({_NAME}) was not found in the (?:package registry|provided package locations)")
+_NO_VERSION = regex(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?([<>=!~][^\s]*)?(?=[ ,])")
+_NO_WHEELS = regex(rf"({_NAME})(?:==(\S+))? ha(?:s|ve) no wheels with a matching")
+_PARSE = regex(r"Couldn't parse requirement|Expected `--hash`|Unsupported (?:option|flag)|Unexpected '")
+_REQUIRED = regex(rf"\b({_NAME})(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?(?:[<>=!~]=?|===)\S+")
+_NETWORK = regex(
     r"Failed to fetch|error sending request|client error \(Connect\)|dns error|Could not connect|timed out"
     r"|Request failed|connection (?:reset|refused)",
     re.IGNORECASE,
 )
-_STATUS = re.compile(r"HTTP status (?:client|server) error \((\d{3}) ")
-_REFUSED = re.compile(r"\b(40[137]) (?:Unauthorized|Forbidden|Proxy Authentication Required)")
-_OFFLINE = re.compile(r"was not found in the cache|network was disabled|Network connectivity is disabled")
-_PLATFORMS = re.compile(r"on the following platforms?: (.*)")
+_STATUS = regex(r"HTTP status (?:client|server) error \((\d{3}) ")
+_REFUSED = regex(r"\b(40[137]) (?:Unauthorized|Forbidden|Proxy Authentication Required)")
+_OFFLINE = regex(r"was not found in the cache|network was disabled|Network connectivity is disabled")
+_PLATFORMS = regex(r"on the following platforms?: (.*)")
 
 
 def source_only(stderr: str) -> dict[str, str]:

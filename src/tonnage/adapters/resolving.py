@@ -30,6 +30,7 @@ from tonnage.adapters.resolver import indexes_asked, run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
 from tonnage.adapters.source_archives import refusing, source_archive
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.lazily import regex
 from tonnage.model.lock import Lock, LockOrigin, Other, Sdist
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 _KIND = "lock-1"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
-_DIRECT = re.compile(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
-_OPTION = re.compile(r"\s+--(?:hash|config-settings?|global-option)\b.*$", re.DOTALL)
+_DIRECT = regex(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
+_OPTION = regex(r"\s+--(?:hash|config-settings?|global-option)\b.*$", re.DOTALL)
 
 
 def resolve(

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from tonnage.adapters.web import shown
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import regex
 from tonnage.model.lock import Sdist
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+h
 _MOST_PAGE_BYTES = 32 << 20
 _OK = 200
 _REFUSED = frozenset({401, 403, 407})
-_LINK = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
+_LINK = regex(r"<a\s[^>]*?href\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
 
 
 def source_archive(name: str, version: str, *, web: Web, access: IndexAccess, indexes: Iterable[str]) -> Sdist | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+from tonnage.lazily import dataclass, regex
+
+_ESCAPED = regex(r"\\([0-7]{3})")
 _LEAST_FIELDS = 4
 _KIB = 1024
 _SPARE_OF_MEMORY = 0.8

@@ -14,10 +14,12 @@ import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import psutil
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
@@ -21,6 +20,7 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError, MaxRetryError, NewConnectionError
 
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +19,7 @@ import msgspec
 
 from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
 from tonnage.adapters.wheel_contents import contents_of, guessed
+from tonnage.lazily import dataclass
 from tonnage.model.lock import Reading, WheelContents
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from tonnage.cli.stacks import read_wanted
 from tonnage.decide.runner_stack import runner_services
 from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 from tonnage.errors import StaleFilesError, UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.workflow import RunnerStack
 from tonnage.units import format_bytes
 from tonnage.views.workflows import workflows

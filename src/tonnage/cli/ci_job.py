@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.cli.job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.views.job_summary import job_summary, job_values
 from tonnage.views.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
 
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

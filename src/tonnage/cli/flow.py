@@ -6,7 +6,7 @@ Deploy, build, rollback and rehearsal all go this way; they differ in their plan
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +23,7 @@ from tonnage.decide.rolling_back import plan_rollback
 from tonnage.decide.staleness import why_stale
 from tonnage.decide.symptoms import find_symptoms
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
+from tonnage.lazily import dataclass
 from tonnage.model.event import Notice
 from tonnage.model.plan import Build, StartBeside, Switch
 from tonnage.model.run import Outcome

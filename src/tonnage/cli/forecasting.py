@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.cli.forecasts import Asked, gather
@@ -18,6 +16,7 @@ from tonnage.decide.ordering import in_order
 from tonnage.decide.planning import asked_for
 from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.model.fitting import Room
 from tonnage.model.forecast import EngineKind
 from tonnage.model.inventory import Filesystem
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
 
-_PYTHON = re.compile(r"\d+\.\d+(\.\d+)?")
+_PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary"})
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform as machine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.decide.explaining import Need
+from tonnage.lazily import dataclass
 from tonnage.model.policy import History
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services

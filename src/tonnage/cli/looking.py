@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.line import line_bytes
+from tonnage.lazily import dataclass
 from tonnage.runtime.observe import observe
 
 if TYPE_CHECKING:

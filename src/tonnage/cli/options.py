@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

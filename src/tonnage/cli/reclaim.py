@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,7 @@ from tonnage.errors import (
     StalePlanError,
     UsageError,
 )
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags

@@ -6,7 +6,6 @@ An engine that does not answer is no reason to stop: what else can go is found a
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.space import space_under
@@ -16,6 +15,7 @@ from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
 from tonnage.decide.reclaiming import narrowed
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.candidate import Findings
 from tonnage.runtime.observe import observe
 

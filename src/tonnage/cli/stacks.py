@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.decide.build_environment import with_build_environment
 from tonnage.decide.elsewhere import moved
+from tonnage.lazily import dataclass
 from tonnage.model.stack import Stack
 from tonnage.runtime.reading import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank

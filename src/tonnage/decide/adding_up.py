@@ -5,9 +5,10 @@ What has the same identity is counted once: a layer in its chain, a cache, the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import DATA_ROOT, NOTHING, highest, total
 
 if TYPE_CHECKING:

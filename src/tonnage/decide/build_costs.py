@@ -8,12 +8,13 @@ containerd keeps compressed layers besides; a builder in a container has its res
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.decide.adding_up import add_up
 from tonnage.decide.at_once import with_others
 from tonnage.decide.layer_costs import layer_cost, taken
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import Deed
 from tonnage.model.forecast import (
     CONTAINERD,

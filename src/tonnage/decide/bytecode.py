@@ -9,10 +9,10 @@ Later versions are taken for 3.13.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.bytecode_ratios import RATIOS
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Grade, spread
 from tonnage.model.lock import in_blocks
 

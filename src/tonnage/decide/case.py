@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.forecasting import freed
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, UNKNOWN
 from tonnage.model.inventory import tagged
 from tonnage.model.naming import (

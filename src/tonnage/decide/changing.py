@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.project_file import config_digest
+from tonnage.lazily import dataclass
 from tonnage.model.naming import (
     LABEL_CONFIG,
     LABEL_INPUTS,

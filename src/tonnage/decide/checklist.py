@@ -5,9 +5,9 @@ An item passes only on evidence; where there is none to look at it is unknown, n
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.checklist import Item, ItemState
 from tonnage.model.run import Outcome
 from tonnage.units import format_bytes, format_moment
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tonnage.model.checklist import Evidence
     from tonnage.model.run import Run
 
-_BUILDS = re.compile(
+_BUILDS = regex(
     r"\b(?:docker|podman|buildah)(?:\s+\S+)*?\s+(?:build|bake|up)\b|docker/(?:build-push|bake)-action|\btonnage build\b"
 )
-_FREES = re.compile(
+_FREES = regex(
     r"\btonnage reclaim\b|--cleanup-disk\b|\bfree-disk-space\b|maximize-build-space"
     r"|\bdocker (?:system|image|builder)\s+prune\b|\brm -rf? /usr/share/dotnet\b"
 )

@@ -9,8 +9,9 @@ Either way nothing that was chosen could be left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

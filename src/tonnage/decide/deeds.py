@@ -5,10 +5,11 @@ A command of which nothing is known writes the bound that is assumed for it; non
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.effects import (
     AptClean,

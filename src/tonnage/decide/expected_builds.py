@@ -6,10 +6,10 @@ this build nobody knows before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.adding_up import Seen, add_up
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Estimate, above, total
 from tonnage.model.plan import ExpectedInstruction
 

@@ -6,9 +6,9 @@ support it. What is not known is said not to be known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.run import Outcome
 from tonnage.model.symptom import FULL_DISK_FOR_SURE, FULL_DISK_PERHAPS, Explanation, SymptomKind
 from tonnage.units import format_bytes, format_seconds

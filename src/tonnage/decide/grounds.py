@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.build_work import Ground, GroundLayer
 from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.lock import Target
@@ -27,8 +27,8 @@ _SYSTEM_PYTHON = {
 }  # fmt: skip
 _USUAL_GLIBC = 36
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "riscv64": "riscv64"}
-_TAGGED = re.compile(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
-_NUMBERED = re.compile(r"(\d+\.\d+(?:\.\d+)?)")
+_TAGGED = regex(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
+_NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 
 def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> Ground:

@@ -9,10 +9,10 @@ CPython 3.8 to 3.13 over 17,000 files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.decide.bytecode import bytecode
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import Piece
 from tonnage.model.forecast import NOTHING, Grade, assumed, exactly, spread, total, weakest
 from tonnage.model.installs import CacheKind

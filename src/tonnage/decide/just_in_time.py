@@ -6,7 +6,7 @@ not fit even so is refused as if nothing could be reclaimed, so that nothing is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ from tonnage.decide.engine_candidates import engine_findings
 from tonnage.decide.forecasting import freed, why_not_fit
 from tonnage.decide.reclaiming import decide
 from tonnage.errors import CannotReclaimError
+from tonnage.lazily import dataclass
 from tonnage.model.candidate import Findings
 from tonnage.model.forecast import Estimate, Grade, exactly
 from tonnage.model.naming import LABEL_STACK

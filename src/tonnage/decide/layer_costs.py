@@ -6,10 +6,11 @@ stays in its layer whatever happens to it later, and a change of its owner or mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.decide.file_places import any_covers, covers, covers_part, is_of_system, moved
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import Piece
 from tonnage.model.forecast import NOTHING, Estimate, Grade, above, highest, total, weakest
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tonnage.decide.ordering import in_order
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.model.workflow import RunnerService
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service, Stack
 
 # What may stand in a shell line and in an expression of a workflow without quotes of its own.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_IMAGE = regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 
 
 def runner_services(stack: Stack, needs: Mapping[str, tuple[int, str]]) -> tuple[RunnerService, ...]:

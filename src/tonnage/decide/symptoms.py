@@ -11,21 +11,22 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.model.symptom import Symptom, SymptomKind
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_TIME = re.compile(r"^\ufeff?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+")
-_BUILDKIT = re.compile(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
-_CLASSIC_STEP = re.compile(r"^Step \d+/\d+ : ")
-_END_OF_BUILD = re.compile(r"^(?:Successfully (?:built|tagged) |#\d+ DONE |Removing intermediate container )")
-_PATH = re.compile(r"(?<![\w.])(?P<path>/(?:[\w.@+,%~=-]+/)*[\w.@+,%~=-]+)")
-_SIZE = re.compile(r"(?P<number>\d[\d.,]*)\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
+_COLOUR = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
+_TIME = regex(r"^\ufeff?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+")
+_BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
+_CLASSIC_STEP = regex(r"^Step \d+/\d+ : ")
+_END_OF_BUILD = regex(r"^(?:Successfully (?:built|tagged) |#\d+ DONE |Removing intermediate container )")
+_PATH = regex(r"(?<![\w.])(?P<path>/(?:[\w.@+,%~=-]+/)*[\w.@+,%~=-]+)")
+_SIZE = regex(r"(?P<number>\d[\d.,]*)\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
 
-_NOT_A_COMPLAINT = re.compile(
+_NOT_A_COMPLAINT = regex(
     r"""
     \b(?:if|when|whenever|in\ case|to\ avoid|avoids?|prevents?|troubleshoot\w*|see\ also|how\ to|handles?|fix(?:es)?
       |retry\ on|retries\ on|catch(?:es)?|instead\ of|without)\b[^:]{0,60}(?:no\ space\ left|enospc|disk\ (?:is\ )?full)
@@ -35,14 +36,14 @@ _NOT_A_COMPLAINT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_KERNEL_LIMIT = re.compile(
+_KERNEL_LIMIT = regex(
     r"""
     file\ watchers | inotify | /dev/shm | semget | shmget | shared\ memory\ segment | semaphore | msgget
     | /sys/fs/cgroup | cpuset | \bbpf\b | netlink | \bipset\b | conntrack | keyring | \bkeyctl | user\ namespace
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_FULL = re.compile(
+_FULL = regex(
     r"""
     no\ space\ left\ on\ device
     | \benospc\b(?:\s*[:,)\]]|\s*$)
@@ -62,13 +63,13 @@ _FULL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_QUOTA = re.compile(r"disk quota exceeded|\bedquot\b|\(os error 122\)|\[errno 122\]", re.IGNORECASE)
-_SIGBUS = re.compile(
+_QUOTA = regex(r"disk quota exceeded|\bedquot\b|\(os error 122\)|\[errno 122\]", re.IGNORECASE)
+_SIGBUS = regex(
     r"terminated with signal 7\b|\bsignal: 7\b|\bSIGBUS\b|exit code:? 135\b"
     r"|(?:^|[\s:(])Bus error(?:\s*\(core dumped\))?\s*\)?$"
 )
-_LAYER = re.compile(r"failed to register layer", re.IGNORECASE)
-_RUNNER = re.compile(
+_LAYER = regex(r"failed to register layer", re.IGNORECASE)
+_RUNNER = regex(
     r"""
     the\ runner\ has\ received\ a\ shutdown\ signal
     | the\ (?:hosted|self-hosted)\ runner(?::\ .*|\ )?lost\ communication\ with\ the\ server
@@ -78,10 +79,10 @@ _RUNNER = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_LOW_DISK = re.compile(
+_LOW_DISK = regex(
     r"running out of disk space\b.*free space left|low on disk space|disk space is (?:critically )?low", re.IGNORECASE
 )
-_IMAGE = re.compile(
+_IMAGE = regex(
     r"""
     no\ such\ image:\ (?P<a>\S+)
     | unable\ to\ find\ image\ '(?P<b>[^']+)'\ locally
@@ -91,12 +92,12 @@ _IMAGE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_MEMORY = re.compile(
+_MEMORY = regex(
     r"exit code:? 137\b|\boom-?kill|out of memory: killed process|\bcannot allocate memory\b|\bKilled\s*$"
     r"|signal: 9, SIGKILL",
     re.IGNORECASE,
 )
-_PIP = re.compile(
+_PIP = regex(
     r"""
     could\ not\ find\ a\ version\ that\ satisfies\ the\ requirement\ (?P<a>\S+)
     | no\ matching\ distribution\ found\ for\ (?P<b>\S+)
@@ -109,12 +110,12 @@ _PIP = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_ACCESS = re.compile(
+_ACCESS = regex(
     r"pull access denied for (?P<a>[\w./-]+)|toomanyrequests|unauthorized: authentication required"
     r"|denied: requested access",
     re.IGNORECASE,
 )
-_BUILD = re.compile(
+_BUILD = regex(
     r"""
     failed\ to\ solve:? | executor\ failed\ running
     | the\ command\ '.*'\ returned\ a\ non-zero\ code:\ \d+
@@ -161,20 +162,20 @@ _KINDS: tuple[tuple[SymptomKind, re.Pattern[str]], ...] = (
     (SymptomKind.BUILD, _BUILD),
 )
 _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("SQLite", re.compile(r"sqlite|database or disk is full", re.IGNORECASE)),
-    ("npm", re.compile(r"\bnpm\b|nospc", re.IGNORECASE)),
-    ("apt", re.compile(r"^E: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt", re.IGNORECASE)),
-    ("uv", re.compile(r"\buv\b|\(os error 28\)|Failed to (?:download|install|extract)")),
-    ("tar", re.compile(r"\btar: |\bgzip: |\bxz: ")),
-    ("pip", re.compile(r"\bpip\b|OSError: \[Errno 28\]|site-packages|Could not install packages")),
-    ("the linker", re.compile(r"\bld\b|collect2|final link failed|linker")),
-    ("git", re.compile(r"\bgit\b|fatal: (?:write|unable to write|cannot)")),
-    ("conda", re.compile(r"\bconda\b|NoSpaceLeft")),
-    ("yum", re.compile(r"space needed on the|\bdnf\b|\byum\b")),
-    ("the runner", re.compile(r"runner|System\.IO\.IOException", re.IGNORECASE)),
+    ("SQLite", regex(r"sqlite|database or disk is full", re.IGNORECASE)),
+    ("npm", regex(r"\bnpm\b|nospc", re.IGNORECASE)),
+    ("apt", regex(r"^E: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt", re.IGNORECASE)),
+    ("uv", regex(r"\buv\b|\(os error 28\)|Failed to (?:download|install|extract)")),
+    ("tar", regex(r"\btar: |\bgzip: |\bxz: ")),
+    ("pip", regex(r"\bpip\b|OSError: \[Errno 28\]|site-packages|Could not install packages")),
+    ("the linker", regex(r"\bld\b|collect2|final link failed|linker")),
+    ("git", regex(r"\bgit\b|fatal: (?:write|unable to write|cannot)")),
+    ("conda", regex(r"\bconda\b|NoSpaceLeft")),
+    ("yum", regex(r"space needed on the|\bdnf\b|\byum\b")),
+    ("the runner", regex(r"runner|System\.IO\.IOException", re.IGNORECASE)),
     (
         "the engine",
-        re.compile(r"daemon|layer|/var/lib/(?:docker|containerd)|containerd|overlay2|failed to (?:copy|solve|export)"),
+        regex(r"daemon|layer|/var/lib/(?:docker|containerd)|containerd|overlay2|failed to (?:copy|solve|export)"),
     ),
 )
 

@@ -14,10 +14,11 @@ observation changes it. Every container of the service counts, not only the firs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 
-_REGION = re.compile(
+from tonnage.lazily import regex
+
+_REGION = regex(
     r"^(?P<begin>[ \t]*# keep: (?P<name>[\w-]+)\n)(?P<text>.*?)(?P<end>^[ \t]*# end: (?P=name)\n)",
     re.MULTILINE | re.DOTALL,
 )
-_SUM = re.compile(r"^# sum: (?P<sum>[0-9a-f]{64})\n", re.MULTILINE)
+_SUM = regex(r"^# sum: (?P<sum>[0-9a-f]{64})\n", re.MULTILINE)
 
 
 def sealed(text: str) -> str:

@@ -5,10 +5,11 @@ Everything here can come from the engine or from a registry; nothing tells that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING
 from tonnage.model.recipe import BaseConfig
 

@@ -6,9 +6,9 @@ model needs nothing else, and does not know where a figure came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING
 
 if TYPE_CHECKING:

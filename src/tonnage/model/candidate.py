@@ -5,7 +5,7 @@ Bytes are measured or declared figures of what is there now, never forecasts of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tonnage.lazily import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,18 @@ Source: deb-version(7) of dpkg 1.21.
 
 from __future__ import annotations
 
-import re
 from functools import cmp_to_key
 from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed import SupportsRichComparison
 
-_PARTS = re.compile(r"(\D*)(\d*)")
+_PARTS = regex(r"(\D*)(\d*)")
 
 
 def compare(one: str, other: str) -> int:

@@ -6,9 +6,10 @@ A figure of the grade ``unknown`` either says nothing (:data:`UNKNOWN`) or is a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

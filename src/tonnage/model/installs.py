@@ -6,10 +6,11 @@ function or a loop. Paths are absolute in the image. Nothing here knows a size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.requirements import IndexOptions
 
 if TYPE_CHECKING:

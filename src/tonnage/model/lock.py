@@ -6,8 +6,9 @@ A size that nobody told is None, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tonnage.lazily import dataclass
 
 BLOCK_BYTES = 4096
 

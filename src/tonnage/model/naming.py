@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+from tonnage.lazily import regex
+
+_COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LONGEST_COMPONENT = 100
 
 LABEL_STACK = "tonnage.stack"

@@ -5,7 +5,9 @@ Paths are absolute, variables are substituted, files are merged. Nothing here wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tonnage.lazily import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tonnage.lazily import dataclass
 
 
 class SymptomKind(StrEnum):

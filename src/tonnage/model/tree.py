@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING
 
 if TYPE_CHECKING:

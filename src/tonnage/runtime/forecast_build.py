@@ -6,13 +6,14 @@ leaves a service without a forecast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deeds import Found, deeds_of
 from tonnage.decide.grounds import python_named
 from tonnage.decide.learning import learn_key, with_learned
 from tonnage.errors import TonnageError
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
 from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack
 from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from tonnage.decide.grounds import python_named, site_packages, target_of
 from tonnage.decide.installing import installed
 from tonnage.errors import TonnageError, UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.installs import CacheKind, Installer

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass, regex
 from tonnage.model.inventory import tagged
 from tonnage.model.run import MeasuredInstruction
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tonnage.model.plan import ExpectedInstruction
 
 _CACHED = " (cached)"
-_NUMBERED = re.compile(r"^\[(?P<where>[^\]]*)\]\s*(?P<text>.*)$", re.DOTALL)
+_NUMBERED = regex(r"^\[(?P<where>[^\]]*)\]\s*(?P<text>.*)$", re.DOTALL)
 
 
 @dataclass(slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.runtime.journal_schema import has_cache, open_to_read, refused
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

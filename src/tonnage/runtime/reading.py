@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.stack import Place
 from tonnage.sources.canonical import canonical, from_compose
 from tonnage.sources.compose_checks import check_build, check_form

@@ -5,11 +5,11 @@ First what the user names files for, then what the user's own engine has. What n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

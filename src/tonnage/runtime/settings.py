@@ -5,10 +5,10 @@ Environment and flags are arguments; nothing here reads a process environment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.policy import Policy, Setting
 from tonnage.units import parse_bytes
 

@@ -6,10 +6,11 @@ A requirement file is read as it will be inside of the build, so one that was ne
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.recipe import Copy, OriginKind, Run
 
 if TYPE_CHECKING:

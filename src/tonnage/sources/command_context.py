@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypedDict
 
+from tonnage.lazily import dataclass
 from tonnage.model.effects import Opaque
 from tonnage.model.shell import Word
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import AnyEffect, Nothing, WriteFile
 from tonnage.sources.downloads import aria2c, curl, git, tar, unpack, wget
 from tonnage.sources.file_commands import (
@@ -49,7 +50,7 @@ _QUIET = frozenset({
 })  # fmt: skip
 # What ``find`` pipes into these through xargs is told as its own effect.
 _FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
-_RECOMMENDS_OFF = re.compile(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
+_RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
 
 
 def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_files import is_text
 from tonnage.sources.compose_short import is_remote, names_a_context
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tonnage.sources.canonical import Canonical
     from tonnage.sources.compose_stack import Origin
 
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = regex(r"[A-Za-z0-9._-]+")
 _WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.sources.dotenv import read_dotenv
 from tonnage.sources.scalars import Ground
 from tonnage.units import format_bytes

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.sources.compose_files import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose_keys import COMPOSE_FILE
 from tonnage.sources.interpolation import interpolate
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tonnage.sources.compose_files import Selection
 
 _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_NAME = regex(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.sources.scalars import as_text
 from tonnage.sources.written import Written, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PORT = re.compile(
+_PORT = regex(
     r"(?:(?P<ip>\[[0-9A-Fa-f:.]*\]|\d+(?:\.\d+){3}|localhost):)?"
     r"(?:(?P<published>\d+(?:-\d+)?)?:)?(?P<target>\d+(?:-\d+)?)(?:/(?P<protocol>[a-z]+))?"
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from tonnage.lazily import dataclass
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_short import is_remote

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.sources.dockerfile import read_instructions
 from tonnage.sources.dockerfile_forms import definitions
 from tonnage.sources.substitution import Lexer, SubstitutionError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.model.dockerfile import Instruction
 
 _NAMED_IMAGE = "docker-image://"
-_FROM = re.compile(r"(?:^|,)\s*from=(?P<name>[^,]+)")
+_FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]+)")
 
 
 def instructions(dockerfile: str) -> tuple[Instruction, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 
+from tonnage.lazily import regex
 from tonnage.model.dockerfile import Flag
 
-_FLAG = re.compile(r"--(?P<name>[a-zA-Z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
+_FLAG = regex(r"--(?P<name>[a-zA-Z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
 def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:

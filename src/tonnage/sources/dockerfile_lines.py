@@ -6,16 +6,16 @@ Source: ``frontend/dockerfile/parser`` of BuildKit, read in version 0.26.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.model.dockerfile import Heredoc
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
-_DIRECTIVE = re.compile(r"#\s*(?P<name>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
+_DIRECTIVE = regex(r"#\s*(?P<name>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
 _DIRECTIVES = frozenset({"escape", "syntax", "check"})
-_HEREDOC = re.compile(r"(?P<descriptor>\d*)<<(?P<dash>-?)(?P<word>[^<]+)")
-_WITH_HEREDOC = re.compile(r"(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s", re.IGNORECASE)
+_HEREDOC = regex(r"(?P<descriptor>\d*)<<(?P<dash>-?)(?P<word>[^<]+)")
+_WITH_HEREDOC = regex(r"(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 _RAW = Lexer(raw_quotes=True, raw_escapes=True, keep_unset=True)
 _WORD = Lexer(keep_unset=True)
 

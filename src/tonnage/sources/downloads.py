@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import Download, GitClone, Nothing, Unpack
 from tonnage.sources.command_context import table
 
@@ -43,7 +44,7 @@ GIT_CLONE = table(
     "",
     b="--branch", o="--origin", c="--config", j="--jobs",
 )  # fmt: skip
-_ADDRESS = re.compile(r"(?:https?|ftp)://\S+", re.IGNORECASE)
+_ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
 _SENT = ("--header", "--user", "--data", "--data-raw", "--data-binary", "--form", "--cookie", "--cert", "--request")
 _TAR_VALUES = frozenset("fCTXbIK")
 _GIT_VALUES = frozenset({"-c", "-C", "--git-dir", "--work-tree"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import (
     AptClean,
     ChangeMode,
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from tonnage.model.shell import Word
     from tonnage.sources.command_context import Context
 
-_LISTS = re.compile(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
-_ARCHIVES = re.compile(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
-_REMOTE = re.compile(r"(?:\S+@)?[\w.-]+:|rsync://")
+_LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
+_ARCHIVES = regex(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
+_REMOTE = regex(r"(?:\S+@)?[\w.-]+:|rsync://")
 _COPYING = table(
     "--target-directory --mode --owner --group --suffix",
     "",
@@ -35,7 +36,7 @@ _COPYING = table(
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE = re.compile(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = regex(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
 _DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
 
 

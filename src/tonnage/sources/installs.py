@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import Download, GitClone, Opaque
 from tonnage.model.recipe import Copy, Run
 from tonnage.model.stack import Place
@@ -25,8 +26,8 @@ _MACHINES = {
     "amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64"), "arm": ("armv7l", "armhf"), "386": ("i686", "i386"),
     "ppc64le": ("ppc64le", "ppc64el"), "s390x": ("s390x", "s390x"), "riscv64": ("riscv64", "riscv64"),
 }  # fmt: skip
-_ADDRESS = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
-_REPOSITORY = re.compile(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
+_ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
+_REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
 _ROOT = frozenset({"", "root", "0"})
 
 

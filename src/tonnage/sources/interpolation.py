@@ -8,10 +8,10 @@ Source: the Compose specification, chapter Interpolation.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.sources.written import Rule, Unique, Written
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.stack import Place
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.model.recipe import Origin, OriginKind
 
 if TYPE_CHECKING:

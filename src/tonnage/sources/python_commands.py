@@ -5,9 +5,9 @@ Source: the help texts of pip 26.3, uv 0.13.9, Poetry 2, PDM 2 and pipx 1.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove, WriteFile
 from tonnage.model.installs import Installer
 from tonnage.sources.file_commands import text_output
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tonnage.model.shell import Word
     from tonnage.sources.command_context import Context
 
-_PIP = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
-_PYTHON = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
+_PIP = regex(r"pip(?:\d+(?:\.\d+)?)?")
+_PYTHON = regex(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
 _CLEANING = frozenset({"purge", "remove", "clean", "prune"})
 _LEADING = frozenset({"-C", "--directory", "-P", "--project", "-p"})
 _UV_LEADING = frozenset({"--directory", "--project", "--cache-dir", "--color", "--config-file"})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.requirements import IndexOptions
 from tonnage.sources.requirements import add_option
 
 if TYPE_CHECKING:
     from tonnage.sources.command_context import Context, Options
 
-_SEPARATOR = re.compile(r"[\s,]+")
+_SEPARATOR = regex(r"[\s,]+")
 
 
 def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:

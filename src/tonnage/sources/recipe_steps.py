@@ -6,11 +6,11 @@ Source: ``frontend/dockerfile/dockerfile2llb`` of BuildKit, read in version 0.26
 from __future__ import annotations
 
 import posixpath
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.model.dockerfile import Flag
 from tonnage.model.recipe import (
     SHELL,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     Expand = Callable[[str], str]
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_HEADING = re.compile(r"\d*<<-?[^<]+")
-_FROM = re.compile(r"(?:^|,)\s*from=(?P<name>[^,]*)")
+_HEADING = regex(r"\d*<<-?[^<]+")
+_FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,26 +9,27 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.requirements import Requirement, RequirementKind
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Place
 
-_NAMED = re.compile(
+_NAMED = regex(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
     r"(?:\(?(?P<specifier>(?:(?:===|==|~=|!=|<=|>=|<|>)[^;@)]*)?)\)?\s*)?(?:;\s*(?P<marker>.*))?",
     re.DOTALL,
 )
-_AT = re.compile(
+_AT = regex(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*@\s*"
     r"(?P<location>\S+)(?:\s+;\s*(?P<marker>.*))?",
     re.DOTALL,
 )
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:", re.DOTALL)
-_REPOSITORY = re.compile(r"(?:git|hg|bzr|svn)\+", re.IGNORECASE)
+_ADDRESS = regex(r"[a-zA-Z][a-zA-Z0-9+.-]*:", re.DOTALL)
+_REPOSITORY = regex(r"(?:git|hg|bzr|svn)\+", re.IGNORECASE)
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
-_EGG = re.compile(r"(?:^|[#&])egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?")
-_PATH_EXTRAS = re.compile(r"(?P<path>.*?)\[(?P<extras>[^\]/]*)\]")
+_EGG = regex(r"(?:^|[#&])egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?")
+_PATH_EXTRAS = regex(r"(?P<path>.*?)\[(?P<extras>[^\]/]*)\]")
 
 
 def normal_name(name: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.model.finding import Finding
 from tonnage.model.requirements import IndexOptions, Requirements
 from tonnage.model.stack import Place
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from tonnage.model.requirements import Requirement
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
-_OPTION = re.compile(r"\s(?=--?[a-zA-Z])")
-_REMOTE = re.compile(r"https?:", re.IGNORECASE)
+_COMMENT = regex(r"(^|\s+)#.*$")
+_VARIABLE = regex(r"\$\{(?P<name>[A-Z0-9_]+)\}")
+_OPTION = regex(r"\s(?=--?[a-zA-Z])")
+_REMOTE = regex(r"https?:", re.IGNORECASE)
 # Options that stand alone on a line, and how many words follow each.
 _GLOBAL = {
     "-i": 1, "--index-url": 1, "--pypi-url": 1, "--extra-index-url": 1, "-f": 1, "--find-links": 1, "--no-index": 0,

@@ -7,11 +7,12 @@ become numbers, durations and sizes are written one way, paths become absolute.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass, regex
 from tonnage.sources.written import Written, nearest, wrong
 from tonnage.units import parse_seconds
 
@@ -233,7 +234,7 @@ def _span(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
+_SIZE = regex(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
 
 
 def engine_bytes(text: str) -> int | None:

@@ -6,10 +6,11 @@ Short syntax and lists that stand for mappings end here; whatever works on the r
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 from tonnage.sources.scalars import PathText, Text, as_text, with_value
 from tonnage.sources.written import Rule, Unique, Written, nearest, wrong
 

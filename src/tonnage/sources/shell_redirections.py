@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.shell import Redirection, Word
 from tonnage.sources.shell_nodes import text_of
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tonnage.sources.shell_words import Expander
 
-_TABS = re.compile(r"^\t+", re.MULTILINE)
+_TABS = regex(r"^\t+", re.MULTILINE)
 REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 

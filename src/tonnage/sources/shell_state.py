@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.shell import Word
 from tonnage.sources.shell_tests import decide
 

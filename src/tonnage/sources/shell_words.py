@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass, regex
 from tonnage.model.shell import Word
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _OPAQUE = frozenset({"process_substitution", "array", "subscript", "brace_expression"})
-_SET_DEFAULT = re.compile(r"\$\{(?P<name>\w+):?=")
-_ESCAPED = re.compile(r'\\([$`"\\\n])')
-_ANY_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SET_DEFAULT = regex(r"\$\{(?P<name>\w+):?=")
+_ESCAPED = regex(r'\\([$`"\\\n])')
+_ANY_ESCAPED = regex(r"\\(.)", re.DOTALL)
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _LEXER = Lexer()
 

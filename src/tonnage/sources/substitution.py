@@ -6,8 +6,9 @@ Source: ``frontend/dockerfile/shell/lex.go`` of BuildKit, read in version 0.26; 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.effects import (
     AptClean,
     AptInstall,
@@ -39,7 +40,7 @@ APT = table(
 )  # fmt: skip
 _LISTS = "/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
-_SWITCH = re.compile(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
+_SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
 # Manager -> words that mean installing -> words that keep or empty its cache.
 _MANAGERS: dict[str, frozenset[str]] = {
     "apk": frozenset({"add", "upgrade", "update"}),

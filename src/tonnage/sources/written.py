@@ -5,12 +5,12 @@ A value keeps its place through substitution, long forms and merging, so that ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,6 @@ Plain scalars mean what they mean to Compose (``yes`` is text, ``0444`` is octal
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -13,6 +12,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 from tonnage.model.stack import Place
 from tonnage.sources.written import Rule, Written
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_WHOLE = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_OCTAL = re.compile(r"([-+]?)0([0-7_]+)")
+_WHOLE = regex(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)")
+_FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_OCTAL = regex(r"([-+]?)0([0-7_]+)")
 _MOST_VALUES = 1_000_000
 _RULES = {"!reset": Rule.RESET, "!override": Rule.REPLACE}
 

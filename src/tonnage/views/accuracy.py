@@ -5,9 +5,9 @@ Forecast and measured stand in columns of their own. A measured figure above the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.run import Outcome
 from tonnage.units import format_bytes
 from tonnage.views.columns import columns

@@ -6,9 +6,10 @@ Only keeps state; drawing is :mod:`tonnage.views.human`. Time arrives as an argu
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.event import (
     DiskSampled,
     Notice,

@@ -17,7 +17,6 @@ import hashlib
 import lzma
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +24,7 @@ import msgspec
 from tonnage.adapters.apt import texts
 from tonnage.adapters.web import shown
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import dataclass
 from tonnage.model.deb_version import newest_first
 from tonnage.model.package import ListBytes
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.model.base_image import AptSource
 from tonnage.model.package import DebPackage, Relation
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
     from tonnage.model.package import Alternatives
 
-_RELATION = re.compile(
+_RELATION = regex(
     r"\s*(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
     r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]+)\s*\))?"
 )
-_ONE_LINE = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)")
-_SETTING = re.compile(r'([A-Za-z][\w:/.-]*)\s*(?:"((?:[^"\\]|\\.)*)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*)"\s*;')
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^\s*#[^\n]*', re.DOTALL | re.MULTILINE)
+_ONE_LINE = regex(r"deb\s+(?:\[[^\]]*\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)")
+_SETTING = regex(r'([A-Za-z][\w:/.-]*)\s*(?:"((?:[^"\\]|\\.)*)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*)"\s*;')
+_COMMENT = regex(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^\s*#[^\n]*', re.DOTALL | re.MULTILINE)
 _OLD = {"<": "<=", ">": ">="}
 _KIB = 1024
 

@@ -16,6 +16,7 @@ from tonnage.adapters.docker.progress_plain import PlainOutput
 from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.lazily import regex
 from tonnage.model.naming import LABEL_SERVICE
 from tonnage.sources.dockerfile_bases import instructions, line_of
 
@@ -33,10 +34,8 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
     BuilderKind.PLAIN: PlainOutput,
     BuilderKind.LEGACY: LegacyOutput,
 }
-_BASE = re.compile(
-    r"(?:\[internal\] load metadata for|\[[^\]]*\] FROM(?: --platform=\S+)?) (?P<image>\S+).*", re.DOTALL
-)
-_PARSE_LINE = re.compile(r"parse error (?:on )?line (?P<line>\d+)")
+_BASE = regex(r"(?:\[internal\] load metadata for|\[[^\]]*\] FROM(?: --platform=\S+)?) (?P<image>\S+).*", re.DOTALL)
+_PARSE_LINE = regex(r"parse error (?:on )?line (?P<line>\d+)")
 _FULL = "no space left on device"
 _NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
 _SHOWN = 160

@@ -6,7 +6,6 @@ built here and nothing is pulled: those are steps of their own.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections import deque
 from pathlib import Path
@@ -17,6 +16,7 @@ from tonnage.adapters.docker.compose_file import for_beside, for_switch
 from tonnage.adapters.docker.compose_one import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from tonnage.errors import TonnageError
 
 _CONFIG_TIMEOUT_S = 120.0
-_PORT_TAKEN = re.compile(
+_PORT_TAKEN = regex(
     r"Bind for \S*?:(?P<bound>\d+) failed: port is already allocated"
     r"|listen \w+ \S*?:(?P<listened>\d+): bind: address already in use"
     r"|failed to bind host port (?:for )?\S*?:(?P<host>\d+)[:/]\S*: address already in use"
 )
 _NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
 _REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
-_PREFIX = re.compile(r"(?:ERROR: |Error response from daemon: |for \S+ +|Cannot (?:start|create)[^:]*: )+")
+_PREFIX = regex(r"(?:ERROR: |Error response from daemon: |for \S+ +|Cannot (?:start|create)[^:]*: )+")
 
 
 def switch(

@@ -7,14 +7,14 @@ The second generation is given the project as it was resolved; what the first ne
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from tonnage.adapters.docker import compose_one
+from tonnage.lazily import regex
 
 Mapping = dict[str, Any]
 
-_ESCAPED = re.compile("[\x7f-\uffff]")
+_ESCAPED = regex("[\x7f-\uffff]")
 _FIXED_ADDRESSES = ("aliases", "ipv4_address", "ipv6_address", "mac_address", "link_local_ips")
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import dataclass
 from tonnage.model.inventory import Layer
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from docker.types import LogConfig
 from tonnage.adapters.apt import texts
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import regex
 from tonnage.model.package import Choice, Chosen, Probed
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ find /var/cache/apt -maxdepth 1 -name '*.bin' -printf '%s\\n'
 echo '{_MARK}'
 sed -n 's/^Inst \\([^ ]*\\) .*(\\([^ ]*\\) .*/\\1=\\2/p' /tmp/tonnage | xargs -r apt-cache show
 """
-_INSTALLED = re.compile(r"^Inst (?P<name>[^ :]+)\S* (?:\[(?P<old>[^\]]+)\] )?\((?P<version>\S+) ", re.MULTILINE)
+_INSTALLED = regex(r"^Inst (?P<name>[^ :]+)\S* (?:\[(?P<old>[^\]]+)\] )?\((?P<version>\S+) ", re.MULTILINE)
 
 
 class EngineProbe:

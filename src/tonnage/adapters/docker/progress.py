@@ -5,14 +5,15 @@ Pure: text lines in, facts out. A line that no reader understands is handed on a
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from tonnage.lazily import dataclass, regex
+
 LOG_LINES = 40
-_TERMINAL = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-_])")
-_SOURCE_LINE = re.compile(r"(?P<file>[^\s:]+):(?P<line>\d+)")
+_TERMINAL = regex(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-_])")
+_SOURCE_LINE = regex(r"(?P<file>[^\s:]+):(?P<line>\d+)")
 
 
 @dataclass(frozen=True, slots=True)

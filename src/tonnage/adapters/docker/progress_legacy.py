@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from tonnage.adapters.docker.progress import NOTHING_HEARD, BuildFailure, BuildStep, Heard, plain_text
+from tonnage.lazily import regex
 
-_STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)
-_BOOKKEEPING = re.compile(
+_STEP = regex(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)
+_BOOKKEEPING = regex(
     r"(?: ---> (?!Using cache)(?:[0-9a-f]{12}|Running in [0-9a-f]{12}|\[Warning\].*)"
     r"|Removing intermediate container [0-9a-f]{12}|Successfully (?:built|tagged) \S+)"
 )

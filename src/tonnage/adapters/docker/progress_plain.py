@@ -18,10 +18,11 @@ from tonnage.adapters.docker.progress import (
     choose_failed,
     plain_text,
 )
+from tonnage.lazily import regex
 
-_NUMBERED = re.compile(r"#(?P<number>\d+) (?P<rest>.*)", re.DOTALL)
-_LOGGED = re.compile(r"\d+\.\d+ ?(?P<text>.*)", re.DOTALL)
-_RULE = re.compile(r"-{4,}")
+_NUMBERED = regex(r"#(?P<number>\d+) (?P<rest>.*)", re.DOTALL)
+_LOGGED = regex(r"\d+\.\d+ ?(?P<text>.*)", re.DOTALL)
+_RULE = regex(r"-{4,}")
 
 
 class PlainOutput:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker.door import speaking_to
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection

@@ -7,16 +7,15 @@ BuildKit inside an older CLI, then the classic builder. Nothing is started befor
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from tonnage.adapters import process
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
+from tonnage.lazily import dataclass, regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +28,8 @@ _Told = TypeVar("_Told")
 _PROBE_TIMEOUT_S = 15.0
 _FIRST_LINE_BYTES = 128
 _CLI_WITHOUT_BUILDKIT = 23
-_CLI_VERSION = re.compile(r"Docker version (\d+)\.(\d+)")
-_COMPOSE_VERSION = re.compile(r"v?(?P<major>\d+)\.\d+[\w.+-]*")
+_CLI_VERSION = regex(r"Docker version (\d+)\.(\d+)")
+_COMPOSE_VERSION = regex(r"v?(?P<major>\d+)\.\d+[\w.+-]*")
 
 
 class BuilderKind(StrEnum):

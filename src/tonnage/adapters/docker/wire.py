@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from tonnage.adapters.docker import replies
 from tonnage.adapters.docker.layers import HistoryEntry, layers
+from tonnage.lazily import dataclass
 from tonnage.model.inventory import CacheRecord, Container, Engine, Image, Volume
 
 PROJECT = "com.docker.compose.project"

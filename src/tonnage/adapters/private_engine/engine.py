@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import re
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.private_engine.daemon import (
@@ -53,6 +52,7 @@ from tonnage.adapters.private_engine.network import (
 from tonnage.adapters.private_engine.requirements import check_machine
 from tonnage.adapters.private_engine.signals import ending_signals_raise, signals_wait
 from tonnage.errors import StepFailedError, UsageError
+from tonnage.lazily import dataclass, regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.process import StartedProcess
 
 _REAP_TIMEOUT_S = 10.0
-_NAME = re.compile(r"r[0-9a-f]{6}")
+_NAME = regex(r"r[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ import fcntl
 import json
 import os
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import StepFailedError, UsageError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.private_engine.command import command, succeeds
 from tonnage.adapters.private_engine.forwarding import switch_on_forwarding
 from tonnage.errors import StepFailedError
+from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +18,7 @@ from docker.errors import DockerException
 
 from tonnage.adapters import process
 from tonnage.errors import CannotFetchError, EngineLacksError
+from tonnage.lazily import dataclass, regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _TOKEN_USER = "<token>"  # noqa: S105 - what a helper says in place of a user, no secret
 _HELPER_WITHIN_S = 30.0
-_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_PARAMETER = regex(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _OK = 200
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import dataclass
 from tonnage.model.recipe import BaseConfig
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ files are 0.961 to 0.982 of the archive, blocks and directories 1.03 to 1.09 of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tonnage.adapters.docker.layers import EMPTY_DIFF_ID
+from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Estimate, Grade
 
 _WRAP_BYTES = 1 << 32
