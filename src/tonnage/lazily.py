@@ -39,11 +39,10 @@ def _dataclass(*, frozen: bool = False, slots: bool, kw_only: bool = False) -> C
             made.__init__ = own = _init(made)
             own(self, *given, **named)
 
-        def equal(self: object, other: object) -> bool:
+        def equal(self: object, other: object) -> object:
             if other.__class__ is not self.__class__:
                 return NotImplemented
-            same: bool = values(self) == values(other)
-            return same
+            return values(self) == values(other)
 
         def hashed(self: object) -> int:
             return hash(values(self))
