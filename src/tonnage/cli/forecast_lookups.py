@@ -1,4 +1,7 @@
-"""The real outside of forecasting: the engine, registries, package indexes, contexts. Each question is asked once."""
+"""The real outside of forecasting: the engine, registries, package indexes, contexts. Each question is asked once.
+
+What answers a question is imported when the question is asked: most builds ask few of them.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.build_inputs import is_remote
 from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context
 from tonnage.adapters.heads import Heads
-from tonnage.adapters.index_access import index_access
 from tonnage.adapters.kept import Kept
-from tonnage.adapters.project_locks import read_locked
-from tonnage.adapters.project_needs import needs
-from tonnage.adapters.registry import ImageRegistry
-from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web import Web
-from tonnage.adapters.wheels import read_wheels
-from tonnage.decide.apt_choosing import choose
-from tonnage.decide.apt_costs import apt_forecast, probed_forecast
 from tonnage.errors import UsageError
 from tonnage.model.forecast import UNKNOWN, exactly
 from tonnage.model.tree import Tree
@@ -31,9 +25,12 @@ from tonnage.runtime.lookups import Copied
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.probe import EngineProbe
-    from tonnage.model.base_image import AptState, BaseImage
+    from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.registry import ImageRegistry
+    from tonnage.model.base_image import AptSource, AptState, BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
     from tonnage.model.forecast import Estimate
     from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
@@ -169,11 +166,9 @@ class RealLookups:
         self._probe = probe
         self._web = Web(environment, offline=offline)
         self._kept = Kept(cache)
-        self._registry = ImageRegistry(
-            self._web, self._kept, environment=environment, mirrors=mirrors, insecure=insecure
-        )
+        self._mirrors = mirrors
+        self._insecure = insecure
         self._heads = Heads(self._web, self._kept)
-        self._lists = AptLists(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
         self._once = Once()
         self._over = threading.Event()
@@ -238,7 +233,16 @@ class RealLookups:
 
     def _base_image(self, reference: str, platform: str) -> BaseImage:
         found = self._engine.base_image(reference, platform) if self._engine is not None else None
-        return found if found is not None else self._registry.base_image(reference, platform)
+        return (
+            found if found is not None else self._once.ask("registry", self._registry).base_image(reference, platform)
+        )
+
+    def _registry(self) -> ImageRegistry:
+        from tonnage.adapters.registry import ImageRegistry  # noqa: PLC0415
+
+        return ImageRegistry(
+            self._web, self._kept, environment=self._environment, mirrors=self._mirrors, insecure=self._insecure
+        )
 
     def resolve(self, request: ResolveRequest, target: Target) -> Lock:
         """Resolve requirements.
@@ -247,7 +251,9 @@ class RealLookups:
             CannotResolveError: There is no solution.
             CannotFetchError: The index cannot be reached, and nothing is known of earlier.
         """
-        access = index_access(request, self._environment)
+        from tonnage.adapters.resolving import resolve  # noqa: PLC0415
+
+        access = self._access(request)
         return self._once.ask(
             ("lock", request, target),
             lambda: resolve(
@@ -268,7 +274,9 @@ class RealLookups:
             CannotResolveError: The lock cannot be read, or has nothing for this target.
             CannotFetchError: The lock has no addresses, and the index cannot be reached.
         """
-        access = index_access(request.asked, self._environment)
+        from tonnage.adapters.project_locks import read_locked  # noqa: PLC0415
+
+        access = self._access(request.asked)
         return self._once.ask(
             ("locked", request, target),
             lambda: read_locked(
@@ -288,11 +296,15 @@ class RealLookups:
         Raises:
             CannotResolveError: It cannot be read.
         """
+        from tonnage.adapters.project_needs import needs  # noqa: PLC0415
+
         return needs(request)
 
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         """Return what lies inside the wheels of a lock."""
-        access = index_access(request, self._environment)
+        from tonnage.adapters.wheels import read_wheels  # noqa: PLC0415
+
+        access = self._access(request)
         with self._reading_lock:
             # Services have most wheels in common: each is read once, by whoever comes first.
             mine = [wheel for wheel in dict.fromkeys(lock.wheels) if wheel not in self._reading]
@@ -306,6 +318,11 @@ class RealLookups:
                 self._reading[wheel].set_exception(error)
             raise
         return [self._reading[wheel].result() for wheel in lock.wheels]
+
+    def _access(self, request: ResolveRequest) -> IndexAccess:
+        from tonnage.adapters.index_access import index_access  # noqa: PLC0415
+
+        return index_access(request, self._environment)
 
     def packages(
         self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str
@@ -323,6 +340,9 @@ class RealLookups:
     def _packages(
         self, installs: Sequence[AptInstall], state: AptState, base: BaseImage, platform: str
     ) -> AptForecast | None:
+        from tonnage.decide.apt_choosing import choose  # noqa: PLC0415
+        from tonnage.decide.apt_costs import apt_forecast, probed_forecast  # noqa: PLC0415
+
         wanted = tuple(dict.fromkeys(name for each in installs for name in each.packages))
         recommends = any(each.recommends for each in installs)
         release = next((each.target_release for each in installs if each.target_release), "")
@@ -335,13 +355,16 @@ class RealLookups:
         if not state.sources:
             return None
         architecture = state.architecture or _debian(platform)
-        index = self._once.ask(
-            ("lists", state.sources, architecture), lambda: self._lists.index(state.sources, architecture)
-        )
+        index = self._once.ask(("lists", state.sources, architecture), lambda: self._index(state.sources, architecture))
         choice = choose(index, wanted, state, recommends=recommends, release=release, upgrades=upgrades)
         found = apt_forecast(choice, index.lists(), state)
         notes = tuple(f"no list of packages from {each}" for each in index.missing)
         return replace(found, notes=(*found.notes, *notes))
+
+    def _index(self, sources: Sequence[AptSource], architecture: str) -> FetchedIndex:
+        from tonnage.adapters.apt.lists import AptLists  # noqa: PLC0415
+
+        return self._once.ask("apt", lambda: AptLists(self._web, self._kept)).index(sources, architecture)
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Return how large the file behind an address is, or None and why that is not known."""
