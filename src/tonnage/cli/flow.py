@@ -16,22 +16,15 @@ from tonnage.cli.past import read_history
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
-from tonnage.cli.weights import check_weights
-from tonnage.decide.explaining import Machine, explain
 from tonnage.decide.planning import asked_for, plan_build, plan_deploy
-from tonnage.decide.rolling_back import plan_rollback
-from tonnage.decide.staleness import why_stale
-from tonnage.decide.symptoms import find_symptoms
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
 from tonnage.lazily import dataclass
 from tonnage.model.event import Notice
 from tonnage.model.plan import Build, StartBeside, Switch
 from tonnage.model.run import Outcome
-from tonnage.model.symptom import SymptomKind
 from tonnage.runtime.execute import execute
 from tonnage.runtime.journal import Journal
 from tonnage.runtime.observe import observe
-from tonnage.views.explanation import explanations_text
 from tonnage.views.report import run_text
 
 if TYPE_CHECKING:
@@ -47,7 +40,6 @@ if TYPE_CHECKING:
     from tonnage.model.run import Run
 
 PLANNED = {"deploy": plan_deploy, "build": plan_build}
-PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +68,7 @@ def make_plan(
     *,
     forecasts: bool = True,
     tell: Callable[[str], None] = lambda _text: None,
+    engine: Engine | None = None,
 ) -> Plan:
     """Observe and plan. Changes nothing.
 
@@ -87,6 +80,7 @@ def make_plan(
         history: What is known from earlier runs; None to read it from the journal, if there is one.
         forecasts: Forecast the builds of the plan.
         tell: Is told what takes a while.
+        engine: What the engine has just said of itself; None to ask it.
 
     Returns:
         The plan, perhaps a refused one.
@@ -97,13 +91,18 @@ def make_plan(
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     # Going back needs nothing of what a build would read now; it may even be broken.
-    inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack))
+    inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack), engine)
     inventory = with_needs(outside, inventory, wanted.stack)
     if wanted.stack.sent and purpose == "deploy":
         inventory = replace(inventory, to_send=outside.to_send(wanted.host, wanted.stack))
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
-    plan = PLANNERS[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
+    if purpose == "rollback":
+        from tonnage.decide.rolling_back import plan_rollback  # noqa: PLC0415 - builds do without it
+
+        plan = plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services)
+    else:
+        plan = PLANNED[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
     notes: tuple[str, ...] = ()
     if purpose == "deploy":
         names = asked_for(wanted.stack, wanted.services) | {step.service for step in plan.steps}
@@ -117,6 +116,8 @@ def _weights(
     outside: Outside, engine: Engine, wanted: Wanted, names: set[str], tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """Refuse a deploy whose weights are missing or damaged; return what cannot be known about them from here."""
+    from tonnage.cli.weights import check_weights  # noqa: PLC0415 - builds do without it
+
     local = engine.endpoint.startswith("unix://")
     return check_weights(outside, wanted.stack, names, local=local, tell=tell)[1]
 
@@ -181,6 +182,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
             journal.history(stack, engine.engine_id),
             forecasts=job.saved is None,
             tell=session.say,
+            engine=engine,
         )
         plan = _plan_to_carry_out(job, fresh)
         if plan.refusal is not None:
@@ -237,6 +239,8 @@ def _need_programs(outside: Outside, plan: Plan) -> None:
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
     if job.saved is None:
         return fresh
+    from tonnage.decide.staleness import why_stale  # noqa: PLC0415 - only for saved plans
+
     why = why_stale(job.saved, fresh)
     if why:
         raise StalePlanError(
@@ -262,6 +266,11 @@ def _explain(session: Session, door: EngineDoor, plan: Plan, run: Run) -> None:
     """Say what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
     if session.json or run.error is None or isinstance(run.error, LineCrossedError):
         return
+    from tonnage.decide.explaining import Machine, explain  # noqa: PLC0415 - only where something failed
+    from tonnage.decide.symptoms import find_symptoms  # noqa: PLC0415
+    from tonnage.model.symptom import SymptomKind  # noqa: PLC0415
+    from tonnage.views.explanation import explanations_text  # noqa: PLC0415
+
     told = "\n".join((run.error.what, run.error.why, run.error.log, *(step.log for step in run.steps)))
     symptoms = find_symptoms(told)
     if not symptoms:

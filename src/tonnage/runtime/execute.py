@@ -221,9 +221,12 @@ class _Execution:
         if good and cleans:
             self._journal.end_cache(self._run_id, self._plan, None)
             return
+        if good:
+            self._journal.end_cache(self._run_id, self._plan, ())
+            return
         with contextlib.suppress(TonnageError):
             left = {record.record_id for record in self._facts.cache() if not record.shared} - self._cache_before
-            self._journal.end_cache(self._run_id, self._plan, left if not good else ())
+            self._journal.end_cache(self._run_id, self._plan, left)
 
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.model.inventory import Inputs
+    from tonnage.model.inventory import Engine, Inputs
 
 
-def observe(facts: EngineFacts, inputs: Sequence[Inputs] = ()) -> Inventory:
+def observe(facts: EngineFacts, inputs: Sequence[Inputs] = (), engine: Engine | None = None) -> Inventory:
     """Look at the engine and its machine once.
 
     The disk comes last, so that its figures are not older than those of what lies on it.
@@ -21,6 +21,7 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = ()) -> Inventory:
     Args:
         facts: The engine.
         inputs: What each built service's build would read now.
+        engine: What the engine has just said of itself; None to ask it.
 
     Returns:
         What was seen.
@@ -29,7 +30,7 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = ()) -> Inventory:
         EngineUnreachableError: The engine does not answer, or stops answering.
         EngineLacksError: The disk of this engine cannot be read from here.
     """
-    engine = facts.engine()
+    engine = engine or facts.engine()
     images, containers, cache, volumes = facts.images(), facts.containers(), facts.cache(), facts.volumes()
     return Inventory(
         engine=engine,

@@ -47,6 +47,7 @@ class DockerFacts:
         self._places = tuple(places)
         self._known: dict[str, Image] = {}
         self._is_rootless: bool | None = None
+        self._told: replies.Info | None = None
 
     @property
     def connection(self) -> DockerConnection:
@@ -63,7 +64,8 @@ class DockerFacts:
         Raises:
             EngineLacksError: The disk of this engine cannot be read from here.
         """
-        told = self._info()
+        # Where its files lie does not change while it runs, and every question costs as much as all that is read here.
+        told = self._told or self._info()
         places = [("data-root", told.data_root)]
         endpoint = self._connection.endpoint
         if endpoint.startswith("ssh://"):
@@ -172,7 +174,8 @@ class DockerFacts:
 
     def _info(self) -> replies.Info:
         with self._asking("ask the engine about itself"):
-            return wire.info(self._get("/info"))
+            self._told = wire.info(self._get("/info"))
+        return self._told
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> wire.Json:
         return self._connection.ask("GET", path, params=params).json()
