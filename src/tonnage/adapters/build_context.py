@@ -3,7 +3,7 @@
 Symbolic links are read as links, never followed, so nothing outside the directory is looked at. Times and owners
 count for nothing, as for the builder's own cache.
 
-Source: the rules of ``.dockerignore`` in docs.docker.com/build/concepts/context; patterns are translated by docker-py.
+Source: the rules of ``.dockerignore`` in docs.docker.com/build/concepts/context.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docker.utils.build import Pattern
-from docker.utils.fnmatch import translate
-
+from tonnage.adapters.ignore_patterns import expression, names_of
 from tonnage.errors import UsageError
 from tonnage.lazily import dataclass, regex
 
@@ -59,20 +57,21 @@ def read_rules(text: str) -> tuple[Rule, ...]:
     for line in text.lstrip("﻿").splitlines():
         if not line.strip() or line.startswith("#"):
             continue
-        pattern = Pattern(line.strip())
-        if not pattern.dirs:
+        pattern = line.strip()
+        names = names_of(pattern.removeprefix("!"))
+        if not names:
             continue
         fixed = []
-        for name in pattern.dirs:
+        for name in names:
             if _DEEP.search(name):
                 break
             fixed.append(name)
         rules.append(
             Rule(
-                re.compile(translate(pattern.cleaned_pattern)),
-                pattern.exclusion,
+                re.compile(expression("/".join(names))),
+                pattern.startswith("!"),
                 tuple(fixed),
-                whole=len(fixed) == len(pattern.dirs),
+                whole=len(fixed) == len(names),
             )
         )
     return tuple(rules)

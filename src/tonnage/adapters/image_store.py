@@ -6,9 +6,7 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
-from docker.errors import NotFound
-from docker.utils import parse_repository_tag
-
+from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.objects import tag
 from tonnage.errors import StepFailedError, UsageError
@@ -43,8 +41,8 @@ class ImageStore:
         """
         with speaking_to(self._connection.endpoint, f"look for the image {reference}"):
             try:
-                self._connection.ask("GET", f"/images/{reference}/json")
-            except NotFound:
+                self._connection.read(f"/images/{reference}/json")
+            except sdk.NotFound:
                 return False
             return True
 
@@ -96,7 +94,7 @@ class ImageStore:
         if is_image_archive(path):
             self.load(reference, _pieces(path))
             return
-        repository, name = parse_repository_tag(reference)
+        repository, name = sdk.parse_repository_tag(reference)
         options = {"fromSrc": "-", "repo": repository, "tag": name or "latest"}
         self._send("/images/create", options, _pieces(path), f"import the image {reference}")
 

@@ -12,19 +12,18 @@ A status is an answer, not a failure; only an address that cannot be reached, or
 from __future__ import annotations
 
 import os
-import ssl
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
-
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationParseError, MaxRetryError, NewConnectionError
 
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
     from types import TracebackType
+
+    import urllib3
 
 _CONNECT_WITHIN_S = 10.0
 _ANSWER_WITHIN_S = 60.0
@@ -217,6 +216,10 @@ class Web:
         *,
         tries: int = _TRIES,
     ) -> Reply:
+        # Most builds ask nobody: what speaks to servers takes longer to import than all that a plan reads.
+        from urllib3 import Retry, Timeout  # noqa: PLC0415
+        from urllib3 import exceptions as met  # noqa: PLC0415
+
         host = urlsplit(address).netloc
         if host in self._unreachable:
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=self._unreachable[host])
@@ -228,8 +231,8 @@ class Web:
                 headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
                 redirect=False,
                 # Who cannot be connected to now cannot be in a second either.
-                retries=urllib3.Retry(tries - 1, connect=0, redirect=0, status=0, backoff_factor=0.2),
-                timeout=urllib3.Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
+                retries=Retry(tries - 1, connect=0, redirect=0, status=0, backoff_factor=0.2),
+                timeout=Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
                 preload_content=False,
                 decode_content=False,
             )
@@ -247,8 +250,9 @@ class Web:
                     response.release_conn()
                 else:
                     response.close()
-        except (HTTPError, OSError, LocationParseError, ValueError) as error:
-            if isinstance(error, MaxRetryError) and isinstance(error.reason, NewConnectionError | ConnectTimeoutError):
+        except (met.HTTPError, OSError, met.LocationParseError, ValueError) as error:
+            unconnected = (met.NewConnectionError, met.ConnectTimeoutError)
+            if isinstance(error, met.MaxRetryError) and isinstance(error.reason, unconnected):
                 self._unreachable[host] = _reason(error)
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=_reason(error)) from error
         return Reply(
@@ -260,20 +264,22 @@ class Web:
 
     def _pool(self, address: str) -> urllib3.PoolManager:
         """Return the pool that leads to an address, through its proxy where it has one."""
+        from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
+
         proxy = self._proxy(address)
         if proxy not in self._pools:
             trust = _trust(self._environment)
             if proxy:
                 user = urlsplit(proxy)
                 secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
-                self._pools[proxy] = urllib3.ProxyManager(
+                self._pools[proxy] = ProxyManager(
                     proxy,
-                    proxy_headers=urllib3.make_headers(proxy_basic_auth=secret),
+                    proxy_headers=make_headers(proxy_basic_auth=secret),
                     maxsize=_AT_ONCE,
                     ssl_context=trust,
                 )
             else:
-                self._pools[proxy] = urllib3.PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
+                self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
         return self._pools[proxy]
 
     def _proxy(self, address: str) -> str:
@@ -302,6 +308,8 @@ def shown(address: str) -> str:
 
 def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:
     """Return whom to believe: the system's authorities, or those that the environment names."""
+    import ssl  # noqa: PLC0415
+
     context = ssl.create_default_context()
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = environment.get(name, "")

@@ -232,16 +232,20 @@ class RealOutside:
         """Open what forecasting reads."""
         from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-        from tonnage.adapters.docker.probe import EngineProbe  # noqa: PLC0415
         from tonnage.cli.forecast_lookups import RealLookups  # noqa: PLC0415
 
         connection = facts.connection if isinstance(facts, DockerFacts) else None
+        probes = None
+        if probe and connection is not None:
+            from tonnage.adapters.docker.probe import EngineProbe  # noqa: PLC0415
+
+            probes = EngineProbe(connection)
         return RealLookups(
             self.environment,
             cache_directory(self.environment) / "forecast",
             engine=None if connection is None else EngineImages(connection, images),
             offline=offline,
-            probe=EngineProbe(connection) if probe and connection is not None else None,
+            probe=probes,
         )
 
     def engine_kind(self, engine: Engine | None) -> EngineKind:
@@ -252,8 +256,7 @@ class RealOutside:
         if engine is not None and engine.image_store == "containerd":
             return EngineKind.CONTAINERD
         tool = self.tools.build if engine is not None else None
-        legacy = tool is not None and tool.kind is BuilderKind.LEGACY
-        return EngineKind.CLASSIC if legacy else EngineKind.BUILDKIT
+        return EngineKind.CLASSIC if tool and tool.kind is BuilderKind.LEGACY else EngineKind.BUILDKIT
 
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""

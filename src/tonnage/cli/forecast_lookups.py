@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.probe import EngineProbe
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.registry import ImageRegistry
+    from tonnage.adapters.registry.images import ImageRegistry
     from tonnage.model.base_image import AptSource, AptState, BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
     from tonnage.model.forecast import Estimate
@@ -238,7 +238,7 @@ class RealLookups:
         )
 
     def _registry(self) -> ImageRegistry:
-        from tonnage.adapters.registry import ImageRegistry  # noqa: PLC0415
+        from tonnage.adapters.registry.images import ImageRegistry  # noqa: PLC0415
 
         return ImageRegistry(
             self._web, self._kept, environment=self._environment, mirrors=self._mirrors, insecure=self._insecure

@@ -61,3 +61,13 @@ def test_a_daemon_keeps_nobody_waiting() -> None:
 def test_output_that_nobody_reads_any_more_does_not_keep_the_program_from_ending() -> None:
     program = "import os, sys; from tonnage.cli.program import end; sys.stdout.write('a'); os.close(1); end(4)"
     assert run(program).returncode == 4
+
+
+def test_a_build_that_asks_no_server_imports_nothing_that_speaks_to_one() -> None:
+    program = (
+        "import sys\n"
+        "import tonnage.cli.flow, tonnage.cli.forecast_lookups, tonnage.adapters.docker.acts\n"
+        "import tonnage.adapters.docker.base_images, tonnage.adapters.docker.ready\n"
+        "print(*{'docker', 'requests', 'urllib3', 'packaging', 'rich', 'http.client'} & set(sys.modules))"
+    )
+    assert run(program).stdout.strip() == ""

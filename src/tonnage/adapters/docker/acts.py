@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import docker.errors
-
-from tonnage.adapters.docker import build, compose, log_files, objects, transfer
+from tonnage.adapters.docker import build, compose, log_files, objects, sdk, transfer
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.surroundings import aimed_at
@@ -171,8 +169,8 @@ class DockerActs:
         """Return the id of an image, or None when the engine has none."""
         with speaking_to(self._connection.endpoint, f"look at the image {reference}"):
             try:
-                return self._connection.client.images.get(reference).id
-            except docker.errors.ImageNotFound:
+                return str(self._connection.read(f"/images/{reference}/json")["Id"])
+            except sdk.NotFound:
                 return None
 
     def _need_image(self, service: str, project_json: str) -> None:

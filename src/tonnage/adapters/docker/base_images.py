@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import docker.errors
-
 from tonnage.adapters import image_files, image_traces
 from tonnage.adapters.apt.usual_sources import usual_state
+from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.merged_root import MergedRoot
 from tonnage.adapters.registry.documents import base_config, platform_matches
@@ -116,16 +115,16 @@ class EngineImages:
         if image_id not in self._told:
             with speaking_to(self._connection.endpoint, f"look at the image {image_id}"):
                 try:
-                    self._told[image_id] = self._connection.ask("GET", f"/images/{image_id}/json").json()
-                except docker.errors.NotFound:
+                    self._told[image_id] = self._connection.read(f"/images/{image_id}/json")
+                except sdk.NotFound:
                     return None
         return self._told[image_id]
 
     def _history(self, image_id: str) -> tuple[str, ...]:
         with speaking_to(self._connection.endpoint, f"look at the image {image_id}"):
             try:
-                told = self._connection.ask("GET", f"/images/{image_id}/history").json()
-            except docker.errors.NotFound:
+                told = self._connection.read(f"/images/{image_id}/history")
+            except sdk.NotFound:
                 return ()
         return tuple(str(each.get("CreatedBy") or "") for each in reversed(told))
 

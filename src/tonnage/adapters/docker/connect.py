@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Self
-from urllib.parse import quote
-
-import docker
-import docker.errors
-import requests
-from docker.context import ContextAPI
-from docker.utils import kwargs_from_env
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
 from tonnage.adapters import ssh
-from tonnage.adapters.docker import namespaces
+from tonnage.adapters.docker import namespaces, sdk, short_question
+from tonnage.adapters.docker.data_root import local_endpoint
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
+    import requests
+    from docker import DockerClient
     from docker.tls import TLSConfig
 
     from tonnage.errors import TonnageError
@@ -54,20 +51,36 @@ class DockerConnection:
 
     Args:
         endpoint: How the engine is reached, as the docker command would be told.
-        client: The SDK's client.
+        open_client: Opens the SDK's client, when it is first needed.
+        api_version: The version of the API to speak.
         netns: Name or path of the network namespace in which the engine and its containers live; empty for this one.
         tunnel: The way to a remote engine, when there is one.
     """
 
     def __init__(
-        self, endpoint: str, client: docker.DockerClient, netns: str = "", tunnel: ssh.Tunnel | None = None
+        self,
+        endpoint: str,
+        open_client: Callable[[], DockerClient],
+        api_version: str,
+        netns: str = "",
+        tunnel: ssh.Tunnel | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.client = client
+        self.api_version = api_version
         self.netns = netns
+        self._open_client = open_client
+        self._client: DockerClient | None = None
         self._tunnels = [tunnel] if tunnel else []
         self._doors: dict[str, ssh.Tunnel] = {}
         self._lock = threading.Lock()
+
+    @property
+    def client(self) -> DockerClient:
+        """The SDK's client."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._open_client()
+            return self._client
 
     @property
     def local(self) -> bool:
@@ -86,7 +99,25 @@ class DockerConnection:
     @property
     def typed_usage(self) -> bool:
         """Whether the engine can be asked for one kind of disk usage alone, and need not walk through everything."""
-        return _numbers(self.client.api.api_version) >= _TYPED_USAGE
+        return _numbers(self.api_version) >= _TYPED_USAGE
+
+    def read(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = _ANSWER_WITHIN_S) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON that the engine answers to a GET. Only inside ``speaking_to``, as :meth:`ask`.
+
+        Args:
+            path: Below the version, such as ``/images/json``; names in it are quoted here.
+            params: The query.
+            timeout_s: Seconds for which the engine may be silent.
+
+        Raises:
+            docker.errors.APIError: The engine refused.
+        """
+        if self.local:
+            question = f"/v{self.api_version}{quote(path, safe='/:@')}{'?' if params else ''}{urlencode(params or {})}"
+            found = short_question.answer(self.endpoint.removeprefix("unix://"), question, timeout_s)
+            if found is not None:
+                return found
+        return self.ask("GET", path, params=params, timeout_s=timeout_s).json()
 
     def ask(
         self,
@@ -114,13 +145,13 @@ class DockerConnection:
             The reply; with ``stream`` its body is still to be read.
 
         Raises:
-            docker.errors.APIError: The engine refused.
+            sdk.APIError: The engine refused.
         """
         api = self.client.api
         _knock(self.endpoint)
         response = api.request(
             method,
-            f"{api.base_url}/v{api.api_version}{quote(path, safe='/:@')}",
+            f"{api.base_url}/v{self.api_version}{quote(path, safe='/:@')}",
             params=params,
             headers=headers,
             data=body,
@@ -129,8 +160,8 @@ class DockerConnection:
         )
         try:
             response.raise_for_status()
-        except requests.exceptions.HTTPError as error:
-            raise docker.errors.create_api_error_from_http_exception(error) from error
+        except sdk.HTTPError as error:
+            raise sdk.create_api_error_from_http_exception(error) from error
         return response
 
     def way_to(self, target: str) -> str:
@@ -145,8 +176,9 @@ class DockerConnection:
 
     def close(self) -> None:
         """Close the connection and every tunnel."""
-        self.client.close()
         with self._lock:
+            if self._client is not None:
+                self._client.close()
             for tunnel in (*self._doors.values(), *self._tunnels):
                 tunnel.close()
             self._doors.clear()
@@ -180,31 +212,48 @@ def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") 
         EngineLacksError: The engine is older than 20.10, or runs Windows containers.
         UsageError: The address or the context is none.
     """
+    local = local_endpoint(environment, host)
+    version = _version_there(local) if local else ""
+    if version:
+        return DockerConnection(
+            local,
+            lambda: sdk.DockerClient(base_url=local, version=version, timeout=_ANSWER_WITHIN_S),
+            version,
+            netns or namespaces.of_listener(local.removeprefix("unix://")),
+        )
     endpoint, tls = _endpoint(environment, host)
     if not endpoint.startswith("ssh://"):
         client = _client(endpoint, endpoint, tls)
         if endpoint.startswith("unix://"):
             netns = netns or namespaces.of_listener(endpoint.removeprefix("unix://"))
-        return DockerConnection(endpoint, client, netns)
+        return DockerConnection(endpoint, lambda: client, client.api.api_version, netns)
     tunnel = ssh.Tunnel(endpoint, _remote_socket(endpoint))
     try:
-        return DockerConnection(endpoint, _client(endpoint, f"unix://{tunnel.path}", None), netns, tunnel)
+        client = _client(endpoint, f"unix://{tunnel.path}", None)
+        return DockerConnection(endpoint, lambda: client, client.api.api_version, netns, tunnel)
     except BaseException:
         tunnel.close()
         raise
 
 
+def _version_there(endpoint: str) -> str:
+    """Return the version of the API to speak with an engine on this machine; empty when it does not tell it plainly."""
+    with speaking_to(endpoint, "reach the engine"):
+        told = short_question.answer(endpoint.removeprefix("unix://"), "/version", _FIRST_WITHIN_S)
+        return spoken_version(told) if isinstance(told, dict) and "ApiVersion" in told else ""
+
+
 def _endpoint(environment: Mapping[str, str], host: str) -> tuple[str, TLSConfig | None]:
     """Return the address that is meant, and how to be sure of it."""
     with speaking_to(host or "the docker context", "find the engine"):
-        from_environment = kwargs_from_env(environment=dict(environment) or {"": ""})
+        from_environment = sdk.kwargs_from_env(environment=dict(environment) or {"": ""})
         if host:
             return _normal(host), from_environment.get("tls") if host.startswith("tcp://") else None
         if "base_url" in from_environment:
             return _normal(from_environment["base_url"]), from_environment.get("tls")
         name = environment.get("DOCKER_CONTEXT") or None
         try:
-            context = ContextAPI.get_context(name)
+            context = sdk.ContextAPI.get_context(name)
         except Exception as error:
             raise UsageError(
                 "the docker context cannot be read", why=str(error), todo="List them:\n  docker context ls"
@@ -231,16 +280,16 @@ def _normal(address: str) -> str:
     return address
 
 
-def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.DockerClient:
+def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> DockerClient:
     """Return a client that speaks a version of the API which both sides know."""
     with speaking_to(endpoint, "reach the engine"):
         _knock(base_url)
-        first = docker.DockerClient(base_url=base_url, version="1.41", timeout=_FIRST_WITHIN_S, tls=tls or False)
+        first = sdk.DockerClient(base_url=base_url, version="1.41", timeout=_FIRST_WITHIN_S, tls=tls or False)
         try:
             told = first.api.version(api_version=False)
-        except (docker.errors.NotFound, ValueError) as error:
+        except (sdk.NotFound, ValueError) as error:
             raise _no_engine(endpoint) from error
-        except docker.errors.APIError as error:
+        except sdk.APIError as error:
             raise EngineUnreachableError(
                 f"the engine at {endpoint} does not tell its version", why=str(error.explanation or error)
             ) from error
@@ -248,7 +297,7 @@ def _client(endpoint: str, base_url: str, tls: TLSConfig | None) -> docker.Docke
             first.close()
         if not isinstance(told, dict) or "ApiVersion" not in told:
             raise _no_engine(endpoint)
-        return docker.DockerClient(
+        return sdk.DockerClient(
             base_url=base_url, version=spoken_version(told), timeout=_ANSWER_WITHIN_S, tls=tls or False
         )
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tonnage.adapters.docker.short_question import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _WITHIN_S = 1.0
-_QUESTION = b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n"
 
 
 def data_root(environment: Mapping[str, str], host: str = "") -> str:
@@ -29,29 +29,32 @@ def data_root(environment: Mapping[str, str], host: str = "") -> str:
     Returns:
         The directory; empty when the engine is on another machine, is named by a docker context, or does not answer.
     """
-    named = host or environment.get("DOCKER_HOST", "")
-    if not named and (environment.get("DOCKER_CONTEXT") or _has_context(environment)):
-        return ""
-    endpoint = named or _DEFAULT
-    if not endpoint.startswith("unix://"):
+    endpoint = local_endpoint(environment, host)
+    if not endpoint:
         return ""
     try:
-        told = json.loads(_ask(endpoint.removeprefix("unix://")).partition(b"\r\n\r\n")[2])
-    except (OSError, ValueError):
+        told = answer(endpoint.removeprefix("unix://"), "/info", _WITHIN_S)
+    except OSError:
         return ""
     root = told.get("DockerRootDir", "") if isinstance(told, dict) else ""
     return root if isinstance(root, str) and os.path.isdir(root) else ""  # noqa: PTH112 - a string is asked for
 
 
-def _ask(path: str) -> bytes:
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(_WITHIN_S)
-        door.connect(path)
-        door.sendall(_QUESTION)
-        answer = b""
-        while piece := door.recv(65536):
-            answer += piece
-        return answer
+def local_endpoint(environment: Mapping[str, str], host: str = "") -> str:
+    """Return the address of an engine on this machine, where nothing has to be looked up to know it.
+
+    Args:
+        environment: ``DOCKER_HOST`` names the engine where ``host`` does not.
+        host: The engine, as typed; empty for the environment's.
+
+    Returns:
+        ``unix:///...``; empty when the engine is elsewhere, is named by a docker context, or oddly written.
+    """
+    named = host or environment.get("DOCKER_HOST", "")
+    if not named and (environment.get("DOCKER_CONTEXT") or _has_context(environment)):
+        return ""
+    endpoint = named or _DEFAULT
+    return endpoint if endpoint.startswith("unix:///") else ""
 
 
 def _has_context(environment: Mapping[str, str]) -> bool:

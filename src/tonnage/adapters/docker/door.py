@@ -9,27 +9,17 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import docker.errors
 import msgspec
-import requests.exceptions
-import urllib3.exceptions
 
+from tonnage.adapters.docker import sdk
 from tonnage.errors import EngineLacksError, EngineUnreachableError, StepFailedError, TonnageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OUTSIDE = (
-    docker.errors.DockerException,
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    HTTPException,
-    OSError,
-)
 _START = "Start it:\n  sudo systemctl start docker\nor install it: https://docs.docker.com/engine/install/"
 _JOIN = "Join the group, then log in again:\n  sudo usermod -aG docker $USER\nor run this command with sudo."
 _FULL = "No bytes are left on the engine's disk. See what can be freed:\n  tonnage reclaim"
@@ -52,14 +42,26 @@ def speaking_to(endpoint: str, doing: str) -> Iterator[None]:
         yield
     except TonnageError:
         raise
-    except docker.errors.APIError as error:
+    except (ConnectionError, FileNotFoundError, PermissionError, TimeoutError) as error:
+        # The operating system's own, which say all there is to say: the SDK need not be imported to tell its failures.
+        raise unreachable(endpoint, error) from error
+    except sdk.APIError as error:
         raise refused(doing, _explanation(error)) from error
     except msgspec.ValidationError as error:
         raise EngineLacksError(
             f"could not {doing}: the answer of {endpoint} is not what the Docker API documents", why=str(error)
         ) from error
-    except _OUTSIDE as error:
+    except _outside() as error:
         raise unreachable(endpoint, error) from error
+
+
+def _outside() -> tuple[type[Exception], ...]:
+    """Return everything that the SDK and its connection raise; they are imported where something was raised."""
+    from http.client import HTTPException  # noqa: PLC0415
+
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    return (sdk.DockerException, sdk.RequestException, HTTPError, HTTPException, OSError)
 
 
 def refused(doing: str, explanation: str) -> StepFailedError:
@@ -157,5 +159,5 @@ def _root(error: BaseException) -> OSError | None:
     return found
 
 
-def _explanation(error: docker.errors.APIError) -> str:
+def _explanation(error: sdk.APIError) -> str:
     return str(error.explanation or error)

@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import docker.errors
-
 from tonnage.adapters import filesystem
-from tonnage.adapters.docker import asking, layers, log_files, wire
+from tonnage.adapters.docker import layers, log_files, sdk, wire
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.usage import disk_usage
 from tonnage.errors import EngineLacksError
@@ -43,7 +41,6 @@ class DockerFacts:
     ) -> None:
         self._sizes = sizes
         self._connection = connection
-        self._api = connection.client.api
         self._places = tuple(places)
         self._known: dict[str, Image] = {}
         self._is_rootless: bool | None = None
@@ -56,7 +53,7 @@ class DockerFacts:
 
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
-        return wire.engine(self._info(), self._connection.endpoint, self._api.api_version)
+        return wire.engine(self._info(), self._connection.endpoint, self._connection.api_version)
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Return every filesystem that a run writes to, measured now; the one with the data root first.
@@ -103,7 +100,7 @@ class DockerFacts:
         with self._asking(f"look at the container {name_or_id}"):
             try:
                 found = wire.container(self._get(f"/containers/{name_or_id}/json", {"size": str(int(self._sizes))}))
-            except docker.errors.NotFound:
+            except sdk.NotFound:
                 return None
         if self._sizes and self._connection.local:
             return replace(found, log_bytes=log_files.size_bytes(found.log_path))
@@ -123,10 +120,10 @@ class DockerFacts:
         """Return the last ``lines`` lines that a container printed on both streams."""
         with self._asking(f"read the log of {container}"):
             try:
-                told = self._api.logs(container, stdout=True, stderr=True, tail=lines)
-            except docker.errors.NotFound:
+                told = self._connection.client.api.logs(container, stdout=True, stderr=True, tail=lines)
+            except sdk.NotFound:
                 return ""
-            except docker.errors.APIError as error:
+            except sdk.APIError as error:
                 return f"(no log: {error.explanation})"
         return bytes(told).decode(errors="replace")
 
@@ -139,6 +136,8 @@ class DockerFacts:
         Raises:
             EngineLacksError: The containers of this engine cannot be reached from here.
         """
+        from tonnage.adapters.docker import asking  # noqa: PLC0415 - builds ask no container
+
         reached = self._owner(container.container_id)
         if reached is None or not reached.address:
             return "the container has no address yet"
@@ -150,7 +149,7 @@ class DockerFacts:
         with self._asking(f"look at the container {container}"):
             try:
                 reach = wire.reach(self._get(f"/containers/{container}/json"))
-            except docker.errors.NotFound:
+            except sdk.NotFound:
                 return None
         return self._owner(reach.shares) if reach.shares else reach
 
@@ -167,7 +166,7 @@ class DockerFacts:
             try:
                 where = f"/images/{summary.id}"
                 known = wire.image(summary, self._get(f"{where}/json"), self._get(f"{where}/history"))
-            except docker.errors.NotFound:
+            except sdk.NotFound:
                 return None
             self._known[summary.id] = known
         return wire.named(known, summary)
@@ -178,7 +177,7 @@ class DockerFacts:
         return self._told
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> wire.Json:
-        return self._connection.ask("GET", path, params=params).json()
+        return self._connection.read(path, params=params)
 
     def _asking(self, doing: str) -> AbstractContextManager[None]:
         return speaking_to(self._connection.endpoint, doing)

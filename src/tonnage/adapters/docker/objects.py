@@ -14,10 +14,7 @@ import time
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-import docker.errors
-from docker.utils import parse_repository_tag
-
-from tonnage.adapters.docker import wire
+from tonnage.adapters.docker import sdk, wire
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.transfer import pull, push
 from tonnage.adapters.docker.usage import disk_usage
@@ -57,7 +54,7 @@ def tag(connection: DockerConnection, image: str, reference: str) -> None:
         StepFailedError: There is no such image, or the name is none.
         EngineUnreachableError: The engine stops answering.
     """
-    repository, tag_name = parse_repository_tag(reference)
+    repository, tag_name = sdk.parse_repository_tag(reference)
     with speaking_to(connection.endpoint, f"name the image {image} {reference}"):
         connection.ask("POST", f"/images/{image}/tag", params={"repo": repository, "tag": tag_name or "latest"})
 
@@ -78,7 +75,7 @@ def untag(connection: DockerConnection, reference: str) -> None:
             return
         if len(names) <= 1:
             _move_to_nothing(connection, reference)
-        with contextlib.suppress(docker.errors.NotFound):
+        with contextlib.suppress(sdk.NotFound):
             connection.ask("DELETE", f"/images/{reference}", params={"noprune": "1"})
 
 
@@ -110,9 +107,9 @@ def remove_image(connection: DockerConnection, image_id: str, names: Sequence[st
         try:
             # The last name takes the image with it; what has digests of several repositories needs one more word.
             for name in (*found.tags, *(each for each in found.digests if each in names), image_id):
-                with contextlib.suppress(docker.errors.NotFound):
+                with contextlib.suppress(sdk.NotFound):
                     connection.ask("DELETE", f"/images/{name}", timeout_s=_SLOW_S)
-        except docker.errors.APIError:
+        except sdk.APIError:
             _give_names_back(connection, image_id, found.tags)
             raise
 
@@ -120,9 +117,9 @@ def remove_image(connection: DockerConnection, image_id: str, names: Sequence[st
 def _give_names_back(connection: DockerConnection, image_id: str, names: Sequence[str]) -> None:
     """Let an image that stays have the names that it had, where it is there and no other image has them now."""
     for name in names:
-        with contextlib.suppress(docker.errors.APIError):
+        with contextlib.suppress(sdk.APIError):
             if _image_names(connection, image_id) is not None and _image_names(connection, name) is None:
-                repository, tag_name = parse_repository_tag(name)
+                repository, tag_name = sdk.parse_repository_tag(name)
                 connection.ask(
                     "POST", f"/images/{image_id}/tag", params={"repo": repository, "tag": tag_name or "latest"}
                 )
@@ -135,7 +132,7 @@ def remove_volume(connection: DockerConnection, name: str) -> None:
         StepFailedError: A container mounts it, or the engine refuses.
         EngineUnreachableError: The engine stops answering.
     """
-    with speaking_to(connection.endpoint, f"remove the volume {name}"), contextlib.suppress(docker.errors.NotFound):
+    with speaking_to(connection.endpoint, f"remove the volume {name}"), contextlib.suppress(sdk.NotFound):
         connection.ask("DELETE", f"/volumes/{name}", timeout_s=_SLOW_S)
 
 
@@ -154,15 +151,15 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
     where = f"/containers/{container}"
     with speaking_to(connection.endpoint, f"remove the container {container}"):
         try:
-            state = wire.container(connection.ask("GET", f"{where}/json").json()).state
+            state = wire.container(connection.read(f"{where}/json")).state
             if state == "paused":
                 connection.ask("POST", f"{where}/unpause")
             if state != "created":
                 connection.ask("POST", f"{where}/stop", params={"t": round(timeout_s)}, timeout_s=timeout_s + _SLOW_S)
             connection.ask("DELETE", where, params={"v": "1"}, timeout_s=_SLOW_S)
-        except docker.errors.NotFound:
+        except sdk.NotFound:
             return
-        except docker.errors.APIError as error:
+        except sdk.APIError as error:
             if "already in progress" not in str(error.explanation):
                 raise
         _wait_until_gone(connection, container)
@@ -214,14 +211,14 @@ def _names(connection: DockerConnection, image: str) -> tuple[str, ...] | None:
 def _image_names(connection: DockerConnection, image: str) -> wire.ImageNames | None:
     """Return the names and digests of an image, or None when there is no such image."""
     try:
-        return wire.image_names(connection.ask("GET", f"/images/{image}/json").json())
-    except docker.errors.NotFound:
+        return wire.image_names(connection.read(f"/images/{image}/json"))
+    except sdk.NotFound:
         return None
 
 
 def _move_to_nothing(connection: DockerConnection, reference: str) -> None:
     """Let an empty image take the name over, so that the image which has it loses nothing else."""
-    repository, tag_name = parse_repository_tag(reference)
+    repository, tag_name = sdk.parse_repository_tag(reference)
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w").close()
     connection.ask(
@@ -238,8 +235,8 @@ def _wait_until_gone(connection: DockerConnection, container: str) -> None:
     end = time.monotonic() + _GONE_WITHIN_S
     while time.monotonic() < end:
         try:
-            connection.ask("GET", f"/containers/{container}/json")
-        except docker.errors.NotFound:
+            connection.read(f"/containers/{container}/json")
+        except sdk.NotFound:
             return
         time.sleep(0.1)
     raise StepFailedError(

@@ -39,7 +39,7 @@ def registry_settings(connection: DockerConnection) -> RegistrySettings:
     Source: ``RegistryConfig`` of ``GET /info``, Docker Engine API 1.41.
     """
     with speaking_to(connection.endpoint, "ask the engine about itself"):
-        told = connection.ask("GET", "/info").json().get("RegistryConfig") or {}
+        told = connection.read("/info").get("RegistryConfig") or {}
     hosts = [name for name, index in (told.get("IndexConfigs") or {}).items() if not index.get("Secure", True)]
     networks = told.get("InsecureRegistryCIDRs") or []
     return RegistrySettings(

@@ -33,8 +33,9 @@ def aimed_at(connection: DockerConnection, environment: Mapping[str, str]) -> di
         if name not in _DIVERTING and (not name.startswith("COMPOSE_") or name in _COMPOSE_KEPT)
     }
     kept["DOCKER_HOST"] = connection.door
-    certificate = connection.client.api.cert
-    if connection.endpoint.startswith("tcp://") and isinstance(certificate, tuple):
-        # The certificates of a docker context lie in a directory of the form that this variable names.
-        kept |= {"DOCKER_CERT_PATH": str(Path(certificate[0]).parent), "DOCKER_TLS_VERIFY": "1"}
+    if connection.endpoint.startswith("tcp://"):
+        certificate = connection.client.api.cert
+        if isinstance(certificate, tuple):
+            # The certificates of a docker context lie in a directory of the form that this variable names.
+            kept |= {"DOCKER_CERT_PATH": str(Path(certificate[0]).parent), "DOCKER_TLS_VERIFY": "1"}
     return kept

@@ -12,11 +12,10 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from docker import auth
-from docker.utils import parse_repository_tag
 from msgspec import DecodeError, Struct, field
 from msgspec import json as decoding
 
+from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.door import refused, speaking_to
 from tonnage.errors import StepFailedError
 from tonnage.units import format_bytes
@@ -61,12 +60,12 @@ def pull(connection: DockerConnection, reference: str, *, progress: Progress, ca
         StepFailedError: Not found, denied, no space left, or cancelled.
         EngineUnreachableError: The engine stops answering.
     """
-    repository, tag = parse_repository_tag(reference)
+    repository, tag = sdk.parse_repository_tag(reference)
     doing = f"pull {reference}"
     with speaking_to(connection.endpoint, doing):
         params = {"fromImage": repository, "tag": tag or "latest"}
         _transfer(connection, "/images/create", params, reference, doing, progress, cancel)
-        reply = connection.ask("GET", f"/images/{reference}/json").json()
+        reply = connection.read(f"/images/{reference}/json")
     return str(reply["Id"])
 
 
@@ -83,7 +82,7 @@ def push(connection: DockerConnection, reference: str, *, progress: Progress, ca
         StepFailedError: No such image, denied, or cancelled.
         EngineUnreachableError: The engine stops answering.
     """
-    repository, tag = parse_repository_tag(reference)
+    repository, tag = sdk.parse_repository_tag(reference)
     doing = f"push {reference}"
     with speaking_to(connection.endpoint, doing):
         params = {"tag": tag or "latest"}
@@ -206,6 +205,6 @@ def _message(line: bytes) -> _Message:
 
 def _login(connection: DockerConnection, reference: str) -> dict[str, str]:
     """Return the user's own login at the registry of this name, as the docker command would send it."""
-    registry, _ = auth.resolve_repository_name(parse_repository_tag(reference)[0])
-    header = auth.get_config_header(connection.client.api, registry)
+    registry, _ = sdk.resolve_repository_name(sdk.parse_repository_tag(reference)[0])
+    header = sdk.get_config_header(connection.client.api, registry)
     return {"X-Registry-Auth": (header or _NO_LOGIN).decode()}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import docker.errors
-
+from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.errors import StepFailedError
 
@@ -34,8 +33,8 @@ def disk_usage(connection: DockerConnection, kind: str) -> Json:
     with speaking_to(connection.endpoint, "ask how the disk is used"):
         for _ in range(_BUSY_TRIES):
             try:
-                return connection.ask("GET", "/system/df", params=params, timeout_s=_SLOW_S).json()
-            except docker.errors.APIError as error:
+                return connection.read("/system/df", params=params, timeout_s=_SLOW_S)
+            except sdk.APIError as error:
                 if _BUSY not in str(error.explanation):
                     raise
             time.sleep(1)

@@ -25,7 +25,7 @@ LOCAL = "unix:///nowhere.sock"
 
 
 def connection(endpoint: str = LOCAL, netns: str = "") -> DockerConnection:
-    return DockerConnection(endpoint, docker.DockerClient(base_url="tcp://127.0.0.1:1", version="1.41"), netns)
+    return DockerConnection(endpoint, docker.DockerClient, "1.41", netns)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.kept import Kept
-from tonnage.adapters.registry import ImageRegistry
+from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web import Web
 from tonnage.errors import CannotFetchError
 from tonnage.model.base_image import ReadFrom

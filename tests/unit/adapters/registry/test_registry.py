@@ -12,7 +12,7 @@ import pytest
 from tests.answering import Answer, answering
 
 from tonnage.adapters.kept import Kept
-from tonnage.adapters.registry import ImageRegistry
+from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web import Web
 from tonnage.errors import CannotFetchError
 from tonnage.model.base_image import AptSource, ReadFrom
