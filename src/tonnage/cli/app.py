@@ -11,7 +11,6 @@ import functools
 import io
 import os
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -281,8 +280,10 @@ class RealOutside:
     def local_disks(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems of this machine that programs write to without being told to."""
         from tonnage.adapters.filesystem import local_filesystems  # noqa: PLC0415
+        from tonnage.adapters.temporary import temporary_directory  # noqa: PLC0415
 
-        return local_filesystems([("temporary", tempfile.gettempdir()), ("working directory", self.working_directory)])
+        temporary = temporary_directory(self.environment)
+        return local_filesystems([("temporary", temporary), ("working directory", self.working_directory)])
 
     @property
     def machine(self) -> MachineDoor:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tonnage.model.needs import Needs
+
+_SHORTEST_ID = 6
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class Image:
         labels: Its labels.
         created_s: When it was made, seconds since the epoch.
         digests: Its repository digests.
+        named_s: When it last got a name here, as by a pull, seconds since the epoch; 0 where the engine does not tell.
     """
 
     image_id: str
@@ -74,6 +80,7 @@ class Image:
     labels: dict[str, str] = field(default_factory=dict)
     created_s: float = 0.0
     digests: tuple[str, ...] = ()
+    named_s: float = 0.0
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -250,12 +257,8 @@ class Inventory:
     needs: Needs | None = None
 
     def image(self, reference_or_id: str) -> Image | None:
-        """Return the image with this id or reference (``:latest`` when no tag is written), or None."""
-        wanted = {reference_or_id, tagged(reference_or_id)}
-        for image in self.images:
-            if image.image_id in wanted or wanted & set(image.references) or wanted & set(image.digests):
-                return image
-        return None
+        """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""
+        return find_image(self.images, reference_or_id)
 
     def service_containers(self, project: str, service: str) -> tuple[Container, ...]:
         """Return the containers of one service, one-off ones left out, by number."""
@@ -267,8 +270,49 @@ class Inventory:
         return next((inputs for inputs in self.inputs if inputs.service == service), None)
 
 
+def find_image(images: Iterable[Image], reference_or_id: str) -> Image | None:
+    """Return the image that an engine would take a name for; None when it has none.
+
+    Args:
+        images: All images of the engine.
+        reference_or_id: A name as people write it, with or without registry, tag and digest; an id, or its beginning.
+    """
+    known = tuple(images)
+    wanted = spellings(reference_or_id)
+    for image in known:
+        if image.image_id in wanted or not wanted.isdisjoint(image.references) or not wanted.isdisjoint(image.digests):
+            return image
+    beginning = reference_or_id.removeprefix("sha256:")
+    if len(beginning) < _SHORTEST_ID or not set(beginning) <= _HEXADECIMAL:
+        return None
+    return next((image for image in known if image.image_id.startswith(f"sha256:{beginning}")), None)
+
+
+def spellings(reference: str) -> frozenset[str]:
+    """Return every way in which an engine may write a name: Docker leaves its own registry out, others write it."""
+    familiar = tagged(reference)
+    if familiar.startswith("sha256:"):
+        return frozenset({reference, familiar})
+    first, slash, _ = familiar.partition("/")
+    if slash and (first == "localhost" or set(".:") & set(first)):
+        return frozenset({reference, familiar})
+    return frozenset({reference, familiar, f"docker.io/{familiar if slash else f'library/{familiar}'}"})
+
+
 def tagged(reference: str) -> str:
-    """Return the reference with ``:latest`` when it names neither a tag nor a digest."""
-    if "@" in reference or reference.startswith("sha256:"):
+    """Return a reference as Docker writes it: without its own registry, by its digest where it has one, else tagged.
+
+    Source: distribution/reference, ``ParseDockerRef`` and ``FamiliarString``.
+    """
+    if reference.startswith("sha256:"):
         return reference
-    return reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+    name, at, digest = reference.partition("@")
+    for registry in ("docker.io/", "index.docker.io/"):
+        name = name.removeprefix(registry)
+    if name.count("/") == 1:
+        name = name.removeprefix("library/")
+    first, slash, last = name.rpartition("/")
+    repository, _, tag = last.partition(":")
+    if at:
+        return f"{first}{slash}{repository}@{digest}"
+    return f"{first}{slash}{repository}:{tag or 'latest'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from tonnage.errors import StepFailedError
-from tonnage.model.inventory import tagged
+from tonnage.model.inventory import find_image, tagged
 from tonnage.model.plan import (
     Build,
     CleanCache,
@@ -28,7 +28,6 @@ from tonnage.runtime.reclaim_step import reclaim_for_plan
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
-    from tonnage.model.inventory import Image
     from tonnage.model.plan import Plan, Step
     from tonnage.runtime.clock import Clock
 
@@ -111,7 +110,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
 
 
 def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
-    image = _find(facts.images(), action.image)
+    image = find_image(facts.images(), action.image)
     if image is None:
         return
     ours = {tagged(reference) for reference in action.references}
@@ -133,11 +132,7 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, pro
     )
     for reference in names:
         acts.untag(reference)
-    if _find(facts.images(), image.image_id) is not None:
+    if find_image(facts.images(), image.image_id) is not None:
         acts.remove_image(image.image_id)
     if behind:
         remove_free_records(facts, acts, progress, lambda record: record in behind)
-
-
-def _find(images: tuple[Image, ...], wanted: str) -> Image | None:
-    return next((i for i in images if i.image_id == wanted or tagged(wanted) in i.references), None)

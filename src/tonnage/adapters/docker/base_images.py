@@ -19,7 +19,7 @@ from tonnage.adapters.registry.documents import base_config, platform_matches
 from tonnage.adapters.registry.sizes import disk_of_files
 from tonnage.model.base_image import BaseImage, BaseLayer, ReadFrom
 from tonnage.model.forecast import NOTHING, UNKNOWN, exactly
-from tonnage.model.inventory import tagged
+from tonnage.model.inventory import find_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class EngineImages:
         Raises:
             EngineUnreachableError: The engine does not answer.
         """
-        image = self._image(reference)
+        image = find_image(self._images, reference)
         told = self._inspected(image.image_id) if image else None
         if image is None or told is None:
             return None
@@ -89,16 +89,9 @@ class EngineImages:
         Raises:
             EngineUnreachableError: The engine does not answer.
         """
-        image = self._image(reference)
+        image = find_image(self._images, reference)
         told = self._inspected(image.image_id) if image else None
         return self._root(told) if told else None
-
-    def _image(self, reference: str) -> Image | None:
-        wanted = {reference, tagged(reference)}
-        for image in self._images:
-            if image.image_id in wanted or wanted & set(image.references) or wanted & set(image.digests):
-                return image
-        return None
 
     def _root(self, told: Mapping[str, object]) -> MergedRoot | None:
         """Return the files of an image of the overlay2 driver on this machine."""

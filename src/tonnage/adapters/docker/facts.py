@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from tonnage.adapters import filesystem
 from tonnage.adapters.docker import layers, log_files, sdk, wire
 from tonnage.adapters.docker.door import speaking_to
 from tonnage.adapters.docker.usage import disk_usage
+from tonnage.adapters.temporary import temporary_directory
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class DockerFacts:
         _refuse_elsewhere(told, endpoint)
         if _has_own_containerd(told) and Path(_CONTAINERD).exists():
             places.append(("containerd", _CONTAINERD))
-        return filesystem.local_filesystems([*places, ("temporary", tempfile.gettempdir()), *self._places])
+        return filesystem.local_filesystems([*places, ("temporary", temporary_directory(os.environ)), *self._places])
 
     def images(self) -> tuple[Image, ...]:
         """Return all images, dangling ones included."""
