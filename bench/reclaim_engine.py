@@ -63,9 +63,10 @@ def fill(engine: RealEngine, images: int, chance: random.Random, directory: Path
         )
         if lives:
             running.append(container)
-            stays.add(image)
         else:
             container.wait()
+        if lives or project:
+            stays.add(image)
     return running, stays
 
 

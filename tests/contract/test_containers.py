@@ -171,3 +171,22 @@ def test_removing_a_container_takes_its_anonymous_volumes_and_leaves_the_named_o
     assert len(world.facts.volumes()) == 2
     world.acts.remove_container(containers_of(world, "web")[0].container_id)
     assert [volume.name for volume in world.facts.volumes()] == ["contract-data"]
+
+
+def test_removing_an_ended_container_leaves_all_its_volumes(world: World) -> None:
+    web = {**put(world, Behaviour(exits_after_s=0.5)), "volumes": ["data:/data", "/scratch"]}
+    document = project_json(web=web).removesuffix("}") + ', "volumes": {"data": {"name": "contract-data"}}}'
+    world.acts.up(PROJECT, world.directory, "web", document, progress=Heard(), cancel=NEVER)
+    world.sleep(3.0)
+    world.acts.remove_ended_container(containers_of(world, "web")[0].container_id)
+    assert not containers_of(world, "web")
+    assert len(world.facts.volumes()) == 2
+
+
+def test_a_container_that_runs_is_not_removed_as_an_ended_one(world: World) -> None:
+    container = up(world, "web", web=put(world, STEADY))
+    with pytest.raises(StepFailedError):
+        world.acts.remove_ended_container(container.container_id)
+    world.sleep(0.5)
+    assert [each.state for each in containers_of(world, "web")] == ["running"]
+    world.acts.remove_ended_container("contract-nothing")

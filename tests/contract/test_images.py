@@ -118,6 +118,17 @@ def test_an_image_that_a_running_or_stopped_container_uses_is_not_removed(world:
     assert [each.references for each in world.facts.images()] == [(BASE,)]
 
 
+def test_an_image_goes_with_all_of_its_names_when_they_are_said(world: World) -> None:
+    image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
+    for name in ("contract/a:2", "contract/b:1"):
+        world.acts.tag(image.image_id, name)
+    with pytest.raises(StepFailedError):
+        world.acts.remove_image(image.image_id, ("contract/a:1", "contract/a:2"))
+    assert len(image_of(world, image.image_id).references) == 3
+    world.acts.remove_image(image.image_id, ("contract/a:1", "contract/a:2", "contract/b:1"))
+    assert [each.references for each in world.facts.images()] == [(BASE,)]
+
+
 def test_removing_an_image_frees_its_unique_bytes_once_the_build_cache_lets_go_of_them(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST, SECOND)), "contract/a:1")
     held_bytes = available_bytes(world)

@@ -118,6 +118,16 @@ class SimulatedActs:
             if found is not None:
                 starting.remove(self._engine, found)
 
+    def remove_ended_container(self, container: str) -> None:
+        """Remove a container that has ended, and none of its volumes."""
+        with self._act(f"remove-ended-container {container}"):
+            found = self._engine.find_container(container)
+            if found is None:
+                return
+            if found.alive:
+                raise StepFailedError(f"the container {found.name} is running")
+            starting.remove(self._engine, found, volumes=False)
+
     def empty_log(self, container: str) -> None:
         """Empty what a container printed."""
         with self._act(f"empty-log {container}"):

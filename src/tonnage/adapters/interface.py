@@ -143,6 +143,12 @@ class EngineActs(Protocol):
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
 
+    def remove_ended_container(self, container: str) -> None:
+        """Remove one container that has ended and none of its volumes: StepFailedError when it runs by now.
+
+        Nothing happens when it is not there.
+        """
+
     def empty_log(self, container: str) -> None:
         """Empty the log of one container of an engine on this machine; nothing happens when it is not there."""
 

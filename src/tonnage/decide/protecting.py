@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tonnage.model.needs import Needs
 
 YOUNG_S = 300.0
-"""A nameless image younger than this may be about to be named."""
+"""A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
+_MADE_ELSEWHERE_S = 3600.0
+"""An image that got its name here so long after it was made was not built here just now, but pulled."""
 _OVER = frozenset({"exited", "dead"})
 _OWN_PREFIX = "localhost/tonnage/"
 _OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
@@ -89,6 +91,9 @@ def _why_image_stays(image: Image, needs: Needs) -> str:
         for ending, reason in _OWN_REASONS.items():
             if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):
                 return reason
+    if image.named_s - image.created_s > _MADE_ELSEWHERE_S and needs.now_s - image.named_s < YOUNG_S:
+        # Whoever pulls several images runs them when the last one is there. What was built here has no such mark.
+        return "it was pulled or named just now, and something may be about to run it"
     if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
         whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
         return f"it was made just now{whose} and may be about to be named"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 KINDS = frozenset({"image", "container", "container-log", "cache", "volume"})
 """The kinds of candidates that an engine removes."""
 _OVER = frozenset({"exited", "dead"})
-_STOP_S = 1.0
 
 
 class EngineRemoval:
@@ -114,4 +113,5 @@ class EngineRemoval:
             return
         if container.state not in _OVER:
             raise StepFailedError(f"the container {container.name} stays: it is {container.state} by now")
-        self._acts.remove_container(container_id, _STOP_S)
+        # Never stopped for it, and with none of its volumes: those go only when they are named.
+        self._acts.remove_ended_container(container_id)

@@ -151,6 +151,10 @@ class DockerActs:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
         objects.remove_container(self._connection, container, timeout_s)
 
+    def remove_ended_container(self, container: str) -> None:
+        """Remove one container that has ended and none of its volumes, never by force."""
+        objects.remove_ended_container(self._connection, container)
+
     def empty_log(self, container: str) -> None:
         """Empty the log of one container of an engine on this machine; nothing happens when it is not there."""
         found = DockerFacts(self._connection).container(container)

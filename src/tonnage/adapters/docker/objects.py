@@ -31,6 +31,7 @@ __all__ = [
     "push",
     "remove_cache",
     "remove_container",
+    "remove_ended_container",
     "remove_image",
     "remove_volume",
     "tag",
@@ -105,13 +106,26 @@ def remove_image(connection: DockerConnection, image_id: str, names: Sequence[st
                 todo=f"Take the name away first:\n  docker rmi {others[0]}",
             )
         try:
-            # The last name takes the image with it; what has digests of several repositories needs one more word.
-            for name in (*found.tags, *(each for each in found.digests if each in names), image_id):
+            # The last name goes with the image by its id: should it be another image's by now, that one keeps it.
+            for name in _names_before(found.tags, [each for each in found.digests if each in names]):
                 with contextlib.suppress(sdk.NotFound):
                     connection.ask("DELETE", f"/images/{name}", timeout_s=_SLOW_S)
+            with contextlib.suppress(sdk.NotFound):
+                connection.ask("DELETE", f"/images/{image_id}", timeout_s=_SLOW_S)
         except sdk.APIError:
             _give_names_back(connection, image_id, found.tags)
             raise
+
+
+def _names_before(tags: Sequence[str], digests: Sequence[str]) -> list[str]:
+    """Return the names that have to go before an image can go by its id: all but one, and digests elsewhere than that.
+
+    Source: moby, daemon/images/image_delete.go, ``isSingleReference``.
+    """
+    last = tags[0] if tags else next(iter(digests), "")
+    repository = sdk.parse_repository_tag(last)[0] if last else ""
+    elsewhere = [each for each in digests if sdk.parse_repository_tag(each)[0] != repository]
+    return [*tags[1:], *elsewhere]
 
 
 def _give_names_back(connection: DockerConnection, image_id: str, names: Sequence[str]) -> None:
@@ -157,6 +171,28 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
             if state != "created":
                 connection.ask("POST", f"{where}/stop", params={"t": round(timeout_s)}, timeout_s=timeout_s + _SLOW_S)
             connection.ask("DELETE", where, params={"v": "1"}, timeout_s=_SLOW_S)
+        except sdk.NotFound:
+            return
+        except sdk.APIError as error:
+            if "already in progress" not in str(error.explanation):
+                raise
+        _wait_until_gone(connection, container)
+
+
+def remove_ended_container(connection: DockerConnection, container: str) -> None:
+    """Remove one container that has ended, never by force and with none of its volumes.
+
+    Args:
+        connection: The engine.
+        container: Its name or id; nothing happens when it is not there.
+
+    Raises:
+        StepFailedError: It runs by now, or the engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"remove the container {container}"):
+        try:
+            connection.ask("DELETE", f"/containers/{container}", timeout_s=_SLOW_S)
         except sdk.NotFound:
             return
         except sdk.APIError as error:

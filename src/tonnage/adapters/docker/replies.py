@@ -59,12 +59,19 @@ class RootFs(Struct, kw_only=True):
     layers: list[str] | None = field(name="Layers", default=None)
 
 
+class ImageMetadata(Struct, kw_only=True):
+    """What this engine notes of an image."""
+
+    last_tag_time: str = field(name="LastTagTime", default="")
+
+
 class ImageDetail(Struct, kw_only=True):
     """``GET /images/ID/json``."""
 
     repo_tags: list[str] | None = field(name="RepoTags", default=None)
     repo_digests: list[str] | None = field(name="RepoDigests", default=None)
     root_fs: RootFs | None = field(name="RootFS", default=None)
+    metadata: ImageMetadata | None = field(name="Metadata", default=None)
 
 
 class HistoryItem(Struct, kw_only=True):

@@ -79,7 +79,8 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
     Returns:
         The image.
     """
-    root_fs = msgspec.convert(detail, replies.ImageDetail).root_fs
+    told = msgspec.convert(detail, replies.ImageDetail)
+    root_fs = told.root_fs
     steps = [HistoryEntry(item.created_by, item.size) for item in msgspec.convert(history, list[replies.HistoryItem])]
     return Image(
         image_id=summary.id,
@@ -91,6 +92,7 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
         labels=summary.labels or {},
         created_s=float(summary.created),
         digests=_names(summary.repo_digests),
+        named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
     )
 
 

@@ -70,6 +70,30 @@ def test_a_paused_container_is_removed(engine: RealEngine) -> None:
     assert DockerFacts(engine.connection).container("paused") is None
 
 
+def test_a_name_that_moves_in_the_middle_of_a_removal_stays_with_its_new_image(
+    engine: RealEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids: list[str] = []
+    for number in range(2):
+        made = engine.client.containers.run(BUSYBOX, ["sh", "-c", f"echo {number} > /x"], detach=True)
+        made.wait()
+        ids.append(str(made.commit("moving" if number == 0 else None, "1" if number == 0 else None).id))
+        made.remove()
+    connection, requests = engine.connection, engine.connection.client.api
+    request = requests.request
+
+    def move_first(method: str, url: str, **more: object) -> object:
+        if method == "DELETE":
+            objects.tag(connection, ids[1], "moving:1")
+        return request(method, url, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(requests, "request", move_first)
+    objects.remove_image(connection, ids[0], ("moving:1",))
+    left = {image.image_id: image.references for image in DockerFacts(connection).images()}
+    assert ids[0] not in left
+    assert left[ids[1]] == ("moving:1",)
+
+
 def test_the_disk_is_the_engines_own_with_the_figures_of_statvfs(engine: RealEngine) -> None:
     first, *others = DockerFacts(engine.connection).filesystems()
     told = os.statvfs(engine.mount)

@@ -1,0 +1,67 @@
+"""What must stay on an engine, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.decide import observed
+
+from tonnage.decide.protecting import YOUNG_S, images_that_stay
+from tonnage.model.inventory import find_image, tagged
+from tonnage.model.needs import Need, Needs
+
+DIGEST = "sha256:" + "ab" * 32
+NGINX = replace(observed.image(7, "nginx:1.25"), image_id="sha256:" + "7c" * 32, digests=(f"nginx@{DIGEST}",))
+THEIRS = observed.image(8, "theirs/app:latest")
+REGISTRY = observed.image(9, "registry.example.org:5000/library/app:2")
+NOW_S = 2_000_000.0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "nginx:1.25",
+        "docker.io/library/nginx:1.25",
+        "docker.io/nginx:1.25",
+        "index.docker.io/library/nginx:1.25",
+        "library/nginx:1.25",
+        f"nginx@{DIGEST}",
+        f"nginx:1.25@{DIGEST}",
+        f"docker.io/library/nginx:9@{DIGEST}",
+        NGINX.image_id,
+        NGINX.image_id.removeprefix("sha256:"),
+        NGINX.image_id.removeprefix("sha256:")[:12],
+    ],
+)
+def test_an_image_stays_however_a_compose_file_writes_its_name(written: str) -> None:
+    inventory = observed.inventory(images=(THEIRS, NGINX, REGISTRY))
+    needs = Needs(images=(Need(written, "web of the stack shop is run from it"),))
+    assert images_that_stay(inventory, needs) == {NGINX.image_id: "web of the stack shop is run from it"}
+
+
+def test_an_engine_that_writes_the_registry_out_is_understood_too() -> None:
+    written_out = replace(NGINX, references=("docker.io/library/nginx:1.25",), digests=())
+    assert find_image((written_out,), "nginx:1.25") is written_out
+    theirs = replace(THEIRS, references=("docker.io/theirs/app:latest",))
+    assert find_image((theirs,), "theirs/app") is theirs
+
+
+@pytest.mark.parametrize("other", ["nginx:1.26", "docker.io/theirs/nginx:1.25", "nginx", "nginx@sha256:" + "cd" * 32])
+def test_another_image_of_a_like_name_does_not_count(other: str) -> None:
+    assert find_image((NGINX, THEIRS, REGISTRY), other) is None
+
+
+def test_names_in_another_registry_are_left_as_they_are() -> None:
+    assert tagged("registry.example.org:5000/library/app:2") == "registry.example.org:5000/library/app:2"
+    assert tagged("localhost/library/app") == "localhost/library/app:latest"
+    assert find_image((NGINX, REGISTRY), "registry.example.org:5000/library/app:2") is REGISTRY
+
+
+def test_what_was_pulled_just_now_stays_and_what_was_built_just_now_may_go() -> None:
+    pulled = replace(observed.image(1, "pulled:1"), created_s=NOW_S - 90_000, named_s=NOW_S - 20)
+    long_ago = replace(observed.image(2, "long:1"), created_s=NOW_S - 90_000, named_s=NOW_S - YOUNG_S - 1)
+    built = replace(observed.image(3, "built:1"), created_s=NOW_S - 21, named_s=NOW_S - 20)
+    untold = replace(observed.image(4, "untold:1"), created_s=NOW_S - 90_000)
+    inventory = observed.inventory(images=(pulled, long_ago, built, untold))
+    assert list(images_that_stay(inventory, Needs(now_s=NOW_S))) == [pulled.image_id]
