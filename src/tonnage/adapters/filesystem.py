@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import ssh
+from tonnage.adapters.temporary import temporary_directory
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
 from tonnage.lazily import dataclass
 from tonnage.model.inventory import Filesystem
@@ -50,6 +51,21 @@ def local_filesystems(places: Iterable[tuple[str, str]]) -> tuple[Filesystem, ..
         EngineLacksError: A directory is not there, or this user may not look at it.
     """
     return _merged([_local(role, directory) for role, directory in places])
+
+
+def usual_filesystems(environment: Mapping[str, str], working_directory: str) -> tuple[Filesystem, ...]:
+    """Measure the filesystems of this machine that programs write to without being told to.
+
+    Args:
+        environment: That of this process.
+        working_directory: Where the user is.
+
+    Raises:
+        EngineLacksError: A directory is not there, or this user may not look at it.
+    """
+    return local_filesystems(
+        [("temporary", temporary_directory(environment)), ("working directory", working_directory)]
+    )
 
 
 def remote_filesystems(endpoint: str, places: Sequence[tuple[str, str]]) -> tuple[Filesystem, ...]:

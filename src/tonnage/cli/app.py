@@ -279,11 +279,9 @@ class RealOutside:
 
     def local_disks(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems of this machine that programs write to without being told to."""
-        from tonnage.adapters.filesystem import local_filesystems  # noqa: PLC0415
-        from tonnage.adapters.temporary import temporary_directory  # noqa: PLC0415
+        from tonnage.adapters.filesystem import usual_filesystems  # noqa: PLC0415
 
-        temporary = temporary_directory(self.environment)
-        return local_filesystems([("temporary", temporary), ("working directory", self.working_directory)])
+        return usual_filesystems(self.environment, self.working_directory)
 
     @property
     def machine(self) -> MachineDoor:
