@@ -3,10 +3,11 @@
 
     bench/build_overhead.py [--pairs 5] [--seconds 20] [--disk 3GB]
 
-As root; the base image is a static busybox. Prints the median of each and the difference pair by pair, for
-an uncached build and for one in which every step comes from the cache. The uncached step writes 64 MB in small
-portions over about --seconds and sleeps between them: on a virtual machine one that only computes differs from run to
-run by more than what is measured here. What the command itself computes is shown besides.
+As root; the base image is a static busybox. Prints the median of each and the difference pair by pair, for an
+uncached build and for one in which every step comes from the cache, and what is allowed: half a second and a
+hundredth of the uncached build. The uncached step writes 64 MB in small portions over about --seconds and sleeps
+between them: on a virtual machine one that only computes differs from run to run by more than what is measured
+here. What the command itself computes is shown besides.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ RUN i=0; while [ $i -lt {portions} ]; do dd if=/dev/urandom bs=64k count=5 >> /d
 COPY marker /marker
 """
 _PORTIONS_A_SECOND = 9.5
+_HALF_A_SECOND = 0.5
 
 
 def timed(command: list[str], environment: dict[str, str], directory: Path) -> tuple[float, float]:
@@ -63,8 +65,8 @@ def pairs(
     return found
 
 
-def show(what: str, found: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
-    """Print one row."""
+def show(what: str, found: list[tuple[tuple[float, float], tuple[float, float]]]) -> float:
+    """Print one row, and return the seconds of ``docker build``."""
     ours, computed = (statistics.median(mine[which] for mine, _ in found) for which in (0, 1))
     theirs = statistics.median(seconds for _, (seconds, _) in found)
     extra = statistics.median(a - b for (a, _), (b, _) in found)
@@ -72,6 +74,7 @@ def show(what: str, found: list[tuple[tuple[float, float], tuple[float, float]]]
         f"{what:9} tonnage build {ours:6.2f} s   docker build {theirs:6.2f} s   difference {extra:+.2f} s   "
         f"computed by tonnage and docker's command {computed:.2f} s   {len(found)} pairs"
     )
+    return theirs
 
 
 def main() -> None:
@@ -110,10 +113,11 @@ def main() -> None:
         timed([tonnage, "doctor"], environment, directory)
         theirs = [docker, "build", "-q", "-t", "theirs", "bench"]
         forget = [docker, "rmi", "-f", "ours", "theirs"]
-        show("uncached", pairs(given.pairs, ours, [*theirs, "--no-cache"], environment, directory, forget))
+        uncached = show("uncached", pairs(given.pairs, ours, [*theirs, "--no-cache"], environment, directory, forget))
         stack["services"]["a"]["build"]["no_cache"] = False
         (directory / "compose.yaml").write_text(json.dumps(stack))
         show("cached", pairs(given.pairs, ours, theirs, environment, directory, forget))
+        print(f"allowed   {_HALF_A_SECOND + uncached / 100:.2f} s")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def stream(
         EngineLacksError: The program is not installed or cannot be executed.
         UsageError: The directory does not exist.
     """
-    command = [*_dying_with_us(), *arguments] if dies_with_us else arguments
+    command = [*dying_with_us(), *arguments] if dies_with_us else arguments
     started = _start(command, environment, directory, has_input=bool(stdin), merged=True)
     with started:
         feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
@@ -231,7 +231,7 @@ def _start(
 
 
 @cache
-def _dying_with_us() -> tuple[str, ...]:
+def dying_with_us() -> tuple[str, ...]:
     """Return what stands before a program that the kernel is to end with this process; nothing where that cannot be.
 
     Source: setpriv(1) of util-linux 2.33 and later, prctl(2) PR_SET_PDEATHSIG: the setting outlives ``exec``.

@@ -5,10 +5,8 @@ Nothing else in the package constructs adapters or decides about exit codes.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import functools
-import io
 import os
 import sys
 import threading
@@ -21,6 +19,7 @@ from tonnage import __version__
 from tonnage.cli.group import COMMANDS, LazyGroup
 from tonnage.cli.places import cache_directory, state_place
 from tonnage.cli.session import Session
+from tonnage.cli.streams import let_go_of_output, prepare_streams
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 _SIGINT = 2
 _SIGPIPE = 13
-_STDERR = 2
 
 
 @click.command(
@@ -65,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = No
         The exit code: 0, or the one of the failure that ended it.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    _prepare_streams()
+    prepare_streams()
     session = Session(outside=outside or RealOutside(), stdout=sys.stdout, stderr=sys.stderr)
     code = 0
     try:
@@ -73,32 +71,14 @@ def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = No
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output is gone.
-        _let_go_of_output()
+        let_go_of_output()
         return 128 + _SIGPIPE
     except OSError as error:
-        _let_go_of_output()
+        let_go_of_output()
         if not code:
             session.say(f"error: standard output cannot be written\n{error.strerror}.")
         return code or 1
     return code
-
-
-def _let_go_of_output() -> None:
-    """Keep the interpreter, which writes out at its end what is still waiting, from failing once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _prepare_streams() -> None:
-    """Put something in place of closed standard streams, which the next open files would become; settle encodings."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
-        os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only argument
-    os.close(descriptor)
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115 - open to the end
-    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
-        # JSON is UTF-8, whatever the locale says.
-        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _run(session: Session, typed: list[str]) -> int:
@@ -195,12 +175,14 @@ class RealOutside:
 
     def look_ahead(self) -> None:
         """Begin to look for the programs that act on an engine, while there is still something else to do."""
+        from tonnage.adapters.process import dying_with_us  # noqa: PLC0415
+
         tools = self.tools
 
         def look() -> None:
             # What is wrong with them is told where they are needed.
             with contextlib.suppress(TonnageError):
-                _ = tools.compose_2, tools.build
+                _ = tools.compose_2, tools.build, dying_with_us()
 
         threading.Thread(target=look, name="look-ahead", daemon=True).start()
 
@@ -254,7 +236,7 @@ class RealOutside:
 
         if engine is not None and engine.image_store == "containerd":
             return EngineKind.CONTAINERD
-        tool = self.tools.build if engine is not None else None
+        tool = self.tools.build if engine else None
         return EngineKind.CLASSIC if tool and tool.kind is BuilderKind.LEGACY else EngineKind.BUILDKIT
 
     def data_root(self, host: str) -> str:
