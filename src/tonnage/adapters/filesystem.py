@@ -60,6 +60,9 @@ def usual_filesystems(environment: Mapping[str, str], working_directory: str) ->
         environment: That of this process.
         working_directory: Where the user is.
 
+    Returns:
+        One entry for each filesystem.
+
     Raises:
         EngineLacksError: A directory is not there, or this user may not look at it.
     """
