@@ -92,7 +92,7 @@ def make_plan(
     """
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack), engine)
-    inventory = with_needs(outside, inventory, wanted.stack)
+    inventory, notes = with_needs(outside, inventory, wanted.stack)
     if wanted.stack.sent and purpose == "deploy":
         inventory = replace(inventory, to_send=outside.to_send(wanted.host, wanted.stack))
     if history is None:
@@ -103,10 +103,9 @@ def make_plan(
         plan = plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services)
     else:
         plan = PLANNED[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
-    notes: tuple[str, ...] = ()
     if purpose == "deploy":
         names = asked_for(wanted.stack, wanted.services) | {step.service for step in plan.steps}
-        notes = _weights(outside, inventory.engine, wanted, names, tell)
+        notes += _weights(outside, inventory.engine, wanted, names, tell)
     if forecasts:
         plan = _with_forecasts(outside, facts, plan, inventory, wanted, history)
     return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))

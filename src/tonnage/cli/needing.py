@@ -33,7 +33,7 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
         The needs.
 
     Raises:
-        CannotReclaimError: The journal cannot be read, so nobody knows what rollback goes to.
+        CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
     path = journal_path(outside.environment)
     engine_id = inventory.engine.engine_id
@@ -43,10 +43,7 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
         ) from error
-    stacks, notes = read_projects(
-        requests_of(inventory),
-        lambda request: load_stack(request, environment=outside.environment, compose=None, builds=False),
-    )
+    stacks, notes = _projects(outside, inventory)
     return needs_of(
         (*stacks, *((stack,) if stack.name else ())),
         versions,
@@ -59,7 +56,23 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
     )
 
 
-def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> Inventory:
+def _projects(outside: Outside, inventory: Inventory) -> tuple[tuple[Stack, ...], tuple[str, ...]]:
+    """Return the compose projects of an engine; the files of one on another machine are not on this one."""
+    requests = requests_of(inventory)
+    if not inventory.engine.endpoint.startswith("unix://"):
+        names = dict.fromkeys(request.project_name for request in requests if request.files)
+        return (), tuple(
+            f"the compose files of {name} are on the engine's machine and are not read: of the images that they name"
+            " only those stay that containers use"
+            for name in names
+        )
+    environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
+    return read_projects(
+        requests, lambda request: load_stack(request, environment=environment, compose=None, builds=False)
+    )
+
+
+def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> tuple[Inventory, tuple[str, ...]]:
     """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
 
     Args:
@@ -68,9 +81,9 @@ def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> Inventor
         stack: The stack that is planned.
 
     Returns:
-        The inventory.
+        The inventory, and a note when what is needed cannot be told.
     """
     try:
-        return replace(inventory, needs=read_needs(outside, inventory, stack))
-    except CannotReclaimError:
-        return inventory
+        return replace(inventory, needs=read_needs(outside, inventory, stack)), ()
+    except CannotReclaimError as error:
+        return inventory, (f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " "),)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.session import Session
     from tonnage.model.inventory import Inventory
+    from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import Stack
 
@@ -105,7 +106,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
             available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
         if not inventory.engine.endpoint.startswith("ssh://"):
             missing_bytes = missing_bytes_of(typed, plan, available())
-            found += _places(session, typed, disk.mount, _mounted(inventory), missing_bytes)
+            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes)
         yield Scene(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
@@ -143,9 +144,12 @@ def _places(
     return found if whole >= missing_bytes else look(None)
 
 
-def _mounted(inventory: Inventory) -> dict[str, str]:
-    """Return what containers mount of this machine, with the reason why it stays."""
-    return {path: f"the container {each.name} mounts it" for each in inventory.containers for path in each.binds}
+def _mounted(inventory: Inventory, needs: Needs) -> dict[str, str]:
+    """Return what containers and stacks mount of this machine, with the reason why it stays."""
+    by_stacks = {need.what: need.reason for need in needs.paths}
+    return by_stacks | {
+        path: f"the container {each.name} mounts it" for each in inventory.containers for path in each.binds
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ class Need:
     """One thing that must stay, and why.
 
     Args:
-        what: The reference or the id of an image.
+        what: The reference or the id of an image, or a path of the engine's machine.
         reason: Why, as a sentence without its end: ``the stack shop names it``.
     """
 
@@ -24,6 +24,7 @@ class Needs:
 
     Args:
         images: Images that must stay, by reference or id.
+        paths: Files and directories that must stay.
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.
@@ -31,6 +32,7 @@ class Needs:
     """
 
     images: tuple[Need, ...] = ()
+    paths: tuple[Need, ...] = ()
     worthless: frozenset[str] = frozenset()
     build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
     now_s: float = 0.0

@@ -1,24 +1,31 @@
 """Puts together what is needed of an engine: what its compose projects name, what the journal would go back to.
 
 Compose writes on every container which files its project was read from. Those that are there are read, so that an image
-is known to be needed although no container was made from it yet. What cannot be read is told.
+is known to be needed although no container was made from it yet. Files that are there and cannot be read may name
+anything, so they end it; files that are gone name nothing any more, and are told.
 """
 
 from __future__ import annotations
 
+import stat
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.errors import TonnageError
+from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.model.naming import LABEL_CONFIG
 from tonnage.model.needs import Need, Needs
+from tonnage.model.plan import Build
+from tonnage.model.stack import Service
 from tonnage.runtime.reading import StackRequest
+from tonnage.sources.compose_files import FILE_NAMES, OVERRIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan, Version
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.stack import Stack
 
 _FILES = "com.docker.compose.project.config_files"
 _DIRECTORY = "com.docker.compose.project.working_dir"
@@ -34,18 +41,19 @@ def requests_of(inventory: Inventory) -> tuple[StackRequest, ...]:
         inventory: What was observed.
 
     Returns:
-        The requests, by what the labels of the projects' containers say.
+        The requests, by what the labels of the projects' containers say. One without files is of a project that was
+        deployed from a resolved copy: it is read from its directory, when there is something.
     """
     found: dict[StackRequest, None] = {}
     for container in inventory.containers:
-        files = container.labels.get(_FILES, "")
-        if not container.project or not files or LABEL_CONFIG in container.labels:
-            # Of a container that was deployed from a resolved project the journal knows the versions.
-            continue
+        resolved = LABEL_CONFIG in container.labels
+        files = "" if resolved else container.labels.get(_FILES, "")
         directory = container.labels.get(_DIRECTORY, "")
-        env_files = container.labels.get(_ENVIRONMENT, "")
+        if not container.project or not (files or (resolved and directory)):
+            continue
+        env_files = "" if resolved else container.labels.get(_ENVIRONMENT, "")
         request = StackRequest(
-            files=tuple(files.split(",")),
+            files=tuple(files.split(",")) if files else (),
             directory=directory,
             project_name=container.project,
             profiles=("*",),
@@ -59,25 +67,63 @@ def requests_of(inventory: Inventory) -> tuple[StackRequest, ...]:
 def read_projects(
     requests: Iterable[StackRequest], read: Callable[[StackRequest], Stack]
 ) -> tuple[tuple[Stack, ...], tuple[str, ...]]:
-    """Read compose projects, as far as they can be read.
+    """Read compose projects.
 
     Args:
         requests: Which.
         read: Reads one.
 
     Returns:
-        The stacks, and a note for each that cannot be read: of those only what their containers use is known.
+        The stacks, and a note for each of which the files are gone: of those only what their containers use is known.
+
+    Raises:
+        CannotReclaimError: Files are there and cannot be read or understood: they may name anything.
     """
     stacks, notes = [], []
     for request in requests:
-        try:
-            stacks.append(read(request))
-        except TonnageError as error:
+        there, gone = _there(request)
+        if gone:
             notes.append(
-                f"the compose files of {request.project_name} cannot be read ({error.what}): of its images only those"
-                " stay that its containers use"
+                f"the compose file {gone[0]} of {request.project_name} is gone: of the images that it named only those"
+                " stay that containers use"
             )
+        if there is None:
+            continue
+        try:
+            stacks.append(read(there))
+        except TonnageError as error:
+            raise CannotReclaimError(
+                "what has to stay cannot be told, so nothing is removed",
+                why=f"The compose files of {request.project_name} cannot be read: {error}",
+                todo=error.todo or f"See what is wrong:\n  docker compose -f {there.files[0]} config",
+            ) from error
     return tuple(stacks), tuple(notes)
+
+
+def _there(request: StackRequest) -> tuple[StackRequest | None, tuple[str, ...]]:
+    """Return the request for those of its files that are there, None when none is; and those that are gone."""
+    directory = Path(request.directory or "/")
+    if not request.files:
+        names = [
+            next((name for name in known if _is_there(directory / name)), "") for known in (FILE_NAMES, OVERRIDE_NAMES)
+        ]
+        files = tuple(str(directory / name) for name in names if name) if names[0] else ()
+        return (replace(request, files=files) if files else None), ()
+    files = tuple(each for each in request.files if _is_there(directory / each))
+    gone = tuple(each for each in request.files if each not in files)
+    env_files = tuple(each for each in request.env_files if _is_there(directory / each))
+    return (replace(request, files=files, env_files=env_files) if files else None), gone
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something that could be read as a file; what may not be looked at may be there."""
+    try:
+        mode = path.stat().st_mode
+        return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def needs_of(
@@ -108,9 +154,10 @@ def needs_of(
     """
     images = [Need(name, reason) for stack in stacks for name, reason in _of_stack(stack, images_needed)]
     images += _of_versions(versions)
-    images += [] if plan is None else _of_plan(plan)
+    images += [] if plan is None else _of_plan(plan, images_needed)
     return Needs(
         images=tuple(dict.fromkeys(images)),
+        paths=tuple(dict.fromkeys(each for stack in stacks for each in _mounted(stack))),
         worthless=worthless,
         build_seconds=tuple(build_seconds),
         now_s=now_s,
@@ -130,6 +177,15 @@ def _of_stack(stack: Stack, images_needed: Callable[[Service], Sequence[str]]) -
     return named
 
 
+def _mounted(stack: Stack) -> list[Need]:
+    return [
+        Need(mount.source, f"{service.name} of the stack {stack.name} mounts it")
+        for service in stack.services
+        for mount in service.mounts
+        if mount.kind == "bind" and mount.source.startswith("/")
+    ]
+
+
 def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Need]:
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for stack, version in reversed(versions):
@@ -143,9 +199,14 @@ def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Need]:
     ]
 
 
-def _of_plan(plan: Plan) -> list[Need]:
+def _of_plan(plan: Plan, images_needed: Callable[[Service], Sequence[str]]) -> list[Need]:
     reason = f"the plan for {plan.stack} needs it"
     steps = [each for step in plan.steps for each in (step, *step.on_failure)]
     fields = ("reference", "image", "image_name")
     names = [str(getattr(step.action, field, "")) for step in steps for field in fields]
+    for step in steps:
+        if isinstance(step.action, Build):
+            # Of the stack's own files nothing is known: they may be elsewhere, or other ones by now.
+            built = Service(name=step.service, image=step.action.reference, config_json="{}", build=step.action.spec)
+            names += images_needed(built)
     return [Need(name, reason) for name in names if name]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.cli.outside import World
 
 UNUSED_BYTES = 2_000_000_011
@@ -157,6 +159,65 @@ def test_a_compose_file_that_cannot_be_read_keeps_everything(crowded: World) -> 
     (crowded.directory / "compose.yaml").write_text("services: [")
     assert crowded.run("reclaim", "--free", "1B", "--yes") == 4
     assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+
+
+def label(world: World, **labels: str) -> None:
+    """Let the container of the other project say where its compose files are."""
+    container = next(each for each in world.simulator.living() if each.name == "theirs-web-1")
+    container.labels |= {f"com.docker.compose.project.{name}": value for name, value in labels.items()}
+
+
+def kept(world: World, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Return what stays, by name, with its reason."""
+    capsys.readouterr()
+    assert world.run("reclaim", "--json") == 0
+    return {each["name"]: each["reason"] for each in told(capsys)["protected"]}
+
+
+def test_what_the_compose_file_of_another_project_names_stays(
+    crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label(crowded, working_dir=str(tmp_path), config_files="stack.yaml,gone.yaml")
+    (tmp_path / "stack.yaml").write_text("services: {worker: {image: 'docker.io/library/unused:1'}}\n")
+    assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
+
+
+@pytest.mark.parametrize("text", ["services: [", "services: {web: {image: 'a:${NOT_SET:?}'}}", "\0\xff"])
+def test_a_compose_file_of_another_project_that_cannot_be_understood_keeps_everything(
+    crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    label(crowded, working_dir=str(tmp_path), config_files=str(tmp_path / "stack.yaml"))
+    (tmp_path / "stack.yaml").write_bytes(text.encode("latin-1"))
+    assert crowded.run("reclaim", "--free", "1B", "--yes") == 4
+    said = capsys.readouterr().err
+    assert "what has to stay cannot be told" in said
+    assert "theirs" in said
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+    assert crowded.run("plan") == 0
+    assert "nothing can be reclaimed for this" in capsys.readouterr().err
+
+
+def test_compose_files_that_are_gone_or_are_no_files_are_told(
+    crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for files in ("-", "gone.yaml", "pipe.yaml", "/dev/zero"):
+        label(crowded, working_dir=str(tmp_path), config_files=files)
+        assert crowded.run("reclaim", "--free", "400MB") == 0
+        assert f"the compose file {files} of theirs is gone" in capsys.readouterr().err
+
+
+def test_what_a_stack_names_that_was_deployed_from_elsewhere_stays(
+    crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    label(crowded, working_dir=str(theirs), config_files="/run/resolved-copy.yaml")
+    container = next(each for each in crowded.simulator.living() if each.name == "theirs-web-1")
+    container.labels["tonnage.config"] = "as it was deployed"
+    assert "unused:1" not in kept(crowded, capsys)
+    theirs.mkdir()
+    (theirs / "compose.yml").write_text("services: {worker: {image: 'unused:1'}}\n")
+    assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
 
 
 def test_enough_is_told_without_asking_the_engine(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
