@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.catalogue import load_catalogue
+from tonnage.adapters.docker.container_files import mounted_by_containers
+from tonnage.adapters.docker.data_root import data_root, usual_data_root
 from tonnage.adapters.held_open import held_open
 from tonnage.adapters.hidden_bytes import hidden_under_mounts
 from tonnage.adapters.orphan_layers import orphan_layers
@@ -30,6 +32,16 @@ class RealMachine:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+
+    def usual_data_root(self, host: str) -> str:
+        """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
+        return usual_data_root(self._environment, host)
+
+    def mounted(self, host: str) -> dict[str, str]:
+        """Return what containers of this machine's engine mount, with the reason why it stays, without asking it."""
+        root = data_root(self._environment, host) or usual_data_root(self._environment, host)
+        found = mounted_by_containers(root) if root else {}
+        return {path: f"the container {name} mounts it" for path, name in found.items()}
 
     def find_places(
         self,

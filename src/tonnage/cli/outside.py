@@ -58,6 +58,12 @@ class Rehearsal:
 class MachineDoor(Protocol):
     """This machine's files and directories, as far as a reclaim deals with them."""
 
+    def usual_data_root(self, host: str) -> str:
+        """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
+
+    def mounted(self, host: str) -> Mapping[str, str]:
+        """Return what containers of this machine's engine mount, with the reason why it stays, without asking it."""
+
     def find_places(
         self,
         *,

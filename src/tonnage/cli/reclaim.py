@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from tonnage.errors import (
     CannotReclaimError,
     EngineLacksError,
     EngineUnreachableError,
+    LockHeldError,
     StalePlanError,
     UsageError,
 )
@@ -55,7 +57,7 @@ class ReclaimFlags:
         ("tonnage reclaim --until 14GB --yes --background", "Begin, and go on with something else"),
         ("tonnage reclaim --wait 14GB", "Wait for what was begun, just before the space is needed"),
     ),
-    failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StalePlanError),
+    failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StalePlanError, LockHeldError),
     about="Removed is what costs least to get back, and no more than needed. Images that a container or a stack uses, "
     "what rollback goes to, and volumes that are not named are never removed.",
 )
@@ -109,7 +111,8 @@ def command(
         only=only,
         volumes=volumes,
         mount=mount,
-        root=root,
+        # The tree of this machine is this machine, with its engine.
+        root="" if root and os.path.realpath(root) == "/" else root,
         disposable=disposable,
         yes=yes,
         background=background,
@@ -188,6 +191,11 @@ def _check(flags: StackFlags, typed: ReclaimFlags) -> None:
         raise UsageError(
             "--background removes things, so it needs --yes",
             todo="Look first at what would go, then add --yes and --background.",
+        )
+    if typed.background and typed.everything:
+        raise UsageError(
+            "--everything asks for a name, so it cannot go on in the background",
+            todo="Give a target instead, such as\n  tonnage reclaim --until 14GB --yes --background",
         )
 
 

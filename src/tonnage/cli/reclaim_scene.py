@@ -13,14 +13,14 @@ from tonnage.cli.needing import read_needs
 from tonnage.cli.stacks import read_if_there
 from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
-from tonnage.decide.reclaiming import narrowed
+from tonnage.decide.reclaiming import narrowed, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
 from tonnage.lazily import dataclass
 from tonnage.model.candidate import Findings
 from tonnage.runtime.observe import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import EngineDoor
@@ -78,14 +78,18 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
     outside = session.outside
     with contextlib.ExitStack() as opened:
         if typed.root:
-            yield _without_engine(session, typed, None)
+            yield _without_engine(session, flags, typed, typed.root, None)
             return
         try:
             facts = opened.enter_context(outside.facts(flags.host, sizes=True))
             inventory = observe(facts)
             door = opened.enter_context(outside.engine(flags.host))
         except EngineUnreachableError as error:
-            yield _without_engine(session, typed, error)
+            data_root = outside.machine.usual_data_root(flags.host)
+            if not data_root:
+                # Another machine was meant: nothing of this one is to go for it.
+                raise
+            yield _without_engine(session, flags, typed, data_root, error)
             return
         if plan is not None and plan.engine_id != inventory.engine.engine_id:
             raise StalePlanError(
@@ -112,14 +116,14 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
             size_bytes=disk.size_bytes,
             read_only=disk.read_only,
             available=available,
-            findings=found,
+            findings=telling_unmatched(found, typed.keep),
             inventory=inventory,
             door=door,
         )
 
 
 def _places(
-    session: Session, typed: ReclaimFlags, mount: str, kept: dict[str, str], missing_bytes: int | None
+    session: Session, typed: ReclaimFlags, mount: str, kept: Mapping[str, str], missing_bytes: int | None
 ) -> Findings:
     """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
     if typed.only and not set(typed.only) - set(KINDS):
@@ -177,17 +181,20 @@ def _disk(inventory: Inventory, typed: ReclaimFlags) -> _Disk:
     )
 
 
-def _without_engine(session: Session, typed: ReclaimFlags, trouble: TonnageError | None) -> Scene:
+def _without_engine(
+    session: Session, flags: StackFlags, typed: ReclaimFlags, usual: str, trouble: TonnageError | None
+) -> Scene:
     """Return the scene of files and directories alone."""
-    directory = typed.mount or typed.root or "/"
+    directory = typed.mount or usual
     space = space_under(directory)
     missing_bytes = missing_bytes_of(typed, None, space.available_bytes)
+    mounted = session.outside.machine.mounted(flags.host)
     return Scene(
         mount=space.mount,
         size_bytes=space.size_bytes,
         read_only=space.read_only,
         available=lambda: space_under(directory).available_bytes,
-        findings=_places(session, typed, directory, {}, missing_bytes),
+        findings=telling_unmatched(_places(session, typed, directory, mounted, missing_bytes), typed.keep),
         trouble=trouble,
     )
 

@@ -19,6 +19,7 @@ YOUNG_S = 300.0
 _MADE_ELSEWHERE_S = 3600.0
 """An image that got its name here so long after it was made was not built here just now, but pulled."""
 _OVER = frozenset({"exited", "dead"})
+_SWARM_SERVICE = "com.docker.swarm.service.name"
 _OWN_PREFIX = "localhost/tonnage/"
 _OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
 
@@ -31,6 +32,9 @@ def why_container_stays(container: Container) -> str:
     """
     if container.state not in _OVER:
         return f"it is {container.state}"
+    swarm_service = container.labels.get(_SWARM_SERVICE, "")
+    if swarm_service:
+        return f"the swarm keeps it of the service {swarm_service}"
     if container.project:
         return f"it belongs to the stack {container.project}, which is stopped"
     return ""
@@ -81,6 +85,8 @@ def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
 def _why_its_image_stays(container: Container) -> str:
     if not why_container_stays(container):
         return ""
+    if container.state in _OVER and not container.project:
+        return f"the stopped container {container.name} of a swarm was made from it"
     if container.state in _OVER:
         return f"the stopped container {container.name} of the stack {container.project} was made from it"
     return f"the container {container.name} uses it"

@@ -45,6 +45,25 @@ def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str
     return replace(findings, candidates=candidates, protected=(*findings.protected, *protected))
 
 
+def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
+    """Return the findings with a note for each pattern that kept nothing: it may be mistyped.
+
+    Args:
+        findings: What was found, narrowed.
+        keep: The patterns.
+
+    Returns:
+        The findings.
+    """
+    reasons = {each.reason for each in findings.protected}
+    notes = tuple(
+        f"--keep {pattern} matches nothing that was found and may go"
+        for pattern in dict.fromkeys(keep)
+        if f"--keep {pattern}" not in reasons
+    )
+    return replace(findings, notes=(*findings.notes, *notes))
+
+
 def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Choice:
     """Choose what to remove until a target is reached.
 
@@ -108,5 +127,12 @@ def _price(candidate: Candidate) -> tuple[float, float, str]:
 
 
 def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
-    names = (candidate.name, candidate.candidate_id.partition(" ")[2], *candidate.names, *candidate.paths)
+    # An image is meant by its repository as well, with whatever tag.
+    repositories = [each.partition("@")[0].removesuffix(f":{_tag(each)}") for each in candidate.names]
+    own = (candidate.name, candidate.candidate_id.partition(" ")[2])
+    names = (*own, *candidate.names, *repositories, *candidate.paths)
     return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), "")
+
+
+def _tag(name: str) -> str:
+    return name.rpartition("/")[2].partition("@")[0].partition(":")[2]

@@ -11,6 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from tonnage.errors import LockHeldError
 from tonnage.runtime.lock import shared_directory
 from tonnage.runtime.owner import Owner, has_died, this_process
 
@@ -37,10 +38,25 @@ class Background:
         """Part in two processes.
 
         Returns:
-            True in the one that goes on in the background, with its output in a file; False in the other one.
+            True in the one that goes on in the background, with its output in a file; False in the other one, once the
+            first can be waited for.
+
+        Raises:
+            LockHeldError: One goes on already.
         """
+        if self.is_going_on():
+            raise LockHeldError(
+                "a reclaim of this user goes on in the background already",
+                todo="Wait for it:\n  tonnage reclaim --wait SIZE",
+            )
+        ready, done = os.pipe()
         if os.fork():
+            os.close(done)
+            # Ends when the other one has left its mark, or has died.
+            os.read(ready, 1)
+            os.close(ready)
             return False
+        os.close(ready)
         os.setsid()
         log = self._fresh(self._log)
         if log is None:
@@ -54,6 +70,7 @@ class Background:
             with contextlib.suppress(OSError):
                 os.write(mark, json.dumps({"pid": owner.pid, "host": owner.host, "birth": owner.birth}).encode())
             os.close(mark)
+        os.close(done)
         return True
 
     def is_going_on(self) -> bool:

@@ -69,6 +69,13 @@ BROKEN = Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=(
 class EmptyMachine:
     """Satisfies ``MachineDoor``: nothing of its files may go."""
 
+    def usual_data_root(self, host: str) -> str:
+        return "" if host.startswith("ssh://") else "/"
+
+    def mounted(self, host: str) -> dict[str, str]:
+        del host
+        return {}
+
     def find_places(self, **_asked: object) -> Findings:
         return Findings()
 

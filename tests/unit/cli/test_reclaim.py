@@ -242,3 +242,54 @@ def test_the_journal_tells_of_it(crowded: World, capsys: pytest.CaptureFixture[s
     assert run["purpose"] == "reclaim"
     assert run["outcome"] == "done"
     assert run["steps"][0]["measured"][0]["kept_bytes"] == -500_000_009
+
+
+def test_nothing_of_this_machine_goes_for_an_engine_elsewhere_that_does_not_answer(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowded.outside.reachable = False
+    assert crowded.run("reclaim", "-H", "ssh://user@machine", "--free", "1B", "--yes") == 6
+    assert "come free" not in capsys.readouterr().err
+
+
+def test_everything_without_anybody_to_ask_removes_nothing(
+    crowded: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert crowded.run("reclaim", "--everything", "--yes") == 2
+    assert crowded.run("reclaim", "--everything", "--yes", "--background") == 2
+    assert "asks for a name" in capsys.readouterr().err
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
+
+
+def test_a_repository_is_kept_with_all_its_tags_and_a_pattern_that_keeps_nothing_is_told(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert crowded.run("reclaim", "--free", "1GB", "--keep", "unused", "--keep", "unsued:1", "--json") == 4
+    ended = capsys.readouterr()
+    document = json.loads(ended.out)
+    assert [each["name"] for each in document["protected"] if each["reason"] == "--keep unused"] == ["unused:1"]
+    assert [note for note in document["notes"] if "--keep" in note] == [
+        "--keep unsued:1 matches nothing that was found and may go"
+    ]
+
+
+def test_a_stopped_container_goes_without_its_volumes(crowded: World) -> None:
+    simulator = crowded.simulator
+    ended = simulator.add_container("ended", "used:1", running=False)
+    simulator.add_volume("anonymous", 700_000_001)
+    ended.anonymous_volumes = ("anonymous",)
+    simulator.disk.write(f"container {ended.container_id}", 900_000_011)
+    assert crowded.run("reclaim", "--only", "container", "--free", "800MB", "--yes") == 0
+    assert ended.container_id not in simulator.containers
+    assert "anonymous" in simulator.volumes
+
+
+def test_what_a_swarm_keeps_of_a_service_stays(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    simulator = crowded.simulator
+    task = simulator.add_container("web.1.abc", "unused:1", running=False)
+    task.labels["com.docker.swarm.service.name"] = "shop_web"
+    assert kept(crowded, capsys) | {
+        "web.1.abc": "the swarm keeps it of the service shop_web",
+        "unused:1": "the stopped container web.1.abc of a swarm was made from it",
+    } == kept(crowded, capsys)

@@ -15,6 +15,7 @@ import pytest
 
 from tonnage.cli.machine_door import RealMachine
 from tonnage.errors import CannotReclaimError
+from tonnage.runtime.owner import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,3 +197,34 @@ def test_nothing_is_done_in_a_moment_where_there_is_enough(disk: Path, tmp_path:
     assert reclaim(disk, "--until", "1MB", "--yes", home=tmp_path).returncode == 0
     assert time.monotonic() - begun < 3.0
     assert all((disk / name).exists() for name in SDKS)
+
+
+@needs_root
+def test_a_second_one_in_the_background_is_refused_and_the_first_goes_on(disk: Path, tmp_path: Path) -> None:
+    mark = Path("/run/lock") if os.access("/run/lock", os.W_OK) else Path("/tmp")
+    told = {"pid": os.getpid(), "host": this_process().host, "birth": this_process().birth}
+    mark = mark / f"tonnage-reclaim-{os.geteuid()}.json"
+    mark.unlink(missing_ok=True)
+    mark.write_text(json.dumps(told))
+    try:
+        ended = reclaim(disk, "--free", "1MB", "--yes", "--background", home=tmp_path)
+        assert ended.returncode == 9
+        assert "goes on in the background already" in ended.stderr
+        assert json.loads(mark.read_text()) == told
+        assert all((disk / name).exists() for name in SDKS)
+    finally:
+        mark.unlink()
+
+
+@needs_root
+def test_the_tree_of_this_machine_is_this_machine(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [TONNAGE, "reclaim", "--root", "//", "--free", "1B", "-H", "tcp://127.0.0.1:1"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 6, done.stderr

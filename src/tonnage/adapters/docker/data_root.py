@@ -5,6 +5,7 @@ It is for the case that nothing has to be done: whatever is not plain is left to
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _WITHIN_S = 1.0
+_SETTINGS = "/etc/docker/daemon.json"
+_USUAL = "/var/lib/docker"
 
 
 def data_root(environment: Mapping[str, str], host: str = "") -> str:
@@ -27,17 +30,42 @@ def data_root(environment: Mapping[str, str], host: str = "") -> str:
         host: The engine, as typed; empty for the environment's.
 
     Returns:
-        The directory; empty when the engine is on another machine, is named by a docker context, or does not answer.
+        The directory, or that in which an engine that is dead has its data most probably; empty when the engine is on
+        another machine, or does not answer in time.
     """
-    endpoint = local_endpoint(environment, host)
+    endpoint = local_endpoint(environment, host) or _of_context(environment, host)
     if not endpoint:
         return ""
     try:
         told = answer(endpoint.removeprefix("unix://"), "/info", _WITHIN_S)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return usual_data_root(environment, host)
     except OSError:
         return ""
     root = told.get("DockerRootDir", "") if isinstance(told, dict) else ""
     return root if isinstance(root, str) and os.path.isdir(root) else ""  # noqa: PTH112 - a string is asked for
+
+
+def usual_data_root(environment: Mapping[str, str], host: str = "", *, settings: str = _SETTINGS) -> str:
+    """Return where an engine of this machine has its data when it does not answer.
+
+    Args:
+        environment: ``DOCKER_HOST`` names the engine where ``host`` does not.
+        host: The engine, as typed; empty for the environment's.
+        settings: The engine's own file.
+
+    Returns:
+        The directory of the engine's settings, or the usual one, or ``/`` where that is not there; empty when the
+        engine that is meant is, or may be, on another machine.
+    """
+    if not (local_endpoint(environment, host) or _of_context(environment, host)):
+        return ""
+    try:
+        told = json.loads(Path(settings).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        told = {}
+    named = told.get("data-root", "") if isinstance(told, dict) else ""
+    return next((each for each in (named, _USUAL) if isinstance(each, str) and os.path.isdir(each)), "/")  # noqa: PTH112
 
 
 def local_endpoint(environment: Mapping[str, str], host: str = "") -> str:
@@ -67,3 +95,22 @@ def _has_context(environment: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return True
     return not isinstance(settings, dict) or settings.get("currentContext", "default") != "default"
+
+
+def _of_context(environment: Mapping[str, str], host: str) -> str:
+    """Return the address that a docker context has for an engine on this machine; empty for everything else.
+
+    Source: docker/cli, cli/context/store: ``contexts/meta/SHA256-OF-THE-NAME/meta.json``.
+    """
+    if host or environment.get("DOCKER_HOST"):
+        return ""
+    directory = Path(environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker")
+    try:
+        name = (
+            environment.get("DOCKER_CONTEXT") or json.loads((directory / "config.json").read_text())["currentContext"]
+        )
+        meta = directory / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+        endpoint = _DEFAULT if name == "default" else json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return endpoint if isinstance(endpoint, str) and endpoint.startswith("unix:///") else ""
