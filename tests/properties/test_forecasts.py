@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from tests.properties.structs import structs
 
 from tonnage.decide.build_costs import forecast_service
 from tonnage.decide.stack_costs import forecast_stack
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
 SIZES = st.integers(0, 3_000_000_017)
 ESTIMATES = st.builds(spread, SIZES, SIZES, SIZES, st.sampled_from([Grade.EXACT, Grade.DECLARED, Grade.LEARNED]))
-PIECES = st.builds(
+PIECES = structs(
     Piece,
     name=st.sampled_from(["torch", "numpy", "app"]),
     place=st.sampled_from(PLACES),
@@ -31,7 +32,7 @@ PIECES = st.builds(
     download=ESTIMATES,
     compressed=ESTIMATES,
 )
-DEEDS = st.builds(
+DEEDS = structs(
     Deed,
     writes=st.lists(PIECES, max_size=3).map(tuple),
     transient=ESTIMATES,
@@ -44,7 +45,7 @@ DEEDS = st.builds(
     removes=st.lists(st.sampled_from(["/app/*", "/root/.cache"]), max_size=1).map(tuple),
     rewrites=st.lists(st.just("/app"), max_size=1).map(tuple),
 )
-STEPS = st.builds(
+STEPS = structs(
     StepWork,
     line=st.integers(1, 99),
     text=st.sampled_from(["RUN one", "RUN two", "RUN three"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
 from tests.properties.stacks import harbour
 from tests.simulator import Instruction, Recipe
 from tests.simulator.deploying import Described, changed, stack_of
@@ -33,7 +34,7 @@ def plan_with_needs(place: Harbour, services: Sequence[Described], *needed: str)
     """Plan a deploy by somebody who looked what others need."""
     stack = stack_of(place.engine, services)
     needs = Needs(images=tuple(Need(name, "a test needs it") for name in needed), now_s=place.engine.clock.time())
-    inventory = replace(place.inventory(stack), needs=needs)
+    inventory = structs.replace(place.inventory(stack), needs=needs)
     return plan_deploy(stack, inventory, place.policy, place.history())
 
 
@@ -61,10 +62,10 @@ def test_what_a_build_needs_is_reclaimed_right_before_it_and_only_from_what_nobo
         crowded(place)
         first = place.engine.store.find("busybox:latest")
         learned_as = {"shop/web/build-warm": place.history().learned["shop/web/build-cold"]}
-        history = replace(place.history(), learned={**place.history().learned, **learned_as})
+        history = structs.replace(place.history(), learned={**place.history().learned, **learned_as})
         stack = stack_of(place.engine, next_web())
         needs = Needs(images=(Need("needed:1", "a test needs it"),), now_s=place.engine.clock.time())
-        plan = plan_deploy(stack, replace(place.inventory(stack), needs=needs), place.policy, history)
+        plan = plan_deploy(stack, structs.replace(place.inventory(stack), needs=needs), place.policy, history)
         assert plan.refusal is None
         reclaim = plan.steps[0]
         assert isinstance(reclaim.action, Reclaim)

@@ -14,9 +14,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.ignore_patterns import expression, names_of
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +28,7 @@ _CHUNK_BYTES = 2**20
 _DEEP = regex(r"[*?\[\\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One line of ``.dockerignore``.
 
     Args:

@@ -18,9 +18,11 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.build_context import entries, read_rules
 from tonnage.adapters.build_inputs import ignored_text, is_remote
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.model.forecast import NOTHING, UNKNOWN, exactly
 from tonnage.model.lock import in_blocks
 from tonnage.model.tree import Tree
@@ -41,8 +43,7 @@ _DIRECTORY_BYTES = 4096
 _FAST_LINK_BYTES = 59
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file, link or directory below a context.
 
     Args:

@@ -9,14 +9,15 @@ import os
 import shlex
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.adapters import ssh
 from tonnage.adapters.temporary import temporary_directory
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
-from tonnage.lazily import dataclass
 from tonnage.model.inventory import Filesystem
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ _SILENT_S = 10.0
 _FIELDS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """One directory, the filesystem under it, and what lies there."""
 
     role: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.errors import CannotFetchError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,7 @@ _OK, _PART = 200, 206
 _GONE = frozenset({404, 410})
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteSize:
+class RemoteSize(Struct, frozen=True):
     """How large the file behind an address is.
 
     Args:

@@ -10,9 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.mount_table import is_within, mount_under, read_mounts
 from tonnage.adapters.place_sizes import measure
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.adapters.mount_table import Mount
@@ -24,8 +25,7 @@ _OPEN_TREE = 428
 _OPEN_TREE_CLONE = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(Struct, frozen=True):
     """Bytes in a directory that something else is mounted on."""
 
     path: str

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from msgspec import Struct
 
 from tonnage.adapters.mount_table import is_within
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,8 +29,7 @@ _EVERYBODYS = frozenset({"/", "/usr", "/usr/local"})
 _TOOL_CACHES = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """Something in use.
 
     Args:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 _UV_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexAccess:
+class IndexAccess(Struct, frozen=True, kw_only=True):
     """How to reach the indexes of one request.
 
     Args:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct
+
+from tonnage.lazily import regex
 
 _LEAST_FIELDS = 10
 _ESCAPED = regex(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """One mount.
 
     Args:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from msgspec import Struct
+
 from tonnage.adapters.place_sizes import measure
-from tonnage.lazily import dataclass
 
 OLD_S = 600.0
 """A layer that is younger may belong to a pull or a build that goes on."""
@@ -19,8 +20,7 @@ _LINKS = "l"
 _NAME_FILES = ("sha256/*/cache-id", "mounts/*/mount-id", "mounts/*/init-id")
 
 
-@dataclass(frozen=True, slots=True)
-class Orphans:
+class Orphans(Struct, frozen=True):
     """Layers that nothing of the engine refers to: their directories, and their bytes as far as they were counted."""
 
     paths: tuple[str, ...]

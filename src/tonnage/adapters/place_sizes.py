@@ -12,10 +12,9 @@ import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +24,7 @@ _THREADS = 4
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(slots=True)
-class Linked:
+class Linked(Struct):
     """A file with more than one name.
 
     Args:
@@ -40,8 +38,7 @@ class Linked:
     seen: dict[int, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What one group of paths holds.
 
     Args:
@@ -57,8 +54,7 @@ class Tally:
     unread: int = 0
 
 
-@dataclass(slots=True)
-class Sizes:
+class Sizes(Struct):
     """The tallies of several groups, and the files with more than one name by inode."""
 
     tallies: list[Tally]

@@ -11,17 +11,16 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import psutil
+from msgspec import Struct, field
 
 from tonnage.adapters import in_use, mount_table, swap
 from tonnage.adapters.place_patterns import Found, expand, homes, patterns_below
 from tonnage.adapters.place_sizes import Sizes, measure
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.candidate import Candidate, Findings, Piece, Protected
 from tonnage.model.catalogue import PlaceKind
 
@@ -41,16 +40,14 @@ _AT_A_TIME = 2
 _SNAPS = "/var/lib/snapd/snaps/*_*.snap"
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     """Paths that are one candidate."""
 
     entry: Entry
     paths: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Search:
+class _Search(Struct):
     """What the search has come by so far."""
 
     protected: dict[str, Protected] = field(default_factory=dict)

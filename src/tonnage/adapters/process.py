@@ -18,8 +18,9 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
+from msgspec import Struct
+
 from tonnage.errors import EngineLacksError, StepFailedError, UsageError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +34,7 @@ _CHUNK_BYTES = 65536
 _LONGEST_LINE = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """A program that ran to its end; ``exit_code`` is negative when a signal ended it."""
 
     exit_code: int

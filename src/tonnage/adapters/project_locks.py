@@ -12,9 +12,9 @@ Source: uv 0.13.9 ``uv export``; lock files of Poetry 1.1 to 2.2 and of PDM 4.4 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 

@@ -13,10 +13,11 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters import process, swap
 from tonnage.adapters.tree_removal import Problem, open_beneath, remove_below
 from tonnage.errors import CannotReclaimError
-from tonnage.lazily import dataclass
 from tonnage.model.catalogue import PlaceKind
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ _MOST_THREADS = 8
 _SNAP_WITHIN_S = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """What came of a removal.
 
     Args:

@@ -18,10 +18,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 

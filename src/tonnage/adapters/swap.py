@@ -6,7 +6,9 @@ import ctypes
 import os
 from pathlib import Path
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct
+
+from tonnage.lazily import regex
 
 _ESCAPED = regex(r"\\([0-7]{3})")
 _LEAST_FIELDS = 4
@@ -15,8 +17,7 @@ _SPARE_OF_MEMORY = 0.8
 """Of the memory that is available, what may be filled with what lies in swap: the rest is for what runs meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwapFile:
+class SwapFile(Struct, frozen=True):
     """One swap file in use.
 
     Args:

@@ -14,12 +14,10 @@ import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 import psutil
-
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +38,7 @@ _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why something stays: its path, and the reason as the system or the mount table gives it."""
 
     path: str
@@ -49,8 +46,7 @@ class Problem:
     refused: bool = False
 
 
-@dataclass(slots=True)
-class _Directory:
+class _Directory(Struct):
     """One directory on its way out."""
 
     above: _Directory | None
@@ -71,8 +67,7 @@ class _Directory:
         return path if len(path) <= _LONG else f"{path[: _LONG // 2]}...{path[-_LONG // 2 :]}"
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """What the threads share."""
 
     mount: str

@@ -15,8 +15,9 @@ import os
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
+from msgspec import Struct
+
 from tonnage.errors import CannotFetchError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     import ssl
@@ -36,8 +37,7 @@ _MOST_BYTES = 256 << 20
 _SECRET = frozenset({"authorization", "cookie"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """What an address answered.
 
     Args:

@@ -10,8 +10,9 @@ import configparser
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
 from tonnage.adapters.wheel_contents import contents_of, guessed
-from tonnage.lazily import dataclass
 from tonnage.model.lock import Reading, WheelContents
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ _KIND = "wheel-1"
 _UNNAMED_FRESH_S = 86400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelsRead:
+class WheelsRead(Struct, frozen=True, kw_only=True):
     """What lies inside some wheels, and what it took to know it.
 
     Args:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: bool, keep_free: str | None) -> None:
     """Build."""
     session.outside.look_ahead()
-    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.cli.flow import Job, carry_out  # noqa: PLC0415
     from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415

@@ -8,12 +8,13 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.cli.forecasts import needs_now
 from tonnage.cli.stacks import read_wanted
 from tonnage.decide.runner_stack import runner_services
 from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 from tonnage.errors import StaleFilesError, UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.workflow import RunnerStack
 from tonnage.units import format_bytes
 from tonnage.views.workflows import workflows
@@ -30,8 +31,7 @@ _SCRIPT_MODE = 0o755
 _PLAIN_MODE = 0o644
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerFlags:
+class RunnerFlags(Struct, frozen=True, kw_only=True):
     """What was typed about the runner."""
 
     label: str
@@ -40,8 +40,7 @@ class RunnerFlags:
     install: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenFile:
+class WrittenFile(Struct, frozen=True, kw_only=True):
     """One file as it is made now, with what the user keeps in it."""
 
     path: Path

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.cli.job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.views.job_summary import job_summary, job_values
 from tonnage.views.size_comment import marker, size_comment
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 _REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFlags:
+class JobFlags(Struct, frozen=True, kw_only=True):
     """What was typed about a job; empty where nothing was."""
 
     forecast: str

@@ -103,7 +103,7 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     Raises:
         UsageError: What the user wrote cannot be used.
     """
-    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.cli.flow import Job  # noqa: PLC0415
     from tonnage.cli.plan_files import read_plan_file  # noqa: PLC0415

@@ -6,10 +6,11 @@ Deploy, build, rollback and rehearsal all go this way; they differ in their plan
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.cli.needing import with_needs
 from tonnage.cli.past import read_history
@@ -18,7 +19,6 @@ from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
 from tonnage.decide.planning import asked_for, plan_build, plan_deploy
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
-from tonnage.lazily import dataclass
 from tonnage.model.event import Notice
 from tonnage.model.plan import Build, StartBeside, Switch
 from tonnage.model.run import Outcome
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 PLANNED = {"deploy": plan_deploy, "build": plan_build}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """What is to be carried out.
 
     Args:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from msgspec.structs import replace
 
 from tonnage.adapters.build_inputs import is_remote
 from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context

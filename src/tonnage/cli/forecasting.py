@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.cli.forecasts import Asked, gather
 from tonnage.cli.looking import look
 from tonnage.cli.past import read_history
@@ -16,7 +18,7 @@ from tonnage.decide.ordering import in_order
 from tonnage.decide.planning import asked_for
 from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.model.fitting import Room
 from tonnage.model.forecast import EngineKind
 from tonnage.model.inventory import Filesystem
@@ -37,8 +39,7 @@ _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """What was typed.
 
     Args:

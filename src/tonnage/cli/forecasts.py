@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform as machine
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.decide.explaining import Need
-from tonnage.lazily import dataclass
 from tonnage.model.policy import History
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
@@ -27,8 +28,7 @@ PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """How forecasts are asked for.
 
     Args:

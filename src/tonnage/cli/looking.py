@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.line import line_bytes
-from tonnage.lazily import dataclass
 from tonnage.runtime.observe import observe
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Inventory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """What was seen: the inventory, and the line of each filesystem in bytes, by mount."""
 
     inventory: Inventory

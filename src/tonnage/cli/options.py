@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import click
+from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackFlags:
+class StackFlags(Struct, frozen=True, kw_only=True):
     """Which stack and which engine, as typed on the command line; empty where nothing was typed."""
 
     files: tuple[str, ...] = ()
@@ -45,7 +43,7 @@ def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
-        typed = {field.name: kwargs.pop(field.name) for field in fields(StackFlags) if field.name in kwargs}
+        typed = {name: kwargs.pop(name) for name in StackFlags.__struct_fields__ if name in kwargs}
         to = kwargs.pop("to")
         if to and typed["host"]:
             raise click.UsageError("--to names an engine, and so does --host")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.rehearse import ImageSource, ImageTarget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineDoor:
+class EngineDoor(Struct, frozen=True, kw_only=True):
     """An engine that was reached, to be changed.
 
     Args:
@@ -40,8 +39,7 @@ class EngineDoor:
     check: Callable[[Plan], None] = lambda _plan: None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
+class Rehearsal(Struct, frozen=True, kw_only=True):
     """A private engine that runs.
 
     Args:

@@ -56,7 +56,7 @@ def command(
     Raises:
         CannotFitError: The plan is refused.
     """
-    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.cli.flow import make_plan  # noqa: PLC0415
     from tonnage.cli.plan_files import write_plan_file  # noqa: PLC0415

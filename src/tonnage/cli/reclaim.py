@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from tonnage.cli.group import Verb
 from tonnage.cli.options import stack_options, typed_value
@@ -17,7 +18,6 @@ from tonnage.errors import (
     StalePlanError,
     UsageError,
 )
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReclaimFlags:
+class ReclaimFlags(Struct, frozen=True, kw_only=True):
     """What was typed, sizes read; None and empty where nothing was."""
 
     until_bytes: int | None

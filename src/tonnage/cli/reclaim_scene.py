@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.space import space_under
 from tonnage.cli.needing import read_needs
 from tonnage.cli.stacks import read_if_there
@@ -15,7 +17,6 @@ from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
 from tonnage.decide.reclaiming import narrowed, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.candidate import Findings
 from tonnage.runtime.observe import observe
 
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Stack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scene(Struct, frozen=True, kw_only=True):
     """What a reclaim works on.
 
     Args:
@@ -156,8 +156,7 @@ def _mounted(inventory: Inventory, needs: Needs) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Disk:
+class _Disk(Struct, frozen=True, kw_only=True):
     mount: str
     size_bytes: int
     read_only: bool

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.cli.places import journal_path
 from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of

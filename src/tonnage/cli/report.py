@@ -37,7 +37,7 @@ _MOST_INSTRUCTIONS = 5000
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -> None:
     """Show the last runs."""
-    from dataclasses import replace  # noqa: PLC0415 - help needs none of these
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.cli.places import journal_path  # noqa: PLC0415
     from tonnage.cli.stacks import read_wanted  # noqa: PLC0415

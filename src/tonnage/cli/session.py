@@ -10,7 +10,6 @@ import os
 from typing import TYPE_CHECKING, TextIO
 
 from tonnage.errors import TonnageError, UsageError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +30,6 @@ LOG_WIDTH = 100
 """Columns for tables where there is no terminal."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Session:
     """One invocation.
 
@@ -39,6 +37,8 @@ class Session:
         outside: What it may reach.
         stdout: Where JSON goes.
         stderr: Where everything for people goes.
+
+    Attributes:
         json: Whether JSON was asked for.
         streams: Whether the command's JSON is a stream of events rather than one document.
         stopping: Whether a signal asked the run to stop.
@@ -47,15 +47,17 @@ class Session:
         events_begun: Whether that file was opened by this invocation.
     """
 
-    outside: Outside
-    stdout: TextIO
-    stderr: TextIO
-    json: bool = False
-    streams: bool = False
-    stopping: bool = False
-    printed: bool = False
-    events_file: str = ""
-    events_begun: bool = False
+    # A plain class: what makes data classes takes longer to import than help takes to be shown.
+    def __init__(self, *, outside: Outside, stdout: TextIO, stderr: TextIO) -> None:
+        self.outside = outside
+        self.stdout = stdout
+        self.stderr = stderr
+        self.json = False
+        self.streams = False
+        self.stopping = False
+        self.printed = False
+        self.events_file = ""
+        self.events_begun = False
 
     @property
     def terminal(self) -> bool:

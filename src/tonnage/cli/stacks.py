@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.decide.build_environment import with_build_environment
 from tonnage.decide.elsewhere import moved
-from tonnage.lazily import dataclass
 from tonnage.model.stack import Stack
 from tonnage.runtime.reading import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from tonnage.model.policy import Policy, Setting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What the user wants: the stack, the settings ranked by strength, and the engine's address as typed."""
 
     stack: Stack

@@ -5,10 +5,10 @@ What has the same identity is counted once: a layer in its chain, a cache, the s
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.forecast import DATA_ROOT, NOTHING, highest, total
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast import Estimate, InstructionForecast
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What has been counted already: identities of bytes that stay, of layers of images, and of work that was done."""
 
     holdings: set[str] = field(default_factory=set)
@@ -26,8 +25,7 @@ class Seen:
     work: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class Sums(Struct, frozen=True, kw_only=True):
     """The sums.
 
     Args:

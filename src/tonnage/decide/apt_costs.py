@@ -11,8 +11,9 @@ each package that is there and 18 KB for each new one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.forecast import NOTHING, Estimate, Grade
 from tonnage.model.lock import in_blocks

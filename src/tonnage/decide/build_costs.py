@@ -8,13 +8,14 @@ containerd keeps compressed layers besides; a builder in a container has its res
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.adding_up import add_up
 from tonnage.decide.at_once import with_others
 from tonnage.decide.layer_costs import layer_cost, taken
-from tonnage.lazily import dataclass
 from tonnage.model.build_work import Deed
 from tonnage.model.forecast import (
     CONTAINERD,
@@ -47,8 +48,7 @@ STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
 _CONTRIBUTORS = 400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
+class _Ending(Struct, frozen=True, kw_only=True):
     """How a stage ends: its name, identity, what can be seen in it, the image below it, and its layers."""
 
     name: str

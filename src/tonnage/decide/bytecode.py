@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.bytecode_ratios import RATIOS
-from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Grade, spread
 from tonnage.model.lock import in_blocks
 
@@ -40,8 +41,7 @@ _MEASURED_SPREAD, _AVERAGE_SPREAD, _UNSEEN_VERSION_SPREAD = 0.06, 0.3, 0.06
 _MOST_EXACT_BYTES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Bytecode:
+class Bytecode(Struct, frozen=True):
     """The bytecode of one package: its bytes, and the blocks that they take."""
 
     image: Estimate

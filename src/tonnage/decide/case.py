@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.forecasting import freed
-from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, UNKNOWN
 from tonnage.model.inventory import tagged
 from tonnage.model.naming import (
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service, Stack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """A service of a stack, what has to change for it, and what was observed."""
 
     stack: Stack

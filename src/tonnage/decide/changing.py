@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.project_file import config_digest
-from tonnage.lazily import dataclass
 from tonnage.model.naming import (
     LABEL_CONFIG,
     LABEL_INPUTS,
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _RUNNING = frozenset({"running", "restarting", "paused"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """What has to be done for one service. An empty cause means: nothing to do.
 
     Args:

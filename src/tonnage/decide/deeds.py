@@ -5,11 +5,12 @@ A command of which nothing is known writes the bound that is assumed for it; non
 
 from __future__ import annotations
 
-from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.effects import (
     AptClean,
@@ -74,8 +75,7 @@ _SHORT_TEXTS = frozenset(
 _UPGRADE_MOST_BYTES = 300_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """What was found out about the commands of one instruction.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,7 @@ _SET_BY_ITS_IMAGE = ("ImageOS", "ImageVersion")
 _TOOL_CACHE = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
 
 
-@dataclass(frozen=True, slots=True)
-class Disposable:
+class Disposable(Struct, frozen=True):
     """The answer, with its reason in words."""
 
     yes: bool

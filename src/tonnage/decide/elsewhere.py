@@ -6,8 +6,9 @@ Builds read this machine's files; mounts are resolved by the engine on its own. 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.inventory import FileToSend
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.adding_up import Seen, add_up
-from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Estimate, above, total
 from tonnage.model.plan import ExpectedInstruction
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Inventory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedBuild:
+class ExpectedBuild(Struct, frozen=True, kw_only=True):
     """What one build step will do to the filesystem of the plan.
 
     Args:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.model.run import Outcome
 from tonnage.model.symptom import FULL_DISK_FOR_SURE, FULL_DISK_PERHAPS, Explanation, SymptomKind
 from tonnage.units import format_bytes, format_seconds
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _NEARLY_FULL = 0.02
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """What one service's build is forecast to need at its worst moment.
 
     Args:
@@ -40,8 +40,7 @@ class Need:
     grade: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """The figures that an explanation may use.
 
     Args:

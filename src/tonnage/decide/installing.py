@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.decide.bytecode import bytecode
-from tonnage.lazily import dataclass
 from tonnage.model.build_work import Piece
 from tonnage.model.forecast import NOTHING, Grade, assumed, exactly, spread, total, weakest
 from tonnage.model.installs import CacheKind
@@ -39,8 +40,7 @@ _PIP_CACHE_EXTRA_BYTES = 5 * BLOCK_BYTES
 _PIP_PAGE_BYTES = 60_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
+class Installation(Struct, frozen=True, kw_only=True):
     """What one installation does.
 
     Args:

@@ -6,17 +6,17 @@ not fit even so is refused as if nothing could be reclaimed, so that nothing is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import engine_findings
 from tonnage.decide.forecasting import freed, why_not_fit
 from tonnage.decide.reclaiming import decide
 from tonnage.errors import CannotReclaimError
-from tonnage.lazily import dataclass
 from tonnage.model.candidate import Findings
 from tonnage.model.forecast import Estimate, Grade, exactly
 from tonnage.model.naming import LABEL_STACK
@@ -36,8 +36,7 @@ _NAMED = 3
 """Things that a step names before it only counts the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """Steps that fit, or why they do not."""
 
     steps: tuple[Step, ...]

@@ -6,11 +6,12 @@ stays in its layer whatever happens to it later, and a change of its owner or mo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.decide.file_places import any_covers, covers, covers_part, is_of_system, moved
-from tonnage.lazily import dataclass
 from tonnage.model.build_work import Piece
 from tonnage.model.forecast import NOTHING, Estimate, Grade, above, highest, total, weakest
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.build_work import Aside, Deed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerCost:
+class LayerCost(Struct, frozen=True, kw_only=True):
     """What one instruction costs.
 
     Args:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.build_work import Deed
 from tonnage.model.forecast import NOTHING, Estimate, Grade, total

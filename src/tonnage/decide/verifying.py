@@ -14,11 +14,12 @@ observation changes it. Every container of the service counts, not only the firs
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """One container at one moment.
 
     Args:
@@ -59,8 +59,7 @@ class Seen:
     answer: int | str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """All the containers of a service at one moment.
 
     Args:
@@ -72,8 +71,7 @@ class Observation:
     seen: tuple[Seen, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(Struct, frozen=True, kw_only=True):
     """How far the proof of one service has come.
 
     Args:
@@ -99,8 +97,7 @@ class Proof:
     restarts: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finding:
+class _Finding(Struct, frozen=True, kw_only=True):
     """What one container does to the proof; ``fatal`` ends it. ``short`` is for people who wait."""
 
     reason: str

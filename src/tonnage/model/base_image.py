@@ -5,11 +5,11 @@ Everything here can come from the engine or from a registry; nothing tells that 
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.forecast import NOTHING
 from tonnage.model.recipe import BaseConfig
 
@@ -27,8 +27,7 @@ class ReadFrom(StrEnum):
     CACHE = "cache"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseLayer:
+class BaseLayer(Struct, frozen=True, kw_only=True):
     """One layer of a base image.
 
     Args:
@@ -50,8 +49,7 @@ class BaseLayer:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class Distribution(Struct, frozen=True, kw_only=True):
     """Which system lies in an image.
 
     Args:
@@ -70,8 +68,7 @@ class Distribution:
         return self.name in {"alpine", "postmarketos", "chimera"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptSource:
+class AptSource(Struct, frozen=True, kw_only=True):
     """One place that apt takes packages from.
 
     Args:
@@ -85,8 +82,7 @@ class AptSource:
     components: tuple[str, ...] = ("main",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptState:
+class AptState(Struct, frozen=True, kw_only=True):
     """What apt and dpkg of an image know.
 
     Args:
@@ -116,8 +112,7 @@ class AptState:
     architecture: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True, kw_only=True):
     """An image that a stage stands on.
 
     Args:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.model.forecast import NOTHING
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast import Estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """Something that is written into a layer.
 
     Args:
@@ -41,8 +41,7 @@ class Piece:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class Aside(Struct, frozen=True, kw_only=True):
     """Something that stays on the disk outside of every layer: a cache mount, the copied sources of a context.
 
     Args:
@@ -56,8 +55,7 @@ class Aside:
     disk: Estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class Deed(Struct, frozen=True, kw_only=True):
     """One command of an instruction, or the whole of an instruction that has no commands.
 
     Args:
@@ -79,8 +77,7 @@ class Deed:
     moves: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepWork:
+class StepWork(Struct, frozen=True, kw_only=True):
     """One instruction.
 
     Args:
@@ -111,8 +108,7 @@ class StepWork:
     how: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroundLayer:
+class GroundLayer(Struct, frozen=True, kw_only=True):
     """One layer of the image that a stage stands on.
 
     Args:
@@ -130,8 +126,7 @@ class GroundLayer:
     present: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Ground(Struct, frozen=True, kw_only=True):
     """The image that a stage stands on.
 
     Args:
@@ -147,8 +142,7 @@ class Ground:
     how: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageWork:
+class StageWork(Struct, frozen=True, kw_only=True):
     """One stage.
 
     Args:
@@ -170,8 +164,7 @@ class StageWork:
     steps: tuple[StepWork, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildWork:
+class BuildWork(Struct, frozen=True, kw_only=True):
     """Everything that building the image of one service does.
 
     Args:

@@ -5,11 +5,10 @@ Bytes are measured or declared figures of what is there now, never forecasts of 
 
 from __future__ import annotations
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """One thing that may be removed.
 
     Args:
@@ -54,8 +53,7 @@ class Candidate:
         return self.unique_bytes / max(self.removal_s, 0.001)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
+class Protected(Struct, frozen=True, kw_only=True):
     """One thing that must stay, and why.
 
     Args:
@@ -73,8 +71,7 @@ class Protected:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Bytes that come free when everything that holds them is removed: a layer, a directory, a record.
 
     Args:
@@ -88,8 +85,7 @@ class Piece:
     inodes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(Struct, frozen=True, kw_only=True):
     """Everything that was found on one filesystem.
 
     Args:

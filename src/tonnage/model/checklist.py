@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.model.run import Run
@@ -19,8 +19,7 @@ class ItemState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One item: how it is, what was found, and what mends it (commands stand alone on a line, indented)."""
 
     name: str
@@ -29,16 +28,14 @@ class Item:
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundInstall:
+class FoundInstall(Struct, frozen=True, kw_only=True):
     """One command of a Dockerfile that installs Python packages: where it stands, and whether its cache stays."""
 
     place: str
     keeps_cache: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundTorch:
+class FoundTorch(Struct, frozen=True, kw_only=True):
     """What a service would install of PyTorch.
 
     Args:
@@ -54,8 +51,7 @@ class FoundTorch:
     bytes_of_cuda: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """What was looked at.
 
     Args:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """One ``--name=value`` of an instruction; the value is empty where none is written."""
 
     name: str
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """One here-document.
 
     Args:
@@ -32,8 +30,7 @@ class Heredoc:
     descriptor: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(Struct, frozen=True, kw_only=True):
     """One instruction.
 
     Args:
@@ -65,8 +62,7 @@ class Instruction:
         return next((flag.value for flag in reversed(self.flags) if flag.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """What one ``FROM`` begins.
 
     Args:
@@ -86,8 +82,7 @@ class Stage:
     instructions: tuple[Instruction, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, kw_only=True):
     """A Dockerfile.
 
     Args:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
 from tonnage.model.installs import Effect, PythonInstall
 
 if TYPE_CHECKING:
     from tonnage.model.installs import Installer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptInstall(Effect):
+class AptInstall(Effect, frozen=True, kw_only=True):
     """``apt-get install`` or ``apt install``.
 
     Args:
@@ -38,8 +36,7 @@ class AptInstall(Effect):
     unread: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptUpdate(Effect):
+class AptUpdate(Effect, frozen=True, kw_only=True):
     """``apt-get update``: package lists are fetched.
 
     Args:
@@ -49,8 +46,7 @@ class AptUpdate(Effect):
     lists_mounted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptClean(Effect):
+class AptClean(Effect, frozen=True, kw_only=True):
     """Something of apt is removed in the same ``RUN``.
 
     Args:
@@ -62,8 +58,7 @@ class AptClean(Effect):
     archives: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptRemove(Effect):
+class AptRemove(Effect, frozen=True, kw_only=True):
     """``apt-get remove``, ``purge`` or ``autoremove``; with no packages what is no longer needed."""
 
     packages: tuple[str, ...] = ()
@@ -71,8 +66,7 @@ class AptRemove(Effect):
     automatic: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherInstall(Effect):
+class OtherInstall(Effect, frozen=True, kw_only=True):
     """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ...
 
     Args:
@@ -88,8 +82,7 @@ class OtherInstall(Effect):
     cache_kept: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download(Effect):
+class Download(Effect, frozen=True, kw_only=True):
     """A file is fetched from an address.
 
     Args:
@@ -105,8 +98,7 @@ class Download(Effect):
     headers: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpack(Effect):
+class Unpack(Effect, frozen=True, kw_only=True):
     """An archive is unpacked.
 
     Args:
@@ -120,8 +112,7 @@ class Unpack(Effect):
     directory: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitClone(Effect):
+class GitClone(Effect, frozen=True, kw_only=True):
     """``git clone``.
 
     Args:
@@ -139,8 +130,7 @@ class GitClone(Effect):
     submodules: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remove(Effect):
+class Remove(Effect, frozen=True, kw_only=True):
     """Files are removed: within the same ``RUN`` that frees their bytes, later it frees nothing.
 
     Args:
@@ -154,8 +144,7 @@ class Remove(Effect):
     pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeMode(Effect):
+class ChangeMode(Effect, frozen=True, kw_only=True):
     """Owner, mode or time of files is changed: files of earlier layers are copied.
 
     Args:
@@ -169,8 +158,7 @@ class ChangeMode(Effect):
     program: str = "chmod"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer(Effect):
+class Transfer(Effect, frozen=True, kw_only=True):
     """Files inside the image are copied, moved or linked.
 
     Args:
@@ -186,8 +174,7 @@ class Transfer(Effect):
     links: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteFile(Effect):
+class WriteFile(Effect, frozen=True, kw_only=True):
     """A file is written whose bytes stand in the script, or whose size is named.
 
     Args:
@@ -199,15 +186,13 @@ class WriteFile(Effect):
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeDirectory(Effect):
+class MakeDirectory(Effect, frozen=True, kw_only=True):
     """Directories are made."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MakeEnvironment(Effect):
+class MakeEnvironment(Effect, frozen=True, kw_only=True):
     """A virtual environment is made.
 
     Args:
@@ -223,15 +208,13 @@ class MakeEnvironment(Effect):
     python: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompilePython(Effect):
+class CompilePython(Effect, frozen=True, kw_only=True):
     """``python -m compileall``: bytecode is written below these paths."""
 
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonRemove(Effect):
+class PythonRemove(Effect, frozen=True, kw_only=True):
     """Python packages are removed, or an installer's cache is (``pip cache purge``, ``uv cache clean``).
 
     Args:
@@ -243,13 +226,11 @@ class PythonRemove(Effect):
     cache_of: Installer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nothing(Effect):
+class Nothing(Effect, frozen=True, kw_only=True):
     """It is known to write next to nothing: ``echo``, ``cd``, ``useradd``, ``test``, ..."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opaque(Effect):
+class Opaque(Effect, frozen=True, kw_only=True):
     """What it writes cannot be told from its words.
 
     Args:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.model.plan import Plan, Step
     from tonnage.model.run import Run, StepOutcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True, kw_only=True):
     """A plan begins to be carried out."""
 
     plan: Plan
     run_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True, kw_only=True):
     """A step begins. ``undo`` is set when it undoes a failed one."""
 
     step: Step
@@ -29,24 +27,21 @@ class StepStarted:
     undo: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepProgress:
+class StepProgress(Struct, frozen=True, kw_only=True):
     """A step moved on: ``text`` says where it is (``[3/7] RUN pip install ...``, ``starting``, ``healthy 1/2``)."""
 
     step: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepLog:
+class StepLog(Struct, frozen=True, kw_only=True):
     """One line that a step's program printed."""
 
     step: str
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskSampled:
+class DiskSampled(Struct, frozen=True, kw_only=True):
     """Available bytes of one filesystem; sent at most a few times in a second."""
 
     mount: str
@@ -55,22 +50,19 @@ class DiskSampled:
     line_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True, kw_only=True):
     """A step ended."""
 
     outcome: StepOutcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished:
+class RunFinished(Struct, frozen=True, kw_only=True):
     """The run ended."""
 
     run: Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """A sentence for people that belongs to no step: ``level`` is info or warning."""
 
     text: str

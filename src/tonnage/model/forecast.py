@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,8 +47,7 @@ class Grade(StrEnum):
 _WORST_LAST = (Grade.EXACT, Grade.DECLARED, Grade.LEARNED, Grade.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """A forecast number of bytes. With the grade ``unknown`` and no spread the three numbers say nothing and are 0.
 
     Args:
@@ -148,8 +147,7 @@ def above(peak: Estimate, kept: Estimate) -> Estimate:
     return Estimate(low, likely, high, weakest((peak.grade, kept.grade)) if high else Grade.EXACT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contributor:
+class Contributor(Struct, frozen=True, kw_only=True):
     """One thing that weighs in an instruction: a wheel, a package, a directory that is copied.
 
     Args:
@@ -165,8 +163,7 @@ class Contributor:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class Holding(Struct, frozen=True, kw_only=True):
     """Bytes that stay on a filesystem under an identity, so that they are counted once however many services need them.
 
     Args:
@@ -188,8 +185,7 @@ class Holding:
     in_image: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstructionForecast:
+class InstructionForecast(Struct, frozen=True, kw_only=True):
     """What one instruction of a Dockerfile will cost.
 
     Args:
@@ -227,8 +223,7 @@ class InstructionForecast:
     present: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceForecast:
+class ServiceForecast(Struct, frozen=True, kw_only=True):
     """What the image of one service will weigh, and what getting it needs.
 
     Args:
@@ -260,8 +255,7 @@ class ServiceForecast:
     found_out: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesystemForecast:
+class FilesystemForecast(Struct, frozen=True, kw_only=True):
     """What the whole stack does to one filesystem.
 
     Args:
@@ -277,8 +271,7 @@ class FilesystemForecast:
     all_at_once: Estimate = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackForecast:
+class StackForecast(Struct, frozen=True, kw_only=True):
     """What a stack will weigh, and what building it needs.
 
     Args:

@@ -5,7 +5,9 @@ Source: the grammar of distribution/reference (``reference.go`` and ``normalize.
 
 from __future__ import annotations
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct
+
+from tonnage.lazily import regex
 
 _LONGEST = 255
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -18,8 +20,7 @@ _REFERENCE = regex(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageName:
+class ImageName(Struct, frozen=True, kw_only=True):
     """A name of an image.
 
     Args:

@@ -6,11 +6,11 @@ function or a loop. Paths are absolute in the image. Nothing here knows a size.
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.requirements import IndexOptions
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class CacheKind(StrEnum):
     MOUNTED = "mounted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cache:
+class Cache(Struct, frozen=True, kw_only=True):
     """The cache of an installer while one command runs.
 
     Args:
@@ -58,8 +57,7 @@ class Cache:
     mount: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(Struct, frozen=True, kw_only=True):
     """What every effect has.
 
     Args:
@@ -73,8 +71,7 @@ class Effect:
     conditional: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonInstall(Effect):
+class PythonInstall(Effect, frozen=True, kw_only=True):
     """Python packages are installed.
 
     Args:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +15,7 @@ _SHORTEST_ID = 6
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filesystem:
+class Filesystem(Struct, frozen=True, kw_only=True):
     """One mounted filesystem that a run can write to.
 
     Args:
@@ -39,8 +37,7 @@ class Filesystem:
     available_inodes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """One layer in its chain.
 
     Args:
@@ -54,8 +51,7 @@ class Layer:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """One image of the engine.
 
     Args:
@@ -88,8 +84,7 @@ class Image:
         return tuple(layer.chain_id for layer in self.layers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheRecord:
+class CacheRecord(Struct, frozen=True, kw_only=True):
     """One record of the build cache.
 
     Args:
@@ -115,8 +110,7 @@ class CacheRecord:
     last_used_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Struct, frozen=True, kw_only=True):
     """One container, running or not.
 
     Args:
@@ -164,8 +158,7 @@ class Container:
     log_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Struct, frozen=True, kw_only=True):
     """One volume; ``size_bytes`` is None where the engine does not tell."""
 
     name: str
@@ -174,8 +167,7 @@ class Volume:
     in_use: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class Engine(Struct, frozen=True, kw_only=True):
     """What the engine says of itself.
 
     Args:
@@ -205,8 +197,7 @@ class Engine:
     rootless: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Struct, frozen=True, kw_only=True):
     """What a service's build would read now.
 
     Args:
@@ -222,16 +213,14 @@ class Inputs:
     base_reference: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileToSend:
+class FileToSend(Struct, frozen=True, kw_only=True):
     """A file of the project directory that the engine's machine lacks, by its path below that directory."""
 
     path: str
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
+class Inventory(Struct, frozen=True, kw_only=True):
     """Everything that was observed at one moment.
 
     Args:

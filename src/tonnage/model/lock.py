@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 BLOCK_BYTES = 4096
 
@@ -18,8 +18,7 @@ def in_blocks(size_bytes: int) -> int:
     return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """The Python for which wheels are chosen: that of the image, never that of this process.
 
     Args:
@@ -45,8 +44,7 @@ class Target:
         return self.platform.partition("-")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveRequest:
+class ResolveRequest(Struct, frozen=True, kw_only=True):
     """What an install line asks for, as the image sees it.
 
     Args:
@@ -89,8 +87,7 @@ class ResolveRequest:
     installed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedRequest:
+class LockedRequest(Struct, frozen=True, kw_only=True):
     """What an installer takes from a lock file that lies beside a project.
 
     Args:
@@ -120,8 +117,7 @@ class LockedRequest:
     asked: ResolveRequest = ResolveRequest(requirements=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wheel:
+class Wheel(Struct, frozen=True, kw_only=True):
     """One wheel that will be installed.
 
     Args:
@@ -152,8 +148,7 @@ class Wheel:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sdist:
+class Sdist(Struct, frozen=True, kw_only=True):
     """One source archive that will be built: its size may be known, what it becomes is not.
 
     Args:
@@ -175,8 +170,7 @@ class Sdist:
     index: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
+class Other(Struct, frozen=True, kw_only=True):
     """Something that is neither a wheel nor a source archive: a checkout, a directory.
 
     Args:
@@ -199,8 +193,7 @@ class LockOrigin(StrEnum):
     FILE = "file"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """What a set of requirements resolves to for one target.
 
     Args:
@@ -231,8 +224,7 @@ class Lock:
         return None if len(known) < len(sizes) or self.others else sum(known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelPart:
+class WheelPart(Struct, frozen=True, kw_only=True):
     """A directory or file inside a wheel, and the bytes below it."""
 
     path: str
@@ -248,8 +240,7 @@ class Reading(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelContents:
+class WheelContents(Struct, frozen=True, kw_only=True):
     """What one wheel becomes when it is unpacked, before an installer adds anything.
 
     Args:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """One thing that must stay, and why.
 
     Args:
@@ -18,8 +17,7 @@ class Need:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """Everything that is needed.
 
     Args:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.model.forecast import NOTHING
 
 if TYPE_CHECKING:
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast import Estimate
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """One package that another asks for: ``name (>= version)``.
 
     Args:
@@ -31,8 +31,7 @@ class Relation:
 Alternatives = tuple[Relation, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebPackage:
+class DebPackage(Struct, frozen=True, kw_only=True):
     """One version of a package as an index lists it.
 
     Args:
@@ -64,8 +63,7 @@ class DebPackage:
     priority: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """One package that would be installed, and why.
 
     Args:
@@ -87,8 +85,7 @@ class Chosen:
     upgrade: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What would be installed.
 
     Args:
@@ -102,8 +99,7 @@ class Choice:
     assumed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
+class Probed(Struct, frozen=True, kw_only=True):
     """What the solver of an image itself said, in a container that was thrown away.
 
     Args:
@@ -117,8 +113,7 @@ class Probed:
     caches_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListBytes:
+class ListBytes(Struct, frozen=True, kw_only=True):
     """What ``apt-get update`` fetches from all sources, as their ``Release`` files declare it.
 
     Args:
@@ -162,8 +157,7 @@ class PackageIndex(Protocol):
         """Return what fetching the lists takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptForecast:
+class AptForecast(Struct, frozen=True, kw_only=True):
     """What one ``apt-get update && apt-get install`` brings.
 
     Args:

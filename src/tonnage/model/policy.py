@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from tonnage.model.forecast import Estimate
     from tonnage.model.plan import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """Settings that planning depends on.
 
     Args:
@@ -34,8 +32,7 @@ class Policy:
     forecast: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(Struct, frozen=True, kw_only=True):
     """What earlier runs of one kind of step measured: forecast material with the grade ``learned``.
 
     Args:
@@ -51,8 +48,7 @@ class Learned:
     runs: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taught:
+class Taught(Struct, frozen=True, kw_only=True):
     """What earlier runs measured of one instruction.
 
     Args:
@@ -68,8 +64,7 @@ class Taught:
     runs: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """What the journal knows about one stack on one engine.
 
     Args:
@@ -89,8 +84,7 @@ class History:
         return tuple(version for version in self.versions if version.service == service)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """One setting with where its value comes from.
 
     Args:

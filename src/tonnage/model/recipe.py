@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +33,7 @@ class OriginKind(StrEnum):
     NAMED = "named context"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a stage stands on, or where a ``COPY`` or a mount takes files from.
 
     Args:
@@ -52,8 +50,7 @@ class Origin:
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseConfig:
+class BaseConfig(Struct, frozen=True, kw_only=True):
     """What an image gives to the stage that stands on it, as its configuration says.
 
     Args:
@@ -71,8 +68,7 @@ class BaseConfig:
     onbuild: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What is in force at one instruction.
 
     Args:
@@ -100,8 +96,7 @@ class Surroundings:
         return {**self.environment, **self.arguments}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """One ``RUN --mount``.
 
     Args:
@@ -121,8 +116,7 @@ class Mount:
     writable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """A ``RUN``.
 
     Args:
@@ -140,8 +134,7 @@ class Run:
     line_starts: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class Copy(Struct, frozen=True, kw_only=True):
     """A ``COPY`` or an ``ADD``.
 
     Args:
@@ -173,23 +166,20 @@ class Copy:
     checksum: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enter:
+class Enter(Struct, frozen=True, kw_only=True):
     """A ``WORKDIR``: the directory is made where it is missing."""
 
     directory: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configure:
+class Configure(Struct, frozen=True, kw_only=True):
     """An instruction that writes no file: ``ENV``, ``LABEL``, ``CMD`` and the like."""
 
 
 Action = Run | Copy | Enter | Configure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeStep:
+class RecipeStep(Struct, frozen=True, kw_only=True):
     """One instruction of a stage, with what is in force when it begins.
 
     Args:
@@ -211,8 +201,7 @@ class RecipeStep:
     inherited: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeStage:
+class RecipeStage(Struct, frozen=True, kw_only=True):
     """A stage of which something is built.
 
     Args:
@@ -236,8 +225,7 @@ class RecipeStage:
     needs: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True):
     """What one build does.
 
     Args:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
     from tonnage.model.candidate import Candidate, Findings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What is to be removed.
 
     Args:
@@ -35,8 +34,7 @@ class Choice:
         return max(0, self.target_bytes - self.available_bytes - self.freed_bytes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Struct, frozen=True, kw_only=True):
     """One thing that was removed, or was to be.
 
     Args:
@@ -61,8 +59,7 @@ class Removal:
         return self.after_bytes - self.before_bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reclaimed:
+class Reclaimed(Struct, frozen=True, kw_only=True):
     """What a reclaim did.
 
     Args:

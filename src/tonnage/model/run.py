@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
@@ -22,8 +22,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True):
     """What one filesystem did while a step ran. Source: ``statvfs``, sampled.
 
     Args:
@@ -51,8 +50,7 @@ class Measured:
         return max(0, min(self.before_bytes, self.after_bytes) - self.lowest_bytes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredInstruction:
+class MeasuredInstruction(Struct, frozen=True, kw_only=True):
     """What was measured of one instruction of a build; None for what could not be told apart.
 
     Args:
@@ -68,8 +66,7 @@ class MeasuredInstruction:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstructionOutcome:
+class InstructionOutcome(Struct, frozen=True, kw_only=True):
     """One instruction of a build that was done: what was forecast of it beside what was measured.
 
     Args:
@@ -101,8 +98,7 @@ class InstructionOutcome:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepOutcome:
+class StepOutcome(Struct, frozen=True, kw_only=True):
     """One step, done or not.
 
     Args:
@@ -136,8 +132,7 @@ class StepOutcome:
     forecast_transient: Estimate | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """One execution of a plan.
 
     Args:

@@ -5,13 +5,10 @@ Paths are absolute, variables are substituted, files are merged. Nothing here wa
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where something is written: a file and a line in it (1-based; None where it is not known)."""
 
     file: str
@@ -22,8 +19,7 @@ class Place:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSpec:
+class BuildSpec(Struct, frozen=True, kw_only=True):
     """How an image is built, as in the ``build`` section of a compose file.
 
     Args:
@@ -65,8 +61,7 @@ class BuildSpec:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthSpec:
+class HealthSpec(Struct, frozen=True, kw_only=True):
     """A compose ``healthcheck``, in seconds; ``disabled`` when the file switches off the image's own."""
 
     test: tuple[str, ...] = ()
@@ -77,8 +72,7 @@ class HealthSpec:
     disabled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeSpec:
+class ProbeSpec(Struct, frozen=True, kw_only=True):
     """An HTTP probe, ``x-tonnage.probe``: GET ``path`` on the container's own ``port`` must answer ``status``."""
 
     port: int
@@ -87,8 +81,7 @@ class ProbeSpec:
     timeout_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """One mounted thing; ``kind`` as in a compose file (volume, bind, tmpfs, ...), ``source`` empty when anonymous."""
 
     kind: str
@@ -97,8 +90,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class Port(Struct, frozen=True, kw_only=True):
     """One published port. ``published`` is text: empty for any free port, else a port or a range ``8000-8010``."""
 
     target: int
@@ -107,8 +99,7 @@ class Port:
     host_ip: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependency:
+class Dependency(Struct, frozen=True, kw_only=True):
     """``depends_on``: the service, and its condition.
 
     Conditions: service_started, service_healthy, service_completed_successfully.
@@ -119,8 +110,7 @@ class Dependency:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightsFile:
+class WeightsFile(Struct, frozen=True, kw_only=True):
     """One file of weights, as a manifest or the compose file describes it.
 
     Args:
@@ -142,8 +132,7 @@ class WeightsFile:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightsSpec:
+class WeightsSpec(Struct, frozen=True, kw_only=True):
     """``x-tonnage.weights``: files that a service finds in its mounts, and that must be there before a deploy.
 
     Args:
@@ -161,8 +150,7 @@ class WeightsSpec:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceSettings:
+class ServiceSettings(Struct, frozen=True, kw_only=True):
     """``x-tonnage`` of one service.
 
     Args:
@@ -180,8 +168,7 @@ class ServiceSettings:
     weights: WeightsSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """One service of a stack.
 
     Args:
@@ -222,8 +209,7 @@ class Service:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class Stack(Struct, frozen=True, kw_only=True):
     """One compose project.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
 class SymptomKind(StrEnum):
@@ -30,8 +30,7 @@ FULL_DISK_PERHAPS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Symptom:
+class Symptom(Struct, frozen=True, kw_only=True):
     """One sign in a log.
 
     Args:
@@ -57,8 +56,7 @@ class Symptom:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """One cause, and the lines of the log that show it.
 
     Args:

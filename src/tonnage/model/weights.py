@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.model.stack import WeightsFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeededFile:
+class NeededFile(Struct, frozen=True, kw_only=True):
     """One file that a service needs.
 
     Args:
@@ -29,8 +28,7 @@ class NeededFile:
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenFile:
+class SeenFile(Struct, frozen=True, kw_only=True):
     """One file as it was found.
 
     Args:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerService:
+class RunnerService(Struct, frozen=True, kw_only=True):
     """One service.
 
     Args:
@@ -30,8 +29,7 @@ class RunnerService:
     grade: str = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerStack:
+class RunnerStack(Struct, frozen=True, kw_only=True):
     """A stack that is built and deployed by a runner.
 
     Args:

@@ -6,14 +6,14 @@ leaves a service without a forecast.
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from tonnage.decide.deeds import Found, deeds_of
 from tonnage.decide.grounds import python_named
 from tonnage.decide.learning import learn_key, with_learned
 from tonnage.errors import TonnageError
-from tonnage.lazily import dataclass
 from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
 from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack
 from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed
@@ -41,8 +41,7 @@ _OUTSIDE_STAGES = 100_000
 _NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True, kw_only=True):
     """What is the same for all services of a forecast.
 
     Args:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.decide.grounds import python_named, site_packages, target_of
 from tonnage.decide.installing import installed
 from tonnage.errors import TonnageError, UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.installs import CacheKind, Installer
@@ -44,8 +45,7 @@ _LOCKS = {
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
 
 
-@dataclass(slots=True)
-class Said:
+class Said(Struct):
     """What was found out beside figures.
 
     Args:
@@ -61,8 +61,7 @@ class Said:
     targets: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class StagePython:
+class StagePython(Struct):
     """The Python of one stage, and what was installed with it so far.
 
     Args:

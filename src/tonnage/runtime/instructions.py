@@ -10,7 +10,9 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct
+
+from tonnage.lazily import regex
 from tonnage.model.inventory import tagged
 from tonnage.model.run import MeasuredInstruction
 
@@ -25,8 +27,7 @@ _CACHED = " (cached)"
 _NUMBERED = regex(r"^\[(?P<where>[^\]]*)\]\s*(?P<text>.*)$", re.DOTALL)
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """One stretch of a build: what began, and what the disk did until something else began."""
 
     text: str

@@ -10,7 +10,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.runtime.journal_schema import has_cache, open_to_read, refused
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ FORGET = "DELETE FROM cache WHERE stack = ? AND engine_id = ?"
 _READ = "SELECT run_id, stack, started_s, before_json, left_json FROM cache WHERE engine_id = ? ORDER BY run_id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """The build cache around a run that came to nothing.
 
     Args:

@@ -8,9 +8,10 @@ anything, so they end it; files that are gone name nothing any more, and are tol
 from __future__ import annotations
 
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.model.naming import LABEL_CONFIG

@@ -9,11 +9,10 @@ import os
 import socket
 from pathlib import Path
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """One process.
 
     Args:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.stack import Place
 from tonnage.sources.canonical import canonical, from_compose
 from tonnage.sources.compose_checks import check_build, check_form
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from tonnage.sources.compose_files import Selection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackRequest:
+class StackRequest(Struct, frozen=True, kw_only=True):
     """Which stack to read, as the command line says it.
 
     Args:

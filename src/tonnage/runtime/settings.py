@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 from tonnage.model.policy import Policy, Setting
 from tonnage.units import parse_bytes
 
@@ -24,8 +25,7 @@ _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     key: str
     variable: str
     default: str

@@ -6,11 +6,11 @@ A requirement file is read as it will be inside of the build, so one that was ne
 from __future__ import annotations
 
 import posixpath
-from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.recipe import Copy, OriginKind, Run
 
 if TYPE_CHECKING:
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from tonnage.model.recipe import Mount, Origin, RecipeStep
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     sources: tuple[str, ...]
     destination: str
     read: Callable[[str], str | None]
 
 
-@dataclass(slots=True)
-class StageFiles:
+class StageFiles(Struct):
     """The files of one stage as far as they come from a context.
 
     Args:

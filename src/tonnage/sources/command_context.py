@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import field
 from typing import TYPE_CHECKING, TypedDict
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.effects import Opaque
 from tonnage.model.shell import Word
 
@@ -28,8 +28,7 @@ class Shared(TypedDict):
     conditional: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """One command and what is around it.
 
     Args:
@@ -101,8 +100,7 @@ def _within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(f"{directory.rstrip('/')}/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """The options of one command.
 
     Args:
@@ -129,8 +127,7 @@ class Options:
         return tuple(word.text for name in names for word in self.values.get(name, ()))
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Which options a command has.
 
     Args:

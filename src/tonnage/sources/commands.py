@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.lazily import regex
 from tonnage.model.effects import AnyEffect, Nothing, WriteFile

@@ -11,8 +11,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 from tonnage.sources.dotenv import read_dotenv
 from tonnage.sources.scalars import Ground
 from tonnage.units import format_bytes
@@ -33,8 +34,7 @@ _LARGEST_BYTES = 16_000_000
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """What will be read.
 
     Args:

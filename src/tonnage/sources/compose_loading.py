@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.sources.compose_files import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose_keys import COMPOSE_FILE
 from tonnage.sources.interpolation import interpolate
@@ -27,8 +29,7 @@ _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``."""
 
     ground: Ground
@@ -44,8 +45,7 @@ class _Source:
             self.notes.append(note)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The merged tree of a stack.
 
     Args:

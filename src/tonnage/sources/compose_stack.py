@@ -6,7 +6,8 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.canonical import hidden_by, replicas_of
 from tonnage.sources.compose_short import is_remote
@@ -28,8 +29,7 @@ _BUILD_KEYS_IGNORED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """What the canonical form does not tell.
 
     Args:

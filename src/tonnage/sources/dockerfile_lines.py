@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.model.dockerfile import Heredoc
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
@@ -20,16 +22,14 @@ _RAW = Lexer(raw_quotes=True, raw_escapes=True, keep_unset=True)
 _WORD = Lexer(keep_unset=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Directives:
+class Directives(Struct, frozen=True):
     """What the first comments say: the escape character and the frontend."""
 
     escape: str = "\\"
     syntax: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """One instruction as a text.
 
     Args:

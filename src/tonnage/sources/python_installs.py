@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.installs import Cache, CacheKind, Installer, PythonInstall
 from tonnage.sources.command_context import table

@@ -6,11 +6,13 @@ Source: ``frontend/dockerfile/dockerfile2llb`` of BuildKit, read in version 0.26
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.model.dockerfile import Flag
 from tonnage.model.recipe import (
     SHELL,
@@ -46,8 +48,7 @@ _HEADING = regex(r"\d*<<-?[^<]+")
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Outside(Struct, frozen=True, kw_only=True):
     """What every stage of one Dockerfile is given."""
 
     names: Names

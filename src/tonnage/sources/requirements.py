@@ -8,11 +8,13 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.model.finding import Finding
 from tonnage.model.requirements import IndexOptions, Requirements
 from tonnage.model.stack import Place
@@ -39,8 +41,7 @@ _WHERE = frozenset({"-i", "--index-url", "--extra-index-url", "-f", "--find-link
 _NOTHING: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     text: str
     place: Place
 

@@ -7,12 +7,13 @@ become numbers, durations and sizes are written one way, paths become absolute.
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct, field
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 from tonnage.sources.written import Written, nearest, wrong
 from tonnage.units import parse_seconds
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What relative paths stand on.
 
     Args:
@@ -76,8 +76,7 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(Struct, frozen=True):
     """Any value, as it is."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
@@ -85,8 +84,7 @@ class Anything:
         return written
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Text; numbers and booleans become text. ``choices`` limits it when there are any, as does ``pattern``."""
 
     choices: tuple[str, ...] = ()
@@ -113,8 +111,7 @@ class Text:
         return with_value(written, text)
 
 
-@dataclass(frozen=True, slots=True)
-class PathText:
+class PathText(Struct, frozen=True):
     """A path, made absolute; what ``keep`` says yes to (a URL, a service) stays as it is."""
 
     keep: Callable[[str], bool] = field(default=lambda _text: False)
@@ -129,8 +126,7 @@ class PathText:
         return text if text.value is None or self.keep(text.value) else with_value(text, ground.path(text.value))
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """A whole number; text that is one becomes one. ``words`` stand for numbers."""
 
     words: tuple[tuple[str, int], ...] = ()
@@ -155,8 +151,7 @@ class Whole:
         return written
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number; text that is one becomes one."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
@@ -180,8 +175,7 @@ _TRUE = {"true", "1", "t", "y", "yes", "on"}
 _FALSE = {"false", "0", "f", "n", "no", "off"}
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Struct, frozen=True):
     """True or false; the words for them become booleans. ``words`` are further texts that may stand here."""
 
     words: tuple[str, ...] = ()
@@ -203,8 +197,7 @@ class Truth:
         raise wrong(written, name, "true or false")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A duration, written the one way: ``90s`` becomes ``1m30s``."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
@@ -248,8 +241,7 @@ def engine_bytes(text: str) -> int | None:
     return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """A size as Docker reads it, written as bytes in text."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
@@ -267,8 +259,7 @@ class Size:
         return with_value(written, str(size))
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """File permissions; an octal number is written as octal text."""
 
     def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape

@@ -6,11 +6,11 @@ Short syntax and lists that stand for mappings end here; whatever works on the r
 from __future__ import annotations
 
 import shlex
-from dataclasses import field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from tonnage.errors import UsageError
-from tonnage.lazily import dataclass
 from tonnage.sources.scalars import PathText, Text, as_text, with_value
 from tonnage.sources.written import Rule, Unique, Written, nearest, wrong
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from tonnage.sources.scalars import Ground, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command: text is split as a shell splits it. A later file replaces it."""
 
     in_shell: bool = False
@@ -46,8 +45,7 @@ class Command:
         return Written(value, written.place, Rule.REPLACE if written.rule is Rule.MERGE else written.rule)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A list; a scalar stands for a list of one when ``single``. A later file appends to it."""
 
     each: Shape
@@ -71,8 +69,7 @@ class Listed:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct:
+class Distinct(Struct, frozen=True):
     """A list whose entries have a key: a later entry with the same key replaces the earlier one.
 
     Args:
@@ -125,8 +122,7 @@ def _paired(mapping: Mapping[str, Written], sign: str, name: str) -> list[Writte
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """Names with values, as a mapping or as a list of ``NAME=value``; without a value it is ``missing``."""
 
     missing: str | None = None
@@ -156,8 +152,7 @@ class Pairs:
         return with_value(written, result)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A mapping with names of the user's choice; a list of names stands for names with ``default`` when ``listed``."""
 
     each: Shape
@@ -190,8 +185,7 @@ class Named:
         return {key: Written(value, entry.place) for key, value in self.default}
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """A mapping with known keys and ``x-`` keys. An unknown key is refused with the nearest known one.
 
     Args:
@@ -247,8 +241,7 @@ class Fields:
         raise UsageError(f"the key {key!r} is not known {where}", todo=nearest(key, self.keys), place=str(entry.place))
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """A mapping of one shape, or anything else of another."""
 
     scalar: Shape
@@ -264,8 +257,7 @@ class Either:
         return shape.read(written, name, ground)
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
+class Mounted(Struct, frozen=True):
     """A mount: its source is a path when its type is ``bind``."""
 
     fields: Fields

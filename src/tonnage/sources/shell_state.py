@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.shell import Word
 from tonnage.sources.shell_tests import decide
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tonnage.sources.shell_words import Variables
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What a shell knows.
 
     Args:

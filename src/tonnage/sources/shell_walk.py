@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.model.shell import Command, Redirection, Word
 from tonnage.sources.shell_nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
@@ -229,8 +230,7 @@ class Walk:
         return True
 
     def _set(self, node: Node) -> None:
-        name = node.child_by_field_name("name")
-        if name is None:
+        if (name := node.child_by_field_name("name")) is None:
             return
         value = node.child_by_field_name("value")
         word = Word("") if value is None else self._expander().one(value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct, field
+
+from tonnage.lazily import regex
 from tonnage.model.shell import Word
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
@@ -23,8 +24,7 @@ _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _LEXER = Lexer()
 
 
-@dataclass(slots=True)
-class Variables:
+class Variables(Struct):
     """What is known about the variables of a shell while a script is read.
 
     Args:
@@ -65,8 +65,7 @@ class Variables:
                 self.exported.add(name)
 
 
-@dataclass(slots=True)
-class _Field:
+class _Field(Struct):
     """A piece of a word; blanks in it cut only where ``cuts`` is set."""
 
     text: str
@@ -75,8 +74,7 @@ class _Field:
     cuts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expander:
+class Expander(Struct, frozen=True):
     """Puts variables into words.
 
     Args:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +40,7 @@ _SKIPPED = {"timeout": 1, "gosu": 1, "su-exec": 1, "setarch": 1}
 _MOST_WRAPPERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
+class Unwrapped(Struct, frozen=True):
     """What a command really starts.
 
     Args:
@@ -100,8 +101,7 @@ def program(words: Sequence[Word]) -> str:
     return words[0].text.rpartition("/")[2] if words and words[0].known else ""
 
 
-@dataclass(frozen=True, slots=True)
-class ShellCall:
+class ShellCall(Struct, frozen=True):
     """A shell that is started.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ class SubstitutionError(ValueError):
     """A word that the builder refuses; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lexer:
+class Lexer(Struct, frozen=True):
     """How words are read.
 
     Args:

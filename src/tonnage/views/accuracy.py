@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.model.run import Outcome
 from tonnage.units import format_bytes
 from tonnage.views.columns import columns
@@ -22,8 +23,7 @@ _HEADS = ("run", "what", "figure", "forecast", "measured", "error", "")
 _SMALL_BYTES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One forecast figure beside the measured one.
 
     Args:

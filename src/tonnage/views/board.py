@@ -6,10 +6,10 @@ Only keeps state; drawing is :mod:`tonnage.views.human`. Time arrives as an argu
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import field
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct, field
+
 from tonnage.model.event import (
     DiskSampled,
     Notice,
@@ -34,8 +34,7 @@ WHOLE_STACK = "(stack)"
 WAITING, RUNNING, DONE, FAILED, UNCHANGED, UNDONE = "waiting", "running", "done", "failed", "unchanged", "undone"
 
 
-@dataclass(slots=True, kw_only=True)
-class Row:
+class Row(Struct, kw_only=True):
     """One service: where it is now.
 
     Args:
@@ -57,8 +56,7 @@ class Row:
     steps_left: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Disk:
+class Disk(Struct, kw_only=True):
     """One filesystem, as it was sampled last, and the lowest that was seen."""
 
     mount: str
@@ -68,8 +66,7 @@ class Disk:
     lowest_bytes: int
 
 
-@dataclass(slots=True)
-class Board:
+class Board(Struct):
     """The whole picture.
 
     Args:

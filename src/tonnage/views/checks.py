@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+
 from tonnage.views.columns import columns, fits
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One check: what was looked at, how it is (``ok``, ``warning`` or ``failed``), what was found, what to do."""
 
     name: str

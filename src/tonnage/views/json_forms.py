@@ -199,7 +199,7 @@ def _event_fields(event: Event) -> dict[str, object]:
         case events.RunFinished():
             return run_form(event.run)
         case _:
-            return {name: getattr(event, name) for name in event.__slots__}
+            return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
 def _measured_form(measured: Measured) -> dict[str, object]:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.adapters.docker.build import build_arguments, run_build
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool

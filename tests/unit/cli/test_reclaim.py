@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.decide.apt_choosing import choose
 from tonnage.decide.apt_costs import apt_forecast
@@ -28,7 +29,7 @@ def relation(text: str) -> Relation:
 
 
 def package(name: str, version: str = "1", **fields: object) -> DebPackage:
-    return replace(DebPackage(name=name, version=version, installed_bytes=7_919, deb_bytes=1_009), **fields)  # type: ignore[arg-type]
+    return replace(DebPackage(name=name, version=version, installed_bytes=7_919, deb_bytes=1_009), **fields)
 
 
 class Index:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.decide.observed import service
 
 from tonnage.decide.build_environment import PASSED, with_build_environment

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.decide.checklist import checklist
 from tonnage.model.checklist import Evidence, FoundInstall, FoundTorch, ItemState

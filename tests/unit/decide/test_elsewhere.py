@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from tests.unit.decide.observed import service, stack
 
 from tonnage.decide.elsewhere import files_to_send, moved

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.decide.explaining import Machine, Need, explain
 from tonnage.decide.symptoms import find_symptoms

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.unit.decide import observed
 
 from tonnage.decide.protecting import YOUNG_S, images_that_stay

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
 from tonnage.model.forecast import NOTHING, UNKNOWN, Estimate, Grade

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.errors import EngineUnreachableError, NotHealthyError, StepFailedError
 from tonnage.model.inventory import Container

@@ -5,11 +5,11 @@ Each line of the text is the line of the Dockerfile, the effect, and what of it 
 
 from __future__ import annotations
 
-import dataclasses
 from enum import Enum
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from tonnage.model.requirements import Requirement
 from tonnage.sources.dockerfile import read_dockerfile
@@ -36,13 +36,15 @@ def told(dockerfile: str) -> str:
 
 def _unusual(thing: object) -> dict[str, object]:
     """Return the fields that are not as usual."""
-    assert dataclasses.is_dataclass(thing)
+    assert isinstance(thing, Struct)
     found: dict[str, object] = {}
-    for field in dataclasses.fields(thing):
-        value = getattr(thing, field.name)
-        usual = field.default_factory() if callable(field.default_factory) else field.default
-        if field.name not in {"place", "command"} and value != usual:
-            found[field.name] = value
+    names = thing.__struct_fields__
+    usual = [getattr(each, "factory", lambda each=each: each)() for each in thing.__struct_defaults__]
+    defaults = dict(zip(names[len(names) - len(usual) :], usual, strict=True))
+    for name in names:
+        value = getattr(thing, name)
+        if name not in {"place", "command"} and (name not in defaults or value != defaults[name]):
+            found[name] = value
     return found
 
 
@@ -51,7 +53,7 @@ def _shown(value: object) -> str:
         return str(value.value).replace(" ", "-")
     if isinstance(value, Requirement):
         return value.text if not value.location else f"{'-e ' if value.editable else ''}{value.kind}:{value.location}"
-    if dataclasses.is_dataclass(value):
+    if isinstance(value, Struct):
         return "(" + " ".join(f"{name}={_shown(each)}" for name, each in _unusual(value).items()) + ")"
     if isinstance(value, tuple):
         return "[" + ", ".join(_shown(each) for each in value) + "]"

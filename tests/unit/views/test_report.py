@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.unit.views.samples import BUILT, NOT_SWITCHED, RUN, UNDONE
 
 from tonnage.model.run import Outcome

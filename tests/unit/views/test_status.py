@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
+from msgspec.structs import replace
 from rich.console import Console
 from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
 

@@ -20,11 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from tonnage.adapters.apt import texts
 from tonnage.adapters.web import shown
 from tonnage.errors import CannotFetchError
-from tonnage.lazily import dataclass
 from tonnage.model.deb_version import newest_first
 from tonnage.model.package import ListBytes
 
@@ -68,8 +68,7 @@ class Reduced(msgspec.Struct, frozen=True):
     usual: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _List:
+class _List(Struct, frozen=True, kw_only=True):
     """One list of packages, and whether apt takes from it without being told to."""
 
     packages: Reduced
@@ -77,8 +76,7 @@ class _List:
     automatic: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """One file as a ``Release`` names it."""
 
     digest: str

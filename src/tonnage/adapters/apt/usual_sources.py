@@ -7,8 +7,9 @@ Public:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.adapters import image_files, image_traces
 from tonnage.adapters.docker.merged_root import MergedRoot

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.adapters import filesystem
 from tonnage.adapters.docker import layers, log_files, sdk, wire

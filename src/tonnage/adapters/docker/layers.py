@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tonnage.model.inventory import Layer
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ _NO_LAYER = frozenset(
 _NOP = "#(nop)"
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """One step of an image's history: the instruction as the engine shows it, and the bytes that it added."""
 
     created_by: str

@@ -6,18 +6,18 @@ Pure: text lines in, facts out. A line that no reader understands is handed on a
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import field
 from typing import Protocol
 
-from tonnage.lazily import dataclass, regex
+from msgspec import Struct, field
+
+from tonnage.lazily import regex
 
 LOG_LINES = 40
 _TERMINAL = regex(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-_])")
 _SOURCE_LINE = regex(r"(?P<file>[^\s:]+):(?P<line>\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What one line of a builder's output told.
 
     Args:
@@ -32,8 +32,7 @@ class Heard:
 NOTHING_HEARD = Heard()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFailure:
+class BuildFailure(Struct, frozen=True):
     """Why a build failed, as far as its output tells.
 
     Args:
@@ -59,8 +58,7 @@ class BuildOutput(Protocol):
         """Return what is known about the failure; only asked for once a build has failed."""
 
 
-@dataclass(slots=True)
-class BuildStep:
+class BuildStep(Struct):
     """One step while its output is read: its name, its last lines, and the error it ended with."""
 
     name: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.docker.door import speaking_to
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySettings:
+class RegistrySettings(Struct, frozen=True, kw_only=True):
     """The engine's registry settings.
 
     Args:

@@ -13,9 +13,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from tonnage.adapters import process
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,8 +45,7 @@ class BuilderKind(StrEnum):
 _BEST_FIRST = (BuilderKind.RAWJSON, BuilderKind.PLAIN, BuilderKind.LEGACY)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildTool:
+class BuildTool(Struct, frozen=True):
     """A program that builds.
 
     Args:
@@ -60,8 +61,7 @@ class BuildTool:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeTool:
+class ComposeTool(Struct, frozen=True):
     """A Compose: the command, its generation (1 or 2) and its version."""
 
     command: tuple[str, ...]
@@ -69,8 +69,7 @@ class ComposeTool:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """One program called docker; ``major`` is None when it is not Docker's, and ``told`` is what it says of itself."""
 
     program: str

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.adapters.docker import replies
 from tonnage.adapters.docker.layers import HistoryEntry, layers
-from tonnage.lazily import dataclass
 from tonnage.model.inventory import CacheRecord, Container, Engine, Image, Volume
 
 PROJECT = "com.docker.compose.project"
@@ -96,8 +96,7 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ImageNames:
+class ImageNames(Struct, frozen=True):
     """The names and the digests of one image."""
 
     tags: tuple[str, ...]
@@ -149,8 +148,7 @@ def container_ids(reply: Json) -> list[str]:
     return [summary.id for summary in msgspec.convert(reply, list[replies.ContainerSummary])]
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How a container is reached: its address, its first process, and the container whose network it shares."""
 
     address: str

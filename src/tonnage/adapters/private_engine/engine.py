@@ -11,8 +11,10 @@ import ipaddress
 import os
 import secrets
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.adapters.private_engine.daemon import (
     end_daemon,
@@ -52,7 +54,7 @@ from tonnage.adapters.private_engine.network import (
 from tonnage.adapters.private_engine.requirements import check_machine
 from tonnage.adapters.private_engine.signals import ending_signals_raise, signals_wait
 from tonnage.errors import StepFailedError, UsageError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,8 +66,7 @@ _REAP_TIMEOUT_S = 10.0
 _NAME = regex(r"r[0-9a-f]{6}")
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateEngine:
+class PrivateEngine(Struct, frozen=True):
     """A running private engine.
 
     Args:

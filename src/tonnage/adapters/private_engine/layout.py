@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 import stat
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from tonnage.errors import StepFailedError, UsageError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +28,7 @@ _DEFAULT_ROOT = "/var/tmp/tonnage"  # noqa: S108 - made private and checked belo
 _LONGEST_ROOT = 48  # the longest socket of containerd under it must stay below the 108 bytes of a socket address
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The paths and names of one private engine.
 
     Args:
@@ -110,8 +110,7 @@ class Layout:
         return f"tonnage-{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """What the owner of a private engine wrote down before making anything.
 
     Args:

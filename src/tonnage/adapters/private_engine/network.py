@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.adapters.private_engine.command import command, succeeds
 from tonnage.adapters.private_engine.forwarding import switch_on_forwarding
 from tonnage.errors import StepFailedError
-from tonnage.lazily import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,8 +30,7 @@ _CANDIDATES = tuple(
 _USUAL_MTU = 1500
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """How one block of addresses is divided.
 
     Args:

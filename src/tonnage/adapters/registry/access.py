@@ -15,10 +15,11 @@ from urllib.parse import urlencode, urlsplit
 
 from docker.auth import INDEX_NAME, INDEX_URL, AuthConfig
 from docker.errors import DockerException
+from msgspec import Struct
 
 from tonnage.adapters import process
 from tonnage.errors import CannotFetchError, EngineLacksError
-from tonnage.lazily import dataclass, regex
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +32,7 @@ _PARAMETER = regex(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _OK = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """What is shown to a registry: a user with a password, or an identity token."""
 
     user: str = ""
@@ -120,8 +120,7 @@ class Credentials:
         return Credential(token=secret) if user == _TOKEN_USER else Credential(user, secret)
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """What a registry asks for: ``Basic`` or ``Bearer``, with its parameters."""
 
     scheme: str

@@ -10,8 +10,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.errors import CannotFetchError
-from tonnage.lazily import dataclass
 from tonnage.model.recipe import BaseConfig
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 ACCEPTED = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Struct, frozen=True, kw_only=True):
     """One layer or configuration as a manifest names it.
 
     Args:
@@ -41,24 +41,21 @@ class Blob:
     told_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """One image for one platform."""
 
     config: Blob
     layers: tuple[Blob, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """One entry of an index: the digest of the manifest for a platform."""
 
     digest: str
     platform: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Struct, frozen=True, kw_only=True):
     """The configuration of an image.
 
     Args:

@@ -10,8 +10,9 @@ files are 0.961 to 0.982 of the archive, blocks and directories 1.03 to 1.09 of 
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tonnage.adapters.docker.layers import EMPTY_DIFF_ID
-from tonnage.lazily import dataclass
 from tonnage.model.forecast import NOTHING, Estimate, Grade
 
 _WRAP_BYTES = 1 << 32
@@ -27,8 +28,7 @@ GZIP_TAIL_BYTES = 4
 ZSTD_HEAD_BYTES = 18
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveSize:
+class ArchiveSize(Struct, frozen=True):
     """How large the tar archive of a layer is, and how that is known."""
 
     low_bytes: int
