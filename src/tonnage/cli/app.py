@@ -100,9 +100,19 @@ def _run(session: Session, typed: list[str]) -> int:
         return _fail(session, InterruptedRunError(_SIGINT, "interrupted; nothing was changed"))
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the last door: whatever comes here is a defect, and is told shortly
+    except Exception as error:
+        if isinstance(error, OSError) and _while_printing(error):
+            raise
         return _fail(session, _unexpected(session, error))
     return 0
+
+
+def _while_printing(error: OSError) -> bool:
+    """Tell whether help or the version could not be printed: all else that is printed says so itself."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and frame.tb_frame.f_code is click.echo.__code__
 
 
 def _fail(session: Session, error: TonnageError) -> int:

@@ -52,8 +52,9 @@ def test_a_file_opened_later_does_not_become_standard_output(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110 - a device
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_standard_output_is_told_as_such(tmp_path: Path, unbuffered: str) -> None:
-    done = _sh("t report --json >/dev/full", tmp_path, PYTHONUNBUFFERED=unbuffered)
+@pytest.mark.parametrize("command", ["report --json", "--help", "plan --help", "--version"])
+def test_a_full_disk_behind_standard_output_is_told_as_such(tmp_path: Path, command: str, unbuffered: str) -> None:
+    done = _sh(f"t {command} >/dev/full", tmp_path, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
     assert done.stderr.startswith("error: standard output cannot be written\nNo space left on device.\n")
     assert done.stderr.count("standard output cannot be written") == 1
