@@ -213,9 +213,10 @@ def root_locked(root: Path) -> Iterator[None]:
 
 
 def remove_root(root: Path) -> None:
-    """Remove the directory of all private engines, whose lock is held; there is nothing else in it any more."""
+    """Remove the directory of all private engines, whose lock is held; it stays when somebody put something else there."""
     (root / "lock").unlink()
-    root.rmdir()
+    with contextlib.suppress(OSError):
+        root.rmdir()
 
 
 @contextlib.contextmanager
