@@ -213,7 +213,7 @@ def root_locked(root: Path) -> Iterator[None]:
 
 
 def remove_root(root: Path) -> None:
-    """Remove the directory of all private engines, whose lock is held; it stays when somebody put something else there."""
+    """Remove the directory of all private engines, whose lock is held; it stays where something else lies in it."""
     (root / "lock").unlink()
     with contextlib.suppress(OSError):
         root.rmdir()
