@@ -53,8 +53,16 @@ def peopled(draw: st.DrawFn) -> Peopled:
         if stored is not None:
             place.images[stored.image_id] = "needed"
     engine.clock.sleep(LATER_S)
-    place.needs = Needs(images=tuple(Need(name, "a test needs it") for name in needed), now_s=engine.clock.time())
+    written = [draw(st.sampled_from(_spellings(name))) for name in needed]
+    place.needs = Needs(images=tuple(Need(name, "a test needs it") for name in written), now_s=engine.clock.time())
     return place
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Return ways in which compose files write a name of Docker's own registry."""
+    if name.startswith("sha256:"):
+        return (name, name.removeprefix("sha256:"), name.removeprefix("sha256:")[:12])
+    return (name, f"docker.io/library/{name}", f"index.docker.io/library/{name}", f"library/{name}")
 
 
 def _build(draw: st.DrawFn, engine: Simulator) -> list[str]:
@@ -96,6 +104,11 @@ def _live(draw: st.DrawFn, place: Peopled, names: list[str]) -> None:
         container = engine.add_container(f"container-{number}", image, project=project, service="web", running=running)
         engine.disk.write(f"log {container.container_id}", draw(st.sampled_from((0, 0, 6_000_011))))
         engine.disk.write(f"container {container.container_id}", draw(st.sampled_from((0, 900_007))))
+        if draw(st.booleans(), label="has an anonymous volume"):
+            volume = f"anonymous-{number}"
+            engine.add_volume(volume, 5_000_011)
+            container.anonymous_volumes = (volume,)
+            place.volumes.add(volume)
         if project or running:
             place.containers.add(container.container_id)
             place.images[container.image_id] = "used"

@@ -31,6 +31,19 @@ class Found(Struct, frozen=True):
     link: str = ""
 
 
+def printable(path: str) -> str:
+    """Return a path as it can be printed and kept as text: names may hold line ends, and bytes that are no text.
+
+    Args:
+        path: As the system gives it.
+
+    Returns:
+        Text without surrogates and line ends.
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def homes(root: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the homes below a root: root's, those in ``/home``, and ``$HOME`` where the root is this machine's.
 

@@ -18,7 +18,7 @@ import psutil
 from msgspec import Struct, field
 
 from tonnage.adapters import in_use, mount_table, swap
-from tonnage.adapters.place_patterns import Found, expand, homes, patterns_below
+from tonnage.adapters.place_patterns import Found, expand, homes, patterns_below, printable
 from tonnage.adapters.place_sizes import Sizes, measure
 from tonnage.errors import UsageError
 from tonnage.model.candidate import Candidate, Findings, Piece, Protected
@@ -195,7 +195,8 @@ def _why_stays(
 
 
 def _protect(search: _Search, entry: Entry, path: str, reason: str) -> None:
-    protected = Protected(candidate_id=f"path {path}", kind=entry.kind, name=path, reason=reason)
+    name = printable(path)
+    protected = Protected(candidate_id=f"path {name}", kind=entry.kind, name=name, reason=printable(reason))
     search.protected.setdefault(path, protected)
 
 
@@ -276,9 +277,9 @@ def _candidate(group: _Group, tally: Tally, unique_bytes: int, inodes: int) -> C
     entry = group.entry
     what = f"{entry.what}; {tally.unread} directories in it could not be counted" if tally.unread else entry.what
     return Candidate(
-        candidate_id=f"places {entry.name}" if entry.together else f"path {group.paths[0]}",
+        candidate_id=f"places {entry.name}" if entry.together else f"path {printable(group.paths[0])}",
         kind=entry.kind,
-        name=entry.what if entry.together else group.paths[0],
+        name=entry.what if entry.together else printable(group.paths[0]),
         unique_bytes=unique_bytes,
         cost_s=entry.cost_s(unique_bytes),
         removal_s=inodes * _REMOVAL_S_PER_INODE + unique_bytes / _BYTES_IN_GB * _REMOVAL_S_PER_GB,

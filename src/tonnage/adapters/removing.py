@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.adapters import process, swap
+from tonnage.adapters.place_patterns import printable
 from tonnage.adapters.tree_removal import Problem, open_beneath, remove_below
 from tonnage.errors import CannotReclaimError
 from tonnage.model.catalogue import PlaceKind
@@ -150,7 +151,7 @@ def _hopeless(problems: Sequence[Problem]) -> bool:
 
 
 def _failure(candidate: Candidate, problems: Sequence[Problem], removed: Removed) -> CannotReclaimError:
-    shown = [f"{problem.path}: {problem.reason}" for problem in problems[:3]]
+    shown = [printable(f"{problem.path}: {problem.reason}") for problem in problems[:3]]
     more = f"\nand {len(problems) - 3} more" if len(problems) > len(shown) else ""
     as_root = any(problem.refused for problem in problems) and os.geteuid() != 0
     return CannotReclaimError(

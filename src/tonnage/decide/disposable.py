@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OF_A_HOSTED_RUNNER = {"GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": "github-hosted"}
+_OF_AN_IMITATION = ("ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS")
+"""Set by programs that run the same workflows on people's own machines, and pass on what they were given."""
 _SET_BY_ITS_IMAGE = ("ImageOS", "ImageVersion")
 _TOOL_CACHE = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
 
@@ -40,6 +42,7 @@ def judge_machine(environment: Mapping[str, str], *, declared: bool = False) -> 
         f"{name} is not {wanted}" for name, wanted in _OF_A_HOSTED_RUNNER.items() if environment.get(name) != wanted
     ]
     lacking += [f"{name} is not set" for name in _SET_BY_ITS_IMAGE if not environment.get(name)]
+    lacking += [f"{name} is set, as by programs that imitate one" for name in _OF_AN_IMITATION if environment.get(name)]
     if not any(environment.get(name) for name in _TOOL_CACHE):
         lacking.append(f"{_TOOL_CACHE[0]} is not set")
     if lacking:

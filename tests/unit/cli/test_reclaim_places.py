@@ -228,3 +228,21 @@ def test_the_tree_of_this_machine_is_this_machine(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 6, done.stderr
+
+
+@needs_root
+def test_names_that_are_no_text_or_look_like_options_go_as_others_do(disk: Path, tmp_path: Path) -> None:
+    versions = [b"3.1\xff", b"3.\n13", b"-rf", b"$(touch here)", b" ", "3.é".encode()]
+    tools = disk / "opt/hostedtoolcache/Python"
+    for version in versions:
+        place = tools / os.fsdecode(version) / "x64"
+        place.mkdir(parents=True)
+        (place / "large").write_bytes(b"x" * SDK_BYTES)
+    os.sync()
+    target = f"{free_bytes(disk) + len(versions) * SDK_BYTES - 100}B"
+    ended = reclaim(disk, "--until", target, "--keep", "*/llvm*", "--yes", "--json", home=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    names = {each["name"].removeprefix(f"{tools}/") for each in told["removed"]}
+    assert names == {"3.1\\xff", "3.\\n13", "-rf", "$(touch here)", " ", "3.é"}
+    assert not list(tools.iterdir())

@@ -30,3 +30,10 @@ def test_a_self_hosted_runner_is_not() -> None:
 
 def test_what_the_user_says_counts() -> None:
     assert judge_machine({}, declared=True).yes
+
+
+@pytest.mark.parametrize("name", ["ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS"])
+def test_a_program_that_imitates_a_hosted_runner_on_somebodys_machine_does_not_make_it_one(name: str) -> None:
+    judged = judge_machine({**HOSTED, name: "true"})
+    assert not judged.yes
+    assert name in judged.reason
