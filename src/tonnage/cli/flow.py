@@ -129,7 +129,7 @@ def _with_forecasts(
         return plan
     from tonnage.cli.forecasts import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
 
-    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, within_s=PLAN_WITHIN_S)
+    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, within_s=PLAN_WITHIN_S, stack=wanted.stack.name)
     kind = outside.engine_kind(inventory.engine)
     services = [wanted.stack.service(name) for name in names]
     found = gather(outside, services, kind, asked, facts=facts, inventory=inventory, history=history)

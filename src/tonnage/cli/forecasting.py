@@ -99,6 +99,7 @@ def forecast(session: Session, flags: StackFlags, wish: Wish) -> None:
                 python=wish.python,
                 offline=wish.offline,
                 probe=wish.probe,
+                stack=wanted.stack.name,
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,

@@ -38,6 +38,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         probe: A base image may be started in a throw-away container.
         assume_bytes: What is assumed for what nobody knows.
         within_s: After so many seconds what is not known yet is given up; None for no limit.
+        stack: The stack that lessons of earlier runs are looked up for.
     """
 
     assume_bytes: int
@@ -46,6 +47,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     offline: bool = False
     probe: bool = False
     within_s: float | None = None
+    stack: str = ""
 
 
 def gather(
@@ -86,6 +88,7 @@ def gather(
         assume_bytes=asked.assume_bytes,
         layers_there=frozenset(chain for image in inventory.images for chain in image.chain) if inventory else (),
         taught=history.taught,
+        stack=asked.stack,
     )
     present = present_layers(history.built, inventory) if inventory else frozenset[str]()
     with opened as lookups:

@@ -1,7 +1,13 @@
 """What earlier builds taught, put in place of what is only declared or assumed. What is exact stays.
 
-An instruction is known again by its normalised text. What was measured replaces the sum of what it was thought to
-write; parts of it that are exact keep their figures, and the rest takes the difference.
+A command is known again by its words. The same words may write other bytes elsewhere, so whose lesson it is counts,
+strongest first:
+
+1. the same service of the same stack;
+2. any service in which the same instructions came before, on the same image, and no file of a context: what they
+   write depends on nothing else. Its range is made wider, because time passed;
+3. the same words anywhere: a better guess than the bound that is assumed, but a guess. The grade stays ``unknown``, and
+   the high figure the bound.
 """
 
 from __future__ import annotations
@@ -12,74 +18,150 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.build_work import Deed
+from tonnage.model.build_work import Lesson
 from tonnage.model.forecast import NOTHING, Estimate, Grade, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.build_work import Piece, StepWork
+    from tonnage.decide.layer_costs import LayerCost
+    from tonnage.model.build_work import Piece
     from tonnage.model.policy import Taught
 
+_LETTERS = 16
 
-def learn_key(service: str, text: str) -> str:
-    """Return under which key an instruction of a service is known again: how many blanks it has does not count.
+
+def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
+    """Return under which key an instruction is stored: how many blanks it has does not count.
 
     Args:
-        service: The service; empty where the same words do the same in every service.
+        service: The service, with its stack.
         text: The instruction, variables put in.
+        before: What it stands on and the instructions before it; None where files of a context were among them.
 
     Returns:
-        The key.
+        The key: what :func:`lesson_keys` makes of it finds the lesson again.
     """
-    normal = re.sub(r"\s+", " ", text.replace("\\\n", " ")).strip()
-    return "instruction/" + hashlib.sha256(f"{service} {normal}".encode(errors="surrogatepass")).hexdigest()[:24]
+    others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
+    return f"instruction/{_hash(_normal(text))}/{_hash(service)}/{others}"
 
 
-def with_learned(step: StepWork, taught: Mapping[str, Taught]) -> StepWork:
-    """Return an instruction with what earlier runs taught in place of what is not exact.
+def lesson_keys(key: str) -> tuple[str, ...]:
+    """Return under which keys a lesson is found, that of the service itself first.
 
     Args:
-        step: The instruction.
-        taught: By learn key.
+        key: From :func:`learn_key`.
 
     Returns:
-        The instruction, unchanged where everything is exact or nothing was learned.
+        The keys: of the service, of the same instructions before (empty where there are none), of the same words.
     """
-    lesson = taught.get(step.learn_key) if step.learn_key else None
-    pieces = [piece for deed in step.deeds for piece in deed.writes]
-    doubtful = [piece for piece in pieces if piece.disk.grade is not Grade.EXACT]
-    if lesson is None or not doubtful:
-        return step
-    certain_image = total(piece.image for piece in pieces if piece.disk.grade is Grade.EXACT)
-    certain_disk = total(piece.disk for piece in pieces if piece.disk.grade is Grade.EXACT)
-    image = _rest(lesson.image, certain_image)
-    # Files in whole blocks take up to this much more than their bytes.
-    disk = _rest(lesson.disk, certain_disk) if lesson.disk.known else _in_blocks(image)
-    shares = _shares(doubtful)
-    source = f"measured in {lesson.runs} earlier build{'s' if lesson.runs != 1 else ''}"
-    deeds = []
-    for deed in step.deeds:
-        writes = []
-        for piece in deed.writes:
-            if piece.disk.grade is Grade.EXACT:
-                writes.append(piece)
-                continue
-            part, whole = shares.pop(0)
-            writes.append(
-                replace(
-                    piece,
-                    image=_share(image, part, whole),
-                    disk=_share(disk, part, whole),
-                    compressed=_share(image, part, whole),
-                    transient=NOTHING,
-                    download=_no_guess(piece.download, image),
-                    source=source,
-                )
-            )
-        deeds.append(replace(deed, writes=tuple(writes), transient=NOTHING, removes=()))
-    transient = lesson.transient if lesson.transient.known else total(deed.transient for deed in step.deeds)
-    return replace(step, deeds=(*deeds, Deed(transient=transient)), how=source)
+    parts = key.split("/")
+    if len(parts) != 4:  # noqa: PLR2004 - kind, words, service, what was before
+        return (key,)
+    kind, words, service, before = parts
+    return (f"{kind}/{words}/{service}", f"{kind}/{words}//{before}" if before else "", f"{kind}/{words}")
+
+
+def lesson_of(key: str, taught: Mapping[str, Taught]) -> Lesson | None:
+    """Return what was learned of an instruction.
+
+    Args:
+        key: Its learn key; empty for one of which nothing is learned.
+        taught: By lesson key.
+
+    Returns:
+        The lesson; None where there is none.
+    """
+    for number, each in enumerate(lesson_keys(key)):
+        found = taught.get(each) if each else None
+        if found is None:
+            continue
+        builds = f"{found.runs} earlier build{'s' if found.runs != 1 else ''}"
+        if number == 0:
+            return Lesson(taught=found, source=f"measured in {builds}")
+        if number == 1:
+            return Lesson(taught=_wider(found), source=f"measured in {builds} of other services")
+        return Lesson(taught=found, guess=True, source=f"guessed: the same words in {builds} of other services")
+    return None
+
+
+def with_lesson(cost: LayerCost, lesson: Lesson | None) -> LayerCost:
+    """Return what an instruction costs with what earlier runs taught in place of what is not exact.
+
+    Args:
+        cost: What it costs as far as its words tell.
+        lesson: What was learned of it.
+
+    Returns:
+        The cost, unchanged where everything is exact or nothing was learned.
+    """
+    if lesson is None:
+        return cost
+    doubtful = [each for each in cost.pieces if _is_doubtful(each, lesson)]
+    rests = _rests(cost, doubtful, lesson)
+    made = {id(old): _taught(old, part, rests, lesson) for old, part in zip(doubtful, _shares(doubtful), strict=True)}
+    pieces = tuple(made.get(id(each), each) for each in cost.pieces)
+    transient = cost.transient
+    if not lesson.guess and lesson.taught.transient.known and (doubtful or transient.grade is not Grade.EXACT):
+        transient = lesson.taught.transient
+    gone = _gone(cost)
+    return replace(
+        cost,
+        pieces=pieces,
+        image=total(each.image for each in pieces),
+        disk=total(each.disk for each in pieces),
+        transient=transient,
+        download=total((*(each.download for each in pieces), gone)),
+        compressed=total(each.compressed for each in pieces),
+        visible=tuple(made.get(id(each), each) for each in cost.visible),
+    )
+
+
+def _is_doubtful(piece: Piece, lesson: Lesson) -> bool:
+    grade = piece.disk.grade
+    return grade is Grade.UNKNOWN if lesson.guess else grade is not Grade.EXACT
+
+
+def _rests(cost: LayerCost, doubtful: Sequence[Piece], lesson: Lesson) -> tuple[Estimate, Estimate]:
+    """Return image and disk of what was measured without what is known better."""
+    certain = [each for each in cost.pieces if all(each is not other for other in doubtful)]
+    image = _rest(lesson.taught.image, total(each.image for each in certain))
+    if not lesson.taught.disk.known:
+        return image, _in_blocks(image)
+    beside = (*(each.disk for each in certain), *(each.disk for each in cost.asides))
+    return image, _rest(lesson.taught.disk, total(beside))
+
+
+def _taught(old: Piece, share: tuple[int, int], rests: tuple[Estimate, Estimate], lesson: Lesson) -> Piece:
+    image, disk = (_share(rest, *share) for rest in rests)
+    if lesson.guess:
+        return replace(
+            old,
+            image=_guessed(old.image, image),
+            disk=_guessed(old.disk, disk),
+            compressed=_guessed(old.compressed, image),
+            source=lesson.source,
+        )
+    return replace(
+        old,
+        image=image,
+        disk=disk,
+        compressed=image,
+        download=_no_guess(old.download, image),
+        source=lesson.source,
+    )
+
+
+def _gone(cost: LayerCost) -> Estimate:
+    """Return what is fetched for what the instruction removes again."""
+    kept = total(each.download for each in cost.pieces)
+    gone = Estimate(
+        max(0, cost.download.low_bytes - kept.low_bytes),
+        max(0, cost.download.likely_bytes - kept.likely_bytes),
+        max(0, cost.download.high_bytes - kept.high_bytes),
+        cost.download.grade,
+    )
+    return gone if gone.high_bytes else NOTHING
 
 
 def _shares(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
@@ -99,7 +181,22 @@ def _rest(measured: Estimate, certain: Estimate) -> Estimate:
     return Estimate(low, likely, high, Grade.LEARNED)
 
 
+def _wider(taught: Taught) -> Taught:
+    def wider(estimate: Estimate) -> Estimate:
+        if not estimate.known:
+            return estimate
+        return replace(estimate, low_bytes=estimate.low_bytes * 9 // 10, high_bytes=estimate.high_bytes * 11 // 10)
+
+    return replace(taught, image=wider(taught.image), disk=wider(taught.disk), transient=wider(taught.transient))
+
+
+def _guessed(bound: Estimate, guess: Estimate) -> Estimate:
+    high_bytes = max(bound.high_bytes, guess.high_bytes * 2)
+    return Estimate(min(bound.low_bytes, guess.low_bytes), guess.likely_bytes, high_bytes, Grade.UNKNOWN)
+
+
 def _in_blocks(image: Estimate) -> Estimate:
+    # Files in whole blocks take up to this much more than their bytes.
     return Estimate(image.low_bytes, image.likely_bytes * 104 // 100, image.high_bytes * 125 // 100, Grade.LEARNED)
 
 
@@ -114,3 +211,11 @@ def _no_guess(download: Estimate, image: Estimate) -> Estimate:
     if download.grade is not Grade.UNKNOWN:
         return download
     return Estimate(0, image.likely_bytes, image.high_bytes, Grade.LEARNED)
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("\\\n", " ")).strip()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_LETTERS]

@@ -15,6 +15,7 @@ from tonnage.model.forecast import NOTHING
 if TYPE_CHECKING:
     from tonnage.model.finding import Finding
     from tonnage.model.forecast import Estimate
+    from tonnage.model.policy import Taught
 
 
 class Piece(Struct, frozen=True, kw_only=True):
@@ -77,6 +78,20 @@ class Deed(Struct, frozen=True, kw_only=True):
     moves: tuple[tuple[str, str], ...] = ()
 
 
+class Lesson(Struct, frozen=True, kw_only=True):
+    """What was learned of an instruction, and how far it goes.
+
+    Args:
+        taught: What was measured.
+        guess: It was measured elsewhere, where the same words may have done something else.
+        source: Where it was measured, in words.
+    """
+
+    taught: Taught
+    guess: bool = False
+    source: str
+
+
 class StepWork(Struct, frozen=True, kw_only=True):
     """One instruction.
 
@@ -92,6 +107,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
         into: Where they go.
         context_key: Identity of the context that files are copied from, with what is copied; empty for none.
         learn_key: Under which key its measured bytes are stored.
+        lesson: What was learned of it; None for nothing.
         how: How it is known, in words.
     """
 
@@ -105,6 +121,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
     into: str = ""
     context_key: str = ""
     learn_key: str = ""
+    lesson: Lesson | None = None
     how: str = ""
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.decide.deeds import Found, deeds_of
 from tonnage.decide.grounds import python_named
-from tonnage.decide.learning import learn_key, with_learned
+from tonnage.decide.learning import lesson_of
 from tonnage.errors import TonnageError
 from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
 from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack
@@ -20,6 +21,7 @@ from tonnage.model.forecast import NOTHING, EngineKind, Estimate, Grade, assumed
 from tonnage.model.installs import PythonInstall
 from tonnage.model.recipe import Builder, Configure, Copy, Enter, OriginKind, Run
 from tonnage.runtime.forecast_bases import Bases
+from tonnage.runtime.forecast_before import Before
 from tonnage.runtime.forecast_installs import Said, StagePython, install_deed, with_own_bytecode
 from tonnage.runtime.stage_files import StageFiles
 from tonnage.sources.dockerfile import read_dockerfile
@@ -52,6 +54,7 @@ class Circumstances(Struct, frozen=True, kw_only=True):
         assume_bytes: What is assumed where nothing is known.
         layers_there: Chain ids of the layers that the engine has.
         taught: What instructions were measured to do.
+        stack: The name of the stack.
     """
 
     engine: EngineKind = EngineKind.BUILDKIT
@@ -61,6 +64,7 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     assume_bytes: int = 500_000_000
     layers_there: Collection[str] = ()
     taught: Mapping[str, Taught] = field(default_factory=dict)
+    stack: str = ""
 
 
 def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
@@ -145,7 +149,7 @@ class _Gathering:
         context: BuildContext,
         named: Mapping[str, BuildContext],
     ) -> None:
-        self._service = service
+        self._service = f"{around.stack}/{service}"
         self._made = made
         self._around = around
         self._lookups = lookups
@@ -156,6 +160,7 @@ class _Gathering:
         self._files: dict[int, StageFiles] = {}
         self._pythons: dict[int, StagePython] = {}
         self._remembered: dict[int, dict[str, str]] = {}
+        self._before: dict[int, Before] = {}
         self._outside: dict[str, StageWork] = {}
 
     def stages(self) -> tuple[StageWork, ...]:
@@ -170,8 +175,9 @@ class _Gathering:
             files = self._files[stage.base.stage].above()
             python = self._pythons[stage.base.stage].above()
             remembered = dict(self._remembered[stage.base.stage])
+            before = self._before[stage.base.stage].above()
         else:
-            files, remembered = StageFiles(), {}
+            files, remembered, before = StageFiles(), {}, Before([stage.base.name])
             if stage.base.kind is OriginKind.IMAGE:
                 base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
                 ground = self._bases.ground(stage.base.name, base)
@@ -185,6 +191,7 @@ class _Gathering:
         self._files[stage.index] = files
         self._pythons[stage.index] = python
         self._remembered[stage.index] = remembered
+        self._before[stage.index] = before
         base = base or self._base_of(stage)
         steps = tuple(self._step(step, stage, base) for step in stage.steps)
         taken = tuple(each.from_stage for each in steps if each.from_stage is not None)
@@ -207,6 +214,12 @@ class _Gathering:
         return self._bases.find(stage.base.name, stage.base.platform or stage.platform)
 
     def _step(self, step: RecipeStep, stage: RecipeStage, base: BaseImage | None) -> StepWork:
+        """Look up what an instruction does, and what was learned of it."""
+        key = self._before[stage.index].learn_key(step, self._service)
+        work = self._looked_up(step, stage, base)
+        return replace(work, learn_key=key, lesson=lesson_of(key, self._around.taught)) if key else work
+
+    def _looked_up(self, step: RecipeStep, stage: RecipeStage, base: BaseImage | None) -> StepWork:
         line = step.place.line or 0
         match step.action:
             case Configure():
@@ -234,7 +247,6 @@ class _Gathering:
                 from_stage=index,
                 takes=tuple(f"/{source.lstrip('/')}" for source in action.sources),
                 into=action.destination,
-                learn_key=learn_key(self._service, step.text),
                 how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
             )
         context = self._context_of(origin)
@@ -262,7 +274,6 @@ class _Gathering:
             deeds=(Deed(writes=(piece,)),),
             identity=f"{identity}\0{copied.identity}",
             context_key=key,
-            learn_key=learn_key(self._service, step.text),
             how="the files of the context" if tree.image.known else "assumed",
         )
 
@@ -281,14 +292,7 @@ class _Gathering:
                 *(f"{mount.kind}:{mount.source}:{mount.target}" for mount in action.mounts),
             )
         )  # fmt: skip
-        work = StepWork(
-            line=step.place.line or 0,
-            text=step.text,
-            deeds=deeds_of(done, found),
-            identity=identity,
-            learn_key=learn_key(self._service if _names_files(done) else "", step.text),
-        )
-        return with_learned(work, self._around.taught)
+        return StepWork(line=step.place.line or 0, text=step.text, deeds=deeds_of(done, found), identity=identity)
 
     def _found(
         self,
@@ -364,15 +368,6 @@ class _Gathering:
 
     def _reader(self, origin: Origin) -> Callable[[str], str | None]:
         return self._context_of(origin).text
-
-
-def _names_files(effects: Sequence[AnyEffect]) -> bool:
-    """Return whether a command installs what files of its context say: the same words mean something else elsewhere."""
-    return any(
-        isinstance(each, PythonInstall)
-        and bool(each.requirement_files or each.constraint_files or each.project_directory)
-        for each in effects
-    )
 
 
 def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tonnage.decide.learning import lesson_keys
 from tonnage.model.forecast import UNKNOWN, Estimate, Grade
 from tonnage.model.policy import Taught
 from tonnage.model.run import InstructionOutcome
@@ -29,7 +30,7 @@ _TAUGHT = f"""
 SELECT learn_key, image_bytes, kept_bytes, transient_bytes FROM (
     SELECT instruction.*, row_number() OVER (PARTITION BY learn_key ORDER BY run_id DESC, step_position DESC) AS age
     FROM instruction WHERE learn_key <> '' AND cached = 0 AND (image_bytes IS NOT NULL OR kept_bytes IS NOT NULL)
-) WHERE age <= {_LEARNED_FROM} ORDER BY learn_key, age
+) WHERE age <= {_LEARNED_FROM} ORDER BY run_id DESC, step_position DESC, position DESC
 """  # noqa: S608 - the only value put in is the constant above
 _BUILT = f"""
 SELECT DISTINCT layer_key, image_id FROM instruction JOIN run ON run.id = instruction.run_id
@@ -88,23 +89,21 @@ def rows(
 
 
 def read_taught(connection: sqlite3.Connection) -> dict[str, Taught]:
-    """Return what instructions were measured to write, by learn key.
+    """Return what instructions were measured to write, by each of their lesson keys.
 
     Raises:
         sqlite3.Error: The file cannot be read.
     """
     figures: dict[str, list[tuple[int | None, int | None, int | None]]] = {}
     for key, image_bytes, kept_bytes, transient_bytes in connection.execute(_TAUGHT):
-        figures.setdefault(key, []).append((image_bytes, kept_bytes, transient_bytes))
-    return {
-        key: Taught(
-            image=_spread([image for image, _, _ in entries]),
-            disk=_spread([kept for _, kept, _ in entries]),
-            transient=_spread([transient for _, _, transient in entries]),
-            runs=len(entries),
-        )
-        for key, entries in figures.items()
-    }
+        for each in filter(None, lesson_keys(key)):
+            figures.setdefault(each, []).append((image_bytes, kept_bytes, transient_bytes))
+    return {key: _taught(entries[:_LEARNED_FROM]) for key, entries in figures.items()}
+
+
+def _taught(newest_first: Sequence[tuple[int | None, int | None, int | None]]) -> Taught:
+    image, disk, transient = zip(*newest_first, strict=True)
+    return Taught(image=_spread(image), disk=_spread(disk), transient=_spread(transient), runs=len(newest_first))
 
 
 def read_built(connection: sqlite3.Connection, engine_id: str) -> tuple[tuple[str, str], ...]:
