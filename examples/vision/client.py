@@ -9,6 +9,7 @@ those that the services before found. Answers are printed as JSON. Needs the pac
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import sys
 import urllib.error
@@ -75,7 +76,7 @@ def ask(url: str, image: Path, boxes: list[list[float]] | None = None) -> dict[s
             answer: dict[str, Any] = json.load(reply)
     except urllib.error.HTTPError as error:
         raise ServiceError(f"{url} answered {error.code}: {_detail(error.read())}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise ServiceError(f"{url} did not answer: {error}") from error
     return answer
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -179,3 +180,24 @@ def test_the_client_tells_when_nobody_answers(tmp_path: Path, capsys: pytest.Cap
     url = f"http://127.0.0.1:{free_port()}/predict"
     assert client.main([str(image), "--url", url]) == 1
     assert f"error: {url} did not answer: " in capsys.readouterr().err
+
+
+def test_the_client_tells_when_what_answers_does_not_speak_http(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image.png"
+    image.write_bytes(b"")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/predict"
+
+        def greet() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        greeting = threading.Thread(target=greet)
+        greeting.start()
+        assert client.main([str(image), "--url", url]) == 1
+        greeting.join()
+    assert f"error: {url} did not answer: SSH-2.0-OpenSSH_9.2" in capsys.readouterr().err
