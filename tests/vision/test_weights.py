@@ -135,6 +135,7 @@ def test_a_backend_without_weights_is_told(start: Start, own: Path) -> None:
     ("content", "reason"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "has another form"),
         ('{"version": 2, "files": []}', "has version 2"),
         ('{"version": 1, "files": [{"file": "a"}]}', "has an entry without"),

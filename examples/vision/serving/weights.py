@@ -64,7 +64,7 @@ def read_manifest(directory: Path) -> tuple[WeightsFile, ...]:
         raise WeightsError(f"The manifest {MANIFEST} is missing in {directory}.") from error
     except OSError as error:
         raise WeightsError(f"The manifest {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"The manifest {path} is not JSON: {error}.") from error
     try:
         if written["version"] != VERSION:
