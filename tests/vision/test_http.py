@@ -199,6 +199,20 @@ def test_another_content_type_is_refused(start: Start, name: str) -> None:
     )
 
 
+def test_capital_letters_and_parameters_of_a_content_type_do_not_count(start: Start) -> None:
+    client = start("yolo-nas")
+    for kind in ("IMAGE/PNG", "image/png; name=a.png"):
+        assert send(client, small(), kind).status_code == 200
+        assert client.post("/predict", content=small(), headers={"Content-Type": kind}).status_code == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_path_that_is_almost_right_is_not_redirected_past_the_gateway(start: Start, name: str) -> None:
+    client = start(name)
+    for answer in (client.post("/predict/", follow_redirects=False), client.get("/healthz/", follow_redirects=False)):
+        assert refusal(answer) == (404, "Not Found")
+
+
 def test_an_image_of_too_many_bytes_is_refused_however_it_is_sent(start: Start) -> None:
     content = small()
     client = start("mmpose", max_image_bytes=len(content) - 1)

@@ -50,7 +50,8 @@ def create_app(service: Service, settings: Settings | None = None) -> fastapi.Fa
         await run_in_threadpool(shelf.load)
         yield
 
-    app = fastapi.FastAPI(title=service.name, lifespan=lifespan)
+    # A gateway puts a part of the path away: a redirection to the path that is left would lead past this service.
+    app = fastapi.FastAPI(title=service.name, lifespan=lifespan, redirect_slashes=False)
 
     _count_answers(app, counted)
     _tell_errors(app)

@@ -52,7 +52,7 @@ async def read_upload(request: Request, *, max_bytes: int) -> Upload:
 
 
 async def _read(request: Request, body: _Body, max_bytes: int) -> Upload:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(request.headers.get("content-type"))
     if kind == "multipart/form-data":
         return await _read_form(body.limited_to(max_bytes + FORM_BYTES), max_bytes)
     if kind not in TYPES:
@@ -69,15 +69,19 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
         image = form.get("image")
         if not isinstance(image, UploadFile):
             raise RejectedImageError(400, "The form has no file in the field image.")
-        if image.content_type and image.content_type not in (*TYPES, UNKNOWN):
-            raise RejectedImageError(
-                415, f"The file's content type is {image.content_type}; send {' or '.join(TYPES)}."
-            )
+        kind = _kind(image.content_type)
+        if kind not in ("", *TYPES, UNKNOWN):
+            raise RejectedImageError(415, f"The file's content type is {kind}; send {' or '.join(TYPES)}.")
         content = await image.read(max_bytes + 1)
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
     if len(content) > max_bytes:
         raise RejectedImageError(413, f"The image has more than {max_bytes} bytes, which is the most that is read.")
     return Upload(content, fields)
+
+
+def _kind(content_type: str | None) -> str:
+    """Return a content type without its parameters; capital letters do not count in it."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 class _Body:
