@@ -42,6 +42,15 @@ MODELS = {"yolo-combined": ["yolo-detect", "yolo-pose"], "mmpose": ["rtmpose"], 
 USER = "10001"
 # A service starts in 2 s on an idle machine.
 START_S = 60.0
+# Who listens, takes nobody in and has no room left for who waits: then the system does not even refuse.
+FULL = """
+import socket
+listening = socket.create_server(("0.0.0.0", 8003), backlog=0)
+waiting = [socket.socket() for _ in range(4)]
+for each in waiting:
+    each.setblocking(False)
+    each.connect_ex(("127.0.0.1", 8003))
+"""
 MISSING = "there is no yolo-nas.onnx in /weights"
 
 
@@ -147,6 +156,36 @@ def test_a_path_of_nobody_and_a_silent_service_are_told_in_the_same_form(stack: 
         assert stack.ask("/mmpose/healthz") == (502, {"detail": "The service mmpose does not answer."})
         assert stack.ask("/healthz")[0] == 200
     finally:
+        container.start()
+    assert soon(lambda: stack.ask("/mmpose/healthz")[0] == 200, within_s=START_S)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("", "(111: Connection refused)"), (FULL, "(110: Connection timed out)")],
+    ids=["refuses", "stays silent"],
+)
+def test_whoever_refuses_and_whoever_stays_silent_is_answered_for_alike(
+    stack: VisionStack, place: str, reason: str
+) -> None:
+    container = stack.container("mmpose")
+    [network] = container.attrs["NetworkSettings"]["Networks"]
+    container.stop(timeout=10)
+    before = len(stack.container("gateway").logs())
+    # It has the name of the service, and its place in the network.
+    other = stack.client.containers.create(BASE, ["python", "-c", f"{place}\nimport time; time.sleep(600)"])
+    try:
+        stack.client.networks.get(network).connect(other, aliases=["mmpose"])
+        other.start()
+
+        def has_logged() -> bool:
+            assert stack.ask("/mmpose/healthz") == (502, {"detail": "The service mmpose does not answer."})
+            return reason in stack.container("gateway").logs()[before:].decode()
+
+        # At first the gateway may still ask at the old address.
+        assert soon(has_logged, within_s=START_S)
+    finally:
+        other.remove(force=True)
         container.start()
     assert soon(lambda: stack.ask("/mmpose/healthz")[0] == 200, within_s=START_S)
 
