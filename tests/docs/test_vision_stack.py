@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from packaging.requirements import Requirement
 from serving.settings import Settings
 from serving.uploads import FORM_BYTES
 
+from tonnage.adapters.build_inputs import build_inputs
 from tonnage.runtime.reading import StackRequest, load_stack
 
 if TYPE_CHECKING:
@@ -93,6 +95,30 @@ def test_alone_the_environment_chooses_the_backend_and_for_development_it_does_n
         "vision/mmpose:torch",
         "vision/mmpose:onnx",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "built"),
+    [
+        *((f"{service}-service/main.py", {service}) for service in PORTS),
+        ("serving/app.py", set(PORTS)),
+        ("gateway/nginx.conf", {"gateway"}),
+        ("weights/manifest.json", set()),
+        ("README.md", set()),
+    ],
+)
+def test_a_change_builds_those_services_whose_images_have_it(tmp_path: Path, changed: str, built: set[str]) -> None:
+    there = shutil.copytree(ROOT, tmp_path / "vision")
+
+    def digests() -> dict[str, str]:
+        stack = load_stack(StackRequest(working_directory=str(there)), environment={}, compose=None)
+        return {service.name: build_inputs(service).digest for service in stack.services}
+
+    before = digests()
+    with (there / changed).open("a") as file:
+        file.write("# changed\n")
+    after = digests()
+    assert {name for name in before if before[name] != after[name]} == built
 
 
 @pytest.mark.parametrize("service", PORTS)
