@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.adapters.space import space_under
-from tonnage.cli.needing import read_needs
-from tonnage.cli.stacks import read_if_there
 from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
 from tonnage.decide.reclaiming import narrowed, telling_unmatched
@@ -100,6 +98,8 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
             )
         _check_volumes(inventory, typed)
         disk = _disk(inventory, typed)
+        from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
+
         needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
         found = narrowed(found, keep=typed.keep, only=typed.only)
@@ -200,6 +200,8 @@ def _without_engine(
 
 def _stack_here(session: Session, flags: StackFlags) -> Stack:
     """Return the stack of this directory. One that is there and cannot be read may need anything."""
+    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415 - not where no engine is asked
+
     try:
         return read_if_there(session.outside, flags, {}).stack
     except TonnageError as error:

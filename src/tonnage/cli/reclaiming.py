@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from tonnage.cli.places import journal_path
 from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of
 from tonnage.cli.signals import CancelOnSignal, write_at_once
-from tonnage.cli.stacks import read_if_there
 from tonnage.decide.engine_candidates import KINDS
 from tonnage.decide.reclaiming import decide, decide_everything
 from tonnage.errors import (
@@ -147,6 +146,8 @@ def _decide(scene: Scene, typed: ReclaimFlags, plan: Plan | None) -> Choice:
 
 
 def _confirm(session: Session, flags: StackFlags) -> None:
+    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415 - only where a name is asked for
+
     name = read_if_there(session.outside, flags, {}).stack.name or "everything"
     session.say(f"This removes everything that is shown above. To go on, type the name of the stack: {name}")
     if sys.stdin.readline().strip() != name:
