@@ -32,6 +32,7 @@ from tonnage.model.stack import Place
 from tonnage.sources.dockerfile import read_instructions
 from tonnage.sources.dockerfile_forms import definitions, pairs
 from tonnage.sources.mounts import read_mount
+from tonnage.sources.shell_wrappers import SHELLS
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     Expand = Callable[[str], str]
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_HEADING = regex(r"\d*<<-?[^<]+")
+_FED_PROGRAM = regex(r"(?P<heading>\d*<<-?\S+)\s+(?P<words>(?:[^&|;<()]|>&)+)(?P<rest>[^<]*)")
+_SHEBANG = regex(r"#!\s*(?P<words>\S[^\n]*)")
+_HEADING = regex(r"\d*<<-?[^<\s]+")
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
 
 
@@ -295,15 +298,29 @@ def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]
     body = instruction.body
     if not documents:
         return body, instruction.line_starts
-    if _HEADING.fullmatch(body) and len(documents) == 1:
-        return documents[0].body, _starts(documents[0].body, 0, documents[0].line)
     text = body
+    if len(documents) == 1:
+        fed = _FED_PROGRAM.fullmatch(body)
+        if fed is not None and not (_is_shell(fed["words"]) and not fed["rest"]):
+            # The same to a shell, with the program first.
+            text = f"{fed['words'].rstrip()} {fed['heading']} {fed['rest']}".rstrip()
+        elif fed is not None or _HEADING.fullmatch(body):
+            shebang = _SHEBANG.match(documents[0].body)
+            if fed is not None or shebang is None or _is_shell(shebang["words"]):
+                return documents[0].body, _starts(documents[0].body, 0, documents[0].line)
+            # A builder runs it as a program: what the interpreter gets is no shell script.
+            text = f"{shebang['words']} <<'{documents[0].name}'"
     starts = list(instruction.line_starts)
     for document in documents:
         text += "\n"
         starts += _starts(document.body, len(text), document.line)
         text += document.body + document.name
     return text, tuple(starts)
+
+
+def _is_shell(words: str) -> bool:
+    """Return whether what these words start reads shell scripts."""
+    return any(posixpath.basename(word) in SHELLS for word in words.split())
 
 
 def _starts(body: str, offset: int, line: int) -> tuple[tuple[int, int], ...]:
