@@ -168,7 +168,8 @@ class CopyMeter:
         told = self._heads.size(address)
         layer.directories_of(copy.destination if copy.destination.endswith("/") else f"{copy.destination}/..")
         if told.size_bytes is None:
-            return Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, inodes=1, notes=(f"{address}: {told.reason}",))
+            why = told.reason if address in told.reason else f"{address}: {told.reason}"
+            return Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, inodes=1, notes=(why,))
         if copy.unpacks:
             return Tree(
                 image=UNKNOWN, disk=UNKNOWN, download=exactly(told.size_bytes), notes=(f"{address} is unpacked",)

@@ -75,9 +75,18 @@ def _forecast(service: Service, around: Circumstances, lookups: Lookups, present
         work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
         return forecast_service(work, around.engine, present)
     except TonnageError as error:
-        return _without(service, around, " ".join(str(error).split()))
+        return _without(service, around, _in_one_line(error))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
         return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
+
+
+def _in_one_line(error: TonnageError) -> str:
+    """Return what a failure says, sentence after sentence."""
+    told = ""
+    for line in str(error).splitlines():
+        between = " " if told.endswith((".", ":", "?", "!")) else ". "
+        told = f"{told}{between if told else ''}{' '.join(line.split())}"
+    return told
 
 
 def _given_up(service: Service, around: Circumstances) -> ServiceForecast:

@@ -31,6 +31,7 @@ class _Known(Struct, frozen=True):
     default: str
     meaning: str
     in_file: bool = True
+    flag: str = ""
 
 
 _KNOWN = (
@@ -47,6 +48,7 @@ _KNOWN = (
         "TONNAGE_ASSUME_UNKNOWN",
         "500MB",
         "What a forecast assumes for a command whose bytes nobody knows.",
+        flag="assume",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
@@ -102,7 +104,7 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
         if environment.get(known.variable):
             value, origin = environment[known.variable], f"environment ({known.variable})"
         if known.key in given:
-            value, origin = given[known.key], f"flag (--{known.key})"
+            value, origin = given[known.key], f"flag (--{known.flag or known.key})"
         settings.append(Setting(key=known.key, value=value, origin=origin, meaning=known.meaning))
     return tuple(settings)
 

@@ -144,6 +144,11 @@ def test_what_is_not_known_of_an_address_is_never_nothing(meter: CopyMeter, root
     assert not meter.tree(copy("git@example.org:team/code.git", adds=True), None).image.known
 
 
+def test_an_address_that_nobody_answers_is_told_once(meter: CopyMeter, root: Path) -> None:
+    [note] = meter.tree(copy("http://127.0.0.1:9/model.bin", adds=True), ContextFiles(str(root))).notes
+    assert note.count("http://127.0.0.1:9/model.bin") == 1
+
+
 def test_a_directory_named_like_a_repository_is_a_directory(meter: CopyMeter, root: Path) -> None:
     (root / "code.git").mkdir()
     (root / "code.git" / "HEAD").write_bytes(b"x" * 23)

@@ -69,3 +69,10 @@ def test_a_defect_keeps_nobody_from_a_forecast_of_the_others(tmp_path: Path) -> 
 
     assert "ZeroDivisionError" in odd.failures[0]
     assert web.found_out
+
+
+def test_why_a_dockerfile_cannot_be_read_is_told_in_sentences(tmp_path: Path) -> None:
+    with RealLookups({}, tmp_path / "cache", offline=True) as lookups:
+        [web] = forecast_services([service("web", tmp_path)], Circumstances(), lookups)
+
+    assert "cannot be read. No such file or directory. Write it" in web.failures[0]

@@ -70,6 +70,7 @@ def test_defaults_become_the_default_policy() -> None:
     ("environment", "flags", "message"),
     [
         ({"TONNAGE_KEEP_FREE": "10G"}, {}, "keep-free from environment (TONNAGE_KEEP_FREE): '10G' is ambiguous"),
+        ({}, {"assume-unknown": "lots"}, "assume-unknown from flag (--assume): 'lots' is not a size"),
         ({}, {"keep-free": "lots"}, "keep-free from flag (--keep-free): 'lots' is not a size"),
         (
             {},
