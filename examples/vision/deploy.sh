@@ -23,7 +23,7 @@ END
 
 on_vm() {
     : "${VM_HOST:?set it to the name of the machine}"
-    set -- "$@" --to "ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:-}"
+    set -- "$@" --to "ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"
     exec tonnage "$@"
 }
 
@@ -34,7 +34,7 @@ run() {
     exec tonnage "$@"
 }
 
-cd "$(dirname "$0")"
+CDPATH='' cd -- "$(dirname -- "$0")"
 vm=
 if [ "${1:-}" = --vm ]; then
     vm=yes
@@ -46,7 +46,12 @@ name=${1:---help}
 case $name in
     --deploy-sequential) run deploy "$@" ;;
     --deploy-seq)
-        : "${1:?name a service: ./deploy.sh --deploy-seq SERVICE}"
+        case ${1:-} in
+            '' | -*)
+                echo "deploy.sh: name a service: ./deploy.sh --deploy-seq SERVICE" >&2
+                exit 2
+                ;;
+        esac
         run deploy "$@"
         ;;
     --build) run build "$@" ;;
@@ -61,4 +66,4 @@ case $name in
         exit 2
         ;;
 esac
-# sum: e9d23f55af7d6bdb790600a90560c778bf995aa9049214975627396b56492b20
+# sum: 21339988ad7333fd5a4332d43b635146947554a2f4cd4b629dc612df4e1265f3

@@ -72,7 +72,8 @@ class Runner:
         workspace: What was checked out.
         temp: A directory of its own.
         environment: What the machine sets.
-        contexts: What expressions see besides: ``vars``, ``secrets``, ``github``, ``inputs``.
+        contexts: What expressions see besides: ``vars``, ``secrets``, ``github``, ``inputs``. Variables and secrets are
+            those of the job's environment where it has one.
     """
 
     workspace: Path
@@ -104,7 +105,9 @@ class Runner:
         results: dict[str, list[Result]] = {}
         for name, job in content["jobs"].items():
             matrix = (job.get("strategy") or {}).get("matrix") or {}
-            rows = [dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())]
+            rows = matrix.get("include") or [
+                dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())
+            ]
             before = [one for each in _names(job.get("needs")) for one in results[each]]
             results[name] = [self._job(content, job, given, row, before) for row in rows]
         return results
@@ -116,7 +119,10 @@ class Runner:
         directory = (job.get("defaults") or {}).get("run", {}).get("working-directory", ".")
         running = _Job(self, contexts, {}, directory)
         running.failed = any(each.failed or each.skipped for each in before)
-        if not running.expressions.holds(job.get("if", "success()")):
+        # The variables of an environment are known once the job has a runner, not when its condition is looked at.
+        early = _Job(self, {**contexts, "vars": {}} if "environment" in job else contexts, {}, directory)
+        early.failed = running.failed
+        if not early.expressions.holds(job.get("if", "success()")):
             running.result.skipped = True
             return running.result
         running.failed = False

@@ -59,10 +59,19 @@ def test_on_a_vm_the_same_goes_to_its_engine(tmp_path: Path) -> None:
 
     assert ran(tmp_path, "--vm", **vm).stdout.endswith("deploy --to ssh://ops@vm.example.org/srv/shop\n")
     assert ran(tmp_path, "--vm", "--test", VM_HOST="vm").stdout.endswith("verify --to ssh://vm\n")
+    assert ran(tmp_path, "--vm", VM_HOST="vm", VM_PATH="srv/shop").stdout.endswith("--to ssh://vm/srv/shop\n")
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [(["--vm"], "VM_HOST"), (["--deploy-seq"], "SERVICE"), (["--dance"], "--dance")]
+    ("typed", "told"),
+    [
+        (["--vm"], "VM_HOST"),
+        (["--deploy-seq"], "SERVICE"),
+        (["--deploy-seq", ""], "SERVICE"),
+        (["--deploy-seq", "--keep-free", "2GB"], "SERVICE"),
+        (["--dance"], "--dance"),
+        (["--vm", "--vm"], "VM_HOST"),
+    ],
 )
 def test_what_is_missing_or_unknown_is_said(typed: list[str], told: str, tmp_path: Path) -> None:
     done = ran(tmp_path, *typed)
@@ -100,3 +109,18 @@ def test_a_script_that_is_stale_is_told_with_what_writes_it(tmp_path: Path, caps
     (tmp_path / "deploy.sh").write_text((tmp_path / "deploy.sh").read_text().replace("14GB", "3GB"))
     assert world.run("ci", "deploy-script", "--write") == 2
     assert "tonnage ci deploy-script --write --force" in capsys.readouterr().err
+
+
+def test_the_script_is_for_the_stack_that_was_named(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    (tmp_path / "compose.yaml").rename(tmp_path / "the stack.yml")
+
+    assert world.run("ci", "deploy-script", "--write", "-f", "the stack.yml", "-p", "shop", "--profile", "debug") == 0
+    script = tmp_path / "deploy.sh"
+    subprocess.run([Path(sys.executable).parent / "shellcheck", script], check=True)
+    shown = subprocess.run(
+        ["sh", "-c", "tonnage() { :; }; . ./deploy.sh --help > /dev/null; env"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert {"COMPOSE_FILE=the stack.yml", "COMPOSE_PROFILES=debug", "COMPOSE_PROJECT_NAME=shop"} <= set(shown)
+    assert world.run("ci", "deploy-script", "--write", "-f", "the stack.yml", "--project-directory", ".") == 2

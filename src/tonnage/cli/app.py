@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _SIGINT = 2
 _SIGPIPE = 13
+_TO_SEE_MORE = "For the traceback, to go with a report, run it again with\n  export TONNAGE_TRACEBACK=1"
 
 
 @click.command(
@@ -126,11 +127,9 @@ def _fail(session: Session, error: TonnageError) -> int:
 
 def _usage_error(wrong: click.ClickException, typed: Sequence[str]) -> UsageError:
     context = getattr(wrong, "ctx", None)
-    if context is not None:
-        path = context.command_path
-    else:
-        # An option without its value is told without the command that it belongs to.
-        path = f"tonnage {typed[0]}" if typed and typed[0] in COMMANDS else "tonnage"
+    # An option without its value is told without the command that it belongs to.
+    path = f"tonnage {typed[0]}" if typed and typed[0] in COMMANDS else "tonnage"
+    path = path if context is None else context.command_path
     # Choices come with line breaks and tabs between them.
     return UsageError(" ".join(wrong.format_message().split()), todo=f"See\n  {path} --help")
 
@@ -142,9 +141,7 @@ def _unexpected(session: Session, error: Exception) -> TonnageError:
     return TonnageError(
         f"an unexpected failure: {type(error).__name__}: {error}",
         why="This is a defect of Tonnage, not of what you did.",
-        todo=""
-        if wanted
-        else "For the traceback, to go with a report, run it again with\n  export TONNAGE_TRACEBACK=1",
+        todo="" if wanted else _TO_SEE_MORE,
         log="".join(traceback.format_exception(error)) if wanted else "",
     )
 
@@ -254,6 +251,12 @@ class RealOutside:
         from tonnage.adapters.docker.data_root import data_root  # noqa: PLC0415
 
         return data_root(self.environment, host)
+
+    def install_command(self) -> str:
+        """Return the command that installs this very Tonnage on another machine; empty when there is none."""
+        from tonnage.adapters.installation import install_command  # noqa: PLC0415
+
+        return install_command(self.environment)
 
     def rehearsal_root(self) -> str:
         """Return where rehearsals put their disks."""

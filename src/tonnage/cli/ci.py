@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import typed_value, which_stack_options
+from tonnage.cli.options import which_stack_options
 from tonnage.errors import StaleFilesError, StepFailedError
 
 if TYPE_CHECKING:
@@ -31,19 +31,20 @@ _WHAT = ("github", "deploy-script", "summary", "comment")
     ),
     failures=(StaleFilesError, StepFailedError),
     about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
-    "changed elsewhere, or that was not written by this command, is only overwritten with --force.",
+    "changed elsewhere, or that was not written by this command, is only overwritten with --force. What was typed "
+    "about the runner stands in the files and holds until something else is typed.",
 )
 @click.argument("what", metavar="|".join(_WHAT), type=click.Choice(_WHAT))
 @which_stack_options
 @click.option("--write", is_flag=True, help="Write the files instead of showing them.")
 @click.option("--check", is_flag=True, help="Only say whether the files are current; 8 when they are not.")
 @click.option("--force", is_flag=True, help="With --write: overwrite files that were changed or are not ours.")
-@click.option("--runner", default="ubuntu-24.04", show_default=True, metavar="LABEL", help="The runner's label.")
+@click.option("--runner", metavar="LABEL", help="The runner's label, or several with commas (default: ubuntu-24.04).")
+@click.option("--runner-disk", metavar="SIZE", help="What a runner has available at the least (default: 14GB).")
+@click.option("--branch", metavar="NAME", help="Pushes to it are built (default: main).")
 @click.option(
-    "--runner-disk", default="14GB", show_default=True, metavar="SIZE", help="What a runner has available at the least."
+    "--install", metavar="COMMAND", help="How a runner installs Tonnage (default: as this one was, with pipx)."
 )
-@click.option("--branch", default="main", show_default=True, metavar="NAME", help="Pushes to it are built.")
-@click.option("--install", default="", metavar="COMMAND", help="How a runner installs Tonnage, instead of with pipx.")
 @click.option("--forecast", default="", metavar="FILE", help="What 'forecast --json' printed.")
 @click.option("--events", default="", metavar="FILE", help="What 'build' or 'deploy' wrote with --events.")
 @click.option("--reclaim", default="", metavar="FILE", help="What 'reclaim --json' printed.")
@@ -66,16 +67,15 @@ def command(
     write: bool,
     check: bool,
     force: bool,
-    runner: str,
-    runner_disk: str,
-    branch: str,
-    install: str,
+    runner: str | None,
+    runner_disk: str | None,
+    branch: str | None,
+    install: str | None,
     **job: Any,  # noqa: ANN401 - the fields of JobFlags
 ) -> None:
     """Write files, or tell of a job."""
-    from tonnage import __version__  # noqa: PLC0415 - help needs none of these
-    from tonnage.cli.ci_files import RunnerFlags, check_files, deploy_script, github_files, write_files  # noqa: PLC0415
-    from tonnage.units import parse_bytes  # noqa: PLC0415
+    from tonnage.cli.ci_files import check_files, deploy_script, github_files, write_files  # noqa: PLC0415 - as below
+    from tonnage.cli.ci_runner import RunnerFlags  # noqa: PLC0415 - help needs none of these
 
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
@@ -86,12 +86,7 @@ def command(
 
         (summarise if what == "summary" else comment)(session, JobFlags(**job))
         return
-    typed = RunnerFlags(
-        label=runner,
-        disk_bytes=typed_value("--runner-disk", runner_disk, parse_bytes),
-        branch=branch,
-        install=install or f"pipx install tonnage=={__version__}",
-    )
+    typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
     files = (
         github_files(session, flags, typed, forecast=not check) if what == "github" else deploy_script(session, flags)
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.cli.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
 from tonnage.cli.forecasts import needs_now
 from tonnage.cli.stacks import read_wanted
 from tonnage.decide.runner_stack import runner_services
@@ -17,27 +19,21 @@ from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lo
 from tonnage.errors import StaleFilesError, UsageError
 from tonnage.model.workflow import RunnerStack
 from tonnage.units import format_bytes
-from tonnage.views.workflows import workflows
+from tonnage.views.workflows import WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.cli.ci_runner import RunnerFlags
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
 
 _WORKFLOWS = Path(".github", "workflows")
 _SCRIPT = "deploy.sh"
 _SCRIPT_MODE = 0o755
+_SETTINGS = "set -eu\n"
+"""Behind this line of the script stands which stack it is for."""
 _PLAIN_MODE = 0o644
-
-
-class RunnerFlags(Struct, frozen=True, kw_only=True):
-    """What was typed about the runner."""
-
-    label: str
-    disk_bytes: int
-    branch: str
-    install: str
 
 
 class WrittenFile(Struct, frozen=True, kw_only=True):
@@ -45,6 +41,7 @@ class WrittenFile(Struct, frozen=True, kw_only=True):
 
     path: Path
     text: str
+    command: str
     mode: int = _PLAIN_MODE
 
 
@@ -63,29 +60,49 @@ def github_files(
         The files, below the root of the repository that the compose file is in.
 
     Raises:
-        UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing.
+        UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing; or a runner
+            could not install Tonnage.
     """
     wanted = read_wanted(session.outside, flags)
-    assumed_bytes = wanted.policy.assume_unknown_bytes
-    needs = needs_now(session.outside, wanted.stack, assumed_bytes, offline=False) if forecast else ()
     directory = Path(wanted.stack.directory).resolve()
     root = repository(directory)
+    place = directory.relative_to(root).as_posix()
+    paths = {name: root / _WORKFLOWS / name for name in WORKFLOWS}
+    earlier = next((text for text in map(_existing, paths.values()) if directory_in(text) == place), "")
+    chosen = choose_runner(runner, remembered_options(earlier))
+    words = stack_words(flags, wanted.stack, root, session.outside.environment, session.outside.working_directory)
+    assumed_bytes = wanted.policy.assume_unknown_bytes
+    needs = needs_now(session.outside, wanted.stack, assumed_bytes, offline=False) if forecast else ()
+    command = " ".join(("tonnage ci github", *map(shlex.quote, words), *chosen.words))
     stack = RunnerStack(
         name=wanted.stack.name,
-        directory=directory.relative_to(root).as_posix(),
-        files=flags.files,
+        directory=place,
+        flags=words,
         services=runner_services(wanted.stack, {need.service: (need.peak_bytes, need.grade) for need in needs}),
-        runner=runner.label,
-        runner_bytes=runner.disk_bytes,
-        install=runner.install,
-        branch=runner.branch,
+        runner=chosen.labels,
+        runner_bytes=chosen.disk_bytes,
+        install=chosen.install or _how_to_install(session, command),
+        branch=chosen.branch,
+        written_by=f"{command} --write",
     )
     for each in stack.too_large:
         session.say(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
-    return [_written(root / _WORKFLOWS / name, text) for name, text in workflows(stack).items()]
+    return [_written(paths[name], text, command) for name, text in workflows(stack).items()]
+
+
+def _how_to_install(session: Session, command: str) -> str:
+    found = session.outside.install_command()
+    if found:
+        return found
+    raise UsageError(
+        "how a runner can install Tonnage is not known",
+        why="This one was installed from files that no runner has: neither from an index nor from a repository.",
+        todo="Say what a runner has to run, once; it is remembered:\n"
+        f"  {command} --write --install 'pipx install git+https://HOST/OWNER/tonnage@COMMIT'",
+    )
 
 
 def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
@@ -99,11 +116,17 @@ def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
         The script, beside the compose file.
 
     Raises:
-        UsageError: The stack cannot be read.
+        UsageError: The stack cannot be read, or what was typed cannot stand in a script.
     """
     wanted = read_wanted(session.outside, flags, builds=False)
     text = resources("tonnage").joinpath("written", "deploy.sh").read_text(encoding="utf-8")
-    return [_written(Path(wanted.stack.directory) / _SCRIPT, text, _SCRIPT_MODE)]
+    directory = Path(wanted.stack.directory).resolve()
+    settings = stack_variables(flags, wanted.stack, directory, session.outside.working_directory)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
+    text = text.replace(_SETTINGS, _SETTINGS + "".join(lines))
+    words = [word for name in flags.files for word in ("--file", name)]
+    command = " ".join(("tonnage ci deploy-script", *map(shlex.quote, words)))
+    return [_written(Path(wanted.stack.directory) / _SCRIPT, text, command, _SCRIPT_MODE)]
 
 
 def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
@@ -122,13 +145,14 @@ def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
     if stale:
         raise StaleFilesError(
             f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
-            todo=f"Write them anew:\n  {_command(stale[0])} --write",
+            todo=f"Write them anew:\n  {stale[0].command} --write",
         )
 
 
 def _without_figures(text: str) -> str:
-    """Return a file without what was forecast when it was made: other figures alone make no file stale."""
-    return "\n".join(line for line in text.splitlines() if line and not line.startswith(("# Forecast: ", "# sum: ")))
+    """Return a file without what was forecast when it was made, and without what its directory is called elsewhere."""
+    left_out = ("# Forecast: ", "# sum: ", WRITTEN)
+    return "\n".join(line for line in text.splitlines() if line and not line.startswith(left_out))
 
 
 def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -> None:
@@ -156,7 +180,8 @@ def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -
 
 def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
     lost = lost_marks(each.text, existing)
-    if is_unchanged(existing) and not lost:
+    other = directory_in(existing) if directory_in(existing) != directory_in(each.text) else None
+    if is_unchanged(existing) and not lost and other is None:
         return
     difference = difflib.unified_diff(
         existing.splitlines(), each.text.splitlines(), str(each.path), "as it would be written", lineterm=""
@@ -165,19 +190,17 @@ def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
     why = "It was not written by this command."
     if is_ours(existing):
         why = f"It has no place any more for: {', '.join(lost)}." if lost else "It was changed outside of its marks."
+        if other is not None:
+            why = f"It was written for the stack in the directory {other} of the repository."
     raise UsageError(
         f"{each.path} would be overwritten",
         why=f"{why} The difference is shown above.",
-        todo=f"Move what is yours between the marks, or overwrite it:\n  {_command(each)} --write --force",
+        todo=f"Move what is yours between the marks, or overwrite it:\n  {each.command} --write --force",
     )
 
 
-def _command(each: WrittenFile) -> str:
-    return f"tonnage ci {'deploy-script' if each.path.name == _SCRIPT else 'github'}"
-
-
-def _written(path: Path, text: str, mode: int = _PLAIN_MODE) -> WrittenFile:
-    return WrittenFile(path=path, text=carried_over(sealed(text), _existing(path)), mode=mode)
+def _written(path: Path, text: str, command: str, mode: int = _PLAIN_MODE) -> WrittenFile:
+    return WrittenFile(path=path, text=carried_over(sealed(text), _existing(path)), command=command, mode=mode)
 
 
 def _existing(path: Path) -> str:
@@ -201,7 +224,9 @@ def _write(each: WrittenFile) -> None:
         raise UsageError(
             f"{each.path} cannot be written",
             why=f"{error.filename or each.path}: {error.strerror}.",
-            todo="Make a directory of what stands in its way.",
+            todo="Make a directory of what stands in its way."
+            if isinstance(error, NotADirectoryError | FileExistsError)
+            else "Make room or give this user the right to write there, then call it again.",
         ) from error
 
 

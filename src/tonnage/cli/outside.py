@@ -148,6 +148,9 @@ class Outside(Protocol):
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""
 
+    def install_command(self) -> str:
+        """Return the command that installs this very Tonnage on another machine; empty when there is none."""
+
     def rehearsal_root(self) -> str:
         """Return where rehearsals put their disks."""
 

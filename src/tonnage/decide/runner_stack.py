@@ -10,13 +10,15 @@ from tonnage.lazily import regex
 from tonnage.model.workflow import RunnerService
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonnage.model.stack import Service, Stack
 
 # What may stand in a shell line and in an expression of a workflow without quotes of its own.
-_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = regex(r"[A-Za-z0-9_.][A-Za-z0-9._-]*")
 _IMAGE = regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
+_EVERY = "all"
+"""What stands for every service where a workflow is started by hand."""
 
 
 def runner_services(stack: Stack, needs: Mapping[str, tuple[int, str]]) -> tuple[RunnerService, ...]:
@@ -39,7 +41,25 @@ def runner_services(stack: Stack, needs: Mapping[str, tuple[int, str]]) -> tuple
             why="A workflow would have nothing to build.",
             todo="Give a service one:\n  build: .",
         )
+    _check_choices([service for service in stack.services if service.build])
     return tuple(_service(stack, service, needs) for service in in_order(stack, {each.name for each in stack.services}))
+
+
+def _check_choices(services: Sequence[Service]) -> None:
+    """Refuse names that a workflow cannot tell apart.
+
+    Source: GitHub's reference of expressions: the case of letters is ignored when texts are compared.
+    """
+    seen = {_EVERY: "what stands for every service"}
+    for service in services:
+        other = seen.setdefault(service.name.lower(), service.name)
+        if other is not service.name:
+            raise UsageError(
+                f"the service {service.name} cannot be told from {other} where a workflow is started by hand",
+                why="GitHub compares without regard to the case of letters.",
+                todo="Give the service another name.",
+                place=str(service.place or ""),
+            )
 
 
 def _service(stack: Stack, service: Service, needs: Mapping[str, tuple[int, str]]) -> RunnerService:

@@ -35,22 +35,24 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
     Args:
         name: Its project name.
         directory: Where its compose files are, relative to the repository; ``.`` for its root.
-        files: Compose files as they are named with ``-f``, relative to ``directory``; none for the usual ones.
+        flags: What says which stack it is, as typed in ``directory``: ``--file`` and the like; none for the usual one.
         services: All its services, dependencies first.
-        runner: Label of the runner.
+        runner: Labels of the runner, at least one.
         runner_bytes: What is available on its disk at the least.
         install: The command that installs Tonnage there.
         branch: The branch whose pushes are built.
+        written_by: The command that writes the workflows anew.
     """
 
     name: str
     directory: str
-    files: tuple[str, ...]
+    flags: tuple[str, ...]
     services: tuple[RunnerService, ...]
-    runner: str = "ubuntu-24.04"
+    runner: tuple[str, ...] = ("ubuntu-24.04",)
     runner_bytes: int = 14_000_000_000
     install: str = ""
     branch: str = "main"
+    written_by: str = "tonnage ci github --write"
 
     @property
     def built(self) -> tuple[RunnerService, ...]:

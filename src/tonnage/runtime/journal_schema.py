@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
+from tonnage.runtime.private_files import make_private_directory, make_private_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,14 +148,9 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         TonnageError: It is no journal, or damaged, or it could not be created because the disk is full.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite gives the file beside it the same mode.
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            if os.fstat(made).st_mode & 0o077:
-                os.fchmod(made, 0o600)
-        finally:
-            os.close(made)
+        make_private_directory(path.parent)
+        # SQLite gives the file beside it the same mode and owner.
+        make_private_file(path)
     except OSError as error:
         raise _unusable(path, error) from error
     return _checked(path, "rw")

@@ -7,6 +7,7 @@ as an environment variable. Permissions are the least that the steps need. Text 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
 DOCKER_DEPLOY = "docker-deploy.yml"
 SEQUENTIAL_DEPLOY = "sequential-deploy.yml"
+WORKFLOWS = (DOCKER_DEPLOY, SEQUENTIAL_DEPLOY)
 # Source: the releases of the action; the commit of its tag, looked up on 2026-11-23.
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
-WRITTEN = "# Written by `tonnage ci github`"
+WRITTEN = "# Written by `tonnage ci github` for the stack "
+DIRECTORY = "# Its directory: "
+ANEW = "# Written anew by: "
 
-_VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST$VM_PATH"'
+_VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"'
 _PLAN = '"$RUNNER_TEMP/plan.json"'
+# What depends on the runner, such as its directory and its variables, is asked for there.
+_STATUS = '{} --json > "$RUNNER_TEMP/status.json"\n'
 
 
 def workflows(stack: RunnerStack) -> dict[str, str]:
@@ -47,8 +53,12 @@ def docker_deploy(stack: RunnerStack) -> str:
         The workflow.
     """
     triggers = f"on:\n  push:\n    branches: [{json.dumps(stack.branch)}]\n"
-    names = ", ".join(json.dumps(service.name) for service in stack.built)
-    push = " --push" * bool(stack.registries)
+    push = " ${PUSH:+--push}" * bool(stack.registries)
+    rows = "".join(
+        f"          - service: {json.dumps(service.name)}\n"
+        + (f"            push: {json.dumps('yes' * service.pushed)}\n" if push else "")
+        for service in stack.built
+    )
     steps = [
         *_first_steps(stack),
         *_login(stack),
@@ -58,13 +68,21 @@ def docker_deploy(stack: RunnerStack) -> str:
     ]
     build = (
         _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
-        + f"    strategy:\n      fail-fast: false\n      matrix:\n        service: [{names}]\n"
+        + f"    strategy:\n      fail-fast: false\n      matrix:\n        include:\n{rows}"
         + "    env:\n      SERVICE: ${{ matrix.service }}\n"
+        + "      PUSH: ${{ matrix.push }}\n" * bool(push)
         + _steps(steps)
     )
-    deploy = _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, condition="vars.VM_HOST != ''") + (
-        _VM_ENVIRONMENT
-        + _steps([*_first_steps(stack), _ssh(), _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}")])
+    deploy = (
+        _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, alone=_ONE_DEPLOY)
+        + _VM_ENVIRONMENT
+        + _steps(
+            [
+                *_first_steps(stack, _IS_DEPLOYED),
+                _ssh(),
+                _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=_IS_DEPLOYED),
+            ]
+        )
     )
     return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
 
@@ -95,17 +113,20 @@ def sequential_deploy(stack: RunnerStack) -> str:
             secrets=bool(stack.registries),
             runner="${{ matrix.runner }}",
         )
-        + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{json.dumps(stack.runner)}]\n"
-        + _steps([*_first_steps(stack), *_login(stack), *turns, _report(stack)])
+        + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{_runs_on(stack)}]\n"
+        + _steps([*_first_steps(stack), *_login(stack), *turns, _all_healthy(stack), _report(stack)])
     )
     verify = (
-        _head(stack, "verify", "Verify all services", needs="sequential", secrets=True)
+        _head(stack, "verify", "Verify all services", needs="sequential", secrets=True, alone=_ONE_DEPLOY)
         + _VM_ENVIRONMENT
         + _steps([*_first_steps(stack), *_login(stack), *_verify(stack)])
     )
     return _workflow(stack, "sequential-deploy", triggers, sequence + "\n" + verify)
 
 
+# At the level of a step: the variables of an environment are not known yet when a job's condition is looked at.
+_IS_DEPLOYED = "vars.VM_HOST != ''"
+_ONE_DEPLOY = "deploy-to-the-vm"
 _VM_ENVIRONMENT = "    env:\n" + "".join(
     f"      {name}: ${{{{ vars.{name} }}}}\n" for name in ("VM_HOST", "VM_USER", "VM_PATH")
 )
@@ -113,12 +134,13 @@ _VM_ENVIRONMENT = "    env:\n" + "".join(
 
 def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
     return (
-        f"{WRITTEN} for the stack {stack.name}.\n"
-        "# Written anew by: tonnage ci github --write\n"
+        f"{WRITTEN}{stack.name}.\n"
+        f"{DIRECTORY}{stack.directory}\n"
+        f"{ANEW}{stack.written_by}\n"
         '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
         f"{_secrets(stack)}{_too_large(stack)}"
         f"name: {name}\n\n"
-        f"# keep: triggers\n{triggers}# end: triggers\n\n"
+        f"{triggers}  # keep: more-triggers\n  # end: more-triggers\n\n"
         "permissions: {}\n\n"
         "concurrency:\n"
         f"  group: {name}-${{{{ github.ref }}}}\n"
@@ -136,8 +158,9 @@ def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
 
 def _secrets(stack: RunnerStack) -> str:
     lines = ["#", "# Settings of the repository that it uses:"]
-    if stack.registries:
-        lines += ["#   secrets REGISTRY_USERNAME and REGISTRY_PASSWORD: who may push"]
+    for registry in stack.registries:
+        where = registry or "the registry of Docker"
+        lines.append(f"#   secrets {' and '.join(_credentials(stack, registry))}: who may push to {where}")
     lines += [
         "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
         "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
@@ -164,7 +187,7 @@ def _head(
     *,
     needs: str = "",
     secrets: bool = False,
-    condition: str = "",
+    alone: str = "",
     runner: str = "",
 ) -> str:
     defaults = f"    defaults:\n      run:\n        working-directory: {json.dumps(stack.directory)}\n"
@@ -172,14 +195,18 @@ def _head(
         (
             f"  {job}:\n    name: {json.dumps(name)}\n",
             f"    needs: {needs}\n" if needs else "",
-            f"    if: ${{{{ {condition} }}}}\n" if condition else "",
-            f"    runs-on: {runner or stack.runner}\n",
+            f"    runs-on: {runner or _runs_on(stack)}\n",
             "    environment: tonnage\n" if secrets else "",
+            f"    concurrency:\n      group: {alone}\n      cancel-in-progress: false\n" if alone else "",
             "    permissions:\n      contents: read\n",
             "    timeout-minutes: 120\n",
             defaults if stack.directory != "." else "",
         )
     )
+
+
+def _runs_on(stack: RunnerStack) -> str:
+    return json.dumps(stack.runner[0] if len(stack.runner) == 1 else stack.runner)
 
 
 def _steps(steps: list[str]) -> str:
@@ -196,18 +223,27 @@ def _step(name: str, run: str, *, condition: str = "", environment: dict[str, st
     return "\n".join(lines) + "\n"
 
 
-def _first_steps(stack: RunnerStack) -> list[str]:
+def _first_steps(stack: RunnerStack, condition: str = "") -> list[str]:
+    when = f"        if: ${{{{ {condition} }}}}\n" if condition else ""
     return [
-        f"      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n",
-        _step("Install Tonnage", stack.install),
+        f"      - uses: {CHECKOUT}\n{when}        with:\n          persist-credentials: false\n",
+        _step("Install Tonnage", stack.install, condition=condition),
         "      # keep: first-steps\n      # end: first-steps\n",
     ]
+
+
+def _credentials(stack: RunnerStack, registry: str) -> tuple[str, str]:
+    """Return the names of the secrets for one registry: with several, none is given what belongs to another."""
+    host = re.sub(r"[^A-Z0-9]", "_", registry.upper()) or "DOCKER"
+    suffix = f"_{host}" * (len(stack.registries) > 1)
+    return f"REGISTRY_USERNAME{suffix}", f"REGISTRY_PASSWORD{suffix}"
 
 
 def _login(stack: RunnerStack) -> list[str]:
     steps = []
     for registry in stack.registries:
         host = f' "{registry}"' if registry else ""
+        username, password = _credentials(stack, registry)
         steps.append(
             _step(
                 f"Log in to {registry or 'the registry'}",
@@ -215,8 +251,8 @@ def _login(stack: RunnerStack) -> list[str]:
                 f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
                 f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
                 environment={
-                    "REGISTRY_USERNAME": "${{ secrets.REGISTRY_USERNAME }}",
-                    "REGISTRY_PASSWORD": "${{ secrets.REGISTRY_PASSWORD }}",
+                    "REGISTRY_USERNAME": f"${{{{ secrets.{username} }}}}",
+                    "REGISTRY_PASSWORD": f"${{{{ secrets.{password} }}}}",
                 },
             )
         )
@@ -224,16 +260,22 @@ def _login(stack: RunnerStack) -> list[str]:
 
 
 def _tonnage(stack: RunnerStack, verb: str) -> str:
-    return " ".join(("tonnage", verb, *(f"--file {shlex.quote(name)}" for name in stack.files)))
+    return " ".join(("tonnage", verb, *map(shlex.quote, stack.flags)))
 
 
 def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str, str] | None = None) -> str:
     # A plan that does not fit ends with 3, and is saved all the same: it says how much is missing.
+    # SDKs and tools of a hosted runner belong to root; what is the user's has to stay reachable, so HOME goes along.
     return _step(
         "Free disk, only as much as the plan needs",
         f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" ||\n'
         '  { code=$?; test "$code" -eq 3 || exit "$code"; }\n'
-        f"{_tonnage(stack, 'reclaim')} --for {_PLAN} --yes",
+        "root=()\n"
+        'if [ "$(id -u)" -ne 0 ] && sudo --non-interactive true; then\n'
+        '  root=(sudo --preserve-env "HOME=$HOME")\n'
+        "fi\n"
+        f'"${{root[@]}}" "$(command -v tonnage)"{_tonnage(stack, "reclaim").removeprefix("tonnage")}'
+        f" --for {_PLAN} --yes",
         condition=condition,
         environment=environment,
     )
@@ -260,8 +302,10 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
     steps.append(
         _step(
             f"Clean up after {service.name}",
+            f"{_STATUS.format(_tonnage(stack, 'status'))}"
+            'stack=$(jq --raw-output .stack "$RUNNER_TEMP/status.json")\n'
             "for each in $DONE; do\n"
-            f"  docker ps --all --quiet --filter label=com.docker.compose.project={shlex.quote(stack.name)} \\\n"
+            '  docker ps --all --quiet --filter "label=com.docker.compose.project=$stack" \\\n'
             '    --filter "label=com.docker.compose.service=$each" |\n'
             "    xargs --no-run-if-empty docker rm --force --volumes\n"
             f'  {_tonnage(stack, "build")} --cleanup-after "$each"\n'
@@ -273,32 +317,51 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
     return steps
 
 
-def _ssh(condition: str = "") -> str:
+def _all_healthy(stack: RunnerStack) -> str:
+    together = " ".join(service.name for service in stack.built)
+    return _step(
+        "Verify what runs here",
+        f'read -r -a names <<< "$SERVICES"\n{_tonnage(stack, "verify")} "${{names[@]}}"',
+        condition="!inputs.cleanup_after",
+        environment={"SERVICES": f"${{{{ inputs.service == 'all' && '{together}' || inputs.service }}}}"},
+    )
+
+
+def _ssh() -> str:
     return _step(
         "Prepare ssh",
         "install --directory --mode 700 ~/.ssh\n"
         "(umask 077 && printf '%s\\n' \"$VM_SSH_KEY\" > ~/.ssh/id_ed25519)\n"
         "printf '%s\\n' \"$VM_KNOWN_HOSTS\" >> ~/.ssh/known_hosts",
-        condition=condition,
+        condition=_IS_DEPLOYED,
         environment={"VM_SSH_KEY": "${{ secrets.VM_SSH_KEY }}", "VM_KNOWN_HOSTS": "${{ vars.VM_KNOWN_HOSTS }}"},
     )
 
 
 def _verify(stack: RunnerStack) -> list[str]:
     """Return the steps that ask every service: on the machine where it runs, else its image in its registry."""
-    deployed = "vars.VM_HOST != ''"
     steps = [
-        _ssh(deployed),
-        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=deployed),
-        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=deployed),
+        _ssh(),
+        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=_IS_DEPLOYED),
+        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=_IS_DEPLOYED),
     ]
     pushed = [service for service in stack.built if service.pushed]
     if pushed:
-        lines = []
-        for service in pushed:
-            insecure = "--insecure " * service.registry.startswith(("localhost", "127."))
-            lines.append(f"docker manifest inspect {insecure}{shlex.quote(service.image)} > /dev/null")
-        steps.append(_step("Verify that every image was pushed", "\n".join(lines), condition="inputs.service == 'all'"))
+        names = ", ".join(json.dumps(service.name) for service in pushed)
+        insecure = any(service.registry.startswith(("localhost", "127.")) for service in pushed)
+        script = (
+            f"{_STATUS.format(_tonnage(stack, 'status'))}"
+            f"jq --raw-output '.services[] | select(.service | IN({names})) | .image' \\\n"
+            '  "$RUNNER_TEMP/status.json" > "$RUNNER_TEMP/images"\n'
+            'test -s "$RUNNER_TEMP/images"\n'
+            "while read -r image; do\n"
+            f'  docker manifest inspect {"--insecure " * insecure}"$image" > /dev/null\n'
+            'done < "$RUNNER_TEMP/images"'
+        )
+        steps.append(_step("Verify that every image was pushed", script, condition="inputs.service == 'all'"))
+    else:
+        told = "::notice::no image is pushed and VM_HOST is not set: each service was verified where it was built"
+        steps.append(_step("Say what is left to verify", f"echo {shlex.quote(told)}", condition="vars.VM_HOST == ''"))
     return steps
 
 

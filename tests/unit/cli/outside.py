@@ -107,6 +107,7 @@ class SimulatedOutside:
     can_compose: bool = True
     removed: list[str] = field(default_factory=list)
     forecasts: int = 0
+    installs_with: str = "pipx install tonnage==7.1.3"
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
 
     @property
@@ -126,6 +127,9 @@ class SimulatedOutside:
     def data_root(self, host: str) -> str:
         del host
         return ""
+
+    def install_command(self) -> str:
+        return self.installs_with
 
     def rehearsal_root(self) -> str:
         return "/var/tmp/tonnage"

@@ -1,0 +1,200 @@
+"""For which runner workflows are written, as typed now or by an earlier call, and the words that name their stack."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.cli.options import typed_value
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.units import parse_bytes
+from tonnage.views.workflows import ANEW, DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.cli.options import StackFlags
+    from tonnage.model.stack import Stack
+
+_DEFAULTS = {"--runner": "ubuntu-24.04", "--runner-disk": "14GB", "--branch": "main"}
+_REMEMBERED = (*_DEFAULTS, "--install")
+_LABEL = regex(r"[\w.@:/-]+")
+
+
+class RunnerFlags(Struct, frozen=True, kw_only=True):
+    """What was typed about the runner; None where nothing was."""
+
+    runner: str | None = None
+    runner_disk: str | None = None
+    branch: str | None = None
+    install: str | None = None
+
+    def by_option(self) -> dict[str, str]:
+        """Return what was typed, by the name of its option."""
+        given = dict(zip(_REMEMBERED, (self.runner, self.runner_disk, self.branch, self.install), strict=True))
+        return {option: value for option, value in given.items() if value is not None}
+
+
+class RunnerChoice(Struct, frozen=True, kw_only=True):
+    """What holds for the runner.
+
+    Args:
+        labels: Its labels, at least one.
+        disk_bytes: What it has available at the least.
+        branch: The branch whose pushes are built.
+        install: The command that installs Tonnage there; empty when it was never said.
+        words: What has to be typed for the same choice, by option; usual values left out.
+    """
+
+    labels: tuple[str, ...]
+    disk_bytes: int
+    branch: str
+    install: str
+    words: tuple[str, ...]
+
+
+def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerChoice:
+    """Put together what was typed now and what an earlier call typed.
+
+    Args:
+        typed: What was typed now; it wins.
+        remembered: What the written file says was typed, by option.
+
+    Returns:
+        What holds.
+
+    Raises:
+        UsageError: A value cannot be used.
+    """
+    said = {**remembered, **typed.by_option()}
+    values = {**_DEFAULTS, **said}
+    for option, value in values.items():
+        if not value.strip() or len(value.splitlines()) != 1:
+            raise UsageError(f"{option}: {value!r} is no line of text", todo="Write one line that is not empty.")
+    labels = tuple(label.strip() for label in values["--runner"].split(","))
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise UsageError(
+                f"--runner: {label!r} is no label of a runner",
+                todo="Write one label, or several with commas between them:\n  --runner self-hosted,linux",
+            )
+    words = [
+        word
+        for option, value in said.items()
+        if value != _DEFAULTS.get(option)
+        for word in (option, shlex.quote(value))
+    ]
+    return RunnerChoice(
+        labels=labels,
+        disk_bytes=typed_value("--runner-disk", values["--runner-disk"], parse_bytes),
+        branch=values["--branch"],
+        install=values.get("--install", ""),
+        words=tuple(words),
+    )
+
+
+def remembered_options(text: str) -> dict[str, str]:
+    """Return what a written workflow says was typed for it, by option; nothing where it does not say so.
+
+    Args:
+        text: The workflow.
+    """
+    line = _line(text, ANEW)
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return {}
+    return {option: value for option, value in itertools.pairwise(words) if option in _REMEMBERED}
+
+
+def directory_in(text: str) -> str | None:
+    """Return the directory of the stack that a workflow was written for; None where it does not say so.
+
+    Args:
+        text: The workflow.
+    """
+    return _line(text, DIRECTORY) or None
+
+
+def _line(text: str, begin: str) -> str:
+    return next((line.removeprefix(begin) for line in text.splitlines() if line.startswith(begin)), "")
+
+
+def stack_words(
+    flags: StackFlags, stack: Stack, root: Path, environment: Mapping[str, str], here: str
+) -> tuple[str, ...]:
+    """Return what has to be typed in the project directory, on any machine, to mean the same stack.
+
+    Args:
+        flags: What was typed here.
+        stack: The stack.
+        root: The root of the repository.
+        environment: That of this process: variables of Compose choose a stack too.
+        here: Where it was typed.
+
+    Returns:
+        Options and their values.
+
+    Raises:
+        UsageError: A file lies outside of the repository, where no other machine has it.
+    """
+    words: list[str] = []
+    if flags.files or environment.get("COMPOSE_FILE"):
+        for file in stack.files:
+            words += ["--file", _within(file, stack, root)]
+    if flags.project_directory:
+        words += ["--project-directory", "."]
+    if flags.project_name or environment.get("COMPOSE_PROJECT_NAME"):
+        words += ["--project-name", stack.name]
+    for file in flags.env_files:
+        words += ["--env-file", _within(os.path.join(here, file), stack, root)]  # noqa: PTH118 - either may be absolute
+    for profile in flags.profiles or filter(None, environment.get("COMPOSE_PROFILES", "").split(",")):
+        words += ["--profile", profile.strip()]
+    return tuple(words)
+
+
+def stack_variables(flags: StackFlags, stack: Stack, root: Path, here: str) -> dict[str, str]:
+    """Return the variables of Compose that mean the same stack as what was typed, in the project directory.
+
+    Args:
+        flags: What was typed here.
+        stack: The stack.
+        root: The directory that everything has to lie in.
+        here: Where it was typed.
+
+    Returns:
+        Values by name.
+
+    Raises:
+        UsageError: There is no variable for what was typed, or a file lies elsewhere.
+    """
+    if flags.project_directory:
+        raise UsageError(
+            "a script lies in the project directory, and cannot name another one",
+            todo="Leave out --project-directory, and name the files with -f.",
+        )
+    env_files = [os.path.join(here, file) for file in flags.env_files]  # noqa: PTH118 - either may be absolute
+    values = {
+        "COMPOSE_FILE": ":".join(_within(file, stack, root) for file in stack.files) if flags.files else "",
+        "COMPOSE_ENV_FILES": ",".join(_within(file, stack, root) for file in env_files),
+        "COMPOSE_PROFILES": ",".join(flags.profiles),
+        "COMPOSE_PROJECT_NAME": flags.project_name,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _within(file: str, stack: Stack, root: Path) -> str:
+    path = Path(file).resolve()
+    if not path.is_relative_to(root):
+        raise UsageError(
+            f"{file} lies outside of {root}",
+            why="What is written has to find it on any machine.",
+            todo="Move it in there, with what belongs to it.",
+        )
+    return os.path.relpath(path, Path(stack.directory).resolve())
