@@ -30,8 +30,8 @@ _NOT_A_COMPLAINT = regex(
     r"""
     \b(?:if|when|whenever|in\ case|to\ avoid|avoids?|prevents?|troubleshoot\w*|see\ also|how\ to|handles?|fix(?:es)?
       |retry\ on|retries\ on|catch(?:es)?|instead\ of|without)\b[^:]{0,60}(?:no\ space\ left|enospc|disk\ (?:is\ )?full)
-    | ^\s*(?:\+\s|\$\s|>\s|\#+\s|//|\*|--\s|<!--|RUN\s)
-    | ^\s*(?:echo|grep|rg|sed|awk|if|assert\w*|expect)\b
+    | ^\s*(?:\+\s|\$\s|>\s(?!(?-i:[A-Z]))|\#+\s|//|\*|--\s|<!--|RUN\s)
+    | ^\s*(?:echo|grep|rg|sed|awk|if|elif|assert\w*|expect|except|raise|def)\b
     | \b(?:PASSED|passed|ok|OK)\s*(?:\[|\(|$)
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -52,21 +52,24 @@ _FULL = regex(
     | database\ or\ disk\ is\ full
     | sqlite_full
     | you\ don't\ have\ enough\ free\ space\ in
-    | not\ enough\ (?:free\ )?(?:disk\ )?space\ (?:on|in|to|available|left)
+    | (?:not\ enough|insufficient)\ (?:free\ )?disk\ space\b
+    | (?:not\ enough|insufficient)\ (?:free\ )?space\ (?:available|left)
+    | (?:not\ enough|insufficient)\ (?:free\ )?space\ (?:on|in|for)\ (?:the\ |your\ )?
+      (?:disk|device|drive|partition|file\ ?system|volume|system|target|download|[a-z]:|["'/])
     | there\ is\ not\ enough\ space\ on\ the\ disk
-    | insufficient\ (?:free\ )?(?:disk\ )?space\ (?:on|in|to|for|available)
     | more\ space\ needed\ on\ the\ .*\ filesystem
     | nospaceleft(?:error|exception)
-    | disk\ (?:is\ )?full\b
+    | disk\ (?:is\ )?full\s*(?:$|[.,!;)\]"']|:(?!\s*(?:no\b|false\b|\d))|writing\b)
+    | \bout\ of\ inodes\b | \bno\ (?:free\ )?inodes\ (?:left|available)
     | ran\ out\ of\ disk\ space
-    | no\ free\ (?:disk\ )?space
+    | no\ free\ (?:disk\ space|space\ (?:left|on|in|available))
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _QUOTA = regex(r"disk quota exceeded|\bedquot\b|\(os error 122\)|\[errno 122\]", re.IGNORECASE)
 _SIGBUS = regex(
-    r"terminated with signal 7\b|\bsignal: 7\b|\bSIGBUS\b|exit code:? 135\b"
-    r"|(?:^|[\s:(])Bus error(?:\s*\(core dumped\))?\s*\)?$"
+    r"terminated with signal 7\b|\(signal: 7\b|\bSIGBUS\b(?! handler)|exit code:? 135\b"
+    r"|(?:^|[\s:(])Bus error(?:\s*\)?$|\s*\(core dumped\))|: line \d+:\s+\d+ Bus error\b"
 )
 _LAYER = regex(r"failed to register layer", re.IGNORECASE)
 _RUNNER = regex(
@@ -87,7 +90,8 @@ _IMAGE = regex(
     no\ such\ image:\ (?P<a>\S+)
     | unable\ to\ find\ image\ '(?P<b>[^']+)'\ locally
     | image\ "?(?P<c>[\w./:@-]+)"?:?\ not\ found
-    | (?P<d>[\w./:@-]+):\ not\ found$
+    | manifest\ for\ (?P<e>\S+)\ not\ found
+    | (?<!\S)["']?(?P<d>[a-z0-9][\w./-]*(?::[\w.-]+|@sha256:[0-9a-f]+))["']?:\ not\ found$
     | failed\ to\ export\ image:\ .*not\ found
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -125,7 +129,7 @@ _BUILD = regex(
 )
 # Every pattern above needs one of these; most lines of a log have none, and are done with.
 _WORDS = (
-    *("space", "enospc", "errno", "os error", "disk", "sqlite_full", "quota", "edquot"),
+    *("space", "inodes", "enospc", "errno", "os error", "disk", "sqlite_full", "quota", "edquot"),
     *("signal", "sigbus", "bus error", "exit code", "register layer", "runner", "stopped hearing"),
     *("kill", "cannot allocate", "pull access", "toomanyrequests", "unauthorized", "denied"),
     *(
