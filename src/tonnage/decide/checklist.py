@@ -5,6 +5,7 @@ An item passes only on evidence; where there is none to look at it is unknown, n
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from tonnage.model.checklist import Evidence
     from tonnage.model.run import Run
 
+_ACTION = r"\buses:\s*\S+/tonnage@\S+(?:(?!\buses:).)*?\bmode:\s*[\"']?(?:build|deploy)\b"
 _BUILDS = regex(
-    r"\b(?:docker|podman|buildah)(?:\s+\S+)*?\s+(?:build|bake|up)\b|docker/(?:build-push|bake)-action|\btonnage build\b"
+    r"\b(?:docker|podman|buildah)(?:[ \t]+\S+)*?[ \t]+(?:build|bake|up)\b|docker/(?:build-push|bake)-action"
+    rf"|\btonnage (?:build|deploy)\b|{_ACTION}",
+    re.DOTALL,
 )
 _FREES = regex(
-    r"\btonnage reclaim\b|--cleanup-disk\b|\bfree-disk-space\b|maximize-build-space"
-    r"|\bdocker (?:system|image|builder)\s+prune\b|\brm -rf? /usr/share/dotnet\b"
+    r"\btonnage(?:\)\")? reclaim\b|--cleanup-disk\b|\bfree-disk-space\b|maximize-build-space"
+    rf"|\bdocker (?:system|image|builder)\s+prune\b|\brm -rf? /usr/share/dotnet\b|{_ACTION}",
+    re.DOTALL,
 )
+_COMMENT = regex(r"^[ \t]*#.*$", re.MULTILINE)
 
 
 def checklist(evidence: Evidence) -> tuple[Item, ...]:
@@ -50,7 +56,8 @@ def _cleanup_in_workflows(evidence: Evidence) -> Item:
     write = "Write workflows that free what a plan needs:\n  tonnage ci github --write"
     if not evidence.workflows:
         return Item(name=name, state=ItemState.UNKNOWN, found="there are no workflows", todo=write)
-    building = [(file, text) for file, text in evidence.workflows if _BUILDS.search(text)]
+    said = [(file, _COMMENT.sub("", text)) for file, text in evidence.workflows]
+    building = [(file, text) for file, text in said if _BUILDS.search(text)]
     if not building:
         return Item(name=name, state=ItemState.UNKNOWN, found="no workflow builds an image", todo=write)
     without = [file for file, text in building if not _FREES.search(text)]
@@ -59,7 +66,7 @@ def _cleanup_in_workflows(evidence: Evidence) -> Item:
             name=name, state=ItemState.FAILED, found=f"{', '.join(without)}: builds, and frees nothing", todo=write
         )
     return Item(
-        name=name, state=ItemState.PASSED, found=f"{', '.join(file for file, _ in building)}: frees before it builds"
+        name=name, state=ItemState.PASSED, found=f"{', '.join(file for file, _ in building)}: builds, and frees disk"
     )
 
 

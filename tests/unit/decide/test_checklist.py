@@ -53,6 +53,11 @@ def test_without_evidence_nothing_passes() -> None:
         ("run: tonnage reclaim --for plan.json --yes\nrun: tonnage build", ItemState.PASSED),
         ("run: ./deploy.sh --cleanup-disk --yes\nrun: docker build .", ItemState.PASSED),
         ("run: sudo rm -rf /usr/share/dotnet\nrun: docker build .", ItemState.PASSED),
+        ("run: tonnage deploy web", ItemState.FAILED),
+        ("# run: tonnage reclaim\nrun: docker build .", ItemState.FAILED),
+        ("- uses: someone/tonnage@1234\n  with:\n    mode: build", ItemState.PASSED),
+        ("- uses: someone/tonnage@1234\n- uses: other/thing@1\n  with: {mode: build}", ItemState.UNKNOWN),
+        ("run: docker login example.org\nrun: npm run build", ItemState.UNKNOWN),
         ("run: pytest", ItemState.UNKNOWN),
     ],
 )
