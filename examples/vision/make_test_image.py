@@ -48,7 +48,11 @@ def main(arguments: list[str]) -> int:
     """Write the image, and return the exit code."""
     parser = argparse.ArgumentParser(description="Draw an image in which the networks for tests find something.")
     parser.add_argument("image", type=Path, help="where to write it; the suffix chooses the format")
-    draw().save(parser.parse_args(arguments).image)
+    try:
+        draw().save(parser.parse_args(arguments).image)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     print(json.dumps(expected(), indent=2))  # noqa: T201
     return 0
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import make_test_image
 import make_test_weights
 import nas_decoding
 import numpy as np
@@ -152,6 +153,28 @@ def test_what_is_generated_is_put_beside_what_the_manifest_has_already(tmp_path:
     assert old not in files
     assert other in files
     assert len(files) == 2 + len(rectangles.NETWORKS)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": [{"file": "a"}]}', '{"files": ["a"]}'])
+def test_what_is_no_manifest_is_named_and_nothing_is_generated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(content)
+    assert make_test_weights.main(["--into", str(tmp_path), "--backend", "onnx"]) == 1
+    assert f"error: {manifest} is no manifest, and is left as it is: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [manifest]
+    assert manifest.read_text() == content
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert make_test_weights.main(["--into", str(tmp_path / "file" / "weights"), "--backend", "onnx"]) == 1
+    assert make_test_image.main([str(tmp_path / "file" / "image.png")]) == 1
+    assert make_test_image.main([str(tmp_path / "image.unknown")]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in told] == ["error"] * 3
+    assert ".unknown" in told[2]
 
 
 @pytest.mark.skipif(bool(importlib.util.find_spec("torch")), reason="torch is installed")

@@ -24,6 +24,10 @@ VERSION = 1
 SUFFIXES = {"onnx": "onnx", "torch": "torchscript"}
 
 
+class ManifestError(Exception):
+    """What is called a manifest is none."""
+
+
 def main(arguments: list[str]) -> int:
     """Make the files that were asked for, and return the exit code."""
     parser = argparse.ArgumentParser(description="Generate tiny networks for tests.")
@@ -37,11 +41,16 @@ def main(arguments: list[str]) -> int:
     if missing := sorted(set(wanted) - set(installed)) or ([] if wanted else ["onnx"]):
         print(f"error: this needs a package that is not installed: {', '.join(missing)}", file=sys.stderr)  # noqa: T201
         return 1
-    asked.into.mkdir(parents=True, exist_ok=True)
-    entries = [entry for backend in wanted for entry in make(backend, asked.into)]
+    try:
+        asked.into.mkdir(parents=True, exist_ok=True)
+        described = read(asked.into / MANIFEST)
+        entries = [entry for backend in wanted for entry in make(backend, asked.into)]
+        describe(entries, described, asked.into / MANIFEST)
+    except (OSError, ManifestError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     for entry in entries:
         print(f"{entry['bytes']:>10} bytes  {asked.into / entry['file']}")  # noqa: T201
-    describe(entries, asked.into / MANIFEST)
     return 0
 
 
@@ -82,14 +91,39 @@ def make(backend: str, directory: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def describe(entries: list[dict[str, Any]], manifest: Path) -> None:
-    """Put entries into a manifest, in place of those of the same network and backend."""
-    kept = json.loads(manifest.read_bytes())["files"] if manifest.exists() else []
-    new = {(entry["model"], entry["backend"]) for entry in entries}
-    kept = [entry for entry in kept if (entry["model"], entry["backend"]) not in new]
-    files = sorted(kept + entries, key=lambda entry: (entry["backend"], entry["model"]))
-    text = json.dumps({"version": VERSION, "files": files}, indent=2)
+def read(manifest: Path) -> list[dict[str, Any]]:
+    """Return the entries of a manifest; none when there is no such file.
+
+    Raises:
+        ManifestError: When it has another form.
+    """
+    if not manifest.exists():
+        return []
+    try:
+        entries: list[dict[str, Any]] = json.loads(manifest.read_bytes())["files"]
+        for entry in entries:
+            _key(entry)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ManifestError(f"{manifest} is no manifest, and is left as it is: {error!r}") from error
+    return entries
+
+
+def describe(entries: list[dict[str, Any]], described: list[dict[str, Any]], manifest: Path) -> None:
+    """Write a manifest.
+
+    Args:
+        entries: What is new.
+        described: What it has already; of it those entries go that are of the same network and backend as a new one.
+        manifest: The file.
+    """
+    new = {_key(entry) for entry in entries}
+    kept = [entry for entry in described if _key(entry) not in new]
+    text = json.dumps({"version": VERSION, "files": sorted(kept + entries, key=_key)}, indent=2)
     manifest.write_text(text + "\n", encoding="utf-8")
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, str]:
+    return str(entry["backend"]), str(entry["model"])
 
 
 if __name__ == "__main__":
