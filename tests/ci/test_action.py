@@ -190,7 +190,13 @@ def test_one_service_of_a_matrix_writes_no_comment(runner: Runner) -> None:
 
 @pytest.mark.parametrize(
     ("inputs", "told"),
-    [({"mode": "dance"}, "forecast, build, deploy or reclaim"), ({"mode": "reclaim"}, "needs the input until")],
+    [
+        ({"mode": "dance"}, "forecast, build, deploy or reclaim"),
+        ({"mode": ""}, "forecast, build, deploy or reclaim"),
+        ({"mode": "reclaim"}, "needs the input until"),
+        ({"mode": "build", "push": "yes"}, "push and cleanup-after are true or false"),
+        ({"mode": "build", "cleanup_after": ""}, "push and cleanup-after are true or false"),
+    ],
 )
 def test_inputs_that_mean_nothing_end_the_job_before_anything_is_installed(
     runner: Runner, inputs: dict[str, str], told: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +157,32 @@ def test_a_workflow_directory_that_is_a_file_is_named(tmp_path: Path, capsys: Ca
     (tmp_path / ".github").write_text("a file")
 
     assert world.run("ci", "github", "--write") == 2
-    assert ".github" in capsys.readouterr().err
+    assert f"{tmp_path / '.github'} is no directory" in capsys.readouterr().err
+    (tmp_path / ".github").unlink()
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "workflows").touch()
+    assert world.run("ci", "github", "--check") == 2
+    assert f"{tmp_path / '.github' / 'workflows'} is no directory" in capsys.readouterr().err
+
+
+def test_what_became_of_the_files_is_told_to_programs(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "one-service")
+    capsys.readouterr()
+    workflow_files(tmp_path)[0].unlink()
+
+    for asked, code, states in (
+        ("--check", 8, ["not current", "current"]), ("--write", 0, ["written", "current"]),
+        ("--write", 0, ["current", "current"]),
+    ):  # fmt: skip
+        assert world.run("ci", "github", asked, "--json") == code
+        document = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert [each["state"] for each in document["files"]] == states
+
+
+def test_what_is_not_known_about_a_runner_is_told(tmp_path: Path, capsys: Captured) -> None:
+    written(tmp_path, "a-chain")
+
+    assert "whether a runner can hold a, b, c is not known" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,8 @@ def command(
     if force and not write:
         raise click.UsageError("--force belongs to --write")
     if what in {"summary", "comment"}:
+        if write or check:
+            raise click.UsageError(f"{what} is printed; --write and --check belong to github and deploy-script")
         from tonnage.cli.ci_job import JobFlags, comment, summarise  # noqa: PLC0415
 
         (summarise if what == "summary" else comment)(session, JobFlags(**job))

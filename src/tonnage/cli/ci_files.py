@@ -22,7 +22,7 @@ from tonnage.units import format_bytes
 from tonnage.views.workflows import WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.cli.ci_runner import RunnerFlags
     from tonnage.cli.options import StackFlags
@@ -90,6 +90,9 @@ def github_files(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
+    unknown = [each.name for each in stack.built if each.peak_bytes is None]
+    if forecast and unknown:
+        session.say(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
     return [_written(paths[name], text, command) for name, text in workflows(stack).items()]
 
 
@@ -140,8 +143,7 @@ def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
         StaleFilesError: One of them is missing or not current.
     """
     stale = [each for each in made if _without_figures(_existing(each.path)) != _without_figures(each.text)]
-    for each in made:
-        session.say(f"{each.path}: {'not current' if each in stale else 'current'}")
+    _tell(session, {each.path: "not current" if each in stale else "current" for each in made})
     if stale:
         raise StaleFilesError(
             f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
@@ -170,12 +172,18 @@ def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -
         existing = _existing(each.path)
         if existing and existing != each.text and not force:
             _refuse_to_lose(session, each, existing)
-    for each in made:
-        if _existing(each.path) == each.text:
-            session.say(f"{each.path}: current")
-            continue
+    stale = [each for each in made if _existing(each.path) != each.text]
+    for each in stale:
         _write(each)
-        session.say(f"{each.path}: written")
+    _tell(session, {each.path: "written" if each in stale else "current" for each in made})
+
+
+def _tell(session: Session, states: Mapping[Path, str]) -> None:
+    for path, state in states.items():
+        session.say(f"{path}: {state}")
+    if session.json:
+        files = [{"path": str(path), "state": state} for path, state in states.items()]
+        session.print_document("files", {"files": files})
 
 
 def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
@@ -208,6 +216,11 @@ def _existing(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+    except NotADirectoryError as error:
+        in_the_way = next(each for each in path.parents if each.exists())
+        raise UsageError(
+            f"{in_the_way} is no directory", why=f"{path.name} belongs into it.", todo="Move it away."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read", why=f"{error}.", todo="Move it away.") from error
 
