@@ -114,5 +114,6 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     if flags.services or any(value is not None for value in typed.values()):
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     saved = read_plan_file(plan_file)
-    wanted = replace(read_wanted(session.outside, flags), services=saved.services, policy=saved.policy)
+    wanted = read_wanted(session.outside, replace(flags, services=saved.services))
+    wanted = replace(wanted, policy=saved.policy)
     return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file)

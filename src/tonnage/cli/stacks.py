@@ -96,6 +96,7 @@ def request_of(outside: Outside, flags: StackFlags) -> StackRequest:
         directory=flags.project_directory,
         project_name=flags.project_name,
         profiles=flags.profiles,
+        services=flags.services,
         env_files=flags.env_files,
         working_directory=outside.working_directory,
     )

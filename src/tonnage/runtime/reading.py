@@ -6,15 +6,16 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import Place
-from tonnage.sources.canonical import canonical, from_compose
+from tonnage.sources.canonical import canonical, from_compose, hidden_by
 from tonnage.sources.compose_checks import check_build, check_form
 from tonnage.sources.compose_files import select_files
 from tonnage.sources.compose_loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose_stack import Origin, build_stack
-from tonnage.sources.written import Written, nearest, plain
+from tonnage.sources.written import Written, mapping_at, nearest, plain
 from tonnage.sources.yaml_text import read_yaml
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class StackRequest(Struct, frozen=True, kw_only=True):
         directory: ``--project-directory``; empty for the directory of the first file.
         project_name: ``-p``; empty for COMPOSE_PROJECT_NAME, ``name:``, or the directory's name.
         profiles: ``--profile``; empty for COMPOSE_PROFILES.
+        services: What the user named; the profiles of these are active too.
         env_files: ``--env-file``; empty for ``.env``.
         working_directory: Where the command was called.
     """
@@ -41,6 +43,7 @@ class StackRequest(Struct, frozen=True, kw_only=True):
     directory: str = ""
     project_name: str = ""
     profiles: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     working_directory: str = "/"
 
@@ -81,6 +84,9 @@ def load_stack(
         working_directory=request.working_directory,
         environment=environment,
     )
+    if request.services:
+        selection = _with_profiles_of(request.services, selection, request.project_name)
+        request = replace(request, profiles=selection.profiles)
     stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
     for service in stack.services if builds else ():
         if service.build is not None:
@@ -108,6 +114,19 @@ def require_services(stack: Stack, names: Sequence[str]) -> None:
             why=f"{hidden}." if hidden else "",
             todo="Activate one of its profiles with --profile." if hidden else nearest(name, known, kind="services"),
         )
+
+
+def _with_profiles_of(services: Sequence[str], selection: Selection, project_name: str) -> Selection:
+    """Return a selection in which the services that were named are active, as they are for Compose.
+
+    Source: compose-go project.go, ``WithServicesEnabled``: the profiles of a service that is named become active.
+    """
+    written = mapping_at(_known_places(selection, project_name).tree, "services")
+    profiles = list(selection.profiles)
+    for name in services:
+        if name in written:
+            profiles += hidden_by(written[name], profiles)
+    return replace(selection, profiles=tuple(dict.fromkeys(profiles)))
 
 
 def _read(selection: Selection, request: StackRequest) -> Stack:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import Dependency, HealthSpec, Mount, Place, Port, ProbeSpec, ServiceSettings
@@ -250,6 +251,30 @@ def test_an_unknown_service_is_refused_with_the_nearest(tmp_path: Path, name: st
         require_services(stack, ["web", name])
 
     assert refused.value.todo == message
+
+
+def test_a_service_that_is_named_needs_no_profile(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "services:\n  web: {image: a}\n  tool: {image: b, profiles: [t, u], depends_on: [helper]}\n"
+        "  helper: {image: c, profiles: [u]}\n  other: {image: d, profiles: [o]}\n",
+    )
+    request = StackRequest(working_directory=str(tmp_path), services=("tool",))
+
+    for named in (request, replace(request, services=("web", "tool"))):
+        stack = load_stack(named, environment={}, compose=None)
+        assert {service.name for service in stack.services} == {"web", "tool", "helper"}
+        require_services(stack, named.services)
+        assert all("the service tool" not in note for note in stack.notes)
+    stack = load_stack(replace(request, services=("helper",)), environment={"COMPOSE_PROFILES": "o"}, compose=None)
+    assert {service.name for service in stack.services} == {"web", "tool", "helper", "other"}
+
+
+def test_a_named_service_is_active_also_where_every_service_has_a_profile(tmp_path: Path) -> None:
+    write(tmp_path, "services: {tool: {image: b, profiles: [t]}, other: {image: c, profiles: [o]}}\n")
+    request = StackRequest(working_directory=str(tmp_path), services=("tool",))
+
+    assert [each.name for each in load_stack(request, environment={}, compose=None).services] == ["tool"]
 
 
 @pytest.mark.parametrize(
