@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.ci.programs import install_programs
+from tests.ci.programs import install_programs, program
 from tests.ci.runner import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,6 +218,30 @@ def test_what_is_typed_into_inputs_is_not_run(runner: Runner) -> None:
         assert (ended.step("Forecast").outcome, ended.step("Forecast").exit_code) == ("failure", 2), ended.told()
         assert ended.step("Summary").outcome == "success"
         assert not (runner.workspace / "hit").exists()
+
+
+@pytest.mark.parametrize(("to", "asked"), [("", True), ("ssh://nobody@127.0.0.1:9", False)])
+def test_disk_of_this_machine_is_freed_as_root_and_that_of_another_with_the_keys_of_the_user(
+    runner: Runner, *, to: str, asked: bool
+) -> None:
+    programs, log = runner.temp.parent / "programs", runner.temp / "sudo.log"
+    program(programs / "id", "echo 1001")
+    program(
+        programs / "sudo",
+        f"""
+        echo "$*" >> {log}
+        shift
+        exec env "$@"
+        """,
+    )
+
+    ended = runner.action(ACTION, mode="reclaim", until="1kB", to=to)
+
+    assert ended.failed is not asked, ended.told()
+    assert log.exists() is asked
+    if asked:
+        assert log.read_text().splitlines()[1].startswith(f"--preserve-env HOME={runner.environment['HOME']} /")
+        assert ended.outputs["freed-bytes"] == "0"
 
 
 def test_without_an_engine_a_build_says_so_and_is_summarised(runner: Runner) -> None:

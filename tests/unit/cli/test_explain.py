@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.simulator.recipe import Instruction, Recipe
 
 if TYPE_CHECKING:
     from tests.unit.cli.outside import World
@@ -62,3 +63,24 @@ def test_a_log_that_cannot_be_read_is_wrong_usage(world: World, capsys: Captured
 def test_a_stack_that_was_named_must_be_readable(world: World, capsys: Captured) -> None:
     assert world.run("explain", "-f", "none.yaml", str(LOGS / "full" / "tar.log")) == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_for_want_of_space_is_explained_by_itself(world: World, capsys: Captured) -> None:
+    said = "tar: lib/libtorch.so: Cannot write: No space left on device"
+    world.recipe(Recipe(instructions=(Instruction(text="RUN tar", fails=True, prints=(said,)),)))
+
+    assert world.run("build", "web") == 10
+    told = capsys.readouterr().err
+    assert "tar was told that there is no space, but" in told
+    assert "web.build" in told.split("tar was told")[1]
+
+
+def test_a_step_that_fails_otherwise_speaks_for_itself(world: World, capsys: Captured) -> None:
+    said = "/bin/sh: 1: make: not found"
+    world.recipe(Recipe(instructions=(Instruction(text="RUN make", fails=True, prints=(said,)),)))
+
+    assert world.run("build", "web") == 10
+    told = capsys.readouterr().err
+    assert "make: not found" in told
+    assert "no space" not in told
+    assert "an image is not there" not in told
