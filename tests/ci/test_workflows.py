@@ -179,6 +179,13 @@ def test_what_became_of_the_files_is_told_to_programs(tmp_path: Path, capsys: Ca
         assert [each["state"] for each in document["files"]] == states
 
 
+def test_a_service_that_a_profile_hides_is_told(tmp_path: Path, capsys: Captured) -> None:
+    written(tmp_path, "profiles")
+
+    assert "note: " in (told := capsys.readouterr().err)
+    assert "the service debug is not active" in told
+
+
 def test_what_is_not_known_about_a_runner_is_told(tmp_path: Path, capsys: Captured) -> None:
     written(tmp_path, "a-chain")
 

@@ -85,6 +85,8 @@ def github_files(
         branch=chosen.branch,
         written_by=f"{command} --write",
     )
+    for note in wanted.stack.notes if forecast else ():
+        session.say(f"note: {note}")
     for each in stack.too_large:
         session.say(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
