@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.build_environment import with_build_environment
+from tonnage.decide.built_on import with_what_is_built_on
 from tonnage.decide.elsewhere import moved
 from tonnage.model.stack import Stack
 from tonnage.runtime.reading import StackRequest, load_stack, require_services
@@ -115,7 +116,8 @@ def read_inputs(outside: Outside, stack: Stack) -> tuple[Inputs, ...]:
     Raises:
         UsageError: A Dockerfile or a context is missing.
     """
-    return tuple(outside.inputs(service) for service in stack.services if service.build is not None)
+    own = {service.name: outside.inputs(service) for service in stack.services if service.build is not None}
+    return tuple(with_what_is_built_on(stack, own).values())
 
 
 def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:

@@ -57,7 +57,8 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     Returns:
         The change with its causes.
     """
-    if service.replicas == 0 and not inventory.service_containers(stack.name, service.name):
+    nowhere = service.replicas == 0 and not inventory.service_containers(stack.name, service.name)
+    if nowhere and not stands_below(stack, service):
         return Change()
     running = _running(stack, service, inventory)
     running_image = inventory.image(running[0].image_id) if running else None
@@ -76,7 +77,9 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     digest = inputs.digest if inputs else ""
     source = ready_image(stack, service, inventory)
     build = "" if source else _why_build(service, current, digest)
-    if build:
+    if nowhere:
+        switch = ""
+    elif build:
         switch = f"its image is built anew: {build}" if running else "it is not running"
     else:
         switch = _switch(stack, service, inventory, running, source.image_id if source else "")
@@ -88,6 +91,11 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
         running=running,
         running_image=running_image,
     )
+
+
+def stands_below(stack: Stack, service: Service) -> bool:
+    """Return whether the image of another service is built on the image of this one."""
+    return any(service.name in other.build.built_on for other in stack.services if other.build is not None)
 
 
 def ready_image(stack: Stack, service: Service, inventory: Inventory) -> Image | None:

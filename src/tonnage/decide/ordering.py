@@ -39,8 +39,9 @@ def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:
             )
         if service.name in finished:
             return
-        for dependency in service.depends_on:
-            needed = _find(stack, dependency.service)
+        built_on = service.build.built_on if service.build is not None else ()
+        for name in (*(dependency.service for dependency in service.depends_on), *built_on):
+            needed = _find(stack, name)
             if needed is not None:
                 visit(needed, (*path, service.name))
         finished.add(service.name)

@@ -11,15 +11,17 @@ import json
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
+from tonnage.decide.built_on import with_builds_below
 from tonnage.decide.case import Case
-from tonnage.decide.changing import change_of
+from tonnage.decide.changing import change_of, stands_below
 from tonnage.decide.forecasting import with_expectations
 from tonnage.decide.just_in_time import fitted_by_reclaiming, spare_things
 from tonnage.decide.line import line_bytes
 from tonnage.decide.ordering import in_order
 from tonnage.decide.project_file import config_digest
-from tonnage.decide.service_steps import build_steps, deploy_steps
+from tonnage.decide.service_steps import AFTER_BUILDING, build_steps, deploy_steps
 from tonnage.decide.taken_ports import check_ports
 from tonnage.errors import UsageError
 from tonnage.model.forecast import exactly
@@ -61,13 +63,16 @@ def plan_deploy(
     Raises:
         UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
-    wanted = _with_dependencies(stack, inventory, asked_for(stack, services))
+    wanted = _with_dependencies(stack, inventory, with_builds_below(stack, inventory, asked_for(stack, services)))
     steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
     for service in in_order(stack, wanted):
         case = _case(stack, service, inventory, policy, history)
         steps += deploy_steps(case)
-        if not case.change.switch:
+        if case.change.build and not case.change.switch:
+            # It runs nowhere: others are built on its image.
+            steps += build_steps(replace(case, policy=replace(policy, push=False, cleanup_after=False)))
+        elif not case.change.switch:
             unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
     check_ports(stack, inventory, wanted - {each.service for each in unchanged})
     return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged, builds)
@@ -99,15 +104,18 @@ def plan_build(
     """
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
-    for service in in_order(stack, asked_for(stack, services)):
+    held: list[Step] = []
+    for service in in_order(stack, with_builds_below(stack, inventory, asked_for(stack, services))):
         if service.build is None:
             unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
             continue
         its_steps = build_steps(_case(stack, service, inventory, policy, history))
-        steps += its_steps
+        stays = stands_below(stack, service)
+        held += [step for step in its_steps if stays and step.name.partition(".")[2] in AFTER_BUILDING]
+        steps += [step for step in its_steps if step not in held]
         if not its_steps:
             unchanged.append(Unchanged(service=service.name, reason="its image is built from what is here now"))
-    return finish_plan("build", stack, inventory, policy, history, services, steps, unchanged, builds)
+    return finish_plan("build", stack, inventory, policy, history, services, [*steps, *held], unchanged, builds)
 
 
 def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:

@@ -14,6 +14,9 @@ from tonnage.decide.tidying import came_back_steps, leftover_steps, superseded_s
 from tonnage.model.naming import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.plan import Build, Pull, Push, RemoveImage, Tag
 
+AFTER_BUILDING = frozenset({"remove-image", "clean", "restore-name"})
+"""Steps of the build half that have to wait until nothing else is built on the image."""
+
 if TYPE_CHECKING:
     from tonnage.decide.case import Case
     from tonnage.model.plan import Step

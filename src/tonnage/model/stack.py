@@ -29,7 +29,8 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
         args: Build arguments as name and value, in the order of writing.
         target: Stage to build; empty for the last.
         labels: Extra image labels.
-        additional_contexts: Named contexts as name and value.
+        additional_contexts: Named contexts as name and value; the image of a service is named as an image.
+        built_on: Services of the stack whose images are named contexts.
         cache_from: Cache sources.
         extra_hosts: ``host=address`` entries.
         network: Network of RUN steps; empty for the builder's default.
@@ -49,6 +50,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
     target: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     additional_contexts: tuple[tuple[str, str], ...] = ()
+    built_on: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     extra_hosts: tuple[str, ...] = ()
     network: str = ""

@@ -114,6 +114,10 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
             todo="Remove one of them.",
             place=str(origin.place("services", name, "network_mode")),
         )
+    for context, other in _built_on(service).items():
+        if other not in form["services"]:
+            where = origin.place("services", name, "build", "additional_contexts", context)
+            raise _missing_dependency(name, other, where, form, origin)
     kept = {}
     for other, wanted in (service.get("depends_on") or {}).items():
         if other in form["services"]:
@@ -229,6 +233,13 @@ def _key(section: str, entry: Canonical) -> str:
     return target.removeprefix("/run/secrets/") if section == "secrets" else target.removeprefix("/")
 
 
+def _built_on(service: Canonical) -> dict[str, str]:
+    """Return the services whose images a build reads, by the name of the context."""
+    contexts = (service.get("build") or {}).get("additional_contexts") or {}
+    parts = {name: str(value).partition("service:") for name, value in contexts.items()}
+    return {name: other for name, (before, found, other) in parts.items() if found and not before}
+
+
 def _check_circle(form: Canonical, origin: Origin) -> None:
     """Refuse services that wait for each other, and name the circle."""
     done: set[str] = set()
@@ -243,7 +254,8 @@ def _check_circle(form: Canonical, origin: Origin) -> None:
             )
         if name in done:
             return
-        for other in form["services"][name].get("depends_on") or {}:
+        service = form["services"][name]
+        for other in (*(service.get("depends_on") or {}), *_built_on(service).values()):
             visit(other, (*path, name))
         done.add(name)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.sources.canonical import Canonical
     from tonnage.sources.written import Written
 
+_OF_SERVICE = "service:"
 _NOT_CONFIG = {"build", "profiles"}
 _BUILD_KEYS_IGNORED = (
     "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "provenance", "sbom", "tags", "ulimits"
@@ -119,7 +120,7 @@ def _notes(form: Canonical, origin: Origin) -> list[str]:
 
 def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> Service:
     raw: Canonical = form["services"][name]
-    image = raw.get("image") or f"{form['name']}-{name}"
+    image = _image(name, form)
     config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG and key[:2] != "x-"}
     if raw.get("build"):
         config["image"] = image
@@ -175,6 +176,7 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildS
     dockerfile = "" if inline else raw.get("dockerfile") or "Dockerfile"
     if dockerfile and not is_remote(context):
         dockerfile = str(PurePosixPath(context) / dockerfile)
+    contexts = _pairs(raw, "additional_contexts", written)
     return BuildSpec(
         context=context,
         dockerfile=dockerfile,
@@ -182,7 +184,8 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildS
         args=_pairs(raw, "args", written),
         target=raw.get("target") or "",
         labels=_pairs(raw, "labels", written),
-        additional_contexts=_pairs(raw, "additional_contexts", written),
+        additional_contexts=tuple((name, _context(value, form)) for name, value in contexts),
+        built_on=tuple(value.removeprefix(_OF_SERVICE) for _, value in contexts if value.startswith(_OF_SERVICE)),
         cache_from=tuple(raw.get("cache_from") or ()),
         extra_hosts=tuple(_hosts(raw.get("extra_hosts"))),
         network=raw.get("network") or "",
@@ -194,6 +197,16 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildS
         pull=bool(raw.get("pull")),
         place=origin.place("services", name, "build"),
     )
+
+
+def _context(value: str, form: Canonical) -> str:
+    """Return a named context as builders know it: they have heard of images, and not of services."""
+    name = value.removeprefix(_OF_SERVICE)
+    return value if name == value else f"docker-image://{_image(name, form)}"
+
+
+def _image(name: str, form: Canonical) -> str:
+    return form["services"][name].get("image") or f"{form['name']}-{name}"
 
 
 def _pairs(raw: Canonical, key: str, build: Written | None) -> tuple[tuple[str, str], ...]:

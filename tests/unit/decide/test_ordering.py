@@ -6,7 +6,7 @@ import pytest
 
 from tonnage.decide.ordering import in_order
 from tonnage.errors import UsageError
-from tonnage.model.stack import Dependency, Place, Service, Stack
+from tonnage.model.stack import BuildSpec, Dependency, Place, Service, Stack
 
 
 def stack(**needs: tuple[str, ...]) -> Stack:
@@ -33,6 +33,14 @@ def test_services_that_do_not_depend_on_each_other_stay_as_written() -> None:
 
 def test_a_dependency_comes_before_what_needs_it() -> None:
     assert names(stack(web=("api",), api=("db",), db=())) == ["db", "api", "web"]
+
+
+def test_what_an_image_is_built_on_comes_before_it() -> None:
+    services = (
+        Service(name="web", image="web:1", config_json="{}", build=BuildSpec(context="/web", built_on=("base",))),
+        Service(name="base", image="base:1", config_json="{}", build=BuildSpec(context="/base")),
+    )
+    assert names(Stack(name="shop", directory="/srv/shop", files=(), services=services)) == ["base", "web"]
 
 
 def test_order_is_kept_through_a_dependency_that_is_not_wanted() -> None:

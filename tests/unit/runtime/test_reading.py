@@ -253,6 +253,22 @@ def test_an_unknown_service_is_refused_with_the_nearest(tmp_path: Path, name: st
     assert refused.value.todo == message
 
 
+def test_the_image_of_a_service_as_a_context_is_named_as_an_image(tmp_path: Path) -> None:
+    text = "services: {web: {build: {context: ., additional_contexts: {below: service:%s}}}, base: {build: .}}\n"
+    (tmp_path / "Dockerfile").write_text("FROM below\n")
+    write(tmp_path, text % "base")
+    build = read(tmp_path).service("web").build
+
+    assert build is not None
+    assert build.additional_contexts == (("below", f"docker-image://{read(tmp_path).service('base').image}"),)
+    assert build.built_on == ("base",)
+    for other, message in (("bsae", "which does not exist"), ("web", "in a circle: web -> web")):
+        (tmp_path / "compose.yaml").write_text(text % other)
+        with pytest.raises(UsageError, match=message) as refused:
+            read(tmp_path)
+        assert refused.value.place.endswith("compose.yaml:1")
+
+
 def test_a_service_that_is_named_needs_no_profile(tmp_path: Path) -> None:
     write(
         tmp_path,
