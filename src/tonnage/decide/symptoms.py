@@ -24,6 +24,8 @@ _BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[
 _CLASSIC_STEP = regex(r"^Step \d+/\d+ : ")
 _END_OF_BUILD = regex(r"^(?:Successfully (?:built|tagged) |#\d+ DONE |Removing intermediate container )")
 _PATH = regex(r"(?<![\w.])(?P<path>/(?:[\w.@+,%~=-]+/)*[\w.@+,%~=-]+)")
+# What builders quote of the command that failed: the paths in it are not what the complaint is about.
+_COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
 _SIZE = regex(r"(?P<number>\d[\d.,]*)\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
 
 _NOT_A_COMPLAINT = regex(
@@ -244,6 +246,7 @@ def _kind(line: str) -> tuple[SymptomKind, re.Match[str]] | None:
 
 def _path(line: str) -> str:
     """Return the path that stands nearest before the complaint; otherwise the first one on the line."""
+    line = _COMMAND.sub("", line)
     full = _FULL.search(line)
     paths = list(_PATH.finditer(line))
     if not paths:

@@ -85,3 +85,16 @@ def test_a_long_log_is_read_quickly_and_line_numbers_hold() -> None:
     text = "#7 1.0 Downloading example.org/some-package-1.2.3.whl (12.3 MB)\n" * 50_000 + _log("full/gzip")
 
     assert [symptom.line for symptom in find_symptoms(text)] == [50_001]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'ERROR: process "/bin/sh -c echo \\"a\\" > /etc/b" did not complete: [Errno 28] No space left on device',
+        "The command '/bin/sh -c pip install torch' returned a non-zero code: 1: No space left on device",
+    ],
+)
+def test_a_path_of_the_command_that_a_builder_quotes_is_not_what_was_full(line: str) -> None:
+    (found,) = find_symptoms(line)
+
+    assert found.path == ""
