@@ -65,9 +65,19 @@ def _cleanup_in_workflows(evidence: Evidence) -> Item:
         return Item(
             name=name, state=ItemState.FAILED, found=f"{', '.join(without)}: builds, and frees nothing", todo=write
         )
+    late = [file for file, text in building if _frees_too_late(text)]
+    if late:
+        found = f"{', '.join(late)}: builds, and frees only after it"
+        return Item(name=name, state=ItemState.FAILED, found=found, todo=write)
     return Item(
-        name=name, state=ItemState.PASSED, found=f"{', '.join(file for file, _ in building)}: builds, and frees disk"
+        name=name, state=ItemState.PASSED, found=f"{', '.join(file for file, _ in building)}: frees before it builds"
     )
+
+
+def _frees_too_late(text: str) -> bool:
+    """Return whether the first thing that frees disk stands after the first one that builds."""
+    builds, frees = _BUILDS.search(text), _FREES.search(text)
+    return builds is not None and frees is not None and frees.start() > builds.start()
 
 
 def _installs(evidence: Evidence) -> Item:

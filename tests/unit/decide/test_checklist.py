@@ -73,6 +73,12 @@ def test_one_workflow_that_frees_nothing_is_named() -> None:
     assert found.found == "b.yml: builds, and frees nothing"
 
 
+def test_a_workflow_that_frees_only_afterwards_is_named() -> None:
+    found = item("workflows", Evidence(workflows=(("a.yml", "docker build .\ndocker image prune -f"),)))
+
+    assert (found.state, found.found) == (ItemState.FAILED, "a.yml: builds, and frees only after it")
+
+
 def test_installs_that_keep_their_cache_are_named_with_their_line() -> None:
     installs = (FoundInstall(place="web/Dockerfile:7", keeps_cache=True), FoundInstall(place="b:1", keeps_cache=False))
 
