@@ -124,3 +124,16 @@ def test_the_script_is_for_the_stack_that_was_named(tmp_path: Path) -> None:
     ).stdout.splitlines()  # fmt: skip
     assert {"COMPOSE_FILE=the stack.yml", "COMPOSE_PROFILES=debug", "COMPOSE_PROJECT_NAME=shop"} <= set(shown)
     assert world.run("ci", "deploy-script", "--write", "-f", "the stack.yml", "--project-directory", ".") == 2
+
+
+def test_services_after_two_dashes_go_to_the_machine_too(tmp_path: Path) -> None:
+    assert ran(tmp_path, "--vm", "--build", "--", "web", VM_HOST="vm").stdout.endswith("build --to ssh://vm -- web\n")
+
+
+def test_a_command_that_is_not_installed_is_told() -> None:
+    done = subprocess.run(
+        ["/bin/sh", SCRIPT, "--status"], env={"PATH": os.defpath}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "tonnage is not installed" in done.stderr

@@ -21,17 +21,19 @@ What follows is handed on: ./deploy.sh --deploy-seq web --keep-free 2GB
 END
 }
 
-on_vm() {
-    : "${VM_HOST:?set it to the name of the machine}"
-    set -- "$@" --to "ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"
-    exec tonnage "$@"
-}
-
 run() {
-    if [ -n "${vm:-}" ]; then
-        on_vm "$@"
+    if ! command -v tonnage > /dev/null; then
+        echo "deploy.sh: the command tonnage is not installed, or not on the PATH" >&2
+        exit 2
     fi
-    exec tonnage "$@"
+    verb=$1
+    shift
+    if [ -n "$vm" ]; then
+        : "${VM_HOST:?set it to the name of the machine}"
+        # It goes first: what follows may end with services after "--".
+        set -- --to "ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}" "$@"
+    fi
+    exec tonnage "$verb" "$@"
 }
 
 CDPATH='' cd -- "$(dirname -- "$0")"
