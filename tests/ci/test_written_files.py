@@ -36,3 +36,11 @@ def test_marks_without_a_place_are_told_when_something_stands_between_them() -> 
     existing = sealed("# keep: gone\nx\n# end: gone\n# keep: empty\n# end: empty\n" + FRESH)
 
     assert lost_marks(sealed(FRESH), existing) == ("gone",)
+
+
+def test_marks_of_one_name_keep_what_stands_between_each_of_them() -> None:
+    both = "# keep: mine\n# end: mine\nb: 2\n# keep: mine\n# end: mine\n"
+    existing = sealed(both).replace("# keep: mine\n", "# keep: mine\nonly: here\n", 1)
+
+    assert carried_over(sealed(both), existing) == existing
+    assert lost_marks(sealed(FRESH), existing.replace("b: 2\n# keep: mine\n", "b: 2\n# keep: mine\nx\n")) == ("mine",)

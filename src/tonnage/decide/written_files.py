@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 
 from tonnage.lazily import regex
 
@@ -51,18 +52,25 @@ def carried_over(fresh: str, existing: str) -> str:
     Returns:
         The fresh text. Where it has no such marks any more, what stood between them is gone.
     """
-    kept = {region["name"]: region["text"] for region in _REGION.finditer(existing)}
-    return _REGION.sub(lambda region: region["begin"] + kept.get(region["name"], region["text"]) + region["end"], fresh)
+    kept = _regions(existing)
+    places = iter(_regions(fresh))
+    return _REGION.sub(lambda region: region["begin"] + kept.get(next(places), region["text"]) + region["end"], fresh)
 
 
 def lost_marks(fresh: str, existing: str) -> tuple[str, ...]:
     """Return the names of marks with something between them that a fresh text has no place for."""
-    places = {region["name"] for region in _REGION.finditer(fresh)}
-    return tuple(
-        region["name"]
-        for region in _REGION.finditer(existing)
-        if region["name"] not in places and region["text"].strip()
-    )
+    places = _regions(fresh)
+    return tuple(name for (name, nth), text in _regions(existing).items() if (name, nth) not in places and text.strip())
+
+
+def _regions(text: str) -> dict[tuple[str, int], str]:
+    """Return what stands between marks, by their name and how often it stood before: each job has first steps."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for region in _REGION.finditer(text):
+        found[region["name"], seen[region["name"]]] = region["text"]
+        seen[region["name"]] += 1
+    return found
 
 
 def _sum_of(text: str) -> str:

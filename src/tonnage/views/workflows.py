@@ -26,6 +26,8 @@ DIRECTORY = "# Its directory: "
 ANEW = "# Written anew by: "
 
 _VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"'
+# What a pull request brings is built, and goes nowhere.
+_TRUSTED = "github.event_name != 'pull_request'"
 _PLAN = '"$RUNNER_TEMP/plan.json"'
 # What depends on the runner, such as its directory and its variables, is asked for there.
 _STATUS = '{} --json > "$RUNNER_TEMP/status.json"\n'
@@ -70,7 +72,7 @@ def docker_deploy(stack: RunnerStack) -> str:
         _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
         + f"    strategy:\n      fail-fast: false\n      matrix:\n        include:\n{rows}"
         + "    env:\n      SERVICE: ${{ matrix.service }}\n"
-        + "      PUSH: ${{ matrix.push }}\n" * bool(push)
+        + f"      PUSH: ${{{{ {_TRUSTED} && matrix.push || '' }}}}\n" * bool(push)
         + _steps(steps)
     )
     deploy = (
@@ -78,9 +80,10 @@ def docker_deploy(stack: RunnerStack) -> str:
         + _VM_ENVIRONMENT
         + _steps(
             [
-                *_first_steps(stack, _IS_DEPLOYED),
+                # All of them: the user's own first steps stand on what was checked out.
+                *_first_steps(stack),
                 _ssh(),
-                _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=_IS_DEPLOYED),
+                _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=f"{_IS_DEPLOYED} && {_TRUSTED}"),
             ]
         )
     )
@@ -223,11 +226,10 @@ def _step(name: str, run: str, *, condition: str = "", environment: dict[str, st
     return "\n".join(lines) + "\n"
 
 
-def _first_steps(stack: RunnerStack, condition: str = "") -> list[str]:
-    when = f"        if: ${{{{ {condition} }}}}\n" if condition else ""
+def _first_steps(stack: RunnerStack) -> list[str]:
     return [
-        f"      - uses: {CHECKOUT}\n{when}        with:\n          persist-credentials: false\n",
-        _step("Install Tonnage", stack.install, condition=condition),
+        f"      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n",
+        _step("Install Tonnage", stack.install),
         "      # keep: first-steps\n      # end: first-steps\n",
     ]
 
@@ -342,7 +344,12 @@ def _verify(stack: RunnerStack) -> list[str]:
     """Return the steps that ask every service: on the machine where it runs, else its image in its registry."""
     steps = [
         _ssh(),
-        _step("Deploy to the VM", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=_IS_DEPLOYED),
+        _step(
+            "Deploy to the VM",
+            f'{_tonnage(stack, "deploy")} --to {_VM} ${{SERVICE:+"$SERVICE"}}',
+            condition=_IS_DEPLOYED,
+            environment={"SERVICE": "${{ inputs.service != 'all' && inputs.service || '' }}"},
+        ),
         _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=_IS_DEPLOYED),
     ]
     pushed = [service for service in stack.built if service.pushed]
