@@ -25,6 +25,7 @@ from tonnage.model.run import Outcome
 from tonnage.runtime.execute import execute
 from tonnage.runtime.journal import Journal
 from tonnage.runtime.observe import observe
+from tonnage.views.plan_text import unchanged_text
 from tonnage.views.report import run_text
 
 if TYPE_CHECKING:
@@ -256,8 +257,8 @@ def _report(session: Session, plan: Plan, run: Run) -> None:
     session.say("")
     if run.steps:
         session.say(run_text(replace(run, message=""), width=session.width))
-    for each in plan.unchanged:
-        session.say(f"{each.service} unchanged: {each.reason}")
+    if plan.unchanged:
+        session.say(unchanged_text(plan, width=session.width if session.stderr.isatty() else 0))
 
 
 def _explain(session: Session, door: EngineDoor, plan: Plan, run: Run) -> None:

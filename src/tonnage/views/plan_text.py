@@ -124,6 +124,20 @@ def _broken(line: str, width: int) -> list[str]:
     )
 
 
+def unchanged_text(plan: Plan, *, width: int = 0) -> str:
+    """Write which services a plan leaves alone, each with the reason.
+
+    Args:
+        plan: Any plan.
+        width: Columns to write for; 0 keeps each service on one line.
+
+    Returns:
+        Lines joined by newlines, without one at the end; nothing where every service is worked on.
+    """
+    lines = [f"{each.service} unchanged: {each.reason}" for each in plan.unchanged]
+    return "\n".join(part for line in lines for part in _broken(line, width))
+
+
 def what_changes(step: Step) -> str:
     """Return what a step changes, as it stands after its name.
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 from tests.unit.views.samples import PLAN, SECRET
 
-from tonnage.model.plan import Refusal
-from tonnage.views.plan_text import plan_text
+from tonnage.model.plan import Refusal, Unchanged
+from tonnage.views.plan_text import plan_text, unchanged_text
 
 LINES = """\
 deploy hello
@@ -65,3 +65,13 @@ def test_a_refused_plan_says_why_and_what_would_make_it_fit() -> None:
 
 def test_no_value_of_the_configuration_is_printed() -> None:
     assert SECRET not in plan_text(PLAN)
+
+
+def test_what_is_left_alone_is_broken_between_words() -> None:
+    reason = "it runs its image; it was not deployed by tonnage, so its configuration is not compared"
+    plan = msgspec.structs.replace(PLAN, unchanged=(Unchanged(service="database", reason=reason),))
+
+    assert unchanged_text(plan) == f"database unchanged: {reason}"
+    lines = unchanged_text(plan, width=60).splitlines()
+    assert max(len(line) for line in lines) <= 60
+    assert " ".join(lines).split() == f"database unchanged: {reason}".split()
