@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.ci.programs import program
 from tests.ci.runner import Runner
-from tests.ci.test_workflows import workflow_files, written
+from tests.ci.writing import workflow_files, written
 
 if TYPE_CHECKING:
     from pathlib import Path
