@@ -102,6 +102,15 @@ def test_containers_of_20_10_are_what_they_were() -> None:
     assert (sick.health, sick.state, sick.image_reference) == ("unhealthy", "running", "busybox")
 
 
+def test_the_last_line_of_the_healthcheck_that_failed_last_is_read() -> None:
+    reply = recorded("container_details")["sick"]
+    logged = reply["State"]["Health"]["Log"]
+    assert wire.container(reply).health_said == ""
+    logged[0]["Output"] = "too early"
+    logged[-1]["Output"] = "Traceback:\n  urlopen\nConnectionRefusedError: refused\n\n"
+    assert wire.container(reply).health_said == "ConnectionRefusedError: refused"
+
+
 def test_every_container_in_the_list_is_known_by_its_id() -> None:
     ids = {reply["Id"] for reply in recorded("container_details").values()}
     assert set(wire.container_ids(recorded("containers"))) == ids

@@ -202,7 +202,8 @@ def _look_at_health(prove: Prove, container: Container, elapsed_s: float) -> _Fi
         return None
     if container.health == "unhealthy" and elapsed_s >= prove.start_period_s:
         after = f" after its start period of {format_seconds(prove.start_period_s)}" if prove.start_period_s else ""
-        return _Finding(reason=f"the healthcheck of {container.name} fails{after}", fatal=True, todo=MORE_TIME)
+        said = f": {container.health_said}" if container.health_said else ""
+        return _Finding(reason=f"the healthcheck of {container.name} fails{after}{said}", fatal=True, todo=MORE_TIME)
     return _Finding(
         reason=f"the healthcheck of {container.name} says {container.health}", short=f"healthcheck: {container.health}"
     )

@@ -124,6 +124,7 @@ class Container(Struct, frozen=True, kw_only=True):
         one_off: Made by ``compose run``.
         state: created, running, paused, restarting, removing, exited or dead.
         health: ``none`` without a healthcheck, else starting, healthy or unhealthy.
+        health_said: Last line of what the healthcheck printed when it last failed.
         exit_code: Of its last end; None while it runs.
         restart_count: How often the engine restarted it.
         oom_killed: Whether the kernel ended it for want of memory.
@@ -146,6 +147,7 @@ class Container(Struct, frozen=True, kw_only=True):
     one_off: bool = False
     state: str = "running"
     health: str = "none"
+    health_said: str = ""
     exit_code: int | None = None
     restart_count: int = 0
     oom_killed: bool = False

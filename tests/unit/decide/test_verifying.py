@@ -119,6 +119,14 @@ def test_within_its_start_period_a_failing_healthcheck_does_not_count() -> None:
     assert late.reason == "the healthcheck of hello-web-1 fails after its start period of 20.0 s"
 
 
+def test_what_a_failing_healthcheck_printed_is_told() -> None:
+    sick = replace(WEB, health="unhealthy", health_said="connection refused")
+
+    proof = judge(Prove(stability_s=3.0, timeout_s=61.0), [at(100.0, sick)])
+
+    assert proof.reason == "the healthcheck of hello-web-1 fails: connection refused"
+
+
 def test_the_probe_must_answer_the_wanted_status() -> None:
     refused = judge(PROBED, [at(100.0, WEB, answer="connection refused")])
     assert refused.health is Health.PENDING

@@ -81,10 +81,18 @@ class HistoryItem(Struct, kw_only=True):
     size: int = field(name="Size", default=0)
 
 
+class HealthLog(Struct, kw_only=True):
+    """One run of the healthcheck."""
+
+    exit_code: int = field(name="ExitCode", default=0)
+    output: str = field(name="Output", default="")
+
+
 class Health(Struct, kw_only=True):
     """What the healthcheck says."""
 
     status: str = field(name="Status", default="")
+    log: list[HealthLog] | None = field(name="Log", default=None)
 
 
 class State(Struct, kw_only=True):

@@ -22,6 +22,7 @@ _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 _ONE_OFF = "com.docker.compose.oneoff"
 _NONE = "<none>"
+_LONGEST_SAID = 300
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 Json = Any
@@ -131,6 +132,7 @@ def container(reply: Json) -> Container:
         one_off=labels.get(_ONE_OFF, "").lower() == "true",
         state=told.state.status,
         health=health or "none",
+        health_said=_health_said(told.state.health),
         exit_code=told.state.exit_code if told.state.status in {"exited", "dead"} else None,
         restart_count=told.restart_count,
         oom_killed=told.state.oom_killed,
@@ -141,6 +143,13 @@ def container(reply: Json) -> Container:
         log_path=told.log_path,
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
     )
+
+
+def _health_said(health: replies.Health | None) -> str:
+    """Return the last line that the healthcheck printed when it failed; empty when it printed nothing."""
+    failed = [each for each in (health.log or () if health else ()) if each.exit_code]
+    lines = failed[-1].output.split("\n") if failed else []
+    return next((line.strip()[:_LONGEST_SAID] for line in reversed(lines) if line.strip()), "")
 
 
 def container_ids(reply: Json) -> list[str]:
