@@ -52,6 +52,7 @@ class Command(Struct, frozen=True, kw_only=True):
         environment: The variables that it is given, with those written before it.
         working_directory: Where it runs; empty where that is not known.
         conditional: It may not run, or not exactly once.
+        repeated: It runs in a loop of which nobody can tell how often it turns.
         redirections: Its redirections, those of the group around it included.
         pipe_from: The command before it in a pipeline, by its number among the script's commands; None for the first.
         pipe_to: The command after it in a pipeline.
@@ -63,6 +64,7 @@ class Command(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     working_directory: str
     conditional: bool = False
+    repeated: bool = False
     redirections: tuple[Redirection, ...] = ()
     pipe_from: int | None = None
     pipe_to: int | None = None

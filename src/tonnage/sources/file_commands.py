@@ -36,6 +36,7 @@ _COPYING = table(
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SHORT_BYTES = 4096
 _SIZE = regex(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
 _DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
 
@@ -150,14 +151,12 @@ def text_output(context: Context) -> AnyEffect:
     if program in {"echo", "printf"} and context.command.known:
         texts = [word.text for word in words[1:]]
         newline = 0 if program == "printf" or "-n" in texts[:1] else 1
-        return WriteFile(
-            **context.shared, path=path, size_bytes=len(" ".join(texts).encode(errors="surrogateescape")) + newline
-        )
+        return _written(context, path, len(" ".join(texts).encode(errors="surrogateescape")) + newline)
     size = None if words else 0
     only_input = program == "cat" and all(word.text == "-" for word in words[1:])
     if only_input and context.standard_input is not None:
         size = len(context.standard_input.encode(errors="surrogateescape"))
-    return WriteFile(**context.shared, path=path, size_bytes=size)
+    return _written(context, path, size)
 
 
 def tee(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -165,9 +164,7 @@ def tee(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     given = context.standard_input
     size = None if given is None else len(given.encode(errors="surrogateescape"))
     paths = [word.text for word in words if not word.text.startswith("-") and not word.text.startswith("/dev/")]
-    return tuple(WriteFile(**context.shared, path=context.absolute(path), size_bytes=size) for path in paths) or (
-        Nothing(**context.shared),
-    )
+    return tuple(_written(context, context.absolute(path), size) for path in paths) or (Nothing(**context.shared),)
 
 
 def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
@@ -181,7 +178,7 @@ def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         source = next((text for text in texts if text.startswith("/dev/")), "")
         if not path or not size or not source:
             return text_output(context)
-        return WriteFile(**context.shared, path=path, size_bytes=_bytes(size))
+        return _written(context, path, _bytes(size))
     size = _option(texts, "-l", "--length") if program == "fallocate" else _option(texts, "-s", "--size")
     plain = [
         text
@@ -191,7 +188,7 @@ def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     if not plain or not size:
         return context.opaque("the size cannot be told")
     holes = program == "truncate"
-    return WriteFile(**context.shared, path=context.absolute(plain[-1]), size_bytes=0 if holes else _bytes(size))
+    return _written(context, context.absolute(plain[-1]), 0 if holes else _bytes(size))
 
 
 def _dd(context: Context, texts: list[str]) -> AnyEffect:
@@ -202,7 +199,14 @@ def _dd(context: Context, texts: list[str]) -> AnyEffect:
     block = _bytes(operands.get("bs") or operands.get("obs") or "512")
     count = _bytes(operands.get("count", ""))
     size = None if block is None or count is None else block * count
-    return WriteFile(**context.shared, path=path, size_bytes=size)
+    return _written(context, path, size)
+
+
+def _written(context: Context, path: str, size_bytes: int | None) -> AnyEffect:
+    """Return what writing a file leaves: with each turn of a loop it may grow, or another one be written."""
+    if context.command.repeated and (size_bytes or 0) > _SHORT_BYTES:
+        return context.opaque("nobody can tell how often it is repeated")
+    return WriteFile(**context.shared, path=path, size_bytes=size_bytes)
 
 
 def _option(texts: list[str], short: str, long: str) -> str:

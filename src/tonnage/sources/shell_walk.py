@@ -46,6 +46,7 @@ class Walk:
         self._now = State(variables, directory)
         self._answers = answers
         self._conditional = 0
+        self._repeated = 0
         self._redirections: tuple[Redirection, ...] = ()
         # A redirection behind a list or a pipeline is that of its last command alone.
         self._attached: dict[int, list[Redirection]] = {}
@@ -87,10 +88,9 @@ class Walk:
         return self._apart(lambda: self._body(node))
 
     def _on_while_statement(self, node: Node) -> None:
-        self._perhaps([node])
+        self._perhaps([node], turns=True)
 
-    def _on_c_style_for_statement(self, node: Node) -> None:
-        self._perhaps([node])
+    _on_c_style_for_statement = _on_while_statement
 
     def _on_comment(self, _: Node) -> None:
         """Nothing is run."""
@@ -128,9 +128,11 @@ class Walk:
         self._perhaps([right])
         return None
 
-    def _perhaps(self, nodes: Sequence[Node]) -> None:
-        """Read what may run or not, or more than once."""
+    def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> None:
+        """Read what may run or not; where it turns in a loop, nobody knows how often."""
+        self._repeated += turns
         self._ways([lambda: self._each(nodes), lambda: None])
+        self._repeated -= turns
 
     def _each(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
@@ -159,10 +161,7 @@ class Walk:
         for each in condition:
             said = self._statement(each)
         if said is True:
-            result: bool | None = None
-            for each in body:
-                result = self._statement(each)
-            return result
+            return self._all(body)
         if said is False:
             return self._choose(branches[1:])
         self._ways([lambda: self._all(body), lambda: self._choose(branches[1:])])
@@ -211,7 +210,7 @@ class Walk:
                 self._all(bodies)
             return None
         self._now.variables.values[name] = None
-        self._perhaps(bodies)
+        self._perhaps(bodies, turns=True)
         return None
 
     def _on_test_command(self, node: Node) -> bool | None:
@@ -377,6 +376,7 @@ class Walk:
                 environment={**self._now.variables.environment(), **given},
                 working_directory=self._now.directory,
                 conditional=self._conditional > 0,
+                repeated=self._repeated > 0,
                 redirections=self._redirections,
                 offset=self._offset(node) if self._base is None else self._base,
                 text=text_of(node),
