@@ -55,7 +55,13 @@ _KNOWN = (
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
     _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
     _Known("DOCKER_BUILDKIT", "DOCKER_BUILDKIT", "1", "Build with BuildKit where the engine has it.", in_file=False),
-    _Known("BUILDKIT_PROGRESS", "BUILDKIT_PROGRESS", "plain", "How programs tell of builds.", in_file=False),
+    _Known(
+        "BUILDKIT_PROGRESS",
+        "BUILDKIT_PROGRESS",
+        "plain",
+        "How other programs tell of builds; Tonnage reads its own line by line, whatever is set.",
+        in_file=False,
+    ),
     _Known(
         "PIP_NO_CACHE_DIR", "PIP_NO_CACHE_DIR", "1", "To builds that declare it: pip keeps no cache.", in_file=False
     ),
