@@ -29,7 +29,9 @@ RUN rm /data/small
 FROM busybox:latest
 COPY --from=files /data /srv/data
 RUN chown -R 10001 /srv/data
-COPY data/small /srv/
+RUN chmod 600 /srv/data/large
+COPY data/small absent* /srv/
+COPY absent* /srv/
 CMD ["sleep", "1000"]
 """
 OPAQUE = f"""\

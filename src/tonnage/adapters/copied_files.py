@@ -39,6 +39,7 @@ _ADDRESS = regex(r"(?:https?|ftp)://")
 _GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
 _WILD = regex(r"[*?\[\\]")
 _DIRECTORY_BYTES = 4096
+_MOST_FILES = 20_000
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59
 
@@ -202,7 +203,11 @@ class _Copying:
             # The directory itself is left out, but something in it is taken back.
             matched = {pattern: Entry(pattern, 0, "directory", "")}
         if not matched and not self._copy.inline:
-            self._layer.missing.append(source)
+            # A pattern may match nothing; the builder before BuildKit refuses that only where nothing else is left.
+            if _WILD.search(pattern):
+                self._layer.notes.append(f"nothing in the build context matches {source}")
+            else:
+                self._layer.missing.append(source)
         wild = len(matched) > 1 or several
         for entry in matched.values():
             if entry.kind == "directory":
@@ -282,8 +287,15 @@ class _Layer:
             disk=exactly(disk),
             transient=exactly(self.archive_bytes) if self.archive_bytes else NOTHING,
             inodes=len(self._found),
+            files=self._files() if len(self._found) <= _MOST_FILES else (),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
+        )
+
+    def _files(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple(
+            (path, size if kind in {"file", "link"} else 0, _on_disk((kind, size)))
+            for path, (kind, size) in self._found.items()
         )
 
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tonnage.decide.adding_up import add_up
 from tonnage.decide.at_once import with_others
-from tonnage.decide.layer_costs import layer_cost, taken
+from tonnage.decide.image_files import taken
+from tonnage.decide.layer_costs import layer_cost
 from tonnage.decide.learning import with_lesson
 from tonnage.model.build_work import Deed
 from tonnage.model.forecast import (
@@ -129,7 +130,7 @@ def _stage(
             deeds = (Deed(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
             identity = f"{identity}\0{source.key}"
         key = _joined(key, identity or each.text)
-        cost = with_lesson(layer_cost(deeds, visible), each.lesson)
+        cost = with_lesson(layer_cost(deeds, visible, ground), each.lesson)
         visible = cost.visible
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]

@@ -136,12 +136,14 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
         case Remove():
             return Deed() if effect.found and effect.pattern else Deed(removes=_below(effect))
         case ChangeMode():
-            return Deed(rewrites=effect.paths)
+            return Deed(rewrites=effect.paths) if effect.recursive else Deed(alters=effect.paths)
         case Transfer():
             pairs = tuple((source, _into(source, effect)) for source in effect.sources)
             if effect.links:
                 return Deed()
-            return Deed(moves=pairs) if effect.moves else Deed(copies=pairs)
+            if effect.moves:
+                return Deed(moves=pairs)
+            return Deed(copies=pairs) if effect.recursive else Deed(file_copies=pairs)
         case WriteFile():
             if effect.size_bytes is not None:
                 return _written(effect.path, effect.path, _file(effect.size_bytes), "the script")
@@ -303,7 +305,9 @@ def _maybe(deed: Deed) -> Deed:
     """Return what may not happen: from nothing to all of it. It is not relied on to remove anything."""
 
     def some(estimate: Estimate) -> Estimate:
-        return replace(estimate, low_bytes=min(0, estimate.low_bytes)) if estimate.high_bytes else estimate
+        if not estimate.high_bytes:
+            return estimate
+        return replace(estimate, low_bytes=min(0, estimate.low_bytes), grade=Grade.UNKNOWN)
 
     writes = tuple(
         replace(
@@ -316,4 +320,4 @@ def _maybe(deed: Deed) -> Deed:
         )
         for piece in deed.writes
     )
-    return replace(deed, writes=writes, transient=some(deed.transient), removes=(), moves=())
+    return replace(deed, writes=writes, transient=some(deed.transient), removes=(), certain=False)

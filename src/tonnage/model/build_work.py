@@ -30,6 +30,7 @@ class Piece(Struct, frozen=True, kw_only=True):
         download: What is fetched for it.
         compressed: What it takes in a compressed layer.
         source: How that is known, in words.
+        files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Piece(Struct, frozen=True, kw_only=True):
     download: Estimate = NOTHING
     compressed: Estimate = NOTHING
     source: str = ""
+    files: tuple[tuple[str, int, int], ...] = ()
 
 
 class Aside(Struct, frozen=True, kw_only=True):
@@ -64,9 +66,12 @@ class Deed(Struct, frozen=True, kw_only=True):
         transient: What it needs on top besides and gives back when it ends.
         asides: What it leaves outside of the layer.
         removes: Paths and patterns whose contents are removed.
-        rewrites: Paths and patterns whose files get another owner, mode or time.
-        copies: Pairs of a path in the image and the path that it is copied to.
+        rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
+        alters: Paths and patterns of which each file is written anew for itself.
+        copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
+        file_copies: Pairs of a file in the image and the path that it is copied to.
         moves: Pairs of a path in the image and the path that it is moved to.
+        certain: It happens in any case.
     """
 
     writes: tuple[Piece, ...] = ()
@@ -74,8 +79,11 @@ class Deed(Struct, frozen=True, kw_only=True):
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
+    alters: tuple[str, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
+    file_copies: tuple[tuple[str, str], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()
+    certain: bool = True
 
 
 class Lesson(Struct, frozen=True, kw_only=True):

@@ -166,12 +166,14 @@ class Transfer(Effect, frozen=True, kw_only=True):
         destination: Where to.
         moves: ``mv``: what lay in the same layer is not there twice.
         links: ``ln``: next to no bytes.
+        recursive: Directories with all that is in them.
     """
 
     sources: tuple[str, ...]
     destination: str
     moves: bool = False
     links: bool = False
+    recursive: bool = True
 
 
 class WriteFile(Effect, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ class Tree(Struct, frozen=True, kw_only=True):
         download: Bytes that are fetched for it.
         transient: Bytes that are needed while it is made, such as an archive that is unpacked.
         inodes: Files, links and directories.
-        missing: What was asked for and is not there, such as a pattern that nothing matches.
+        files: Path, bytes and bytes on the disk of each; empty where they are not known or too many.
+        missing: What was asked for and is not there.
         notes: Remarks for people: what was unpacked, why a size is not known.
     """
 
@@ -30,6 +31,7 @@ class Tree(Struct, frozen=True, kw_only=True):
     download: Estimate = NOTHING
     transient: Estimate = NOTHING
     inodes: int = 0
+    files: tuple[tuple[str, int, int], ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -41,6 +43,7 @@ class Tree(Struct, frozen=True, kw_only=True):
             download=self.download + other.download,
             transient=self.transient + other.transient,
             inodes=self.inodes + other.inodes,
+            files=self.files + other.files if self.image.known and other.image.known else (),
             missing=self.missing + other.missing,
             notes=self.notes + other.notes,
         )

@@ -225,7 +225,8 @@ class _Gathering:
             case Configure():
                 return StepWork(line=line, text=step.text, configures=True)
             case Enter():
-                piece = Piece(name=step.action.directory, disk=_NEW_DIRECTORY, source="a directory")
+                place = step.action.directory
+                piece = Piece(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
                 deed = Deed(writes=(piece,))
                 return StepWork(line=line, text=step.text, deeds=(deed,), identity=f"WORKDIR {step.action.directory}")
             case Copy():
@@ -266,6 +267,7 @@ class _Gathering:
             download=_bounded(tree.download, bound),
             compressed=_lower(image),
             source="the files of the context" if tree.image.known else "assumed",
+            files=tree.files,
         )
         key = f"context:{context.key}\0{copied.identity}" if action.sources and tree.download == NOTHING else ""
         return StepWork(

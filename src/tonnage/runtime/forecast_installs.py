@@ -151,6 +151,7 @@ def install_deed(
     writes = [replace(piece, place=place) for piece in found.pieces]
     if effect.project_itself and not effect.project_editable:
         writes.append(_small_project(effect, place))
+    writes += _unread(effect, place, assume_bytes)
     asides: tuple[Aside, ...] = ()
     if found.cache.disk.high_bytes:
         if effect.cache.kind is CacheKind.MOUNTED:
@@ -357,6 +358,14 @@ def hash_of(lock: Lock) -> str:
     """
     names = sorted(f"{wheel.name}=={wheel.version}" for wheel in lock.wheels)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[Piece]:
+    """Return what is assumed for packages whose names only the build will know."""
+    named = " ".join(word for word in effect.unread if not word.startswith("-"))
+    bound = assumed(assume_bytes)
+    piece = Piece(name=named, place=place, image=bound, disk=bound, download=bound, compressed=bound, source="assumed")
+    return [replace(piece, transient=NOTHING if effect.installer.is_uv else bound)] if named else []
 
 
 def _small_project(effect: PythonInstall, place: str) -> Piece:

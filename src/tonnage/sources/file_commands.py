@@ -126,8 +126,13 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
         sources=tuple(context.absolute(text) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
+        recursive=program not in {"cp", "install"} or _is_recursive(words),
         links=program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link")),
     )
+
+
+def _is_recursive(words: Sequence[Word]) -> bool:
+    return any(re.fullmatch(r"-[a-zA-Z]*[rRa][a-zA-Z]*|--recursive|--archive", word.text) for word in words)
 
 
 def make_directory(context: Context, words: Sequence[Word]) -> AnyEffect:

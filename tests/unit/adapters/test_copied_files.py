@@ -109,7 +109,8 @@ def test_a_document_in_the_dockerfile_is_a_file(meter: CopyMeter, root: Path) ->
 
 def test_what_nothing_matches_is_told(meter: CopyMeter, root: Path) -> None:
     tree = meter.tree(copy("app.py", "missing.py", "*.gone"), ContextFiles(str(root)))
-    assert tree.missing == ("missing.py", "*.gone")
+    assert tree.missing == ("missing.py",)
+    assert tree.notes == ("nothing in the build context matches *.gone",)
 
 
 def archive(path: Path) -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from tonnage.decide.file_places import covers, covers_part, moved
-from tonnage.decide.layer_costs import layer_cost, taken
+from tonnage.decide.image_files import taken
+from tonnage.decide.layer_costs import layer_cost
 from tonnage.model.build_work import Aside, Deed, Piece
 from tonnage.model.forecast import NOTHING, Grade, assumed, exactly
 
