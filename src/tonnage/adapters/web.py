@@ -231,7 +231,7 @@ class Web:
                 headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
                 redirect=False,
                 # Who cannot be connected to now cannot be in a second either.
-                retries=Retry(tries - 1, connect=0, redirect=0, status=0, backoff_factor=0.2),
+                retries=Retry(tries - 1, connect=0, other=0, redirect=0, status=0, backoff_factor=0.2),
                 timeout=Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
                 preload_content=False,
                 decode_content=False,
@@ -251,7 +251,7 @@ class Web:
                 else:
                     response.close()
         except (met.HTTPError, OSError, met.LocationParseError, ValueError) as error:
-            unconnected = (met.NewConnectionError, met.ConnectTimeoutError)
+            unconnected = (met.NewConnectionError, met.ConnectTimeoutError, met.ProxyError)
             if isinstance(error, met.MaxRetryError) and isinstance(error.reason, unconnected):
                 self._unreachable[host] = _reason(error)
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=_reason(error)) from error

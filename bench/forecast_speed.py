@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""How long `tonnage forecast` takes for three services on torch, and how many bytes go over the network for it.
+
+    bench/forecast_speed.py                    # cold, warm and offline, three times each
+    bench/forecast_speed.py --compressed       # the index's pages as public indexes send them
+
+Every run is the command itself, without an engine. All that it and its resolver send and receive goes through a proxy
+of this program, which counts the bytes as they pass, encryption included. Cold begins without any cache. With
+``--compressed`` pages of the index go through this program: they are compressed and may be kept for ten minutes, as
+public indexes say of theirs, and mirrors often do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.server
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import ClassVar
+
+from tonnage.adapters.index_access import index_access
+from tonnage.adapters.resolver import indexes_asked
+from tonnage.model.lock import ResolveRequest
+
+SERVICES = {
+    "web": ("torch==2.3.1", "torchvision==0.18.1", "fastapi", "uvicorn"),
+    "words": ("torch==2.3.1", "transformers", "sentence-transformers"),
+    "tables": ("torch==2.3.1", "pandas", "scikit-learn", "onnxruntime"),
+}
+DOCKERFILE = """\
+FROM python:3.11-slim
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+"""
+PIECE_BYTES = 65_536
+
+
+class Counting(threading.Thread):
+    """A proxy that passes connections on and counts their bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        self.passed_bytes = 0
+        self.connections = 0
+        self.unknown: set[str] = set()
+        self.lock = threading.Lock()
+
+    def run(self) -> None:
+        """Accept connections until the program ends."""
+        while True:
+            client, _ = self.listening.accept()
+            threading.Thread(target=self.pass_on, args=(client,), daemon=True).start()
+
+    def pass_on(self, client: socket.socket) -> None:
+        """Connect one client to what it asks for."""
+        with client:
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                more = client.recv(PIECE_BYTES)
+                if not more:
+                    return
+                asked += more
+            method, target, _ = asked.split(b" ", 2)
+            if method != b"CONNECT":
+                client.sendall(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
+                return
+            host, _, port = target.decode().rpartition(":")
+            try:
+                server = self.reached(host, int(port))
+            except OSError:
+                self.unknown.add(host)
+                client.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+                return
+            with server:
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                with self.lock:
+                    self.connections += 1
+                self.copy(client, server)
+
+    def reached(self, host: str, port: int) -> socket.socket:
+        """Connect to a server; how long looking up a name takes that nobody has is not what is measured."""
+        if host in self.unknown:
+            raise ConnectionError
+        return socket.create_connection((host.strip("[]"), port), timeout=20)
+
+    def copy(self, one: socket.socket, other: socket.socket) -> None:
+        """Copy both ways until one side ends."""
+        while True:
+            for each in select.select([one, other], [], [])[0]:
+                try:
+                    piece = each.recv(PIECE_BYTES)
+                    (other if each is one else one).sendall(piece)
+                except OSError:
+                    return
+                if not piece:
+                    return
+                with self.lock:
+                    self.passed_bytes += len(piece)
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """Pages of an index, compressed, with how long they may be kept."""
+
+    protocol_version = "HTTP/1.1"
+    upstream = ""
+    passed_bytes = 0
+    kept: ClassVar[dict[str, tuple[str, bytes]]] = {}
+
+    def do_GET(self) -> None:
+        """Answer with the page of the index that stands behind."""
+        if self.path not in self.kept:
+            address = self.upstream.rstrip("/") + self.path
+            asked = urllib.request.Request(address, headers={"Accept": self.headers.get("Accept", "*/*")})
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as reply:
+                    self.kept[self.path] = (reply.headers.get("Content-Type", ""), gzip.compress(reply.read(), 6))
+            except urllib.error.HTTPError as error:
+                self.send_error(error.code)
+                return
+        kind, content = self.kept[self.path]
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Cache-Control", "max-age=600, public")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        type(self).passed_bytes += len(content) + 500
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def stack(directory: Path) -> None:
+    """Write the stack."""
+    for name, packages in SERVICES.items():
+        (directory / name).mkdir()
+        (directory / name / "Dockerfile").write_text(DOCKERFILE)
+        (directory / name / "requirements.txt").write_text("\n".join(packages) + "\n")
+    written = "".join(f"  {name}: {{build: ./{name}}}\n" for name in SERVICES)
+    (directory / "compose.yaml").write_text(f"name: bench\nservices:\n{written}")
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--compressed", action="store_true", help="send the pages of the index as public indexes do")
+    chosen = parser.parse_args()
+    added = {}
+    if chosen.compressed:
+        Pages.upstream = indexes_asked(index_access(ResolveRequest(requirements=()), os.environ), os.environ)[-1]
+        pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        added = {"PIP_INDEX_URL": f"http://127.0.0.1:{pages.server_address[1]}"}
+    proxy = Counting()
+    proxy.start()
+    command = str(Path(sys.executable).with_name("tonnage"))
+    for number in range(chosen.times):
+        with tempfile.TemporaryDirectory(prefix="tonnage-bench-") as place:
+            directory = Path(place)
+            stack(directory)
+            environment = {
+                name: value for name, value in os.environ.items() if name.upper() not in {"NO_PROXY", "DOCKER_HOST"}
+            }
+            environment |= {
+                "HTTPS_PROXY": proxy.address, "https_proxy": proxy.address, "HOME": place,
+                "XDG_CACHE_HOME": f"{place}/cache", "UV_CACHE_DIR": f"{place}/uv", "TONNAGE_CACHE_DIR": f"{place}/own",
+                "TONNAGE_STATE_DIR": f"{place}/state", "DOCKER_HOST": f"unix://{place}/nothing.sock", **added,
+            }  # fmt: skip
+            for what, words in (("cold", ()), ("warm", ()), ("offline", ("--offline",))):
+                before_bytes, before = proxy.passed_bytes + Pages.passed_bytes, proxy.connections
+                begun = time.monotonic()
+                subprocess.run(
+                    [command, "forecast", "--json", "--python", "3.11", *words],
+                    cwd=place, env=environment, check=True, stdout=subprocess.DEVNULL,
+                )  # fmt: skip
+                seconds = time.monotonic() - begun
+                passed_bytes, connections = (
+                    proxy.passed_bytes + Pages.passed_bytes - before_bytes,
+                    proxy.connections - before,
+                )
+                print(f"{number + 1} {what:8}{seconds:6.2f} s{passed_bytes:>12,} bytes in {connections} connections")
+
+
+if __name__ == "__main__":
+    main()
