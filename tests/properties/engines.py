@@ -111,7 +111,7 @@ def _live(draw: st.DrawFn, place: Peopled, names: list[str]) -> None:
             place.volumes.add(volume)
         if project or running:
             place.containers.add(container.container_id)
-            place.images[container.image_id] = "used"
+        place.images[container.image_id] = "used"
         if running:
             place.running.append(container)
     for number in range(draw(st.integers(0, 2), label="volumes")):

@@ -157,8 +157,7 @@ def one_random_engine(engine: RealEngine, seed: int, directory: Path) -> None:
             running.append(container)
         else:
             container.wait()
-        if lives or project:
-            stays.add(image)
+        stays.add(image)
     needed = chance.choice([*ids, "busybox:latest"])
     stays.add(str(engine.client.images.get(needed).id))
     names = {name for image in engine.client.images.list() if image.id in stays for name in image.tags}

@@ -2,7 +2,8 @@
 
 Public: ``remove_place(candidate, *, cancel, on_freed=None) -> Removed``.
 
-Swap is turned off before its file goes; a revision of a snap is removed by snapd. It writes no byte to any disk.
+A path that a process has begun to use since it was chosen stays. Swap is turned off before its file goes; a revision of
+a snap is removed by snapd. It writes no byte to any disk.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.adapters import process, swap
+from tonnage.adapters.in_use import Processes
 from tonnage.adapters.place_patterns import printable
 from tonnage.adapters.tree_removal import Problem, open_beneath, remove_below
 from tonnage.errors import CannotReclaimError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _THREADS_FOR_EACH_CPU = 1
 _MOST_THREADS = 8
 _SNAP_WITHIN_S = 120.0
+_PROCESSES = Processes()
 
 
 class Removed(Struct, frozen=True):
@@ -80,6 +83,11 @@ def remove_place(
     for path in candidate.paths:
         if cancel.is_set() or _hopeless(problems):
             break
+        if used := _why_used_by_now(candidate, path):
+            if len(candidate.paths) == 1:
+                raise CannotReclaimError(f"{candidate.name} stays: {used}")
+            problems += (Problem(path, used),)
+            continue
         problems += _remove(candidate, path, crew, cancel, tell)
     removed = Removed(
         gauge() - before_bytes,
@@ -90,6 +98,14 @@ def remove_place(
         raise _failure(candidate, problems, removed)
     tell()
     return removed
+
+
+def _why_used_by_now(candidate: Candidate, path: str) -> str:
+    """Return why a path stays that was free when it was chosen; snapd and the kernel see to snaps and swap."""
+    if candidate.kind in {PlaceKind.SNAP, PlaceKind.SWAP}:
+        return ""
+    used = _PROCESSES.why_used(path)
+    return f"{used} by now" if used else ""
 
 
 def _remove(

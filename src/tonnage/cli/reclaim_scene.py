@@ -13,18 +13,19 @@ from msgspec import Struct
 from tonnage.adapters.space import space_under
 from tonnage.decide.choosing import freed_bytes
 from tonnage.decide.engine_candidates import KINDS, engine_findings
-from tonnage.decide.reclaiming import narrowed, telling_unmatched
+from tonnage.decide.reclaiming import narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
 from tonnage.model.candidate import Findings
 from tonnage.runtime.observe import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import EngineDoor
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.session import Session
+    from tonnage.model.candidate import Protected
     from tonnage.model.inventory import Inventory
     from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
@@ -56,7 +57,9 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None) -> Iterator[Scene]:
+def scene_of(
+    session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None, earlier: Sequence[Protected] = ()
+) -> Iterator[Scene]:
     """Look at everything; the engine stays open while the scene is used.
 
     Args:
@@ -64,6 +67,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
         flags: Which stack and engine.
         typed: What was typed.
         plan: The plan that bytes are freed for.
+        earlier: What stayed in the looks before this one.
 
     Yields:
         The scene.
@@ -76,7 +80,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
     outside = session.outside
     with contextlib.ExitStack() as opened:
         if typed.root:
-            yield _without_engine(session, flags, typed, typed.root, None)
+            yield _without_engine(session, flags, typed, typed.root, None, earlier)
             return
         try:
             facts = opened.enter_context(outside.facts(flags.host, sizes=True))
@@ -87,7 +91,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
             if not data_root:
                 # Another machine was meant: nothing of this one is to go for it.
                 raise
-            yield _without_engine(session, flags, typed, data_root, error)
+            yield _without_engine(session, flags, typed, data_root, error, earlier)
             return
         if plan is not None and plan.engine_id != inventory.engine.engine_id:
             raise StalePlanError(
@@ -102,7 +106,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
 
         needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
-        found = narrowed(found, keep=typed.keep, only=typed.only)
+        found = still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
         available = disk.available
         if available is None:
             gauge = door.gauge([disk.mount])
@@ -110,7 +114,7 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
             available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
         if not inventory.engine.endpoint.startswith("ssh://"):
             missing_bytes = missing_bytes_of(typed, plan, available())
-            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes)
+            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes, earlier)
         yield Scene(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
@@ -123,7 +127,12 @@ def scene_of(session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Pla
 
 
 def _places(
-    session: Session, typed: ReclaimFlags, mount: str, kept: Mapping[str, str], missing_bytes: int | None
+    session: Session,
+    typed: ReclaimFlags,
+    mount: str,
+    kept: Mapping[str, str],
+    missing_bytes: int | None,
+    earlier: Sequence[Protected],
 ) -> Findings:
     """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
     if typed.only and not set(typed.only) - set(KINDS):
@@ -138,7 +147,7 @@ def _places(
             kept=kept,
             missing_bytes=missing_bytes,
         )
-        return narrowed(found, keep=typed.keep, only=typed.only)
+        return still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
 
     found = look(missing_bytes)
     if missing_bytes is None:
@@ -181,7 +190,12 @@ def _disk(inventory: Inventory, typed: ReclaimFlags) -> _Disk:
 
 
 def _without_engine(
-    session: Session, flags: StackFlags, typed: ReclaimFlags, usual: str, trouble: TonnageError | None
+    session: Session,
+    flags: StackFlags,
+    typed: ReclaimFlags,
+    usual: str,
+    trouble: TonnageError | None,
+    earlier: Sequence[Protected],
 ) -> Scene:
     """Return the scene of files and directories alone."""
     directory = typed.mount or usual
@@ -193,7 +207,7 @@ def _without_engine(
         size_bytes=space.size_bytes,
         read_only=space.read_only,
         available=lambda: space_under(directory).available_bytes,
-        findings=telling_unmatched(_places(session, typed, directory, mounted, missing_bytes), typed.keep),
+        findings=telling_unmatched(_places(session, typed, directory, mounted, missing_bytes, earlier), typed.keep),
         trouble=trouble,
     )
 

@@ -6,16 +6,18 @@ An engine that does not answer is no reason to stop: what else can go goes, and 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.cli.places import journal_path
 from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.decide.engine_candidates import KINDS
-from tonnage.decide.reclaiming import decide, decide_everything
+from tonnage.decide.reclaiming import decide, decide_everything, what_stayed
 from tonnage.errors import (
     CannotReclaimError,
     InterruptedRunError,
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.reclaim_scene import Scene
     from tonnage.cli.session import Session
-    from tonnage.model.candidate import Candidate
+    from tonnage.model.candidate import Candidate, Protected
     from tonnage.model.plan import Plan
     from tonnage.model.reclaim import Choice, Reclaimed, Removal
 
 _LOCK = "(reclaim)"
 """No stack can have this name."""
-_ROUNDS = 3
-"""Looks at most, each with a table of its own, until there is enough."""
+_LOOKS = 3
+"""Looks at most, each with a table of its own, until there is enough; more only while something could not go."""
 
 
 def reclaim(session: Session, flags: StackFlags, typed: ReclaimFlags) -> None:
@@ -59,14 +61,21 @@ def reclaim(session: Session, flags: StackFlags, typed: ReclaimFlags) -> None:
     """
     _check_kinds(typed)
     plan = _plan(typed)
-    earlier: tuple[Removal, ...] = ()
-    for round_number in range(1, _ROUNDS + 1):
-        done = _once(session, flags, typed, plan, earlier, last=round_number == _ROUNDS)
-        if done is None or done.enough:
+    earlier = _Earlier()
+    for look in itertools.count(1):
+        found = _once(session, flags, typed, plan, earlier, last=look >= _LOOKS)
+        if found is None:
             return
-        earlier += done.removals
+        earlier, target_bytes = found
         # What could not go, and what others wrote meanwhile, is made up for by a further look.
-        typed = replace(typed, until_bytes=done.target_bytes, free_bytes=None)
+        typed = replace(typed, until_bytes=target_bytes, free_bytes=None)
+
+
+class _Earlier(Struct, frozen=True):
+    """What the looks before have done, and what stayed in them."""
+
+    removals: tuple[Removal, ...] = ()
+    stayed: tuple[Protected, ...] = ()
 
 
 def _once(
@@ -74,12 +83,12 @@ def _once(
     flags: StackFlags,
     typed: ReclaimFlags,
     plan: Plan | None,
-    earlier: tuple[Removal, ...],
+    earlier: _Earlier,
     *,
     last: bool,
-) -> Reclaimed | None:
-    """Look, decide, show and remove; None when nothing was to be removed."""
-    with scene_of(session, flags, typed, plan) as scene:
+) -> tuple[_Earlier, int] | None:
+    """Look, decide, show and remove; return what the next look goes on from and its target, None when it is over."""
+    with scene_of(session, flags, typed, plan, earlier.stayed) as scene:
         choice = _decide(scene, typed, plan)
         session.say(choice_text(choice, mount=scene.mount))
         if scene.trouble is not None:
@@ -94,16 +103,18 @@ def _once(
     session.say(reclaimed_text(done, mount=scene.mount, before_bytes=choice.available_bytes))
     for reason in reasons:
         session.say(f"note: {reason}")
-    if done.enough or last or not any(each.error is None for each in done.removals):
-        if session.json:
-            whole = replace(done, removals=(*earlier, *done.removals))
-            first = replace(
-                choice, available_bytes=whole.removals[0].before_bytes if whole.removals else done.available_bytes
-            )
-            session.print_document("reclaim", reclaim_form(first, mount=scene.mount, done=whole, reasons=reasons))
-        if not done.enough:
-            raise _too_little(scene, choice, done.target_bytes - done.available_bytes, why=" ".join(reasons))
-    return done
+    every = (*earlier.removals, *done.removals)
+    # What could not go is not tried again, so a look after such a one always has less to choose from.
+    refused = any(each.error is not None for each in done.removals)
+    if not done.enough and done.removals and (refused or not last):
+        return _Earlier(every, (*earlier.stayed, *what_stayed(choice, done))), done.target_bytes
+    if session.json:
+        whole = replace(done, removals=every)
+        first = replace(choice, available_bytes=every[0].before_bytes if every else done.available_bytes)
+        session.print_document("reclaim", reclaim_form(first, mount=scene.mount, done=whole, reasons=reasons))
+    if not done.enough:
+        raise _too_little(scene, choice, done.target_bytes - done.available_bytes, why=" ".join(reasons))
+    return None
 
 
 def _only_show(session: Session, scene: Scene, choice: Choice) -> None:

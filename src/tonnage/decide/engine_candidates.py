@@ -1,7 +1,8 @@
 """What of an engine may be removed, what comes free with it, and what must stay.
 
-A layer comes free only when every image and every record of the build cache that holds it goes, and an image goes only
-when no container is left that was made from it. All of that stands in the pieces; nothing is added up per image.
+A layer comes free only when every image and every record of the build cache that holds it goes. That stands in the
+pieces; nothing is added up per image. An image that a container was made from stays as long as the container is seen:
+with a stopped one only what that one has written comes free.
 """
 
 from __future__ import annotations
@@ -106,17 +107,13 @@ def _image(
         stays = Protected(candidate_id=key, kind="image", name=name, reason=reason, size_bytes=image.size_bytes)
         return Findings(protected=(stays,))
     cost_s, back = image_cost(image, seconds)
-    users = [each for each in inventory.containers if each.image_id == image.image_id]
-    if users:
-        why = f"only the stopped container {users[0].name} was made from it, which goes first"
-    elif image.references or image.digests:
+    if image.references or image.digests:
         why = "no container was made from it, and no stack that is known here names it"
     else:
         why = "it has no name, and no container was made from it"
     # An image that was made on top of another one by the classic builder keeps that one from going.
     above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
     after = (
-        *(container_key(each.container_id) for each in users),
         *(image_key(each.image_id) for each in above),
         *(cache_key(record) for record in sorted(pinned_by)),
     )
@@ -263,14 +260,11 @@ def _pieces(inventory: Inventory) -> tuple[Piece, ...]:
 
 
 def _layer_pieces(inventory: Inventory) -> list[Piece]:
-    users: dict[str, set[str]] = defaultdict(set)
-    for container in inventory.containers:
-        users[container.image_id].add(container_key(container.container_id))
     holders: dict[str, set[str]] = defaultdict(set)
     sizes: dict[str, int | None] = {}
     for image in inventory.images:
         for layer in image.layers:
-            holders[layer.chain_id] |= {image_key(image.image_id), *users[image.image_id]}
+            holders[layer.chain_id].add(image_key(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
     images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():

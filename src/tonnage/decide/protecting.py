@@ -56,19 +56,19 @@ def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
     stay: dict[str, str] = {}
     known = {image.image_id for image in inventory.images}
     for container in inventory.containers:
-        reason = _why_its_image_stays(container)
-        if not reason:
-            continue
-        if container.image_id.startswith("sha256:") and container.image_id not in known:
+        # The image of a stopped container can be forced away, so only a missing one of another is a contradiction.
+        over = container.state in _OVER
+        if not over and container.image_id.startswith("sha256:") and container.image_id not in known:
             raise CannotReclaimError(
                 "what has to stay cannot be told, so nothing is removed",
                 why=f"The container {container.name} runs the image {container.image_id[:19]},"
                 " which is not among the images that the engine tells.",
                 todo=f"See what the engine says of it:\n  docker inspect {container.name}\n  docker images --all",
             )
-        stay.setdefault(container.image_id, reason)
-        # The next start of it goes by the name, which may be another image's by now.
-        named = inventory.image(container.image_reference) if container.image_reference else None
+        stay.setdefault(container.image_id, _why_its_image_stays(container))
+        # What makes it anew goes by the name, which may be another image's by now. Nothing makes a lone one anew.
+        anew = bool(container.image_reference and why_container_stays(container))
+        named = inventory.image(container.image_reference) if anew else None
         if named is not None:
             stay.setdefault(named.image_id, f"{container.name} was made from its name")
     for need in needs.images:
@@ -83,13 +83,15 @@ def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
 
 
 def _why_its_image_stays(container: Container) -> str:
-    if not why_container_stays(container):
-        return ""
-    if container.state in _OVER and not container.project:
-        return f"the stopped container {container.name} of a swarm was made from it"
-    if container.state in _OVER:
-        return f"the stopped container {container.name} of the stack {container.project} was made from it"
-    return f"the container {container.name} uses it"
+    """Return why the image of a container stays, also that of a container that may go itself.
+
+    While it is there ``docker start`` works, and whoever keeps the container has not said that its image may go.
+    """
+    if container.state not in _OVER:
+        return f"the container {container.name} uses it"
+    whose = " of a swarm" if _SWARM_SERVICE in container.labels else ""
+    whose = f" of the stack {container.project}" if container.project else whose
+    return f"image of the stopped container {container.name}{whose}"
 
 
 def _why_image_stays(image: Image, needs: Needs) -> str:

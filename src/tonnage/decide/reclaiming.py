@@ -12,9 +12,10 @@ from tonnage.model.candidate import Protected
 from tonnage.model.reclaim import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tonnage.model.candidate import Candidate, Findings
+    from tonnage.model.reclaim import Reclaimed
 
 
 def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str] = ()) -> Findings:
@@ -44,6 +45,53 @@ def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str
         if each.candidate_id in kept
     )
     return replace(findings, candidates=candidates, protected=(*findings.protected, *protected))
+
+
+def still_staying(findings: Findings, earlier: Iterable[Protected]) -> Findings:
+    """Return the findings of a further look of the same run, in which what stayed before stays.
+
+    So an image does not follow the stopped container that went before it, and what could not go is not tried again.
+
+    Args:
+        findings: What was found now.
+        earlier: What stayed in the looks before, each with its reason.
+
+    Returns:
+        The findings.
+    """
+    stay = {each.candidate_id: each for each in earlier}
+    known = {each.candidate_id for each in findings.protected}
+    protected = tuple(
+        stay[each.candidate_id]
+        for each in findings.candidates
+        if each.candidate_id in stay and each.candidate_id not in known
+    )
+    return replace(
+        findings,
+        candidates=tuple(each for each in findings.candidates if each.candidate_id not in stay),
+        protected=(*findings.protected, *protected),
+    )
+
+
+def what_stayed(choice: Choice, done: Reclaimed) -> tuple[Protected, ...]:
+    """Return what stays for the rest of a run: what was protected when it was decided, and what could not go.
+
+    Args:
+        choice: What was decided.
+        done: What came of it.
+    """
+    refused = tuple(
+        Protected(
+            candidate_id=each.candidate.candidate_id,
+            kind=each.candidate.kind,
+            name=each.candidate.name,
+            reason=each.error.what,
+            size_bytes=each.candidate.unique_bytes,
+        )
+        for each in done.removals
+        if each.error is not None
+    )
+    return (*choice.findings.protected, *refused)
 
 
 def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:

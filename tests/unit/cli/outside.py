@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.simulator.clock import VirtualClock
 
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.cli.outside import Rehearsal
+    from tonnage.cli.outside import MachineDoor, Rehearsal
     from tonnage.model.candidate import Candidate
     from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
@@ -109,6 +109,7 @@ class SimulatedOutside:
     forecasts: int = 0
     installs_with: str = "pipx install tonnage==7.1.3"
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
+    machine: MachineDoor = field(default_factory=EmptyMachine)
 
     @property
     def clock(self) -> VirtualClock:
@@ -140,10 +141,6 @@ class SimulatedOutside:
 
     def local_disks(self) -> tuple[Filesystem, ...]:
         return ()
-
-    @property
-    def machine(self) -> EmptyMachine:
-        return EmptyMachine()
 
     @property
     def weights(self) -> Checksums:

@@ -291,5 +291,19 @@ def test_what_a_swarm_keeps_of_a_service_stays(crowded: World, capsys: pytest.Ca
     task.labels["com.docker.swarm.service.name"] = "shop_web"
     assert kept(crowded, capsys) | {
         "web.1.abc": "the swarm keeps it of the service shop_web",
-        "unused:1": "the stopped container web.1.abc of a swarm was made from it",
+        "unused:1": "image of the stopped container web.1.abc of a swarm",
     } == kept(crowded, capsys)
+
+
+def test_the_image_of_a_stopped_container_does_not_follow_it_in_the_same_run(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = crowded.simulator
+    ended = simulator.add_container("ended", "unused:1", running=False)
+    simulator.disk.write(f"container {ended.container_id}", 900_000_011)
+    assert kept(crowded, capsys)["unused:1"] == "image of the stopped container ended"
+    assert crowded.run("reclaim", "--free", "2500MB", "--yes") == 4
+    assert ended.container_id not in simulator.containers
+    assert simulator.store.find("unused:1")
+    assert crowded.run("reclaim", "--free", "1900MB", "--yes") == 0
+    assert not simulator.store.find("unused:1")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.cli.outside import make_world
 
 from tonnage.cli.machine_door import RealMachine
 from tonnage.errors import CannotReclaimError
@@ -20,6 +21,7 @@ from tonnage.runtime.owner import this_process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -246,3 +248,39 @@ def test_names_that_are_no_text_or_look_like_options_go_as_others_do(disk: Path,
     names = {each["name"].removeprefix(f"{tools}/") for each in told["removed"]}
     assert names == {"3.1\\xff", "3.\\n13", "-rf", "$(touch here)", " ", "3.é"}
     assert not list(tools.iterdir())
+
+
+class Busy(RealMachine):
+    """A machine on which a process begins to work in the first directory that is about to go."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.used = ""
+
+    def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
+        if self.used:
+            super().remove_place(candidate, cancel)
+            return
+        self.used = candidate.paths[0]
+        with subprocess.Popen(["sleep", "60"], cwd=self.used) as process:
+            try:
+                super().remove_place(candidate, cancel)
+            finally:
+                process.terminate()
+
+
+@needs_root
+def test_a_directory_that_is_used_by_now_stays_and_the_next_one_goes(
+    disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = make_world(tmp_path)
+    world.outside.machine = busy = Busy()
+    target = f"{free_bytes(disk) + SDK_BYTES - 100}B"
+    arguments = ("--root", str(disk), "--this-machine-is-disposable", "--until", target, "--yes", "--json")
+    assert world.run("reclaim", *arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    stayed = [each for each in told["removed"] if each["error"]]
+    assert [each["name"] for each in stayed] == [busy.used]
+    assert "process sleep" in stayed[0]["error"]
+    assert Path(busy.used, "large").exists()
+    assert sum((disk / name).exists() for name in SDKS) == len(SDKS) - 1

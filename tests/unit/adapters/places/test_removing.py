@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -370,3 +371,44 @@ def test_any_tree_goes_whole(tmp_path_factory: pytest.TempPathFactory, tree: dic
     make(top, tree)
     remove(top, threads=threads)
     assert not top.exists()
+
+
+@pytest.mark.parametrize("how", ["works in it", "has a file of it open", "has a file of it mapped"])
+def test_what_a_process_uses_by_now_stays_and_the_rest_of_the_candidate_goes(tmp_path: Path, how: str) -> None:
+    used, free = tmp_path / "used", tmp_path / "free"
+    for each in (used, free):
+        each.mkdir()
+        (each / "file").write_bytes(b"x" * 5003)
+    programs = {
+        "works in it": f"import os; os.chdir({str(used)!r})",
+        "has a file of it open": f"file = open({str(used / 'file')!r})",
+        "has a file of it mapped": f"import mmap; m = mmap.mmap(os.open({str(used / 'file')!r}, 0), 0, prot=1)",
+    }
+    program = f"import os, sys, time\n{programs[how]}\nprint('ready', flush=True)\ntime.sleep(60)"
+    if "mapped" in how:
+        program = program.replace("\nprint", "\nos.closerange(3, 20)\nprint")
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            # The last look, of another test, counts for a moment.
+            time.sleep(0.3)
+            with pytest.raises(CannotReclaimError, match=rf"process python\S* \({process.pid}\) uses it by now"):
+                remove(used)
+            with pytest.raises(CannotReclaimError) as failure:
+                remove(used, free)
+        finally:
+            process.terminate()
+    assert f"({process.pid}) uses it by now" in failure.value.why
+    assert (used / "file").exists()
+    assert not free.exists()
+
+
+def test_looking_whether_something_is_used_takes_no_time_to_speak_of(tmp_path: Path) -> None:
+    paths = [tmp_path / f"log.{number}" for number in range(300)]
+    for each in paths:
+        each.write_bytes(b"x")
+    began = time.monotonic()
+    remove(*paths)
+    assert time.monotonic() - began < 3.0
+    assert not any(each.exists() for each in paths)
