@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
@@ -42,6 +43,7 @@ def read_locked(
     web: Web,
     access: IndexAccess,
     kept: Kept,
+    relay: IndexRelay,
     environment: Mapping[str, str],
     cancel: Cancel | None = None,
 ) -> Lock:
@@ -53,6 +55,7 @@ def read_locked(
         web: The door to the network.
         access: How indexes are reached.
         kept: What was asked earlier.
+        relay: Stands in for the indexes.
         environment: The user's environment.
         cancel: Stops the resolver when it is set.
 
@@ -82,7 +85,9 @@ def read_locked(
         dependencies=True,
     )
     reached = replace(access, extra_index_urls=tuple(dict.fromkeys((*access.extra_index_urls, *indexes))))
-    lock = resolve(asked, target, web=web, access=reached, kept=kept, environment=environment, cancel=cancel)
+    lock = resolve(
+        asked, target, web=web, access=reached, kept=kept, relay=relay, environment=environment, cancel=cancel
+    )
     notes = [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
     found = replace(
         lock,

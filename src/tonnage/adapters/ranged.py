@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.web import Reply, Web
 
-TAIL_BYTES = 65536
+# Enough for the directory of five wheels in six, with what a wheel says of itself.
+TAIL_BYTES = 16384
+# What is read elsewhere is read a little at a time: the next few reads lie behind it.
+WINDOW_BYTES = 8192
 MOST_WHOLE_BYTES = 16 << 20
 MOST_WHOLE_IN_ALL_BYTES = 64 << 20
 MOST_PART_BYTES = 64 << 20
@@ -118,6 +121,7 @@ class RangedFile(io.RawIOBase):
         self._position = 0
         # The bytes up to the end that are held; what is read before them is added in front when it joins.
         self._tail = b""
+        self._window = (0, b"")
         self._size = 0
         self._cacheable: bool | None = None
         self._open(size_bytes)
@@ -168,12 +172,16 @@ class RangedFile(io.RawIOBase):
         self._position = end
         if start >= held_from:
             return self._tail[start - held_from : end - held_from]
-        stop = min(end, held_from)
+        window_from, window = self._window
+        if window_from <= start and end <= window_from + len(window):
+            return window[start - window_from : end - window_from]
+        stop = min(max(end, start + WINDOW_BYTES), held_from)
         part = self._fetch(start, stop)
-        wanted = part + self._tail[: max(0, end - held_from)]
         if stop == held_from:
             self._tail = part + self._tail
-        return wanted
+            return self._tail[: end - start]
+        self._window = (start, part)
+        return part[: end - start]
 
     def _open(self, size_bytes: int | None) -> None:
         """Fetch the end of the file, and learn its size."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.index_relay import Session
     from tonnage.adapters.interface import Cancel
     from tonnage.model.lock import LockedRequest, ResolveRequest, Target
 
@@ -35,7 +36,8 @@ _UV_KEPT = regex(
 )
 _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
-_INDEX_LINE = regex(r"^--(?:extra-)?index-url (\S+)$", re.MULTILINE)
+_INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
+_EXTRA_INDEX_LINE = regex(r"^--extra-index-url (\S+)$", re.MULTILINE)
 
 
 def run_resolver(
@@ -47,6 +49,7 @@ def run_resolver(
     *,
     excluded: Iterable[str] = (),
     offline: bool = False,
+    session: Session | None = None,
 ) -> Lock | str:
     """Run the resolver once.
 
@@ -57,7 +60,8 @@ def run_resolver(
         environment: The user's environment.
         cancel: Stops it when it is set.
         excluded: Names that are left out wherever they are needed.
-        offline: Ask no server.
+        offline: Ask no server but what stands in for indexes.
+        session: Stands in for them; None to let the resolver ask them itself.
 
     Returns:
         The lock, or what it printed when there is none.
@@ -74,15 +78,21 @@ def run_resolver(
         place = Path(directory)
         arguments = _arguments(request, target, platform, access, place, tuple(excluded), offline=offline)
         surroundings, stop = _environment(environment, access), cancel or threading.Event()
+        if session is not None:
+            # What stands in keeps what it fetched, and has another address each time.
+            arguments.append("--no-cache")
+            surroundings = _to_loopback(surroundings)
         exit_code, printed = _started(arguments, surroundings, directory, stop)
         if exit_code != 0 and "Failed to initialize cache" in printed:
             exit_code, printed = _started([*arguments, "--no-cache"], surroundings, directory, stop)
         if stop.is_set():
             raise CannotFetchError("Resolving was stopped", "stopped")
         if exit_code != 0:
+            printed = printed if session is None else session.restored(printed)
             return printed or f"The resolver ended with {exit_code} and gave no reason"
         output = place / "pylock.toml"
-        return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+        text = output.read_text(encoding="utf-8")
+        return read_pylock(text if session is None else session.restored(text), target, place=str(output))
 
 
 def _started(arguments: list[str], environment: Mapping[str, str], directory: str, cancel: Cancel) -> tuple[int, str]:
@@ -155,7 +165,7 @@ def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[
         environment: The user's environment.
 
     Returns:
-        The addresses, the extra ones first as the resolver asks them.
+        The addresses, the extra ones first as the resolver asks them; none where it does not start.
     """
     if access.index_url:
         return (*access.extra_index_urls, access.index_url)
@@ -166,7 +176,8 @@ def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[
             directory=directory,
             timeout_s=20,
         )
-    return tuple(dict.fromkeys((*access.extra_index_urls, *_INDEX_LINE.findall(answer.stdout))))
+    extra, last = _EXTRA_INDEX_LINE.findall(answer.stdout), _INDEX_LINE.findall(answer.stdout)
+    return tuple(dict.fromkeys((*access.extra_index_urls, *extra, *last)))
 
 
 def _platform(target: Target) -> str:
@@ -263,6 +274,15 @@ def _environment(environment: Mapping[str, str], access: IndexAccess) -> dict[st
     if access.certificates:
         kept.setdefault("SSL_CERT_FILE", access.certificates)
     return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""}
+
+
+def _to_loopback(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the resolver's environment where a server on the loopback stands in for indexes."""
+    around = {name: value for name, value in environment.items() if name not in {"UV_DEFAULT_INDEX", "UV_INDEX_URL"}}
+    for name in ("NO_PROXY", "no_proxy"):
+        around[name] = ",".join(filter(None, ("127.0.0.1", around.get(name, ""))))
+    # It tries again itself.
+    return around | {"UV_HTTP_RETRIES": "0"}
 
 
 _FINDING = threading.Lock()

@@ -1,7 +1,7 @@
 """What a set of Python requirements resolves to for the Python of an image: uv decides, nothing is built or installed.
 
 Public:
-    ``resolve(request, target, web=, access=, kept=, environment=, cancel=, now_s=) -> Lock``
+    ``resolve(request, target, web=, access=, kept=, relay=, environment=, cancel=, now_s=) -> Lock``
 
 Nothing of a source archive is ever run on this machine, so wheels alone are considered; a package that has none is
 left out of the resolution and told, with what only it needs. The resolver's answer is kept for a day, or for ever
@@ -26,9 +26,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tonnage.adapters.pylock import shown
-from tonnage.adapters.resolver import indexes_asked, run_resolver
+from tonnage.adapters.resolver import run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
-from tonnage.adapters.source_archives import refusing, source_archive
+from tonnage.adapters.source_archives import source_archive
+from tonnage.adapters.web import shown as addressed
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
 from tonnage.model.lock import Lock, LockOrigin, Other, Sdist
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.index_relay import IndexRelay, Session
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
@@ -56,6 +58,7 @@ def resolve(
     web: Web,
     access: IndexAccess,
     kept: Kept,
+    relay: IndexRelay,
     environment: Mapping[str, str],
     cancel: Cancel | None = None,
     now_s: float | None = None,
@@ -68,6 +71,7 @@ def resolve(
         web: The door to the network; where that is offline, only what is known from earlier is used.
         access: How the indexes are reached.
         kept: What was resolved earlier.
+        relay: Stands in for the indexes.
         environment: The user's environment.
         cancel: Stops the resolver when it is set.
         now_s: Now, seconds since the epoch; None to ask the clock.
@@ -90,11 +94,14 @@ def resolve(
             return replace(earlier, origin=LockOrigin.REMEMBERED)
         return _last_known(earlier, "There is no network")
     try:
-        lock = _ask(request, target, web, access, environment, cancel)
+        lock = _ask(request, target, access, relay, environment, cancel, offline=web.offline)
     except CannotFetchError as error:
         if earlier is None:
             raise
         return _last_known(earlier, error.what)
+    if lock.origin is LockOrigin.LAST_KNOWN:
+        # Pages of earlier stood in for the index: its next answer must not wait for a day.
+        return lock if earlier is None else _last_known(earlier, "The package index cannot be reached")
     lock = replace(lock, resolved_s=now_s)
     kept.keep(_KIND, key, msgspec.msgpack.encode(lock))
     return lock
@@ -132,66 +139,97 @@ def _last_known(earlier: Lock, why: str) -> Lock:
 def _ask(
     request: ResolveRequest,
     target: Target,
-    web: Web,
     access: IndexAccess,
+    relay: IndexRelay,
     environment: Mapping[str, str],
     cancel: Cancel | None,
+    *,
+    offline: bool,
 ) -> Lock:
     """Ask the resolver, once more for each package that turns out to have no wheel but a source archive."""
     named, others = _sorted_out(request.requirements)
     excluded: dict[str, Sdist] = {}
-    indexes: tuple[str, ...] = ()
-    while True:
-        stated = tuple(line for line in named if _name(line) not in excluded)
-        asked = replace(request, requirements=stated)
-        answer = run_resolver(asked, target, access, environment, cancel, excluded=excluded, offline=web.offline)
-        if isinstance(answer, Lock):
-            break
-        reason = failure(answer, target=shown(target))
-        versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
-        names = [name for name in versions if name not in excluded and _may_be_built(name, request)]
-        indexes = indexes or (indexes_asked(access, environment) if names else ())
-        found = [
-            source_archive(name, versions[name] or _pin(named, name), web=web, access=access, indexes=indexes)
-            for name in names
+    indexes = _stood_in_for(request, access, relay, offline=offline)
+    with relay.session(access, dated=bool(request.exclude_newer)) as session:
+        local = [session.address(index) for index in indexes]
+        reached = replace(access, index_url=local[-1], extra_index_urls=tuple(local[:-1])) if local else access
+        while True:
+            plain = session.plain
+            asked = replace(request, requirements=tuple(line for line in named if _name(line) not in excluded))
+            answer = run_resolver(
+                asked, target, reached, environment, cancel,
+                excluded=excluded, offline=offline and not local, session=session if local else None,
+            )  # fmt: skip
+            if isinstance(answer, Lock):
+                break
+            if session.plain and not plain:
+                continue
+            reason = failure(answer, target=shown(target))
+            versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
+            names = [name for name in versions if name not in excluded and _may_be_built(name, request)]
+            found = [
+                source_archive(name, versions[name] or _pin(named, name), relay.pages, access, relay.indexes(access))
+                for name in names
+            ]
+            archives = {archive.name: archive for archive in found if archive is not None}
+            if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
+                raise _better(reason, session, access)
+            excluded |= archives
+        wheels = [
+            replace(wheel, size_bytes=session.sizes.get(wheel.url)) if wheel.size_bytes is None else wheel
+            for wheel in answer.wheels
         ]
-        archives = {archive.name: archive for archive in found if archive is not None}
-        if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
-            raise _with_refusal(reason, web, access, environment)
-        excluded |= archives
     built = tuple(excluded.values())
     notes = []
     if access.left_out:
         notes.append(
             f"left out, because a build cannot see them: {', '.join(access.left_out)} of this machine's settings"
         )
+    if session.oldest_s:
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
+        notes.append(f"the package index cannot be asked: what it offered on {day} is used")
     notes += [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
     return _as_built(
         replace(
             answer,
+            wheels=tuple(wheels),
             sdists=(*answer.sdists, *built),
             others=(*answer.others, *others),
             requested=tuple(name for name in map(_name, named) if name),
             notes=tuple(notes),
-            origin=LockOrigin.RESOLVED,
+            origin=LockOrigin.LAST_KNOWN if session.oldest_s else LockOrigin.RESOLVED,
         ),
         request.no_binary,
     )
 
 
-def _with_refusal(
-    reason: CannotResolveError | CannotFetchError, web: Web, access: IndexAccess, environment: Mapping[str, str]
+def _stood_in_for(request: ResolveRequest, access: IndexAccess, relay: IndexRelay, *, offline: bool) -> tuple[str, ...]:
+    """Return the indexes that the relay stands in for: all, or none where the resolver must go there itself."""
+    elsewhere = offline and (request.find_links or request.torch_backend)
+    if request.no_index or not request.requirements or elsewhere:
+        return ()
+    indexes = relay.indexes(access)
+    return indexes if all(relay.stands_in(index, access) for index in indexes) else ()
+
+
+def _better(
+    reason: CannotResolveError | CannotFetchError, session: Session, access: IndexAccess
 ) -> CannotResolveError | CannotFetchError:
-    """Return a failure, or the better one that an index refuses: among several the resolver passes over it."""
-    if not isinstance(reason, CannotResolveError) or reason.cause != "missing" or not access.extra_index_urls:
-        return reason
-    indexes = indexes_asked(access, environment)
-    refused = [refusing(name, web=web, access=access, indexes=indexes) for name in reason.packages]
-    if not any(refused):
-        return reason
-    return CannotFetchError(
-        f"The package index {next(filter(None, refused))} refuses access", "refused", why=reason.why
-    )
+    """Return a failure as the resolver told it, or what was met on its behalf where that says more."""
+    if isinstance(reason, CannotFetchError) and session.troubles:
+        met = session.troubles[0]
+        what = (
+            "What the requirements need is not in the cache"
+            if met.cause == "offline"
+            else "The package index cannot be reached"
+        )
+        return CannotFetchError(what, met.cause, why=f"{met.what}: {met.why}" if met.why else met.what, todo=met.todo)
+    # Among several indexes the resolver passes over one that refuses.
+    missing = isinstance(reason, CannotResolveError) and reason.cause == "missing" and access.extra_index_urls
+    if missing and session.refused:
+        index = addressed(session.refused[0].rstrip("/").rpartition("/")[0])
+        return CannotFetchError(f"The package index {index} refuses access", "refused", why=reason.why)
+    return reason
 
 
 def _may_be_built(name: str, request: ResolveRequest) -> bool:

@@ -12,6 +12,7 @@ A status is an answer, not a failure; only an address that cannot be reached, or
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
@@ -76,6 +77,7 @@ class Web:
         self.offline = offline
         self.fetched_bytes = 0
         self._environment = environment
+        self._pooling = threading.Lock()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._unreachable: dict[str, str] = {}
 
@@ -267,20 +269,22 @@ class Web:
         from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
 
         proxy = self._proxy(address)
-        if proxy not in self._pools:
-            trust = _trust(self._environment)
-            if proxy:
-                user = urlsplit(proxy)
-                secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
-                self._pools[proxy] = ProxyManager(
-                    proxy,
-                    proxy_headers=make_headers(proxy_basic_auth=secret),
-                    maxsize=_AT_ONCE,
-                    ssl_context=trust,
-                )
-            else:
-                self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
-        return self._pools[proxy]
+        # Reading the authorities takes a tenth of a second, and the first requests come from many threads at once.
+        with self._pooling:
+            if proxy not in self._pools:
+                trust = _trust(self._environment)
+                if proxy:
+                    user = urlsplit(proxy)
+                    secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
+                    self._pools[proxy] = ProxyManager(
+                        proxy,
+                        proxy_headers=make_headers(proxy_basic_auth=secret),
+                        maxsize=_AT_ONCE,
+                        ssl_context=trust,
+                    )
+                else:
+                    self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
+            return self._pools[proxy]
 
     def _proxy(self, address: str) -> str:
         there = urlsplit(address)
@@ -310,13 +314,11 @@ def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:
     """Return whom to believe: the system's authorities, or those that the environment names."""
     import ssl  # noqa: PLC0415
 
-    context = ssl.create_default_context()
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = environment.get(name, "")
         if path and os.path.isfile(path):  # noqa: PTH113 - the text is passed on as it is
-            context.load_verify_locations(cafile=path)
-            break
-    return context
+            return ssl.create_default_context(cafile=path)
+    return ssl.create_default_context()
 
 
 def _reason(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import configparser
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -24,28 +24,44 @@ if TYPE_CHECKING:
 _PARTS = 8
 _PART_DEPTH = 2
 _MOST_ENTRY_POINTS_BYTES = 262144
+_MOST_METADATA_BYTES = 16 << 20
 _PYC_NAME_BYTES = len(".cpython-311")
 # A hashed directory grows by splitting full blocks in two, so its blocks are filled to ln 2 on average.
 _HASHED_FILL = 0.69
 
 
-def contents_of(wheel: Wheel, file: IO[bytes]) -> WheelContents:
+def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
     """Return what lies inside a wheel.
 
     Args:
         wheel: The wheel.
-        file: Its bytes; only the directory and the entry points are read.
+        archive: The same, opened; only the directory and the entry points are read.
 
     Returns:
         Its contents.
+    """
+    members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
+    return _summary(wheel, members, _console_scripts(archive, members))
+
+
+def metadata_of(archive: zipfile.ZipFile) -> bytes:
+    """Return what a wheel says of itself.
+
+    Args:
+        archive: The wheel.
+
+    Returns:
+        The text of its ``METADATA``; empty where it has none.
 
     Raises:
-        BadZipFile: These are not the bytes of a zip file, or its directory is damaged.
+        BadZipFile: That part is damaged.
     """
-    with zipfile.ZipFile(file) as archive:
-        members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
-        scripts = _console_scripts(archive, members)
-    return _summary(wheel, members, scripts)
+    # It is near the end by convention, and a wheel can have thousands of files.
+    for info in reversed(archive.infolist()):
+        top, _, leaf = info.filename.partition("/")
+        if leaf == "METADATA" and top.endswith(".dist-info") and info.file_size <= _MOST_METADATA_BYTES:
+            return archive.read(info)
+    return b""
 
 
 def directory_bytes(name_bytes: Iterable[int]) -> int:

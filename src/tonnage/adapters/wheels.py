@@ -2,6 +2,7 @@
 
 Public:
     ``read_wheels(wheels, web=, access=, kept=, cancel=, at_once=) -> WheelsRead``
+    ``read_metadata(wheel, servers=, kept=) -> WheelMetadata | None``: what a wheel says of itself.
 
 A wheel that has a hash never changes, so what was read once is kept for ever under that hash and needs no network.
 A wheel that cannot be read is never nothing: it is graded down to a ratio of its size, with the reason.
@@ -10,6 +11,7 @@ A wheel that cannot be read is never nothing: it is graded down to a ratio of it
 from __future__ import annotations
 
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
@@ -19,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
-from tonnage.adapters.wheel_contents import contents_of, guessed
+from tonnage.adapters.wheel_contents import contents_of, guessed, metadata_of
 from tonnage.model.lock import Reading, WheelContents
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 # The number changes with the form of what is kept, so that another form is never read.
 _KIND = "wheel-1"
+_METADATA_KIND = "metadata-1"
 _UNNAMED_FRESH_S = 86400.0
+# What bytes that are no wheel make of the reader of zip files.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, RuntimeError, zlib.error)
 
 
 class WheelsRead(Struct, frozen=True, kw_only=True):
@@ -48,6 +53,18 @@ class WheelsRead(Struct, frozen=True, kw_only=True):
     contents: tuple[WheelContents, ...]
     requests: int = 0
     received_bytes: int = 0
+
+
+class WheelMetadata(Struct, frozen=True, kw_only=True):
+    """What a wheel says of itself.
+
+    Args:
+        text: Its ``METADATA``.
+        size_bytes: The size of the wheel; None where it was not told.
+    """
+
+    text: bytes
+    size_bytes: int | None = None
 
 
 def read_wheels(
@@ -96,6 +113,40 @@ def read_wheels(
     )
 
 
+def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadata | None:
+    """Read what a wheel says of itself. What lies inside it comes along and is kept as well.
+
+    Args:
+        wheel: The wheel.
+        servers: The servers that are asked.
+        kept: What was read earlier.
+
+    Returns:
+        Its metadata; None where the server does not give parts of it, or they are not those of a wheel.
+    """
+    known = kept.read(_METADATA_KIND, wheel.digest) if wheel.digest else None
+    if known is not None:
+        try:
+            return msgspec.msgpack.decode(known, type=WheelMetadata)
+        except msgspec.MsgspecError:
+            pass
+    try:
+        with (
+            RangedFile(servers, wheel.url, wheel.size_bytes) as file,
+            zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
+        ):
+            text = metadata_of(archive)
+            contents = contents_of(replace(wheel, size_bytes=file.size_bytes), archive)
+            contents = replace(contents, cacheable=file.cacheable)
+            found = WheelMetadata(text=text, size_bytes=file.size_bytes) if text else None
+    except (UnreadableError, *_DAMAGED):
+        return None
+    if wheel.digest and found is not None:
+        kept.keep(_METADATA_KIND, wheel.digest, msgspec.msgpack.encode(found))
+        kept.keep(_KIND, wheel.digest, msgspec.msgpack.encode(contents))
+    return found
+
+
 def _key(wheel: Wheel) -> str:
     return wheel.digest or f"{wheel.url} {wheel.size_bytes}"
 
@@ -119,17 +170,21 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
         parts = urlsplit(wheel.url)
         if parts.scheme in {"file", ""}:
             return _read_here(wheel, unquote(parts.path))
-        with RangedFile(servers, wheel.url, wheel.size_bytes) as file:
-            read = contents_of(replace(wheel, size_bytes=file.size_bytes), cast("IO[bytes]", file))
+        with (
+            RangedFile(servers, wheel.url, wheel.size_bytes) as file,
+            zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
+        ):
+            read = contents_of(replace(wheel, size_bytes=file.size_bytes), archive)
             return replace(read, cacheable=file.cacheable)
     except UnreadableError as error:
         size_bytes = wheel.size_bytes if wheel.size_bytes is not None else error.size_bytes
         return guessed(replace(wheel, size_bytes=size_bytes), str(error))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError) as error:
+    except _DAMAGED as error:
         return guessed(wheel, f"{wheel.filename} is no readable wheel: {error}")
 
 
 def _read_here(wheel: Wheel, path: str) -> WheelContents:
     with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
         size_bytes = file.seek(0, 2)
-        return replace(contents_of(replace(wheel, size_bytes=size_bytes), file), cacheable=False)
+        with zipfile.ZipFile(file) as archive:
+            return replace(contents_of(replace(wheel, size_bytes=size_bytes), archive), cacheable=False)

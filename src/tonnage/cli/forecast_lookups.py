@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from tonnage.adapters.build_inputs import is_remote
 from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context
 from tonnage.adapters.heads import Heads
 from tonnage.adapters.kept import Kept
+from tonnage.adapters.once import Once
 from tonnage.adapters.web import Web
 from tonnage.errors import UsageError
 from tonnage.model.forecast import UNKNOWN, exactly
@@ -24,12 +26,13 @@ from tonnage.model.tree import Tree
 from tonnage.runtime.lookups import Copied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.probe import EngineProbe
     from tonnage.adapters.index_access import IndexAccess
+    from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.registry.images import ImageRegistry
     from tonnage.model.base_image import AptSource, AptState, BaseImage
     from tonnage.model.effects import AptInstall, AptUpdate
@@ -39,40 +42,8 @@ if TYPE_CHECKING:
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
 
-_Answer = TypeVar("_Answer")
 _MOST_TEXT_BYTES = 20_000_000
 _DEBIAN = {"arm": "armhf", "386": "i386", "ppc64le": "ppc64el"}
-
-
-class Once:
-    """Answers each question once, also when several threads ask it at the same time."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: dict[object, Future[Any]] = {}
-
-    def ask(self, question: object, answer: Callable[[], _Answer]) -> _Answer:
-        """Return the answer to a question, asking when nobody has.
-
-        Args:
-            question: What tells questions apart.
-            answer: Finds the answer; what it raises is raised for everyone who asks.
-
-        Returns:
-            The answer.
-        """
-        with self._lock:
-            future = self._answers.get(question)
-            mine = future is None
-            if future is None:
-                future = self._answers[question] = Future()
-        if mine:
-            try:
-                future.set_result(answer())
-            except BaseException as error:  # noqa: BLE001 - it is raised below, for everyone who asked
-                future.set_exception(error)
-        found: _Answer = future.result()
-        return found
 
 
 class DirectoryContext:
@@ -173,6 +144,7 @@ class RealLookups:
         self._meter = CopyMeter(self._heads)
         self._once = Once()
         self._over = threading.Event()
+        self._closing = ExitStack()
         self._reading_lock = threading.Lock()
         self._reading: dict[Wheel, Future[WheelContents]] = {}
 
@@ -183,6 +155,7 @@ class RealLookups:
     def __exit__(self, *_: object) -> None:
         """End what is still asked, and close every connection."""
         self._over.set()
+        self._closing.close()
         self._web.close()
 
     @property
@@ -263,10 +236,16 @@ class RealLookups:
                 web=self._web,
                 access=access,
                 kept=self._kept,
+                relay=self._once.ask("relay", self._relay),
                 environment=self._environment,
                 cancel=self._over,
             ),
         )
+
+    def _relay(self) -> IndexRelay:
+        from tonnage.adapters.index_relay import IndexRelay  # noqa: PLC0415
+
+        return self._closing.enter_context(IndexRelay(self._web, self._kept, self._environment))
 
     def locked(self, request: LockedRequest, target: Target) -> Lock:
         """Return what an installer takes from a lock that lies beside a project.
@@ -286,6 +265,7 @@ class RealLookups:
                 web=self._web,
                 access=access,
                 kept=self._kept,
+                relay=self._once.ask("relay", self._relay),
                 environment=self._environment,
                 cancel=self._over,
             ),

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.adapters.file_server import Index, serving
 
 from tonnage.adapters.index_access import index_access
+from tonnage.adapters.index_relay import IndexRelay
 from tonnage.adapters.kept import Kept
 from tonnage.adapters.project_locks import read_locked
 from tonnage.adapters.project_needs import needs
@@ -163,11 +164,10 @@ def read(index: Index, tmp_path: Path) -> Read:
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "uv"),
             "PIP_CONFIG_FILE": os.devnull,
         }  # fmt: skip
-        with Web(environment, offline=offline) as web:
+        kept = Kept(tmp_path / "kept")
+        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
             access = index_access(asked, environment)
-            return read_locked(
-                request, PY311, web=web, access=access, kept=Kept(tmp_path / "kept"), environment=environment
-            )
+            return read_locked(request, PY311, web=web, access=access, kept=kept, relay=relay, environment=environment)
 
     return run
 

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.adapters.file_server import Index, serving, wheel_bytes
 
 from tonnage.adapters.index_access import index_access
+from tonnage.adapters.index_relay import IndexRelay
 from tonnage.adapters.kept import Kept
 from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web import Web
@@ -62,9 +63,10 @@ def solve(index: Index, tmp_path: Path) -> Resolve:
             "UV_CACHE_DIR": str(tmp_path / "uv"),
         }
         request = ResolveRequest(requirements=lines, **{"index_url": index.url, **asked})  # type: ignore[arg-type]
-        with Web(environment, offline=offline) as web:
+        kept = Kept(tmp_path / "kept")
+        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
             return resolve(
-                request, target, web=web, access=index_access(request, environment), kept=Kept(tmp_path / "kept"),
+                request, target, web=web, access=index_access(request, environment), kept=kept, relay=relay,
                 environment=environment, now_s=now_s,
             )  # fmt: skip
 
@@ -180,11 +182,12 @@ def test_pip_takes_the_best_of_all_indexes_and_uv_the_first_that_has_the_name(so
     assert names(solve("lower==1.0", extra_index_urls=(second.url,))) == ["lower==1.0+cpu"]
 
 
-def test_an_index_without_sizes_gives_wheels_without_sizes(solve: Resolve, index: Index) -> None:
+def test_where_an_index_tells_no_sizes_the_server_of_the_wheel_does(solve: Resolve, index: Index) -> None:
     bare = Index(index.server, path="/bare", sizes=False)
-    bare.wheel("plain", "1.0")
+    url = bare.wheel("plain", "1.0")
     (wheel,) = solve("plain", index_url=bare.url).wheels
-    assert wheel.size_bytes is None
+    assert wheel.url == url
+    assert wheel.size_bytes == len(wheel_bytes("plain", "1.0"))
 
 
 def test_an_answer_holds_for_a_day(solve: Resolve, index: Index) -> None:
@@ -243,10 +246,16 @@ def test_a_resolution_can_be_stopped(index: Index, tmp_path: Path) -> None:
     cancel = threading.Event()
     cancel.set()
     request = ResolveRequest(requirements=("lower",), index_url=index.url)
-    with Web({}) as web, pytest.raises(CannotFetchError) as caught:
+    environment = {"UV_CACHE_DIR": str(tmp_path / "uv"), "PATH": os.environ["PATH"]}
+    kept = Kept(tmp_path)
+    with (
+        Web({}) as web,
+        IndexRelay(web, kept, environment) as relay,
+        pytest.raises(CannotFetchError) as caught,
+    ):
         resolve(
-            request, LINUX, web=web, access=index_access(request, {}), kept=Kept(tmp_path), cancel=cancel,
-            environment={"UV_CACHE_DIR": str(tmp_path / "uv"), "PATH": os.environ["PATH"]},
+            request, LINUX, web=web, access=index_access(request, {}), kept=kept, relay=relay, cancel=cancel,
+            environment=environment,
         )  # fmt: skip
     assert caught.value.cause == "stopped"
 
@@ -272,9 +281,10 @@ def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, 
         "UV_EXCLUDE_NEWER": "2001-01-01", "UV_CONSTRAINT": "/nowhere",
     }  # fmt: skip
     request = ResolveRequest(requirements=("lower",), index_url=index.url)
-    with Web(environment) as web:
+    kept = Kept(tmp_path / "kept")
+    with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
         lock = resolve(
-            request, LINUX, web=web, access=index_access(request, environment), kept=Kept(tmp_path / "kept"),
+            request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
             environment=environment,
         )  # fmt: skip
     assert names(lock) == ["lower==2.0"]
@@ -283,9 +293,10 @@ def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, 
 def test_a_home_that_cannot_be_written_only_costs_time(index: Index, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": "/proc/nowhere"}
     request = ResolveRequest(requirements=("upper",), index_url=index.url)
-    with Web(environment) as web:
+    kept = Kept(tmp_path / "kept")
+    with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
         lock = resolve(
-            request, LINUX, web=web, access=index_access(request, environment), kept=Kept(tmp_path / "kept"),
+            request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
             environment=environment,
         )  # fmt: skip
     assert names(lock) == ["lower==1.1", "upper==3.0"]

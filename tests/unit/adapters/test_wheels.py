@@ -186,7 +186,7 @@ def test_a_refused_wheel_without_a_size_is_known_not_at_all(server: FileServer, 
     assert found.wheel.size_bytes is None
 
 
-@pytest.mark.parametrize("behaviour", [{"tells_total": False}, {"cut_to": 40_009}])
+@pytest.mark.parametrize("behaviour", [{"tells_total": False}, {"cut_to": 4_009}])
 def test_an_answer_that_is_not_what_was_asked_for_is_graded_down(
     server: FileServer, tmp_path: Path, behaviour: dict[str, object]
 ) -> None:
