@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 UNUSED = "unused:1"
+NAMED = "named:1"
 
 
 def names(engine: RealEngine) -> set[str]:
@@ -82,12 +83,32 @@ def test_an_engine_behind_ssh_is_asked_and_files_of_this_machine_stay(
     cached.write_bytes(b"x" * 5 * MIB)
     real = project.real
     load(real, UNUSED, [busybox_archive(), layer(41, 23 * MIB)])
+    load(real, NAMED, [busybox_archive(), layer(42, 21 * MIB)])
+    # Another project on that machine has not run yet what its file names.
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "compose.yaml").write_text(f"services: {{web: {{image: busybox}}, worker: {{image: '{NAMED}'}}}}\n")
+    real.client.containers.run(
+        "busybox:latest",
+        ["sleep", "1000"],
+        detach=True,
+        network_mode="none",
+        labels={
+            "com.docker.compose.project": "theirs",
+            "com.docker.compose.service": "web",
+            "com.docker.compose.project.working_dir": str(theirs),
+            "com.docker.compose.project.config_files": str(theirs / "compose.yaml"),
+        },
+    )
     with ssh_server(where, real.endpoint, address=real.address, netns=real.netns) as host:
         monkeypatch.setitem(real.environment, "PATH", f"{where}/bin:{os.environ['PATH']}")
         monkeypatch.setitem(real.environment, "XDG_CACHE_HOME", str(home / ".cache"))
         ended = project.tonnage("reclaim", "-H", host, "--free", "20MB", "--yes", "--json")
     assert ended.exit_code == 0, ended.stderr
-    assert [each["kind"] for each in json.loads(ended.stdout)["removed"]] == ["image"]
+    told = json.loads(ended.stdout)
+    assert [each["kind"] for each in told["removed"]] == ["image"]
+    stays = {each["name"]: each["reason"] for each in told["protected"]}
+    assert stays[NAMED] == "worker of the stack theirs is run from it"
     assert UNUSED not in names(real)
     assert cached.exists()
 

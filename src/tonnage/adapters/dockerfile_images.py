@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.sources.dockerfile_bases import images_in
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Service
+    from tonnage.sources.files import Files
+
+_MOST_BYTES = 16_000_000
 
 
-def images_needed(service: Service) -> tuple[str, ...]:
+def images_needed(service: Service, where: Files = HERE) -> tuple[str, ...]:
     """Return the images that a service needs from outside.
 
     Args:
         service: The service. Without a build it needs its own image.
+        where: The machine that its Dockerfile is on.
 
     Returns:
         References in the order of their first use, as they are written; nothing for what cannot be read here.
@@ -26,7 +30,7 @@ def images_needed(service: Service) -> tuple[str, ...]:
     text = spec.dockerfile_inline
     if not text:
         try:
-            text = Path(spec.dockerfile).read_text(encoding="utf-8", errors="replace")
+            text = where.read(spec.dockerfile, _MOST_BYTES).decode(errors="replace")
         except OSError:
             return ()
     return images_in(text, dict(spec.args), dict(spec.additional_contexts))

@@ -21,6 +21,7 @@ from tonnage.cli.places import cache_directory, state_place
 from tonnage.cli.session import Session
 from tonnage.cli.streams import let_go_of_output, prepare_streams
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
+    from tonnage.sources.files import Files
 
 _SIGINT = 2
 _SIGPIPE = 13
@@ -346,11 +348,11 @@ class RealOutside:
                 door=self._door(connection), images=ImageStore(connection), how_to_reach=engine.how_to_reach()
             )
 
-    def images_needed(self, service: Service) -> tuple[str, ...]:
-        """Return the images from elsewhere that a service stands on."""
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on, by its files on a machine."""
         from tonnage.adapters.dockerfile_images import images_needed  # noqa: PLC0415
 
-        return images_needed(service)
+        return images_needed(service, where)
 
     @contextlib.contextmanager
     def image_source(self, host: str) -> Iterator[ImageSource | None]:

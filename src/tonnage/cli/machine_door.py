@@ -11,6 +11,7 @@ from tonnage.adapters.held_open import held_open
 from tonnage.adapters.hidden_bytes import hidden_under_mounts
 from tonnage.adapters.orphan_layers import orphan_layers
 from tonnage.adapters.places import find_places
+from tonnage.adapters.remote_files import RemoteFiles
 from tonnage.adapters.removing import remove_place
 from tonnage.decide.disposable import judge_machine
 from tonnage.errors import CannotReclaimError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate, Findings
+    from tonnage.sources.files import Files
 
 
 class RealMachine:
@@ -32,6 +34,10 @@ class RealMachine:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+
+    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
+        """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
+        return RemoteFiles(endpoint, paths)
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""

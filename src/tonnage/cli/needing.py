@@ -10,8 +10,9 @@ from tonnage.cli.places import journal_path
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.runtime.journal_cache import left_on, worthless
 from tonnage.runtime.journal_versions import build_seconds, good_versions
-from tonnage.runtime.needing import needs_of, read_projects, requests_of
+from tonnage.runtime.needing import Project, needs_of, paths_of, read_projects, requests_of
 from tonnage.runtime.reading import load_stack
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from tonnage.cli.outside import Outside
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import Stack
+    from tonnage.runtime.reading import StackRequest
+    from tonnage.sources.files import Files
 
 
 def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | None = None) -> Needs:
@@ -36,41 +39,46 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
-    path = journal_path(outside.environment)
-    engine_id = inventory.engine.engine_id
     try:
-        versions, seconds, left = good_versions(path, engine_id), build_seconds(path), left_on(path, engine_id)
+        return _read(outside, inventory, stack, plan)
+    except CannotReclaimError:
+        raise
     except TonnageError as error:
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
         ) from error
-    stacks, notes = _projects(outside, inventory)
+
+
+def _read(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | None) -> Needs:
+    path, engine_id = journal_path(outside.environment), inventory.engine.engine_id
+    left = left_on(path, engine_id)
+    projects, notes = _projects(outside, inventory)
     return needs_of(
-        (*stacks, *((stack,) if stack.name else ())),
-        versions,
+        (*projects, *((Project(stack),) if stack.name else ())),
+        good_versions(path, engine_id),
         images_needed=outside.images_needed,
         plan=plan,
         worthless=worthless(left, inventory.cache),
-        build_seconds=seconds.items(),
+        build_seconds=build_seconds(path).items(),
         now_s=outside.clock.time(),
         notes=notes,
     )
 
 
-def _projects(outside: Outside, inventory: Inventory) -> tuple[tuple[Stack, ...], tuple[str, ...]]:
-    """Return the compose projects of an engine; the files of one on another machine are not on this one."""
+def _projects(outside: Outside, inventory: Inventory) -> tuple[tuple[Project, ...], tuple[str, ...]]:
+    """Return the compose projects of an engine; those of one on another machine are read there as well as here."""
     requests = requests_of(inventory)
-    if not inventory.engine.endpoint.startswith("unix://"):
-        names = dict.fromkeys(request.project_name for request in requests if request.files)
-        return (), tuple(
-            f"the compose files of {name} are on the engine's machine and are not read: of the images that they name"
-            " only those stay that containers use"
-            for name in names
-        )
+    machines: list[Files] = [HERE]
     environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
-    return read_projects(
-        requests, lambda request: load_stack(request, environment=environment, compose=None, builds=False)
-    )
+    if requests and inventory.engine.endpoint.startswith("ssh://"):
+        machines.insert(0, outside.machine.files_there(inventory.engine.endpoint, paths_of(requests)))
+
+    def read(request: StackRequest, where: Files) -> Stack:
+        # What is set in this shell means nothing for files of another machine.
+        variables = environment if where is HERE else {}
+        return load_stack(request, environment=variables, compose=None, builds=False, where=where)
+
+    return read_projects(requests, read, machines)
 
 
 def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> tuple[Inventory, tuple[str, ...]]:

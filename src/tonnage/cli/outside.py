@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from tonnage.sources.files import HERE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource, ImageTarget
+    from tonnage.sources.files import Files
 
 
 class EngineDoor(Struct, frozen=True, kw_only=True):
@@ -54,7 +57,10 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
 
 
 class MachineDoor(Protocol):
-    """This machine's files and directories, as far as a reclaim deals with them."""
+    """Files and directories as far as a reclaim deals with them; all but one question are about this machine."""
+
+    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
+        """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
@@ -186,8 +192,8 @@ class Outside(Protocol):
     def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
 
-    def images_needed(self, service: Service) -> tuple[str, ...]:
-        """Return the images from elsewhere that a service stands on."""
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on, by its files on a machine."""
 
     def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
         """Reach an engine to copy images from; None when there is none."""

@@ -2,15 +2,16 @@
 
 Compose writes on every container which files its project was read from. Those that are there are read, so that an image
 is known to be needed although no container was made from it yet. Files that are there and cannot be read may name
-anything, so they end it; files that are gone name nothing any more, and are told.
+anything, so they end it; files that are gone name nothing any more, and are told. They are on the machine on which
+Compose ran. For an engine behind ``ssh://`` that may be the engine's or this one, so both are looked at.
 """
 
 from __future__ import annotations
 
-import stat
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import CannotReclaimError, TonnageError
@@ -20,6 +21,7 @@ from tonnage.model.plan import Build
 from tonnage.model.stack import Service
 from tonnage.runtime.reading import StackRequest
 from tonnage.sources.compose_files import FILE_NAMES, OVERRIDE_NAMES
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan, Version
     from tonnage.model.stack import Stack
+    from tonnage.sources.files import Files
 
 _FILES = "com.docker.compose.project.config_files"
 _DIRECTORY = "com.docker.compose.project.working_dir"
@@ -65,73 +68,96 @@ def requests_of(inventory: Inventory) -> tuple[StackRequest, ...]:
     return tuple(found)
 
 
+class Project(Struct, frozen=True):
+    """A stack that was read, and the machine on which its files are."""
+
+    stack: Stack
+    where: Files = HERE
+
+
 def read_projects(
-    requests: Iterable[StackRequest], read: Callable[[StackRequest], Stack]
-) -> tuple[tuple[Stack, ...], tuple[str, ...]]:
+    requests: Iterable[StackRequest], read: Callable[[StackRequest, Files], Stack], machines: Sequence[Files]
+) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     """Read compose projects.
 
     Args:
         requests: Which.
-        read: Reads one.
+        read: Reads one from a machine.
+        machines: Where files are looked for. One that has them on several is read from each: any may be meant.
 
     Returns:
-        The stacks, and a note for each of which the files are gone: of those only what their containers use is known.
+        The projects, and a note for each of which files are gone: of those only what their containers use is known.
 
     Raises:
         CannotReclaimError: Files are there and cannot be read or understood: they may name anything.
     """
-    stacks, notes = [], []
+    projects, notes = [], []
     for request in requests:
-        there, gone = _there(request)
+        looked = [(where, *_there(request, where)) for where in machines]
+        gone = [each for each in looked[0][2] if all(each in missing for _, _, missing in looked)]
         if gone:
             notes.append(
                 f"the compose file {gone[0]} of {request.project_name} is gone: of the images that it named only those"
                 " stay that containers use"
             )
-        if there is None:
-            continue
-        try:
-            stacks.append(read(there))
-        except TonnageError as error:
-            raise CannotReclaimError(
-                "what has to stay cannot be told, so nothing is removed",
-                why=f"The compose files of {request.project_name} cannot be read: {error}",
-                todo=error.todo or f"See what is wrong:\n  docker compose -f {there.files[0]} config",
-            ) from error
-    return tuple(stacks), tuple(notes)
+        for where, there, _ in looked:
+            if there is not None:
+                projects.append(Project(_read(there, where, read), where))
+    return tuple(projects), tuple(notes)
 
 
-def _there(request: StackRequest) -> tuple[StackRequest | None, tuple[str, ...]]:
+def paths_of(requests: Iterable[StackRequest]) -> tuple[str, ...]:
+    """Return the paths that will be looked at to read projects, as far as they are known before.
+
+    Args:
+        requests: Which projects.
+    """
+    found: dict[str, None] = {}
+    for request in requests:
+        directory = PurePosixPath(request.directory or "/")
+        files = request.files or (*FILE_NAMES, *OVERRIDE_NAMES)
+        found |= dict.fromkeys(str(directory / each) for each in (*files, *request.env_files, ".env", "Dockerfile"))
+    return tuple(found)
+
+
+def _read(request: StackRequest, where: Files, read: Callable[[StackRequest, Files], Stack]) -> Stack:
+    try:
+        return read(request, where)
+    except TonnageError as error:
+        raise CannotReclaimError(
+            "what has to stay cannot be told, so nothing is removed",
+            why=f"The compose files of {request.project_name} cannot be read: {error}",
+            todo=error.todo or f"See what is wrong:\n  docker compose -f {request.files[0]} config",
+        ) from error
+
+
+def _there(request: StackRequest, where: Files) -> tuple[StackRequest | None, tuple[str, ...]]:
     """Return the request for those of its files that are there, None when none is; and those that are gone."""
-    directory = Path(request.directory or "/")
+    directory = PurePosixPath(request.directory or "/")
     if not request.files:
-        names = [
-            next((name for name in known if _is_there(directory / name)), "") for known in (FILE_NAMES, OVERRIDE_NAMES)
-        ]
+        known = (FILE_NAMES, OVERRIDE_NAMES)
+        names = [next((name for name in each if _is_there(directory / name, where)), "") for each in known]
         files = tuple(str(directory / name) for name in names if name) if names[0] else ()
-        return (replace(request, files=files) if files else None), ()
-    files = tuple(each for each in request.files if _is_there(directory / each))
+        return (replace(request, files=files) if files else None), () if files else (str(directory / FILE_NAMES[0]),)
+    files = tuple(each for each in request.files if _is_there(directory / each, where))
     gone = tuple(each for each in request.files if each not in files)
-    env_files = tuple(each for each in request.env_files if _is_there(directory / each))
+    env_files = tuple(each for each in request.env_files if _is_there(directory / each, where))
     return (replace(request, files=files, env_files=env_files) if files else None), gone
 
 
-def _is_there(path: Path) -> bool:
+def _is_there(path: PurePosixPath, where: Files) -> bool:
     """Whether there is something that could be read as a file; what may not be looked at may be there."""
     try:
-        mode = path.stat().st_mode
-        return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        return where.kind(str(path)) in {"file", "directory"}
     except OSError:
         return True
 
 
 def needs_of(
-    stacks: Sequence[Stack],
+    projects: Sequence[Project],
     versions: Sequence[tuple[str, Version]],
     *,
-    images_needed: Callable[[Service], Sequence[str]],
+    images_needed: Callable[[Service, Files], Sequence[str]],
     plan: Plan | None = None,
     worthless: frozenset[str] = frozenset(),
     build_seconds: Iterable[tuple[tuple[str, str], float]] = (),
@@ -141,9 +167,9 @@ def needs_of(
     """Put together what is needed.
 
     Args:
-        stacks: Every stack that is known here.
+        projects: Every stack that is known here.
         versions: Every good version of the journal with its stack, oldest first.
-        images_needed: Returns the images from elsewhere that a service stands on.
+        images_needed: Returns the images from elsewhere that a service stands on, by its files on a machine.
         plan: The plan that bytes are freed for.
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
@@ -153,12 +179,12 @@ def needs_of(
     Returns:
         The needs.
     """
-    images = [Need(name, reason) for stack in stacks for name, reason in _of_stack(stack, images_needed)]
+    images = [Need(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
     images += _of_versions(versions)
     images += [] if plan is None else _of_plan(plan, images_needed)
     return Needs(
         images=tuple(dict.fromkeys(images)),
-        paths=tuple(dict.fromkeys(each for stack in stacks for each in _mounted(stack))),
+        paths=tuple(dict.fromkeys(each for project in projects for each in _mounted(project.stack))),
         worthless=worthless,
         build_seconds=tuple(build_seconds),
         now_s=now_s,
@@ -166,15 +192,15 @@ def needs_of(
     )
 
 
-def _of_stack(stack: Stack, images_needed: Callable[[Service], Sequence[str]]) -> list[tuple[str, str]]:
-    named = []
+def _of_stack(project: Project, images_needed: Callable[[Service, Files], Sequence[str]]) -> list[tuple[str, str]]:
+    named, stack = [], project.stack
     for service in stack.services:
         named.append((service.image, f"{service.name} of the stack {stack.name} is run from it"))
         if service.build is not None:
             # Compose 1 joins by an underscore what Compose 2 joins by a hyphen.
             named.append((f"{stack.name}_{service.name}", f"{service.name} of the stack {stack.name} is run from it"))
             reason = f"{service.name} of the stack {stack.name} is built on it"
-            named += [(name, reason) for name in images_needed(service)]
+            named += [(name, reason) for name in images_needed(service, project.where)]
     return named
 
 
@@ -200,7 +226,7 @@ def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Need]:
     ]
 
 
-def _of_plan(plan: Plan, images_needed: Callable[[Service], Sequence[str]]) -> list[Need]:
+def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]]) -> list[Need]:
     reason = f"the plan for {plan.stack} needs it"
     steps = [each for step in plan.steps for each in (step, *step.on_failure)]
     fields = ("reference", "image", "image_name")
@@ -209,5 +235,5 @@ def _of_plan(plan: Plan, images_needed: Callable[[Service], Sequence[str]]) -> l
         if isinstance(step.action, Build):
             # Of the stack's own files nothing is known: they may be elsewhere, or other ones by now.
             built = Service(name=step.service, image=step.action.reference, config_json="{}", build=step.action.spec)
-            names += images_needed(built)
+            names += images_needed(built, HERE)
     return [Need(name, reason) for name in names if name]

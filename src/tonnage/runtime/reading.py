@@ -15,6 +15,7 @@ from tonnage.sources.compose_checks import check_build, check_form
 from tonnage.sources.compose_files import select_files
 from tonnage.sources.compose_loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose_stack import Origin, build_stack
+from tonnage.sources.files import HERE
 from tonnage.sources.written import Written, mapping_at, nearest, plain
 from tonnage.sources.yaml_text import read_yaml
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Stack
     from tonnage.sources.canonical import Canonical
     from tonnage.sources.compose_files import Selection
+    from tonnage.sources.files import Files
 
 
 class StackRequest(Struct, frozen=True, kw_only=True):
@@ -60,7 +62,12 @@ class ComposeConfig(Protocol):
 
 
 def load_stack(
-    request: StackRequest, *, environment: Mapping[str, str], compose: ComposeConfig | None, builds: bool = True
+    request: StackRequest,
+    *,
+    environment: Mapping[str, str],
+    compose: ComposeConfig | None,
+    builds: bool = True,
+    where: Files = HERE,
 ) -> Stack:
     """Read a stack.
 
@@ -69,6 +76,7 @@ def load_stack(
         environment: The process environment.
         compose: Compose v2; None to read with the built-in reader.
         builds: Check that contexts and Dockerfiles are there.
+        where: The machine that the files are on; Compose and that check know only this one.
 
     Returns:
         The stack.
@@ -83,6 +91,7 @@ def load_stack(
         env_files=request.env_files,
         working_directory=request.working_directory,
         environment=environment,
+        where=where,
     )
     if request.services:
         selection = _with_profiles_of(request.services, selection, request.project_name)

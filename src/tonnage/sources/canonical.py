@@ -6,7 +6,6 @@ choose. A dollar sign stands for itself: it is not doubled.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonnage.sources.compose_files import read_text
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.sources.compose_loading import Loaded
+    from tonnage.sources.files import Files
     from tonnage.sources.written import Written
 
 Canonical = dict[str, Any]
@@ -44,7 +44,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
     for name, written in mapping_at(loaded.tree, "services").items():
         if hidden_by(written, profiles):
             continue
-        services[name] = _service(written, loaded.variables, directory)
+        services[name] = _service(written, loaded, directory)
     result: Canonical = {"name": loaded.name, "services": services}
     result |= {key: value for key, value in plain(loaded.tree).items() if key.startswith("x-")}
     used = _used(services)
@@ -80,12 +80,12 @@ def replicas_of(service: Canonical) -> int:
     return 1
 
 
-def _service(written: Written, variables: Mapping[str, str], directory: str) -> Canonical:
+def _service(written: Written, loaded: Loaded, directory: str) -> Canonical:
     service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
     service.pop("extends", None)
-    _from_files(service, written, variables)
+    _from_files(service, written, loaded.variables, loaded.where)
     if "build" in service:
-        service["build"] = _build(service["build"], variables, directory)
+        service["build"] = _build(service["build"], loaded.variables, directory)
     if service.get("pull_policy") == "if_not_present":
         service["pull_policy"] = "missing"
     service["depends_on"] = {**_implied(service), **service.get("depends_on", {})}
@@ -114,14 +114,14 @@ def _is_empty(value: object, *, keep: bool) -> bool:
     return not keep and isinstance(value, dict | list) and not value
 
 
-def _from_files(service: Canonical, written: Written, variables: Mapping[str, str]) -> None:
+def _from_files(service: Canonical, written: Written, variables: Mapping[str, str], where: Files) -> None:
     """Put what files of variables and labels say below what the service itself says."""
     found: Canonical = {}
     for entry in service.pop("env_file", None) or ():
         place = place_of(written, "env_file", entry.get("path", ""))
-        if entry.get("required", True) is False and not Path(entry["path"]).is_file():
+        if entry.get("required", True) is False and where.kind(entry["path"]) != "file":
             continue
-        text = read_text(entry["path"], what="the file of variables", place=place)
+        text = read_text(entry["path"], what="the file of variables", place=place, where=where)
         seen = {**{key: value for key, value in found.items() if value is not None}, **variables}
         found |= read_dotenv(text, entry["path"], seen, raw=entry.get("format") == "raw")
     own = service.get("environment") or {}
@@ -130,7 +130,8 @@ def _from_files(service: Canonical, written: Written, variables: Mapping[str, st
         service["environment"] = merged
     labels: Canonical = {}
     for path in service.pop("label_file", None) or ():
-        text = read_text(path, what="the file of labels", place=place_of(written, "label_file", path))
+        place = place_of(written, "label_file", path)
+        text = read_text(path, what="the file of labels", place=place, where=where)
         labels |= {key: value or "" for key, value in read_dotenv(text, path, variables).items()}
     if labels:
         service["labels"] = {**labels, **service.get("labels", {})}

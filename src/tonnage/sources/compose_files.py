@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.sources.dotenv import read_dotenv
+from tonnage.sources.files import HERE
 from tonnage.sources.scalars import Ground
 from tonnage.units import format_bytes
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.model.stack import Place
+    from tonnage.sources.files import Files
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (
@@ -42,12 +44,14 @@ class Selection(Struct, frozen=True, kw_only=True):
         directory: The project directory, absolute.
         variables: What interpolation sees: the environment before the files of variables.
         profiles: The active profiles.
+        where: The machine that they are on.
     """
 
     files: tuple[str, ...]
     directory: str
     variables: dict[str, str]
     profiles: tuple[str, ...]
+    where: Files = HERE
 
 
 def select_files(
@@ -58,6 +62,7 @@ def select_files(
     env_files: Sequence[str],
     working_directory: str,
     environment: Mapping[str, str],
+    where: Files = HERE,
 ) -> Selection:
     """Choose the files of a stack as Compose does.
 
@@ -68,6 +73,7 @@ def select_files(
         env_files: What ``--env-file`` named; empty for COMPOSE_ENV_FILES, or ``.env``.
         working_directory: Where the command was called; relative paths stand on it.
         environment: The process environment.
+        where: The machine that the files are on.
 
     Returns:
         The selection.
@@ -75,12 +81,12 @@ def select_files(
     Raises:
         UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
     """
-    here = _here(working_directory, environment)
+    here = _here(working_directory, environment) if where is HERE else _tidy(Path(working_directory))
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
     start = _tidy(here / directory)
     variables = dict(environment)
-    _add_variables(variables, [here / name for name in named] or _dotenv(start, variables))
-    paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start)
+    _add_variables(variables, [here / name for name in named] or _dotenv(start, variables, where), where)
+    paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
     for path in (project, *paths):
         if not is_text(str(path)):
@@ -90,32 +96,41 @@ def select_files(
                 todo="Rename the directory or the file.",
             )
     if not named and project != start:
-        _add_variables(variables, _dotenv(project, variables))
+        _add_variables(variables, _dotenv(project, variables, where), where)
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
     return Selection(
-        files=tuple(_absolute(path) for path in paths),
+        files=tuple(_absolute(path, where) for path in paths),
         directory=str(project),
         variables=variables,
         profiles=tuple(name for name in chosen if name),
+        where=where,
     )
 
 
-def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str]) -> None:
+def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files) -> None:
     """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
+
+    Args:
+        variables: What is set; it grows.
+        directory: Where ``.env`` is looked for.
+        env_files: Files that were named.
+        where: The machine that they are on.
 
     Raises:
         UsageError: A file is missing, cannot be read, or has a wrong line.
     """
-    _add_variables(variables, [Path(name) for name in env_files] or _dotenv(Path(directory), variables))
+    paths = [Path(name) for name in env_files] or _dotenv(Path(directory), variables, where)
+    _add_variables(variables, paths, where)
 
 
-def read_text(path: str, *, what: str = "the file", place: Place | None = None) -> str:
+def read_text(path: str, *, what: str = "the file", place: Place | None = None, where: Files = HERE) -> str:
     """Return the text of a file.
 
     Args:
         path: Absolute.
         what: How the file is called in the message.
         place: Where it is named.
+        where: The machine that it is on.
 
     Returns:
         The text.
@@ -125,8 +140,7 @@ def read_text(path: str, *, what: str = "the file", place: Place | None = None) 
     """
     shown = str(place) if place is not None else ""
     try:
-        with Path(path).open("rb") as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
+        content = where.read(path, _LARGEST_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"{what} {path} does not exist", place=shown) from None
     except OSError as error:
@@ -169,16 +183,17 @@ def project_name_from(directory: str) -> str:
     return re.sub(r"[^-_a-z0-9]", "", Path(directory).name.lower()).lstrip("_-")
 
 
-def _absolute(path: Path) -> str:
+def _absolute(path: Path, where: Files) -> str:
     if path.name == "-":
         raise UsageError(
             "a compose file cannot be read from standard input",
             why="It is read again by every later command, and named in messages.",
             todo="Save it, and name it with -f FILE.",
         )
-    if path.is_dir():
+    kind = where.kind(str(path))
+    if kind == "directory":
         raise UsageError(f"the compose file {path} is a directory", todo="Name a file with -f FILE.")
-    if not path.exists():
+    if not kind:
         raise UsageError(f"the compose file {path} does not exist", todo="Name another with -f FILE.")
     return str(path)
 
@@ -199,17 +214,17 @@ def _tidy(path: Path) -> Path:
     return Path(Ground("/").path(str(path)))
 
 
-def _dotenv(directory: Path, variables: Mapping[str, str]) -> list[Path]:
+def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list[Path]:
     if variables.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in _TRUE:
         return []
     path = directory / ".env"
-    return [path] if path.is_file() else []
+    return [path] if where.kind(str(path)) == "file" else []
 
 
-def _add_variables(variables: dict[str, str], paths: Sequence[Path]) -> None:
+def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files) -> None:
     found: dict[str, str] = {}
     for path in paths:
-        text = read_text(str(path), what="the file of variables")
+        text = read_text(str(path), what="the file of variables", where=where)
         read = read_dotenv(text, str(path), {**found, **variables})
         found.update({name: value for name, value in read.items() if value is not None})
     for name, value in found.items():
@@ -221,11 +236,12 @@ def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
     return [_tidy(here / name) for name in variables.get("COMPOSE_FILE", "").split(separator) if name]
 
 
-def _search(start: Path) -> list[Path]:
+def _search(start: Path, where: Files) -> list[Path]:
     for directory in (start, *start.parents):
-        found = next((directory / name for name in FILE_NAMES if (directory / name).exists()), None)
+        found = next((directory / name for name in FILE_NAMES if where.kind(str(directory / name))), None)
         if found is not None:
-            override = next((directory / name for name in OVERRIDE_NAMES if (directory / name).is_file()), None)
+            overrides = (directory / name for name in OVERRIDE_NAMES)
+            override = next((each for each in overrides if where.kind(str(each)) == "file"), None)
             return [found] if override is None else [found, override]
     raise UsageError(
         "there is no compose file",

@@ -13,6 +13,7 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose_files import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose_keys import COMPOSE_FILE
+from tonnage.sources.files import HERE
 from tonnage.sources.interpolation import interpolate
 from tonnage.sources.merging import merge, without_resets
 from tonnage.sources.scalars import Ground
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.stack import Place
     from tonnage.sources.compose_files import Selection
+    from tonnage.sources.files import Files
 
 _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
@@ -36,6 +38,7 @@ class _Source(Struct, frozen=True):
     variables: Mapping[str, str]
     notes: list[str]
     parsed: dict[str, Written]
+    where: Files
     included: tuple[str, ...] = ()
     files: dict[str, Written] = field(default_factory=dict)
 
@@ -53,12 +56,14 @@ class Loaded(Struct, frozen=True):
         name: The project name.
         variables: What interpolation saw.
         notes: What people should know: variables that are not set.
+        where: The machine that the files are on.
     """
 
     tree: Written
     name: str
     variables: Mapping[str, str]
     notes: tuple[str, ...]
+    where: Files = HERE
 
 
 def load_files(selection: Selection, *, project_name: str, lenient: bool = False) -> Loaded:
@@ -75,14 +80,15 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     Raises:
         UsageError: Anything in the files that cannot be read; it names file and line.
     """
-    parsed = {path: read_yaml(read_text(path, what="the compose file"), path) for path in selection.files}
+    where = selection.where
+    parsed = {path: read_yaml(read_text(path, what="the compose file", where=where), path) for path in selection.files}
     name = _project_name(selection, parsed, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     ground = Ground(selection.directory, variables.get("HOME", ""), lenient)
-    source = _Source(ground, variables, [], dict(parsed))
+    source = _Source(ground, variables, [], dict(parsed), where)
     with telling_unset(source.notes):
         tree = without_resets(_group(selection.files, source))
-    return Loaded(tree, name, variables, tuple(source.notes))
+    return Loaded(tree, name, variables, tuple(source.notes), where)
 
 
 @contextlib.contextmanager
@@ -158,7 +164,8 @@ def _long_form(path: str, source: _Source, place: Place | None) -> Written:
     if known is None:
         tree = source.parsed.get(path)
         if tree is None:
-            tree = source.parsed[path] = read_yaml(read_text(path, what="the compose file", place=place), path)
+            text = read_text(path, what="the compose file", place=place, where=source.where)
+            tree = source.parsed[path] = read_yaml(text, path)
         if tree.value is None:
             raise UsageError(
                 "the compose file is empty", todo="Write at least one service under 'services'.", place=path
@@ -212,9 +219,10 @@ def _included(path: str, entry: Written, source: _Source) -> Written:
         )
     directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
     variables = dict(source.variables)
-    add_dotenv(variables, directory, [name for name in wanted.get("env_file") or [] if name != "/dev/null"])
+    named = [name for name in wanted.get("env_file") or [] if name != "/dev/null"]
+    add_dotenv(variables, directory, named, source.where)
     for name in paths:
-        read_text(name, what="the included file", place=entry.place)
+        read_text(name, what="the included file", place=entry.place, where=source.where)
     ground = replace(source.ground, directory=directory)
     return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
 

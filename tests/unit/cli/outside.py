@@ -19,6 +19,7 @@ from tonnage.model.candidate import Findings
 from tonnage.model.forecast import EngineKind
 from tonnage.model.inventory import FileToSend
 from tonnage.runtime.lock import StackLock
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
     from tonnage.runtime.rehearse import ImageSource
+    from tonnage.sources.files import Files
 
 COMPOSE = """\
 name: hello
@@ -67,7 +69,10 @@ BROKEN = Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=(
 
 
 class EmptyMachine:
-    """Satisfies ``MachineDoor``: nothing of its files may go."""
+    """Satisfies ``MachineDoor``: nothing of its files may go, and no other machine is reached."""
+
+    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
+        raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
 
     def usual_data_root(self, host: str) -> str:
         return "" if host.startswith("ssh://") else "/"
@@ -191,7 +196,8 @@ class SimulatedOutside:
     def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         raise EngineLacksError(f"this machine cannot rehearse on {size_bytes} B", why=f"Missing: root (keep={keep}).")
 
-    def images_needed(self, service: Service) -> tuple[str, ...]:
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        del where
         return (service.image,)
 
     def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
+from tests.unit.cli.outside import EmptyMachine
+
+from tonnage.errors import EngineUnreachableError
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.unit.cli.outside import World
@@ -205,6 +210,90 @@ def test_compose_files_that_are_gone_or_are_no_files_are_told(
         label(crowded, working_dir=str(tmp_path), config_files=files)
         assert crowded.run("reclaim", "--free", "400MB") == 0
         assert f"the compose file {files} of theirs is gone" in capsys.readouterr().err
+
+
+class FilesBelow:
+    """Files of another machine, which are below a directory of this one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.broken = False
+
+    def at(self, path: str) -> str:
+        if self.broken:
+            raise EngineUnreachableError("ssh to ssh://vm.example.org failed")
+        return f"{self.root}{path}"
+
+    def read(self, path: str, most_bytes: int) -> bytes:
+        return HERE.read(self.at(path), most_bytes)
+
+    def kind(self, path: str) -> str:
+        return HERE.kind(self.at(path))
+
+
+class WithOther(EmptyMachine):
+    """A machine that reaches another one."""
+
+    def __init__(self, there: FilesBelow) -> None:
+        self.there = there
+
+    def files_there(self, endpoint: str, paths: Sequence[str]) -> FilesBelow:
+        assert endpoint == "ssh://vm.example.org"
+        assert paths
+        return self.there
+
+
+@pytest.fixture
+def elsewhere(crowded: World, tmp_path: Path) -> FilesBelow:
+    """Let the engine be behind ssh, with one more project that was deployed on that machine from ``/srv/theirs``."""
+    simulator = crowded.simulator
+    simulator.identity = replace(simulator.identity, endpoint="ssh://vm.example.org")
+    there = FilesBelow(tmp_path / "vm")
+    crowded.outside.machine = WithOther(there)
+    (there.root / "srv" / "theirs" / "worker").mkdir(parents=True)
+    label(crowded, working_dir="/srv/theirs", config_files="/srv/theirs/stack.yaml")
+    return there
+
+
+def test_what_compose_files_on_the_machine_of_the_engine_name_stays(
+    crowded: World, elsewhere: FilesBelow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = elsewhere.root / "srv" / "theirs"
+    (directory / "stack.yaml").write_text(
+        "include: [more.yaml]\nservices: {worker: {image: '${WHICH}:1', env_file: worker.env}}\n"
+    )
+    (directory / ".env").write_text("WHICH=unused\n")
+    (directory / "worker.env").write_text("A=b\n")
+    (directory / "more.yaml").write_text("services: {more: {image: 'further:3', profiles: [rarely]}}\n")
+    crowded.simulator.add_image("further:3", (("further", 70_000_001),))
+    stays = kept(crowded, capsys)
+    assert stays["unused:1"] == "worker of the stack theirs is run from it"
+    assert stays["further:3"] == "more of the stack theirs is run from it"
+
+
+def test_compose_files_of_a_project_that_was_sent_from_here_are_read_here(
+    crowded: World, elsewhere: FilesBelow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label(crowded, working_dir=str(tmp_path), config_files=str(tmp_path / "stack.yaml"))
+    assert "unused:1" not in kept(crowded, capsys)
+    assert crowded.run("reclaim") == 0
+    assert f"the compose file {tmp_path / 'stack.yaml'} of theirs is gone" in capsys.readouterr().err
+    (tmp_path / "stack.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
+    assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
+    assert elsewhere.root.exists()
+
+
+@pytest.mark.parametrize("what", ["broken file", "no answer"])
+def test_what_cannot_be_read_on_the_machine_of_the_engine_keeps_everything(
+    crowded: World, elsewhere: FilesBelow, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    (elsewhere.root / "srv" / "theirs" / "stack.yaml").write_text("services: [")
+    elsewhere.broken = what == "no answer"
+    assert crowded.run("reclaim", "--free", "1B", "--yes") == 4
+    said = capsys.readouterr().err
+    assert "what has to stay cannot be told" in said
+    assert ("ssh" if elsewhere.broken else "stack.yaml") in said
+    assert not [act for act in crowded.simulator.log if act.startswith("remove")]
 
 
 def test_what_a_stack_names_that_was_deployed_from_elsewhere_stays(

@@ -11,12 +11,16 @@ from tests.simulator.engine import Simulator
 from tests.unit.cli.outside import GOOD, SICK
 
 from tonnage.cli.outside import EngineDoor, Rehearsal
+from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.unit.cli.outside import World
+
+    from tonnage.model.stack import Service
+    from tonnage.sources.files import Files
 
 Captured = pytest.CaptureFixture[str]
 
@@ -75,6 +79,10 @@ class PrivateEngines:
         finally:
             self.ended += 1
 
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        del where
+        return ("base:1",) if service.build else (service.image,)
+
 
 @pytest.fixture
 def engines(world: World) -> PrivateEngines:
@@ -82,7 +90,7 @@ def engines(world: World) -> PrivateEngines:
     made.simulator.clock = world.simulator.clock
     world.outside.rehearsal = made.start  # type: ignore[method-assign]
     world.outside.image_source = lambda host: contextlib.nullcontext(OwnEngine() if not host else None)  # type: ignore[method-assign]
-    world.outside.images_needed = lambda service: ("base:1",) if service.build else (service.image,)  # type: ignore[method-assign]
+    world.outside.images_needed = made.images_needed  # type: ignore[method-assign]
     return made
 
 

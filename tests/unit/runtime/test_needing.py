@@ -9,7 +9,7 @@ from tests.unit.decide import observed
 from tonnage.adapters.dockerfile_images import images_needed
 from tonnage.model.plan import Build, Plan, Step
 from tonnage.model.stack import BuildSpec, Mount
-from tonnage.runtime.needing import needs_of
+from tonnage.runtime.needing import Project, needs_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_what_a_stack_mounts_of_the_machine_stays_before_any_container_does() ->
         for kind, source in (("bind", "/srv/models"), ("volume", "data"), ("bind", "relative"))
     )
     stack = observed.stack(observed.service(build=None, mounts=mounts))
-    needs = needs_of((stack,), (), images_needed=images_needed, now_s=1.0)
+    needs = needs_of((Project(stack),), (), images_needed=images_needed, now_s=1.0)
     assert [(need.what, need.reason) for need in needs.paths] == [
         ("/srv/models", "web of the stack shop mounts it"),
     ]
