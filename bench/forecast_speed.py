@@ -16,8 +16,6 @@ import argparse
 import gzip
 import http.server
 import os
-import select
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,6 +26,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import ClassVar
+
+from counting import Counting
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.resolver import indexes_asked
@@ -43,74 +43,8 @@ FROM python:3.11-slim
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 """
-PIECE_BYTES = 65_536
 LIMITS_S = {"cold": 5.0, "warm": 1.0, "offline": 1.0}
 COLD_BYTES = 10_000_000
-
-
-class Counting(threading.Thread):
-    """A proxy that passes connections on and counts their bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-        self.passed_bytes = 0
-        self.connections = 0
-        self.unknown: set[str] = set()
-        self.lock = threading.Lock()
-
-    def run(self) -> None:
-        """Accept connections until the program ends."""
-        while True:
-            client, _ = self.listening.accept()
-            threading.Thread(target=self.pass_on, args=(client,), daemon=True).start()
-
-    def pass_on(self, client: socket.socket) -> None:
-        """Connect one client to what it asks for."""
-        with client:
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                more = client.recv(PIECE_BYTES)
-                if not more:
-                    return
-                asked += more
-            method, target, _ = asked.split(b" ", 2)
-            if method != b"CONNECT":
-                client.sendall(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
-                return
-            host, _, port = target.decode().rpartition(":")
-            try:
-                server = self.reached(host, int(port))
-            except OSError:
-                self.unknown.add(host)
-                client.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-                return
-            with server:
-                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                with self.lock:
-                    self.connections += 1
-                self.copy(client, server)
-
-    def reached(self, host: str, port: int) -> socket.socket:
-        """Connect to a server; how long looking up a name takes that nobody has is not what is measured."""
-        if host in self.unknown:
-            raise ConnectionError
-        return socket.create_connection((host.strip("[]"), port), timeout=20)
-
-    def copy(self, one: socket.socket, other: socket.socket) -> None:
-        """Copy both ways until one side ends."""
-        while True:
-            for each in select.select([one, other], [], [])[0]:
-                try:
-                    piece = each.recv(PIECE_BYTES)
-                    (other if each is one else one).sendall(piece)
-                except OSError:
-                    return
-                if not piece:
-                    return
-                with self.lock:
-                    self.passed_bytes += len(piece)
 
 
 class Pages(http.server.BaseHTTPRequestHandler):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.index_access import index_access
+from tonnage.adapters.index_relay import IndexRelay
 from tonnage.adapters.kept import Kept
 from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web import Web
@@ -182,15 +183,18 @@ def main() -> None:
     told = "import sys; print('%d.%d' % sys.version_info[:2])"
     version = subprocess.run([chosen.python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()
     request = ResolveRequest(requirements=tuple(chosen.package or SETS[chosen.set]))
-    with tempfile.TemporaryDirectory() as cache, Web(os.environ) as web:
+    with contextlib.ExitStack() as stack:
+        kept = Kept(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        web = stack.enter_context(Web(os.environ))
+        relay = stack.enter_context(IndexRelay(web, kept, os.environ))
         begun = time.monotonic()
         access = index_access(request, os.environ)
-        kept = Kept(Path(cache))
-        lock = resolve(request, Target(python=version), web=web, access=access, kept=kept, environment=os.environ)
+        target = Target(python=version)
+        lock = resolve(request, target, web=web, access=access, kept=kept, relay=relay, environment=os.environ)
         read = read_wheels(lock.wheels, web=web, access=access, kept=kept)
         cold_s = time.monotonic() - begun
         begun = time.monotonic()
-        resolve(request, Target(python=version), web=web, access=access, kept=kept, environment=os.environ)
+        resolve(request, target, web=web, access=access, kept=kept, relay=relay, environment=os.environ)
         read_wheels(lock.wheels, web=web, access=access, kept=kept)
         print(f"{len(lock.wheels)} wheels for Python {version}, {lock.download_bytes:,} bytes to fetch")
         warm_s = time.monotonic() - begun

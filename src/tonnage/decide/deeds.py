@@ -32,7 +32,7 @@ from tonnage.model.effects import (
     Unpack,
     WriteFile,
 )
-from tonnage.model.forecast import Estimate, Grade, assumed, spread
+from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, spread
 from tonnage.model.installs import Installer, PythonInstall
 from tonnage.model.lock import BLOCK_BYTES, in_blocks
 
@@ -201,12 +201,14 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
     ]
     debs = brought.debs
     files = Piece(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
+    # When dpkg is done, apt writes one of its two caches anew before it gives the old one up.
+    renewed = NOTHING if effect.downloads_only else _share(brought.caches, 1, 2)
     if effect.cache_mounted:
         aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
-        return Deed(writes=(files, *pieces), asides=(aside,))
+        return Deed(writes=(files, *pieces), asides=(aside,), transient=renewed)
     if keeps_debs or effect.downloads_only:
-        return Deed(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces))
-    return Deed(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs)
+        return Deed(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces), transient=renewed)
+    return Deed(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed)
 
 
 def _lists(effect: AptUpdate, brought: AptForecast | None) -> Deed:
