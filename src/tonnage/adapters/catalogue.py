@@ -9,16 +9,12 @@ somebody's home can never make that a candidate.
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
 from tonnage.errors import UsageError
 from tonnage.model.catalogue import Entry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 _FOUND_OTHERWISE = frozenset({PlaceKind.SWAP, PlaceKind.SNAP})
 _LEAST_DEPTH = 2
@@ -32,7 +28,7 @@ class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: tuple[Entry, ...]
 
 
-def load_catalogue(directory: Traversable | None = None) -> tuple[Entry, ...]:
+def load_catalogue(directory: Path | None = None) -> tuple[Entry, ...]:
     """Read the whole catalogue.
 
     Args:
@@ -44,8 +40,8 @@ def load_catalogue(directory: Traversable | None = None) -> tuple[Entry, ...]:
     Raises:
         UsageError: A file is not understood, or an entry is not complete.
     """
-    where = directory or resources.files("tonnage") / "catalogue"
-    files = sorted((each for each in where.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)
+    where = directory or Path(__file__).parents[1] / "catalogue"
+    files = sorted(where.glob("*.toml"))
     found: dict[str, Entry] = {}
     for file in files:
         try:
@@ -66,6 +62,8 @@ def _what_is_wrong(entry: Entry) -> str:
             return f"{field} is empty"
     if entry.back_s < 0 or entry.back_s_per_gb < 0 or entry.back_s + entry.back_s_per_gb == 0:
         return "it says of nothing what it costs to get it back"
+    if entry.usual_gb <= 0:
+        return "it says that it usually holds nothing"
     if not entry.paths and entry.kind not in _FOUND_OTHERWISE:
         return "it has no paths"
     return next((wrong for wrong in map(_wrong_pattern, entry.paths) if wrong), "")

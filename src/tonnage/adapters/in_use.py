@@ -6,18 +6,16 @@ Of processes of other users only root is told; what cannot be seen is not report
 from __future__ import annotations
 
 import os
-import platform
-import shutil
 import sys
-import sysconfig
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from tonnage.adapters.mount_table import is_within
+from tonnage.adapters.mount_table import is_within, upwards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,37 +43,51 @@ class Used(Struct, frozen=True):
     whole: bool = False
 
 
-def what_is_in_use(root: str, environment: Mapping[str, str]) -> tuple[Used, ...]:
+class UsedPaths:
+    """What is in use, so that it is told at once of any path: there are many paths, and many processes.
+
+    Args:
+        used: All of it; of two reasons the first one is told.
+    """
+
+    def __init__(self, used: Iterable[Used]) -> None:
+        self._in_it: dict[str, str] = {}
+        self._around_it: dict[str, str] = {}
+        for each in used:
+            if each.whole:
+                self._around_it.setdefault(each.path, each.reason)
+            for path in upwards(each.path):
+                self._in_it.setdefault(path, each.reason)
+
+    def why(self, path: str) -> str:
+        """Return why a path must stay; empty when nothing is known to use it.
+
+        Args:
+            path: Absolute, without symbolic links.
+
+        Returns:
+            The reason.
+        """
+        found = self._in_it.get(path, "")
+        return found or next((self._around_it[each] for each in upwards(path) if each in self._around_it), "")
+
+
+def what_is_in_use(root: str, environment: Mapping[str, str], kept: Iterable[Used] = ()) -> UsedPaths:
     """Return everything in use that can be told.
 
     Args:
         root: The tree that is looked at; its own kernel modules and Perl count as well.
         environment: That of this process.
+        kept: What must stay beside that.
 
     Returns:
-        Used paths, in no order that means anything.
+        Used paths.
     """
-    found = [*_system(root), *_this_program(environment), *_set_up(environment), *_processes()]
-    return tuple(found)
-
-
-def why_used(path: str, used: Iterable[Used]) -> str:
-    """Return why a path must stay; empty when nothing is known to use it.
-
-    Args:
-        path: Absolute, without symbolic links.
-        used: What is in use.
-
-    Returns:
-        The reason.
-    """
-    return next(
-        (each.reason for each in used if is_within(each.path, path) or (each.whole and is_within(path, each.path))), ""
-    )
+    return UsedPaths((*_system(root), *_this_program(environment), *_set_up(environment), *_processes(), *kept))
 
 
 def _system(root: str) -> list[Used]:
-    release = platform.release()
+    release = os.uname().release
     below = ["" if each == "/" else each for each in dict.fromkeys(("/", root))]
     found = [Used(f"{each}{modules}/{release}", "modules of the running kernel", whole=True)
              for each in below for modules in ("/lib/modules", "/usr/lib/modules")]  # fmt: skip
@@ -86,8 +98,9 @@ def _system(root: str) -> list[Used]:
 def _this_program(environment: Mapping[str, str]) -> list[Used]:
     search = environment.get("PATH", os.defpath)
     named = environment.get("TONNAGE_DOCKER", "")
-    programs = [shutil.which(each, path=search) for each in (*_OUR_PROGRAMS, *([named] if named else []))]
-    python = [sys.executable, *(sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib"))]
+    programs = [_found_on(search, each) for each in (*_OUR_PROGRAMS, *([named] if named else []))]
+    # Python's own modules, and where the packages are that are installed.
+    python = [sys.executable, str(Path(os.__file__).parent), str(Path(msgspec.__file__).parents[1])]
     python += [each for each in (sys.prefix, sys.base_prefix, sys.exec_prefix) if each not in _EVERYBODYS]
     own = str(Path(__file__).resolve().parents[1])
     plugins = [*_OUR_PLUGINS, os.path.join(environment.get("HOME", "/root"), ".docker")]  # noqa: PTH118
@@ -96,6 +109,14 @@ def _this_program(environment: Mapping[str, str]) -> list[Used]:
     found += [Used(os.path.realpath(each), "plugins of docker, which Tonnage runs", whole=True) for each in plugins]
     # A tool cache on PATH may be a link's target too: both names count.
     return [each for each in found if each.path not in _EVERYBODYS]
+
+
+def _found_on(search: str, program: str) -> str:
+    """Return where a program is; empty when it is nowhere."""
+    if "/" in program:
+        return program
+    paths = (os.path.join(directory, program) for directory in search.split(os.pathsep) if directory)  # noqa: PTH118
+    return next((each for each in paths if os.access(each, os.X_OK) and os.path.isfile(each)), "")  # noqa: PTH113
 
 
 def _set_up(environment: Mapping[str, str]) -> list[Used]:
@@ -118,7 +139,7 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self._used: tuple[Used, ...] = ()
+        self._used = UsedPaths(())
         self._looked_s = -1.0
         self._took_s = 0.0
 
@@ -130,10 +151,10 @@ class Processes:
         """
         began_s = time.monotonic()
         if self._looked_s < 0 or began_s - self._looked_s > max(_MOMENT_S, _TIMES * self._took_s):
-            self._used = tuple(_processes())
+            self._used = UsedPaths(_processes())
             self._looked_s = time.monotonic()
             self._took_s = self._looked_s - began_s
-        return why_used(path, self._used)
+        return self._used.why(path)
 
 
 def _processes() -> list[Used]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tonnage.lazily import regex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LEAST_FIELDS = 10
 _ESCAPED = regex(r"\\([0-7]{3})")
@@ -57,6 +61,14 @@ def mount_under(mounts: tuple[Mount, ...], path: str) -> Mount | None:
 def is_within(path: str, directory: str) -> bool:
     """Return whether a path is a directory or lies inside it; both absolute and normalised."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def upwards(path: str) -> Iterator[str]:
+    """Yield a path and all that it lies in, the nearest first; it is absolute and normalised."""
+    while path and path != "/":
+        yield path
+        path = path.rpartition("/")[0]
+    yield "/"
 
 
 def _parsed(fields: list[str]) -> Mount:

@@ -1,27 +1,30 @@
 """Measures what directories hold: bytes by their blocks, each hard link once, and who else holds those.
 
 Bytes that a file has under a name outside everything that was measured do not come free; that is what the counted
-links are for. Links are never followed, other filesystems never entered.
+links are for. Links are never followed, other filesystems never entered. One group after the other is begun, in the
+order that they are given in, and none that is not needed any more.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import stat
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tonnage.adapters.counting import count
 
-_BLOCK_BYTES = 512
-_THREADS = 4
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tonnage.adapters.counting import Count, Task
+
+_MOST_THREADS = 8
+_NAMES_AT_A_TIME = 4000
+"""Names after which a count is handed back: what is left of a large directory is then shared by all who count."""
 
 
 class Linked(Struct):
@@ -61,105 +64,127 @@ class Sizes(Struct):
     linked: dict[int, Linked] = field(default_factory=dict)
 
 
-def measure(groups: Sequence[Sequence[str]], device: int, *, within_s: float = math.inf) -> Sizes:
+def measure(
+    groups: Sequence[Sequence[str]],
+    device: int,
+    *,
+    within_s: float = math.inf,
+    enough: Callable[[Sequence[int]], bool] = lambda _sizes: False,
+    ask: Callable[[Task], Count] = count,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Sizes:
     """Measure groups of paths on one filesystem.
 
     Args:
         groups: Paths, absolute; none inside another.
         device: The number of the filesystem; what lies on another is left out.
         within_s: Seconds after which what was not looked into yet is counted as such.
+        enough: Is told the bytes of the first groups; no further one is measured when it says so.
+        ask: Counts; called by several threads at the same time.
+        meanwhile: Called once while they count.
 
     Returns:
-        One tally for each group, and the files with several names of all of them together.
+        One tally for each of the first groups, so many as it takes to be enough, and the files with several names of
+        these together. That does not depend on which of them was measured faster.
     """
-    sizes = Sizes([Tally() for _ in groups])
-    lock = threading.Lock()
-    until_s = time.monotonic() + within_s
-    tasks = [(number, path) for number, group in enumerate(groups) for path in group]
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="measure") as pool:
-        for done in pool.map(lambda task: _measure_path(sizes, lock, task[0], task[1], device, until_s), tasks):
-            assert done is None  # noqa: S101 - raises here what was raised there
-    return sizes
-
-
-def _measure_path(sizes: Sizes, lock: threading.Lock, number: int, path: str, device: int, until_s: float) -> None:
-    tally = Tally()
-    linked: list[tuple[int, int, int]] = []
+    measuring = _Measuring(groups, device, time.monotonic() + within_s, enough, ask)
+    threads = min(_MOST_THREADS, os.cpu_count() or 1, max(1, len(groups)))
+    crew = [threading.Thread(target=measuring.work, name=f"measure-{number}") for number in range(threads)]
+    for each in crew:
+        each.start()
     try:
-        top = os.lstat(path)
-    except OSError:
-        return
-    if top.st_dev != device:
-        return
-    _count(tally, linked, top)
-    waiting = [path] if stat.S_ISDIR(top.st_mode) else []
-    while waiting:
-        directory = waiting.pop()
-        if time.monotonic() > until_s:
-            tally.unread += 1
-            continue
+        meanwhile()
+        for each in crew:
+            each.join()
+    except BaseException as failure:
+        measuring.give_up(failure)
+        raise
+    return measuring.sizes()
+
+
+class _Measuring:
+    """One measurement: what is still to be counted, and what was."""
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[str]],
+        device: int,
+        until_s: float,
+        enough: Callable[[Sequence[int]], bool],
+        ask: Callable[[Task], Count],
+    ) -> None:
+        self._groups = groups
+        self._device = device
+        self._until_s = until_s
+        self._enough = enough
+        self._ask = ask
+        self._changed = threading.Condition()
+        self._tallies: list[Tally] = []
+        self._linked: list[list[tuple[int, int, int]]] = []
+        self._left: list[tuple[int, list[str]]] = []
+        self._at_work = 0
+        self._failure: BaseException | None = None
+
+    def work(self) -> None:
+        """Count until nothing is left that has to be: what each thread does."""
         try:
-            fd = os.open(directory, _DIRECTORY)
-        except OSError:
-            tally.unread += 1
-            continue
-        try:
-            waiting.extend(_look(fd, directory, tally, linked, device))
-        except OSError:
-            tally.unread += 1
-        finally:
-            os.close(fd)
-    with lock:
-        _add(sizes, number, tally, linked)
+            while (job := self._next()) is not None:
+                number, paths, known = job
+                self._add(number, self._ask((paths, known, self._device, _NAMES_AT_A_TIME, self._until_s)))
+        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
+            self.give_up(failure)
 
+    def give_up(self, failure: BaseException) -> None:
+        """Count nothing further."""
+        with self._changed:
+            self._failure = failure
+            self._changed.notify_all()
 
-def _look(fd: int, directory: str, tally: Tally, linked: list[tuple[int, int, int]], device: int) -> list[str]:
-    """Count what is in one open directory; return the directories in it."""
-    inside = []
-    blocks = inodes = 0
-    last_used_s = tally.last_used_s
-    with os.scandir(fd) as entries:
-        for entry in entries:
-            try:
-                told = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if told.st_dev != device:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                inside.append(f"{directory}/{entry.name}")
-                _count(tally, linked, told)
-            elif told.st_nlink > 1:
-                _count(tally, linked, told)
-            else:
-                # Most entries by far come here, so it is what _count does without a call.
-                blocks += told.st_blocks
-                inodes += 1
-                last_used_s = max(last_used_s, told.st_atime, told.st_mtime)
-    tally.own_bytes += blocks * _BLOCK_BYTES
-    tally.inodes += inodes
-    tally.last_used_s = max(tally.last_used_s, last_used_s)
-    return inside
+    def sizes(self) -> Sizes:
+        """Return what was measured."""
+        if self._failure:
+            raise self._failure
+        bytes_of = self._bytes()
+        used = next((n for n in range(len(bytes_of) + 1) if self._enough(bytes_of[:n])), len(bytes_of))
+        sizes = Sizes(self._tallies[:used])
+        for number, found in enumerate(self._linked[:used]):
+            for inode, size_bytes, names in found:
+                one = sizes.linked.setdefault(inode, Linked(size_bytes, names))
+                one.seen[number] = one.seen.get(number, 0) + 1
+        return sizes
 
+    def _bytes(self) -> list[int]:
+        return [tally.own_bytes for tally in self._tallies]
 
-def _count(tally: Tally, linked: list[tuple[int, int, int]], told: os.stat_result) -> None:
-    is_directory = stat.S_ISDIR(told.st_mode)
-    if told.st_nlink > 1 and not is_directory:
-        linked.append((told.st_ino, told.st_blocks * _BLOCK_BYTES, told.st_nlink))
-    else:
-        tally.own_bytes += told.st_blocks * _BLOCK_BYTES
-        tally.inodes += 1
-    if not is_directory:
-        used_s = max(told.st_atime, told.st_mtime)
-        tally.last_used_s = max(tally.last_used_s, used_s)
+    def _next(self) -> tuple[int, list[str], bool] | None:
+        with self._changed:
+            while True:
+                if self._failure:
+                    return None
+                if self._left:
+                    self._at_work += 1
+                    return *self._left.pop(), True
+                if len(self._tallies) < len(self._groups) and not self._enough(self._bytes()):
+                    self._at_work += 1
+                    self._tallies.append(Tally())
+                    self._linked.append([])
+                    number = len(self._tallies) - 1
+                    return number, list(self._groups[number]), False
+                if not self._at_work:
+                    self._changed.notify_all()
+                    return None
+                self._changed.wait()
 
-
-def _add(sizes: Sizes, number: int, tally: Tally, linked: list[tuple[int, int, int]]) -> None:
-    into = sizes.tallies[number]
-    into.own_bytes += tally.own_bytes
-    into.inodes += tally.inodes
-    into.unread += tally.unread
-    into.last_used_s = max(into.last_used_s, tally.last_used_s)
-    for inode, size_bytes, names in linked:
-        one = sizes.linked.setdefault(inode, Linked(size_bytes, names))
-        one.seen[number] = one.seen.get(number, 0) + 1
+    def _add(self, number: int, counted: Count) -> None:
+        own_bytes, inodes, last_used_s, unread, linked, left = counted
+        with self._changed:
+            tally = self._tallies[number]
+            tally.own_bytes += own_bytes
+            tally.inodes += inodes
+            tally.last_used_s = max(tally.last_used_s, last_used_s)
+            tally.unread += unread
+            self._linked[number] += linked
+            half = (len(left) + 1) // 2
+            self._left += [(number, part) for part in (left[:half], left[half:]) if part]
+            self._at_work -= 1
+            self._changed.notify_all()

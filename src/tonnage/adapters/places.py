@@ -10,33 +10,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import psutil
 from msgspec import Struct, field
 
 from tonnage.adapters import in_use, mount_table, swap
+from tonnage.adapters.counting_crew import CountingCrew
+from tonnage.adapters.place_order import is_well_enough, measured_before
 from tonnage.adapters.place_patterns import Found, expand, homes, patterns_below, printable
-from tonnage.adapters.place_sizes import Sizes, measure
+from tonnage.adapters.place_sizes import measure
 from tonnage.errors import UsageError
 from tonnage.model.candidate import Candidate, Findings, Piece, Protected
 from tonnage.model.catalogue import PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tonnage.adapters.place_sizes import Tally
+    from tonnage.adapters.place_sizes import Sizes, Tally
     from tonnage.model.catalogue import Entry
 
 _REMOVAL_S_PER_INODE = 20e-6
 _REMOVAL_S_PER_GB = 0.05
 _BYTES_IN_GB = 10**9
-_ENOUGH_TIMES = 1.15
-"""How much more than what is missing is measured, so that there is something to choose from."""
-_AT_A_TIME = 2
-"""Groups that are measured together before it is seen whether there is enough."""
 _SNAPS = "/var/lib/snapd/snaps/*_*.snap"
 
 
@@ -56,7 +52,7 @@ class _Search(Struct):
 
     def take(self, path: str) -> bool:
         """Return whether a path is new: not found already, in nothing found, and around nothing found."""
-        above = {str(each) for each in PurePosixPath(path).parents}
+        above = {*mount_table.upwards(path)} - {path}
         if path in self.claimed or path in self.above_claimed or above & self.claimed:
             return False
         self.claimed.add(path)
@@ -75,6 +71,7 @@ def find_places(
     kept: Mapping[str, str] | None = None,
     missing_bytes: int | None = None,
     least_bytes: int = 1_000_000,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Findings:
     """Find and measure what can be removed.
 
@@ -89,6 +86,7 @@ def find_places(
         missing_bytes: How much is needed. What is dearer to get back is no longer measured when there is well enough
             among what is cheaper; a note says so. None measures everything.
         least_bytes: What is smaller is not worth a line and is left out.
+        meanwhile: Called once while it is measured: something to do instead of waiting.
 
     Returns:
         Candidates with their pieces, what is protected, and notes.
@@ -98,9 +96,33 @@ def find_places(
     """
     root = os.path.realpath(root)
     device = _device(root, mount)
+    # They get ready to count while it is looked for what.
+    with CountingCrew() as crew:
+        search = _Search()
+        groups = _look(entries, search, environment, device, root, disposable, kept or {})
+        notes = []
+        if not disposable and any(entry.disposable_only for entry in entries):
+            why = f": {why_not_disposable}" if why_not_disposable else ""
+            notes.append(f"SDKs, tools and swap are left alone{why}. --this-machine-is-disposable lets them go.")
+        measured, sizes = _measured(groups, device, missing_bytes, crew, meanwhile)
+    if len(measured) < len(groups):
+        names = ", ".join(dict.fromkeys(group.entry.what for group in groups if group not in measured))
+        notes.append(f"Not measured, because there is enough that is cheaper to get back: {names}.")
+    return _findings(measured, sizes, tuple(search.protected.values()), notes, least_bytes)
+
+
+def _look(
+    entries: Sequence[Entry],
+    search: _Search,
+    environment: Mapping[str, str],
+    device: int,
+    root: str,
+    disposable: bool,  # noqa: FBT001 - passed on
+    kept: Mapping[str, str],
+) -> list[_Group]:
+    """Return what may go, not measured yet; what must stay is noted in the search."""
     mounts = mount_table.read_mounts()
-    used = (*in_use.what_is_in_use(root, environment), *_kept(kept or {}))
-    search = _Search()
+    used = in_use.what_is_in_use(root, environment, _kept(kept))
     home = homes(root, environment)
     groups: list[_Group] = []
     for entry in entries:
@@ -119,11 +141,7 @@ def find_places(
                 else:
                     paths.append(found.path)
         groups += [_Group(entry, tuple(paths))] if entry.together and paths else [_Group(entry, (p,)) for p in paths]
-    notes = []
-    if not disposable and any(entry.disposable_only for entry in entries):
-        why = f": {why_not_disposable}" if why_not_disposable else ""
-        notes.append(f"SDKs, tools and swap are left alone{why}. --this-machine-is-disposable lets them go.")
-    return _measured(groups, device, tuple(search.protected.values()), notes, missing_bytes, least_bytes)
+    return groups
 
 
 def _device(root: str, mount: str) -> int:
@@ -171,7 +189,7 @@ def _why_link(found: Found) -> str:
 
 
 def _why_stays(
-    path: str, entry: Entry, device: int, mounts: tuple[mount_table.Mount, ...], used: Sequence[in_use.Used]
+    path: str, entry: Entry, device: int, mounts: tuple[mount_table.Mount, ...], used: in_use.UsedPaths
 ) -> str:
     """Return why a path must stay; empty when it may go."""
     try:
@@ -189,9 +207,11 @@ def _why_stays(
     if not (stat.S_ISDIR(told.st_mode) or stat.S_ISREG(told.st_mode)):
         return "it is neither a file nor a directory"
     if entry.kind is PlaceKind.SWAP:
+        import psutil  # noqa: PLC0415 - few machines have swap in a file
+
         memory_bytes = int(psutil.virtual_memory().available)
         return next((swap.why_needed(each, memory_bytes) for each in swap.read_swap_files() if each.path == path), "")
-    return in_use.why_used(path, used) if entry.kind is not PlaceKind.SNAP else ""
+    return used.why(path) if entry.kind is not PlaceKind.SNAP else ""
 
 
 def _protect(search: _Search, entry: Entry, path: str, reason: str) -> None:
@@ -203,44 +223,23 @@ def _protect(search: _Search, entry: Entry, path: str, reason: str) -> None:
 def _measured(
     groups: Sequence[_Group],
     device: int,
-    protected: tuple[Protected, ...],
-    notes: Sequence[str],
     missing_bytes: int | None,
-    least_bytes: int,
-) -> Findings:
-    """Measure a few groups after the other, the cheapest to get back first, until there is well enough."""
-    waves: dict[tuple[float, float], list[_Group]] = defaultdict(list)
-    for group in groups:
-        waves[group.entry.back_s_per_gb, group.entry.back_s].append(group)
-    measured: list[_Group] = []
-    sizes = Sizes([])
-    left_out: list[str] = []
-    for few in (few for price in sorted(waves) for few in _few_at_a_time(waves[price], missing_bytes)):
-        have_bytes = sum(tally.own_bytes for tally in sizes.tallies)
-        if missing_bytes is not None and have_bytes > missing_bytes * _ENOUGH_TIMES:
-            left_out += [group.entry.what for group in few]
-            continue
-        _join(sizes, measure([group.paths for group in few], device))
-        measured += few
-    if left_out:
-        names = ", ".join(dict.fromkeys(left_out))
-        notes = [*notes, f"Not measured, because there is enough that is cheaper to get back: {names}."]
-    return _findings(measured, sizes, protected, notes, least_bytes)
-
-
-def _few_at_a_time(groups: Sequence[_Group], missing_bytes: int | None) -> Iterable[Sequence[_Group]]:
-    """Return groups that are measured together: all of them when all are wanted anyway."""
-    few = len(groups) if missing_bytes is None else _AT_A_TIME
-    return (groups[first : first + few] for first in range(0, len(groups), few))
-
-
-def _join(into: Sizes, more: Sizes) -> None:
-    first = len(into.tallies)
-    into.tallies += more.tallies
-    for inode, linked in more.linked.items():
-        known = into.linked.setdefault(inode, linked)
-        seen = {first + number: count for number, count in linked.seen.items()}
-        known.seen = seen if known is linked else {**known.seen, **seen}
+    crew: CountingCrew,
+    meanwhile: Callable[[], None],
+) -> tuple[Sequence[_Group], Sizes]:
+    """Measure one after the other, what will most probably go first, until there is well enough."""
+    if missing_bytes is None:
+        return groups, measure([group.paths for group in groups], device, ask=crew.count, meanwhile=meanwhile)
+    wanted = max(1, missing_bytes)
+    ordered = sorted(groups, key=lambda group: measured_before(group.entry, wanted))
+    sizes = measure(
+        [group.paths for group in ordered],
+        device,
+        enough=lambda found: is_well_enough(found, wanted),
+        ask=crew.count,
+        meanwhile=meanwhile,
+    )
+    return ordered[: len(sizes.tallies)], sizes
 
 
 def _findings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
 
@@ -80,6 +79,8 @@ def turn_off(path: str) -> None:
     """
     if path not in {each.path for each in read_swap_files()}:
         return
+    import ctypes  # noqa: PLC0415 - few machines have swap in a file
+
     system = ctypes.CDLL(None, use_errno=True)
     if system.swapoff(os.fsencode(path)):
         code = ctypes.get_errno()

@@ -16,8 +16,9 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-import psutil
 from msgspec import Struct, field
+
+from tonnage.adapters.linux_calls import open_within_mount, yield_at_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +79,7 @@ class _Work(Struct):
     at_work: int = 0
     stopped: bool = False
     told_s: float = 0.0
+    kernel_compares: bool = True
     problems: list[Problem] = field(default_factory=list)
     failure: BaseException | None = None
 
@@ -183,8 +185,7 @@ def _help(work: _Work) -> None:
 def _give_way() -> None:
     """Let everybody else go first to the disk and to the processor; this thread only."""
     thread = threading.get_native_id()
-    with suppress(psutil.Error, OSError):
-        psutil.Process(thread).ionice(psutil.IOPRIO_CLASS_IDLE)
+    yield_at_disk(thread)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER_BY)
 
@@ -285,26 +286,22 @@ def _open(work: _Work, directory: _Directory) -> bool:
     if above is None:
         return False
     try:
-        directory.fd = _opened(above.fd, directory.name)
-        same = mount_id(directory.fd) == work.mount
+        directory.fd = _opened(work, above.fd, directory.name)
     except OSError as error:
-        if error.errno in _NO_DIRECTORY:
+        if error.errno == errno.EXDEV:
+            _note(work, directory, Problem(directory.path(), "something is mounted there"))
+        elif error.errno in _NO_DIRECTORY:
             # It was a directory a moment ago: what is there now goes by its name, whatever it points at.
             _unlink(work, above, directory.name)
         elif error.errno not in _VANISHED:
             _stays(work, directory, "", error)
         return False
-    if same:
-        return True
-    os.close(directory.fd)
-    directory.fd = -1
-    _note(work, directory, Problem(directory.path(), "something is mounted there"))
-    return False
+    return True
 
 
-def _opened(above_fd: int, name: str) -> int:
+def _opened(work: _Work, above_fd: int, name: str) -> int:
     try:
-        return os.open(name, _DIRECTORY, dir_fd=above_fd)
+        return _opened_here(work, above_fd, name)
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
@@ -316,7 +313,21 @@ def _opened(above_fd: int, name: str) -> int:
             raise error from None
         finally:
             os.close(handle)
-        return os.open(name, _DIRECTORY, dir_fd=above_fd)
+        return _opened_here(work, above_fd, name)
+
+
+def _opened_here(work: _Work, above_fd: int, name: str) -> int:
+    """Open a directory that lies on the mount of the one that holds it; EXDEV says that it does not."""
+    if work.kernel_compares:
+        try:
+            return open_within_mount(name, _DIRECTORY, above_fd)
+        except NotImplementedError:
+            work.kernel_compares = False
+    fd = os.open(name, _DIRECTORY, dir_fd=above_fd)
+    if mount_id(fd) != work.mount:
+        os.close(fd)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
+    return fd
 
 
 def _unlink(work: _Work, directory: _Directory, name: str) -> None:

@@ -1,24 +1,17 @@
-"""The real machine's files and directories, as a reclaim deals with them."""
+"""The real machine's files and directories, as a reclaim deals with them.
+
+Each way to them is loaded when it is gone: most reclaims need few, and begin the sooner.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.catalogue import load_catalogue
-from tonnage.adapters.docker.container_files import mounted_by_containers
-from tonnage.adapters.docker.data_root import data_root, usual_data_root
-from tonnage.adapters.held_open import held_open
-from tonnage.adapters.hidden_bytes import hidden_under_mounts
-from tonnage.adapters.orphan_layers import orphan_layers
-from tonnage.adapters.places import find_places
-from tonnage.adapters.remote_files import RemoteFiles
-from tonnage.adapters.removing import remove_place
-from tonnage.decide.disposable import judge_machine
 from tonnage.errors import CannotReclaimError
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate, Findings
@@ -37,14 +30,21 @@ class RealMachine:
 
     def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
+        from tonnage.adapters.remote_files import RemoteFiles  # noqa: PLC0415
+
         return RemoteFiles(endpoint, paths)
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
+        from tonnage.adapters.docker.data_root import usual_data_root  # noqa: PLC0415
+
         return usual_data_root(self._environment, host)
 
     def mounted(self, host: str) -> dict[str, str]:
         """Return what containers of this machine's engine mount, with the reason why it stays, without asking it."""
+        from tonnage.adapters.docker.container_files import mounted_by_containers  # noqa: PLC0415
+        from tonnage.adapters.docker.data_root import data_root, usual_data_root  # noqa: PLC0415
+
         root = data_root(self._environment, host) or usual_data_root(self._environment, host)
         found = mounted_by_containers(root) if root else {}
         return {path: f"the container {name} mounts it" for path, name in found.items()}
@@ -58,8 +58,13 @@ class RealMachine:
         only: Sequence[str],
         kept: Mapping[str, str],
         missing_bytes: int | None,
+        meanwhile: Callable[[], None],
     ) -> Findings:
-        """Return what of this machine's files and directories may go."""
+        """Return what of this machine's files and directories may go; ``meanwhile`` is done while they are measured."""
+        from tonnage.adapters.catalogue import load_catalogue  # noqa: PLC0415
+        from tonnage.adapters.places import find_places  # noqa: PLC0415
+        from tonnage.decide.disposable import judge_machine  # noqa: PLC0415
+
         judged = judge_machine(self._environment, declared=disposable)
         return find_places(
             [entry for entry in load_catalogue() if not only or entry.kind in only],
@@ -70,6 +75,7 @@ class RealMachine:
             why_not_disposable=judged.reason,
             kept=kept,
             missing_bytes=missing_bytes,
+            meanwhile=meanwhile,
         )
 
     def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
@@ -78,6 +84,8 @@ class RealMachine:
         Raises:
             CannotReclaimError: Something of it stays, also when it was cancelled: half of it is not gone.
         """
+        from tonnage.adapters.removing import remove_place  # noqa: PLC0415
+
         removed = remove_place(candidate, cancel=cancel)
         if not removed.complete:
             raise CannotReclaimError(
@@ -88,13 +96,19 @@ class RealMachine:
 
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
+        from tonnage.adapters.held_open import held_open  # noqa: PLC0415
+
         return held_open(mount)
 
     def hidden(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return directories of a filesystem that something is mounted on, with the bytes that lie below that."""
+        from tonnage.adapters.hidden_bytes import hidden_under_mounts  # noqa: PLC0415
+
         return [(each.path, each.size_bytes) for each in hidden_under_mounts(mount)]
 
     def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
         """Return how many layers below a data root the engine does not know, and their bytes."""
+        from tonnage.adapters.orphan_layers import orphan_layers  # noqa: PLC0415
+
         found = orphan_layers(data_root, now_s=now_s)
         return len(found.paths), found.size_bytes

@@ -77,8 +77,9 @@ class MachineDoor(Protocol):
         only: Sequence[str],
         kept: Mapping[str, str],
         missing_bytes: int | None,
+        meanwhile: Callable[[], None],
     ) -> Findings:
-        """Return what of this machine's files and directories may go."""
+        """Return what of this machine's files and directories may go; ``meanwhile`` is done while they are measured."""
 
     def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
         """Remove what was found so."""

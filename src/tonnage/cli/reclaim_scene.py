@@ -12,11 +12,10 @@ from msgspec import Struct
 
 from tonnage.adapters.space import space_under
 from tonnage.decide.choosing import freed_bytes
-from tonnage.decide.engine_candidates import KINDS, engine_findings
 from tonnage.decide.reclaiming import narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
 from tonnage.model.candidate import Findings
-from tonnage.runtime.observe import observe
+from tonnage.model.catalogue import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +57,13 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def scene_of(
-    session: Session, flags: StackFlags, typed: ReclaimFlags, plan: Plan | None, earlier: Sequence[Protected] = ()
+    session: Session,
+    flags: StackFlags,
+    typed: ReclaimFlags,
+    plan: Plan | None,
+    earlier: Sequence[Protected] = (),
+    *,
+    meanwhile: Callable[[], None],
 ) -> Iterator[Scene]:
     """Look at everything; the engine stays open while the scene is used.
 
@@ -68,6 +73,7 @@ def scene_of(
         typed: What was typed.
         plan: The plan that bytes are freed for.
         earlier: What stayed in the looks before this one.
+        meanwhile: Done while files and directories are measured.
 
     Yields:
         The scene.
@@ -80,10 +86,12 @@ def scene_of(
     outside = session.outside
     with contextlib.ExitStack() as opened:
         if typed.root:
-            yield _without_engine(session, flags, typed, typed.root, None, earlier)
+            yield _without_engine(session, flags, typed, typed.root, None, earlier, meanwhile)
             return
         try:
             facts = opened.enter_context(outside.facts(flags.host, sizes=True))
+            from tonnage.runtime.observe import observe  # noqa: PLC0415 - not where no engine answers
+
             inventory = observe(facts)
             door = opened.enter_context(outside.engine(flags.host))
         except EngineUnreachableError as error:
@@ -91,7 +99,7 @@ def scene_of(
             if not data_root:
                 # Another machine was meant: nothing of this one is to go for it.
                 raise
-            yield _without_engine(session, flags, typed, data_root, error, earlier)
+            yield _without_engine(session, flags, typed, data_root, error, earlier, meanwhile)
             return
         if plan is not None and plan.engine_id != inventory.engine.engine_id:
             raise StalePlanError(
@@ -103,6 +111,7 @@ def scene_of(
         _check_volumes(inventory, typed)
         disk = _disk(inventory, typed)
         from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
+        from tonnage.decide.engine_candidates import engine_findings  # noqa: PLC0415
 
         needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
@@ -114,7 +123,7 @@ def scene_of(
             available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
         if not inventory.engine.endpoint.startswith("ssh://"):
             missing_bytes = missing_bytes_of(typed, plan, available())
-            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes, earlier)
+            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
         yield Scene(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
@@ -133,9 +142,10 @@ def _places(
     kept: Mapping[str, str],
     missing_bytes: int | None,
     earlier: Sequence[Protected],
+    meanwhile: Callable[[], None],
 ) -> Findings:
     """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
-    if typed.only and not set(typed.only) - set(KINDS):
+    if typed.only and not set(typed.only) & set(PlaceKind):
         return Findings()
 
     def look(missing_bytes: int | None) -> Findings:
@@ -146,6 +156,7 @@ def _places(
             only=typed.only,
             kept=kept,
             missing_bytes=missing_bytes,
+            meanwhile=meanwhile,
         )
         return still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
 
@@ -196,6 +207,7 @@ def _without_engine(
     usual: str,
     trouble: TonnageError | None,
     earlier: Sequence[Protected],
+    meanwhile: Callable[[], None],
 ) -> Scene:
     """Return the scene of files and directories alone."""
     directory = typed.mount or usual
@@ -207,7 +219,9 @@ def _without_engine(
         size_bytes=space.size_bytes,
         read_only=space.read_only,
         available=lambda: space_under(directory).available_bytes,
-        findings=telling_unmatched(_places(session, typed, directory, mounted, missing_bytes, earlier), typed.keep),
+        findings=telling_unmatched(
+            _places(session, typed, directory, mounted, missing_bytes, earlier, meanwhile), typed.keep
+        ),
         trouble=trouble,
     )
 

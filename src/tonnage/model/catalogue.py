@@ -1,6 +1,7 @@
 """What the catalogue says of one sort of thing that can be removed from a machine: data, read and checked.
 
-An entry names no bytes: those are measured where the thing is found. What it costs to get it back is an estimate.
+Bytes are measured where the thing is found: what it usually holds only says what is worth measuring first. What it
+costs to get it back is an estimate.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             patterns of the parts come before those of the whole.
         together: All that is found makes one candidate; else each path makes one.
         disposable_only: Only on a machine that is thrown away after use.
+        usual_gb: What one candidate of it usually holds, in 10^9 bytes.
         source: Where the entry's facts were read.
     """
 
@@ -56,6 +58,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     paths: tuple[str, ...] = ()
     together: bool = False
     disposable_only: bool = False
+    usual_gb: float = 0.2
     source: str = ""
 
     def cost_s(self, size_bytes: int) -> float:

@@ -6,7 +6,6 @@ A process is known by host, number and the moment it started: numbers are given 
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 from msgspec import Struct
@@ -29,12 +28,12 @@ class Owner(Struct, frozen=True, kw_only=True):
 def this_process() -> Owner:
     """Return the calling process."""
     pid = os.getpid()
-    return Owner(pid=pid, host=socket.gethostname(), birth=_birth(pid))
+    return Owner(pid=pid, host=os.uname().nodename, birth=_birth(pid))
 
 
 def has_died(owner: Owner) -> bool:
     """Return whether a process is certainly gone: False for a process of another machine, which cannot be seen."""
-    if owner.host != socket.gethostname():
+    if owner.host != os.uname().nodename:
         return False
     if owner.birth and (birth := _birth(owner.pid)):
         return birth != owner.birth

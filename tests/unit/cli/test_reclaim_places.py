@@ -77,7 +77,7 @@ def free_bytes(path: Path) -> int:
 def places(root: Path) -> tuple[Candidate, ...]:
     """Return what may go."""
     found = RealMachine({}).find_places(
-        mount=str(root), root=str(root), disposable=True, only=(), kept={}, missing_bytes=None
+        mount=str(root), root=str(root), disposable=True, only=(), kept={}, missing_bytes=None, meanwhile=lambda: None
     )
     return found.candidates
 
