@@ -86,3 +86,60 @@ def test_what_a_command_writes_is_learned_for_every_service(project: Project) ->
     assert told["grade"] == "learned"
     assert abs(told["likely"] - WRITTEN_BYTES) <= WRITTEN_BYTES // 100
     assert {each["figure"] for each in report} >= {"image", "disk"}
+
+
+# Pairs of instructions in contexts of the same files, and whether BuildKit finds the second one done.
+PAIRS = {
+    "elsewhere": ("COPY one/large /srv/", "COPY two/large /srv/", True),
+    "last-name": ("COPY one /srv/", "COPY two /srv/", False),
+    "pattern": ("COPY one/l* /srv/", "COPY two/l* /srv/", True),
+    "owned": ("COPY one/large /srv/", "COPY --chown=1000 one/large /srv/", False),
+    "added": ("COPY one/large /srv/", "ADD one/large /srv/", False),
+    "configured": ("COPY one/large /srv/", "ENV SET=1\nCOPY one/large /srv/", True),
+    "mode": ("COPY one/large /srv/", "COPY three/large /srv/", False),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_layers_are_shared_where_the_builder_shares_them(project: Project, pair: str) -> None:
+    *instructions, shared = PAIRS[pair]
+    content = os.urandom(7_000_003)
+    for number, instruction in enumerate(instructions):
+        context = project.directory / str(number)
+        for name in ("one", "two", "three"):
+            (context / name).mkdir(parents=True)
+            (context / name / "large").write_bytes(content)
+            os.utime(context / name / "large", (number, number))
+        (context / "three" / "large").chmod(0o750)
+        (context / "Dockerfile").write_text(f"FROM busybox:latest\n{instruction}\n")
+        project.services[f"s{number}"] = {"build": f"./{number}", "image": f"{project.name}/{number}"}
+    project.write()
+    told = json.loads(project.tonnage("forecast", "--json").stdout)["stack"]["disk_bytes"]
+    before_bytes = available_bytes(project.real.mount)
+
+    assert project.tonnage("build").exit_code == 0
+
+    kept_bytes = before_bytes - available_bytes(project.real.mount)
+    layers = [project.real.client.images.get(f"{project.name}/{n}").attrs["RootFS"]["Layers"][-1] for n in (0, 1)]
+    assert (layers[0] == layers[1]) == shared
+    assert told["grade"] == "exact"
+    assert abs(told["likely"] - kept_bytes) <= kept_bytes // 50
+    assert kept_bytes <= told["high"]
+
+
+def test_what_is_mounted_is_kept_and_tells_commands_from_each_other(project: Project) -> None:
+    for number in range(2):
+        context = project.directory / str(number)
+        context.mkdir()
+        (context / "large").write_bytes(os.urandom(7_000_003))
+        (context / "Dockerfile").write_text("FROM busybox:latest\nRUN --mount=target=/in cp /in/large /made\n")
+        project.services[f"s{number}"] = {"build": f"./{number}", "image": f"{project.name}/{number}"}
+    project.write()
+    whole = json.loads(project.tonnage("forecast", "--json").stdout)
+    before_bytes = available_bytes(project.real.mount)
+
+    assert project.tonnage("build").exit_code == 0
+
+    kept_bytes = before_bytes - available_bytes(project.real.mount)
+    assert kept_bytes <= whole["stack"]["disk_bytes"]["high"]
+    assert whole["stack"]["disk_bytes"]["low"] >= 14_000_000

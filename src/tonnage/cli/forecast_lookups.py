@@ -5,7 +5,6 @@ What answers a question is imported when the question is asked: most builds ask 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Self
 from msgspec.structs import replace
 
 from tonnage.adapters.build_inputs import is_remote
-from tonnage.adapters.copied_files import ContextFiles, CopyMeter, open_context
+from tonnage.adapters.context_files import ContextFiles, open_context
+from tonnage.adapters.copied_files import CopyMeter, tree_of
+from tonnage.adapters.copy_contents import FileTokens, contents_of
 from tonnage.adapters.heads import Heads
 from tonnage.adapters.kept import Kept
 from tonnage.adapters.once import Once
@@ -53,22 +54,26 @@ class DirectoryContext:
         files: Its files; None where the context lies elsewhere.
         key: Its identity.
         meter: Measures what instructions copy.
+        tokens: What stands for the content of files.
     """
 
-    def __init__(self, files: ContextFiles | None, key: str, meter: CopyMeter) -> None:
+    def __init__(self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens) -> None:
         self._files = files
         self._meter = meter
+        self._tokens = tokens
         self._lock = threading.Lock()
         self.key = key
 
     def copied(self, copy: Copy) -> Copied:
         """Measure what an instruction copies or adds."""
-        tree = self._meter.tree(copy, self._files)
-        return Copied(tree, self._identity(copy, tree))
+        found = contents_of(copy, self._files, self._tokens)
+        return Copied(self._meter.tree(copy, self._files), found.by_name, found.by_path, found.files)
 
     def whole(self) -> Tree:
         """Measure all of it."""
-        return Tree(image=UNKNOWN, disk=UNKNOWN) if self._files is None else self._files.tree()
+        if self._files is None:
+            return Tree(image=UNKNOWN, disk=UNKNOWN)
+        return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
 
     def text(self, path: str) -> str | None:
         """Return the text of a file in it; None where there is none that the builder sees."""
@@ -84,29 +89,6 @@ class DirectoryContext:
                 except OSError:
                     return None
         return None
-
-    def _identity(self, copy: Copy, tree: Tree) -> str:
-        """Return what tells the contents of a copy from others: small files by content, large ones by size and time."""
-        digest = hashlib.sha256(repr((copy.sources, copy.inline, tree.image, tree.inodes)).encode())
-        for entry in self._files.entries if self._files is not None else ():
-            sources = [source.strip("/").removeprefix("./") for source in copy.sources]
-            if not any(
-                s in {"", "."} or entry.path == s or entry.path.startswith(f"{s}/") or "*" in s for s in sources
-            ):
-                continue
-            digest.update(f"{entry.path}\0{entry.kind}\0{entry.size_bytes}\0".encode(errors="surrogatepass"))
-            if entry.kind == "file":
-                try:
-                    if entry.size_bytes <= _SMALL_BYTES:
-                        digest.update(Path(entry.actual).read_bytes())
-                    else:
-                        digest.update(str(Path(entry.actual).stat().st_mtime_ns).encode())
-                except OSError:
-                    continue
-        return digest.hexdigest()
-
-
-_SMALL_BYTES = 1_000_000
 
 
 class RealLookups:
@@ -142,6 +124,7 @@ class RealLookups:
         self._insecure = insecure
         self._heads = Heads(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
+        self._tokens = FileTokens()
         self._once = Once()
         self._over = threading.Event()
         self._closing = ExitStack()
@@ -192,9 +175,13 @@ class RealLookups:
         if directory:
             there = Path(directory).is_dir()
             files = ContextFiles(directory) if there else None
-            return self._once.ask(("context", directory), lambda: DirectoryContext(files, directory, self._meter))
+            return self._once.ask(
+                ("context", directory), lambda: DirectoryContext(files, directory, self._meter, self._tokens)
+            )
         key = f"{spec.context}\0{spec.dockerfile}"
-        return self._once.ask(("context", key), lambda: DirectoryContext(open_context(spec), spec.context, self._meter))
+        return self._once.ask(
+            ("context", key), lambda: DirectoryContext(open_context(spec), spec.context, self._meter, self._tokens)
+        )
 
     def base_image(self, reference: str, platform: str) -> BaseImage:
         """Return an image: from the engine, else from its registry.

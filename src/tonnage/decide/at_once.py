@@ -54,8 +54,8 @@ def _needed(
         offset = 1 if stage.on_stage is None and stage.ground is not None else 0
         needed[stage.index, 0] = before
         for number, step in enumerate(stage.steps):
-            if step.from_stage is not None:
-                before |= whole[step.from_stage] | {step.from_stage}
+            for index in step.stages_read:
+                before |= whole[index] | {index}
             needed[stage.index, number + offset] = before
         whole[stage.index] = before
     return {(stage, number): needed.get((stage, number), frozenset()) for stage, number, _ in steps}

@@ -36,13 +36,16 @@ from tonnage.model.forecast import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from tonnage.decide.layer_costs import LayerCost
     from tonnage.model.build_work import BuildWork, Ground, Piece, StageWork, StepWork
 
-LAYER_DISK = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
+LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
 """What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it."""
+
+IMAGE_DISK = Estimate(4_096, 16_384, 65_536, Grade.EXACT)
+"""What an image takes besides its layers: its configuration, and its Dockerfile, which BuildKit keeps."""
 
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
 """What any instruction needs while it is done: the files that a builder puts under its container, its notes."""
@@ -79,6 +82,8 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         endings[stage.index] = ending
         steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
     together = with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
+    if any(stage.steps for stage in work.stages):
+        together[-1] = _with_image(together[-1], endings[work.target].key, engine)
     if engine is EngineKind.CONTAINER:
         together.append(_load(work, endings[work.target], total(step.image for step in together)))
     built = any(stage.steps for stage in work.stages)
@@ -129,13 +134,23 @@ def _stage(
             what = source.name
             deeds = (Deed(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
             identity = f"{identity}\0{source.key}"
+        identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = with_lesson(layer_cost(deeds, visible, ground), each.lesson)
+        cost = with_lesson(layer_cost(deeds, visible, ground, _mounted(each, endings)), each.lesson)
         visible = cost.visible
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]
         steps.append(step)
     return _Ending(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
+
+
+def _mounted(work: StepWork, endings: Mapping[int, _Ending]) -> tuple[Piece, ...]:
+    """Return what an instruction sees in its mounts."""
+    found = list(work.mounted)
+    for index, source, target in work.mounts:
+        stage = endings[index]
+        found += taken((f"/{source.lstrip('/')}",), target, stage.visible, stage.ground, stage.name)
+    return tuple(found)
 
 
 def _from(ground: Ground, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
@@ -202,9 +217,7 @@ def _instruction(
         transient = highest((transient, cost.disk))
     else:
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
-        if work.context_key:
-            kept = total(piece.disk for deed in work.deeds for piece in deed.writes)
-            holdings.append(Holding(key=work.context_key, role=role, kept=kept, present=present))
+        holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]
     if engine is EngineKind.CONTAINERD and shown:
         holdings.append(Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present))
     return InstructionForecast(
@@ -223,6 +236,14 @@ def _instruction(
         role=role,
         present=present,
     )
+
+
+def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> InstructionForecast:
+    """Return the last instruction with what the image itself takes."""
+    role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    holding = Holding(key=f"image:{key}", role=role, kept=IMAGE_DISK, present=last.present)
+    disk = last.disk if last.present else last.disk + IMAGE_DISK
+    return replace(last, disk=disk, holdings=(*last.holdings, holding))
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:

@@ -49,7 +49,9 @@ def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Est
     return tuple(pieces)
 
 
-def from_inside(deed: Deed, below: list[Piece], own: list[Piece], ground: Estimate) -> list[Piece]:
+def from_inside(
+    deed: Deed, below: list[Piece], own: list[Piece], ground: Estimate, mounted: Sequence[Piece] = ()
+) -> list[Piece]:
     """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode.
 
     Args:
@@ -57,6 +59,7 @@ def from_inside(deed: Deed, below: list[Piece], own: list[Piece], ground: Estima
         below: What earlier instructions left.
         own: What this instruction wrote so far.
         ground: The bytes of the image below the stage.
+        mounted: What it can read besides.
 
     Returns:
         The pieces.
@@ -71,9 +74,9 @@ def from_inside(deed: Deed, below: list[Piece], own: list[Piece], ground: Estima
         if deed.certain:
             below[:] = _hidden(below, path, names)
     for source, destination in deed.copies:
-        found += taken((source,), destination, (*below, *own), ground, "the image")
+        found += taken((source,), destination, (*mounted, *below, *own), ground, "the image")
     for source, destination in deed.file_copies:
-        found += _file_copied(source, destination, (*below, *own), ground)
+        found += _file_copied(source, destination, (*mounted, *below, *own), ground)
     for source, destination in deed.moves:
         found += _moved(source, destination, below, own, ground, certain=deed.certain)
     return found if deed.certain else [_perhaps(piece) for piece in found]

@@ -46,13 +46,16 @@ class LayerCost(Struct, frozen=True, kw_only=True):
     visible: tuple[Piece, ...]
 
 
-def layer_cost(deeds: Sequence[Deed], earlier: Sequence[Piece] = (), ground: Estimate = NOTHING) -> LayerCost:
+def layer_cost(
+    deeds: Sequence[Deed], earlier: Sequence[Piece] = (), ground: Estimate = NOTHING, mounted: Sequence[Piece] = ()
+) -> LayerCost:
     """Add up what the commands of one instruction do.
 
     Args:
         deeds: What they do, in order.
         earlier: What the stage holds before.
         ground: The bytes of the image below the stage.
+        mounted: What the commands can read besides, and what is no part of the image.
 
     Returns:
         What it costs.
@@ -62,7 +65,7 @@ def layer_cost(deeds: Sequence[Deed], earlier: Sequence[Piece] = (), ground: Est
     download, aside_bytes = NOTHING, NOTHING
     asides: list[Aside] = []
     for deed in deeds:
-        own += from_inside(deed, below, own, ground)
+        own += from_inside(deed, below, own, ground, mounted)
         for piece in deed.writes:
             own.append(piece)
             download += piece.download

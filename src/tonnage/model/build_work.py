@@ -113,7 +113,9 @@ class StepWork(Struct, frozen=True, kw_only=True):
         from_stage: The stage that files are taken from; None for none.
         takes: Paths in that stage.
         into: Where they go.
-        context_key: Identity of the context that files are copied from, with what is copied; empty for none.
+        mounts: What is mounted of stages while it runs: the stage, the path in it, and where it is mounted.
+        mounted: Files of contexts that are mounted while it runs, at the places where it sees them.
+        sources: What BuildKit keeps of what it is sent or fetches for it, beside its layer.
         learn_key: Under which key its measured bytes are stored.
         lesson: What was learned of it; None for nothing.
         how: How it is known, in words.
@@ -127,10 +129,18 @@ class StepWork(Struct, frozen=True, kw_only=True):
     from_stage: int | None = None
     takes: tuple[str, ...] = ()
     into: str = ""
-    context_key: str = ""
+    mounts: tuple[tuple[int, str, str], ...] = ()
+    mounted: tuple[Piece, ...] = ()
+    sources: tuple[Aside, ...] = ()
     learn_key: str = ""
     lesson: Lesson | None = None
     how: str = ""
+
+    @property
+    def stages_read(self) -> tuple[int, ...]:
+        """The stages that files are taken from."""
+        copied = () if self.from_stage is None else (self.from_stage,)
+        return (*copied, *(index for index, *_ in self.mounts))
 
 
 class GroundLayer(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deeds import Found, deeds_of
 from tonnage.decide.grounds import python_named
+from tonnage.decide.layer_identity import copy_identity, looks_at_paths, run_identity
 from tonnage.decide.learning import lesson_of
 from tonnage.errors import TonnageError
 from tonnage.model.build_work import BuildWork, Deed, Piece, StageWork, StepWork
@@ -22,6 +23,7 @@ from tonnage.model.installs import PythonInstall
 from tonnage.model.recipe import Builder, Configure, Copy, Enter, OriginKind, Run
 from tonnage.runtime.forecast_bases import Bases
 from tonnage.runtime.forecast_before import Before
+from tonnage.runtime.forecast_contexts import Contexts
 from tonnage.runtime.forecast_installs import Said, StagePython, install_deed, with_own_bytecode
 from tonnage.runtime.stage_files import StageFiles
 from tonnage.sources.dockerfile import read_dockerfile
@@ -29,15 +31,17 @@ from tonnage.sources.installs import effects
 from tonnage.sources.recipe import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tonnage.model.base_image import BaseImage
+    from tonnage.model.build_work import Aside
     from tonnage.model.effects import AnyEffect
     from tonnage.model.package import AptForecast
     from tonnage.model.policy import Taught
     from tonnage.model.recipe import Origin, Recipe, RecipeStage, RecipeStep
     from tonnage.model.stack import Service
-    from tonnage.runtime.lookups import BuildContext, Lookups
+    from tonnage.model.tree import Tree
+    from tonnage.runtime.lookups import Lookups
 
 _OUTSIDE_STAGES = 100_000
 _NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
@@ -117,7 +121,8 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
     )
     context = lookups.context(spec)
     named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
-    gathering = _Gathering(service.name, made, around, lookups, said, bases, context, named)
+    contexts = Contexts(context, named, around.assume_bytes)
+    gathering = _Gathering(service.name, made, around, lookups, said, bases, contexts)
     stages = gathering.stages()
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:
@@ -146,8 +151,7 @@ class _Gathering:
         lookups: Lookups,
         said: Said,
         bases: Bases,
-        context: BuildContext,
-        named: Mapping[str, BuildContext],
+        contexts: Contexts,
     ) -> None:
         self._service = f"{around.stack}/{service}"
         self._made = made
@@ -155,8 +159,7 @@ class _Gathering:
         self._lookups = lookups
         self._said = said
         self._bases = bases
-        self._context = context
-        self._named = named
+        self._contexts = contexts
         self._files: dict[int, StageFiles] = {}
         self._pythons: dict[int, StagePython] = {}
         self._remembered: dict[int, dict[str, str]] = {}
@@ -194,7 +197,7 @@ class _Gathering:
         self._before[stage.index] = before
         base = base or self._base_of(stage)
         steps = tuple(self._step(step, stage, base) for step in stage.steps)
-        taken = tuple(each.from_stage for each in steps if each.from_stage is not None)
+        taken = [index for each in steps for index in each.stages_read]
         return StageWork(
             index=stage.index,
             name=stage.name,
@@ -235,66 +238,81 @@ class _Gathering:
 
     def _copy(self, step: RecipeStep, action: Copy, stage: RecipeStage) -> StepWork:
         line = step.place.line or 0
-        self._files[stage.index].take(step, self._reader, self._files)
-        words = (*action.sources, action.destination, action.owner, action.mode, *action.excludes)
-        identity = "\0".join(("COPY", *words))
+        self._files[stage.index].take(step, self._contexts.reader, self._files)
         origin = action.origin
         if origin.stage is not None or origin.kind is OriginKind.IMAGE:
-            index = origin.stage if origin.stage is not None else self._image_stage(origin, stage.platform)
             return StepWork(
                 line=line,
                 text=step.text,
-                identity=identity,
-                from_stage=index,
+                identity=copy_identity(action, "\0".join(action.sources)),
+                from_stage=self._stage_of(origin, stage.platform),
                 takes=tuple(f"/{source.lstrip('/')}" for source in action.sources),
                 into=action.destination,
                 how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
             )
-        context = self._context_of(origin)
+        context = self._contexts.of(origin)
         copied = context.copied(action)
         tree = copied.tree
-        bound = self._around.assume_bytes
-        image, disk = _bounded(tree.image, bound), _bounded(tree.disk, bound)
         where = f"{step.place}: "
         self._said.failures += [f"{where}{path} is not in the build context" for path in tree.missing]
         self._said.notes += [f"{where}{note}" for note in tree.notes]
-        piece = Piece(
-            name=f"{' '.join(action.sources)} to {action.destination}".strip(),
-            place=action.destination.rstrip("/") or "/",
+        piece = self._piece(f"{' '.join(action.sources)} to {action.destination}".strip(), action.destination, tree)
+        contents = copied.by_path if looks_at_paths(self._around.engine) else copied.by_name
+        return StepWork(
+            line=line,
+            text=step.text,
+            deeds=(Deed(writes=(piece,)),),
+            identity=copy_identity(action, contents),
+            sources=self._contexts.kept(origin, copied),
+            how="the files of the context" if tree.image.known else "assumed",
+        )
+
+    def _piece(self, name: str, place: str, tree: Tree) -> Piece:
+        """Return files of a context as they lie in the image."""
+        bound = self._around.assume_bytes
+        image = _bounded(tree.image, bound)
+        return Piece(
+            name=name,
+            place=place.rstrip("/") or "/",
             image=image,
-            disk=disk,
+            disk=_bounded(tree.disk, bound),
             transient=_bounded(tree.transient, bound),
             download=_bounded(tree.download, bound),
             compressed=_lower(image),
             source="the files of the context" if tree.image.known else "assumed",
             files=tree.files,
         )
-        key = f"context:{context.key}\0{copied.identity}" if action.sources and tree.download == NOTHING else ""
-        return StepWork(
-            line=line,
-            text=step.text,
-            deeds=(Deed(writes=(piece,)),),
-            identity=f"{identity}\0{copied.identity}",
-            context_key=key,
-            how="the files of the context" if tree.image.known else "assumed",
-        )
 
     def _run(self, step: RecipeStep, stage: RecipeStage, base: BaseImage | None) -> StepWork:
         action = step.action
         assert isinstance(action, Run)  # noqa: S101 - the last kind of action
         index = stage.index
-        files = self._files[index].seen_by(step, self._reader, self._files)
+        files = self._files[index].seen_by(step, self._contexts.reader, self._files)
         done = effects(step, platform=stage.platform, remembered=self._remembered[index])
         found = self._found(done, step, files, self._pythons[index], base, stage.platform)
-        variables = step.surroundings.variables
-        identity = "\0".join(
-            (
-                "RUN", action.script, *(action.words or ()), step.surroundings.working_directory,
-                step.surroundings.user, *step.surroundings.shell, *(f"{k}={v}" for k, v in sorted(variables.items())),
-                *(f"{mount.kind}:{mount.source}:{mount.target}" for mount in action.mounts),
-            )
-        )  # fmt: skip
-        return StepWork(line=step.place.line or 0, text=step.text, deeds=deeds_of(done, found), identity=identity)
+        contents: list[str] = []
+        mounts: list[tuple[int, str, str]] = []
+        mounted: list[Piece] = []
+        sources: list[Aside] = []
+        for mount in action.mounts:
+            told = ""
+            if mount.origin is not None and mount.origin.kind in {OriginKind.STAGE, OriginKind.IMAGE}:
+                mounts.append((self._stage_of(mount.origin, stage.platform), mount.source, mount.target))
+            elif mount.origin is not None and mount.origin.kind is not OriginKind.SCRATCH:
+                copied, kept = self._contexts.mounted(mount, mount.origin)
+                told = copied.by_path
+                sources += kept
+                mounted.append(self._piece(mount.source or ".", mount.target, copied.tree))
+            contents.append(told)
+        return StepWork(
+            line=step.place.line or 0,
+            text=step.text,
+            deeds=deeds_of(done, found),
+            identity=run_identity(step, action, contents),
+            mounts=tuple(mounts),
+            mounted=tuple(mounted),
+            sources=tuple(sources),
+        )
 
     def _found(
         self,
@@ -356,20 +374,16 @@ class _Gathering:
                 self._said.failures += [f"{step.place}: no source has the package {name}" for name in brought.missing]
         return found
 
-    def _image_stage(self, origin: Origin, platform: str) -> int:
-        """Return the number of a stage that stands for an image from which files are taken."""
+    def _stage_of(self, origin: Origin, platform: str) -> int:
+        """Return the number of the stage that files are taken from; one that stands for it where that is an image."""
+        if origin.stage is not None:
+            return origin.stage
         key = f"{origin.name} {origin.platform or platform}"
         if key not in self._outside:
             base = self._bases.find(origin.name, origin.platform or platform)
             index = _OUTSIDE_STAGES + len(self._outside)
             self._outside[key] = StageWork(index=index, name=origin.name, ground=self._bases.ground(origin.name, base))
         return self._outside[key].index
-
-    def _context_of(self, origin: Origin) -> BuildContext:
-        return self._named.get(origin.name, self._context) if origin.kind is OriginKind.NAMED else self._context
-
-    def _reader(self, origin: Origin) -> Callable[[str], str | None]:
-        return self._context_of(origin).text
 
 
 def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:

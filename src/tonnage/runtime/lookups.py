@@ -28,11 +28,15 @@ class Copied(Struct, frozen=True):
 
     Args:
         tree: Its bytes.
-        identity: What tells its contents from others.
+        by_name: What tells its files from others by their last names, modes and content, wherever they lie.
+        by_path: The same with their paths in the context.
+        files: Path in the context and bytes on the disk of everything that the builder is sent for it.
     """
 
     tree: Tree
-    identity: str
+    by_name: str
+    by_path: str
+    files: tuple[tuple[str, int], ...] = ()
 
 
 class BuildContext(Protocol):

@@ -9,7 +9,8 @@ import pytest
 from tests.answering import Answer, answering
 
 from tonnage.adapters.build_context import read_rules
-from tonnage.adapters.copied_files import ContextFiles, CopyMeter
+from tonnage.adapters.context_files import ContextFiles
+from tonnage.adapters.copied_files import CopyMeter
 from tonnage.adapters.heads import Heads
 from tonnage.adapters.kept import Kept
 from tonnage.adapters.web import Web

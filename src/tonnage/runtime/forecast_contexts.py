@@ -1,0 +1,67 @@
+"""The directories that one build takes files from, and what BuildKit keeps of them beside the layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.decide.context_sources import kept_sources
+from tonnage.model.build_work import Aside
+from tonnage.model.forecast import NOTHING, assumed
+from tonnage.model.recipe import Copy, OriginKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.model.recipe import Mount, Origin
+    from tonnage.runtime.lookups import BuildContext, Copied
+
+
+class Contexts:
+    """The contexts of one build.
+
+    Args:
+        own: The build's own.
+        named: Others by their value, such as a directory.
+        assume_bytes: What is assumed of what nobody knows.
+    """
+
+    def __init__(self, own: BuildContext, named: Mapping[str, BuildContext], assume_bytes: int) -> None:
+        self._own = own
+        self._named = named
+        self._assume_bytes = assume_bytes
+        self._sent: dict[str, set[str]] = {}
+
+    def of(self, origin: Origin) -> BuildContext:
+        """Return the context that is meant."""
+        return self._named.get(origin.name, self._own) if origin.kind is OriginKind.NAMED else self._own
+
+    def reader(self, origin: Origin) -> Callable[[str], str | None]:
+        """Return what reads a text file of a context."""
+        return self.of(origin).text
+
+    def kept(self, origin: Origin, copied: Copied) -> tuple[Aside, ...]:
+        """Return what a builder keeps of what it is sent, or fetches, for one instruction.
+
+        Args:
+            origin: Where the files lie.
+            copied: What the instruction takes.
+        """
+        context = self.of(origin)
+        sent = kept_sources(context.key, copied.files, self._sent.setdefault(context.key, set()))
+        if copied.tree.disk.known and copied.tree.download == NOTHING:
+            return sent
+        fetched = copied.tree.download if copied.tree.download != NOTHING else copied.tree.disk
+        kept = fetched if fetched.known else assumed(self._assume_bytes)
+        return (*sent, Aside(key=f"fetched:{context.key}\0{copied.by_path}", name="what is fetched", disk=kept))
+
+    def mounted(self, mount: Mount, origin: Origin) -> tuple[Copied, tuple[Aside, ...]]:
+        """Return what a mount of a context shows, and what a builder keeps of it.
+
+        Args:
+            mount: The mount.
+            origin: Where its files lie: in a context.
+        """
+        copied = self.of(origin).copied(
+            Copy(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
+        )
+        return copied, self.kept(origin, copied)
