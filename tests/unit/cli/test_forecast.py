@@ -115,8 +115,8 @@ def test_a_stack_is_forecast_without_an_engine(world: World, capsys: pytest.Capt
     assert web["image_bytes"]["grade"] == "exact"
     assert "upper 3.0" in [each["name"] for each in web["steps"][2]["contributors"]]
     assert worker["disk_bytes"] == web["disk_bytes"]
-    # The same layers are counted once; the copied file of each context is kept besides.
-    assert document["stack"]["disk_bytes"]["likely"] == web["disk_bytes"]["likely"] + 4096
+    # The same layers are counted once; each context is kept besides, in a directory of its own.
+    assert document["stack"]["disk_bytes"]["likely"] == web["disk_bytes"]["likely"] + 49_152 + 4096
     assert document["fits"][0]["fit"] == "fits"
 
 
