@@ -262,7 +262,10 @@ def run(chosen: Iterable[Case], given: argparse.Namespace) -> bool:
         # Each case has an engine of its own: no cache of the case before.
         with PrivateEngine.start(given.disk, environment=os.environ) as engine, tempfile.TemporaryDirectory() as made:
             directory = Path(made)
-            environment = {**os.environ, "DOCKER_HOST": engine.endpoint, "TONNAGE_STATE_DIR": str(directory / "state")}
+            environment = {
+                **os.environ, "DOCKER_HOST": engine.endpoint, "TONNAGE_STATE_DIR": str(directory / "state"),
+                "TONNAGE_CACHE_DIR": str(directory / "cache"),
+            }  # fmt: skip
             environment.pop("DOCKER_CONTEXT", None)
             docker = find_tools(environment).need_build().program
             for base in given.base:

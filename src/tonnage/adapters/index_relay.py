@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from tonnage.adapters.index_pages import IndexPages, listed
@@ -72,7 +73,7 @@ class Session:
         self.dated = dated
         self.troubles: list[CannotFetchError] = []
         self.refused: list[str] = []
-        self.sizes: dict[str, int] = {}
+        self.metadata: dict[str, WheelMetadata] = {}
         self.oldest_s = 0.0
         # Set when metadata of a wheel could not be had: the resolver is to look for it itself.
         self.plain = False
@@ -268,8 +269,8 @@ class IndexRelay:
         if found is None:
             session.plain = True
             return _NOT_FOUND, {}, b""
-        if found.size_bytes is not None:
-            session.sizes[url] = found.size_bytes
+        apart = offer is not None and offer.metadata
+        session.metadata[url] = replace(found, part_bytes=0) if apart else found
         return _OK, {"Content-Type": "text/plain"}, found.text
 
     def _read(self, session: Session, url: str, offer: Offer | None) -> WheelMetadata | None:

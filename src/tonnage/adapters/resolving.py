@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
-    from tonnage.model.lock import ResolveRequest, Target
+    from tonnage.adapters.wheels import WheelMetadata
+    from tonnage.model.lock import ResolveRequest, Target, Wheel
 
-_KIND = "lock-1"
+_KIND = "lock-2"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
 _DIRECT = regex(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
@@ -175,10 +176,7 @@ def _ask(
             if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
                 raise _better(reason, session, access)
             excluded |= archives
-        wheels = [
-            replace(wheel, size_bytes=session.sizes.get(wheel.url)) if wheel.size_bytes is None else wheel
-            for wheel in answer.wheels
-        ]
+        wheels = [_with_what_was_read(wheel, session.metadata.get(wheel.url)) for wheel in answer.wheels]
     built = tuple(excluded.values())
     notes = []
     if access.left_out:
@@ -200,6 +198,17 @@ def _ask(
             origin=LockOrigin.LAST_KNOWN if session.oldest_s else LockOrigin.RESOLVED,
         ),
         request.no_binary,
+    )
+
+
+def _with_what_was_read(wheel: Wheel, metadata: WheelMetadata | None) -> Wheel:
+    """Return a wheel with what was learned about it on the resolver's behalf."""
+    if metadata is None:
+        return wheel
+    return replace(
+        wheel,
+        size_bytes=metadata.size_bytes if wheel.size_bytes is None else wheel.size_bytes,
+        metadata_bytes=metadata.part_bytes or len(metadata.text),
     )
 
 

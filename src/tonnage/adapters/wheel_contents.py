@@ -44,24 +44,21 @@ def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
     return _summary(wheel, members, _console_scripts(archive, members))
 
 
-def metadata_of(archive: zipfile.ZipFile) -> bytes:
-    """Return what a wheel says of itself.
+def metadata_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
+    """Return the part in which a wheel says what it is and what it needs.
 
     Args:
         archive: The wheel.
 
     Returns:
-        The text of its ``METADATA``; empty where it has none.
-
-    Raises:
-        BadZipFile: That part is damaged.
+        Its ``METADATA``; None where it has none, or one that is too large to be one.
     """
     # It is near the end by convention, and a wheel can have thousands of files.
     for info in reversed(archive.infolist()):
         top, _, leaf = info.filename.partition("/")
         if leaf == "METADATA" and top.endswith(".dist-info") and info.file_size <= _MOST_METADATA_BYTES:
-            return archive.read(info)
-    return b""
+            return info
+    return None
 
 
 def directory_bytes(name_bytes: Iterable[int]) -> int:

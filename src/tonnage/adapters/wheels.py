@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
-from tonnage.adapters.wheel_contents import contents_of, guessed, metadata_of
+from tonnage.adapters.wheel_contents import contents_of, guessed, metadata_member
 from tonnage.model.lock import Reading, WheelContents
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 # The number changes with the form of what is kept, so that another form is never read.
 _KIND = "wheel-1"
-_METADATA_KIND = "metadata-1"
+_METADATA_KIND = "metadata-2"
 _UNNAMED_FRESH_S = 86400.0
+_UV_TAIL_BYTES = 16384
 # What bytes that are no wheel make of the reader of zip files.
 _DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, RuntimeError, zlib.error)
 
@@ -61,10 +62,12 @@ class WheelMetadata(Struct, frozen=True, kw_only=True):
     Args:
         text: Its ``METADATA``.
         size_bytes: The size of the wheel; None where it was not told.
+        part_bytes: How much of the wheel a resolver fetches to read it; 0 where it was read from beside the wheel.
     """
 
     text: bytes
     size_bytes: int | None = None
+    part_bytes: int = 0
 
 
 def read_wheels(
@@ -135,16 +138,32 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadat
             RangedFile(servers, wheel.url, wheel.size_bytes) as file,
             zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
         ):
-            text = metadata_of(archive)
-            contents = contents_of(replace(wheel, size_bytes=file.size_bytes), archive)
+            member = metadata_member(archive)
+            if member is None:
+                return None
+            size_bytes = file.size_bytes
+            contents = contents_of(replace(wheel, size_bytes=size_bytes), archive)
             contents = replace(contents, cacheable=file.cacheable)
-            found = WheelMetadata(text=text, size_bytes=file.size_bytes) if text else None
+            found = WheelMetadata(
+                text=archive.read(member), size_bytes=size_bytes, part_bytes=_fetched(archive, member, size_bytes)
+            )
     except (UnreadableError, *_DAMAGED):
         return None
-    if wheel.digest and found is not None:
+    if wheel.digest:
         kept.keep(_METADATA_KIND, wheel.digest, msgspec.msgpack.encode(found))
         kept.keep(_KIND, wheel.digest, msgspec.msgpack.encode(contents))
     return found
+
+
+def _fetched(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size_bytes: int) -> int:
+    """Return how much of a wheel uv fetches for one member: the end, the rest of the directory, and the member.
+
+    Source: uv 0.13.9, ``remote_metadata.rs``: 16 KiB from the end to begin with; the local header takes 30 bytes and
+    names.
+    """
+    held_from = min(archive.start_dir, max(0, size_bytes - _UV_TAIL_BYTES))
+    member_bytes = 30 + 2 * len(member.filename) + member.compress_size if member.header_offset < held_from else 0
+    return size_bytes - held_from + min(member_bytes, held_from)
 
 
 def _key(wheel: Wheel) -> str:

@@ -134,7 +134,8 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         name=f"{wheel.name} {wheel.version}",
         image=image,
         disk=disk,
-        download=_download(wheel.size_bytes, contents),
+        # pip learns what a wheel needs from the wheel itself; uv asks before, and fetches the wheel afterwards.
+        download=_download(wheel.size_bytes, contents) + exactly(wheel.metadata_bytes if uv else 0),
         compressed=_download(wheel.size_bytes, contents),
         source=contents.reading.value if contents.exact else f"{contents.reading.value}: {contents.reason}",
     )

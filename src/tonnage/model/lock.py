@@ -128,6 +128,8 @@ class Wheel(Struct, frozen=True, kw_only=True):
         size_bytes: Its compressed size; None where neither index nor lock told it.
         hashes: Pairs of algorithm and hexadecimal digest.
         index: The index that it came from; empty where nobody told it.
+        metadata_bytes: What a resolver fetches to learn what it needs: its metadata where the index gives them apart,
+            else its directory and the part that holds them; 0 where nobody asked.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Wheel(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     hashes: tuple[tuple[str, str], ...] = ()
     index: str = ""
+    metadata_bytes: int = 0
 
     @property
     def digest(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,6 +203,23 @@ def test_metadata_beside_a_wheel_is_taken_where_parts_of_the_wheel_are_not_given
     )
     (lock,) = ask(("thing",), index_url=f"{server.address}/simple")
     assert [wheel.name for wheel in lock.wheels] == ["other", "thing"]
+
+
+def test_what_a_resolver_fetches_before_a_wheel_is_told(server: FileServer, ask: Ask) -> None:
+    content = wheel_bytes("thing", "1.0", files=MANY)
+    page(server, "thing", {"thing-1.0-py3-none-any.whl": content})
+    url = f"{server.address}/simple"
+    (lock,) = ask(("thing",), index_url=url)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        directory_bytes = len(content) - archive.start_dir
+        metadata = archive.getinfo("thing-1.0.dist-info/METADATA")
+    assert directory_bytes > 16_384
+    told = lock.wheels[0].metadata_bytes
+    assert directory_bytes + metadata.compress_size < told < directory_bytes + metadata.compress_size + 200
+    served = server.files["/simple/thing/"]
+    served.content = served.content.replace(b"<a ", b'<a data-core-metadata="true" ')
+    (lock,) = ask(("thing>0",), index_url=url)
+    assert lock.wheels[0].metadata_bytes == metadata.file_size
 
 
 def test_where_nothing_gives_metadata_the_resolver_reads_the_wheel_itself(

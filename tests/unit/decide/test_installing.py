@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tonnage.decide.bytecode import bytecode
@@ -158,3 +159,11 @@ def test_an_empty_file_still_has_bytecode() -> None:
 def test_every_measured_ratio_is_plausible() -> None:
     assert len(RATIOS) > 100
     assert all(0.1 < old < 4 and 0.1 < new < 4 for old, new in RATIOS.values())
+
+
+def test_uv_fetches_what_a_wheel_needs_before_the_wheel() -> None:
+    wheel = contents()
+    asked = msgspec.structs.replace(wheel, wheel=msgspec.structs.replace(wheel.wheel, metadata_bytes=4_001))
+    fetched_bytes = cost(wheel, uv=True).pieces[0].download.likely_bytes
+    assert cost(asked, uv=True).pieces[0].download.likely_bytes == fetched_bytes + 4_001
+    assert cost(asked, uv=False).pieces[0].download.likely_bytes == fetched_bytes
