@@ -30,6 +30,7 @@ class Kept:
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._directory = directory
         self._clock = clock
+        self._new: set[Path] = set()
 
     def read(self, kind: str, name: str, *, within_s: float | None = None) -> bytes | None:
         """Return what was kept under a name; None when there is nothing, or it is too old.
@@ -59,6 +60,15 @@ class Kept:
         except OSError:
             return None
 
+    def is_new(self, kind: str, name: str) -> bool:
+        """Return whether something was kept through this object, so that it is of now and not of earlier.
+
+        Args:
+            kind: What it is.
+            name: Its name.
+        """
+        return self._path(kind, name) in self._new
+
     def keep(self, kind: str, name: str, content: bytes) -> None:
         """Keep something under a name, in place of what was there.
 
@@ -76,6 +86,7 @@ class Kept:
                 now = self._clock()
                 os.utime(beside, (now, now))
                 beside.replace(path)
+                self._new.add(path)
             except OSError:
                 beside.unlink(missing_ok=True)
 

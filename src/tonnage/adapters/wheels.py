@@ -180,7 +180,9 @@ def _remembered(wheel: Wheel, kept: Kept, *, offline: bool) -> WheelContents | N
     except msgspec.MsgspecError:
         return None
     size_bytes = wheel.size_bytes if wheel.size_bytes is not None else known.wheel.size_bytes
-    return replace(known, wheel=replace(wheel, size_bytes=size_bytes), reading=Reading.REMEMBERED)
+    # What was read for the resolver a moment ago is not of earlier.
+    reading = known.reading if kept.is_new(_KIND, _key(wheel)) else Reading.REMEMBERED
+    return replace(known, wheel=replace(wheel, size_bytes=size_bytes), reading=reading)
 
 
 def _read(wheel: Wheel, servers: Servers) -> WheelContents:
