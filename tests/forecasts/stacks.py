@@ -184,7 +184,11 @@ def forecast_of(case: Path, cache: Path, **changed: object) -> tuple[StackForeca
     stack = load_stack(request, environment={}, compose=None)
     kind = EngineKind(facts.engine)
     around = Circumstances(
-        engine=kind, platform=facts.platform, python=facts.python, assume_bytes=parse_bytes(facts.assume)
+        engine=kind,
+        platform=facts.platform,
+        python=facts.python,
+        assume_bytes=parse_bytes(facts.assume),
+        builders=stack.built,
     )
     services = in_order(stack, [service.name for service in stack.services])
     with FactLookups(facts, cache) as lookups:

@@ -143,3 +143,30 @@ def test_what_is_mounted_is_kept_and_tells_commands_from_each_other(project: Pro
     kept_bytes = before_bytes - available_bytes(project.real.mount)
     assert kept_bytes <= whole["stack"]["disk_bytes"]["high"]
     assert whole["stack"]["disk_bytes"]["low"] >= 14_000_000
+
+
+def test_an_image_that_others_stand_on_is_counted_once(project: Project) -> None:
+    for name, dockerfile in (
+        ("base", "FROM busybox:latest\nCOPY large /srv/\nONBUILD COPY large /kept/\n"),
+        ("web", f"FROM {project.name}/base\nCOPY large /web/\n"),
+        ("tool", f"FROM scratch\nCOPY --from={project.name}/base /srv/large /large\n"),
+    ):
+        context = project.directory / name
+        context.mkdir()
+        (context / "large").write_bytes(os.urandom(7_000_003))
+        (context / "Dockerfile").write_text(dockerfile)
+        project.services[name] = {"build": f"./{name}", "image": f"{project.name}/{name}"}
+    project.write()
+    told = json.loads(project.tonnage("forecast", "--json").stdout)
+    before_bytes = available_bytes(project.real.mount)
+
+    for name in ("base", "web", "tool"):
+        project.docker("build", "--quiet", "--tag", f"{project.name}/{name}", str(project.directory / name))
+
+    kept_bytes = before_bytes - available_bytes(project.real.mount)
+    for each in told["services"]:
+        size = project.real.client.images.get(f"{project.name}/{each['service']}").attrs["Size"]
+        assert each["image_bytes"]["likely"] == size
+    assert told["stack"]["disk_bytes"]["grade"] == "exact"
+    assert abs(told["stack"]["disk_bytes"]["likely"] - kept_bytes) <= kept_bytes // 50
+    assert kept_bytes <= told["stack"]["disk_bytes"]["high"]

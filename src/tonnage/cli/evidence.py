@@ -103,8 +103,8 @@ def _installs_of(service: Service) -> Iterator[FoundInstall]:
 def _torch(outside: Outside, wanted: Wanted, host: str) -> tuple[FoundTorch, ...] | None:
     """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
     stack = build_environment_of(outside, wanted.stack)
-    built = [service for service in stack.services if service.build is not None]
-    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S)
+    built = stack.built
+    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S, builders=built)
     try:
         forecasts = _forecasts(outside, wanted, built, asked, host)
     except TonnageError:

@@ -130,9 +130,15 @@ def _with_forecasts(
         return plan
     from tonnage.cli.forecasts import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
 
-    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, within_s=PLAN_WITHIN_S, stack=wanted.stack.name)
+    services = tuple(wanted.stack.service(name) for name in names)
+    # An image of the stack that this plan does not build is taken from the engine.
+    asked = Asked(
+        assume_bytes=wanted.policy.assume_unknown_bytes,
+        within_s=PLAN_WITHIN_S,
+        stack=wanted.stack.name,
+        builders=services,
+    )
     kind = outside.engine_kind(inventory.engine)
-    services = [wanted.stack.service(name) for name in names]
     found = gather(outside, services, kind, asked, facts=facts, inventory=inventory, history=history)
     if not found:
         return plan

@@ -100,6 +100,8 @@ def forecast(session: Session, flags: StackFlags, wish: Wish) -> None:
                 offline=wish.offline,
                 probe=wish.probe,
                 stack=wanted.stack.name,
+                builders=wanted.stack.built,
+                refuses_circles=True,
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,

@@ -11,6 +11,7 @@ from tonnage.decide.expected_builds import cached_bytes, expected_builds, presen
 from tonnage.decide.explaining import Need
 from tonnage.model.policy import History
 from tonnage.runtime.forecast_build import Circumstances
+from tonnage.runtime.forecast_circles import refuse_circles
 from tonnage.runtime.forecasting import forecast_services
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Asked(Struct, frozen=True, kw_only=True):
         assume_bytes: What is assumed for what nobody knows.
         within_s: After so many seconds what is not known yet is given up; None for no limit.
         stack: The stack that lessons of earlier runs are looked up for.
+        builders: The services of the stack that are built: others may stand on their images.
+        refuses_circles: Services that are built on each other in a circle are a failure of the whole.
     """
 
     assume_bytes: int
@@ -48,6 +51,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     probe: bool = False
     within_s: float | None = None
     stack: str = ""
+    builders: tuple[Service, ...] = ()
+    refuses_circles: bool = False
 
 
 def gather(
@@ -75,6 +80,9 @@ def gather(
 
     Returns:
         One forecast for each; none at all where nothing can be forecast from here.
+
+    Raises:
+        UsageError: Services are built on each other in a circle, and that was to be refused.
     """
     opened = outside.lookups(facts, inventory.images if inventory else (), offline=asked.offline, probe=asked.probe)
     if opened is None:
@@ -89,9 +97,12 @@ def gather(
         layers_there=frozenset(chain for image in inventory.images for chain in image.chain) if inventory else (),
         taught=history.taught,
         stack=asked.stack,
+        builders=asked.builders,
     )
     present = present_layers(history.built, inventory) if inventory else frozenset[str]()
     with opened as lookups:
+        if asked.refuses_circles:
+            refuse_circles(around, lookups)
         return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
 
 
@@ -107,8 +118,8 @@ def needs_now(outside: Outside, stack: Stack, assume_bytes: int, *, offline: boo
     Returns:
         One entry for each built service whose need could be found out within a few seconds.
     """
-    built = [service for service in stack.services if service.build is not None]
-    asked = Asked(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S)
+    built = stack.built
+    asked = Asked(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S, builders=built)
     found = []
     for each in gather(outside, built, outside.engine_kind(None), asked):
         peak = each.disk + each.transient + each.beside

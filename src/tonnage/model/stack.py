@@ -239,6 +239,11 @@ class Stack(Struct, frozen=True, kw_only=True):
     place: str = ""
     sent: tuple[tuple[str, bool], ...] = ()
 
+    @property
+    def built(self) -> tuple[Service, ...]:
+        """The services whose images are built."""
+        return tuple(service for service in self.services if service.build is not None)
+
     def service(self, name: str) -> Service:
         """Return the service of that name.
 

@@ -230,3 +230,14 @@ def test_forecasts_of_plans_can_be_switched_off(world: World, capsys: pytest.Cap
 
     assert told(capsys)["steps"][0]["kept"]["grade"] == "unknown"
     assert world.outside.forecasts == 0
+
+
+def test_services_that_are_built_on_each_other_are_refused(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (world.directory / "web" / "Dockerfile").write_text("FROM shop-worker\n")
+    (world.directory / "worker" / "Dockerfile").write_text("FROM scratch\nCOPY --from=shop-web / /\n")
+
+    assert world.run("forecast") == 2
+
+    shown = capsys.readouterr().err
+    assert "web -> worker -> web" in shown
+    assert "worker/Dockerfile:2" in shown
