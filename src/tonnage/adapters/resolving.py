@@ -178,15 +178,14 @@ def _ask(
             excluded |= archives
         wheels = [_with_what_was_read(wheel, session.metadata.get(wheel.url)) for wheel in answer.wheels]
     built = tuple(excluded.values())
-    notes = []
+    machine_notes = []
     if access.left_out:
-        notes.append(
-            f"left out, because a build cannot see them: {', '.join(access.left_out)} of this machine's settings"
-        )
+        left_out = ", ".join(access.left_out)
+        machine_notes.append(f"left out, because a build cannot see them: {left_out} of this machine's settings")
     if session.oldest_s:
         day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
-        notes.append(f"the package index cannot be asked: what it offered on {day} is used")
-    notes += [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
+        machine_notes.append(f"the package index cannot be asked: what it offered on {day} is used")
+    notes = [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
     return _as_built(
         replace(
             answer,
@@ -195,6 +194,7 @@ def _ask(
             others=(*answer.others, *others),
             requested=tuple(name for name in map(_name, named) if name),
             notes=tuple(notes),
+            machine_notes=tuple(machine_notes),
             origin=LockOrigin.LAST_KNOWN if session.oldest_s else LockOrigin.RESOLVED,
         ),
         request.no_binary,

@@ -206,6 +206,7 @@ class Lock(Struct, frozen=True, kw_only=True):
         others: What has no bytes that can be known.
         requested: Normalised names that were asked for, not just needed by others.
         notes: What the resolver remarked, and where the result may differ from what the installer does.
+        machine_notes: What holds for every set that is resolved here and now: settings of this machine, its network.
         origin: Where it comes from; ``last known`` when the index could not be reached.
         resolved_s: When it was resolved, seconds since the epoch; 0 where that is not known.
     """
@@ -216,6 +217,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     others: tuple[Other, ...] = ()
     requested: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    machine_notes: tuple[str, ...] = ()
     origin: LockOrigin = LockOrigin.RESOLVED
     resolved_s: float = 0.0
 

@@ -130,6 +130,7 @@ def install_deed(
         why = " ".join(f"{error.what}. {error.why}".split()).rstrip(". ")
         said.failures.append(f"{name}: {why}")
         return _assumed(effect, "not resolved: assumed", assume_bytes)
+    said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
     if effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")

@@ -270,7 +270,7 @@ def test_offline_other_requirements_are_resolved_from_pages_of_earlier_and_it_is
     assert len(server.asked) == before
     assert lock.wheels[0].version == "1.0"
     assert lock.origin is LockOrigin.LAST_KNOWN
-    assert any("what it offered on" in note for note in lock.notes)
+    assert any("what it offered on" in note for note in lock.machine_notes)
     with pytest.raises(CannotFetchError) as caught:
         ask(("unseen",), index_url=url, offline=True)
     assert caught.value.cause == "offline"
