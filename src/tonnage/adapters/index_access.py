@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from urllib.parse import SplitResult
 
     from tonnage.model.lock import ResolveRequest
 
 _UV_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
+_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_UV_MORE_INDEX_NAMES = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 
 
 class IndexAccess(Struct, frozen=True, kw_only=True):
@@ -33,7 +39,7 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
         extra_index_urls: Further indexes.
         certificates: A file of certificates to trust; empty for the usual ones.
         trusted_hosts: Hosts whose certificate is not checked.
-        credentials: Triples of host, name and password.
+        credentials: Triples of what is protected, name and password: an address without a user, or a host.
         left_out: Settings of this machine that a build cannot see.
     """
 
@@ -45,13 +51,34 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return what identifies the user to the host of an address."""
-        host = urlsplit(url).hostname or ""
-        for known, name, password in self.credentials:
-            if known == host:
-                pair = base64.b64encode(f"{name}:{password}".encode()).decode("ascii")
-                return {"Authorization": f"Basic {pair}"}
-        return {}
+        """Return what identifies the user to the host of an address.
+
+        Several indexes of one host can ask for different users: those of the address that is nearest above come first,
+        then those of the same server, then those of the host.
+        """
+        asked = urlsplit(url)
+        nearest = max(self.credentials, key=lambda known: _nearness(known[0], asked), default=None)
+        if nearest is None or not _nearness(nearest[0], asked):
+            return {}
+        pair = base64.b64encode(f"{nearest[1]}:{nearest[2]}".encode()).decode("ascii")
+        return {"Authorization": f"Basic {pair}"}
+
+    def nearest_to(self, address: str) -> IndexAccess:
+        """Return the same with the user of one address before all others, where several are as near.
+
+        Args:
+            address: The address.
+        """
+        asked = urlsplit(address)
+        return replace(self, credentials=tuple(sorted(self.credentials, key=lambda known: -_nearness(known[0], asked))))
+
+    def knowing(self, urls: Iterable[str]) -> IndexAccess:
+        """Return the same with the users that further addresses name.
+
+        Args:
+            urls: Addresses of indexes.
+        """
+        return replace(self, credentials=tuple(dict.fromkeys((*self.credentials, *_users(urls)))))
 
 
 def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> IndexAccess:
@@ -74,11 +101,13 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
         wanted.append(index_url)
         index_url = ""
     left_out = [url for url in (*wanted, *settings.get("find-links", "").split()) if url and not _is_remote(url)]
-    urls = (index_url, *request.extra_index_urls, *extra, *(environment.get(name, "") for name in _UV_INDEX_NAMES))
+    named = (environment.get(name, "").strip() for name in _UV_INDEX_NAMES)
+    more = (url for name in _UV_MORE_INDEX_NAMES for url in environment.get(name, "").split())
+    urls = (index_url, *request.extra_index_urls, *extra, *map(_unnamed, (*named, *more)))
     return IndexAccess(
         index_url=index_url,
         extra_index_urls=tuple(dict.fromkeys((*request.extra_index_urls, *extra))),
-        certificates=settings.get("cert", "") or environment.get("SSL_CERT_FILE", ""),
+        certificates=settings.get("cert", "") or next(filter(None, map(environment.get, _AUTHORITIES)), ""),
         trusted_hosts=tuple(settings.get("trusted-host", "").split()),
         credentials=tuple(_credentials(urls, environment)),
         left_out=tuple(left_out),
@@ -126,12 +155,36 @@ def _pip_files(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(own)
 
 
-def _credentials(urls: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what identifies the user to hosts: from the addresses, then from the user's netrc file."""
+def _unnamed(url: str) -> str:
+    """Return the address of an index of uv's settings without the name that may stand before it."""
+    return regex(r"^[A-Za-z0-9_.-]+=(?=[a-z]+:)").sub("", url)
+
+
+def _nearness(protected: str, asked: SplitResult) -> int:
+    """Return how much of an address what is protected has in common with it; 0 where it is another host."""
+    if "/" not in protected:
+        return int(protected == asked.hostname)
+    there = urlsplit(protected)
+    if there.hostname != asked.hostname or (there.scheme == "https" and asked.scheme == "http"):
+        return 0
+    same_server = (there.scheme, there.netloc) == (asked.scheme, asked.netloc.rpartition("@")[2])
+    path = there.path.rstrip("/")
+    above = same_server and (asked.path == path or asked.path.startswith(f"{path}/"))
+    return 4 + len(path) if above else 2 + same_server
+
+
+def _users(urls: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the users that addresses name, and what they protect."""
     for url in urls:
         parts = urlsplit(url)
         if parts.hostname and parts.username:
-            yield parts.hostname, unquote(parts.username), unquote(parts.password or "")
+            bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+            yield bare.geturl(), unquote(parts.username), unquote(parts.password or "")
+
+
+def _credentials(urls: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what identifies the user to hosts: from the addresses, then from the user's netrc file."""
+    yield from _users(urls)
     path = environment.get("NETRC") or str(Path(environment.get("HOME") or "/") / ".netrc")
     try:
         hosts = netrc.netrc(path).hosts

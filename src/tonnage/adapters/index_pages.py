@@ -42,7 +42,10 @@ _MOST_PAGE_BYTES = 64 << 20
 _OK, _UNCHANGED, _BROKEN = 200, 304, 500
 _MAX_AGE = regex(r"\bmax-age=(\d+)")
 _ANCHOR = regex(r"<a\s((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
-_HREF = regex(r"\bhref\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
+_HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORECASE)
+_METADATA = regex(r"\bdata-(?:core|dist-info)-metadata\b", re.IGNORECASE)
+# A link is no longer than this; what lies in front of its address and behind it comes along.
+_MOST_LINK_BYTES = 4096
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -105,24 +108,32 @@ class Page(Struct, frozen=True, kw_only=True):
         if self.is_json:
             return next((offer for offer in self.offers() if _last_part(offer.url) == filename), None)
         # A page lists thousands of files: one is looked for in its text.
-        at = self.body.find(f"/{filename}".encode())
-        start, end = self.body.rfind(b"<a", 0, max(0, at)), self.body.find(b"</a>", at)
-        if min(at, start, end) < 0:
-            return None
-        found = _ANCHOR.search(self.body[start:end].decode("utf-8", "replace"))
-        return next(iter(self._offer(found[1])), None) if found else None
+        at = -1
+        while (at := self.body.find(filename.encode(), at + 1)) >= 0:
+            if self.body[at - 1 : at] not in {b"/", b'"', b"'", b"="}:
+                continue
+            start = max(self.body.rfind(mark, max(0, at - _MOST_LINK_BYTES), at) for mark in (b"<a", b"<A"))
+            found = start >= 0 and _ANCHOR.match(self.body[start : at + _MOST_LINK_BYTES].decode("utf-8", "replace"))
+            offers = self._offer(found[1]) if found else ()
+            offer = next((each for each in offers if _last_part(each.url) == filename), None)
+            if offer is not None:
+                return offer
+        return None
 
     def _offer(self, attributes: str) -> Iterator[Offer]:
         link = _HREF.search(attributes)
         if link is None:
             return
-        url, fragment = urldefrag(urljoin(self.address, html.unescape(link[1])))
+        try:
+            url, fragment = urldefrag(urljoin(self.address, html.unescape(link[1] or link[2] or link[3])))
+        except ValueError:
+            return
         algorithm, _, digest = fragment.partition("=")
         yield Offer(
             url=url,
             hashes={algorithm: digest} if digest else {},
-            yanked="data-yanked" in attributes,
-            metadata="data-core-metadata" in attributes or "data-dist-info-metadata" in attributes,
+            yanked="data-yanked" in attributes.lower(),
+            metadata=bool(_METADATA.search(attributes)),
         )
 
 
@@ -144,10 +155,14 @@ def listed(page: Page) -> Iterator[tuple[dict[str, Any], Offer]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             continue
         hashes, size = entry.get("hashes"), entry.get("size")
+        try:
+            url = urljoin(page.address, entry["url"])
+        except ValueError:
+            continue
         yield (
             entry,
             Offer(
-                url=urljoin(page.address, entry["url"]),
+                url=url,
                 hashes={str(k): str(v) for k, v in hashes.items()} if isinstance(hashes, dict) else {},
                 size_bytes=size if isinstance(size, int) else None,
                 yanked=bool(entry.get("yanked")),
@@ -195,9 +210,11 @@ class IndexPages:
         Raises:
             CannotFetchError: The index cannot be reached and no earlier page is known, or it gives too much.
         """
-        return self._once.ask((address, dated), lambda: self._page(address, access, dated=dated))
+        headers = access.headers(address)
+        question = (address, dated, headers.get("Authorization", ""))
+        return self._once.ask(question, lambda: self._page(address, headers, dated=dated))
 
-    def _page(self, address: str, access: IndexAccess, *, dated: bool) -> Page:
+    def _page(self, address: str, access_headers: Mapping[str, str], *, dated: bool) -> Page:
         name = f"{'dated ' if dated else ''}{address}"
         stored = self._stored(name)
         if stored is not None and (self._kept.age_s(_KIND, name) or 0.0) < stored.fresh_s:
@@ -209,7 +226,7 @@ class IndexPages:
         ):
             headers |= {header: told} if told else {}
         try:
-            reply = self._web.get(address, headers | access.headers(address), limit_bytes=_MOST_PAGE_BYTES)
+            reply = self._web.get(address, headers | dict(access_headers), limit_bytes=_MOST_PAGE_BYTES)
         except CannotFetchError:
             if stored is None:
                 raise

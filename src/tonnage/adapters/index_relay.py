@@ -8,7 +8,8 @@ The resolver asks for a page of each project, and for the metadata of each wheel
 stack ask for the same ones at the same time, so pages come from :class:`IndexPages`. Metadata is read out of the wheel
 by range request together with its directory, which the forecast needs anyway, and the resolver is told that the index
 gives it apart. An address on this server holds the real one: ``/SESSION/https/HOST/PATH``. Pages are passed on with
-addresses of wheels changed to such; what is not recognised stays as it is, and the resolver asks there itself.
+addresses of wheels changed to such (:mod:`tonnage.adapters.index_links`). A wheel that a requirement names by its
+address is ``/SESSION/apart/https/HOST/PATH``: a small one is given that says the same of itself.
 
 Source: uv 0.13.9; PEP 658 for the place of metadata.
 """
@@ -18,119 +19,38 @@ from __future__ import annotations
 import posixpath
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-import msgspec
 from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
-from tonnage.adapters.index_pages import IndexPages, listed
+from tonnage.adapters.index_links import passed_on, small_wheel
+from tonnage.adapters.index_pages import IndexPages
+from tonnage.adapters.index_session import Session
 from tonnage.adapters.once import Once
+from tonnage.adapters.proxies import proxy_of
 from tonnage.adapters.ranged import Servers
 from tonnage.adapters.resolver import indexes_asked
+from tonnage.adapters.web import shown
 from tonnage.adapters.wheels import WheelMetadata, read_metadata
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 from tonnage.model.lock import Wheel
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping
 
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.index_pages import Offer, Page
+    from tonnage.adapters.index_pages import Offer
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
 
 _AT_ONCE = 16
 _OK, _MOVED, _NOT_FOUND, _UNREACHABLE = 200, 302, 404, 502
-_REFUSED = frozenset({401, 403, 407})
 # Which of the user's settings only the resolver itself knows how to follow.
 _RESOLVERS_OWN = regex(r"UV_KEYRING_PROVIDER|UV_INDEX_.+_(?:USERNAME|PASSWORD)|SSL_CLIENT_CERT")
-_WHEEL_LINK = regex(
-    rb"<a\b([^>]*?\shref\s*=\s*[\"'])(https?://|/(?!/)|(?!/)(?![a-zA-Z][a-zA-Z0-9+.-]*:))([^\"'#>?]*\.whl)"
-)
-
-
-class Session:
-    """One run of the resolver, and what it met.
-
-    Args:
-        relay: The stand-in.
-        name: What tells it from others in addresses.
-        access: What identifies the user.
-        dated: Whether the times of uploads are needed.
-    """
-
-    def __init__(self, relay: IndexRelay, name: str, access: IndexAccess, *, dated: bool) -> None:
-        self._relay = relay
-        self._base = f"{relay.address}/{name}"
-        self._name = name
-        self._pages: dict[str, list[Page]] = {}
-        self.access = access
-        self.dated = dated
-        self.troubles: list[CannotFetchError] = []
-        self.refused: list[str] = []
-        self.metadata: dict[str, WheelMetadata] = {}
-        self.oldest_s = 0.0
-        # Set when metadata of a wheel could not be had: the resolver is to look for it itself.
-        self.plain = False
-
-    def address(self, index: str) -> str:
-        """Return the address that stands in for that of an index.
-
-        Args:
-            index: The index.
-        """
-        parts = urlsplit(index)
-        place = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return f"{self._base}/{parts.scheme}/{parts.netloc.rpartition('@')[2]}{place}"
-
-    def restored(self, text: str) -> str:
-        """Return a text of the resolver with real addresses in place of those that stand in for them.
-
-        Args:
-            text: What it printed or wrote.
-        """
-        return regex(rf"{self._base}/(https?)/").sub(r"\1://", text)
-
-    def page(self, address: str) -> Page:
-        """Return the page of a project, and remember it.
-
-        Args:
-            address: The real address.
-
-        Raises:
-            CannotFetchError: It cannot be had.
-        """
-        page = self._relay.pages.page(address, self.access, dated=self.dated)
-        self.oldest_s = max(self.oldest_s, page.age_s)
-        if page.status in _REFUSED:
-            self.refused.append(address)
-        name = canonicalize_name(posixpath.basename(urlsplit(address).path.rstrip("/")))
-        self._pages.setdefault(name, []).append(page)
-        return page
-
-    def offer(self, url: str) -> Offer | None:
-        """Return what a page that was asked for says of a wheel.
-
-        Args:
-            url: The real address of the wheel.
-        """
-        filename = posixpath.basename(urlsplit(url).path)
-        pages = self._pages.get(canonicalize_name(filename.partition("-")[0]), ())
-        offers = (page.offered(filename) for page in pages)
-        return next((offer for offer in offers if offer is not None and offer.url.partition("?")[0] == url), None)
-
-    def __enter__(self) -> Self:
-        """Return it."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Answer nothing more for it."""
-        self._relay.forget(self._name)
 
 
 class IndexRelay:
@@ -184,17 +104,11 @@ class IndexRelay:
             The session; it ends with its context.
         """
         name = uuid4().hex
-        begun = Session(self, name, access, dated=dated)
+        self._web.trust(access.certificates)
+        base = f"{self.address}/{name}"
+        begun = Session(self.pages, base, lambda: self._sessions.pop(name, None), access, dated=dated)
         self._sessions[name] = begun
         return begun
-
-    def forget(self, name: str) -> None:
-        """End a session.
-
-        Args:
-            name: Its name.
-        """
-        self._sessions.pop(name, None)
 
     def close(self) -> None:
         """Stop listening."""
@@ -225,7 +139,8 @@ class IndexRelay:
         parts = urlsplit(index)
         own = any(value and _RESOLVERS_OWN.fullmatch(name) for name, value in self._environment.items())
         trusted = {parts.hostname, parts.netloc.rpartition("@")[2]} & set(access.trusted_hosts)
-        return parts.scheme in {"http", "https"} and not trusted and not own
+        socks = proxy_of(index, self._environment).startswith("socks")
+        return parts.scheme in {"http", "https"} and not (trusted or own or socks)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Answer one request.
@@ -238,15 +153,20 @@ class IndexRelay:
         """
         name, scheme, rest = [*path.lstrip("/").split("/", 2), "", ""][:3]
         session = self._sessions.get(name)
+        apart = scheme == "apart"
+        if apart:
+            scheme, rest = [*rest.split("/", 1), ""][:2]
         if session is None or scheme not in {"http", "https"}:
             return _NOT_FOUND, {}, b""
         address = f"{scheme}://{rest}"
         there = urlsplit(address).path
         try:
             if there.endswith(".whl.metadata"):
-                return self._metadata(session, address.partition("?")[0].removesuffix(".metadata"))
+                return self._metadata(
+                    session, urlsplit(address)._replace(path=there.removesuffix(".metadata")).geturl()
+                )
             if there.endswith(".whl"):
-                return _MOVED, {"Location": address}, b""
+                return self._small(session, address) if apart else self._let_go(address)
             return self._page(session, address)
         except CannotFetchError as error:
             session.troubles.append(error)
@@ -260,20 +180,44 @@ class IndexRelay:
         if page.address != address:
             return _MOVED, {"Location": session.address(page.address)}, b""
         plain = session.plain
-        body = self._once.ask(("page", address, session.dated, plain), lambda: _passed_on(page, plain=plain))
-        return _OK, {"Content-Type": page.kind}, body
+        user = session.access.headers(address).get("Authorization", "")
+        body = self._once.ask(("page", address, user, session.dated, plain), lambda: passed_on(page, plain=plain))
+        return _OK, {"Content-Type": page.kind} if page.kind else {}, body
 
     def _metadata(self, session: Session, url: str) -> tuple[int, dict[str, str], bytes]:
-        offer = session.offer(url)
-        found = self._once.ask(("metadata", url), lambda: self._read(session, url, offer))
+        offer, access = session.offer(url)
+        user = access.headers(url).get("Authorization", "")
+        found = self._once.ask(("metadata", url, user), lambda: self._read(url, offer, access))
         if found is None:
+            self._let_go(url)
             session.plain = True
             return _NOT_FOUND, {}, b""
         apart = offer is not None and offer.metadata
         session.metadata[url] = replace(found, part_bytes=0) if apart else found
         return _OK, {"Content-Type": "text/plain"}, found.text
 
-    def _read(self, session: Session, url: str, offer: Offer | None) -> WheelMetadata | None:
+    def _let_go(self, url: str) -> tuple[int, dict[str, str], bytes]:
+        """Send the resolver to a wheel itself.
+
+        Raises:
+            CannotFetchError: Nobody may be asked.
+        """
+        if self._web.offline:
+            raise CannotFetchError(f"{shown(url)} is not in the cache", "offline", todo="Run once without --offline.")
+        return _MOVED, {"Location": url}, b""
+
+    def _small(self, session: Session, url: str) -> tuple[int, dict[str, str], bytes]:
+        """Give a small wheel that says of itself what another one does; the other where that cannot be known."""
+        status, _, text = self._metadata(session, url)
+        if status != _OK:
+            return _MOVED, {"Location": url}, b""
+        return (
+            _OK,
+            {"Content-Type": "application/zip"},
+            small_wheel(unquote(posixpath.basename(urlsplit(url).path)), text),
+        )
+
+    def _read(self, url: str, offer: Offer | None, access: IndexAccess) -> WheelMetadata | None:
         """Read the metadata of a wheel: out of it, else from beside it."""
         filename = unquote(posixpath.basename(urlsplit(url).path))
         name, version = [*filename.split("-"), ""][:2]
@@ -285,12 +229,14 @@ class IndexRelay:
             size_bytes=offer.size_bytes if offer else None,
             hashes=tuple(sorted(offer.hashes.items())) if offer else (),
         )
-        servers = self._once.ask(("servers", session.access), lambda: Servers(self._web, session.access))
+        servers = self._once.ask(("servers", access), lambda: Servers(self._web, access))
         with self._at_once:
             found = read_metadata(wheel, servers=servers, kept=self._kept)
             if found is not None or offer is None or not offer.metadata:
                 return found
-            reply = self._web.get(f"{url}.metadata", session.access.headers(url))
+            parts = urlsplit(url)
+            beside = parts._replace(path=f"{parts.path}.metadata").geturl()
+            reply = self._web.get(beside, access.headers(url))
         return WheelMetadata(text=reply.body) if reply.status == _OK else None
 
 
@@ -303,6 +249,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, relay: IndexRelay) -> None:
         self.relay = relay
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing: a resolver that has ended leaves connections behind."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -333,38 +282,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""
-
-
-def _passed_on(page: Page, *, plain: bool) -> bytes:
-    """Return a page with the addresses of its wheels changed to such on this server, and their metadata promised.
-
-    Where it is plain nothing is promised, and the addresses are the real ones.
-    """
-    if page.is_json:
-        told = msgspec.json.decode(page.body)
-        return msgspec.json.encode({**told, "files": [_entry(page, *each, plain=plain) for each in listed(page)]})
-    if b"<base" in page.body:
-        return page.body
-    origin = "://".join(urlsplit(page.address)[:2]).encode()
-    up = _up(page)
-
-    def changed(found: re.Match[bytes]) -> bytes:
-        before, kind, rest = found.groups()
-        if plain:
-            return b"<a" + before + (origin + b"/" if kind == b"/" else kind) + rest
-        there = origin.replace(b"://", b"/") + b"/" if kind == b"/" else kind.replace(b"://", b"/")
-        return b'<a data-core-metadata="true"' + before + (up + there if kind else b"") + rest
-
-    return _WHEEL_LINK.sub(changed, page.body)
-
-
-def _entry(page: Page, entry: dict[str, Any], offer: Offer, *, plain: bool) -> dict[str, Any]:
-    """Return one file of a page in JSON."""
-    if plain or not urlsplit(offer.url).path.endswith(".whl"):
-        return {**entry, "url": offer.url}
-    return {**entry, "url": _up(page).decode() + offer.url.replace("://", "/", 1), "core-metadata": True}
-
-
-def _up(page: Page) -> bytes:
-    """Return the way from a page up to its session: relative, so that every session can be given the same bytes."""
-    return b"../" * page.address.partition("?")[0].replace("://", "/", 1).count("/")

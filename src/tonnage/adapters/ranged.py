@@ -58,11 +58,17 @@ class Servers:
     def __init__(self, web: Web, access: IndexAccess) -> None:
         self._web = web
         self._access = access
+        web.trust(access.certificates)
         self._lock = threading.Lock()
         self._silent: dict[str, str] = {}
         self._whole_left_bytes = MOST_WHOLE_IN_ALL_BYTES
         self.requests = 0
         self.received_bytes = 0
+
+    @property
+    def are_offline(self) -> bool:
+        """Whether none of them may be asked."""
+        return self._web.offline
 
     def ask(self, url: str, extent: str, most_bytes: int) -> Reply:
         """Ask for a part of a file, or for all of it.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.index_relay import Session
+    from tonnage.adapters.index_session import Session
     from tonnage.adapters.interface import Cancel
     from tonnage.model.lock import LockedRequest, ResolveRequest, Target
 

@@ -25,6 +25,7 @@ _NETWORK = regex(
 )
 _STATUS = regex(r"HTTP status (?:client|server) error \((\d{3}) ")
 _REFUSED = regex(r"\b(40[137]) (?:Unauthorized|Forbidden|Proxy Authentication Required)")
+_NO_PAGE = regex(r"Received some unexpected (?:HTML|JSON)|(?:Unsupported|Missing) `Content-Type`")
 _OFFLINE = regex(r"was not found in the cache|network was disabled|Network connectivity is disabled")
 _PLATFORMS = regex(r"on the following platforms?: (.*)")
 
@@ -77,7 +78,11 @@ def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchErro
     refused = _REFUSED.search(stderr) or (status if status and status[1] in {"401", "403", "407"} else None)
     if refused:
         return CannotFetchError(f"The package index refuses access ({refused[1]})", "refused", why=why)
-    if status or (_NETWORK.search(stderr) and "No solution found" not in stderr):
+    if status:
+        return CannotFetchError(f"The package index answers {status[1]}", "unreachable", why=why)
+    if _NO_PAGE.search(stderr):
+        return CannotFetchError("What the package index gives is no page of packages", "not understood", why=why)
+    if _NETWORK.search(stderr) and "No solution found" not in stderr:
         return CannotFetchError("The package index cannot be reached", "unreachable", why=why)
     if _PARSE.search(stderr):
         return CannotResolveError("A requirement cannot be read", "invalid", why=why)
@@ -117,7 +122,11 @@ def _unsolved(stderr: str, why: str, target: str) -> CannotResolveError:
         names = tuple(dict.fromkeys(name for name, _ in versions))
         return CannotResolveError(f"There is no {_listed(asked)}", "missing", packages=names, why=why)
     names = tuple(dict.fromkeys(name.lower() for name in _REQUIRED.findall(one_line)))
-    what = f"What is asked of {_listed(names)} cannot be had together" if names else "The requirements have no solution"
+    what = "The requirements have no solution"
+    if len(names) == 1:
+        what = f"No version of {names[0]} is what is asked for"
+    elif names:
+        what = f"What is asked of {_listed(names)} cannot be had together"
     return CannotResolveError(what, "unsatisfiable", packages=names, why=why)
 
 

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from tonnage.adapters.index_session import WHEEL_ADDRESS
 from tonnage.adapters.pylock import shown
 from tonnage.adapters.resolver import run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
@@ -38,12 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.index_relay import IndexRelay, Session
+    from tonnage.adapters.index_relay import IndexRelay
+    from tonnage.adapters.index_session import Session
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
-    from tonnage.adapters.wheels import WheelMetadata
-    from tonnage.model.lock import ResolveRequest, Target, Wheel
+    from tonnage.model.lock import ResolveRequest, Target
 
 _KIND = "lock-2"
 _FRESH_S = 86400.0
@@ -150,17 +151,27 @@ def _ask(
     """Ask the resolver, once more for each package that turns out to have no wheel but a source archive."""
     named, others = _sorted_out(request.requirements)
     excluded: dict[str, Sdist] = {}
-    indexes = _stood_in_for(request, access, relay, offline=offline)
+    indexes = () if request.no_index else relay.indexes(access)
+    addresses = [*indexes, *request.find_links, *(found[0] for line in named for found in WHEEL_ADDRESS.finditer(line))]
+    access = access.knowing(addresses)
+    stood_in = _stood_in_for(request, addresses, access, relay, offline=offline)
     with relay.session(access, dated=bool(request.exclude_newer)) as session:
-        local = [session.address(index) for index in indexes]
-        reached = replace(access, index_url=local[-1], extra_index_urls=tuple(local[:-1])) if local else access
         while True:
             plain = session.plain
             asked = replace(request, requirements=tuple(line for line in named if _name(line) not in excluded))
+            reached = access
+            if stood_in:
+                local = tuple(map(session.address, indexes))
+                asked = session.request(asked)
+                reached = replace(access, index_url=local[-1] if local else "", extra_index_urls=local[:-1])
             answer = run_resolver(
                 asked, target, reached, environment, cancel,
-                excluded=excluded, offline=offline and not local, session=session if local else None,
+                excluded=excluded, offline=offline and not stood_in, session=session if stood_in else None,
             )  # fmt: skip
+            if stood_in and (session.is_locked_out or (session.plain and access.credentials)):
+                # The resolver may know the user in more ways, and takes nobody along from the loopback to a server.
+                stood_in = False
+                continue
             if isinstance(answer, Lock):
                 break
             if session.plain and not plain:
@@ -176,7 +187,7 @@ def _ask(
             if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
                 raise _better(reason, session, access)
             excluded |= archives
-        wheels = [_with_what_was_read(wheel, session.metadata.get(wheel.url)) for wheel in answer.wheels]
+        wheels = tuple(map(session.told, answer.wheels))
     built = tuple(excluded.values())
     machine_notes = []
     if access.left_out:
@@ -189,7 +200,7 @@ def _ask(
     return _as_built(
         replace(
             answer,
-            wheels=tuple(wheels),
+            wheels=wheels,
             sdists=(*answer.sdists, *built),
             others=(*answer.others, *others),
             requested=tuple(name for name in map(_name, named) if name),
@@ -201,24 +212,15 @@ def _ask(
     )
 
 
-def _with_what_was_read(wheel: Wheel, metadata: WheelMetadata | None) -> Wheel:
-    """Return a wheel with what was learned about it on the resolver's behalf."""
-    if metadata is None:
-        return wheel
-    return replace(
-        wheel,
-        size_bytes=metadata.size_bytes if wheel.size_bytes is None else wheel.size_bytes,
-        metadata_bytes=metadata.part_bytes or len(metadata.text),
-    )
-
-
-def _stood_in_for(request: ResolveRequest, access: IndexAccess, relay: IndexRelay, *, offline: bool) -> tuple[str, ...]:
-    """Return the indexes that the relay stands in for: all, or none where the resolver must go there itself."""
-    elsewhere = offline and (request.find_links or request.torch_backend)
-    if request.no_index or not request.requirements or elsewhere:
-        return ()
-    indexes = relay.indexes(access)
-    return indexes if all(relay.stands_in(index, access) for index in indexes) else ()
+def _stood_in_for(
+    request: ResolveRequest, addresses: Iterable[str], access: IndexAccess, relay: IndexRelay, *, offline: bool
+) -> bool:
+    """Whether the relay stands in for every index, page and wheel, or the resolver must go there itself."""
+    if not request.requirements or (offline and request.torch_backend):
+        return False
+    # Directories of this machine are read by the resolver, whoever stands in for the others.
+    local = set(request.find_links)
+    return all(relay.stands_in(each, access) for each in addresses if each not in local or "://" in each)
 
 
 def _better(

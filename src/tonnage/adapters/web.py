@@ -11,30 +11,39 @@ A status is an answer, not a failure; only an address that cannot be reached, or
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from msgspec import Struct
 
+from tonnage.adapters.proxies import proxy_of
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
+    from urllib.parse import SplitResult
 
     import urllib3
 
 _CONNECT_WITHIN_S = 10.0
-_ANSWER_WITHIN_S = 60.0
+_ANSWER_WITHIN_S = 30.0
 _REDIRECTS = 10
 _AT_ONCE = 16
 _TRIES = 4
+_TRIES_OF_PASSING = 3
+_PAUSE_S = 0.2
+# What a server says that may be over in a moment.
+_PASSING = frozenset({429, 500, 502, 503, 504})
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 256 << 20
+_UNBELIEVED = "Name the file with the certificate of who signed the server's in SSL_CERT_FILE."
 _SECRET = frozenset({"authorization", "cookie"})
 
 
@@ -80,6 +89,8 @@ class Web:
         self._pooling = threading.Lock()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._unreachable: dict[str, str] = {}
+        self._authorities: set[str] = set()
+        self._trusting: ssl.SSLContext | None = None
 
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask what an address would give, without its body.
@@ -149,7 +160,7 @@ class Web:
         """
         self._refuse_offline(address)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._once("POST", address, headers, limit_bytes, urlencode(form).encode())
+        return self._once("POST", address, headers, limit_bytes, urlencode(form).encode(), tries=1)
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.
@@ -170,6 +181,18 @@ class Web:
             return False
         return True
 
+    def trust(self, authorities: str) -> None:
+        """Believe further authorities from now on.
+
+        Args:
+            authorities: A file of certificates; one that cannot be read changes nothing.
+        """
+        with self._pooling:
+            if authorities and authorities not in self._authorities:
+                self._authorities.add(authorities)
+                if self._trusting is not None:
+                    _believe(self._trusting, authorities)
+
     def close(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
@@ -188,18 +211,16 @@ class Web:
     def _ask(self, method: str, address: str, headers: Mapping[str, str], most_bytes: int) -> Reply:
         """Follow redirects by hand, so that secrets stay with the host that they are meant for."""
         self._refuse_offline(address)
-        asked = urlsplit(address)
+        asked = _split(address)
         for _ in range(_REDIRECTS):
-            there = urlsplit(address)
-            if there.scheme not in {"http", "https"} or not there.netloc:
-                raise CannotFetchError(f"{shown(address)} is no address that can be asked", "not understood")
+            there = _split(address)
             given = dict(headers)
             if (there.scheme, there.netloc) != (asked.scheme, asked.netloc):
                 given = {name: value for name, value in given.items() if name.lower() not in _SECRET}
             reply = self._once(method, address, given, most_bytes)
             if reply.status not in _MOVED or "location" not in reply.headers:
                 return reply
-            address = urljoin(address, reply.headers["location"])
+            address = _joined(address, reply.headers["location"])
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
 
     def _refuse_offline(self, address: str) -> None:
@@ -219,44 +240,63 @@ class Web:
         tries: int = _TRIES,
     ) -> Reply:
         # Most builds ask nobody: what speaks to servers takes longer to import than all that a plan reads.
-        from urllib3 import Retry, Timeout  # noqa: PLC0415
         from urllib3 import exceptions as met  # noqa: PLC0415
 
         host = urlsplit(address).netloc
         if host in self._unreachable:
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=self._unreachable[host])
-        try:
-            response = self._pool(address).request(
-                method,
-                address,
-                body=sent,
-                headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
-                redirect=False,
-                # Who cannot be connected to now cannot be in a second either.
-                retries=Retry(tries - 1, connect=0, other=0, redirect=0, status=0, backoff_factor=0.2),
-                timeout=Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
-                preload_content=False,
-                decode_content=False,
-            )
-            body = bytearray()
+        # Who cannot be connected to now, or keeps silent, will not do better in a second.
+        lasting = (met.NewConnectionError, met.ConnectTimeoutError, met.ReadTimeoutError, met.ProxyError)
+        for tried in range(1, tries + 1):
             try:
-                while len(body) < most_bytes:
-                    chunk = response.read(min(_CHUNK_BYTES, most_bytes - len(body)))
-                    if not chunk:
-                        break
-                    body += chunk
-            finally:
-                self.fetched_bytes += len(body)
-                # A connection whose answer was not read to its end is of no use to the next request.
-                if method == "HEAD" or len(body) < most_bytes:
-                    response.release_conn()
-                else:
-                    response.close()
-        except (met.HTTPError, OSError, met.LocationParseError, ValueError) as error:
-            unconnected = (met.NewConnectionError, met.ConnectTimeoutError, met.ProxyError)
-            if isinstance(error, met.MaxRetryError) and isinstance(error.reason, unconnected):
-                self._unreachable[host] = _reason(error)
-            raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=_reason(error)) from error
+                reply = self._reply(method, address, headers, most_bytes, sent)
+            except (met.HTTPError, OSError, met.LocationParseError, ValueError) as error:
+                if isinstance(error, lasting):
+                    self._unreachable[host] = _reason(error)
+                elif tried < tries and isinstance(error, met.ProtocolError):
+                    time.sleep(_PAUSE_S * tried)
+                    continue
+                why = _reason(error)
+                todo = _UNBELIEVED if "CERTIFICATE_VERIFY_FAILED" in why else ""
+                raise CannotFetchError(
+                    f"{shown(address)} cannot be reached", "unreachable", why=why, todo=todo
+                ) from error
+            if reply.status not in _PASSING or tried >= min(tries, _TRIES_OF_PASSING):
+                break
+            time.sleep(_PAUSE_S * tried)
+        return reply
+
+    def _reply(
+        self, method: str, address: str, headers: Mapping[str, str], most_bytes: int, sent: bytes | None
+    ) -> Reply:
+        """Ask once, and read what is wanted of the answer."""
+        from urllib3 import Timeout  # noqa: PLC0415
+
+        response = self._pool(address).request(
+            method,
+            address,
+            body=sent,
+            headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
+            preload_content=False,
+            decode_content=False,
+        )
+        body = bytearray()
+        try:
+            while len(body) < most_bytes:
+                chunk = response.read(min(_CHUNK_BYTES, most_bytes - len(body)))
+                if not chunk:
+                    break
+                body += chunk
+        finally:
+            self.fetched_bytes += len(body)
+            # A connection whose answer was not read to its end is of no use to the next request.
+            if method == "HEAD" or len(body) < most_bytes:
+                response.release_conn()
+            else:
+                response.close()
         return Reply(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -268,11 +308,11 @@ class Web:
         """Return the pool that leads to an address, through its proxy where it has one."""
         from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
 
-        proxy = self._proxy(address)
+        proxy = proxy_of(address, self._environment)
         # Reading the authorities takes a tenth of a second, and the first requests come from many threads at once.
         with self._pooling:
             if proxy not in self._pools:
-                trust = _trust(self._environment)
+                trust = self._trusting = self._trusting or _trust(self._environment, self._authorities)
                 if proxy:
                     user = urlsplit(proxy)
                     secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
@@ -286,16 +326,30 @@ class Web:
                     self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
             return self._pools[proxy]
 
-    def _proxy(self, address: str) -> str:
-        there = urlsplit(address)
-        named = {name.lower(): value for name, value in self._environment.items() if name.lower().endswith("_proxy")}
-        host, port = there.hostname or "", there.port
-        for entry in (each.strip().lower() for each in named.get("no_proxy", "").split(",")):
-            bare = entry.removeprefix("*").lstrip(".")
-            if entry == "*" or (bare and (host == bare or host.endswith(f".{bare}") or f"{host}:{port}" == bare)):
-                return ""
-        chosen = named.get(f"{there.scheme}_proxy") or named.get("all_proxy", "")
-        return f"http://{chosen}" if chosen and "://" not in chosen else chosen
+
+def _joined(address: str, place: str) -> str:
+    """Return where an answer leads to; what is no address stays as it is, and is told when it is asked."""
+    try:
+        return urljoin(address, place)
+    except ValueError:
+        return place
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address that can be asked.
+
+    Raises:
+        CannotFetchError: It is none.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise CannotFetchError(
+            f"{address} is no address that can be asked", "not understood", why=str(error)
+        ) from error
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise CannotFetchError(f"{shown(address)} is no address that can be asked", "not understood")
+    return parts
 
 
 def shown(address: str) -> str:
@@ -310,15 +364,23 @@ def shown(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _trust(environment: Mapping[str, str]) -> ssl.SSLContext:
-    """Return whom to believe: the system's authorities, or those that the environment names."""
+def _trust(environment: Mapping[str, str], more: Iterable[str]) -> ssl.SSLContext:
+    """Return whom to believe: the system's authorities, or those that the environment names, and further ones."""
     import ssl  # noqa: PLC0415
 
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = environment.get(name, "")
-        if path and os.path.isfile(path):  # noqa: PTH113 - the text is passed on as it is
-            return ssl.create_default_context(cafile=path)
-    return ssl.create_default_context()
+    named = (environment.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    path = next((path for path in named if path and os.path.isfile(path)), None)  # noqa: PTH113 - as it is
+    trusting = ssl.create_default_context(cafile=path)
+    for each in more:
+        _believe(trusting, each)
+    return trusting
+
+
+def _believe(trusting: ssl.SSLContext, authorities: str) -> None:
+    """Add the certificates of a file, where they can be read."""
+    # What they are not is told when a server is not believed.
+    with contextlib.suppress(OSError):
+        trusting.load_verify_locations(cafile=authorities)
 
 
 def _reason(error: BaseException) -> str:

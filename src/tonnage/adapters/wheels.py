@@ -127,7 +127,8 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadat
     Returns:
         Its metadata; None where the server does not give parts of it, or they are not those of a wheel.
     """
-    known = kept.read(_METADATA_KIND, wheel.digest) if wheel.digest else None
+    name = wheel.digest or wheel.url
+    known = kept.read(_METADATA_KIND, name, within_s=None if wheel.digest or servers.are_offline else _UNNAMED_FRESH_S)
     if known is not None:
         try:
             return msgspec.msgpack.decode(known, type=WheelMetadata)
@@ -149,9 +150,8 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadat
             )
     except (UnreadableError, *_DAMAGED):
         return None
-    if wheel.digest:
-        kept.keep(_METADATA_KIND, wheel.digest, msgspec.msgpack.encode(found))
-        kept.keep(_KIND, wheel.digest, msgspec.msgpack.encode(contents))
+    kept.keep(_METADATA_KIND, name, msgspec.msgpack.encode(found))
+    kept.keep(_KIND, _key(contents.wheel), msgspec.msgpack.encode(contents))
     return found
 
 

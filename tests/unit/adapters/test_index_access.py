@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.index_access import index_access
@@ -7,6 +8,8 @@ from tonnage.model.lock import ResolveRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tonnage.adapters.index_access import IndexAccess
 
 NOTHING = ResolveRequest(requirements=("a",))
 OWN = "https://own.example.org/simple"
@@ -54,6 +57,34 @@ def test_a_name_and_password_go_to_their_host_alone() -> None:
     )
     assert access.headers("https://own.example.org/files/a.whl") == {"Authorization": "Basic bWU6b3BAZW4="}
     assert access.headers("https://files.example.org/a.whl") == {}
+
+
+def test_of_several_users_of_a_host_the_one_of_the_nearest_address_is_given() -> None:
+    access = index_access(
+        ResolveRequest(
+            requirements=("a",),
+            index_url="https://me:one@own.example.org/api/1/simple",
+            extra_index_urls=("https://me:two@own.example.org/api/11/simple",),
+        ),
+        {
+            "PIP_CONFIG_FILE": "/dev/null",
+            "UV_INDEX": "third=https://me:three@own.example.org:8443/simple https://me:four@far.example.org/",
+        },
+    )
+
+    def password(url: str, of: IndexAccess = access) -> str:
+        told = of.headers(url).get("Authorization", "").removeprefix("Basic ")
+        return base64.b64decode(told).decode().partition(":")[2]
+
+    assert password("https://own.example.org/api/1/simple/a/") == "one"
+    assert password("https://own.example.org/api/11/simple/a/") == "two"
+    assert password("https://own.example.org:8443/simple/a/") == "three"
+    assert password("https://far.example.org/files/a.whl") == "four"
+    # Nobody tells a password where everyone can read it.
+    assert password("http://own.example.org/api/1/simple/a/") == ""
+    files = "https://own.example.org/files/a.whl"
+    assert password(files) == "one"
+    assert password(files, access.nearest_to("https://own.example.org/api/11/simple/a/")) == "two"
 
 
 def test_the_users_netrc_is_read(tmp_path: Path) -> None:

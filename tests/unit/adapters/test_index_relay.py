@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
+import base64
+import contextlib
 import io
 import os
-import threading
+import socket
+import struct
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.adapters.file_server import Index, serving, wheel_bytes
+from tests.unit.adapters.index_asking import MANY, asking, count, page
 
 from tonnage.adapters.index_access import index_access
+from tonnage.adapters.index_pages import IndexPages
 from tonnage.adapters.index_relay import IndexRelay
 from tonnage.adapters.kept import Kept
-from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web import Web
 from tonnage.adapters.wheels import read_wheels
 from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.model.lock import Lock, LockOrigin, Reading, ResolveRequest, Target
+from tonnage.model.lock import LockOrigin, Reading, ResolveRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.unit.adapters.file_server import FileServer
-
-    Ask = Callable[..., list[Lock]]
-
-PY311 = Target(python="3.11", platform="x86_64-manylinux_2_36")
-MANY = {f"pkg/module_{number:05}.py": b"x = 1\n" for number in range(400)}
+    from tests.unit.adapters.index_asking import Ask
 
 
 @pytest.fixture
@@ -42,61 +40,7 @@ def server() -> Iterator[FileServer]:
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
-    """Resolve some lines with one relay for all of them, at the same time."""
-
-    def run(
-        *sets: tuple[str, ...], offline: bool = False, extra: Mapping[str, str] | None = None, **asked: object
-    ) -> list[Lock]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "PIP_CONFIG_FILE": os.devnull,
-            **(extra or {}),
-        }
-        kept = Kept(tmp_path / "kept")
-        found: dict[int, Lock | BaseException] = {}
-        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
-
-            def one(number: int, lines: tuple[str, ...]) -> None:
-                request = ResolveRequest(requirements=lines, **asked)  # type: ignore[arg-type]
-                access = index_access(request, environment)
-                try:
-                    found[number] = resolve(
-                        request, PY311, web=web, access=access, kept=kept, relay=relay, environment=environment
-                    )
-                except BaseException as error:  # noqa: BLE001 - raised below
-                    found[number] = error
-
-            threads = [threading.Thread(target=one, args=each) for each in enumerate(sets)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        answers = [found[number] for number in range(len(sets))]
-        for each in answers:
-            if isinstance(each, BaseException):
-                raise each
-        return [each for each in answers if isinstance(each, Lock)]
-
-    return run
-
-
-def page(server: FileServer, name: str, links: Mapping[str, bytes], *, form: str = "{}", **behaviour: object) -> None:
-    """Offer files of a project on a page in HTML, their addresses written in some form."""
-    lines = []
-    for filename, content in links.items():
-        server.add(f"/files/{filename}", content)
-        address = form.format(f"/files/{filename}")
-        lines.append(f'<a href="{address}#sha256={hashlib.sha256(content).hexdigest()}">{filename}</a><br/>')
-    text = f"<!DOCTYPE html><html><body>{''.join(lines)}</body></html>".encode()
-    headers = {"Content-Type": "text/html", **behaviour.pop("headers", {})}  # type: ignore[dict-item]
-    if headers.get("Content-Encoding") == "gzip":
-        text = gzip.compress(text)
-    server.add(f"/simple/{name}/", text, ranges=False, headers=headers, **behaviour)
-
-
-def count(server: FileServer, path: str) -> int:
-    return sum(asked == path for asked, _ in server.asked)
+    return asking(tmp_path)
 
 
 def test_services_that_ask_at_the_same_time_fetch_each_page_and_each_wheel_once(server: FileServer, ask: Ask) -> None:
@@ -129,43 +73,20 @@ def test_what_was_read_for_the_resolver_is_not_read_again_for_the_forecast(
     assert contents.files == len(MANY) + 3
 
 
-@pytest.mark.parametrize("form", ["{}", "../..{}", "SERVER{}"])
-def test_links_are_followed_in_every_form_that_pages_write_them(server: FileServer, ask: Ask, form: str) -> None:
-    content = wheel_bytes("thing", "1.0")
-    form = form.replace("SERVER", server.address)
-    page(server, "thing", {"thing-1.0-py3-none-any.whl": content}, form=form)
-    (lock,) = ask(("thing",), index_url=f"{server.address}/simple")
-    (wheel,) = lock.wheels
-    assert wheel.url == f"{server.address}/files/thing-1.0-py3-none-any.whl"
-    assert wheel.digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
-    assert wheel.size_bytes == len(content)
-
-
-def test_a_page_that_names_its_own_base_is_left_as_it_is(server: FileServer, ask: Ask) -> None:
-    content = wheel_bytes("thing", "1.0")
-    server.add("/other/thing-1.0-py3-none-any.whl", content)
-    text = f'<base href="{server.address}/other/"><a href="thing-1.0-py3-none-any.whl">thing-1.0-py3-none-any.whl</a>'
-    server.add("/simple/thing/", text.encode(), ranges=False, headers={"Content-Type": "text/html"})
-    (lock,) = ask(("thing",), index_url=f"{server.address}/simple")
-    assert lock.wheels[0].url == f"{server.address}/other/thing-1.0-py3-none-any.whl"
-
-
-def test_a_page_that_has_moved_is_read_where_it_is(server: FileServer, ask: Ask) -> None:
-    page(server, "thing", {"thing-1.0-py3-none-any.whl": wheel_bytes("thing", "1.0")}, form="../..{}")
-    server.add("/old/thing/", b"", moved_to=f"{server.address}/simple/thing/")
-    (lock,) = ask(("thing",), index_url=f"{server.address}/old")
-    assert lock.wheels[0].url == f"{server.address}/files/thing-1.0-py3-none-any.whl"
-
-
-def test_compressed_pages_are_asked_for_and_understood(server: FileServer, ask: Ask) -> None:
-    page(
-        server,
-        "thing",
-        {"thing-1.0-py3-none-any.whl": wheel_bytes("thing", "1.0")},
-        headers={"Content-Encoding": "gzip"},
-    )
-    assert ask(("thing",), index_url=f"{server.address}/simple")[0].wheels[0].version == "1.0"
-    assert server.headers[0]["accept-encoding"] == "gzip"
+def test_a_connection_that_the_resolver_left_behind_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Web({}) as web, IndexRelay(web, Kept(tmp_path), {}) as relay:
+        host, port = relay.address.removeprefix("http://").split(":")
+        for _ in range(3):
+            with socket.create_connection((host, int(port))) as left:
+                left.sendall(b"GET /")
+                # Closing it so resets it.
+                left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as left:
+            left.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert left.recv(64).startswith(b"HTTP/1.1 404")
+    assert capfd.readouterr().err == ""
 
 
 def test_times_of_uploads_are_told_where_they_decide(server: FileServer, ask: Ask) -> None:
@@ -296,6 +217,51 @@ def test_the_password_of_an_index_reaches_its_pages_and_no_lock(server: FileServ
     (lock,) = ask(("thing",), index_url=url)
     assert lock.wheels[0].url == f"{server.address}/files/thing-1.0-py3-none-any.whl"
     assert "secret" not in str(lock)
+
+
+def private(server: FileServer, name: str, user: str) -> str:
+    """Offer a project on an index of its own that asks for a user; return the index with that user."""
+    index = Index(server, path=f"/{name}/simple")
+    index.wheel(name, "1.0")
+    for path, file in server.files.items():
+        if f"/{name}/" in path:
+            file.user = f"Basic {base64.b64encode(user.encode()).decode()}"
+    return index.url.replace("://", f"://{user}@")
+
+
+def test_each_of_several_indexes_of_one_host_is_given_its_own_user(server: FileServer, ask: Ask) -> None:
+    one, two = private(server, "one", "me:first"), private(server, "two", "me:second")
+    (lock,) = ask(("one", "two"), index_url=one, extra_index_urls=(two,))
+    assert [wheel.name for wheel in lock.wheels] == ["one", "two"]
+
+
+def test_what_one_user_is_refused_another_is_given(server: FileServer, ask: Ask) -> None:
+    index = private(server, "one", "me:first")
+    Index(server, path="/open").wheel("two", "1.0")
+    extra = {"UV_EXTRA_INDEX_URL": index, "UV_DEFAULT_INDEX": f"{server.address}/open"}
+    (lock,) = ask(("one", "two"), extra=extra)
+    assert [wheel.name for wheel in lock.wheels] == ["one", "two"]
+    with Web({}) as web:
+        pages = IndexPages(web, Kept(Path(os.devnull)))
+        address = f"{server.address}/one/simple/one/"
+        statuses = [
+            pages.page(address, index_access(ResolveRequest(requirements=(), index_url=url), {})).status
+            for url in (f"{server.address}/one/simple", index)
+        ]
+    assert statuses == [401, 200]
+
+
+def test_an_index_that_knows_the_resolver_and_not_us_is_asked_by_the_resolver(
+    server: FileServer, ask: Ask, tmp_path: Path
+) -> None:
+    index = private(server, "one", "me:first")
+    settings = tmp_path / ".config" / "uv"
+    settings.mkdir(parents=True)
+    # Its user is told to uv alone, and for a page that the Dockerfile names without one.
+    (settings / "uv.toml").write_text(f'[[index]]\nname = "own"\nurl = "{index}"\n')
+    bare = f"{server.address}/one/simple"
+    (lock,) = ask(("one",), index_url=bare)
+    assert lock.wheels[0].version == "1.0"
 
 
 def test_the_proxy_of_the_user_is_not_asked_for_the_loopback(server: FileServer, ask: Ask) -> None:

@@ -33,6 +33,11 @@ REFUSING = """error: No solution found when resolving dependencies
          requirements are unsatisfiable.
 
 hint: An index (https://index.example.org/simple) returned a 403 Forbidden error."""
+NO_PAGE = """error: Received some unexpected JSON from `https://index.example.org/simple/lower/`
+  cause: EOF while parsing a list at line 1 column 11"""
+TAKEN_BACK = """error: No solution found when resolving dependencies
+  cause: Because lower==1.0 was yanked (reason: broken) and you require lower>=1.0, we can conclude that your
+         requirements are unsatisfiable."""
 OPTION = 'error: Expected `--hash`, found `"--index-url"`: requirements.in:1:14'
 
 
@@ -57,12 +62,23 @@ def test_what_the_resolver_prints_becomes_a_failure_with_its_packages(
 
 
 @pytest.mark.parametrize(
-    ("printed", "cause"), [(SILENT, "unreachable"), (FAILING, "unreachable"), (REFUSING, "refused")]
+    ("printed", "cause", "words"),
+    [
+        (SILENT, "unreachable", "cannot be reached"),
+        (FAILING, "unreachable", "answers 500"),
+        (REFUSING, "refused", "refuses access (403)"),
+        (NO_PAGE, "not understood", "no page of packages"),
+    ],
 )
-def test_what_is_wrong_with_the_index_is_no_matter_of_requirements(printed: str, cause: str) -> None:
+def test_what_is_wrong_with_the_index_is_no_matter_of_requirements(printed: str, cause: str, words: str) -> None:
     found = failure(printed, target="Python 3.11")
     assert isinstance(found, CannotFetchError)
     assert found.cause == cause
+    assert words in found.what
+
+
+def test_one_package_alone_is_not_said_to_disagree() -> None:
+    assert failure(TAKEN_BACK, target="Python 3.11").what == "No version of lower is what is asked for"
 
 
 def test_packages_without_wheels_are_found_with_their_versions() -> None:
