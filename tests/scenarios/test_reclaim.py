@@ -88,10 +88,14 @@ def load(engine: RealEngine, name: str, layers: Sequence[bytes]) -> str:
 
 
 def named_long_ago(engine: RealEngine, image_id: str) -> None:
-    """Let an image have got its name long ago: what was named just now stays."""
-    notes = Path(engine.mount, "docker", "image", "overlay2", "imagedb", "metadata", "sha256", image_id, "lastUpdated")
+    """Let an image have come and got its name long ago: what came just now stays."""
+    database = Path(engine.mount, "docker", "image", "overlay2", "imagedb")
+    notes = database / "metadata" / "sha256" / image_id / "lastUpdated"
     if notes.exists():
         notes.write_text(OLD)
+    content = database / "content" / "sha256" / image_id
+    if content.exists():
+        os.utime(content, (0, 0))
 
 
 def reclaim_on(engine: RealEngine, needs: Needs, missing_bytes: int | None) -> tuple[Choice, Reclaimed]:

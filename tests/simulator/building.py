@@ -92,6 +92,7 @@ def pull(engine: Simulator, reference: str, *, progress: Progress, cancel: Cance
         raise
     image = engine.store.put_image(layers, behaviour, {}, engine.clock.time())
     engine.store.names[tagged(reference)] = image.image_id
+    engine.pulls.append((tagged(reference), engine.clock.time()))
     return image.image_id
 
 

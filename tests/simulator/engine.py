@@ -57,6 +57,7 @@ class Simulator:
         self.recipes: dict[str, Recipe] = {}
         self.registry: dict[str, tuple[tuple[tuple[str, int], ...], Behaviour]] = {}
         self.pushed: list[str] = []
+        self.pulls: list[tuple[str, float]] = []
         self.sent: list[str] = []
         self.log: list[str] = []
         self.most_at_once: dict[tuple[str, str], int] = {}

@@ -92,7 +92,7 @@ def make_plan(
     """
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack), engine)
-    inventory, notes = with_needs(outside, inventory, wanted.stack)
+    inventory, notes = with_needs(outside, facts, inventory, wanted.stack)
     if wanted.stack.sent and purpose == "deploy":
         inventory = replace(inventory, to_send=outside.to_send(wanted.host, wanted.stack))
     if history is None:

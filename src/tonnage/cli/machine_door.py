@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate, Findings
+    from tonnage.model.inventory import Engine
+    from tonnage.model.pulling import Traffic
     from tonnage.sources.files import Files
 
 
@@ -33,6 +35,17 @@ class RealMachine:
         from tonnage.adapters.remote_files import RemoteFiles  # noqa: PLC0415
 
         return RemoteFiles(endpoint, paths)
+
+    def traffic(self, engine: Engine, now_s: float) -> Traffic:
+        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
+        from tonnage.adapters.docker_clients import clients_here, clients_there, downloading  # noqa: PLC0415
+        from tonnage.decide.pulling import PROGRAMS  # noqa: PLC0415
+        from tonnage.model.pulling import Traffic  # noqa: PLC0415
+
+        clients = clients_here(PROGRAMS)
+        if engine.endpoint.startswith("ssh://"):
+            return Traffic(clients=(*clients, *clients_there(engine.endpoint, PROGRAMS)))
+        return Traffic(clients=clients, downloading=downloading(engine.data_root, now_s))
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""

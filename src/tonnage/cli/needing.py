@@ -7,28 +7,38 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.cli.places import journal_path
+from tonnage.decide.protecting import YOUNG_S
+from tonnage.decide.pulling import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.runtime.journal_cache import left_on, worthless
 from tonnage.runtime.journal_versions import build_seconds, good_versions
 from tonnage.runtime.needing import Project, needs_of, paths_of, read_projects, requests_of
+from tonnage.runtime.needing_pulls import client_needs, pull_needs, requests_of_clients
 from tonnage.runtime.reading import load_stack
 from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Outside
     from tonnage.model.inventory import Inventory
     from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
+    from tonnage.model.pulling import Asked
     from tonnage.model.stack import Stack
     from tonnage.runtime.reading import StackRequest
     from tonnage.sources.files import Files
 
 
-def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | None = None) -> Needs:
+def read_needs(
+    outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None = None
+) -> Needs:
     """Return what is needed.
 
     Args:
         outside: Where files are.
+        facts: The engine.
         inventory: What was observed.
         stack: The stack of this directory; one without a name when there is none.
         plan: The plan that bytes are freed for.
@@ -40,7 +50,7 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
     try:
-        return _read(outside, inventory, stack, plan)
+        return _read(outside, facts, inventory, stack, plan)
     except CannotReclaimError:
         raise
     except TonnageError as error:
@@ -49,10 +59,18 @@ def read_needs(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan 
         ) from error
 
 
-def _read(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | None) -> Needs:
-    path, engine_id = journal_path(outside.environment), inventory.engine.engine_id
+def _read(outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Needs:
+    path, engine_id, now_s = journal_path(outside.environment), inventory.engine.engine_id, outside.clock.time()
     left = left_on(path, engine_id)
-    projects, notes = _projects(outside, inventory)
+    traffic = outside.machine.traffic(inventory.engine, now_s)
+    asked = tuple(
+        each
+        for client in traffic.clients
+        if (each := asked_by(client)) is not None and is_asked(inventory.engine.endpoint, each)
+    )
+    pulling = going_on(traffic, asked, now_s)
+    pulled = facts.pulled(max(YOUNG_S, now_s - pulling.since_s if pulling else 0.0))
+    projects, notes = _projects(outside, inventory, asked)
     return needs_of(
         (*projects, *((Project(stack),) if stack.name else ())),
         good_versions(path, engine_id),
@@ -60,14 +78,21 @@ def _read(outside: Outside, inventory: Inventory, stack: Stack, plan: Plan | Non
         plan=plan,
         worthless=worthless(left, inventory.cache),
         build_seconds=build_seconds(path).items(),
-        now_s=outside.clock.time(),
+        pulls=(*pull_needs(pulled, pulling), *client_needs(asked)),
+        pulling=pulling,
+        now_s=now_s,
         notes=notes,
     )
 
 
-def _projects(outside: Outside, inventory: Inventory) -> tuple[tuple[Project, ...], tuple[str, ...]]:
-    """Return the compose projects of an engine; those of one on another machine are read there as well as here."""
-    requests = requests_of(inventory)
+def _projects(
+    outside: Outside, inventory: Inventory, asked: Sequence[Asked]
+) -> tuple[tuple[Project, ...], tuple[str, ...]]:
+    """Return the compose projects of an engine; those of one on another machine are read there as well as here.
+
+    What Compose is about to run has no container yet: it is known by the program that runs.
+    """
+    requests = (*requests_of(inventory), *requests_of_clients(asked))
     machines: list[Files] = [HERE]
     environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
     if requests and inventory.engine.endpoint.startswith("ssh://"):
@@ -81,11 +106,14 @@ def _projects(outside: Outside, inventory: Inventory) -> tuple[tuple[Project, ..
     return read_projects(requests, read, machines)
 
 
-def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> tuple[Inventory, tuple[str, ...]]:
+def with_needs(
+    outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack
+) -> tuple[Inventory, tuple[str, ...]]:
     """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
 
     Args:
         outside: Where files are.
+        facts: The engine.
         inventory: What was observed.
         stack: The stack that is planned.
 
@@ -93,6 +121,6 @@ def with_needs(outside: Outside, inventory: Inventory, stack: Stack) -> tuple[In
         The inventory, and a note when what is needed cannot be told.
     """
     try:
-        return replace(inventory, needs=read_needs(outside, inventory, stack)), ()
+        return replace(inventory, needs=read_needs(outside, facts, inventory, stack)), ()
     except CannotReclaimError as error:
         return inventory, (f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " "),)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast import EngineKind
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.plan import Plan
+    from tonnage.model.pulling import Traffic
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.model.weights import NeededFile, SeenFile
     from tonnage.runtime.clock import Clock
@@ -61,6 +62,9 @@ class MachineDoor(Protocol):
 
     def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
+
+    def traffic(self, engine: Engine, now_s: float) -> Traffic:
+        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""

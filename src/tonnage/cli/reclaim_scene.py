@@ -113,7 +113,7 @@ def scene_of(
         from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
         from tonnage.decide.engine_candidates import engine_findings  # noqa: PLC0415
 
-        needs = read_needs(outside, inventory, _stack_here(session, flags), plan)
+        needs = read_needs(outside, facts, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
         found = still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
         available = disk.available

@@ -13,15 +13,24 @@ from tonnage.model.naming import LABEL_STACK
 if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Image, Inventory
     from tonnage.model.needs import Needs
+    from tonnage.model.pulling import Pulling
 
 YOUNG_S = 300.0
 """A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
+JUST_NOW = "it was pulled or named just now, and something may be about to run it"
 _MADE_ELSEWHERE_S = 3600.0
 """An image that got its name here so long after it was made was not built here just now, but pulled."""
+_MADE_BEFORE_S = 60.0
+"""One that a registry knows besides needs less for that."""
 _OVER = frozenset({"exited", "dead"})
 _SWARM_SERVICE = "com.docker.swarm.service.name"
 _OWN_PREFIX = "localhost/tonnage/"
 _OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
+
+
+def while_pulling(pulling: Pulling) -> str:
+    """Return why what came since a pull began stays."""
+    return f"it came while {pulling.who} pulls, which goes on"
 
 
 def why_container_stays(container: Container) -> str:
@@ -99,9 +108,14 @@ def _why_image_stays(image: Image, needs: Needs) -> str:
         for ending, reason in _OWN_REASONS.items():
             if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):
                 return reason
-    if image.named_s - image.created_s > _MADE_ELSEWHERE_S and needs.now_s - image.named_s < YOUNG_S:
-        # Whoever pulls several images runs them when the last one is there. What was built here has no such mark.
-        return "it was pulled or named just now, and something may be about to run it"
+    # What has a digest of a registry was pulled, or built here and pushed; then it came here when it was made.
+    since_made_s = image.named_s - image.created_s
+    if since_made_s > (_MADE_BEFORE_S if image.digests else _MADE_ELSEWHERE_S):
+        # Whoever pulls several images runs them when the last one is there.
+        if needs.now_s - image.named_s < YOUNG_S:
+            return JUST_NOW
+        if needs.pulling is not None and image.named_s >= needs.pulling.since_s:
+            return while_pulling(needs.pulling)
     if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
         whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
         return f"it was made just now{whose} and may be about to be named"

@@ -64,7 +64,7 @@ class Image(Struct, frozen=True, kw_only=True):
         labels: Its labels.
         created_s: When it was made, seconds since the epoch.
         digests: Its repository digests.
-        named_s: When it last got a name here, as by a pull, seconds since the epoch; 0 where the engine does not tell.
+        named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
     """
 
     image_id: str

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.model.pulling import Pulling
 
 
 class Need(Struct, frozen=True):
@@ -27,6 +32,7 @@ class Needs(Struct, frozen=True, kw_only=True):
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.
         notes: What could not be looked at, for people.
+        pulling: The pull that has been going on longest; None when none is seen.
     """
 
     images: tuple[Need, ...] = ()
@@ -35,3 +41,4 @@ class Needs(Struct, frozen=True, kw_only=True):
     build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
     now_s: float = 0.0
     notes: tuple[str, ...] = ()
+    pulling: Pulling | None = None

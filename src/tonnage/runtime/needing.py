@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.inventory import Inventory
     from tonnage.model.plan import Plan, Version
+    from tonnage.model.pulling import Pulling
     from tonnage.model.stack import Stack
     from tonnage.sources.files import Files
 
@@ -95,7 +96,7 @@ def read_projects(
     for request in requests:
         looked = [(where, *_there(request, where)) for where in machines]
         gone = [each for each in looked[0][2] if all(each in missing for _, _, missing in looked)]
-        if gone:
+        if gone and request.project_name:
             notes.append(
                 f"the compose file {gone[0]} of {request.project_name} is gone: of the images that it named only those"
                 " stay that containers use"
@@ -114,7 +115,7 @@ def paths_of(requests: Iterable[StackRequest]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for request in requests:
-        directory = PurePosixPath(request.directory or "/")
+        directory = PurePosixPath(request.directory or request.working_directory)
         files = request.files or (*FILE_NAMES, *OVERRIDE_NAMES)
         found |= dict.fromkeys(str(directory / each) for each in (*files, *request.env_files, ".env", "Dockerfile"))
     return tuple(found)
@@ -124,16 +125,26 @@ def _read(request: StackRequest, where: Files, read: Callable[[StackRequest, Fil
     try:
         return read(request, where)
     except TonnageError as error:
+        name = request.project_name or request.working_directory
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed",
-            why=f"The compose files of {request.project_name} cannot be read: {error}",
-            todo=error.todo or f"See what is wrong:\n  docker compose -f {request.files[0]} config",
+            why=f"The compose files of {name} cannot be read: {error}",
+            todo=error.todo or f"See what is wrong:\n  docker compose {_named(request)}config",
         ) from error
+
+
+def _named(request: StackRequest) -> str:
+    return "".join(f"-f {file} " for file in request.files[:1])
 
 
 def _there(request: StackRequest, where: Files) -> tuple[StackRequest | None, tuple[str, ...]]:
     """Return the request for those of its files that are there, None when none is; and those that are gone."""
-    directory = PurePosixPath(request.directory or "/")
+    directory = PurePosixPath(request.directory or request.working_directory)
+    if not request.files and not request.directory:
+        # Compose itself looks upwards; where it finds nothing there is no project.
+        upwards = (directory, *directory.parents)
+        found = any(_is_there(each / name, where) for each in upwards for name in FILE_NAMES)
+        return (request if found else None), ()
     if not request.files:
         known = (FILE_NAMES, OVERRIDE_NAMES)
         names = [next((name for name in each if _is_there(directory / name, where)), "") for each in known]
@@ -161,6 +172,8 @@ def needs_of(
     plan: Plan | None = None,
     worthless: frozenset[str] = frozenset(),
     build_seconds: Iterable[tuple[tuple[str, str], float]] = (),
+    pulls: Sequence[Need] = (),
+    pulling: Pulling | None = None,
     now_s: float,
     notes: Sequence[str] = (),
 ) -> Needs:
@@ -173,6 +186,8 @@ def needs_of(
         plan: The plan that bytes are freed for.
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
+        pulls: What was pulled of late, or is asked for by programs that pull.
+        pulling: The pull that has been going on longest.
         now_s: Seconds since the epoch.
         notes: What could not be looked at.
 
@@ -182,6 +197,7 @@ def needs_of(
     images = [Need(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
     images += _of_versions(versions)
     images += [] if plan is None else _of_plan(plan, images_needed)
+    images += pulls
     return Needs(
         images=tuple(dict.fromkeys(images)),
         paths=tuple(dict.fromkeys(each for project in projects for each in _mounted(project.stack))),
@@ -189,6 +205,7 @@ def needs_of(
         build_seconds=tuple(build_seconds),
         now_s=now_s,
         notes=tuple(notes),
+        pulling=pulling,
     )
 
 

@@ -18,6 +18,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.model.candidate import Findings
 from tonnage.model.forecast import EngineKind
 from tonnage.model.inventory import FileToSend
+from tonnage.model.pulling import Traffic
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.files import HERE
 
@@ -73,6 +74,10 @@ class EmptyMachine:
 
     def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
         raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
+
+    def traffic(self, engine: Engine, now_s: float) -> Traffic:
+        del engine, now_s
+        return Traffic()
 
     def usual_data_root(self, host: str) -> str:
         return "" if host.startswith("ssh://") else "/"

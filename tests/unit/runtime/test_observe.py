@@ -45,6 +45,9 @@ class FixedFacts:
     def volumes(self) -> tuple[Volume, ...]:
         return (VOLUME,)
 
+    def pulled(self, within_s: float) -> tuple[tuple[str, float], ...]:
+        return (("asked:1", within_s),)
+
     def logs(self, container: str, lines: int) -> str:
         return f"{container} {lines}"
 

@@ -33,12 +33,26 @@ class Info(Struct, kw_only=True):
     security_options: list[str] | None = field(name="SecurityOptions", default=None)
     swarm: Swarm | None = field(name="Swarm", default=None)
     containerd: dict[str, Any] | None = field(name="Containerd", default=None)
+    system_time: str = field(name="SystemTime", default="")
 
     @property
     def image_store(self) -> str:
         """``containerd`` when images lie in containerd's own store, else ``classic``."""
         pairs = self.driver_status or []
         return "containerd" if any(_SNAPSHOTTER in text for pair in pairs for text in pair) else "classic"
+
+
+class Actor(Struct, kw_only=True):
+    """What an event is about."""
+
+    id: str = field(name="ID", default="")
+
+
+class Event(Struct, kw_only=True):
+    """One line of ``GET /events``."""
+
+    actor: Actor = field(name="Actor", default_factory=Actor)
+    time_nano: int = field(name="timeNano", default=0)
 
 
 class ImageSummary(Struct, kw_only=True):

@@ -194,6 +194,25 @@ def cache(reply: Json) -> tuple[CacheRecord, ...]:
     )
 
 
+def clock_s(told: replies.Info) -> float | None:
+    """Return what the engine's clock shows, in seconds since the epoch; None where it does not tell."""
+    return _seconds(told.system_time)
+
+
+def pulled(lines: str, now_s: float) -> tuple[tuple[str, float], ...]:
+    """Read the events of pulls.
+
+    Args:
+        lines: What ``GET /events`` printed, one event a line.
+        now_s: What the engine's clock shows.
+
+    Returns:
+        What was pulled, by name or digest, and how many seconds ago.
+    """
+    events = [msgspec.json.decode(line, type=replies.Event) for line in lines.splitlines() if line.strip()]
+    return tuple((each.actor.id, max(0.0, now_s - each.time_nano / 1e9)) for each in events if each.actor.id)
+
+
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:
     """Put together the volumes.
 
