@@ -44,6 +44,7 @@ _MAX_AGE = regex(r"\bmax-age=(\d+)")
 _ANCHOR = regex(r"<a\s((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
 _HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORECASE)
 _METADATA = regex(r"\bdata-(?:core|dist-info)-metadata\b", re.IGNORECASE)
+_PYTHON = regex(r"\bdata-requires-python\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 # A link is no longer than this; what lies in front of its address and behind it comes along.
 _MOST_LINK_BYTES = 4096
 
@@ -57,6 +58,7 @@ class Offer(Struct, frozen=True, kw_only=True):
         size_bytes: Its size; None where the page tells none.
         yanked: Whether it was taken back.
         metadata: Whether the index gives its metadata apart from it.
+        python: Which versions of Python it is for; empty where nothing is said.
     """
 
     url: str
@@ -64,6 +66,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     yanked: bool = False
     metadata: bool = False
+    python: str = ""
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -129,11 +132,13 @@ class Page(Struct, frozen=True, kw_only=True):
         except ValueError:
             return
         algorithm, _, digest = fragment.partition("=")
+        python = _PYTHON.search(attributes)
         yield Offer(
             url=url,
             hashes={algorithm: digest} if digest else {},
             yanked="data-yanked" in attributes.lower(),
             metadata=bool(_METADATA.search(attributes)),
+            python=html.unescape(next(filter(None, python.groups()), "")) if python else "",
         )
 
 
@@ -167,6 +172,7 @@ def listed(page: Page) -> Iterator[tuple[dict[str, Any], Offer]]:
                 size_bytes=size if isinstance(size, int) else None,
                 yanked=bool(entry.get("yanked")),
                 metadata=bool(entry.get("core-metadata") or entry.get("dist-info-metadata")),
+                python=str(entry.get("requires-python") or ""),
             ),
         )
 

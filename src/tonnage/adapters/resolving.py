@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tonnage.adapters.index_session import WHEEL_ADDRESS
 from tonnage.adapters.pylock import shown
 from tonnage.adapters.resolver import run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
-from tonnage.adapters.source_archives import source_archive
+from tonnage.adapters.source_archives import needed_by, source_archive, versions_asked_for
 from tonnage.adapters.web import shown as addressed
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.kept import Kept
     from tonnage.adapters.web import Web
-    from tonnage.model.lock import ResolveRequest, Target
+    from tonnage.model.lock import ResolveRequest, Target, Wheel
 
 _KIND = "lock-2"
 _FRESH_S = 86400.0
@@ -155,6 +156,15 @@ def _ask(
     addresses = [*indexes, *request.find_links, *(found[0] for line in named for found in WHEEL_ADDRESS.finditer(line))]
     access = access.knowing(addresses)
     stood_in = _stood_in_for(request, addresses, access, relay, offline=offline)
+    asked_for = [_OPTION.sub("", line) for line in (*named, *request.constraints)]
+
+    def built_from(name: str, version: str, needed: Iterable[str]) -> Sdist | None:
+        """Find what a package is built from, where several lines ask for it."""
+        allowed = versions_asked_for(name, (*asked_for, *needed), target)
+        if version:
+            allowed &= SpecifierSet(f"=={version}")
+        return source_archive(name, allowed, target.python, relay.pages, access, indexes)
+
     with relay.session(access, dated=bool(request.exclude_newer)) as session:
         while True:
             plain = session.plain
@@ -179,24 +189,19 @@ def _ask(
             reason = failure(answer, target=shown(target))
             versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
             names = [name for name in versions if name not in excluded and _may_be_built(name, request)]
-            found = [
-                source_archive(name, versions[name] or _pin(named, name), relay.pages, access, relay.indexes(access))
-                for name in names
-            ]
+            found = [built_from(name, versions[name], ()) for name in names]
             archives = {archive.name: archive for archive in found if archive is not None}
             if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
                 raise _better(reason, session, access)
             excluded |= archives
         wheels = tuple(map(session.told, answer.wheels))
-    built = tuple(excluded.values())
-    machine_notes = []
-    if access.left_out:
-        left_out = ", ".join(access.left_out)
-        machine_notes.append(f"left out, because a build cannot see them: {left_out} of this machine's settings")
-    if session.oldest_s:
-        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
-        machine_notes.append(f"the package index cannot be asked: what it offered on {day} is used")
-    notes = [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
+        needed = {
+            wheel: needed_by(session.metadata[wheel.url].text) for wheel in wheels if wheel.url in session.metadata
+        }
+        lines = [line for each in needed.values() for line in each]
+        built = tuple(built_from(name, "", lines) or archive for name, archive in excluded.items())
+    machine_notes = _machine_notes(access, session)
+    notes = _notes_of_built(built, needed, target)
     return _as_built(
         replace(
             answer,
@@ -204,12 +209,38 @@ def _ask(
             sdists=(*answer.sdists, *built),
             others=(*answer.others, *others),
             requested=tuple(name for name in map(_name, named) if name),
-            notes=tuple(notes),
-            machine_notes=tuple(machine_notes),
+            notes=notes,
+            machine_notes=machine_notes,
             origin=LockOrigin.LAST_KNOWN if session.oldest_s else LockOrigin.RESOLVED,
         ),
         request.no_binary,
     )
+
+
+def _machine_notes(access: IndexAccess, session: Session) -> tuple[str, ...]:
+    """Return what is true of this machine alone."""
+    notes = []
+    if access.left_out:
+        left_out = ", ".join(access.left_out)
+        notes.append(f"left out, because a build cannot see them: {left_out} of this machine's settings")
+    if session.oldest_s:
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
+        notes.append(f"the package index cannot be asked: what it offered on {day} is used")
+    return tuple(notes)
+
+
+def _notes_of_built(built: Iterable[Sdist], needed: Mapping[Wheel, tuple[str, ...]], target: Target) -> tuple[str, ...]:
+    """Return what is to be said of packages that are built from source."""
+    built = tuple(built)
+    notes = [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
+    notes += [
+        f"{wheel.name} {wheel.version} needs another {archive.name} than {archive.version}: the installer may take"
+        " other versions, or find none"
+        for archive in built
+        for wheel, lines in needed.items()
+        if not versions_asked_for(archive.name, lines, target).contains(archive.version, prereleases=True)
+    ]
+    return tuple(notes)
 
 
 def _stood_in_for(
@@ -290,12 +321,3 @@ def _name(line: str) -> str:
         return canonicalize_name(Requirement(_OPTION.sub("", line)).name)
     except InvalidRequirement:
         return ""
-
-
-def _pin(lines: Iterable[str], name: str) -> str:
-    """Return the version that a package is pinned to; empty where it is not."""
-    for line in lines:
-        if _name(line) == name:
-            found = [each.version for each in Requirement(_OPTION.sub("", line)).specifier if each.operator == "=="]
-            return found[0] if found else ""
-    return ""

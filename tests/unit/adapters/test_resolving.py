@@ -154,6 +154,27 @@ def test_the_pinned_version_of_a_source_archive_is_the_one_that_is_found(solve: 
     assert solve("source-only==0.9").sdists[0].size_bytes == 503
 
 
+def test_the_source_archive_is_one_that_every_requirement_allows(solve: Resolve, index: Index) -> None:
+    assert solve("source-only<1.2").sdists[0].version == "0.9"
+    assert solve("source-only", constraints=("source-only<1",)).sdists[0].version == "0.9"
+    index.wheel("needs-old", "1.0", requires=("source-only<1.0", "source-only>9; extra == 'x'"))
+    index.wheel("needs-new", "1.0", requires=("source-only>=1.2",))
+    lock = solve("source-only", "needs-old")
+    assert lock.sdists[0].version == "0.9"
+    assert not any("needs another" in note for note in lock.notes)
+    lock = solve("source-only", "needs-old", "needs-new")
+    (told,) = [note for note in lock.notes if "needs another" in note and note.startswith("needs-old")]
+    assert told.startswith("needs-old 1.0 needs another source-only than 1.2")
+
+
+def test_the_source_archive_is_one_for_the_python(solve: Resolve, index: Index) -> None:
+    index.add("choosy-1.0.tar.gz", b"s" * 11)
+    index.add("choosy-2.0.tar.gz", b"s" * 22)
+    index.projects["choosy"][1]["requires-python"] = ">=3.12"
+    index.add("choosy-0.9.tar.gz", b"s" * 9)
+    assert solve("choosy").sdists[0].version == "1.0"
+
+
 def test_a_package_that_must_be_a_wheel_and_has_none_is_a_failure(solve: Resolve) -> None:
     with pytest.raises(CannotResolveError) as caught:
         solve("source-only", only_binary=(":all:",))
