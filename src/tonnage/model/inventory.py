@@ -279,6 +279,10 @@ def find_image(images: Iterable[Image], reference_or_id: str) -> Image | None:
     return next((image for image in known if image.image_id.startswith(f"sha256:{beginning}")), None)
 
 
+# The registry that Docker leaves out of names.
+OWN_REGISTRY = "docker.io"
+
+
 def spellings(reference: str) -> frozenset[str]:
     """Return every way in which an engine may write a name: Docker leaves its own registry out, others write it."""
     familiar = tagged(reference)
@@ -287,7 +291,7 @@ def spellings(reference: str) -> frozenset[str]:
     first, slash, _ = familiar.partition("/")
     if slash and (first == "localhost" or set(".:") & set(first)):
         return frozenset({reference, familiar})
-    return frozenset({reference, familiar, f"docker.io/{familiar if slash else f'library/{familiar}'}"})
+    return frozenset({reference, familiar, f"{OWN_REGISTRY}/{familiar if slash else f'library/{familiar}'}"})
 
 
 def tagged(reference: str) -> str:
@@ -298,7 +302,7 @@ def tagged(reference: str) -> str:
     if reference.startswith("sha256:"):
         return reference
     name, at, digest = reference.partition("@")
-    for registry in ("docker.io/", "index.docker.io/"):
+    for registry in (f"{OWN_REGISTRY}/", f"index.{OWN_REGISTRY}/"):
         name = name.removeprefix(registry)
     if name.count("/") == 1:
         name = name.removeprefix("library/")

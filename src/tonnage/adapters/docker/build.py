@@ -17,6 +17,7 @@ from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
+from tonnage.model.inventory import OWN_REGISTRY
 from tonnage.model.naming import LABEL_SERVICE
 from tonnage.sources.dockerfile_bases import instructions, line_of
 
@@ -203,7 +204,7 @@ def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> s
 
 def _short(image: str) -> str:
     """Return an image's name as people write it: BuildKit writes out what a short name stands for."""
-    return image.removeprefix("docker.io/").removeprefix("library/")
+    return image.removeprefix(f"{OWN_REGISTRY}/").removeprefix("library/")
 
 
 def _refuse_what_is_missing(spec: BuildSpec) -> None:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from docker.auth import INDEX_NAME, INDEX_URL, AuthConfig
-from docker.errors import DockerException
 from msgspec import Struct
 
 from tonnage.adapters import process
@@ -23,6 +21,8 @@ from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from docker.auth import AuthConfig
 
     from tonnage.adapters.web import Web
 
@@ -68,6 +68,9 @@ class Credentials:
         Raises:
             CannotFetchError: The configuration cannot be understood, or its helper is missing.
         """
+        # Importing it takes a tenth of a second, which who has all answers already does not have to wait for.
+        from docker.auth import INDEX_NAME, INDEX_URL, AuthConfig  # noqa: PLC0415
+
         if self._read is None:
             self._read = self._load()
         helper = self._read.get_credential_store(host)
@@ -82,6 +85,9 @@ class Credentials:
         return None
 
     def _load(self) -> AuthConfig:
+        from docker.auth import AuthConfig  # noqa: PLC0415
+        from docker.errors import DockerException  # noqa: PLC0415
+
         directory = self._environment.get("DOCKER_CONFIG") or str(Path(self._environment.get("HOME", "/"), ".docker"))
         path = Path(directory, "config.json")
         try:

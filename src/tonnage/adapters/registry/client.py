@@ -10,11 +10,10 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from docker.auth import INDEX_NAME, INDEX_URL
-
 from tonnage.adapters.registry.access import bearer, challenge
 from tonnage.adapters.registry.documents import ACCEPTED, has_digest
 from tonnage.errors import CannotFetchError
+from tonnage.model.inventory import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,8 +44,11 @@ class RegistryClient:
         self._host = host
         self._lock = threading.Lock()
         self._allowed: dict[str, str] = {}
+        # Importing it takes a tenth of a second, which who has all answers already does not have to wait for.
+        from docker.auth import INDEX_URL  # noqa: PLC0415
+
         mirror = urlsplit(at)
-        self._where = mirror.netloc or (urlsplit(INDEX_URL).netloc if host == INDEX_NAME else host)
+        self._where = mirror.netloc or (urlsplit(INDEX_URL).netloc if host == OWN_REGISTRY else host)
         self._shown = self._where if at else host
         self._scheme = mirror.scheme or ("" if _may_be_plain(self._where, insecure) else "https")
         self._is_mirror = bool(at)
@@ -186,7 +188,7 @@ class RegistryClient:
                 f"the registry {self._shown} does not show {joined}",
                 "refused",
                 why=f"{why} There is no such repository, or one has to log in for it.",
-                todo=f"Log in:\n  docker login{'' if self._host == INDEX_NAME else f' {self._host}'}",
+                todo=f"Log in:\n  docker login{'' if self._host == OWN_REGISTRY else f' {self._host}'}",
             )
         if reply.status == _TOO_MANY:
             return CannotFetchError(

@@ -12,8 +12,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from docker.auth import INDEX_NAME
-
 from tonnage.adapters import image_traces
 from tonnage.adapters.apt.usual_sources import usual_state
 from tonnage.adapters.docker.layers import chain_ids
@@ -30,6 +28,7 @@ from tonnage.adapters.registry.documents import (
 from tonnage.errors import CannotFetchError
 from tonnage.model.base_image import BaseImage, BaseLayer, ReadFrom
 from tonnage.model.image_name import image_name
+from tonnage.model.inventory import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -244,7 +243,7 @@ class ImageRegistry:
     def _clients_of(self, host: str) -> tuple[RegistryClient, ...]:
         with self._lock:
             if host not in self._clients:
-                mirrors = self._mirrors if host == INDEX_NAME else ()
+                mirrors = self._mirrors if host == OWN_REGISTRY else ()
                 self._clients[host] = tuple(
                     RegistryClient(self._web, self._credentials, host, insecure=self._insecure, at=at)
                     for at in (*mirrors, "")
@@ -254,10 +253,10 @@ class ImageRegistry:
 
 def _place(name: ImageName) -> tuple[str, str]:
     """Return registry and repository of a name, as an engine completes it."""
-    host = name.domain or INDEX_NAME
-    if host == f"index.{INDEX_NAME}":
-        host = INDEX_NAME
-    if host == INDEX_NAME and "/" not in name.path:
+    host = name.domain or OWN_REGISTRY
+    if host == f"index.{OWN_REGISTRY}":
+        host = OWN_REGISTRY
+    if host == OWN_REGISTRY and "/" not in name.path:
         return host, f"library/{name.path}"
     return host, name.path
 
