@@ -97,6 +97,8 @@ def test_containers_of_20_10_are_what_they_were() -> None:
     assert (found["host"].addresses, found["host"].exit_code) == ((("host", "127.0.0.1"),), None)
     assert found["web"].addresses == (("bridge", "172.17.0.2"),)
     assert found["restarting"].restart_count > 0
+    assert found["web"].ended_s is None
+    assert found["dies"].ended_s is not None
     sick = found["sick"]
     assert (sick.project, sick.service, sick.number, sick.one_off) == ("shop", "api", 2, False)
     assert (sick.health, sick.state, sick.image_reference) == ("unhealthy", "running", "busybox")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.candidate import Candidate, Findings
-    from tonnage.model.inventory import Engine
+    from tonnage.model.inventory import Container, Engine
     from tonnage.model.pulling import Traffic
     from tonnage.sources.files import Files
 
@@ -53,14 +53,17 @@ class RealMachine:
 
         return usual_data_root(self._environment, host)
 
-    def mounted(self, host: str) -> dict[str, str]:
-        """Return what containers of this machine's engine mount, with the reason why it stays, without asking it."""
-        from tonnage.adapters.docker.container_files import mounted_by_containers  # noqa: PLC0415
+    def containers(self, host: str) -> tuple[Container, ...]:
+        """Return the containers of this machine's engine without asking it.
+
+        Raises:
+            CannotReclaimError: This user may not read its files.
+        """
+        from tonnage.adapters.docker.container_files import containers_in_files  # noqa: PLC0415
         from tonnage.adapters.docker.data_root import data_root, usual_data_root  # noqa: PLC0415
 
         root = data_root(self._environment, host) or usual_data_root(self._environment, host)
-        found = mounted_by_containers(root) if root else {}
-        return {path: f"the container {name} mounts it" for path, name in found.items()}
+        return containers_in_files(root) if root else ()
 
     def find_places(
         self,

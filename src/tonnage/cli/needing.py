@@ -10,6 +10,7 @@ from tonnage.cli.places import journal_path
 from tonnage.decide.protecting import YOUNG_S
 from tonnage.decide.pulling import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
+from tonnage.model.needs import Need
 from tonnage.runtime.journal_cache import left_on, worthless
 from tonnage.runtime.journal_versions import build_seconds, good_versions
 from tonnage.runtime.needing import Project, needs_of, paths_of, read_projects, requests_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Outside
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Container, Inventory
     from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
     from tonnage.model.pulling import Asked
@@ -92,11 +93,18 @@ def _projects(
 
     What Compose is about to run has no container yet: it is known by the program that runs.
     """
-    requests = (*requests_of(inventory), *requests_of_clients(asked))
+    return _read_on(
+        outside, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint
+    )
+
+
+def _read_on(
+    outside: Outside, requests: Sequence[StackRequest], endpoint: str
+) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     machines: list[Files] = [HERE]
     environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
-    if requests and inventory.engine.endpoint.startswith("ssh://"):
-        machines.insert(0, outside.machine.files_there(inventory.engine.endpoint, paths_of(requests)))
+    if requests and endpoint.startswith("ssh://"):
+        machines.insert(0, outside.machine.files_there(endpoint, paths_of(requests)))
 
     def read(request: StackRequest, where: Files) -> Stack:
         # What is set in this shell means nothing for files of another machine.
@@ -104,6 +112,29 @@ def _projects(
         return load_stack(request, environment=variables, compose=None, builds=False, where=where)
 
     return read_projects(requests, read, machines)
+
+
+def paths_needed(
+    outside: Outside, containers: Sequence[Container], stack: Stack
+) -> tuple[tuple[Need, ...], tuple[str, ...]]:
+    """Return the files and directories that must stay for an engine of this machine that does not answer.
+
+    Args:
+        outside: Where files are.
+        containers: Its containers, by its own files.
+        stack: The stack of this directory; one without a name when there is none.
+
+    Returns:
+        What containers mount, and what the compose projects mount that they belong to; and notes.
+
+    Raises:
+        CannotReclaimError: A compose file cannot be read, so nobody knows what is needed.
+    """
+    projects, notes = _read_on(outside, requests_of(containers), "")
+    known = (*projects, *((Project(stack),) if stack.name else ()))
+    needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=outside.clock.time())
+    mounted = (Need(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
+    return (*mounted, *needs.paths), notes
 
 
 def with_needs(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.model.candidate import Candidate, Findings
     from tonnage.model.forecast import EngineKind
-    from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
+    from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.plan import Plan
     from tonnage.model.pulling import Traffic
     from tonnage.model.stack import BuildSpec, Service, Stack
@@ -69,8 +69,8 @@ class MachineDoor(Protocol):
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
 
-    def mounted(self, host: str) -> Mapping[str, str]:
-        """Return what containers of this machine's engine mount, with the reason why it stays, without asking it."""
+    def containers(self, host: str) -> Sequence[Container]:
+        """Return the containers of this machine's engine without asking it, with what they mount."""
 
     def find_places(
         self,

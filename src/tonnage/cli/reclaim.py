@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from tonnage.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
 
@@ -138,31 +141,53 @@ def _wait(session: Session, flags: StackFlags, typed: ReclaimFlags, wanted_bytes
     """Wait until there is enough, or nothing goes on any more that could free more."""
     from threading import Event  # noqa: PLC0415
 
-    from tonnage.adapters.space import space_under  # noqa: PLC0415
     from tonnage.runtime.background import Background  # noqa: PLC0415
     from tonnage.units import format_bytes  # noqa: PLC0415
 
     background, never = Background(), Event()
-    directory = typed.mount or session.outside.data_root(flags.host) or "/"
-    while True:
-        goes_on = background.is_going_on()
-        space = space_under(directory)
-        if space.available_bytes >= wanted_bytes:
-            break
-        if not goes_on:
-            raise CannotReclaimError(
-                f"{space.mount} has {format_bytes(space.available_bytes)} available,"
-                f" and {format_bytes(wanted_bytes)} were waited for",
-                why="No reclaim of this user goes on in the background any more.",
-                todo=f"See what could still go:\n  tonnage reclaim --until {wanted_bytes}B",
-                log=background.said(),
-            )
-        session.outside.clock.wait(never, _LOOK_EVERY_S)
-    session.say(f"{space.mount} has {format_bytes(space.available_bytes)} available")
+    with contextlib.ExitStack() as opened:
+        look = _gauge(session, flags, typed, opened)
+        while True:
+            goes_on = background.is_going_on()
+            mount, available_bytes = look()
+            if available_bytes >= wanted_bytes:
+                break
+            if not goes_on:
+                raise CannotReclaimError(
+                    f"{mount} has {format_bytes(available_bytes)} available,"
+                    f" and {format_bytes(wanted_bytes)} were waited for",
+                    why="No reclaim of this user goes on in the background any more.",
+                    todo=f"See what could still go:\n  tonnage reclaim --until {wanted_bytes}B",
+                    log=background.said(),
+                )
+            session.outside.clock.wait(never, _LOOK_EVERY_S)
+    session.say(f"{mount} has {format_bytes(available_bytes)} available")
     if session.json:
         from tonnage.views.reclaiming import enough_form  # noqa: PLC0415
 
-        session.print_document("reclaim", enough_form(space.mount, space.available_bytes, wanted_bytes))
+        session.print_document("reclaim", enough_form(mount, available_bytes, wanted_bytes))
+
+
+def _gauge(
+    session: Session, flags: StackFlags, typed: ReclaimFlags, opened: contextlib.ExitStack
+) -> Callable[[], tuple[str, int]]:
+    """Return what reads mount and available bytes of the filesystem that is meant, here or where the engine is."""
+    from tonnage.adapters.space import space_under  # noqa: PLC0415
+
+    outside = session.outside
+    directory = typed.mount or outside.data_root(flags.host) or outside.machine.usual_data_root(flags.host)
+    if directory:
+
+        def here() -> tuple[str, int]:
+            space = space_under(directory)
+            return space.mount, space.available_bytes
+
+        return here
+    door = opened.enter_context(outside.engine(flags.host))
+    mount = door.facts.filesystems()[0].mount
+    gauge = door.gauge([mount])
+    opened.callback(gauge.close)
+    return lambda: (mount, gauge.available()[mount])
 
 
 def _check(flags: StackFlags, typed: ReclaimFlags) -> None:

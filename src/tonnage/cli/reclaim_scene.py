@@ -20,12 +20,13 @@ from tonnage.model.catalogue import PlaceKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import EngineDoor
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.session import Session
     from tonnage.model.candidate import Protected
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.needs import Needs
     from tonnage.model.plan import Plan
     from tonnage.model.stack import Stack
@@ -90,9 +91,14 @@ def scene_of(
             return
         try:
             facts = opened.enter_context(outside.facts(flags.host, sizes=True))
+            engine = facts.engine()
+            _check_engine(engine, typed, plan)
+            if (enough := _enough(facts, typed, plan)) is not None:
+                yield enough
+                return
             from tonnage.runtime.observe import observe  # noqa: PLC0415 - not where no engine answers
 
-            inventory = observe(facts)
+            inventory = observe(facts, engine=engine)
             door = opened.enter_context(outside.engine(flags.host))
         except EngineUnreachableError as error:
             data_root = outside.machine.usual_data_root(flags.host)
@@ -101,13 +107,6 @@ def scene_of(
                 raise
             yield _without_engine(session, flags, typed, data_root, error, earlier, meanwhile)
             return
-        if plan is not None and plan.engine_id != inventory.engine.engine_id:
-            raise StalePlanError(
-                "the plan is for another engine; nothing was removed",
-                why=f"It was made for the engine at {plan.endpoint}.",
-                todo="Name that engine with -H.",
-                place=typed.plan_file,
-            )
         _check_volumes(inventory, typed)
         disk = _disk(inventory, typed)
         from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
@@ -133,6 +132,33 @@ def scene_of(
             inventory=inventory,
             door=door,
         )
+
+
+def _check_engine(engine: Engine, typed: ReclaimFlags, plan: Plan | None) -> None:
+    if plan is not None and plan.engine_id != engine.engine_id:
+        raise StalePlanError(
+            "the plan is for another engine; nothing was removed",
+            why=f"It was made for the engine at {plan.endpoint}.",
+            todo="Name that engine with -H.",
+            place=typed.plan_file,
+        )
+
+
+def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> Scene | None:
+    """Return a scene without anything in it when nothing is missing: everything else takes longer to look at."""
+    told = facts.filesystems()[0]
+    space = space_under(typed.mount) if typed.mount else None
+    available_bytes = told.available_bytes if space is None else space.available_bytes
+    missing_bytes = missing_bytes_of(typed, plan, available_bytes)
+    if missing_bytes is None or missing_bytes > 0:
+        return None
+    return Scene(
+        mount=told.mount if space is None else space.mount,
+        size_bytes=told.size_bytes if space is None else space.size_bytes,
+        read_only=False,
+        available=lambda: available_bytes,
+        findings=Findings(),
+    )
 
 
 def _places(
@@ -213,15 +239,29 @@ def _without_engine(
     directory = typed.mount or usual
     space = space_under(directory)
     missing_bytes = missing_bytes_of(typed, None, space.available_bytes)
-    mounted = session.outside.machine.mounted(flags.host)
+    kept: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    if trouble is None:
+        # A tree elsewhere: nothing of this machine is needed of it but what containers may mount.
+        with contextlib.suppress(CannotReclaimError):
+            kept = {
+                path: f"the container {each.name} mounts it"
+                for each in session.outside.machine.containers(flags.host)
+                for path in each.binds
+            }
+    else:
+        from tonnage.cli.needing import paths_needed  # noqa: PLC0415 - only where an engine is dead
+
+        stack = _stack_here(session, flags)
+        needs, notes = paths_needed(session.outside, session.outside.machine.containers(flags.host), stack)
+        kept = {need.what: need.reason for need in reversed(needs)}
+    found = _places(session, typed, directory, kept, missing_bytes, earlier, meanwhile) + Findings(notes=notes)
     return Scene(
         mount=space.mount,
         size_bytes=space.size_bytes,
         read_only=space.read_only,
         available=lambda: space_under(directory).available_bytes,
-        findings=telling_unmatched(
-            _places(session, typed, directory, mounted, missing_bytes, earlier, meanwhile), typed.keep
-        ),
+        findings=telling_unmatched(found, typed.keep),
         trouble=trouble,
     )
 

@@ -119,7 +119,18 @@ def _image(
     )
     names = (*image.references, *image.digests)
     return _one(
-        key, "image", name, image.unique_bytes, cost_s, why, back=back, breaks=_breaks(image), names=names, after=after
+        key,
+        "image",
+        name,
+        image.unique_bytes,
+        cost_s,
+        why,
+        back=back,
+        breaks=_breaks(image),
+        # No container is left to tell: it was of use when it came or got its name, and perhaps later.
+        last_used_s=image.named_s or None,
+        names=names,
+        after=after,
     )
 
 
@@ -148,7 +159,8 @@ def _container(container: Container) -> Findings:
     cost_s, back = container_cost(container)
     size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
     why = "it has ended, and belongs to no stack"
-    return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks="docker start of it")
+    breaks, used_s = "docker start of it", container.ended_s
+    return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks=breaks, last_used_s=used_s)
 
 
 def _log(container: Container) -> Findings:

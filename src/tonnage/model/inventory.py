@@ -135,6 +135,7 @@ class Container(Struct, frozen=True, kw_only=True):
         binds: Directories and files of the machine that it mounts.
         log_path: Where the engine keeps what it printed, on the engine's machine; empty where that is no file.
         log_bytes: What that file takes; None where nobody looked, or may not.
+        ended_s: When it last ended, seconds since the epoch; None when it never did.
     """
 
     container_id: str
@@ -158,6 +159,7 @@ class Container(Struct, frozen=True, kw_only=True):
     binds: tuple[str, ...] = ()
     log_path: str = ""
     log_bytes: int | None = None
+    ended_s: float | None = None
 
 
 class Volume(Struct, frozen=True, kw_only=True):

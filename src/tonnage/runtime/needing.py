@@ -26,7 +26,7 @@ from tonnage.sources.files import HERE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Container
     from tonnage.model.plan import Plan, Version
     from tonnage.model.pulling import Pulling
     from tonnage.model.stack import Stack
@@ -39,18 +39,18 @@ VERSIONS_KEPT = 2
 """Good versions of a service whose images stay: the one that runs and the one that rollback goes to."""
 
 
-def requests_of(inventory: Inventory) -> tuple[StackRequest, ...]:
+def requests_of(containers: Iterable[Container]) -> tuple[StackRequest, ...]:
     """Return how the compose projects on an engine can be read, each once, every profile active.
 
     Args:
-        inventory: What was observed.
+        containers: Every container of the engine.
 
     Returns:
         The requests, by what the labels of the projects' containers say. One without files is of a project that was
         deployed from a resolved copy: it is read from its directory, when there is something.
     """
     found: dict[StackRequest, None] = {}
-    for container in inventory.containers:
+    for container in containers:
         resolved = LABEL_CONFIG in container.labels
         files = "" if resolved else container.labels.get(_FILES, "")
         directory = container.labels.get(_DIRECTORY, "")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import MachineDoor, Rehearsal
     from tonnage.model.candidate import Candidate
-    from tonnage.model.inventory import Engine, Filesystem, Image, Inputs
+    from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.reading import ComposeConfig
@@ -82,9 +82,9 @@ class EmptyMachine:
     def usual_data_root(self, host: str) -> str:
         return "" if host.startswith("ssh://") else "/"
 
-    def mounted(self, host: str) -> dict[str, str]:
+    def containers(self, host: str) -> tuple[Container, ...]:
         del host
-        return {}
+        return ()
 
     def find_places(self, **_asked: object) -> Findings:
         return Findings()

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from tests.unit.cli.outside import EmptyMachine
 
 from tonnage.errors import EngineUnreachableError
+from tonnage.model.candidate import Findings
+from tonnage.model.inventory import Container
 from tonnage.sources.files import HERE
 
 if TYPE_CHECKING:
@@ -150,6 +152,53 @@ def test_an_engine_that_does_not_answer_is_told_and_costs_exit_code_4(
     shown = capsys.readouterr().err
     assert "there is no engine" in shown
     assert "Start it." in shown
+
+
+class WithCaches(EmptyMachine):
+    """A machine whose caches may go, unless they have to be kept; the containers of its dead engine are known."""
+
+    def __init__(self, containers: tuple[Container, ...]) -> None:
+        self.known = containers
+        self.kept: dict[str, str] = {}
+
+    def containers(self, host: str) -> tuple[Container, ...]:
+        del host
+        return self.known
+
+    def find_places(self, **asked: object) -> Findings:
+        kept = asked["kept"]
+        assert isinstance(kept, dict)
+        self.kept = kept
+        return Findings()
+
+
+def test_what_stacks_mount_stays_also_when_the_engine_is_dead(
+    crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "compose.yaml").write_text("services: {late: {image: a, volumes: ['/srv/models:/models']}}\n")
+    with (crowded.directory / "compose.yaml").open("a") as file:
+        file.write("    volumes: ['/srv/own:/own']\n")
+    labels = {
+        "com.docker.compose.project.working_dir": str(theirs),
+        "com.docker.compose.project.config_files": str(theirs / "compose.yaml"),
+    }
+    known = Container(
+        container_id="1", name="web", image_id="", project="theirs", labels=labels, binds=("/srv/mounted",)
+    )
+    machine = WithCaches((known,))
+    crowded.outside.machine = machine
+    crowded.outside.reachable = False
+    assert crowded.run("reclaim", "--mount", str(crowded.directory)) == 0
+    assert machine.kept == {
+        "/srv/mounted": "the container web mounts it",
+        "/srv/models": "late of the stack theirs mounts it",
+        "/srv/own": "web of the stack hello mounts it",
+    }
+    (theirs / "compose.yaml").write_text("services: [")
+    assert crowded.run("reclaim", "--free", "1B", "--yes", "--mount", str(crowded.directory)) == 4
+    assert "what has to stay cannot be told" in capsys.readouterr().err
 
 
 def test_a_journal_that_cannot_be_read_keeps_everything(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,6 +364,26 @@ def test_enough_is_told_without_asking_the_engine(crowded: World, capsys: pytest
     document = told(capsys)
     assert document["enough"]
     assert document["removed"] == []
+
+
+def test_enough_for_a_plan_or_on_an_engine_elsewhere_is_told_without_looking_at_what_is_there(
+    crowded: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = crowded.directory / "plan.json"
+    assert crowded.run("plan", "--out", str(plan)) == 0
+    monkeypatch.setattr(type(crowded.simulator.facts), "images", never_asked)
+    for target in (("--until", "1MB"), ("--free", "0B"), ("--for", str(plan))):
+        capsys.readouterr()
+        assert crowded.run("reclaim", *target, "--yes") == 0
+        assert "nothing to do: that much is available" in capsys.readouterr().err
+    assert crowded.run("reclaim", "--wait", "1MB", "-H", "ssh://vm.example.org") == 0
+    assert crowded.run("reclaim", "--wait", "13.9GB", "-H", "ssh://vm.example.org") == 4
+    said = capsys.readouterr().err
+    assert f"{crowded.simulator.disk.mount} has" in said
+
+
+def never_asked(*_asked: object) -> None:
+    raise AssertionError("nothing of this has to be known")
 
 
 def test_waiting_for_nothing_ends_at_once(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,32 +1,61 @@
-"""What the containers of an engine mount of this machine, read from the engine's own files: it need not answer."""
+"""The containers of an engine of this machine, read from the engine's own files: it need not answer."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from tonnage.errors import CannotReclaimError
+from tonnage.model.inventory import Container
 
-def mounted_by_containers(data_root: str) -> dict[str, str]:
-    """Return what containers mount, as far as this user may read it.
+_PROJECT = "com.docker.compose.project"
+
+
+def containers_in_files(data_root: str) -> tuple[Container, ...]:
+    """Return what containers there are, each with what it mounts of this machine and the project it belongs to.
 
     Args:
         data_root: The engine's, on this machine.
 
     Returns:
-        By path, the name of a container that mounts it, whether it runs or not.
+        The containers, whether they run or not. One whose file is broken is left out: the engine leaves it out too.
 
-    Source: moby, container/container.go: ``config.v2.json`` has ``MountPoints`` by where they are mounted.
+    Raises:
+        CannotReclaimError: This user may not read it, so nobody knows what containers need.
+
+    Source: moby, container/container.go: ``config.v2.json`` has ``MountPoints`` by where they are mounted; daemon.go
+    goes on without a container that cannot be loaded.
     """
-    found: dict[str, str] = {}
+    directory, found = Path(data_root, "containers"), []
     try:
-        files = sorted(Path(data_root, "containers").glob("*/config.v2.json"))
-    except OSError:
-        return {}
-    for file in files:
-        try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-            mounts = [each for each in told["MountPoints"].values() if each["Type"] == "bind" and each["Source"]]
-            found |= dict.fromkeys((str(each["Source"]) for each in mounts), str(told["Name"]).removeprefix("/"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return found
+        # A pattern would take what may not be looked at for empty.
+        for each in sorted(directory.iterdir()):
+            container = _container(each)
+            if container is not None:
+                found.append(container)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise CannotReclaimError(
+            "what has to stay cannot be told, so nothing is removed",
+            why=f"The engine does not answer, and what its containers mount stands in {directory}: {error.strerror}.",
+            todo="As root that can be read:\n  sudo --preserve-env tonnage reclaim",
+        ) from error
+    return tuple(found)
+
+
+def _container(directory: Path) -> Container | None:
+    try:
+        told = json.loads((directory / "config.v2.json").read_text(encoding="utf-8"))
+        labels = told["Config"].get("Labels") or {}
+        mounts = (told.get("MountPoints") or {}).values()
+        return Container(
+            container_id=directory.name,
+            name=str(told["Name"]).removeprefix("/"),
+            image_id=str(told.get("Image", "")),
+            project=str(labels.get(_PROJECT, "")),
+            labels={str(name): str(value) for name, value in labels.items()},
+            binds=tuple(sorted(str(each["Source"]) for each in mounts if each["Type"] == "bind" and each["Source"])),
+        )
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -115,6 +115,7 @@ class State(Struct, kw_only=True):
     status: str = field(name="Status", default="")
     pid: int = field(name="Pid", default=0)
     exit_code: int = field(name="ExitCode", default=0)
+    finished_at: str = field(name="FinishedAt", default="")
     oom_killed: bool = field(name="OOMKilled", default=False)
     health: Health | None = field(name="Health", default=None)
 

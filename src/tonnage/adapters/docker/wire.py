@@ -141,6 +141,7 @@ def container(reply: Json) -> Container:
         writable_bytes=told.size_rw,
         published=_published(told),
         log_path=told.log_path,
+        ended_s=_seconds(told.state.finished_at),
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
     )
 

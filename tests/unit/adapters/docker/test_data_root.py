@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
-from tonnage.adapters.docker.container_files import mounted_by_containers
+from tonnage.adapters.docker.container_files import containers_in_files
 from tonnage.adapters.docker.data_root import data_root, usual_data_root
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tonnage.errors import CannotReclaimError
 
 DEAD = "unix:///nonexistent/docker.sock"
 
@@ -52,10 +51,40 @@ def test_a_context_that_names_a_socket_of_this_machine_is_this_machine(tmp_path:
     assert usual_data_root({"DOCKER_CONFIG": str(tmp_path)}) == ""
 
 
-def test_what_containers_mount_is_read_without_the_engine(tmp_path: Path) -> None:
+def test_containers_are_read_without_the_engine(tmp_path: Path) -> None:
     mounts = {"/models": {"Type": "bind", "Source": "/srv/models"}, "/data": {"Type": "volume", "Source": "/v"}}
-    for number, text in enumerate((json.dumps({"Name": "/web", "MountPoints": mounts}), "{", '{"MountPoints": null}')):
+    labels = {"com.docker.compose.project": "shop"}
+    whole = json.dumps({"Name": "/web", "Config": {"Labels": labels}, "MountPoints": mounts})
+    for number, text in enumerate((whole, "{", '{"MountPoints": null}', '{"Name": "/x", "Config": {"Labels": null}}')):
         (tmp_path / "containers" / str(number)).mkdir(parents=True)
         (tmp_path / "containers" / str(number) / "config.v2.json").write_text(text)
-    assert mounted_by_containers(str(tmp_path)) == {"/srv/models": "web"}
-    assert mounted_by_containers(str(tmp_path / "nowhere")) == {}
+    (tmp_path / "containers" / "empty").mkdir()
+    found = containers_in_files(str(tmp_path))
+    assert [(each.name, each.project, each.binds) for each in found] == [
+        ("web", "shop", ("/srv/models",)),
+        ("x", "", ()),
+    ]
+    assert found[0].labels == labels
+    assert containers_in_files(str(tmp_path / "nowhere")) == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user")
+def test_containers_that_may_not_be_looked_at_are_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "containers").mkdir(mode=0o700)
+    for each in (tmp_path, *tmp_path.parents):
+        if each == Path("/tmp"):
+            break
+        each.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            containers_in_files(str(tmp_path))
+        except CannotReclaimError as error:
+            code = 0 if "sudo" in error.todo and "nothing is removed" in error.what else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
