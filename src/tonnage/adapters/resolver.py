@@ -273,7 +273,8 @@ def _environment(environment: Mapping[str, str], access: IndexAccess) -> dict[st
     kept.setdefault("UV_HTTP_RETRIES", "1")
     if access.certificates:
         kept.setdefault("SSL_CERT_FILE", access.certificates)
-    return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": ""}
+    # What it prints is read, and shown to people elsewhere: its lines must not end where a terminal would.
+    return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": "", "COLUMNS": "100000"}
 
 
 def _to_loopback(environment: Mapping[str, str]) -> dict[str, str]:

@@ -293,14 +293,25 @@ def _as_built(lock: Lock, no_binary: Iterable[str]) -> Lock:
 
 
 def _sorted_out(lines: Iterable[str]) -> tuple[list[str], list[Other]]:
-    """Return the requirements that the resolver can decide about, and the others."""
+    """Return the requirements that the resolver can decide about, and the others.
+
+    Raises:
+        CannotResolveError: One is none.
+    """
     named, others = [], []
     for line in lines:
         text = line.strip()
         direct = _DIRECT.match(text)
         try:
             url = "" if direct else Requirement(_OPTION.sub("", text)).url or ""
-        except InvalidRequirement:
+        except InvalidRequirement as error:
+            if text and "://" not in text:
+                name = re.match(r"[A-Za-z0-9._-]*", text)
+                raise CannotResolveError(
+                    f"{text} is no requirement", "invalid",
+                    packages=(canonicalize_name(name[0]),) if name and name[0] else (),
+                    why=str(error).partition("\n")[0],
+                ) from error  # fmt: skip
             url = ""
         if direct or url.startswith(("git+", "hg+", "svn+", "bzr+")):
             name = re.search(r"#egg=([A-Za-z0-9._-]+)", text)

@@ -25,6 +25,7 @@ from tonnage.errors import UsageError
 from tonnage.model.forecast import UNKNOWN, exactly
 from tonnage.model.tree import Tree
 from tonnage.runtime.lookups import Copied
+from tonnage.runtime.stage_files import TextFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,8 +76,8 @@ class DirectoryContext:
             return Tree(image=UNKNOWN, disk=UNKNOWN)
         return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
 
-    def text(self, path: str) -> str | None:
-        """Return the text of a file in it; None where there is none that the builder sees."""
+    def text(self, path: str) -> TextFile | None:
+        """Return a text file in it; None where there is none that the builder sees."""
         wanted = path.strip("/")
         if self._files is None or not wanted:
             return None
@@ -85,7 +86,7 @@ class DirectoryContext:
         for entry in entries:
             if entry.path == wanted and entry.kind != "directory" and entry.size_bytes <= _MOST_TEXT_BYTES:
                 try:
-                    return Path(entry.actual).read_text(encoding="utf-8", errors="replace")
+                    return TextFile(Path(entry.actual).read_text(encoding="utf-8", errors="replace"), entry.actual)
                 except OSError:
                     return None
         return None

@@ -26,7 +26,7 @@ from tonnage.views.forecast import explain_text, forecast_text
 from tonnage.views.forecast_form import forecast_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.looking import Seen
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tonnage.cli.outside import Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.model.forecast import ServiceForecast
 
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary"})
@@ -115,11 +116,22 @@ def forecast(session: Session, flags: StackFlags, wish: Wish) -> None:
     fittings = fit_into(whole, rooms)
     if session.json:
         session.print_document("forecast", forecast_form(whole, fittings))
-        return
-    if wish.explain:
+    elif wish.explain:
         session.say(explain_text(next(each for each in found if each.service == wish.explain), width=session.width))
-        return
-    session.say(forecast_text(whole, fittings, width=session.width, disk_known=bool(rooms)))
+    else:
+        session.say(forecast_text(whole, fittings, width=session.width, disk_known=bool(rooms)))
+    _refuse_broken([each for each in found if each.broken])
+
+
+def _refuse_broken(services: Sequence[ServiceForecast]) -> None:
+    """End with a failure where a build cannot succeed as it is written; the rest of the stack was forecast.
+
+    Raises:
+        UsageError: There is such a build.
+    """
+    if services:
+        names = ", ".join(each.service for each in services)
+        raise UsageError(f"{names}: what is written cannot be built", todo="Correct what is not known above.")
 
 
 @contextlib.contextmanager

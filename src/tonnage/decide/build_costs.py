@@ -101,6 +101,7 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         failures=work.failures,
         findings=work.findings,
         notes=work.notes,
+        broken=work.broken,
     )
 
 

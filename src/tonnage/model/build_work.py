@@ -211,6 +211,7 @@ class BuildWork(Struct, frozen=True, kw_only=True):
         failures: Why figures are missing.
         findings: What does not do what it says.
         notes: What there is to know.
+        broken: What the user wrote cannot be built.
     """
 
     service: str
@@ -221,3 +222,4 @@ class BuildWork(Struct, frozen=True, kw_only=True):
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    broken: bool = False

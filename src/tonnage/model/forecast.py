@@ -239,6 +239,7 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
         findings: What does not do what it says.
         notes: What there is to know about the figures.
         found_out: Whether anything was found out; if not, everything is assumed.
+        broken: What the user wrote cannot be built, whatever the figures.
     """
 
     service: str
@@ -253,6 +254,7 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     found_out: bool = True
+    broken: bool = False
 
 
 class FilesystemForecast(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tonnage.model.base_image import BaseImage
     from tonnage.model.build_work import Ground
     from tonnage.model.recipe import BaseConfig, Origin
-    from tonnage.runtime.forecast_installs import Said
+    from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups
 
 

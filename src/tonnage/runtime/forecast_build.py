@@ -18,7 +18,7 @@ from tonnage.model.recipe import Builder, OriginKind
 from tonnage.runtime.forecast_bases import Bases
 from tonnage.runtime.forecast_circles import circle
 from tonnage.runtime.forecast_contexts import Contexts
-from tonnage.runtime.forecast_installs import Said
+from tonnage.runtime.forecast_said import Said
 from tonnage.runtime.forecast_stages import Gathering
 from tonnage.sources.dockerfile import read_dockerfile
 from tonnage.sources.recipe import recipe
@@ -115,6 +115,7 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
         failures=tuple(dict.fromkeys(said.failures)),
         findings=tuple(dict.fromkeys(said.findings)),
         notes=tuple(dict.fromkeys(said.notes)),
+        broken=said.broken,
     )
 
 

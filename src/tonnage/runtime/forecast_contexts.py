@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.recipe import Mount, Origin
     from tonnage.runtime.lookups import BuildContext, Copied
+    from tonnage.runtime.stage_files import TextFile
 
 
 class Contexts:
@@ -35,7 +36,7 @@ class Contexts:
         """Return the context that is meant."""
         return self._named.get(origin.name, self._own) if origin.kind is OriginKind.NAMED else self._own
 
-    def reader(self, origin: Origin) -> Callable[[str], str | None]:
+    def reader(self, origin: Origin) -> Callable[[str], TextFile | None]:
         """Return what reads a text file of a context."""
         return self.of(origin).text
 

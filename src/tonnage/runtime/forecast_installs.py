@@ -20,17 +20,18 @@ from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.installs import CacheKind, Installer
 from tonnage.model.lock import LockedRequest, ResolveRequest
 from tonnage.model.requirements import RequirementKind
+from tonnage.runtime.forecast_said import failure_of
 from tonnage.sources.requirements import read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.model.base_image import Distribution
-    from tonnage.model.finding import Finding
     from tonnage.model.installs import PythonInstall
     from tonnage.model.lock import Lock, Sdist, Target, Wheel
     from tonnage.model.recipe import Surroundings
     from tonnage.model.requirements import IndexOptions, Requirement
+    from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.stage_files import StageFiles
 
@@ -43,22 +44,6 @@ _LOCKS = {
     Installer.PDM: ("pdm.lock", "pylock.toml"),
 }
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
-
-
-class Said(Struct):
-    """What was found out beside figures.
-
-    Args:
-        failures: Why figures are missing.
-        findings: What does not do what it says.
-        notes: What there is to know.
-        targets: The Pythons that packages were chosen for, in words.
-    """
-
-    failures: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    targets: dict[str, None] = field(default_factory=dict)
 
 
 class StagePython(Struct):
@@ -119,16 +104,17 @@ def install_deed(
         return _assumed(effect, "the image's Python is not known: assumed", assume_bytes)
     said.targets[f"Python {target.python} on {target.platform}"] = None
     place = _place(effect, target)
+    lines: list[Requirement] = [*effect.requirements]
     try:
-        request = _request(effect, files, said, environment)
+        request = _request(effect, files, said, environment, lines)
         present = {} if effect.target or effect.prefix else python.present.setdefault(place, {})
         if present and not effect.upgrade and not effect.force_reinstall:
             request = replace(request, installed=tuple(f"{n}=={v}" for n, v in sorted(present.items())))
         lock = _lock(effect, request, target, files, lookups)
         contents = lookups.contents(lock, request)
     except TonnageError as error:
-        why = " ".join(f"{error.what}. {error.why}".split()).rstrip(". ")
-        said.failures.append(f"{name}: {why}")
+        said.failures.append(failure_of(error, effect, lines))
+        said.broken = said.broken or isinstance(error, UsageError)
         return _assumed(effect, "not resolved: assumed", assume_bytes)
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
@@ -206,13 +192,16 @@ def _place(effect: PythonInstall, target: Target) -> str:
     return site_packages(target.python, effect.prefix or effect.virtual_environment, user_home=home)
 
 
-def _request(effect: PythonInstall, files: StageFiles, said: Said, environment: Mapping[str, str]) -> ResolveRequest:
-    """Return what the resolver is asked.
+def _request(
+    effect: PythonInstall, files: StageFiles, said: Said, environment: Mapping[str, str], read: list[Requirement]
+) -> ResolveRequest:
+    """Return what the resolver is asked; every line that was read is added to ``read``.
 
     Raises:
         UsageError: A requirement file is missing or cannot be read.
     """
     wanted, limits, options = _read(effect, files, said, environment)
+    read += [*wanted, *limits]
     lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
     return ResolveRequest(
         requirements=tuple(lines),
@@ -245,7 +234,11 @@ def _read(
     for path, constrains in sources:
         given = {"-": effect.standard_input}
         found = read_requirements(
-            path, given.get if path == "-" else files.text, environment=environment, constraints=constrains
+            path,
+            given.get if path == "-" else files.text,
+            environment=environment,
+            constraints=constrains,
+            shown=files.shown,
         )
         wanted += found.requirements
         limits += found.constraints

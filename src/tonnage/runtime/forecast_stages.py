@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.forecast_bases import Bases
     from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.forecast_contexts import Contexts
-    from tonnage.runtime.forecast_installs import Said
+    from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups
 
 _NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)

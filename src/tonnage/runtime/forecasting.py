@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from tonnage.decide.build_costs import forecast_service
-from tonnage.errors import TonnageError
+from tonnage.errors import TonnageError, UsageError
 from tonnage.model.forecast import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
 from tonnage.runtime.forecast_build import built, pulled
+from tonnage.runtime.forecast_said import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -75,25 +76,16 @@ def _forecast(service: Service, around: Circumstances, lookups: Lookups, present
         work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
         return forecast_service(work, around.engine, present)
     except TonnageError as error:
-        return _without(service, around, _in_one_line(error))
+        return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
         return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
-
-
-def _in_one_line(error: TonnageError) -> str:
-    """Return what a failure says, sentence after sentence."""
-    told = ""
-    for line in str(error).splitlines():
-        between = " " if told.endswith((".", ":", "?", "!")) else ". "
-        told = f"{told}{between if told else ''}{' '.join(line.split())}"
-    return told
 
 
 def _given_up(service: Service, around: Circumstances) -> ServiceForecast:
     return _without(service, around, "looking it up took too long and was given up")
 
 
-def _without(service: Service, around: Circumstances, why: str) -> ServiceForecast:
+def _without(service: Service, around: Circumstances, why: str, *, broken: bool = False) -> ServiceForecast:
     """Return what is assumed of a service that could not be forecast at all."""
     bound = assumed(around.assume_bytes)
     key = f"unknown:{service.name}"
@@ -119,4 +111,5 @@ def _without(service: Service, around: Circumstances, why: str) -> ServiceForeca
         steps=(step,),
         failures=(why,),
         found_out=False,
+        broken=broken,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.recipe import Copy
     from tonnage.model.stack import BuildSpec
     from tonnage.model.tree import Tree
+    from tonnage.runtime.stage_files import TextFile
 
 
 class Copied(Struct, frozen=True):
@@ -52,8 +53,8 @@ class BuildContext(Protocol):
     def whole(self) -> Tree:
         """Measure all of it, as the builder before BuildKit copies it."""
 
-    def text(self, path: str) -> str | None:
-        """Return the text of a file in it; None where there is none that the builder sees."""
+    def text(self, path: str) -> TextFile | None:
+        """Return a text file in it; None where there is none that the builder sees."""
 
 
 class Lookups(Protocol):

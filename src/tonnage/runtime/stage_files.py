@@ -18,11 +18,25 @@ if TYPE_CHECKING:
 
     from tonnage.model.recipe import Mount, Origin, RecipeStep
 
+    Reader = Callable[[str], "TextFile | None"]
+
+
+class TextFile(Struct, frozen=True):
+    """A text file.
+
+    Args:
+        text: What it says.
+        place: Where the user finds it.
+    """
+
+    text: str
+    place: str
+
 
 class _Entry(Struct, frozen=True):
     sources: tuple[str, ...]
     destination: str
-    read: Callable[[str], str | None]
+    read: Reader
 
 
 class StageFiles(Struct):
@@ -43,7 +57,7 @@ class StageFiles(Struct):
     def take(
         self,
         step: RecipeStep,
-        context: Callable[[Origin], Callable[[str], str | None]],
+        context: Callable[[Origin], Reader],
         stages: Mapping[int, StageFiles],
     ) -> None:
         """Take what a ``COPY`` or an ``ADD`` brings.
@@ -67,7 +81,7 @@ class StageFiles(Struct):
     def seen_by(
         self,
         step: RecipeStep,
-        context: Callable[[Origin], Callable[[str], str | None]],
+        context: Callable[[Origin], Reader],
         stages: Mapping[int, StageFiles],
     ) -> StageFiles:
         """Return the files that a ``RUN`` sees, its bind mounts included.
@@ -97,9 +111,27 @@ class StageFiles(Struct):
         Args:
             path: An absolute path in the image.
         """
+        found = self.file(path)
+        return None if found is None else found.text
+
+    def shown(self, path: str) -> str:
+        """Return where the user finds a file; its path in the image where it is not known to come from elsewhere.
+
+        Args:
+            path: An absolute path in the image.
+        """
+        found = self.file(path)
+        return path if found is None else found.place
+
+    def file(self, path: str) -> TextFile | None:
+        """Return a file; None where none is known to be there.
+
+        Args:
+            path: An absolute path in the image.
+        """
         wanted = posixpath.normpath(path)
         if wanted in self.written:
-            return self.written[wanted]
+            return TextFile(self.written[wanted], path)
         for entry in reversed(self.entries):
             for candidate in _candidates(entry, wanted):
                 found = entry.read(candidate)
@@ -108,17 +140,15 @@ class StageFiles(Struct):
         return None
 
     def _mounted(
-        self, mount: Mount, context: Callable[[Origin], Callable[[str], str | None]], stages: Mapping[int, StageFiles]
-    ) -> Callable[[str], str | None] | None:
+        self, mount: Mount, context: Callable[[Origin], Reader], stages: Mapping[int, StageFiles]
+    ) -> Reader | None:
         return None if mount.origin is None else self._reader(mount.origin, context, stages)
 
     @staticmethod
-    def _reader(
-        origin: Origin, context: Callable[[Origin], Callable[[str], str | None]], stages: Mapping[int, StageFiles]
-    ) -> Callable[[str], str | None] | None:
+    def _reader(origin: Origin, context: Callable[[Origin], Reader], stages: Mapping[int, StageFiles]) -> Reader | None:
         if origin.stage is not None:
             below = stages.get(origin.stage)
-            return None if below is None else lambda path: below.text(f"/{path.lstrip('/')}")
+            return None if below is None else lambda path: below.file(f"/{path.lstrip('/')}")
         if origin.kind in {OriginKind.CONTEXT, OriginKind.NAMED}:
             return context(origin)
         return None

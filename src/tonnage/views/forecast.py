@@ -5,6 +5,8 @@ Every figure here was forecast; its grade stands beside it.
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.model.fitting import Fit, worst
@@ -58,7 +60,10 @@ def forecast_text(
     for line, more in zip(table, below, strict=True):
         lines += [line, *more]
     lines += _remarks(forecast, width)
-    lines += ["", *fit_lines(forecast, fittings, disk_known=disk_known)]
+    lines.append("")
+    for line in fit_lines(forecast, fittings, disk_known=disk_known):
+        text = line.lstrip()
+        lines += _folded((text,), width, indent=line[: len(line) - len(text)])
     return "\n".join(lines)
 
 
@@ -116,9 +121,10 @@ def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
     if service.beside.high_bytes:
         lines += ["", f"the whole context is copied during the build: {_range(service.beside)}"]
     lines += ["", f"sum: disk {_range(service.disk)}, on top {_range(service.transient)}"]
-    lines += [f"  not known: {failure}" for failure in service.failures]
-    lines += _finding_lines(service.findings)
-    lines += [f"  note: {note}" for note in service.notes]
+    said: list[tuple[str, ...]] = [(f"not known: {failure}",) for failure in service.failures]
+    said += [_finding_lines(finding) for finding in service.findings]
+    said += [(f"note: {note}",) for note in service.notes]
+    lines += [line for each in said for line in _folded(each, width, indent="  ")]
     return "\n".join(lines)
 
 
@@ -211,30 +217,44 @@ def _range(estimate: Estimate) -> str:
 
 
 def _remarks(forecast: StackForecast, width: int) -> list[str]:
-    said: dict[str, list[str]] = {}
+    said: dict[tuple[str, ...], list[str]] = {}
     for service in forecast.services:
-        texts = [f"not known: {failure}" for failure in service.failures]
-        texts += [line.strip() for line in _finding_lines(service.findings)]
-        texts += service.notes
+        texts: list[tuple[str, ...]] = [(f"not known: {failure}",) for failure in service.failures]
+        texts += [_finding_lines(finding) for finding in service.findings]
+        texts += [(note,) for note in service.notes]
         texts += [
-            f"assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}"
+            (f"assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}",)
             for step in service.steps
             if not step.present and step.disk.grade is Grade.UNKNOWN
         ]
         for text in dict.fromkeys(texts):
             said.setdefault(text, []).append(service.service)
+    lines = []
     # What holds for several services is said once.
-    lines = [f"{', '.join(services)}: {text}" for text, services in said.items()]
-    lines = [_cut(line, width) if ": assumed " in line else line for line in lines]
+    for (first, *copied), services in said.items():
+        line = f"{', '.join(services)}: {first}"
+        lines += [_cut(line, width)] if first.startswith("assumed ") else _folded((line, *copied), width)
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
-        lines.append("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage")
+        lines += _folded(("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage",), width)
     return ["", *lines] if lines else []
 
 
-def _finding_lines(findings: Sequence[Finding]) -> list[str]:
-    return [
-        f"  {finding.place}: {finding.text}. {' '.join(finding.todo.split())} [{finding.rule}]" for finding in findings
-    ]
+def _finding_lines(finding: Finding) -> tuple[str, ...]:
+    """Return what a finding says, and the lines of it that are to be copied."""
+    todo = finding.todo.splitlines()
+    words = " ".join(line.strip() for line in todo if not line.startswith(" "))
+    copied = (line.strip() for line in todo if line.startswith(" "))
+    return (f"{finding.place}: [{finding.rule}] {finding.text}. {words}".rstrip(), *copied)
+
+
+def _folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
+    """Return a sentence whose lines end between words, and below it the lines that are to be copied as they are."""
+    hanging = f"{indent}  "
+    lines = textwrap.wrap(
+        said[0], width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [*lines, *(f"{hanging}  {line}" for line in said[1:])]
 
 
 def _verdict(each: Fitting) -> str:

@@ -123,13 +123,17 @@ def test_a_stack_is_forecast_without_an_engine(world: World, capsys: pytest.Capt
 def test_what_fails_to_resolve_is_told_and_the_others_are_forecast(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (world.directory / "worker" / "requirements.txt").write_text("no-such-project\n")
+    written = world.directory / "worker" / "requirements.txt"
+    written.write_text("upper\nno-such-project\n")
 
-    assert world.run("forecast", "--json") == 0
+    assert world.run("forecast", "--json") == 2
 
     web, worker, cache = told(capsys)["services"]
     assert not web["failures"]
-    assert "no-such-project" in worker["failures"][0]
+    [failure] = worker["failures"]
+    assert failure.startswith(f"{written}:2: no-such-project does not exist")
+    assert "Correct the name, or name the index that has it." in failure
+    assert f"{world.directory}/worker/Dockerfile:3: pip install" in failure
     assert worker["disk_bytes"]["grade"] == "unknown"
     assert worker["disk_bytes"]["high"] > 500_000_000
     assert cache["failures"] == ["the image example.org/cache:7: example.org/cache:7 is refused. It answers 401"]
@@ -159,10 +163,54 @@ def test_offline_without_an_answer_says_so(world: World, capsys: pytest.CaptureF
 def test_a_broken_dockerfile_is_told_with_its_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     (world.directory / "worker" / "Dockerfile").write_text("FROM python:3.11-slim\nRUM pip install upper\n")
 
-    assert world.run("forecast", "--json") == 0
+    assert world.run("forecast", "--json") == 2
 
-    _, worker, _ = told(capsys)["services"]
+    printed = capsys.readouterr()
+    assert "worker: what is written cannot be built" in printed.err
+    _, worker, _ = json.loads(printed.out)["services"]
     assert "Dockerfile:2" in worker["failures"][0]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"requirements.txt": "-r more.txt\n", "more.txt": "\n-r requirements.txt\n"},
+            "more.txt:2: DIR/requirements.txt includes itself",
+        ),
+        ({"requirements.txt": "upper\nlower<1\n"}, "requirements.txt:2: No version of lower is what is asked for"),
+        ({"requirements.txt": "upper ==\n"}, "requirements.txt:1: upper == is no requirement"),
+        ({"requirements.txt": "-r absent.txt\n"}, "requirements.txt:1: the requirement file /absent.txt is not there"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_requirement_file_is_told_with_its_line(
+    world: World, files: Mapping[str, str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = world.directory / "worker"
+    (directory / "Dockerfile").write_text(DOCKERFILE.replace("requirements.txt .", "*.txt /"))
+    for name, text in files.items():
+        (directory / name).write_text(text)
+
+    assert world.run("forecast", "--json", "worker") == 2
+
+    [worker] = told(capsys)["services"]
+    [failure] = worker["failures"]
+    assert failure.startswith(f"{directory}/{words.replace('DIR', str(directory))}")
+
+
+def test_commands_of_a_finding_stand_alone_and_sentences_end_between_words(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "lower==1.0 --index-url https://own.example.org/simple"
+    (world.directory / "web" / "requirements.txt").write_text(f"{line}\n")
+    world.outside.environment = {**world.outside.environment, "COLUMNS": "80"}
+
+    assert world.run("forecast", "web") == 0
+
+    lines = capsys.readouterr().err.splitlines()
+    assert "    --index-url https://own.example.org/simple" in lines
+    assert "    lower==1.0" in lines
+    assert all(len(each) <= 80 or " " not in each.strip() for each in lines)
 
 
 @pytest.mark.parametrize(

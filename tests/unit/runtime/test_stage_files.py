@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.runtime.stage_files import StageFiles
+from tonnage.runtime.stage_files import StageFiles, TextFile
 from tonnage.sources.dockerfile import read_dockerfile
 from tonnage.sources.recipe import recipe
 
@@ -23,6 +23,11 @@ RUN --mount=type=bind,source=app/deps,target=/mnt true
 """
 
 
+def read(path: str) -> TextFile | None:
+    """Return a file of the context, which lies in ``/project``."""
+    return TextFile(FILES[path], f"/project/{path}") if path in FILES else None
+
+
 def stages() -> tuple[StageFiles, StageFiles, StageFiles]:
     """Return the files of both stages, and what the last instruction sees."""
     made = recipe(read_dockerfile(DOCKERFILE))
@@ -30,8 +35,8 @@ def stages() -> tuple[StageFiles, StageFiles, StageFiles]:
     for stage in made.stages:
         found[stage.index] = StageFiles()
         for step in stage.steps:
-            found[stage.index].take(step, lambda _origin: FILES.get, found)
-    return found[0], found[1], found[1].seen_by(made.final.steps[-1], lambda _origin: FILES.get, found)
+            found[stage.index].take(step, lambda _origin: read, found)
+    return found[0], found[1], found[1].seen_by(made.final.steps[-1], lambda _origin: read, found)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,16 @@ def test_a_bind_mount_is_seen_by_its_own_instruction_only() -> None:
 
     assert seen.text("/mnt/base.txt") == "torch\n"
     assert last.text("/mnt/base.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/renamed.txt", "/project/requirements.txt"),
+        ("/two/requirements.txt", "/project/requirements.txt"),
+        ("/mnt/base.txt", "/project/app/deps/base.txt"),
+        ("/never/copied.txt", "/never/copied.txt"),
+    ],
+)
+def test_a_file_is_shown_where_the_user_finds_it(path: str, place: str) -> None:
+    assert stages()[2].shown(path) == place
