@@ -97,6 +97,6 @@ def _contents_bytes(directory: str, device: int, within_s: float) -> int:
         inside = [f"{directory}/{name}" for name in os.listdir(directory)]  # noqa: PTH208
     except OSError:
         return 0
-    sizes = measure([inside], device, within_s=within_s)
+    sizes = measure([((), inside)], device, within_s=within_s)
     linked_bytes = sum(each.size_bytes for each in sizes.linked.values())
     return sizes.tallies[0].own_bytes + linked_bytes

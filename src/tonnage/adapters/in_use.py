@@ -24,7 +24,7 @@ _OUR_PROGRAMS = ("docker", "docker-compose", "docker-buildx", "podman", "uv", "g
 _OUR_PLUGINS = ("/usr/libexec/docker", "/usr/lib/docker", "/usr/local/lib/docker", "/usr/local/libexec/docker")
 _PERL = ("/usr/bin/perl", "/usr/share/perl", "/usr/share/perl5", "/usr/lib/perl5", "/etc/perl")
 _EVERYBODYS = frozenset({"/", "/usr", "/usr/local"})
-_MOMENT_S = 0.02
+_MOMENT_S = 0.1
 _TIMES = 3
 _TOOL_CACHES = ("AGENT_TOOLSDIRECTORY", "RUNNER_TOOL_CACHE")
 
@@ -191,6 +191,8 @@ def _paths_of(pid: str) -> list[str]:
             with suppress(OSError):
                 paths.append(os.readlink(f"/proc/{pid}/fd/{number}"))  # noqa: PTH115
     with suppress(OSError):
-        lines = Path(f"/proc/{pid}/maps").read_bytes().splitlines()
-        paths += {os.fsdecode(line[line.index(b"/") :]) for line in lines if b"/" in line}
+        with open(f"/proc/{pid}/maps", "rb") as told:  # noqa: PTH123 - pathlib takes as long as reading it
+            # A file is mapped in several parts: each is decoded once.
+            mapped = {line[line.index(b"/") :] for line in told.read().splitlines() if b"/" in line}
+        paths += [os.fsdecode(each) for each in mapped]
     return paths

@@ -9,6 +9,10 @@ import ctypes
 import errno
 import os
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OPENAT2 = 437
 """The same on every architecture but Alpha. Source: openat2(2), since Linux 5.6; include/uapi/asm-generic/unistd.h."""
@@ -42,10 +46,9 @@ def open_within_mount(name: str, flags: int, directory_fd: int) -> int:
         OSError: As of ``os.open``; with EXDEV where something is mounted.
         NotImplementedError: This kernel, or what guards it, does not know the call.
     """
-    how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS)
-    given = (ctypes.c_int(directory_fd), os.fsencode(name), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
+    call, how = _system(*_OPENAT2_TAKES), _how(flags)
     while True:
-        fd: int = _system().syscall(_OPENAT2, *given)
+        fd: int = call(_OPENAT2, directory_fd, os.fsencode(name), how, _HOW_BYTES)
         if fd >= 0:
             return fd
         code = ctypes.get_errno()
@@ -63,9 +66,24 @@ def yield_at_disk(thread: int) -> None:
     """
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
-        _system().syscall(number, _ONE_THREAD, thread, _IDLE)
+        _system(*_IOPRIO_SET_TAKES)(number, _ONE_THREAD, thread, _IDLE)
+
+
+_HOW_BYTES = ctypes.sizeof(_How)
+_OPENAT2_TAKES = (ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t)
+_IOPRIO_SET_TAKES = (ctypes.c_long,) * 4
 
 
 @cache
-def _system() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+def _how(flags: int) -> ctypes.Array[ctypes.c_char]:
+    """Return what openat2 is asked for, as bytes that it only reads."""
+    how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS)
+    return ctypes.create_string_buffer(bytes(how), _HOW_BYTES)
+
+
+@cache
+def _system(*takes: type) -> Callable[..., int]:
+    """Return the C library's ``syscall`` for arguments of such types: each is as wide as the kernel reads it."""
+    call = ctypes.CDLL(None, use_errno=True)["syscall"]
+    call.argtypes, call.restype = takes, ctypes.c_long
+    return call

@@ -57,6 +57,6 @@ def orphan_layers(data_root: str, *, now_s: float) -> Orphans:
         device = os.stat(store).st_dev  # noqa: PTH116 - beside the scan above
     except OSError:
         return Orphans((), 0)
-    sizes = measure([(path,) for path in found], device, within_s=WITHIN_S)
+    sizes = measure([((), (path,)) for path in found], device, within_s=WITHIN_S)
     linked_bytes = sum(each.size_bytes for each in sizes.linked.values())
     return Orphans(tuple(sorted(found)), sum(each.own_bytes for each in sizes.tallies) + linked_bytes)

@@ -23,7 +23,7 @@ _BEYOND = 0.05
 """What may come free beyond what is missing, as its share, to count as fitting."""
 
 
-def measured_before(entry: Entry, missing_bytes: int) -> tuple[int, float]:
+def measured_before(entry: Entry, missing_bytes: int) -> tuple[float, ...]:
     """Return what sorts entries so that what will most probably go comes first.
 
     Args:

@@ -1,8 +1,8 @@
 """Measures what directories hold: bytes by their blocks, each hard link once, and who else holds those.
 
 Bytes that a file has under a name outside everything that was measured do not come free; that is what the counted
-links are for. Links are never followed, other filesystems never entered. One group after the other is begun, in the
-order that they are given in, and none that is not needed any more.
+links are for. Links are never followed, other filesystems never entered. What ranks first is begun first, and nothing
+that is not needed any more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import time
+from bisect import insort
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -18,11 +19,12 @@ from msgspec import Struct, field
 from tonnage.adapters.counting import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tonnage.adapters.counting import Count, Task
 
 _MOST_THREADS = 8
+Rank = tuple[float, ...]
 _NAMES_AT_A_TIME = 4000
 """Names after which a count is handed back: what is left of a large directory is then shared by all who count."""
 
@@ -58,14 +60,21 @@ class Tally(Struct):
 
 
 class Sizes(Struct):
-    """The tallies of several groups, and the files with more than one name by inode."""
+    """What was measured.
 
+    Args:
+        measured: Which groups, by their numbers from 0 as they came: the first ones in the order of their ranks.
+        tallies: One for each of these.
+        linked: The files with more than one name of all of these, by inode; tallies are numbered as they are here.
+    """
+
+    measured: list[int]
     tallies: list[Tally]
     linked: dict[int, Linked] = field(default_factory=dict)
 
 
 def measure(
-    groups: Sequence[Sequence[str]],
+    groups: Iterable[tuple[Rank, Sequence[str]]],
     device: int,
     *,
     within_s: float = math.inf,
@@ -73,26 +82,29 @@ def measure(
     ask: Callable[[Task], Count] = count,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Sizes:
-    """Measure groups of paths on one filesystem.
+    """Measure groups of paths on one filesystem; the first of them already while the last are still to come.
 
     Args:
-        groups: Paths, absolute; none inside another.
+        groups: Paths, absolute, none inside another, each group with its rank; what ranks alike stays as it came.
         device: The number of the filesystem; what lies on another is left out.
         within_s: Seconds after which what was not looked into yet is counted as such.
-        enough: Is told the bytes of the first groups; no further one is measured when it says so.
+        enough: Is told the bytes of the groups that rank first; when it says so, what ranks behind is not needed.
         ask: Counts; called by several threads at the same time.
-        meanwhile: Called once while they count.
+        meanwhile: Called once while they count, after the last group has come.
 
     Returns:
-        One tally for each of the first groups, so many as it takes to be enough, and the files with several names of
-        these together. That does not depend on which of them was measured faster.
+        The groups that rank first, so many as it takes to be enough. Which these are does not depend on which of them
+        was measured faster.
     """
-    measuring = _Measuring(groups, device, time.monotonic() + within_s, enough, ask)
-    threads = min(_MOST_THREADS, os.cpu_count() or 1, max(1, len(groups)))
+    measuring = _Measuring(device, time.monotonic() + within_s, enough, ask)
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
     crew = [threading.Thread(target=measuring.work, name=f"measure-{number}") for number in range(threads)]
     for each in crew:
         each.start()
     try:
+        for rank, paths in groups:
+            measuring.add(rank, paths)
+        measuring.close()
         meanwhile()
         for each in crew:
             each.join()
@@ -102,37 +114,45 @@ def measure(
     return measuring.sizes()
 
 
+class _Group(Struct):
+    """One group, and what of it was counted."""
+
+    paths: Sequence[str]
+    tally: Tally = field(default_factory=Tally)
+    linked: list[tuple[int, int, int]] = field(default_factory=list)
+    left: list[list[str]] = field(default_factory=list)
+    begun: bool = False
+
+
 class _Measuring:
     """One measurement: what is still to be counted, and what was."""
 
     def __init__(
-        self,
-        groups: Sequence[Sequence[str]],
-        device: int,
-        until_s: float,
-        enough: Callable[[Sequence[int]], bool],
-        ask: Callable[[Task], Count],
+        self, device: int, until_s: float, enough: Callable[[Sequence[int]], bool], ask: Callable[[Task], Count]
     ) -> None:
-        self._groups = groups
         self._device = device
         self._until_s = until_s
         self._enough = enough
         self._ask = ask
         self._changed = threading.Condition()
-        self._tallies: list[Tally] = []
-        self._linked: list[list[tuple[int, int, int]]] = []
-        self._left: list[tuple[int, list[str]]] = []
+        self._groups: list[_Group] = []
+        self._ranked: list[tuple[Rank, int]] = []
+        self._closed = False
         self._at_work = 0
         self._failure: BaseException | None = None
 
-    def work(self) -> None:
-        """Count until nothing is left that has to be: what each thread does."""
-        try:
-            while (job := self._next()) is not None:
-                number, paths, known = job
-                self._add(number, self._ask((paths, known, self._device, _NAMES_AT_A_TIME, self._until_s)))
-        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
-            self.give_up(failure)
+    def add(self, rank: Rank, paths: Sequence[str]) -> None:
+        """Have one more group counted."""
+        with self._changed:
+            insort(self._ranked, (rank, len(self._groups)))
+            self._groups.append(_Group(paths))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Take it that all groups have come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def give_up(self, failure: BaseException) -> None:
         """Count nothing further."""
@@ -140,51 +160,66 @@ class _Measuring:
             self._failure = failure
             self._changed.notify_all()
 
+    def work(self) -> None:
+        """Count until nothing is left that has to be: what each thread does."""
+        try:
+            while (job := self._next()) is not None:
+                group, paths, known = job
+                self._add(group, self._ask((paths, known, self._device, _NAMES_AT_A_TIME, self._until_s)))
+        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
+            self.give_up(failure)
+
     def sizes(self) -> Sizes:
         """Return what was measured."""
         if self._failure:
             raise self._failure
-        bytes_of = self._bytes()
-        used = next((n for n in range(len(bytes_of) + 1) if self._enough(bytes_of[:n])), len(bytes_of))
-        sizes = Sizes(self._tallies[:used])
-        for number, found in enumerate(self._linked[:used]):
-            for inode, size_bytes, names in found:
+        measured = [number for _, number in self._ranked[: self._needed()]]
+        sizes = Sizes(measured, [self._groups[number].tally for number in measured])
+        for place, number in enumerate(measured):
+            for inode, size_bytes, names in self._groups[number].linked:
                 one = sizes.linked.setdefault(inode, Linked(size_bytes, names))
-                one.seen[number] = one.seen.get(number, 0) + 1
+                one.seen[place] = one.seen.get(place, 0) + 1
         return sizes
 
-    def _bytes(self) -> list[int]:
-        return [tally.own_bytes for tally in self._tallies]
+    def _needed(self) -> int:
+        """Return how many of those that rank first have to be measured, as far as it can be told by now."""
+        if not self._closed:
+            return len(self._ranked)
+        sizes: list[int] = []
+        for _, number in self._ranked:
+            if self._enough(sizes):
+                return len(sizes)
+            group = self._groups[number]
+            sizes.append(group.tally.own_bytes)
+            if not group.begun:
+                break
+        return len(sizes)
 
-    def _next(self) -> tuple[int, list[str], bool] | None:
+    def _next(self) -> tuple[_Group, list[str], bool] | None:
         with self._changed:
-            while True:
-                if self._failure:
-                    return None
-                if self._left:
-                    self._at_work += 1
-                    return *self._left.pop(), True
-                if len(self._tallies) < len(self._groups) and not self._enough(self._bytes()):
-                    self._at_work += 1
-                    self._tallies.append(Tally())
-                    self._linked.append([])
-                    number = len(self._tallies) - 1
-                    return number, list(self._groups[number]), False
-                if not self._at_work:
+            while not self._failure:
+                for _, number in self._ranked[: self._needed()]:
+                    group = self._groups[number]
+                    if group.left or not group.begun:
+                        self._at_work += 1
+                        known, group.begun = group.begun, True
+                        return group, group.left.pop() if known else list(group.paths), known
+                if self._closed and not self._at_work:
                     self._changed.notify_all()
                     return None
                 self._changed.wait()
+            return None
 
-    def _add(self, number: int, counted: Count) -> None:
+    def _add(self, group: _Group, counted: Count) -> None:
         own_bytes, inodes, last_used_s, unread, linked, left = counted
         with self._changed:
-            tally = self._tallies[number]
+            tally = group.tally
             tally.own_bytes += own_bytes
             tally.inodes += inodes
             tally.last_used_s = max(tally.last_used_s, last_used_s)
             tally.unread += unread
-            self._linked[number] += linked
+            group.linked += linked
             half = (len(left) + 1) // 2
-            self._left += [(number, part) for part in (left[:half], left[half:]) if part]
+            group.left += [part for part in (left[:half], left[half:]) if part]
             self._at_work -= 1
             self._changed.notify_all()

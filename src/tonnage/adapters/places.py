@@ -25,7 +25,7 @@ from tonnage.model.candidate import Candidate, Findings, Piece, Protected
 from tonnage.model.catalogue import PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.place_sizes import Sizes, Tally
     from tonnage.model.catalogue import Entry
@@ -96,18 +96,32 @@ def find_places(
     """
     root = os.path.realpath(root)
     device = _device(root, mount)
+    search = _Search()
+    groups: list[_Group] = []
+
+    def ranked() -> Iterator[tuple[tuple[float, ...], Sequence[str]]]:
+        for group in _look(entries, search, environment, device, root, disposable, kept or {}):
+            groups.append(group)
+            yield measured_before(group.entry, wanted_bytes), group.paths
+
+    wanted_bytes = 0 if missing_bytes is None else max(1, missing_bytes)
     # They get ready to count while it is looked for what.
     with CountingCrew() as crew:
-        search = _Search()
-        groups = _look(entries, search, environment, device, root, disposable, kept or {})
-        notes = []
-        if not disposable and any(entry.disposable_only for entry in entries):
-            why = f": {why_not_disposable}" if why_not_disposable else ""
-            notes.append(f"SDKs, tools and swap are left alone{why}. --this-machine-is-disposable lets them go.")
-        measured, sizes = _measured(groups, device, missing_bytes, crew, meanwhile)
-    if len(measured) < len(groups):
-        names = ", ".join(dict.fromkeys(group.entry.what for group in groups if group not in measured))
+        sizes = measure(
+            ranked(),
+            device,
+            enough=lambda found: wanted_bytes > 0 and is_well_enough(found, wanted_bytes),
+            ask=crew.count,
+            meanwhile=meanwhile,
+        )
+    notes = []
+    if not disposable and any(entry.disposable_only for entry in entries):
+        why = f": {why_not_disposable}" if why_not_disposable else ""
+        notes.append(f"SDKs, tools and swap are left alone{why}. --this-machine-is-disposable lets them go.")
+    if left_out := {*range(len(groups))} - {*sizes.measured}:
+        names = ", ".join(dict.fromkeys(groups[number].entry.what for number in sorted(left_out)))
         notes.append(f"Not measured, because there is enough that is cheaper to get back: {names}.")
+    measured = [groups[number] for number in sizes.measured]
     return _findings(measured, sizes, tuple(search.protected.values()), notes, least_bytes)
 
 
@@ -119,12 +133,11 @@ def _look(
     root: str,
     disposable: bool,  # noqa: FBT001 - passed on
     kept: Mapping[str, str],
-) -> list[_Group]:
-    """Return what may go, not measured yet; what must stay is noted in the search."""
+) -> Iterator[_Group]:
+    """Yield what may go, not measured yet; what must stay is noted in the search."""
     mounts = mount_table.read_mounts()
     used = in_use.what_is_in_use(root, environment, _kept(kept))
     home = homes(root, environment)
-    groups: list[_Group] = []
     for entry in entries:
         if entry.disposable_only and not disposable:
             continue
@@ -140,8 +153,7 @@ def _look(
                     _protect(search, entry, found.path, reason)
                 else:
                     paths.append(found.path)
-        groups += [_Group(entry, tuple(paths))] if entry.together and paths else [_Group(entry, (p,)) for p in paths]
-    return groups
+        yield from [_Group(entry, tuple(paths))] if entry.together and paths else [_Group(entry, (p,)) for p in paths]
 
 
 def _device(root: str, mount: str) -> int:
@@ -218,28 +230,6 @@ def _protect(search: _Search, entry: Entry, path: str, reason: str) -> None:
     name = printable(path)
     protected = Protected(candidate_id=f"path {name}", kind=entry.kind, name=name, reason=printable(reason))
     search.protected.setdefault(path, protected)
-
-
-def _measured(
-    groups: Sequence[_Group],
-    device: int,
-    missing_bytes: int | None,
-    crew: CountingCrew,
-    meanwhile: Callable[[], None],
-) -> tuple[Sequence[_Group], Sizes]:
-    """Measure one after the other, what will most probably go first, until there is well enough."""
-    if missing_bytes is None:
-        return groups, measure([group.paths for group in groups], device, ask=crew.count, meanwhile=meanwhile)
-    wanted = max(1, missing_bytes)
-    ordered = sorted(groups, key=lambda group: measured_before(group.entry, wanted))
-    sizes = measure(
-        [group.paths for group in ordered],
-        device,
-        enough=lambda found: is_well_enough(found, wanted),
-        ask=crew.count,
-        meanwhile=meanwhile,
-    )
-    return ordered[: len(sizes.tallies)], sizes
 
 
 def _findings(

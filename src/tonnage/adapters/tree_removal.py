@@ -1,4 +1,4 @@
-"""Removes a directory with everything in it: several threads, at low priority, and only what lies on the same mount.
+"""Removes a directory with everything in it: several threads, last at the disk, and only what lies on the same mount.
 
 Nothing is reached by a path that somebody could change meanwhile. Each directory is opened below the one that holds
 it, never through a symbolic link, and is left alone when it lies on another mount. What vanishes is not missed, and
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_NICER_BY = 5
 _AGAIN = 5
 _NAMES_BETWEEN_LOOKS = 128
 _TELL_EVERY_S = 0.1
@@ -171,7 +170,7 @@ def _more_open_files() -> Iterator[None]:
 
 def _help(work: _Work) -> None:
     """Empty directories until none is left: what each thread does."""
-    _give_way()
+    yield_at_disk(threading.get_native_id())
     try:
         while (directory := _next(work)) is not None:
             _empty(work, directory)
@@ -180,14 +179,6 @@ def _help(work: _Work) -> None:
         with work.changed:
             work.failure, work.stopped, work.at_work = failure, True, work.at_work - 1
             work.changed.notify_all()
-
-
-def _give_way() -> None:
-    """Let everybody else go first to the disk and to the processor; this thread only."""
-    thread = threading.get_native_id()
-    yield_at_disk(thread)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER_BY)
 
 
 def _next(work: _Work) -> _Directory | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LAST_LINES = 5
+_NICER_BY = 5
 
 
 class Background:
@@ -58,6 +59,8 @@ class Background:
             return False
         os.close(ready)
         os.setsid()
+        # Somebody goes on with something else: that goes first.
+        os.nice(_NICER_BY)
         log = self._fresh(self._log)
         if log is None:
             log = os.open(os.devnull, os.O_WRONLY)

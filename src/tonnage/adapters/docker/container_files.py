@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tonnage.errors import CannotReclaimError
@@ -46,7 +45,10 @@ def containers_in_files(data_root: str) -> tuple[Container, ...]:
 
 def _container(directory: Path) -> Container | None:
     try:
-        told = json.loads((directory / "config.v2.json").read_text(encoding="utf-8"))
+        text = (directory / "config.v2.json").read_text(encoding="utf-8")
+        import json  # noqa: PLC0415 - not where there is nothing to read
+
+        told = json.loads(text)
         labels = told["Config"].get("Labels") or {}
         mounts = (told.get("MountPoints") or {}).values()
         return Container(

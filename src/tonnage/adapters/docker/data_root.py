@@ -5,13 +5,9 @@ It is for the case that nothing has to be done: whatever is not plain is left to
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tonnage.adapters.docker.short_question import answer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +33,9 @@ def data_root(environment: Mapping[str, str], host: str = "") -> str:
     if not endpoint:
         return ""
     try:
+        os.stat(endpoint.removeprefix("unix://"))  # noqa: PTH116 - a string is asked for
+        from tonnage.adapters.docker.short_question import answer  # noqa: PLC0415 - there may be one that answers
+
         told = answer(endpoint.removeprefix("unix://"), "/info", _WITHIN_S)
     except (FileNotFoundError, ConnectionRefusedError):
         return usual_data_root(environment, host)
@@ -61,7 +60,7 @@ def usual_data_root(environment: Mapping[str, str], host: str = "", *, settings:
     if not (local_endpoint(environment, host) or _of_context(environment, host)):
         return ""
     try:
-        told = json.loads(Path(settings).read_text(encoding="utf-8"))
+        told = _json_of(Path(settings))
     except (OSError, ValueError):
         told = {}
     named = told.get("data-root", "") if isinstance(told, dict) else ""
@@ -89,7 +88,7 @@ def _has_context(environment: Mapping[str, str]) -> bool:
     """Whether the docker command's settings name an engine; what cannot be read may do so."""
     directory = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
     try:
-        settings = json.loads(Path(directory, "config.json").read_text(encoding="utf-8"))
+        settings = _json_of(Path(directory, "config.json"))
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -106,11 +105,19 @@ def _of_context(environment: Mapping[str, str], host: str) -> str:
         return ""
     directory = Path(environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker")
     try:
-        name = (
-            environment.get("DOCKER_CONTEXT") or json.loads((directory / "config.json").read_text())["currentContext"]
-        )
+        name = environment.get("DOCKER_CONTEXT") or _json_of(directory / "config.json")["currentContext"]
+        import hashlib  # noqa: PLC0415 - few machines have contexts
+
         meta = directory / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
-        endpoint = _DEFAULT if name == "default" else json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
+        endpoint = _DEFAULT if name == "default" else _json_of(meta)["Endpoints"]["docker"]["Host"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
     return endpoint if isinstance(endpoint, str) and endpoint.startswith("unix:///") else ""
+
+
+def _json_of(file: Path) -> Any:  # noqa: ANN401 - whatever somebody has written there
+    """Read a file that most machines do not have, so that the reader of JSON is loaded where there is one only."""
+    text = file.read_text(encoding="utf-8")
+    import json  # noqa: PLC0415
+
+    return json.loads(text)
