@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Self
 
 from tonnage.errors import TonnageError
@@ -11,6 +13,7 @@ from tonnage.model.run import Measured, Outcome, StepOutcome
 from tonnage.runtime.journal import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 class ReclaimJournal:
     """The journal of one reclaim; a context manager.
+
+    Nothing waits for it: that a line is safely on the disk takes longest while much is removed from that very disk. So
+    a thread writes, line after line, and only the end waits for it. Nobody goes on from these lines later: what is
+    still there is found by looking.
 
     Args:
         path: The journal's file.
@@ -41,10 +48,56 @@ class ReclaimJournal:
         self._run_id = 0
         self._step_id = 0
         self._began_s = clock.monotonic()
+        self._lines: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._writer = Thread(target=self._write, name="journal")
+        self._failure: BaseException | None = None
         self.notes: list[str] = []
 
     def __enter__(self) -> Self:
         """Write that it begins."""
+        began_s = self._clock.time()
+        self._lines.put(lambda: self._open(began_s))
+        self._writer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, when all is written."""
+        self._end_writing()
+        if self._journal is not None:
+            self._journal.close()
+
+    def begin(self, candidate: Candidate) -> None:
+        """Write that a removal begins."""
+        began_s = self._clock.time()
+        self._lines.put(lambda: self._begin(candidate, began_s))
+
+    def end(self, removal: Removal) -> None:
+        """Write what came of it."""
+        self._lines.put(lambda: self._end(removal))
+
+    def finish(self, done: Reclaimed) -> None:
+        """Write how it ended, and wait until all is written."""
+        seconds = self._clock.monotonic() - self._began_s
+        self._lines.put(lambda: self._finish(done, seconds))
+        self._end_writing()
+        if self._failure is not None:
+            raise self._failure
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                line()
+            except BaseException as failure:  # noqa: BLE001 - raised again where the end is waited for
+                self._failure = failure
+                return
+
+    def _end_writing(self) -> None:
+        self._lines.put(None)
+        self._writer.join()
+
+    def _open(self, began_s: float) -> None:
         engine = self._engine
         plan = Plan(
             stack="",
@@ -59,27 +112,15 @@ class ReclaimJournal:
         )
         try:
             self._journal = Journal(self._path)
-            self._run_id = self._journal.begin_run(plan, self._clock.time())
+            self._run_id = self._journal.begin_run(plan, began_s)
         except TonnageError as error:
             self._give_up(error)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
+    def _begin(self, candidate: Candidate, began_s: float) -> None:
         if self._journal is not None:
-            self._journal.close()
+            self._step_id = self._journal.begin_step(self._run_id, _step(candidate), undo=False, started_s=began_s)
 
-    def begin(self, candidate: Candidate) -> None:
-        """Write that a removal begins."""
-        if self._journal is not None:
-            self._step_id = self._journal.begin_step(
-                self._run_id, _step(candidate), undo=False, started_s=self._clock.time()
-            )
-
-    def end(self, removal: Removal) -> None:
-        """Write what came of it."""
+    def _end(self, removal: Removal) -> None:
         if self._journal is None:
             return
         measured = Measured(
@@ -102,13 +143,12 @@ class ReclaimJournal:
         )
         self._journal.end_step(self._step_id, outcome)
 
-    def finish(self, done: Reclaimed) -> None:
-        """Write how it ended."""
+    def _finish(self, done: Reclaimed, seconds: float) -> None:
         if self._journal is None:
             return
         outcome = Outcome.DONE if done.enough else Outcome.INTERRUPTED if done.stopped else Outcome.FAILED
         message = "" if done.enough else f"{done.target_bytes - done.available_bytes} B are missing"
-        self._journal.end_run(self._run_id, outcome, self._clock.monotonic() - self._began_s, message)
+        self._journal.end_run(self._run_id, outcome, seconds, message)
         self.notes += [notice.text for notice in self._journal.take_notices()]
 
     def _give_up(self, error: TonnageError) -> None:
