@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_THREADS = 8
 Rank = tuple[float, ...]
-_NAMES_AT_A_TIME = 4000
+_NAMES_AT_A_TIME = 1000
 """Names after which a count is handed back: what is left of a large directory is then shared by all who count."""
 
 
