@@ -77,7 +77,9 @@ def run_resolver(
     with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
         place = Path(directory)
         arguments = _arguments(request, target, platform, access, place, tuple(excluded), offline=offline)
-        surroundings, stop = _environment(environment, access), cancel or threading.Event()
+        stop = cancel or threading.Event()
+        # Where it is stopped it leaves its temporary files behind; there they go with the directory.
+        surroundings = _environment(environment, access) | {"TMPDIR": directory}
         if session is not None:
             # What stands in keeps what it fetched, and has another address each time.
             arguments.append("--no-cache")

@@ -25,6 +25,8 @@ _NETWORK = regex(
 )
 _STATUS = regex(r"HTTP status (?:client|server) error \((\d{3}) ")
 _REFUSED = regex(r"\b(40[137]) (?:Unauthorized|Forbidden|Proxy Authentication Required)")
+# Everything else that it prints is about itself, not about what was asked.
+_DECIDED = regex(r"No solution found|unsatisfiable|conclude that|has no usable wheels|Wheels are required")
 _NO_PAGE = regex(r"Received some unexpected (?:HTML|JSON)|(?:Unsupported|Missing) `Content-Type`")
 _OFFLINE = regex(r"was not found in the cache|network was disabled|Network connectivity is disabled")
 _PLATFORMS = regex(r"on the following platforms?: (.*)")
@@ -86,6 +88,8 @@ def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchErro
         return CannotFetchError("The package index cannot be reached", "unreachable", why=why)
     if _PARSE.search(stderr):
         return CannotResolveError("A requirement cannot be read", "invalid", why=why)
+    if not _DECIDED.search(stderr):
+        return CannotFetchError("The resolver failed", "not understood", why=why)
     return _unsolved(stderr, why, target)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.bytecode import bytecode
 from tonnage.model.build_work import Piece
@@ -132,8 +133,9 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         disk += _around((1 + contents.console_scripts) * BLOCK_BYTES, disk.likely_bytes // 500 + _MARGIN_DISK_BYTES)
     return Piece(
         name=f"{wheel.name} {wheel.version}",
-        image=image,
-        disk=disk,
+        # The margin of a tiny wheel is larger than the wheel.
+        image=replace(image, low_bytes=max(0, image.low_bytes)),
+        disk=replace(disk, low_bytes=max(0, disk.low_bytes)),
         # pip learns what a wheel needs from the wheel itself; uv asks before, and fetches the wheel afterwards.
         download=_download(wheel.size_bytes, contents) + exactly(wheel.metadata_bytes if uv else 0),
         compressed=_download(wheel.size_bytes, contents),

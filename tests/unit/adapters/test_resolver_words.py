@@ -48,7 +48,6 @@ OPTION = 'error: Expected `--hash`, found `"--index-url"`: requirements.in:1:14'
         (NO_WHEELS, "no wheels", ("flame",)),
         (SOURCE, "source only", ("oldopt",)),
         (OPTION, "invalid", ()),
-        ("error: something new\n  cause: that nobody knows", "unsatisfiable", ()),
     ],
 )
 def test_what_the_resolver_prints_becomes_a_failure_with_its_packages(
@@ -68,6 +67,7 @@ def test_what_the_resolver_prints_becomes_a_failure_with_its_packages(
         (FAILING, "unreachable", "answers 500"),
         (REFUSING, "refused", "refuses access (403)"),
         (NO_PAGE, "not understood", "no page of packages"),
+        ("error: something new\n  cause: that nobody knows", "not understood", "The resolver failed"),
     ],
 )
 def test_what_is_wrong_with_the_index_is_no_matter_of_requirements(printed: str, cause: str, words: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -279,6 +281,39 @@ def test_a_resolution_can_be_stopped(index: Index, tmp_path: Path) -> None:
             environment=environment,
         )  # fmt: skip
     assert caught.value.cause == "stopped"
+
+
+def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    environment = {"TMPDIR": str(temporary), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    cancel = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        request = ResolveRequest(
+            requirements=("lower",), index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        )
+        kept = Kept(tmp_path / "kept")
+
+        def stop_when_it_asks() -> None:
+            with silent.accept()[0] as asked:
+                asked.recv(1)
+                assert list(temporary.iterdir())
+                cancel.set()
+
+        waiting = threading.Thread(target=stop_when_it_asks)
+        waiting.start()
+        with (
+            Web({}) as web,
+            IndexRelay(web, kept, environment) as relay,
+            pytest.raises(CannotFetchError, match="stopped"),
+        ):
+            resolve(
+                request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
+                cancel=cancel, environment=environment,
+            )  # fmt: skip
+        waiting.join()
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_wheel_that_is_given_by_its_address_is_a_wheel(solve: Resolve, index: Index, tmp_path: Path) -> None:

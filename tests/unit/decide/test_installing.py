@@ -108,6 +108,12 @@ def test_exact_figures_have_a_narrow_margin_around_them() -> None:
     assert told.disk.low_bytes < told.disk.likely_bytes < told.disk.high_bytes < 1.01 * told.disk.low_bytes
 
 
+def test_a_wheel_that_is_smaller_than_its_margin_takes_no_less_than_nothing() -> None:
+    told = cost(contents(files=1, directories=1, content_bytes=11, block_bytes=4096, directory_bytes=0))
+    assert 0 <= told.image.low_bytes < told.image.likely_bytes
+    assert 0 <= told.disk.low_bytes < told.disk.likely_bytes
+
+
 def test_a_wheel_that_was_not_read_is_a_ratio_and_unknown() -> None:
     told = cost(contents(reading=Reading.RATIO, reason="the server answers 403"))
     assert (told.disk.low_bytes, told.disk.likely_bytes, told.disk.high_bytes) == (FETCHED, 3 * FETCHED, 7 * FETCHED)
