@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,3 +171,51 @@ def test_an_image_that_others_stand_on_is_counted_once(project: Project) -> None
     assert told["stack"]["disk_bytes"]["grade"] == "exact"
     assert abs(told["stack"]["disk_bytes"]["likely"] - kept_bytes) <= kept_bytes // 50
     assert kept_bytes <= told["stack"]["disk_bytes"]["high"]
+
+
+# Commands of which each writes into a layer of its own what is known, or is known to be within bounds.
+LINES = (
+    "cat big > other",
+    "cat big | tee two > three",
+    "cp -a d /opt/",
+    "ln big linked",
+    "ln -s big pointing",
+    "touch d/one",
+    "chmod 600 d/two",
+    "echo more >> /src/grown",
+    "mv grown moved",
+    "dd if=/dev/zero of=zero bs=1M count=3",
+    "dd if=/dev/zero of=far bs=1M count=0 seek=7",
+    "head -c 3000000 /dev/urandom > random",
+    "truncate -s 9000000 hole",
+    "sort d/one > sorted",
+    "gzip -c d/two > packed.gz",
+    "tar cf d.tar d",
+    "tar xf a.tar -C /opt",
+    "rm other",
+    "cat big > gone && rm gone",
+)
+
+
+def test_each_command_writes_what_was_forecast_of_it(project: Project) -> None:
+    context = project.directory / "web"
+    (context / "d").mkdir(parents=True)
+    for name, size in (("big", 3_000_017), ("grown", 2_500_009), ("d/one", 2_000_003), ("d/two", 1_500_008)):
+        (context / name).write_bytes(os.urandom(size))
+    with tarfile.open(context / "a.tar", "w") as archive:
+        archive.add(context / "d", "d")
+    runs = "".join(f"RUN {line}\n" for line in LINES)
+    (context / "Dockerfile").write_text(f"FROM busybox:latest\nWORKDIR /src\nCOPY . .\n{runs}")
+    project.services["web"] = {"build": "./web", "image": f"{project.name}/web"}
+    project.write()
+    told = {step["text"]: step["image_bytes"] for step in forecast(project, "web")["steps"]}
+
+    project.docker("build", "--quiet", "--tag", f"{project.name}/web", str(context))
+
+    api: Any = project.real.client.api
+    measured = [each["Size"] for each in api.history(f"{project.name}/web")][: len(LINES)][::-1]
+    for line, size in zip(LINES, measured, strict=True):
+        figures = told[f"RUN {line}"]
+        assert figures["low"] <= size <= figures["high"], line
+        if figures["grade"] == "exact":
+            assert abs(figures["likely"] - size) <= size // 100, line

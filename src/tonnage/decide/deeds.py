@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.model.build_work import Aside, Deed, Piece
+from tonnage.decide.written_texts import records, written_file
+from tonnage.model.build_work import Aside, Deed, Derived, Piece
 from tonnage.model.effects import (
     AptClean,
     AptInstall,
@@ -27,6 +28,7 @@ from tonnage.model.effects import (
     Opaque,
     OtherInstall,
     PythonRemove,
+    Records,
     Remove,
     Transfer,
     Unpack,
@@ -34,7 +36,7 @@ from tonnage.model.effects import (
 )
 from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, spread
 from tonnage.model.installs import Installer, PythonInstall
-from tonnage.model.lock import BLOCK_BYTES, in_blocks
+from tonnage.model.lock import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,28 +52,6 @@ _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
 # Measured with Python 3.8 to 3.13: pip alone 10 to 17 MB with its bytecode, with setuptools up to 27 MB.
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
-_SMALL = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
-# What these print into a file is a line or a page, as far as anybody writes such lines into a Dockerfile.
-_SHORT_TEXTS = frozenset(
-    {
-        "",
-        "cat",
-        "cut",
-        "date",
-        "echo",
-        "env",
-        "envsubst",
-        "grep",
-        "jq",
-        "printf",
-        "sed",
-        "sort",
-        "tee",
-        "tr",
-        "uname",
-        "yq",
-    }
-)
 _UPGRADE_MOST_BYTES = 300_000_000
 
 
@@ -140,16 +120,15 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
         case Transfer():
             pairs = tuple((source, _into(source, effect)) for source in effect.sources)
             if effect.links:
-                return Deed()
+                # Another name of a file of an earlier layer has all of its bytes in this one.
+                return Deed(alters=effect.sources if effect.hard else ())
             if effect.moves:
                 return Deed(moves=pairs)
             return Deed(copies=pairs) if effect.recursive else Deed(file_copies=pairs)
         case WriteFile():
-            if effect.size_bytes is not None:
-                return _written(effect.path, effect.path, _file(effect.size_bytes), "the script")
-            if effect.command.partition(" ")[0].rpartition("/")[2] in _SHORT_TEXTS:
-                return _written(effect.path, effect.path, _SMALL, "a short text")
-            return _written(effect.path, effect.path, unknown, "its size is not told: assumed")
+            return written_file(effect, found.sizes, unknown)
+        case Records():
+            return Deed(writes=(records(effect),))
         case MakeEnvironment():
             size = _ENVIRONMENT_WITH_PIP if effect.with_pip else _ENVIRONMENT_ALONE
             return _written(f"environment {effect.directory}", effect.directory, size, "usual size")
@@ -252,6 +231,17 @@ def _download(effect: Download, found: Found, fetched: dict[str, Estimate], unkn
 def _unpack(effect: Unpack, found: Found, fetched: dict[str, Estimate], unknown: Estimate) -> Deed:
     size = fetched.get(effect.archive) or found.sizes.get(effect.address)
     name = (effect.archive or effect.address).rpartition("/")[2] or "archive"
+    if size is None and effect.archive:
+        packed = not name.endswith(".tar")
+        made = Derived(
+            place=effect.directory,
+            paths=(effect.archive,),
+            percent=(100 * _UNPACKED_LEAST, 100 * _UNPACKED_LIKELY, 100 * _UNPACKED_MOST) if packed else (90, 100, 100),
+            unknown=unknown,
+            source=f"contents of {name}: 1 to 8 times the archive: assumed" if packed else f"contents of {name}",
+            least_high_bytes=unknown.high_bytes if packed else 0,
+        )
+        return Deed(derives=(made,))
     if size is None:
         return _written(f"contents of {name}", effect.directory, unknown, "assumed")
     if name.endswith(".tar"):
@@ -270,10 +260,6 @@ def _directories(effect: MakeDirectory) -> tuple[Piece, ...]:
         Piece(name=path, place=path, disk=Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT), source="a directory")
         for path in effect.paths
     )
-
-
-def _file(size_bytes: int) -> Estimate:
-    return Estimate(in_blocks(size_bytes), in_blocks(size_bytes), in_blocks(size_bytes), Grade.EXACT)
 
 
 def _written(name: str, place: str, size: Estimate, source: str) -> Deed:

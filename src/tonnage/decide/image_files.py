@@ -73,13 +73,17 @@ def from_inside(
         found += _fresh(_altered(path, below, own, ground), (*own, *found))
         if deed.certain:
             below[:] = _hidden(below, path, names)
+    for path in deed.appends:
+        found += _fresh(_altered(path, below, own, NOTHING), (*own, *found))
+        if deed.certain:
+            below[:] = _hidden(below, path, names)
     for source, destination in deed.copies:
         found += taken((source,), destination, (*mounted, *below, *own), ground, "the image")
     for source, destination in deed.file_copies:
-        found += _file_copied(source, destination, (*mounted, *below, *own), ground)
+        found += file_copied(source, destination, (*mounted, *below, *own), ground)
     for source, destination in deed.moves:
         found += _moved(source, destination, below, own, ground, certain=deed.certain)
-    return found if deed.certain else [_perhaps(piece) for piece in found]
+    return found if deed.certain else [perhaps(piece) for piece in found]
 
 
 def _found(path: str, pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
@@ -133,7 +137,8 @@ def _altered(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Es
     return _file_of_ground(path, path, ground, _SMALL_FILE_BYTES)
 
 
-def _file_copied(source: str, destination: str, pieces: Sequence[Piece], ground: Estimate) -> list[Piece]:
+def file_copied(source: str, destination: str, pieces: Sequence[Piece], ground: Estimate) -> list[Piece]:
+    """Return what copying a file writes, or several that a pattern names; nothing where nobody knows anything of it."""
     whole, part = _found(source, pieces)
     found = [_copied(piece, source, destination) for piece in whole]
     for piece in part:
@@ -291,7 +296,9 @@ def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bo
     ]
 
 
-def _perhaps(piece: Piece) -> Piece:
+def perhaps(piece: Piece) -> Piece:
+    """Return what may be written, or not."""
+
     def some(estimate: Estimate) -> Estimate:
         return replace(estimate, low_bytes=0, grade=Grade.UNKNOWN) if estimate.high_bytes else estimate
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.derived_files import derived_pieces
 from tonnage.decide.file_places import any_covers
 from tonnage.decide.image_files import from_inside
 from tonnage.model.build_work import Piece
@@ -66,6 +67,7 @@ def layer_cost(
     asides: list[Aside] = []
     for deed in deeds:
         own += from_inside(deed, below, own, ground, mounted)
+        own += derived_pieces(deed, (*mounted, *below, *own), ground)
         for piece in deed.writes:
             own.append(piece)
             download += piece.download

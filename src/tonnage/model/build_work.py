@@ -58,6 +58,26 @@ class Aside(Struct, frozen=True, kw_only=True):
     disk: Estimate
 
 
+class Derived(Struct, frozen=True, kw_only=True):
+    """A file that is made from files of the image.
+
+    Args:
+        place: The file.
+        paths: What it is made from: paths and patterns.
+        percent: How many bytes it has at least, likely and at most for a hundred of theirs.
+        unknown: What is put in place of a file that nobody knows anything of.
+        source: How that is known, in words.
+        least_high_bytes: Its high figure is not below this one: how much comes out nobody knows.
+    """
+
+    place: str
+    paths: tuple[str, ...]
+    percent: tuple[int, int, int]
+    unknown: Estimate
+    source: str
+    least_high_bytes: int = 0
+
+
 class Deed(Struct, frozen=True, kw_only=True):
     """One command of an instruction, or the whole of an instruction that has no commands.
 
@@ -71,6 +91,8 @@ class Deed(Struct, frozen=True, kw_only=True):
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
         file_copies: Pairs of a file in the image and the path that it is copied to.
         moves: Pairs of a path in the image and the path that it is moved to.
+        appends: Files that are written on at their ends, as far as they are known.
+        derives: Files that are made from others.
         certain: It happens in any case.
     """
 
@@ -83,6 +105,8 @@ class Deed(Struct, frozen=True, kw_only=True):
     copies: tuple[tuple[str, str], ...] = ()
     file_copies: tuple[tuple[str, str], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()
+    appends: tuple[str, ...] = ()
+    derives: tuple[Derived, ...] = ()
     certain: bool = True
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.model.installs import Effect, PythonInstall
 
 if TYPE_CHECKING:
@@ -165,7 +167,8 @@ class Transfer(Effect, frozen=True, kw_only=True):
         sources: Paths and patterns.
         destination: Where to.
         moves: ``mv``: what lay in the same layer is not there twice.
-        links: ``ln``: next to no bytes.
+        links: ``ln``: no bytes of their own.
+        hard: The links are other names of the same files.
         recursive: Directories with all that is in them.
     """
 
@@ -173,19 +176,65 @@ class Transfer(Effect, frozen=True, kw_only=True):
     destination: str
     moves: bool = False
     links: bool = False
+    hard: bool = False
     recursive: bool = True
 
 
+class Source(Struct, frozen=True, kw_only=True):
+    """Where the bytes come from that a command writes.
+
+    Args:
+        paths: Files of the image.
+        address: An address that is fetched.
+        known: There is nothing else; if not, nobody can tell what it is.
+        changed: Another program changes on the way how many they are.
+    """
+
+    paths: tuple[str, ...] = ()
+    address: str = ""
+    known: bool = True
+    changed: bool = False
+
+
 class WriteFile(Effect, frozen=True, kw_only=True):
-    """A file is written whose bytes stand in the script, or whose size is named.
+    """A file is written.
 
     Args:
         path: The file.
-        size_bytes: Its size; None where it is not known.
+        program: The program whose output it is.
+        size_bytes: Its size, where that stands in the script; None where it does not.
+        at_most: The size is the most that it may have.
+        holes_bytes: How many of these bytes take no place on the disk.
+        source: Where its bytes come from; None for a text that the script itself gives, or a short one.
+        appends: What is there already stays in it.
     """
 
     path: str
+    program: str = ""
     size_bytes: int | None = None
+    at_most: bool = False
+    holes_bytes: int = 0
+    source: Source | None = None
+    appends: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address that its bytes come from; empty for none."""
+        return self.source.address if self.source is not None else ""
+
+
+class Records(Effect, frozen=True, kw_only=True):
+    """Records that the system keeps for itself are written anew: accounts, certificates, where libraries lie.
+
+    Args:
+        program: What writes them.
+        number: The number of an account that is added, where it is written; None for the next free one.
+        logs: Files that have a place for each number of an account get one for this one.
+    """
+
+    program: str
+    number: int | None = None
+    logs: bool = False
 
 
 class MakeDirectory(Effect, frozen=True, kw_only=True):
@@ -258,6 +307,7 @@ AnyEffect = (
     | ChangeMode
     | Transfer
     | WriteFile
+    | Records
     | MakeDirectory
     | MakeEnvironment
     | CompilePython

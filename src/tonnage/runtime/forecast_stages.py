@@ -17,7 +17,7 @@ from tonnage.decide.learning import lesson_of
 from tonnage.decide.renumbering import renumbered
 from tonnage.errors import TonnageError
 from tonnage.model.build_work import Deed, Piece, StageWork, StepWork
-from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack
+from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
 from tonnage.model.forecast import Estimate, Grade, assumed
 from tonnage.model.installs import PythonInstall
 from tonnage.model.recipe import BaseConfig, Configure, Copy, Enter, OriginKind, Run
@@ -279,7 +279,7 @@ class Gathering:
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
                     installs[number] = with_own_bytecode(deed, effect, python, step.surroundings)
-                case Download() | Unpack() if effect.address:
+                case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:
                         sizes[effect.address] = size

@@ -13,6 +13,7 @@ from tonnage.model.shell import Word
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.model.effects import Source
     from tonnage.model.recipe import Mount
     from tonnage.model.shell import Command
     from tonnage.model.stack import Place
@@ -39,6 +40,7 @@ class Context(Struct, frozen=True, kw_only=True):
         piped_to: The words of the command that reads its output; empty without one.
         fed_by: The program before it in a pipeline; empty without one.
         piped_from: The address that the command before it in a pipeline fetches; empty without one.
+        piped: Where what it is piped comes from; None where that is short, or stands in the script.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
             write settings add to it.
     """
@@ -50,6 +52,7 @@ class Context(Struct, frozen=True, kw_only=True):
     piped_to: tuple[str, ...] = ()
     fed_by: str = ""
     piped_from: str = ""
+    piped: Source | None = None
     remembered: dict[str, str] = field(default_factory=dict)
 
     @property

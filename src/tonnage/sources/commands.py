@@ -16,12 +16,11 @@ from tonnage.sources.file_commands import (
     make_directory,
     remove,
     sed,
-    sized,
-    tee,
-    text_output,
     transfer,
 )
+from tonnage.sources.outputs import sized, tee, text_output
 from tonnage.sources.python_commands import python_effects
+from tonnage.sources.records import RECORDS, records
 from tonnage.sources.system_installs import apt, dpkg, manages, other_manager
 
 if TYPE_CHECKING:
@@ -40,14 +39,11 @@ _TEXT = frozenset({
     "envsubst", "comm", "paste", "od", "hexdump", "xxd", "cksum", "tput", "free", "df", "du", "ps", "arch", "column",
 })  # fmt: skip
 _QUIET = frozenset({
-    ".", "addgroup", "adduser", "alias", "apt-cache", "apt-key", "apt-mark", "break", "cd", "chage", "chpasswd",
-    "chsh", "cmp", "command", "continue", "declare", "delgroup", "deluser", "dirs", "dpkg-query", "exit", "export",
-    "false", "groupadd", "groupdel", "groupmod", "gpasswd", "gpgconf", "hash", "kill", "killall", "ldconfig", "let",
-    "local", "ln", "mkfifo", "mknod", "newgrp", "passwd", "popd", "pushd", "read", "readonly", "return", "set",
-    "shift", "shopt", "sleep", "source", "ssh-keygen", "ssh-keyscan", "stty", "sync", "test", "timedatectl",
-    "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "update-alternatives", "update-ca-certificates",
-    "useradd", "userdel", "usermod", "visudo", "wait", "add-shell", "a2enmod", "a2dismod", "a2ensite",
-    "mountpoint", "mount", "umount", "dpkg-divert", "dpkg-statoverride", "debconf-set-selections", "hostnamectl",
+    ".", "alias", "apt-cache", "apt-key", "apt-mark", "break", "cd", "cmp", "command", "continue", "declare", "dirs",
+    "dpkg-query", "exit", "export", "false", "gpgconf", "hash", "hostnamectl", "kill", "killall", "let", "local",
+    "mkfifo", "mknod", "mount", "mountpoint", "newgrp", "popd", "pushd", "read", "readonly", "return", "set", "shift",
+    "shopt", "sleep", "source", "ssh-keyscan", "stty", "sync", "test", "timedatectl", "trap", "true", "type", "ulimit",
+    "umask", "umount", "unalias", "unset", "visudo", "wait",
 })  # fmt: skip
 # What ``find`` pipes into these through xargs is told as its own effect.
 _FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
@@ -91,6 +87,8 @@ def _files(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEf
     one = _ONE.get(program)
     if one is not None:
         return (one(context, words),)
+    if program in _SIZED:
+        return sized(context, program, words)
     named = _BY_NAME.get(program)
     return () if named is None else (named(context, program, words),)
 
@@ -124,6 +122,7 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
             context.remembered["APT_INSTALL_RECOMMENDS"] = "0"
 
 
+_SIZED = frozenset({"dd", "fallocate", "truncate", "head"})
 _SEVERAL = {
     "rm": remove,
     "rmdir": remove,
@@ -148,7 +147,7 @@ _ONE = {
 _BY_NAME = {
     **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
     **dict.fromkeys(("cp", "mv", "ln", "install", "rsync"), transfer),
-    **dict.fromkeys(("dd", "fallocate", "truncate", "head"), sized),
+    **dict.fromkeys(RECORDS, records),
     **dict.fromkeys(
         ("unzip", "gunzip", "bunzip2", "unxz", "unzstd", "gzip", "xz", "bzip2", "zstd", "7z", "7za", "zcat"), unpack
     ),

@@ -9,8 +9,9 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Download, GitClone, Nothing, Unpack
+from tonnage.model.effects import Download, GitClone, Nothing, Source, Unpack, WriteFile
 from tonnage.sources.command_context import table
+from tonnage.sources.streams import given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,7 @@ GIT_CLONE = table(
     "",
     b="--branch", o="--origin", c="--config", j="--jobs",
 )  # fmt: skip
+FETCHING = frozenset({"curl", "wget"})
 _ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
 _SENT = ("--header", "--user", "--data", "--data-raw", "--data-binary", "--form", "--cookie", "--cert", "--request")
 _TAR_VALUES = frozenset("fCTXbIK")
@@ -57,6 +59,8 @@ _SMALL_GIT = frozenset({
 def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read ``curl``; ``words`` are those after the program."""
     options = CURL.read(words)
+    if options.has("--config"):
+        return (context.opaque("a file tells what it fetches"),)
     addresses = [word for word in (*options.positional, *options.values.get("--url", ())) if not _is_local(word)]
     if not addresses or options.has("--head"):
         return (Nothing(**context.shared),)
@@ -168,10 +172,13 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
     else:
         old_style = False
     at = 0
+    plain: list[str] = []
     while at < len(rest):
         text = rest[at]
         at += 1
-        if text.startswith("--"):
+        if not text.startswith("-"):
+            plain.append(text)
+        elif text.startswith("--"):
             name, equals, value = text[2:].partition("=")
             short = {"file": "f", "directory": "C", "extract": "x", "get": "x", "create": "c", "list": "t"}.get(name)
             letters += short or ""
@@ -180,13 +187,13 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
                 at += 1
             if short:
                 values[short] = value
-        elif text.startswith("-"):
+        else:
             at = _letters(text[1:], rest, at, values, attached=not (old_style and at == 1))
             letters += text[1:] if old_style and at else _flags_of(text[1:])
     if "x" not in letters:
         if "t" in letters:
             return Nothing(**context.shared)
-        return context.opaque("tar makes an archive")
+        return _packed(context, "tar", values.get("f", ""), values.get("C", ""), plain)
     archive = values.get("f", "-")
     piped = archive in {"-", "/dev/stdin"}
     return Unpack(
@@ -215,7 +222,8 @@ def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         re.fullmatch(r"-[a-z]*d[a-z]*|--decompress|--uncompress", text) for text in texts
     )
     if not opens:
-        return context.opaque(f"{program} makes an archive")
+        printed = any(re.fullmatch(r"-[a-z0-9]*c[a-z0-9]*|--stdout|--to-stdout", text) for text in texts)
+        return _packed(context, program, "-" if printed or not plain else f"{plain[0]}.{program}", "", plain)
     target = context.output()
     if not plain and not target:
         return Nothing(**context.shared)
@@ -226,6 +234,19 @@ def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         address="" if plain else context.piped_from,
         directory=target or archive.rpartition("/")[0] or "/",
     )
+
+
+def _packed(context: Context, program: str, archive: str, within: str, plain: Sequence[str]) -> AnyEffect:
+    """Return what making an archive writes: it is hardly larger than what goes into it."""
+    if not context.command.known or any("@" in text for text in plain):
+        return context.opaque(f"{program} makes an archive")
+    path = context.output() if archive in {"", "-", "/dev/stdout"} else context.absolute(archive)
+    if not path:
+        return Nothing(**context.shared)
+    folder = f"{context.absolute(within)}/" if within else ""
+    paths = tuple(context.absolute(text if text.startswith("/") else f"{folder}{text}") for text in plain)
+    source = Source(paths=paths) if paths else given(context)
+    return WriteFile(**context.shared, path=path, program=program, source=source or Source(known=False))
 
 
 def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:
@@ -250,7 +271,7 @@ def _file_name(address: str) -> str:
 
 def address_of(context: Context) -> str:
     """Return the address that a ``curl`` or ``wget`` fetches; empty for other commands."""
-    if context.command.program not in {"curl", "wget"}:
+    if context.command.program not in FETCHING:
         return ""
     return next((word.text for word in context.command.words[1:] if _ADDRESS.fullmatch(word.text)), "")
 

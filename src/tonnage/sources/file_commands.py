@@ -1,4 +1,4 @@
-"""What commands do to files that are there: remove, change, copy, write."""
+"""What commands do to files that are there: remove, change, copy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tonnage.model.effects import (
     Nothing,
     Remove,
     Transfer,
-    WriteFile,
 )
 from tonnage.sources.command_context import table
+from tonnage.sources.outputs import text_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +35,6 @@ _COPYING = table(
     t="--target-directory", m="--mode", o="--owner", g="--group", S="--suffix",
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
-_UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SHORT_BYTES = 4096
-_SIZE = regex(r"(?P<count>\d+)\s*(?P<unit>[a-z]?)(?:i?b)?", re.IGNORECASE)
-_DECIMAL = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
 
 
 def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -121,13 +117,15 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
         *plain, folder = plain
     if not folder or not plain:
         return Nothing(**context.shared) if program == "ln" else context.opaque("its paths cannot be told")
+    links = program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link"))
     return Transfer(
         **context.shared,
         sources=tuple(context.absolute(text) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
         recursive=program not in {"cp", "install"} or _is_recursive(words),
-        links=program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link")),
+        links=links,
+        hard=links and not options.has("-s", "--symbolic", "--symbolic-link"),
     )
 
 
@@ -144,93 +142,3 @@ def make_directory(context: Context, words: Sequence[Word]) -> AnyEffect:
         if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-m", "--mode"})
     ]
     return MakeDirectory(**context.shared, paths=tuple(context.absolute(text) for text in plain))
-
-
-def text_output(context: Context) -> AnyEffect:
-    """Return what a command leaves that only prints: the file that its output is written to."""
-    path = context.output()
-    if not path:
-        return Nothing(**context.shared)
-    words = context.command.words
-    program = context.command.program
-    if program in {"echo", "printf"} and context.command.known:
-        texts = [word.text for word in words[1:]]
-        newline = 0 if program == "printf" or "-n" in texts[:1] else 1
-        return _written(context, path, len(" ".join(texts).encode(errors="surrogateescape")) + newline)
-    size = None if words else 0
-    only_input = program == "cat" and all(word.text == "-" for word in words[1:])
-    if only_input and context.standard_input is not None:
-        size = len(context.standard_input.encode(errors="surrogateescape"))
-    return _written(context, path, size)
-
-
-def tee(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
-    """Read ``tee``; what it is given may be known."""
-    given = context.standard_input
-    size = None if given is None else len(given.encode(errors="surrogateescape"))
-    paths = [word.text for word in words if not word.text.startswith("-") and not word.text.startswith("/dev/")]
-    return tuple(_written(context, context.absolute(path), size) for path in paths) or (Nothing(**context.shared),)
-
-
-def sized(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
-    """Read ``dd``, ``fallocate``, ``truncate`` and ``head -c``, which name the size of what they write."""
-    texts = [word.text for word in words]
-    if program == "dd":
-        return _dd(context, texts)
-    if program == "head":
-        size = _option(texts, "-c", "--bytes")
-        path = context.output()
-        source = next((text for text in texts if text.startswith("/dev/")), "")
-        if not path or not size or not source:
-            return text_output(context)
-        return _written(context, path, _bytes(size))
-    size = _option(texts, "-l", "--length") if program == "fallocate" else _option(texts, "-s", "--size")
-    plain = [
-        text
-        for at, text in enumerate(texts)
-        if not text.startswith("-") and (at == 0 or texts[at - 1] not in {"-l", "-s", "-o"})
-    ]
-    if not plain or not size:
-        return context.opaque("the size cannot be told")
-    holes = program == "truncate"
-    return _written(context, context.absolute(plain[-1]), 0 if holes else _bytes(size))
-
-
-def _dd(context: Context, texts: list[str]) -> AnyEffect:
-    operands = dict(text.partition("=")[::2] for text in texts if "=" in text)
-    path = context.absolute(operands["of"]) if "of" in operands else context.output()
-    if not path or path.startswith("/dev/"):
-        return Nothing(**context.shared)
-    block = _bytes(operands.get("bs") or operands.get("obs") or "512")
-    count = _bytes(operands.get("count", ""))
-    size = None if block is None or count is None else block * count
-    return _written(context, path, size)
-
-
-def _written(context: Context, path: str, size_bytes: int | None) -> AnyEffect:
-    """Return what writing a file leaves: with each turn of a loop it may grow, or another one be written."""
-    if context.command.repeated and (size_bytes or 0) > _SHORT_BYTES:
-        return context.opaque("nobody can tell how often it is repeated")
-    return WriteFile(**context.shared, path=path, size_bytes=size_bytes)
-
-
-def _option(texts: list[str], short: str, long: str) -> str:
-    """Return the value of an option in any of its forms; empty without one."""
-    for at, text in enumerate(texts):
-        if text in {short, long}:
-            return texts[at + 1] if at + 1 < len(texts) else ""
-        if text.startswith(f"{long}="):
-            return text.partition("=")[2]
-        if text.startswith(short) and not text.startswith("--"):
-            return text.removeprefix(short)
-    return ""
-
-
-def _bytes(text: str) -> int | None:
-    """Return the number of bytes that ``dd`` and its like mean; None where that cannot be told."""
-    lowered = text.strip().lower()
-    match = _SIZE.fullmatch(lowered)
-    if match is None:
-        return None
-    decimal = next((factor for unit, factor in _DECIMAL.items() if lowered.endswith(unit)), None)
-    return int(match["count"]) * (decimal or _UNITS.get(match["unit"], 1))

@@ -9,13 +9,14 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Download, GitClone, Opaque
+from tonnage.model.effects import Download, GitClone, Opaque, Source
 from tonnage.model.recipe import Copy, Run
 from tonnage.model.stack import Place
 from tonnage.sources.command_context import Context
 from tonnage.sources.commands import effects_of_command
-from tonnage.sources.downloads import address_of
+from tonnage.sources.downloads import FETCHING, address_of
 from tonnage.sources.shell import is_shell, read_script, read_words
+from tonnage.sources.streams import printed
 
 if TYPE_CHECKING:
     from tonnage.model.effects import AnyEffect
@@ -58,24 +59,36 @@ def effects(
         return (Opaque(command=key, place=step.place, key=key, reason=f"{shell[0]} is no shell that is read here"),)
     script = _script(run, step, _answers(platform))
     found: list[AnyEffect] = []
-    for index, command in enumerate(script.commands):
-        context = Context(
-            command=command,
-            place=_place(step, run, command),
-            mounts=run.mounts,
-            standard_input=_given(script, command),
-            piped_to=_read_by(script, command),
-            fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program,
-            piped_from=_fetched_before(script, command, step, run),
-            remembered=kept,
-        )
-        found += _effects(context, script, index)
+    for index in range(len(script.commands)):
+        found += _effects(_context(script, index, step, run, kept), script, index)
     found += [
         Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
         for text in script.broken
         if text.strip()
     ]
     return tuple(found)
+
+
+def _context(script: Script, index: int, step: RecipeStep, run: Run, kept: dict[str, str]) -> Context:
+    """Return one command with what is around it; what it is piped is that of the command before it."""
+    command = script.commands[index]
+    address = _fetched_before(script, command, step, run)
+    piped = None
+    if command.pipe_from is not None:
+        piped = printed(_context(script, command.pipe_from, step, run, kept))
+        fetching = script.commands[command.pipe_from].program in FETCHING
+        piped = Source(address=address) if fetching and address else piped
+    return Context(
+        command=command,
+        place=_place(step, run, command),
+        mounts=run.mounts,
+        standard_input=_given(script, command),
+        piped_to=_read_by(script, command),
+        fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program or "a program",
+        piped_from=address,
+        piped=piped,
+        remembered=kept,
+    )
 
 
 def _script(run: Run, step: RecipeStep, answers: dict[str, str]) -> Script:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.lazily import regex
 from tonnage.model.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove, WriteFile
 from tonnage.model.installs import Installer
-from tonnage.sources.file_commands import text_output
+from tonnage.sources.outputs import text_output
 from tonnage.sources.project_installs import (
     pdm_install,
     pipx_install,
