@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import random
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim import Choice, Reclaimed
 
 pytestmark = pytest.mark.engine
+TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 OLD = "2020-02-02T00:00:00Z"
 MIB = 2**20
 NEARLY = 0.01
@@ -236,6 +239,54 @@ def test_it_works_on_a_disk_without_a_free_byte(
     told = json.loads(ended.stdout)
     assert told["after_bytes"] >= 20_000_000
     assert [each["kind"] for each in told["removed"]] == ["image"]
+    assert small.client.images.get("unused:1")
+
+
+def fill_up(directory: str) -> None:
+    """Write until not one more byte can be written."""
+    with open(f"{directory}/filling", "wb", buffering=0) as filling:  # noqa: PTH123 - written until nothing more can be
+        for piece in (MIB, 4096, 1):
+            with contextlib.suppress(OSError):
+                while filling.write(b"\0" * piece) == piece:
+                    pass
+
+
+def test_it_works_when_nothing_can_be_written_anywhere(
+    engine_factory: Callable[[int], RealEngine], project_on: Callable[[RealEngine], Project], tmp_path: Path
+) -> None:
+    """The engine's disk is full, the journal is on it, and so are /tmp and the directory of locks."""
+    small = engine_factory(400_000_000)
+    load(small, "unused:1", [busybox_archive(), layer(1, 50 * MIB)])
+    load(small, "", [busybox_archive(), layer(2, 70 * MIB)])
+    state = Path(small.mount, "state")
+    state.mkdir()
+    fill_up(small.mount)
+    assert available(small) == 0
+    project = project_on(small)
+    # In mounts of its own, so that nobody else's /tmp is full. What it says goes where it can be written.
+    said, told = tmp_path / "said", tmp_path / "told"
+    with said.open("wb") as errors, told.open("wb") as output:
+        full = "; ".join(
+            f"mount -t tmpfs -o size=64k none {each} && chmod 1777 {each}"
+            f" && {{ dd if=/dev/zero of={each}/filling bs=4096 2>/dev/null || true; }}"
+            for each in ("/tmp", "/run/lock")
+        )
+        look = "for each in /tmp /run/lock; do test $(stat -f -c %a $each) = 0 || exit 99; done"
+        arguments = ["reclaim", "--until", "20MB", "--yes", "--json"]
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", f'set -e; {full}; {look}; exec "$@"', "sh", TONNAGE, *arguments],
+            env={**project.environment, "TONNAGE_STATE_DIR": str(state)},
+            cwd="/",
+            stdout=output,
+            stderr=errors,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, said.read_text()
+    document = json.loads(told.read_text())
+    assert document["after_bytes"] >= 20_000_000
+    assert [each["kind"] for each in document["removed"]] == ["image"]
+    assert not any(each["error"] for each in document["removed"])
     assert small.client.images.get("unused:1")
 
 
