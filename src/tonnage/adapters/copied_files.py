@@ -88,8 +88,11 @@ class CopyMeter:
             return Tree(
                 image=UNKNOWN, disk=UNKNOWN, download=exactly(told.size_bytes), notes=(f"{address} is unpacked",)
             )
+        name = address.partition("?")[0].rpartition("/")[2]
+        path = _absolute(f"{copy.destination}{name}" if copy.destination.endswith("/") else copy.destination)
         return Tree(
             image=exactly(told.size_bytes),
+            files=((path, told.size_bytes, in_blocks(told.size_bytes)),),
             disk=exactly(in_blocks(told.size_bytes)),
             download=exactly(told.size_bytes),
             inodes=1,

@@ -137,7 +137,7 @@ def _stage(
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = with_lesson(layer_cost(deeds, visible, ground, _mounted(each, endings)), each.lesson)
+        cost = with_lesson(layer_cost(deeds, visible, ground, _mounted(each, endings), each.beside), each.lesson)
         visible = cost.visible
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.derived_files import derived_pieces
-from tonnage.decide.file_places import any_covers
+from tonnage.decide.file_places import any_covers, covers
 from tonnage.decide.image_files import from_inside
-from tonnage.model.build_work import Piece
+from tonnage.model.build_work import Aside, Piece
 from tonnage.model.forecast import NOTHING, above, highest, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.build_work import Aside, Deed
+    from tonnage.model.build_work import Deed
     from tonnage.model.forecast import Estimate
 
 
@@ -48,7 +48,11 @@ class LayerCost(Struct, frozen=True, kw_only=True):
 
 
 def layer_cost(
-    deeds: Sequence[Deed], earlier: Sequence[Piece] = (), ground: Estimate = NOTHING, mounted: Sequence[Piece] = ()
+    deeds: Sequence[Deed],
+    earlier: Sequence[Piece] = (),
+    ground: Estimate = NOTHING,
+    mounted: Sequence[Piece] = (),
+    beside: Sequence[tuple[str, str]] = (),
 ) -> LayerCost:
     """Add up what the commands of one instruction do.
 
@@ -57,6 +61,7 @@ def layer_cost(
         earlier: What the stage holds before.
         ground: The bytes of the image below the stage.
         mounted: What the commands can read besides, and what is no part of the image.
+        beside: Places that lie on a mount, with the cache that keeps what is written there; empty for none.
 
     Returns:
         What it costs.
@@ -77,6 +82,14 @@ def layer_cost(
         moments.append(total(each.disk for each in own) + deed.transient + aside_bytes)
         own = [piece for piece in own if not any_covers(deed.removes, piece.place)]
         below = [piece for piece in below if not any_covers(deed.removes, piece.place)]
+    kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
+    own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
+    asides += [
+        Aside(key=f"cache:{cache}\0{piece.name}", name=piece.name, disk=piece.disk)
+        for piece, cache in kept_beside
+        if cache
+    ]
+    aside_bytes = total(aside.disk for aside in asides)
     disk = total(piece.disk for piece in own)
     return LayerCost(
         pieces=tuple(own),

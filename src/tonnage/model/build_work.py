@@ -139,6 +139,8 @@ class StepWork(Struct, frozen=True, kw_only=True):
         into: Where they go.
         mounts: What is mounted of stages while it runs: the stage, the path in it, and where it is mounted.
         mounted: Files of contexts that are mounted while it runs, at the places where it sees them.
+        beside: Where what is written lies on a mount: the place, and the identity of the cache that keeps it; empty
+            where nothing does.
         sources: What BuildKit keeps of what it is sent or fetches for it, beside its layer.
         learn_key: Under which key its measured bytes are stored.
         lesson: What was learned of it; None for nothing.
@@ -155,6 +157,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
     into: str = ""
     mounts: tuple[tuple[int, str, str], ...] = ()
     mounted: tuple[Piece, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
     sources: tuple[Aside, ...] = ()
     learn_key: str = ""
     lesson: Lesson | None = None

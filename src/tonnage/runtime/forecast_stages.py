@@ -252,6 +252,11 @@ class Gathering:
             identity=run_identity(step, action, contents),
             mounts=tuple(mounts),
             mounted=tuple(mounted),
+            beside=tuple(
+                (mount.target, mount.identity if mount.kind == "cache" else "")
+                for mount in action.mounts
+                if mount.target and mount.kind in {"bind", "cache", "tmpfs"}
+            ),
             sources=tuple(sources),
         )
 

@@ -136,6 +136,7 @@ def test_an_added_address_is_as_large_as_it_says(meter: CopyMeter, root: Path) -
         tree = meter.tree(copy(f"{server.address}/model.bin", adds=True), ContextFiles(str(root)))
     assert numbers(tree) == (6_007, 8_192 + DIRECTORY, 2)
     assert tree.download.likely_bytes == 6_007
+    assert ("/srv/model.bin", 6_007, 8_192) in tree.files
 
 
 def test_what_is_not_known_of_an_address_is_never_nothing(meter: CopyMeter, root: Path) -> None:

@@ -100,3 +100,15 @@ def test_places_are_covered_by_paths_and_patterns() -> None:
     assert covers_part("/srv/data/one", "/srv/data")
     assert not covers("", "/srv")
     assert moved("/venv/lib/x", "/venv", "/opt/venv/") == "/opt/venv/lib/x"
+
+
+def test_what_is_written_on_a_mount_is_no_part_of_the_layer() -> None:
+    deeds = (
+        Deed(writes=(piece("kept", "/cache/kept", 503), piece("lost", "/tmp/lost", 101), WHEEL)),
+        Deed(file_copies=(("/cache/kept", "/srv/copy"),)),
+    )
+    cost = layer_cost(deeds, beside=(("/cache", "wheels"), ("/tmp", "")))
+
+    assert cost.disk == exactly(63_000_031 + 503)
+    assert [(aside.key, aside.disk) for aside in cost.asides] == [("cache:wheels\0kept", exactly(503))]
+    assert cost.transient == exactly(101)
