@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.context_sources import kept_sources
 from tonnage.model.build_work import Aside
-from tonnage.model.forecast import NOTHING, assumed
+from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, weakest
 from tonnage.model.recipe import Copy, OriginKind
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ class Contexts:
         fetched = copied.tree.download if copied.tree.download != NOTHING else copied.tree.disk
         kept = fetched if fetched.known else assumed(self._assume_bytes)
         return (*sent, Aside(key=f"fetched:{context.key}\0{copied.by_path}", name="what is fetched", disk=kept))
+
+    def perhaps_whole(self) -> tuple[Aside, ...]:
+        """Return what a builder keeps where a ``tmpfs`` is mounted: as long as it needs the context, all of it.
+
+        Source: measured with Docker 20.10.24; ``dockerfile2llb`` of BuildKit 0.8.
+        """
+        size = self._own.whole().disk
+        size = size if size.known else assumed(self._assume_bytes)
+        perhaps = Estimate(0, 0, size.high_bytes, weakest((size.grade, Grade.DECLARED)))
+        return (Aside(key=f"context:{self._own.key}\0whole", name="the rest of the context", disk=perhaps),)
 
     def mounted(self, mount: Mount, origin: Origin) -> tuple[Copied, tuple[Aside, ...]]:
         """Return what a mount of a context shows, and what a builder keeps of it.

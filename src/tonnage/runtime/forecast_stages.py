@@ -244,6 +244,8 @@ class Gathering:
                 told = copied.by_path
                 sources += kept
                 mounted.append(self._piece(mount.source or ".", mount.target, copied.tree))
+            elif mount.kind == "tmpfs":
+                sources += self._contexts.perhaps_whole()
             contents.append(told)
         return StepWork(
             line=step.place.line or 0,
