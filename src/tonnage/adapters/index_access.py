@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.errors import CannotResolveError
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
 
     Returns:
         Addresses, certificates and credentials.
+
+    Raises:
+        CannotResolveError: An address is none.
     """
     settings = _pip_settings(environment)
     index_url = request.index_url
@@ -104,6 +108,8 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
     named = (environment.get(name, "").strip() for name in _UV_INDEX_NAMES)
     more = (url for name in _UV_MORE_INDEX_NAMES for url in environment.get(name, "").split())
     urls = (index_url, *request.extra_index_urls, *extra, *map(_unnamed, (*named, *more)))
+    for url in urls:
+        _check(url)
     return IndexAccess(
         index_url=index_url,
         extra_index_urls=tuple(dict.fromkeys((*request.extra_index_urls, *extra))),
@@ -112,6 +118,20 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
         credentials=tuple(_credentials(urls, environment)),
         left_out=tuple(left_out),
     )
+
+
+def _check(url: str) -> None:
+    """Refuse what cannot be taken apart as an address.
+
+    Raises:
+        CannotResolveError: It cannot.
+    """
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise CannotResolveError(
+            f"{url} is no address of a package index", "invalid", why=f"{error}.", todo="Correct the address."
+        ) from error
 
 
 def _is_remote(url: str) -> bool:

@@ -32,6 +32,8 @@ MOST_WHOLE_IN_ALL_BYTES = 64 << 20
 MOST_PART_BYTES = 64 << 20
 _RANGE = regex(r"bytes (\d+)-(\d+)/(\d+)")
 _PARTIAL, _WHOLE, _UNSATISFIABLE = 206, 200, 416
+# What servers answer that know no range from the end.
+_FROM_THE_END_UNKNOWN = frozenset({_WHOLE, 400, _UNSATISFIABLE, 501})
 
 
 class UnreadableError(Exception):
@@ -196,6 +198,12 @@ class RangedFile(io.RawIOBase):
         if reply.status == _UNSATISFIABLE and size_bytes:
             # The size that the index told is not the size of the file.
             reply = self._servers.ask(self._url, f"bytes=-{TAIL_BYTES}", TAIL_BYTES + 1)
+        if (
+            not size_bytes
+            and reply.status in _FROM_THE_END_UNKNOWN
+            and (reply.length_bytes or 0) not in range(1, TAIL_BYTES)
+        ):
+            reply = self._by_its_size(reply)
         self._cacheable = may_be_kept(self._url, reply.headers)
         if reply.status == _WHOLE:
             self._take_whole(reply, reply.length_bytes if reply.length_bytes is not None else size_bytes)
@@ -209,6 +217,14 @@ class RangedFile(io.RawIOBase):
         if last + 1 != self._size or len(reply.body) != last + 1 - first:
             raise UnreadableError(f"The server gave another part of {shown(self._url)} than its end", self._size)
         self._tail = reply.body
+
+    def _by_its_size(self, begun: Reply) -> Reply:
+        """Ask again for the end: some servers count ranges from the beginning only, so the size is asked for first."""
+        probed = self._servers.ask(self._url, "bytes=0-0", 2)
+        told = _RANGE.fullmatch(probed.headers.get("content-range", ""))
+        if probed.status != _PARTIAL or told is None:
+            return begun
+        return self._servers.ask(self._url, f"bytes={max(0, int(told[3]) - TAIL_BYTES)}-", TAIL_BYTES + 1)
 
     def _take_whole(self, begun: Reply, size_bytes: int | None) -> None:
         """Take a file from a server that knows no ranges, if it is small."""

@@ -18,6 +18,7 @@ _NO_VERSION = regex(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?
 _NO_WHEELS = regex(rf"({_NAME})(?:==(\S+))? ha(?:s|ve) no wheels with a matching")
 _PARSE = regex(r"Couldn't parse requirement|Expected `--hash`|Unsupported (?:option|flag)|Unexpected '")
 _REQUIRED = regex(rf"\b({_NAME})(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?(?:[<>=!~]=?|===)\S+")
+_ASKED = regex(rf"\b(?:all versions of|you require) ({_NAME})(?=[\s,.])(?: and (?!all )({_NAME})(?=[\s,.]))?")
 _NETWORK = regex(
     r"Failed to fetch|error sending request|client error \(Connect\)|dns error|Could not connect|timed out"
     r"|Request failed|connection (?:reset|refused)",
@@ -103,8 +104,10 @@ def _unsolved(stderr: str, why: str, target: str) -> CannotResolveError:
             f"There is no wheel of {_listed(without)} for {target}",
             "no wheels",
             packages=without,
-            why=why,
-            todo=f"There are wheels for: {offered[1]}" if offered else "",
+            why="\n".join(line for line in why.splitlines() if not offered or offered[1] not in line),
+            todo=f"Take a version or an image that there is a wheel for: {offered[1]}"
+            if offered
+            else "Take another version of it, or an image with another Python.",
         )
     missing = tuple(dict.fromkeys(_MISSING.findall(one_line)))
     if missing:
@@ -125,20 +128,22 @@ def _unsolved(stderr: str, why: str, target: str) -> CannotResolveError:
         asked = tuple(dict.fromkeys(f"{name}{specifier}" for name, specifier in versions))
         names = tuple(dict.fromkeys(name for name, _ in versions))
         return CannotResolveError(f"There is no {_listed(asked)}", "missing", packages=names, why=why)
-    names = tuple(dict.fromkeys(name.lower() for name in _REQUIRED.findall(one_line)))
+    named = (*_REQUIRED.findall(one_line), *(name for pair in _ASKED.findall(one_line) for name in pair if name))
+    names = tuple(dict.fromkeys(name.lower() for name in named))
     what = "The requirements have no solution"
     if len(names) == 1:
         what = f"No version of {names[0]} is what is asked for"
     elif names:
         what = f"What is asked of {_listed(names)} cannot be had together"
-    return CannotResolveError(what, "unsatisfiable", packages=names, why=why)
+    todo = "Ask for other versions of one of them." if len(names) > 1 else ""
+    return CannotResolveError(what, "unsatisfiable", packages=names, why=why, todo=todo)
 
 
 def _reason(stderr: str) -> str:
     """Return the resolver's words without its prefixes; a marker that says nothing to people stays."""
     lines = []
     for line in stderr.splitlines():
-        text = re.sub(r"^\s*(?:error|cause|×|╰─▶|│)\s*:?\s*", "", line).strip()  # noqa: RUF001 - as it is printed
+        text = re.sub(r"^\s*(?:error|cause|hint|×|╰─▶|│)\s*:?\s*", "", line).strip()  # noqa: RUF001 - as it is printed
         if text and not text.startswith(("No solution found", "warning:")):
             lines.append(text)
     return "\n".join(lines)

@@ -23,6 +23,7 @@ class Served:
 
     content: bytes
     ranges: bool = True
+    from_the_end: int = 206
     tells_total: bool = True
     tells_length: bool = True
     status: int = 0
@@ -103,7 +104,10 @@ def give(request: BaseHTTPRequestHandler, server: FileServer, file: Served, exte
     content, total = file.content, len(file.content)
     told = re.fullmatch(r"bytes=(\d*)-(\d*)", extent)
     status, headers = 200, dict(file.headers)
-    if told and file.ranges:
+    if told and file.ranges and not told[1] and file.from_the_end not in {200, 206}:
+        reply(request, file.from_the_end, b"")
+        return
+    if told and file.ranges and (told[1] or file.from_the_end == 206):
         first = max(0, total - int(told[2])) if not told[1] else int(told[1])
         last = total - 1 if not told[1] or not told[2] else min(int(told[2]), total - 1)
         if first >= total:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tonnage.adapters.index_access import index_access
+from tonnage.errors import CannotResolveError
 from tonnage.model.lock import ResolveRequest
 
 if TYPE_CHECKING:
@@ -97,3 +100,9 @@ def test_the_users_netrc_is_read(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     access = index_access(NOTHING, home_with(tmp_path, "no section\n= nothing", PIP_CERT="/etc/own.pem"))
     assert access.certificates == "/etc/own.pem"
+
+
+@pytest.mark.parametrize("url", ["http://[own/simple", "https://own.example.org:99999/simple"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(CannotResolveError, match="is no address of a package index"):
+        index_access(ResolveRequest(requirements=("a",), extra_index_urls=(url,)), {"PIP_CONFIG_FILE": "/dev/null"})

@@ -38,6 +38,10 @@ NO_PAGE = """error: Received some unexpected JSON from `https://index.example.or
 TAKEN_BACK = """error: No solution found when resolving dependencies
   cause: Because lower==1.0 was yanked (reason: broken) and you require lower>=1.0, we can conclude that your
          requirements are unsatisfiable."""
+APART = """error: No solution found when resolving dependencies
+  cause: Because all versions of right depend on below>1 and all versions of left depend on below<1, we can conclude
+         that all versions of left and all versions of right are incompatible.
+         And because you require left and right, we can conclude that your requirements are unsatisfiable."""
 OPTION = 'error: Expected `--hash`, found `"--index-url"`: requirements.in:1:14'
 
 
@@ -45,6 +49,7 @@ OPTION = 'error: Expected `--hash`, found `"--index-url"`: requirements.in:1:14'
     ("printed", "cause", "packages"),
     [
         (CONFLICT, "unsatisfiable", ("herd", "numbers")),
+        (APART, "unsatisfiable", ("below", "right", "left")),
         (NO_WHEELS, "no wheels", ("flame",)),
         (SOURCE, "source only", ("oldopt",)),
         (OPTION, "invalid", ()),

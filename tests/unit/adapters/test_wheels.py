@@ -162,6 +162,18 @@ def test_a_large_file_of_a_server_without_ranges_is_left_unread_and_graded_down(
     assert server.sent_bytes - before < len(content)
 
 
+@pytest.mark.parametrize("answer", [200, 400, 416, 501])
+def test_servers_that_count_from_the_beginning_only_are_asked_so(
+    server: FileServer, tmp_path: Path, answer: int
+) -> None:
+    content = wheel_bytes(files={"thing/blob.bin": os.urandom(17_000_023)})
+    url = server.add(f"/counted-{answer}.whl", content, from_the_end=answer)
+    told = read(wheel_at(url), cache=tmp_path)
+    assert told.contents[0].exact
+    assert told.contents[0].wheel.size_bytes == len(content)
+    assert server.extents(f"/counted-{answer}.whl")[1:] == ["bytes=0-0", f"bytes={len(content) - TAIL_BYTES}-"]
+
+
 def test_a_redirect_is_followed_and_the_range_goes_with_it(server: FileServer, tmp_path: Path) -> None:
     content = large_wheel()
     target = server.add("/moved.whl", content)
