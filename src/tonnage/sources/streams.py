@@ -101,7 +101,9 @@ def _read(context: Context, valued: str, leading: int | None, words: Sequence[Wo
     if context.command.program in {"uniq", "xxd"}:
         plain = plain[:1]
     if not plain:
-        return given(context)
+        # A program of awk needs no input to print as much as it likes.
+        makes = context.command.program in {"awk", "gawk", "mawk"} and context.standard_input is None
+        return given(context) or (Source(known=False) if makes else None)
     if not all(word.known for word in plain):
         return Source(known=False)
     named = _files(context, [context.absolute(word.text) for word in plain if word.text != "-"])

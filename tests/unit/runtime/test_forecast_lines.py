@@ -115,6 +115,7 @@ UNKNOWN = (
     "while true; do cat big >> x; done",
     "if [ -f /x ]; then cat big > y; fi",
     "awk 'BEGIN { while (n++ < 1e9) print n > \"/x\" }'",
+    "awk 'BEGIN { while (n++ < 1e9) print n }' > x",
     "tar xf a.tgz",
     "tar xzf a.tgz -C /opt",
     "tar xz < a.tgz",
