@@ -95,6 +95,19 @@ def test_a_forecast_needs_no_engine_and_is_summarised(runner: Runner) -> None:
     assert installed.split()[-1] == str(ROOT)
 
 
+def test_what_cannot_be_built_as_it_is_written_ends_a_forecast_and_leaves_a_build_to_itself(runner: Runner) -> None:
+    (runner.workspace / "worker" / "Dockerfile").write_text("FROM scratch\nCOPPY data /data\n")
+
+    told = runner.action(ACTION, mode="forecast")
+    assert told.step("Forecast").outcome == "failure"
+    assert "| <code>web</code> | 300 kB (exact)" in told.summary
+
+    built = runner.action(ACTION, mode="build")
+    assert built.step("Forecast").outcome == "success"
+    assert "::warning::" in built.step("Forecast").stdout
+    assert built.step("Free disk").outcome != "skipped"
+
+
 def test_only_the_services_that_are_named_are_forecast(runner: Runner) -> None:
     ended = runner.action(ACTION, services="\n  worker\n")
 
