@@ -5,6 +5,7 @@ Source: packaging 26.3, ``packaging.pylock``; PEP 425, 600 and 656 for the tags 
 
 from __future__ import annotations
 
+import sysconfig
 import tomllib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from packaging.markers import Environment
 
     from tonnage.model.lock import Target
+
+# What is resolved, and what finds the resolver, asks it from many threads at once. Until it is asked for the first time
+# its tables are empty, and half filled while that goes on (Python 3.11), so this is done while nobody else is here.
+sysconfig.get_config_vars()
 
 _OLDEST_GLIBC_MINOR = 5
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}

@@ -288,13 +288,8 @@ def _to_loopback(environment: Mapping[str, str]) -> dict[str, str]:
     return around | {"UV_HTTP_RETRIES": "0"}
 
 
-_FINDING = threading.Lock()
-
-
 def _uv() -> str:
     """Return the resolver that was installed with this package."""
     from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where nothing is resolved
 
-    # It asks sysconfig, whose tables of Python 3.11 are half filled while another thread asks for the first time.
-    with _FINDING:
-        return os.fspath(find_uv_bin())
+    return os.fspath(find_uv_bin())
