@@ -222,7 +222,7 @@ def _machine_notes(access: IndexAccess, session: Session) -> tuple[str, ...]:
     notes = []
     if access.left_out:
         left_out = ", ".join(access.left_out)
-        notes.append(f"left out, because a build cannot see them: {left_out} of this machine's settings")
+        notes.append(f"settings of pip on this machine are not used, because a build cannot see them: {left_out}")
     if session.oldest_s:
         day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
         notes.append(f"the package index cannot be asked: what it offered on {day} is used")

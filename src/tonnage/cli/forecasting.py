@@ -131,7 +131,9 @@ def _refuse_broken(services: Sequence[ServiceForecast]) -> None:
     """
     if services:
         names = ", ".join(each.service for each in services)
-        raise UsageError(f"{names}: what is written cannot be built", todo="Correct what is not known above.")
+        raise UsageError(
+            f"{names}: what is written cannot be built", todo="Correct what is named above by file and line."
+        )
 
 
 @contextlib.contextmanager

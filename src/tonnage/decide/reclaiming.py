@@ -176,11 +176,17 @@ def _price(candidate: Candidate) -> tuple[float, float, str]:
 
 
 def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
+    """Return the first pattern that means a candidate: in doubt it is meant, because what is meant stays."""
     # An image is meant by its repository as well, with whatever tag.
     repositories = [each.partition("@")[0].removesuffix(f":{_tag(each)}") for each in candidate.names]
-    own = (candidate.name, candidate.candidate_id.partition(" ")[2])
-    names = (*own, *candidate.names, *repositories, *candidate.paths)
-    return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), "")
+    own = (candidate.name, candidate.candidate_id.partition(" ")[2], candidate.reason)
+    names = {each.casefold() for each in (*own, *candidate.names, *repositories)}
+    for path in candidate.paths:
+        # By every directory that it lies in as well: by name, or from any directory on.
+        parts = path.strip("/").casefold().split("/")
+        names.update(parts)
+        names.update("/" + "/".join(parts[start:end]) for end in range(1, len(parts) + 1) for start in range(end))
+    return next((each for each in patterns if any(fnmatchcase(name, each.casefold()) for name in names)), "")
 
 
 def _tag(name: str) -> str:

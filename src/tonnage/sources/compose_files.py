@@ -246,5 +246,5 @@ def _search(start: Path, where: Files) -> list[Path]:
     raise UsageError(
         "there is no compose file",
         why=f"Looked for {', '.join(FILE_NAMES)} in {start} and every directory above it.",
-        todo="Go to the directory of the compose file, or name the file:\n  tonnage plan -f FILE",
+        todo="Go to the directory of the compose file, or name the file with -f FILE.",
     )

@@ -90,7 +90,7 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[Fitting], *, disk_know
         lines.append(f"  peak {_range(each.all_at_once)} all at once")
     decisive = worst(fittings)
     if decisive is not None:
-        return [*lines, _verdict(decisive)]
+        return [*lines, *_way_out(decisive), f"{_verdict(decisive)}{_reserved(forecast, decisive)}"]
     if not forecast.filesystems:
         return [*lines, "nothing is written: the engine has everything already"]
     lines += [
@@ -267,6 +267,27 @@ def _verdict(each: Fitting) -> str:
         case Fit.DOUBTFUL:
             return f"may not fit: up to {missing} could be missing on {each.room.mount}"
     return f"does not fit by {missing} on {each.room.mount}"
+
+
+def _reserved(forecast: StackForecast, each: Fitting) -> str:
+    """Return what a verdict rests on besides figures that are known."""
+    rests = (
+        [] if each.one_after_the_other.grade is not Grade.UNKNOWN else ["with what is assumed for what nobody knows"]
+    )
+    if any(service.broken for service in forecast.services):
+        rests.append("once what cannot be built is corrected")
+    return f", {' and '.join(rests)}" if rests and each.fit in {Fit.FITS, Fit.ONE_AT_A_TIME} else ""
+
+
+def _way_out(each: Fitting) -> list[str]:
+    """Return what helps where a stack does not fit, or may not."""
+    room = each.room
+    if each.fit in {Fit.FITS, Fit.ONE_AT_A_TIME}:
+        return []
+    lines = ["to make room: tonnage reclaim; what takes it: tonnage forecast --explain SERVICE"]
+    if room.headroom_bytes <= 0:
+        lines.insert(0, "nothing is left above the line: --keep-free SIZE sets another one")
+    return lines
 
 
 def _cut(line: str, width: int) -> str:
