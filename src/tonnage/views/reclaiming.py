@@ -205,7 +205,11 @@ def _staying(protected: Sequence[Protected]) -> list[str]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+    """Return a name that fits its column: of a path the end is what tells it from others."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    kept = _LONGEST_NAME - 3
+    return f"...{name[-kept:]}" if name.startswith("/") else f"{name[:kept]}..."
 
 
 def _candidate_form(candidate: Candidate) -> dict[str, object]:
