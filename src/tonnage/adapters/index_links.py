@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 # Everything in front of an address, the beginning of the address that tells where it starts from, the rest of it, what
 # is asked of it, and its fragment.
+# Pages have tens of thousands of links, so nothing that has matched is tried once more another way.
 _WHEEL_LINK = regex(
-    rb"<a\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*?\shref\s*=\s*[\"']?)"
-    rb"(https?://|//|/|(?![a-z][a-z0-9+.-]*:))((?:&#|[^\"'#>?\s])*\.whl(?:\?(?:&#|[^\"'#>\s])*)?)(#[^\"'>\s]*)?",
-    re.IGNORECASE,
+    rb"<[aA]\b((?>(?:[^>\"']|\"[^\"]*\"|'[^']*')*?\s[hH][rR][eE][fF]\s*=\s*[\"']?))"
+    rb"([hH][tT][tT][pP][sS]?://|//|/|(?![a-zA-Z][a-zA-Z0-9+.-]*:))"
+    rb"((?:[^\"'#>?\s&]++|&#?)*+(?<=\.[wW][hH][lL])(?:\?(?:[^\"'#>\s&]++|&#?)*+)?)(#[^\"'>\s]*)?"
 )
 _HASH = regex(rb"#(?:md5|sha\d+|blake2b)=[0-9a-f]+", re.IGNORECASE)
 NOT_TOLD = "0" * 64
@@ -68,11 +69,15 @@ def passed_on(page: Page, *, plain: bool) -> bytes:
         start = from_here.get(kind, kind.lower())
         if plain:
             return b"<a" + before + start + rest + (fragment or b"")
-        told = fragment if fragment and _HASH.match(fragment) else b"#sha256=" + NOT_TOLD.encode()
+        told = fragment if fragment and _has_hash(fragment) else b"#sha256=" + NOT_TOLD.encode()
         there = up + start.replace(b"://", b"/") if kind else b""
         return b'<a data-core-metadata="true"' + before + there + rest + told
 
     return _WHEEL_LINK.sub(changed, page.body)
+
+
+def _has_hash(fragment: bytes) -> bool:
+    return fragment.startswith(b"#sha256=") or _HASH.match(fragment) is not None
 
 
 def _entry(page: Page, entry: dict[str, Any], offer: Offer, *, plain: bool) -> dict[str, Any]:
