@@ -35,8 +35,9 @@ def has_died(owner: Owner) -> bool:
     """Return whether a process is certainly gone: False for a process of another machine, which cannot be seen."""
     if owner.host != os.uname().nodename:
         return False
-    if owner.birth and (birth := _birth(owner.pid)):
-        return birth != owner.birth
+    # Where processes have a birth, one without has ended, whether or not somebody took notice of it.
+    if owner.birth and _birth(os.getpid()):
+        return _birth(owner.pid) != owner.birth
     try:
         os.kill(owner.pid, 0)
     except ProcessLookupError:

@@ -37,3 +37,13 @@ def test_a_process_of_another_machine_cannot_be_seen_to_have_died() -> None:
 def test_without_a_birth_the_number_alone_decides() -> None:
     assert not has_died(replace(this_process(), birth=""))
     assert has_died(replace(this_process(), birth="", pid=2**22 - 3))
+
+
+@pytest.mark.skipif(not this_process().birth, reason="this machine does not tell when a process started")
+def test_a_process_that_ended_and_that_nobody_took_notice_of_has_died() -> None:
+    program = "from tonnage.runtime.owner import *; o = this_process(); print(o.pid, o.host, o.birth, flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout
+        pid, host, birth = ended.stdout.read().split()
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert has_died(replace(this_process(), pid=int(pid), host=host, birth=birth))

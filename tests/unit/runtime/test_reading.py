@@ -203,7 +203,7 @@ def test_a_missing_compose_file_is_refused_with_every_place_that_was_looked_at(t
     assert refused.value.what == "there is no compose file"
     assert "compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml" in refused.value.why
     assert str(tmp_path) in refused.value.why
-    assert "\n  tonnage plan -f FILE" in refused.value.todo
+    assert "-f FILE" in refused.value.todo
 
 
 def test_a_named_compose_file_that_is_missing_is_refused(tmp_path: Path) -> None:
