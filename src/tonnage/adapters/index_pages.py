@@ -12,7 +12,6 @@ Source: PEP 503, 592, 629, 691, 700 and 714 for pages; RFC 9111 for how long an 
 
 from __future__ import annotations
 
-import gzip
 import html
 import re
 import zlib
@@ -39,8 +38,10 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 _HTML_FIRST = "text/html, */*;q=0.1"
 _JSON_FIRST = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MOST_PAGE_BYTES = 64 << 20
+_MOST_OPENED_BYTES = 512 << 20
+_GZIP = 31
 _OK, _UNCHANGED, _BROKEN = 200, 304, 500
-_MAX_AGE = regex(r"\bmax-age=(\d+)")
+_MAX_AGE = regex(r"\bmax-age=(\d{1,9})\b")
 _ANCHOR = regex(r"<a\s((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
 _HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORECASE)
 _METADATA = regex(r"\bdata-(?:core|dist-info)-metadata\b", re.IGNORECASE)
@@ -246,7 +247,8 @@ class IndexPages:
             return Page(status=reply.status, address=reply.address)
         fetched = _as_stored(reply)
         opened = _opened(fetched)
-        self._kept.keep(_KIND, name, msgspec.msgpack.encode(fetched))
+        if "no-store" not in reply.headers.get("cache-control", "").lower():
+            self._kept.keep(_KIND, name, msgspec.msgpack.encode(fetched))
         return opened
 
     def _stored(self, name: str) -> _Stored | None:
@@ -264,13 +266,14 @@ class IndexPages:
 def _as_stored(reply: Reply) -> _Stored:
     """Return an answer as it is kept: compressed where it came compressed."""
     control = reply.headers.get("cache-control", "").lower()
-    age = _MAX_AGE.search(control)
+    holds, age = _MAX_AGE.search(control), reply.headers.get("age", "")
     return _Stored(
         address=reply.address,
         kind=reply.headers.get("content-type", "").lower(),
         encoding=reply.headers.get("content-encoding", "").strip().lower(),
         body=reply.body,
-        fresh_s=int(age[1]) if age and "no-cache" not in control and "no-store" not in control else 0,
+        # What stood in a cache on its way has used up a part of its time.
+        fresh_s=int(holds[1]) - int(age if age.isdecimal() else 0) if holds and "no-cache" not in control else 0,
         etag=reply.headers.get("etag", ""),
         modified=reply.headers.get("last-modified", ""),
     )
@@ -284,10 +287,13 @@ def _opened(stored: _Stored, age_s: float = 0.0) -> Page:
     """
     body = stored.body
     if stored.encoding == "gzip":
+        opening = zlib.decompressobj(_GZIP)
         try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error) as error:
+            body = opening.decompress(body, _MOST_OPENED_BYTES)
+        except zlib.error as error:
             raise CannotFetchError(f"The page {stored.address} is damaged", "not understood", why=str(error)) from error
+        if not opening.eof or opening.unused_data:
+            raise CannotFetchError(f"The page {stored.address} is damaged, or far too large", "not understood")
     elif stored.encoding not in {"", "identity"}:
         raise CannotFetchError(f"The page {stored.address} is compressed as {stored.encoding}", "not understood")
     return Page(status=_OK, address=stored.address, kind=stored.kind, body=body, age_s=age_s)

@@ -171,6 +171,9 @@ class IndexRelay:
         except CannotFetchError as error:
             session.troubles.append(error)
             return _UNREACHABLE, {}, str(error).encode()
+        except Exception as error:  # noqa: BLE001 - raised again by who began the session, not lost in this thread
+            session.failure = error
+            return _UNREACHABLE, {}, b""
 
     def _page(self, session: Session, address: str) -> tuple[int, dict[str, str], bytes]:
         with self._at_once:

@@ -59,6 +59,8 @@ class Session:
         self.oldest_s = 0.0
         # Set when metadata of a wheel could not be had: the resolver is to look for it itself.
         self.plain = False
+        # What went wrong in here, which is nobody else's fault.
+        self.failure: Exception | None = None
 
     def address(self, index: str) -> str:
         """Return the address that stands in for another.

@@ -178,6 +178,8 @@ def _ask(
                 asked, target, reached, environment, cancel,
                 excluded=excluded, offline=offline and not stood_in, session=session if stood_in else None,
             )  # fmt: skip
+            if session.failure is not None:
+                raise session.failure
             if stood_in and (session.is_locked_out or (session.plain and access.credentials)):
                 # The resolver may know the user in more ways, and takes nobody along from the loopback to a server.
                 stood_in = False

@@ -1,4 +1,4 @@
-"""A really small filesystem for the tests that measure one."""
+"""A really small filesystem for the tests that measure one, and a server for those that ask one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.adapters.file_server import serving
+from tests.unit.adapters.index_asking import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.unit.adapters.file_server import FileServer
+    from tests.unit.adapters.index_asking import Ask
 
 
 @pytest.fixture
@@ -22,3 +27,16 @@ def small(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no tmpfs can be mounted here")
     yield where
     subprocess.run(["umount", str(where)], check=True)
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """A server on the loopback."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Resolve sets of requirements at the same time, with a cache of their own."""
+    return asking(tmp_path)

@@ -7,8 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.adapters.file_server import serving, wheel_bytes
-from tests.unit.adapters.index_asking import MANY, asking, page
+from tests.unit.adapters.file_server import wheel_bytes
+from tests.unit.adapters.index_asking import MANY, page
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.kept import Kept
@@ -18,22 +18,10 @@ from tonnage.errors import CannotFetchError
 from tonnage.model.lock import Reading, ResolveRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.unit.adapters.file_server import FileServer
     from tests.unit.adapters.index_asking import Ask
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving() as served:
-        yield served
-
-
-@pytest.fixture
-def ask(tmp_path: Path) -> Ask:
-    return asking(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["{}", "../..{}", "SERVER{}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import io
 import os
 import socket
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.adapters.file_server import Index, serving, wheel_bytes
-from tests.unit.adapters.index_asking import MANY, asking, count, page
+from tests.unit.adapters.file_server import Index, wheel_bytes
+from tests.unit.adapters.index_asking import MANY, count, page
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.index_pages import IndexPages
@@ -26,21 +27,8 @@ from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.model.lock import LockOrigin, Reading, ResolveRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.unit.adapters.file_server import FileServer
     from tests.unit.adapters.index_asking import Ask
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving() as served:
-        yield served
-
-
-@pytest.fixture
-def ask(tmp_path: Path) -> Ask:
-    return asking(tmp_path)
 
 
 def test_services_that_ask_at_the_same_time_fetch_each_page_and_each_wheel_once(server: FileServer, ask: Ask) -> None:
@@ -280,3 +268,54 @@ def test_nobody_else_is_answered(server: FileServer, tmp_path: Path) -> None:
             assert relay.answer(path.replace("/http/", "/ftp/"))[0] == 404
         assert relay.answer(path)[0] == 404
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "fetched"),
+    [
+        ({"Cache-Control": "max-age=600", "Age": "10"}, 1),
+        ({"Cache-Control": "max-age=600", "Age": "600"}, 2),
+        ({"Cache-Control": "max-age=600, no-cache"}, 2),
+        ({"Cache-Control": f"max-age={10**30}"}, 2),
+    ],
+)
+def test_how_long_a_page_holds_is_what_is_left_of_its_time(
+    server: FileServer, ask: Ask, headers: dict[str, str], fetched: int
+) -> None:
+    page(server, "thing", {"thing-1.0-py3-none-any.whl": wheel_bytes("thing", "1.0")}, headers=headers)
+    url = f"{server.address}/simple"
+    ask(("thing",), index_url=url)
+    ask(("thing>0",), index_url=url)
+    assert count(server, "/simple/thing/") == fetched
+
+
+def test_a_page_that_may_not_be_kept_is_not_there_offline(server: FileServer, ask: Ask) -> None:
+    headers = {"Cache-Control": "max-age=600, no-store"}
+    page(server, "thing", {"thing-1.0-py3-none-any.whl": wheel_bytes("thing", "1.0")}, headers=headers)
+    url = f"{server.address}/simple"
+    ask(("thing",), index_url=url)
+    with pytest.raises(CannotFetchError) as refused:
+        ask(("thing>0",), index_url=url, offline=True)
+    assert refused.value.cause == "offline"
+
+
+def test_a_page_that_unpacks_without_end_is_given_up(
+    server: FileServer, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonnage.adapters.index_pages._MOST_OPENED_BYTES", 40_009)
+    server.add("/simple/thing/", gzip.compress(b" " * 90_001), headers={"Content-Encoding": "gzip"}, ranges=False)
+    with pytest.raises(CannotFetchError, match="index") as refused:
+        ask(("thing",), index_url=f"{server.address}/simple")
+    assert "far too large" in refused.value.why
+
+
+def test_a_fault_of_our_own_is_not_taken_for_one_of_the_index(
+    server: FileServer, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> bytes:
+        raise ZeroDivisionError
+
+    page(server, "thing", {"thing-1.0-py3-none-any.whl": wheel_bytes("thing", "1.0")})
+    monkeypatch.setattr("tonnage.adapters.index_relay.passed_on", broken)
+    with pytest.raises(ZeroDivisionError):
+        ask(("thing",), index_url=f"{server.address}/simple")

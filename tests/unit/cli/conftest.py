@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from tests.unit.cli.outside import World
 
 
+@pytest.fixture(autouse=True)
+def no_other_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See no reclaim that goes on in the background of this machine, such as that of another test."""
+    monkeypatch.setattr("tonnage.runtime.background.shared_directory", lambda: tmp_path)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return make_world(tmp_path)
