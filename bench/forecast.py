@@ -33,7 +33,7 @@ from tonnage.adapters.docker.tools import find_tools
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.adapters.resolver import indexes_asked
-from tonnage.model.lock import ResolveRequest
+from tonnage.model.forecast.python_lock import ResolveRequest
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:

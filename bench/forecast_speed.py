@@ -31,7 +31,7 @@ from counting import Counting
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.resolver import indexes_asked
-from tonnage.model.lock import ResolveRequest
+from tonnage.model.forecast.python_lock import ResolveRequest
 
 SERVICES = {
     "web": ("torch==2.3.1", "torchvision==0.18.1", "fastapi", "uvicorn"),

@@ -24,20 +24,20 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.index_relay import IndexRelay
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.resolving import resolve
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.adapters.wheels import read_wheels
 from tonnage.decide.installing import installed
-from tonnage.model.installs import CacheKind
-from tonnage.model.lock import ResolveRequest, Target
+from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tonnage.decide.installing import Installation
-    from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, WheelContents
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.python_lock import Lock, WheelContents
 
 SETS = {
     "small": ("fastapi", "uvicorn", "numpy"),

@@ -18,16 +18,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tonnage.adapters.build_inputs import build_inputs
+    from tonnage.adapters.context.inputs_digest import build_inputs
     from tonnage.adapters.docker.acts import DockerActs
     from tonnage.adapters.docker.connect import connect
     from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.tools import find_tools
-    from tonnage.adapters.filesystem import open_gauge
-    from tonnage.decide.line import line_bytes
-    from tonnage.decide.planning import plan_build, plan_deploy
-    from tonnage.decide.rolling_back import plan_rollback
-    from tonnage.decide.staleness import why_stale
+    from tonnage.adapters.host.filesystem import open_gauge
+    from tonnage.decide.deploy.planning import plan_build, plan_deploy
+    from tonnage.decide.deploy.reserve import line_bytes
+    from tonnage.decide.deploy.rollback import plan_rollback
+    from tonnage.decide.deploy.staleness import why_stale
     from tonnage.errors import (
         CannotFitError,
         CannotReclaimError,
@@ -42,36 +42,36 @@ if TYPE_CHECKING:
         TonnageError,
         UsageError,
     )
-    from tonnage.model.forecast import Estimate, Grade
+    from tonnage.model.deploy.plan import Plan, Refusal, Step
+    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
+    from tonnage.model.forecast.estimate import Estimate, Grade
     from tonnage.model.inventory import Inventory
-    from tonnage.model.plan import Plan, Refusal, Step
-    from tonnage.model.policy import History, Policy
-    from tonnage.model.run import Measured, Outcome, Run, StepOutcome
     from tonnage.model.stack import Service, Stack
     from tonnage.runtime.clock import SystemClock
-    from tonnage.runtime.execute import execute
-    from tonnage.runtime.journal import Journal
+    from tonnage.runtime.deploy.execute import execute
+    from tonnage.runtime.deploy.observe import observe
+    from tonnage.runtime.journal.writer import Journal
+    from tonnage.runtime.load_stack import StackRequest, load_stack
     from tonnage.runtime.lock import StackLock
-    from tonnage.runtime.observe import observe
-    from tonnage.runtime.reading import StackRequest, load_stack
     from tonnage.units import format_bytes, parse_bytes
-    from tonnage.views.plan_text import plan_text
-    from tonnage.views.report import run_text
-    from tonnage.views.saved_plan import read_plan, save_plan
+    from tonnage.views.json.saved_plan import read_plan, save_plan
+    from tonnage.views.text.plan import plan_text
+    from tonnage.views.text.runs import run_text
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tonnage.adapters.build_inputs": ("build_inputs",),
+    "tonnage.adapters.context.inputs_digest": ("build_inputs",),
     "tonnage.adapters.docker.acts": ("DockerActs",),
     "tonnage.adapters.docker.connect": ("connect",),
     "tonnage.adapters.docker.facts": ("DockerFacts",),
     "tonnage.adapters.docker.tools": ("find_tools",),
-    "tonnage.adapters.filesystem": ("open_gauge",),
-    "tonnage.decide.line": ("line_bytes",),
-    "tonnage.decide.planning": ("plan_build", "plan_deploy"),
-    "tonnage.decide.rolling_back": ("plan_rollback",),
-    "tonnage.decide.staleness": ("why_stale",),
+    "tonnage.adapters.host.filesystem": ("open_gauge",),
+    "tonnage.decide.deploy.reserve": ("line_bytes",),
+    "tonnage.decide.deploy.planning": ("plan_build", "plan_deploy"),
+    "tonnage.decide.deploy.rollback": ("plan_rollback",),
+    "tonnage.decide.deploy.staleness": ("why_stale",),
     "tonnage.errors": (
         "CannotFitError",
         "CannotReclaimError",
@@ -86,22 +86,22 @@ _HOMES = {
         "TonnageError",
         "UsageError",
     ),
-    "tonnage.model.forecast": ("Estimate", "Grade"),
+    "tonnage.model.forecast.estimate": ("Estimate", "Grade"),
     "tonnage.model.inventory": ("Inventory",),
-    "tonnage.model.plan": ("Plan", "Refusal", "Step"),
-    "tonnage.model.policy": ("History", "Policy"),
-    "tonnage.model.run": ("Measured", "Outcome", "Run", "StepOutcome"),
+    "tonnage.model.deploy.plan": ("Plan", "Refusal", "Step"),
+    "tonnage.model.deploy.policy": ("History", "Policy"),
+    "tonnage.model.deploy.run": ("Measured", "Outcome", "Run", "StepOutcome"),
     "tonnage.model.stack": ("Service", "Stack"),
     "tonnage.runtime.clock": ("SystemClock",),
-    "tonnage.runtime.execute": ("execute",),
-    "tonnage.runtime.journal": ("Journal",),
+    "tonnage.runtime.deploy.execute": ("execute",),
+    "tonnage.runtime.journal.writer": ("Journal",),
     "tonnage.runtime.lock": ("StackLock",),
-    "tonnage.runtime.observe": ("observe",),
-    "tonnage.runtime.reading": ("StackRequest", "load_stack"),
+    "tonnage.runtime.deploy.observe": ("observe",),
+    "tonnage.runtime.load_stack": ("StackRequest", "load_stack"),
     "tonnage.units": ("format_bytes", "parse_bytes"),
-    "tonnage.views.plan_text": ("plan_text",),
-    "tonnage.views.report": ("run_text",),
-    "tonnage.views.saved_plan": ("read_plan", "save_plan"),
+    "tonnage.views.text.plan": ("plan_text",),
+    "tonnage.views.text.runs": ("run_text",),
+    "tonnage.views.json.saved_plan": ("read_plan", "save_plan"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

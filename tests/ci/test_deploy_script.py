@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.outside import make_world
 
-from tonnage.decide.written_files import sealed
+from tonnage.decide.reports.generated_files import sealed
 
 SCRIPT = Path(str(files("tonnage").joinpath("written", "deploy.sh")))
 

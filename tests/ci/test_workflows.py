@@ -14,9 +14,9 @@ from tests.ci.stacks import STACKS
 from tests.ci.writing import runs, workflow_files, written
 from tests.unit.cli.outside import make_world
 
-from tonnage.decide.written_files import sealed
-from tonnage.model.workflow import RunnerService, RunnerStack
-from tonnage.views.workflows import docker_deploy, sequential_deploy
+from tonnage.decide.reports.generated_files import sealed
+from tonnage.model.reports.workflow import RunnerService, RunnerStack
+from tonnage.views.ci.workflows import docker_deploy, sequential_deploy
 
 Captured = pytest.CaptureFixture[str]
 BIN = Path(sys.executable).parent

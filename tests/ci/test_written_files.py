@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
+from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 
 FRESH = "a: 1\n# keep: mine\nb: 2\n# end: mine\nc: 3\n"
 LINES = st.text(st.sampled_from("abc:# \n"), max_size=40).map(lambda text: text + "\n" if text else "")

@@ -10,7 +10,7 @@ from tests.contract.world import RealWorld, SimulatedWorld
 from tonnage.adapters.docker.acts import DockerActs
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import find_tools
-from tonnage.adapters.filesystem import open_gauge
+from tonnage.adapters.host.filesystem import open_gauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

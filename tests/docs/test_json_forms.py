@@ -9,19 +9,15 @@ from typing import Any, get_args
 from tests.forecasts.stacks import forecast_of
 from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
 
-from tonnage.decide.explaining import Machine, explain
-from tonnage.decide.symptoms import find_symptoms
+from tonnage.decide.reports.diagnosis import Machine, explain
+from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import UsageError
-from tonnage.model.forecast import Estimate, Grade
-from tonnage.model.plan import Action
-from tonnage.model.policy import Setting
-from tonnage.model.run import Outcome
-from tonnage.views.accuracy import Comparison, accuracy_form
-from tonnage.views.checks import Check, checks_form, settings_form
-from tonnage.views.explanation import explanations_form
-from tonnage.views.failure import failure_form
-from tonnage.views.forecast_form import forecast_form
-from tonnage.views.json_forms import (
+from tonnage.model.deploy.plan import Action
+from tonnage.model.deploy.policy import Setting
+from tonnage.model.deploy.run import Outcome
+from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.views.json.forecast import forecast_form
+from tonnage.views.json.plan_and_run import (
     EVENT_NAMES,
     estimate_form,
     event_form,
@@ -30,9 +26,13 @@ from tonnage.views.json_forms import (
     run_form,
     step_form,
 )
-from tonnage.views.reclaiming import enough_form
-from tonnage.views.status import status_form
-from tonnage.views.verification import Verdict, verification_form
+from tonnage.views.text.accuracy import Comparison, accuracy_form
+from tonnage.views.text.checks import Check, checks_form, settings_form
+from tonnage.views.text.error import failure_form
+from tonnage.views.text.explanation import explanations_form
+from tonnage.views.text.reclaim import enough_form
+from tonnage.views.text.status import status_form
+from tonnage.views.text.verification import Verdict, verification_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
 CODE = re.compile(r"`([a-z_-]+)`")

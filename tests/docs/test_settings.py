@@ -9,9 +9,9 @@ import pytest
 
 from tonnage.adapters.private_engine.layout import DIRECTORY_VARIABLE
 from tonnage.model.stack import ProbeSpec, ServiceSettings, Stack
-from tonnage.runtime.reading import StackRequest, load_stack
+from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.runtime.settings import rank
-from tonnage.sources.x_tonnage import SERVICE, STACK_KEYS
+from tonnage.sources.compose.x_tonnage import SERVICE, STACK_KEYS
 from tonnage.units import parse_seconds
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text()

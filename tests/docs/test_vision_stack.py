@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from serving.settings import Settings
 from serving.uploads import FORM_BYTES
 
-from tonnage.adapters.build_inputs import build_inputs
-from tonnage.runtime.reading import StackRequest, load_stack
+from tonnage.adapters.context.inputs_digest import build_inputs
+from tonnage.runtime.load_stack import StackRequest, load_stack
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Stack

@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.cli.forecast_lookups import RealLookups
+from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.decide.fitting import fit_into
-from tonnage.decide.line import line_bytes
-from tonnage.decide.ordering import in_order
 from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.model.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
-from tonnage.model.fitting import Room
-from tonnage.model.forecast import EngineKind, Estimate, Grade, exactly
+from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
+from tonnage.model.forecast.debian_package import AptForecast, Chosen
+from tonnage.model.forecast.estimate import EngineKind, Estimate, Grade, exactly
+from tonnage.model.forecast.fit import Room
+from tonnage.model.forecast.python_lock import Lock, Wheel, WheelContents, in_blocks
+from tonnage.model.forecast.recipe import BaseConfig
 from tonnage.model.inventory import Filesystem
-from tonnage.model.lock import Lock, Wheel, WheelContents, in_blocks
-from tonnage.model.package import AptForecast, Chosen
-from tonnage.model.recipe import BaseConfig
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
-from tonnage.runtime.reading import StackRequest, load_stack
+from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tonnage.model.effects import AptInstall, AptUpdate
-    from tonnage.model.fitting import Fitting
-    from tonnage.model.forecast import StackForecast
-    from tonnage.model.lock import ResolveRequest, Target
+    from tonnage.model.forecast.effects import AptInstall, AptUpdate
+    from tonnage.model.forecast.estimate import StackForecast
+    from tonnage.model.forecast.fit import Fitting
+    from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
 
 class FactImage(msgspec.Struct, forbid_unknown_fields=True):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import facts_of, forecast_of
 
-from tonnage.model.forecast import EngineKind
-from tonnage.views.forecast import explain_text, forecast_text
+from tonnage.model.forecast.estimate import EngineKind
+from tonnage.views.text.forecast import explain_text, forecast_text
 
 if TYPE_CHECKING:
-    from tonnage.model.forecast import Estimate, InstructionForecast, ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast, StackForecast
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/facts.json"))
 IDS = [case.name for case in CASES]

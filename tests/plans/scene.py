@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.planning import plan_build, plan_deploy
-from tonnage.decide.project_file import config_digest, project_json
-from tonnage.decide.proving import prove_action
-from tonnage.decide.rolling_back import plan_rollback
-from tonnage.model.forecast import Estimate, Grade
+from tonnage.decide.deploy.compose_project import config_digest, project_json
+from tonnage.decide.deploy.planning import plan_build, plan_deploy
+from tonnage.decide.deploy.proof import prove_action
+from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.model.deploy.plan import Version
+from tonnage.model.deploy.policy import History, Learned, Policy
+from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
-from tonnage.model.needs import Need, Needs
-from tonnage.model.plan import Version
-from tonnage.model.policy import History, Learned, Policy
-from tonnage.runtime.reading import StackRequest, load_stack
+from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.plan import Plan
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.stack import Stack
 
 SAME = "same"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.plans.scene import plan_of
 
-from tonnage.views.plan_text import plan_text
+from tonnage.views.text.plan import plan_text
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/scene.json"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.simulator import Heard, Instruction, Recipe, Simulator, VirtualEvent
 
 from tonnage.errors import StepFailedError
-from tonnage.model.needs import Need, Needs
+from tonnage.model.reclaim.roots import Need, Needs
 
 if TYPE_CHECKING:
     from tests.simulator.life import LivingContainer

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.unit.decide.test_apt_choosing import Index
 
 from tonnage.decide.apt_choosing import choose
-from tonnage.model.base_image import AptState
-from tonnage.model.package import DebPackage, Relation
+from tonnage.model.forecast.base_image import AptState
+from tonnage.model.forecast.debian_package import DebPackage, Relation
 
 NAMES = [f"p{number}" for number in range(9)]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonnage.decide.choosing import choose, freed_bytes
-from tonnage.model.candidate import Candidate, Piece
+from tonnage.decide.reclaim.selection import choose, freed_bytes
+from tonnage.model.reclaim.candidate import Candidate, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

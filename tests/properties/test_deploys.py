@@ -11,9 +11,9 @@ from tests.properties.stacks import BAD, GOOD, JOB, harbour, next_recipe, stacks
 from tests.simulator import Behaviour, Faults, Instruction, PowerCutError, Recipe
 from tests.simulator.deploying import PROJECT, Described, changed, stack_of
 
-from tonnage.model.plan import Build, Switch
-from tonnage.model.policy import Policy
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.plan import Build, Switch
+from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

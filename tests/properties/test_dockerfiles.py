@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tonnage.errors import UsageError
-from tonnage.sources.dockerfile import read_dockerfile, read_instructions
+from tonnage.sources.dockerfile.parser import read_dockerfile, read_instructions
+from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.sources.installs import effects
-from tonnage.sources.recipe import recipe
 from tonnage.sources.requirements import read_requirements
 from tonnage.sources.shell import read_script
 

@@ -11,13 +11,13 @@ from tests.properties.structs import structs
 
 from tonnage.decide.build_costs import forecast_service
 from tonnage.decide.stack_costs import forecast_stack
-from tonnage.model.build_work import Aside, BuildWork, Deed, Ground, GroundLayer, Piece, StageWork, StepWork
-from tonnage.model.forecast import EngineKind, Grade, spread
+from tonnage.model.forecast.estimate import EngineKind, Grade, spread
+from tonnage.model.forecast.sized_effects import Aside, BuildWork, Deed, Ground, GroundLayer, Piece, StageWork, StepWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast import Estimate, InstructionForecast, ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast, StackForecast
 
 PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
 SIZES = st.integers(0, 3_000_000_017)

@@ -11,16 +11,16 @@ from msgspec.structs import replace
 from tests.properties.engines import peopled
 from tests.simulator import Heard, VirtualEvent
 
-from tonnage.decide.engine_candidates import engine_findings
-from tonnage.decide.reclaiming import decide, decide_everything
-from tonnage.runtime.engine_removal import EngineRemoval
-from tonnage.runtime.observe import observe
-from tonnage.runtime.reclaiming import carry_out
+from tonnage.decide.reclaim.choice import decide, decide_everything
+from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.reclaim.engine_removal import EngineRemoval
+from tonnage.runtime.reclaim.executor import carry_out
 
 if TYPE_CHECKING:
     from tests.properties.engines import Peopled
 
-    from tonnage.model.reclaim import Choice, Reclaimed
+    from tonnage.model.reclaim.outcome import Choice, Reclaimed
 
 # What 1,000 engines were run with for the record; every commit runs fewer.
 ENGINES = int(os.environ.get("TONNAGE_TEST_ENGINES", "100"))

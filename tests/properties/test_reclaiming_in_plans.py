@@ -10,19 +10,19 @@ from tests.properties.stacks import harbour
 from tests.simulator import Instruction, Recipe
 from tests.simulator.deploying import Described, changed, stack_of
 
-from tonnage.decide.planning import plan_deploy
-from tonnage.decide.staleness import why_stale
-from tonnage.model.needs import Need, Needs
-from tonnage.model.plan import Reclaim
-from tonnage.model.policy import Policy
-from tonnage.model.run import Outcome
+from tonnage.decide.deploy.planning import plan_deploy
+from tonnage.decide.deploy.staleness import why_stale
+from tonnage.model.deploy.plan import Reclaim
+from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import Outcome
+from tonnage.model.reclaim.roots import Need, Needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.simulator.deploying import Harbour
 
-    from tonnage.model.plan import Plan
+    from tonnage.model.deploy.plan import Plan
 
 LATER_S = 1_000.0
 BUILT_BYTES = 6_000_000_007

@@ -11,15 +11,15 @@ from tests.properties.stacks import GOOD, harbour, next_recipe, stacks
 from tests.simulator import Behaviour, Heard, Instruction, Recipe
 from tests.simulator.deploying import PROJECT, Described, changed, stack_of
 
-from tonnage.model.forecast import exactly
-from tonnage.model.plan import Build, Pull
-from tonnage.model.policy import History, Learned, Policy
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.plan import Build, Pull
+from tonnage.model.deploy.policy import History, Learned, Policy
+from tonnage.model.deploy.run import Outcome
+from tonnage.model.forecast.estimate import exactly
 
 if TYPE_CHECKING:
     from tests.simulator import Simulator
 
-    from tonnage.model.plan import Plan
+    from tonnage.model.deploy.plan import Plan
 
 NEVER = threading.Event()
 often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from tests.scenarios.seeing import Engine
 
-from tonnage.runtime.journal import Journal
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.real_engine import RealEngine
 
-    from tonnage.model.run import Run, StepOutcome
+    from tonnage.model.deploy.run import Run, StepOutcome
 
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 CHECK = {"test": ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/"], "interval": "300ms", "retries": 3}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.scenarios.watching import available_bytes, bytes_come_back
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project

@@ -15,7 +15,7 @@ from tests.scenarios.driving import CHECK, SERVES
 from tests.scenarios.seeing import processes_with
 from tests.scenarios.watching import page
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project

@@ -14,7 +14,7 @@ from tests.real_engine import BUSYBOX
 from tests.scenarios.seeing import processes_with
 from tests.scenarios.watching import page, soon
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project

@@ -23,13 +23,13 @@ from tests.simulator import Heard
 from tonnage.adapters.docker.acts import DockerActs
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import find_tools
-from tonnage.decide.engine_candidates import engine_findings
-from tonnage.decide.reclaiming import decide, decide_everything
-from tonnage.model.needs import Need, Needs
+from tonnage.decide.reclaim.choice import decide, decide_everything
+from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.model.reclaim.roots import Need, Needs
 from tonnage.runtime.clock import SystemClock
-from tonnage.runtime.engine_removal import EngineRemoval
-from tonnage.runtime.observe import observe
-from tonnage.runtime.reclaiming import carry_out
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.reclaim.engine_removal import EngineRemoval
+from tonnage.runtime.reclaim.executor import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
     from tests.scenarios.driving import Project
 
-    from tonnage.model.reclaim import Choice, Reclaimed
+    from tonnage.model.reclaim.outcome import Choice, Reclaimed
 
 pytestmark = pytest.mark.engine
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))

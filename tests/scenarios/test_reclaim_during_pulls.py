@@ -21,11 +21,11 @@ from tests.slow_registry import slow_registry
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.cli import needing
 from tonnage.cli.app import RealOutside
-from tonnage.decide import protecting
-from tonnage.decide.engine_candidates import engine_findings
+from tonnage.decide.reclaim import protection as protecting
+from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.model.stack import Stack
-from tonnage.runtime import needing_pulls
-from tonnage.runtime.observe import observe
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.reclaim import pull_roots as needing_pulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from tests.scenarios.vision_stack import (
     why_there_is_no_base_image,
 )
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from tests.real_engine import busybox_archive
 from tests.scenarios.test_reclaim import MIB, available, layer, load
 from tests.ssh_server import WHY_NONE, ssh_server
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

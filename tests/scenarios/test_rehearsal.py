@@ -21,7 +21,7 @@ from tests.scenarios.watching import page
 
 from tonnage.adapters.private_engine import remove_rehearsal
 from tonnage.adapters.private_engine.layout import DIRECTORY_VARIABLE
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 from tests.scenarios.seeing import processes_with
 from tests.ssh_server import WHY_NONE, ssh_server
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

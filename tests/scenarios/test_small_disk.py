@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.scenarios.watching import SLACK_BYTES, available_bytes, bytes_come_back, page, watching
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

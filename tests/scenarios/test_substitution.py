@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.model.recipe import BaseConfig, Builder
-from tonnage.sources.dockerfile import read_dockerfile
-from tonnage.sources.recipe import recipe
+from tonnage.model.forecast.recipe import BaseConfig, Builder
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project

@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.driving import CHECK
 from tests.scenarios.watching import page, running_on_volume, watching
 
-from tonnage.model.run import Outcome
+from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project

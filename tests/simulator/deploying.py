@@ -7,13 +7,13 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tonnage.decide.planning import plan_build, plan_deploy
-from tonnage.decide.rolling_back import plan_rollback
-from tonnage.model.policy import Policy
+from tonnage.decide.deploy.planning import plan_build, plan_deploy
+from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.model.deploy.policy import Policy
 from tonnage.model.stack import Dependency, Mount, Port, Service, ServiceSettings, Stack
-from tonnage.runtime.execute import execute
-from tonnage.runtime.journal import Journal
-from tonnage.runtime.observe import observe
+from tonnage.runtime.deploy.execute import execute
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from tests.simulator.engine import Simulator
     from tests.simulator.recipe import Recipe
 
-    from tonnage.model.event import Event
+    from tonnage.model.deploy.event import Event
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.policy import History
+    from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Inventory
-    from tonnage.model.plan import Plan
-    from tonnage.model.policy import History
-    from tonnage.model.run import Run
 
 PROJECT = "shop"
 DIRECTORY = "/srv/shop"

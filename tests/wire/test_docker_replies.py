@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tonnage.adapters.docker import layers, wire
+from tonnage.adapters.docker import wire
 from tonnage.adapters.docker.connect import spoken_version
+from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError
 from tonnage.model.inventory import Volume
 

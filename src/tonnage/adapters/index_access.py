@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from urllib.parse import SplitResult
 
-    from tonnage.model.lock import ResolveRequest
+    from tonnage.model.forecast.python_lock import ResolveRequest
 
 _UV_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

@@ -21,7 +21,7 @@ from urllib.parse import urldefrag, urljoin
 import msgspec
 from msgspec import Struct
 
-from tonnage.adapters.once import Once
+from tonnage.adapters.web.single_flight import Once
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Reply, Web
+    from tonnage.adapters.web.client import Reply, Web
+    from tonnage.adapters.web.disk_cache import Kept
 
 _KIND = "page-1"
 _JSON = "application/vnd.pypi.simple.v1+json"

@@ -29,23 +29,23 @@ from packaging.utils import canonicalize_name
 from tonnage.adapters.index_links import passed_on, small_wheel
 from tonnage.adapters.index_pages import IndexPages
 from tonnage.adapters.index_session import Session
-from tonnage.adapters.once import Once
-from tonnage.adapters.proxies import proxy_of
 from tonnage.adapters.ranged import Servers
 from tonnage.adapters.resolver import indexes_asked
-from tonnage.adapters.web import shown
+from tonnage.adapters.web.client import shown
+from tonnage.adapters.web.proxies import proxy_of
+from tonnage.adapters.web.single_flight import Once
 from tonnage.adapters.wheels import WheelMetadata, read_metadata
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
-from tonnage.model.lock import Wheel
+from tonnage.model.forecast.python_lock import Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.index_pages import Offer
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Web
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
 
 _AT_ONCE = 16
 _OK, _MOVED, _NOT_FOUND, _UNREACHABLE = 200, 302, 404, 502

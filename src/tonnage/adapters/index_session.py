@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.index_pages import IndexPages, Offer, Page
     from tonnage.adapters.wheels import WheelMetadata
     from tonnage.errors import CannotFetchError
-    from tonnage.model.lock import ResolveRequest, Wheel
+    from tonnage.model.forecast.python_lock import ResolveRequest, Wheel
 
 WHEEL_ADDRESS = regex(r"https?://[^\s;#\"']+\.whl(?:\?[^\s;#]*)?(?:#[^\s;]*)?", re.IGNORECASE)
 _REFUSED = frozenset({401, 403, 407})

@@ -23,7 +23,7 @@ from tonnage.adapters.pylock import read_pylock
 from tonnage.adapters.resolver import export_lock
 from tonnage.adapters.resolving import resolve
 from tonnage.errors import CannotResolveError
-from tonnage.model.lock import LockOrigin, Other
+from tonnage.model.forecast.python_lock import LockOrigin, Other
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.interface import Cancel
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Web
-    from tonnage.model.lock import Lock, LockedRequest, Target
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target
 
 
 def read_locked(

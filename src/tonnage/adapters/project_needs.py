@@ -16,7 +16,7 @@ from tonnage.errors import CannotResolveError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tonnage.model.lock import LockedRequest
+    from tonnage.model.forecast.python_lock import LockedRequest
 
 
 def needs(request: LockedRequest) -> list[str]:

@@ -15,14 +15,14 @@ from packaging import pylock, tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from tonnage.errors import CannotResolveError
-from tonnage.model.lock import Lock, LockOrigin, Other, Sdist, Wheel
+from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from packaging.markers import Environment
 
-    from tonnage.model.lock import Target
+    from tonnage.model.forecast.python_lock import Target
 
 # What is resolved, and what finds the resolver, asks it from many threads at once. Until it is asked for the first time
 # its tables are empty, and half filled while that goes on (Python 3.11), so this is done while nobody else is here.

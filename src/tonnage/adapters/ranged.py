@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tonnage.adapters.web import shown
+from tonnage.adapters.web.client import shown
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.web import Reply, Web
+    from tonnage.adapters.web.client import Reply, Web
 
 # Enough for the directory of five wheels in six, with what a wheel says of itself.
 TAIL_BYTES = 16384

@@ -19,7 +19,7 @@ from tonnage.adapters import process
 from tonnage.adapters.pylock import read_pylock, shown
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
-from tonnage.model.lock import Lock
+from tonnage.model.forecast.python_lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.index_session import Session
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.lock import LockedRequest, ResolveRequest, Target
+    from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest, Target
 
 # Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
 _UV_KEPT = regex(

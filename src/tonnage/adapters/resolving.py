@@ -31,10 +31,10 @@ from tonnage.adapters.pylock import shown
 from tonnage.adapters.resolver import run_resolver
 from tonnage.adapters.resolver_words import failure, without_wheels
 from tonnage.adapters.source_archives import needed_by, source_archive, versions_asked_for
-from tonnage.adapters.web import shown as addressed
+from tonnage.adapters.web.client import shown as addressed
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
-from tonnage.model.lock import Lock, LockOrigin, Other, Sdist
+from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.index_session import Session
     from tonnage.adapters.interface import Cancel
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Web
-    from tonnage.model.lock import ResolveRequest, Target, Wheel
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.model.forecast.python_lock import ResolveRequest, Target, Wheel
 
 _KIND = "lock-2"
 _FRESH_S = 86400.0

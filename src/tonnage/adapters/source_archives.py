@@ -15,14 +15,14 @@ from packaging.version import InvalidVersion, Version
 
 from tonnage.adapters.pylock import markers_of
 from tonnage.errors import CannotFetchError
-from tonnage.model.lock import Sdist
+from tonnage.model.forecast.python_lock import Sdist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.index_pages import IndexPages, Offer
-    from tonnage.model.lock import Target
+    from tonnage.model.forecast.python_lock import Target
 
 _OK = 200
 

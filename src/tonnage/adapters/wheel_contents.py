@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
+from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tonnage.model.lock import Wheel
+    from tonnage.model.forecast.python_lock import Wheel
 
 _PARTS = 8
 _PART_DEPTH = 2

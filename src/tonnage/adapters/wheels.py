@@ -22,16 +22,16 @@ from msgspec.structs import replace
 
 from tonnage.adapters.ranged import RangedFile, Servers, UnreadableError
 from tonnage.adapters.wheel_contents import contents_of, guessed, metadata_member
-from tonnage.model.lock import Reading, WheelContents
+from tonnage.model.forecast.python_lock import Reading, WheelContents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.interface import Cancel
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Web
-    from tonnage.model.lock import Wheel
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.model.forecast.python_lock import Wheel
 
 # The number changes with the form of what is kept, so that another form is never read.
 _KIND = "wheel-1"

@@ -21,7 +21,7 @@ from tonnage.cli.places import cache_directory, state_place
 from tonnage.cli.session import Session
 from tonnage.cli.streams import let_go_of_output, prepare_streams
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, TonnageError, UsageError
-from tonnage.sources.files import HERE
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, MachineDoor, Outside, Rehearsal, WeightsDoor
-    from tonnage.model.forecast import EngineKind
+    from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.lookups import Lookups
-    from tonnage.runtime.reading import ComposeConfig
-    from tonnage.runtime.rehearse import ImageSource
-    from tonnage.sources.files import Files
+    from tonnage.runtime.rehearsal_images import ImageSource
+    from tonnage.sources.compose.files import Files
 
 _SIGINT = 2
 _SIGPIPE = 13
@@ -119,7 +119,7 @@ def _while_printing(error: OSError) -> bool:
 
 
 def _fail(session: Session, error: TonnageError) -> int:
-    from tonnage.views.failure import failure_form, failure_text  # noqa: PLC0415 - only where something failed
+    from tonnage.views.text.error import failure_form, failure_text  # noqa: PLC0415 - only where something failed
 
     session.say(failure_text(error, width=session.width if session.stderr.isatty() else None))
     if session.json or session.events_file:
@@ -174,7 +174,7 @@ class RealOutside:
     @property
     def tools(self) -> Tools:
         """The programs that act on an engine; each is looked for when first asked for."""
-        from tonnage.adapters.docker.remembered import Remembered  # noqa: PLC0415
+        from tonnage.adapters.docker.tool_versions_cache import Remembered  # noqa: PLC0415
         from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
 
         if self._tools is None:
@@ -206,13 +206,13 @@ class RealOutside:
 
     def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
         """Return what a build's Dockerfile declares with ``ARG``, with its default."""
-        from tonnage.adapters.dockerfile_arguments import declared_arguments  # noqa: PLC0415
+        from tonnage.adapters.context.dockerfile_arguments import declared_arguments  # noqa: PLC0415
 
         return declared_arguments(spec)
 
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
-        from tonnage.adapters.build_inputs import build_inputs  # noqa: PLC0415
+        from tonnage.adapters.context.inputs_digest import build_inputs  # noqa: PLC0415
 
         return build_inputs(service)
 
@@ -227,7 +227,7 @@ class RealOutside:
         connection = facts.connection if isinstance(facts, DockerFacts) else None
         probes = None
         if probe and connection is not None:
-            from tonnage.adapters.docker.probe import EngineProbe  # noqa: PLC0415
+            from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
 
             probes = EngineProbe(connection)
         return RealLookups(
@@ -241,7 +241,7 @@ class RealOutside:
     def engine_kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here."""
         from tonnage.adapters.docker.tools import BuilderKind  # noqa: PLC0415
-        from tonnage.model.forecast import EngineKind  # noqa: PLC0415
+        from tonnage.model.forecast.estimate import EngineKind  # noqa: PLC0415
 
         if engine is not None and engine.image_store == "containerd":
             return EngineKind.CONTAINERD
@@ -256,7 +256,7 @@ class RealOutside:
 
     def install_command(self) -> str:
         """Return the command that installs this very Tonnage on another machine; empty when there is none."""
-        from tonnage.adapters.installation import install_command  # noqa: PLC0415
+        from tonnage.adapters.host.installation import install_command  # noqa: PLC0415
 
         return install_command(self.environment)
 
@@ -268,15 +268,15 @@ class RealOutside:
 
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""
-        from tonnage.adapters.sending import files_here, files_there  # noqa: PLC0415
-        from tonnage.decide.elsewhere import files_to_send  # noqa: PLC0415
+        from tonnage.adapters.ssh.upload import files_here, files_there  # noqa: PLC0415
+        from tonnage.decide.deploy.remote_mounts import files_to_send  # noqa: PLC0415
 
         here = files_here(stack.directory, stack.sent)
         return files_to_send(here, files_there(host, stack.place, tuple(here)))
 
     def local_disks(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems of this machine that programs write to without being told to."""
-        from tonnage.adapters.filesystem import usual_filesystems  # noqa: PLC0415
+        from tonnage.adapters.host.filesystem import usual_filesystems  # noqa: PLC0415
 
         return usual_filesystems(self.environment, self.working_directory)
 
@@ -290,13 +290,13 @@ class RealOutside:
     @functools.cached_property
     def weights(self) -> WeightsDoor:
         """Files of weights on this machine."""
-        from tonnage.adapters.checksums import Checksums  # noqa: PLC0415
+        from tonnage.adapters.host.checksums import Checksums  # noqa: PLC0415
 
         return Checksums(cache_directory(self.environment) / "checksums.json")
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
-        from tonnage.adapters.remote_lock import SshLock  # noqa: PLC0415
+        from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
         remote = SshLock(engine.endpoint) if engine.endpoint.startswith("ssh://") else None
@@ -336,7 +336,7 @@ class RealOutside:
     @contextlib.contextmanager
     def rehearsal(self, size_bytes: int, *, keep: bool) -> Iterator[Rehearsal]:
         """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
-        from tonnage.adapters.image_store import ImageStore  # noqa: PLC0415
+        from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
         from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
         from tonnage.cli.outside import Rehearsal  # noqa: PLC0415
 
@@ -350,14 +350,14 @@ class RealOutside:
 
     def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
         """Return the images from elsewhere that a service stands on, by its files on a machine."""
-        from tonnage.adapters.dockerfile_images import images_needed  # noqa: PLC0415
+        from tonnage.adapters.context.dockerfile_images import images_needed  # noqa: PLC0415
 
         return images_needed(service, where)
 
     @contextlib.contextmanager
     def image_source(self, host: str) -> Iterator[ImageSource | None]:
         """Reach an engine to copy images from; None when there is none, unless one was named."""
-        from tonnage.adapters.image_store import ImageStore  # noqa: PLC0415
+        from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
 
         with contextlib.ExitStack() as opened:
             connection = None
@@ -384,8 +384,8 @@ class RealOutside:
     def _door(self, connection: DockerConnection) -> EngineDoor:
         from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-        from tonnage.adapters.docker.ready import check_ready  # noqa: PLC0415
-        from tonnage.adapters.filesystem import open_gauge  # noqa: PLC0415
+        from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415
+        from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415
         from tonnage.cli.outside import EngineDoor  # noqa: PLC0415
 
         return EngineDoor(

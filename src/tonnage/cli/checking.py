@@ -10,11 +10,11 @@ from tonnage.cli.looking import look
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import read_if_there, read_inputs
 from tonnage.cli.weights import check_weights
-from tonnage.decide.planning import asked_for
+from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import TonnageError
-from tonnage.runtime.journal import Journal
+from tonnage.runtime.journal.writer import Journal
 from tonnage.units import format_bytes
-from tonnage.views.checks import FAILED, OK, WARNING, Check
+from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,12 +14,12 @@ from msgspec import Struct
 from tonnage.cli.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
 from tonnage.cli.forecasts import needs_now
 from tonnage.cli.stacks import read_wanted
-from tonnage.decide.runner_stack import runner_services
-from tonnage.decide.written_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
+from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
+from tonnage.decide.reports.runner_stack import runner_services
 from tonnage.errors import StaleFilesError, UsageError
-from tonnage.model.workflow import RunnerStack
+from tonnage.model.reports.workflow import RunnerStack
 from tonnage.units import format_bytes
-from tonnage.views.workflows import WORKFLOWS, WRITTEN, workflows
+from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

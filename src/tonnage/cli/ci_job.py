@@ -9,8 +9,8 @@ from msgspec import Struct
 from tonnage.cli.job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.views.job_summary import job_summary, job_values
-from tonnage.views.size_comment import marker, size_comment
+from tonnage.views.ci.job_summary import job_summary, job_values
+from tonnage.views.ci.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -79,7 +79,7 @@ def comment(session: Session, typed: JobFlags) -> None:
     repository = typed.repository or session.outside.environment.get("GITHUB_REPOSITORY", "")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} names no repository", todo="Write --repository OWNER/NAME.")
-    from tonnage.adapters.pull_request_comments import write_comment  # noqa: PLC0415 - only where one is written
+    from tonnage.adapters.github.pull_request_comments import write_comment  # noqa: PLC0415 - only where one is written
 
     replaced = write_comment(
         text,

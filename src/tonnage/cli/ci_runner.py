@@ -14,7 +14,7 @@ from tonnage.cli.options import typed_value
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.units import parse_bytes
-from tonnage.views.workflows import ANEW, DIRECTORY
+from tonnage.views.ci.workflows import ANEW, DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
-    from tonnage.model.checklist import Item
+    from tonnage.model.reports.checklist import Item
 
 
 @click.command(
@@ -52,9 +52,9 @@ def command(
     from tonnage.cli.checking import check_all  # noqa: PLC0415 - help needs none of these
     from tonnage.cli.evidence import find_evidence  # noqa: PLC0415
     from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
-    from tonnage.decide.checklist import checklist  # noqa: PLC0415
+    from tonnage.decide.reports.checklist import checklist  # noqa: PLC0415
     from tonnage.errors import TonnageError  # noqa: PLC0415
-    from tonnage.views.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
+    from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 
     typed = {
         "keep-free": keep_free,

@@ -12,20 +12,20 @@ from tonnage.cli.looking import look
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import build_environment_of
 from tonnage.errors import TonnageError
-from tonnage.model.checklist import Evidence, FoundInstall, FoundTorch
-from tonnage.model.installs import CacheKind, PythonInstall
-from tonnage.runtime.journal import Journal
-from tonnage.sources.dockerfile import read_dockerfile
+from tonnage.model.forecast.installs import CacheKind, PythonInstall
+from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.runtime.journal.writer import Journal
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.sources.installs import effects
-from tonnage.sources.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tonnage.cli.outside import Outside
     from tonnage.cli.stacks import Wanted
-    from tonnage.model.forecast import Contributor, ServiceForecast
-    from tonnage.model.run import Run
+    from tonnage.model.deploy.run import Run
+    from tonnage.model.forecast.estimate import Contributor, ServiceForecast
     from tonnage.model.stack import Service, Stack
 
 _RUNS = 200

@@ -35,9 +35,9 @@ _LONGEST_BYTES = 64 * 2**20
 def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
     from tonnage.cli.machine import machine_now  # noqa: PLC0415 - help needs none of these
-    from tonnage.decide.explaining import explain  # noqa: PLC0415
-    from tonnage.decide.symptoms import find_symptoms  # noqa: PLC0415
-    from tonnage.views.explanation import explanations_form, explanations_text  # noqa: PLC0415
+    from tonnage.decide.reports.diagnosis import explain  # noqa: PLC0415
+    from tonnage.decide.reports.log_patterns import find_symptoms  # noqa: PLC0415
+    from tonnage.views.text.explanation import explanations_form, explanations_text  # noqa: PLC0415
 
     symptoms = find_symptoms(_read(log))
     found = explain(symptoms, machine_now(session.outside, flags)) if symptoms else ()

@@ -17,16 +17,16 @@ from tonnage.cli.past import read_history
 from tonnage.cli.places import journal_path
 from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.cli.stacks import read_inputs
-from tonnage.decide.planning import asked_for, plan_build, plan_deploy
+from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
-from tonnage.model.event import Notice
-from tonnage.model.plan import Build, StartBeside, Switch
-from tonnage.model.run import Outcome
-from tonnage.runtime.execute import execute
-from tonnage.runtime.journal import Journal
-from tonnage.runtime.observe import observe
-from tonnage.views.plan_text import unchanged_text
-from tonnage.views.report import run_text
+from tonnage.model.deploy.event import Notice
+from tonnage.model.deploy.plan import Build, StartBeside, Switch
+from tonnage.model.deploy.run import Outcome
+from tonnage.runtime.deploy.execute import execute
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.journal.writer import Journal
+from tonnage.views.text.plan import unchanged_text
+from tonnage.views.text.runs import run_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from tonnage.cli.outside import EngineDoor, Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.policy import History
+    from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
-    from tonnage.model.plan import Plan
-    from tonnage.model.policy import History
-    from tonnage.model.run import Run
 
 PLANNED = {"deploy": plan_deploy, "build": plan_build}
 
@@ -98,7 +98,7 @@ def make_plan(
     if history is None:
         history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
     if purpose == "rollback":
-        from tonnage.decide.rolling_back import plan_rollback  # noqa: PLC0415 - builds do without it
+        from tonnage.decide.deploy.rollback import plan_rollback  # noqa: PLC0415 - builds do without it
 
         plan = plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services)
     else:
@@ -244,7 +244,7 @@ def _need_programs(outside: Outside, plan: Plan) -> None:
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
     if job.saved is None:
         return fresh
-    from tonnage.decide.staleness import why_stale  # noqa: PLC0415 - only for saved plans
+    from tonnage.decide.deploy.staleness import why_stale  # noqa: PLC0415 - only for saved plans
 
     why = why_stale(job.saved, fresh)
     if why:
@@ -271,10 +271,10 @@ def _explain(session: Session, door: EngineDoor, plan: Plan, run: Run) -> None:
     """Say what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
     if session.json or run.error is None or isinstance(run.error, LineCrossedError):
         return
-    from tonnage.decide.explaining import Machine, explain  # noqa: PLC0415 - only where something failed
-    from tonnage.decide.symptoms import find_symptoms  # noqa: PLC0415
-    from tonnage.model.symptom import SymptomKind  # noqa: PLC0415
-    from tonnage.views.explanation import explanations_text  # noqa: PLC0415
+    from tonnage.decide.reports.diagnosis import Machine, explain  # noqa: PLC0415 - only where something failed
+    from tonnage.decide.reports.log_patterns import find_symptoms  # noqa: PLC0415
+    from tonnage.model.reports.symptom import SymptomKind  # noqa: PLC0415
+    from tonnage.views.text.explanation import explanations_text  # noqa: PLC0415
 
     told = "\n".join((run.error.what, run.error.why, run.error.log, *(step.log for step in run.steps)))
     symptoms = find_symptoms(told)

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
-from tonnage.adapters.build_inputs import is_remote
-from tonnage.adapters.context_files import ContextFiles, open_context
-from tonnage.adapters.copied_files import CopyMeter, tree_of
-from tonnage.adapters.copy_contents import FileTokens, contents_of
-from tonnage.adapters.heads import Heads
-from tonnage.adapters.kept import Kept
-from tonnage.adapters.once import Once
-from tonnage.adapters.web import Web
+from tonnage.adapters.context.context_files import ContextFiles, open_context
+from tonnage.adapters.context.copied_files import CopyMeter, tree_of
+from tonnage.adapters.context.copy_digest import FileTokens, contents_of
+from tonnage.adapters.context.inputs_digest import is_remote
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.remote_sizes import Heads
+from tonnage.adapters.web.single_flight import Once
 from tonnage.errors import UsageError
-from tonnage.model.forecast import UNKNOWN, exactly
-from tonnage.model.tree import Tree
+from tonnage.model.forecast.estimate import UNKNOWN, exactly
+from tonnage.model.forecast.file_tree import Tree
 from tonnage.runtime.lookups import Copied
 from tonnage.runtime.stage_files import TextFile
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
-    from tonnage.adapters.docker.probe import EngineProbe
+    from tonnage.adapters.docker.throwaway_container import EngineProbe
     from tonnage.adapters.index_access import IndexAccess
     from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.registry.images import ImageRegistry
-    from tonnage.model.base_image import AptSource, AptState, BaseImage
-    from tonnage.model.effects import AptInstall, AptUpdate
-    from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
-    from tonnage.model.package import AptForecast
-    from tonnage.model.recipe import Copy
+    from tonnage.model.forecast.base_image import AptSource, AptState, BaseImage
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AptInstall, AptUpdate
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
+    from tonnage.model.forecast.recipe import Copy
     from tonnage.model.stack import BuildSpec
 
 _MOST_TEXT_BYTES = 20_000_000

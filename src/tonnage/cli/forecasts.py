@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
-from tonnage.decide.explaining import Need
-from tonnage.model.policy import History
+from tonnage.decide.reports.diagnosis import Need
+from tonnage.model.deploy.policy import History
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecast_circles import refuse_circles
 from tonnage.runtime.forecasting import forecast_services
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import Outside
     from tonnage.decide.expected_builds import ExpectedBuild
-    from tonnage.model.forecast import EngineKind, ServiceForecast
+    from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
 

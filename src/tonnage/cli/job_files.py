@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from tonnage.errors import UsageError
-from tonnage.model.job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
+from tonnage.model.reports.ci_job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
 
 _Document = TypeVar("_Document", JobForecast, JobReclaim)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.line import line_bytes
-from tonnage.runtime.observe import observe
+from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts

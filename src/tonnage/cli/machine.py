@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from tonnage.cli.forecasts import needs_now
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import build_environment_of, read_if_there
-from tonnage.decide.explaining import Machine
-from tonnage.decide.line import line_bytes
+from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.reports.diagnosis import Machine
 from tonnage.errors import TonnageError
-from tonnage.runtime.journal import Journal
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
-    from tonnage.decide.explaining import Need
+    from tonnage.decide.reports.diagnosis import Need
+    from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Filesystem
-    from tonnage.model.run import Run
 
 
 def machine_now(outside: Outside, flags: StackFlags) -> Machine:

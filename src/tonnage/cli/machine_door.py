@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.candidate import Candidate, Findings
     from tonnage.model.inventory import Container, Engine
-    from tonnage.model.pulling import Traffic
-    from tonnage.sources.files import Files
+    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.pulls import Traffic
+    from tonnage.sources.compose.files import Files
 
 
 class RealMachine:
@@ -32,15 +32,15 @@ class RealMachine:
 
     def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
-        from tonnage.adapters.remote_files import RemoteFiles  # noqa: PLC0415
+        from tonnage.adapters.ssh.files import RemoteFiles  # noqa: PLC0415
 
         return RemoteFiles(endpoint, paths)
 
     def traffic(self, engine: Engine, now_s: float) -> Traffic:
         """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
-        from tonnage.adapters.docker_clients import clients_here, clients_there, downloading  # noqa: PLC0415
-        from tonnage.decide.pulling import PROGRAMS  # noqa: PLC0415
-        from tonnage.model.pulling import Traffic  # noqa: PLC0415
+        from tonnage.adapters.reclaim.docker_processes import clients_here, clients_there, downloading  # noqa: PLC0415
+        from tonnage.decide.reclaim.pulls import PROGRAMS  # noqa: PLC0415
+        from tonnage.model.reclaim.pulls import Traffic  # noqa: PLC0415
 
         clients = clients_here(PROGRAMS)
         if engine.endpoint.startswith("ssh://"):
@@ -77,9 +77,9 @@ class RealMachine:
         meanwhile: Callable[[], None],
     ) -> Findings:
         """Return what of this machine's files and directories may go; ``meanwhile`` is done while they are measured."""
-        from tonnage.adapters.catalogue import load_catalogue  # noqa: PLC0415
-        from tonnage.adapters.places import find_places  # noqa: PLC0415
-        from tonnage.decide.disposable import judge_machine  # noqa: PLC0415
+        from tonnage.adapters.reclaim.catalogue import load_catalogue  # noqa: PLC0415
+        from tonnage.adapters.reclaim.paths import find_places  # noqa: PLC0415
+        from tonnage.decide.reclaim.ephemeral_machine import judge_machine  # noqa: PLC0415
 
         judged = judge_machine(self._environment, declared=disposable)
         return find_places(
@@ -100,7 +100,7 @@ class RealMachine:
         Raises:
             CannotReclaimError: Something of it stays, also when it was cancelled: half of it is not gone.
         """
-        from tonnage.adapters.removing import remove_place  # noqa: PLC0415
+        from tonnage.adapters.reclaim.path_removal import remove_place  # noqa: PLC0415
 
         removed = remove_place(candidate, cancel=cancel)
         if not removed.complete:
@@ -112,19 +112,19 @@ class RealMachine:
 
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
-        from tonnage.adapters.held_open import held_open  # noqa: PLC0415
+        from tonnage.adapters.host.deleted_open_files import held_open  # noqa: PLC0415
 
         return held_open(mount)
 
     def hidden(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return directories of a filesystem that something is mounted on, with the bytes that lie below that."""
-        from tonnage.adapters.hidden_bytes import hidden_under_mounts  # noqa: PLC0415
+        from tonnage.adapters.reclaim.under_mounts import hidden_under_mounts  # noqa: PLC0415
 
         return [(each.path, each.size_bytes) for each in hidden_under_mounts(mount)]
 
     def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
         """Return how many layers below a data root the engine does not know, and their bytes."""
-        from tonnage.adapters.orphan_layers import orphan_layers  # noqa: PLC0415
+        from tonnage.adapters.reclaim.orphan_layers import orphan_layers  # noqa: PLC0415
 
         found = orphan_layers(data_root, now_s=now_s)
         return len(found.paths), found.size_bytes

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.cli.places import journal_path
-from tonnage.decide.protecting import YOUNG_S
-from tonnage.decide.pulling import asked_by, going_on, is_asked
+from tonnage.decide.reclaim.protection import YOUNG_S
+from tonnage.decide.reclaim.pulls import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
-from tonnage.model.needs import Need
-from tonnage.runtime.journal_cache import left_on, worthless
-from tonnage.runtime.journal_versions import build_seconds, good_versions
-from tonnage.runtime.needing import Project, needs_of, paths_of, read_projects, requests_of
-from tonnage.runtime.needing_pulls import client_needs, pull_needs, requests_of_clients
-from tonnage.runtime.reading import load_stack
-from tonnage.sources.files import HERE
+from tonnage.model.reclaim.roots import Need
+from tonnage.runtime.journal.build_cache import left_on, worthless
+from tonnage.runtime.journal.versions import build_seconds, good_versions
+from tonnage.runtime.load_stack import load_stack
+from tonnage.runtime.reclaim.pull_roots import client_needs, pull_needs, requests_of_clients
+from tonnage.runtime.reclaim.roots import Project, needs_of, paths_of, read_projects, requests_of
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import Outside
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.needs import Needs
-    from tonnage.model.plan import Plan
-    from tonnage.model.pulling import Asked
+    from tonnage.model.reclaim.pulls import Asked
+    from tonnage.model.reclaim.roots import Needs
     from tonnage.model.stack import Stack
-    from tonnage.runtime.reading import StackRequest
-    from tonnage.sources.files import Files
+    from tonnage.runtime.load_stack import StackRequest
+    from tonnage.sources.compose.files import Files
 
 
 def read_needs(

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from tonnage.sources.files import HERE
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
-    from tonnage.model.candidate import Candidate, Findings
-    from tonnage.model.forecast import EngineKind
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.weights import NeededFile, SeenFile
+    from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
-    from tonnage.model.plan import Plan
-    from tonnage.model.pulling import Traffic
+    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.pulls import Traffic
     from tonnage.model.stack import BuildSpec, Service, Stack
-    from tonnage.model.weights import NeededFile, SeenFile
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.lookups import Lookups
-    from tonnage.runtime.reading import ComposeConfig
-    from tonnage.runtime.rehearse import ImageSource, ImageTarget
-    from tonnage.sources.files import Files
+    from tonnage.runtime.rehearsal_images import ImageSource, ImageTarget
+    from tonnage.sources.compose.files import Files
 
 
 class EngineDoor(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.cli.places import journal_path
-from tonnage.model.policy import History
-from tonnage.runtime.journal import Journal
+from tonnage.model.deploy.policy import History
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tonnage.cli.outside import Outside

@@ -61,8 +61,8 @@ def command(
     from tonnage.cli.flow import make_plan  # noqa: PLC0415
     from tonnage.cli.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415
-    from tonnage.views.json_forms import plan_form  # noqa: PLC0415
-    from tonnage.views.plan_text import plan_text  # noqa: PLC0415
+    from tonnage.views.json.plan_and_run import plan_form  # noqa: PLC0415
+    from tonnage.views.text.plan import plan_text  # noqa: PLC0415
 
     if push and not build:
         raise click.UsageError("--push belongs to --build")

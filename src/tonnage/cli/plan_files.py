@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.units import format_bytes
-from tonnage.views.saved_plan import MAKE_ONE, read_plan, save_plan
+from tonnage.views.json.saved_plan import MAKE_ONE, read_plan, save_plan
 
 if TYPE_CHECKING:
-    from tonnage.model.plan import Plan
+    from tonnage.model.deploy.plan import Plan
 
 _LARGEST_BYTES = 256_000_000
 

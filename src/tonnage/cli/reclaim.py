@@ -127,7 +127,7 @@ def command(
         _wait(session, flags, typed, typed.wait_bytes)
         return
     if typed.background:
-        from tonnage.runtime.background import Background  # noqa: PLC0415
+        from tonnage.runtime.reclaim.background import Background  # noqa: PLC0415
 
         if not Background().begin():
             session.say("reclaiming in the background; before the space is needed, wait for it with --wait SIZE")
@@ -141,7 +141,7 @@ def _wait(session: Session, flags: StackFlags, typed: ReclaimFlags, wanted_bytes
     """Wait until there is enough, or nothing goes on any more that could free more."""
     from threading import Event  # noqa: PLC0415
 
-    from tonnage.runtime.background import Background  # noqa: PLC0415
+    from tonnage.runtime.reclaim.background import Background  # noqa: PLC0415
     from tonnage.units import format_bytes  # noqa: PLC0415
 
     background, never = Background(), Event()
@@ -163,7 +163,7 @@ def _wait(session: Session, flags: StackFlags, typed: ReclaimFlags, wanted_bytes
             session.outside.clock.wait(never, _LOOK_EVERY_S)
     session.say(f"{mount} has {format_bytes(available_bytes)} available")
     if session.json:
-        from tonnage.views.reclaiming import enough_form  # noqa: PLC0415
+        from tonnage.views.text.reclaim import enough_form  # noqa: PLC0415
 
         session.print_document("reclaim", enough_form(mount, available_bytes, wanted_bytes))
 
@@ -172,7 +172,7 @@ def _gauge(
     session: Session, flags: StackFlags, typed: ReclaimFlags, opened: contextlib.ExitStack
 ) -> Callable[[], tuple[str, int]]:
     """Return what reads mount and available bytes of the filesystem that is meant, here or where the engine is."""
-    from tonnage.adapters.space import space_under  # noqa: PLC0415
+    from tonnage.adapters.host.space import space_under  # noqa: PLC0415
 
     outside = session.outside
     directory = typed.mount or outside.data_root(flags.host) or outside.machine.usual_data_root(flags.host)
@@ -231,7 +231,7 @@ def _is_enough(session: Session, flags: StackFlags, typed: ReclaimFlags) -> bool
     directory = typed.mount or typed.root or session.outside.data_root(flags.host)
     if not directory:
         return False
-    from tonnage.adapters.space import space_under  # noqa: PLC0415 - only where it is known which one is meant
+    from tonnage.adapters.host.space import space_under  # noqa: PLC0415 - only where it is known which one is meant
 
     space = space_under(directory)
     if space.available_bytes < wanted_bytes:
@@ -243,7 +243,7 @@ def _is_enough(session: Session, flags: StackFlags, typed: ReclaimFlags) -> bool
         f" and {format_bytes(wanted_bytes)} were asked for"
     )
     if session.json:
-        from tonnage.views.reclaiming import enough_form  # noqa: PLC0415
+        from tonnage.views.text.reclaim import enough_form  # noqa: PLC0415
 
         session.print_document("reclaim", enough_form(space.mount, space.available_bytes, wanted_bytes))
     return True

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.space import space_under
-from tonnage.decide.choosing import freed_bytes
-from tonnage.decide.reclaiming import narrowed, still_staying, telling_unmatched
+from tonnage.adapters.host.space import space_under
+from tonnage.decide.reclaim.choice import narrowed, still_staying, telling_unmatched
+from tonnage.decide.reclaim.selection import freed_bytes
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
-from tonnage.model.candidate import Findings
-from tonnage.model.catalogue import PlaceKind
+from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.catalogue import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from tonnage.cli.outside import EngineDoor
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.session import Session
-    from tonnage.model.candidate import Protected
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Engine, Inventory
-    from tonnage.model.needs import Needs
-    from tonnage.model.plan import Plan
+    from tonnage.model.reclaim.candidate import Protected
+    from tonnage.model.reclaim.roots import Needs
     from tonnage.model.stack import Stack
 
 
@@ -96,7 +96,7 @@ def scene_of(
             if (enough := _enough(facts, typed, plan)) is not None:
                 yield enough
                 return
-            from tonnage.runtime.observe import observe  # noqa: PLC0415 - not where no engine answers
+            from tonnage.runtime.deploy.observe import observe  # noqa: PLC0415 - not where no engine answers
 
             inventory = observe(facts, engine=engine)
             door = opened.enter_context(outside.engine(flags.host))
@@ -110,7 +110,7 @@ def scene_of(
         _check_volumes(inventory, typed)
         disk = _disk(inventory, typed)
         from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
-        from tonnage.decide.engine_candidates import engine_findings  # noqa: PLC0415
+        from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
 
         needs = read_needs(outside, facts, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tonnage.cli.places import journal_path
 from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of
 from tonnage.cli.signals import CancelOnSignal, write_at_once
-from tonnage.decide.reclaiming import decide, decide_everything, what_stayed
+from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import (
     CannotReclaimError,
     InterruptedRunError,
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.reclaim_scene import Scene
     from tonnage.cli.session import Session
-    from tonnage.model.candidate import Candidate, Protected
-    from tonnage.model.plan import Plan
-    from tonnage.model.reclaim import Choice, Reclaimed, Removal
-    from tonnage.runtime.engine_removal import EngineRemoval
-    from tonnage.runtime.reclaim_journal import ReclaimJournal
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.reclaim.candidate import Candidate, Protected
+    from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal
+    from tonnage.runtime.reclaim.engine_removal import EngineRemoval
+    from tonnage.runtime.reclaim.journal import ReclaimJournal
 
 _LOCK = "(reclaim)"
 """No stack can have this name."""
@@ -86,7 +86,7 @@ def _once(
 ) -> tuple[_Earlier, int] | None:
     """Look, decide, show and remove; return what the next look goes on from and its target, None when it is over."""
     with scene_of(session, flags, typed, plan, earlier.stayed, meanwhile=lambda: _get_ready(session, typed)) as scene:
-        from tonnage.views.reclaiming import choice_text, reclaim_form, reclaimed_text  # noqa: PLC0415
+        from tonnage.views.text.reclaim import choice_text, reclaim_form, reclaimed_text  # noqa: PLC0415
 
         choice = _decide(scene, typed, plan)
         session.say(choice_text(choice, mount=scene.mount))
@@ -118,17 +118,18 @@ def _once(
 
 def _get_ready(session: Session, typed: ReclaimFlags) -> None:
     """Load what comes after the measuring, while other processes measure."""
-    from tonnage.views import reclaiming as views  # noqa: F401, PLC0415
+    from tonnage.views.text import reclaim as views  # noqa: F401, PLC0415
 
     if typed.yes:
-        from tonnage.adapters import removing  # noqa: F401, PLC0415
-        from tonnage.runtime import reclaim_journal, reclaiming  # noqa: F401, PLC0415
+        from tonnage.adapters.reclaim import path_removal as removing  # noqa: F401, PLC0415
+        from tonnage.runtime.reclaim import executor as reclaiming  # noqa: F401, PLC0415
+        from tonnage.runtime.reclaim import journal as reclaim_journal  # noqa: F401, PLC0415
 
         journal_path(session.outside.environment)
 
 
 def _only_show(session: Session, scene: Scene, choice: Choice) -> None:
-    from tonnage.views.reclaiming import reclaim_form  # noqa: PLC0415
+    from tonnage.views.text.reclaim import reclaim_form  # noqa: PLC0415
 
     if session.json:
         session.print_document("reclaim", reclaim_form(choice, mount=scene.mount, done=None))
@@ -141,8 +142,8 @@ def _only_show(session: Session, scene: Scene, choice: Choice) -> None:
 def _check_kinds(typed: ReclaimFlags) -> None:
     if not typed.only:
         return
-    from tonnage.decide.engine_candidates import KINDS  # noqa: PLC0415
-    from tonnage.model.catalogue import PlaceKind  # noqa: PLC0415
+    from tonnage.decide.reclaim.engine_candidates import KINDS  # noqa: PLC0415
+    from tonnage.model.reclaim.catalogue import PlaceKind  # noqa: PLC0415
 
     known = [*KINDS, *(str(kind) for kind in PlaceKind)]
     for kind in typed.only:
@@ -188,8 +189,8 @@ def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
             f"{scene.mount} is mounted read-only, so nothing on it can be removed",
             todo=f"See why, and mount it to be written:\n  mount -o remount,rw {scene.mount}",
         )
-    from tonnage.runtime.reclaiming import carry_out  # noqa: PLC0415
-    from tonnage.views.reclaiming import removal_text  # noqa: PLC0415
+    from tonnage.runtime.reclaim.executor import carry_out  # noqa: PLC0415
+    from tonnage.views.text.reclaim import removal_text  # noqa: PLC0415
 
     with contextlib.ExitStack() as held:
         removal = _engine_removal(session, scene, held)
@@ -227,7 +228,7 @@ def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
 
 
 def _journal(session: Session, scene: Scene, choice: Choice) -> ReclaimJournal:
-    from tonnage.runtime.reclaim_journal import ReclaimJournal  # noqa: PLC0415
+    from tonnage.runtime.reclaim.journal import ReclaimJournal  # noqa: PLC0415
 
     path = journal_path(session.outside.environment)
     return ReclaimJournal(path, scene.mount, scene.inventory, choice, session.outside.clock)
@@ -236,7 +237,7 @@ def _journal(session: Session, scene: Scene, choice: Choice) -> ReclaimJournal:
 def _engine_removal(session: Session, scene: Scene, held: contextlib.ExitStack) -> EngineRemoval | None:
     if scene.door is None or scene.inventory is None:
         return None
-    from tonnage.runtime.engine_removal import EngineRemoval  # noqa: PLC0415
+    from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
     held.enter_context(session.outside.lock(scene.inventory.engine, _LOCK))
     return EngineRemoval(scene.door.facts, scene.door.acts(), _Quiet())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from tonnage.cli.flow import Job, carry_out
 from tonnage.cli.stacks import read_wanted
 from tonnage.cli.weights import check_weights
-from tonnage.decide.planning import asked_for
+from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, LineCrossedError
-from tonnage.runtime.rehearse import bring_images, image_files
+from tonnage.runtime.rehearsal_images import bring_images, image_files
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

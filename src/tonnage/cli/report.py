@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
-    from tonnage.model.run import InstructionOutcome, Run
+    from tonnage.model.deploy.run import InstructionOutcome, Run
 
 _MOST_INSTRUCTIONS = 5000
 
@@ -41,9 +41,9 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
 
     from tonnage.cli.places import journal_path  # noqa: PLC0415
     from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
-    from tonnage.runtime.journal import Journal  # noqa: PLC0415
-    from tonnage.views.json_forms import run_form  # noqa: PLC0415
-    from tonnage.views.report import runs_text  # noqa: PLC0415
+    from tonnage.runtime.journal.writer import Journal  # noqa: PLC0415
+    from tonnage.views.json.plan_and_run import run_form  # noqa: PLC0415
+    from tonnage.views.text.runs import runs_text  # noqa: PLC0415
 
     stack = flags.project_name
     if not stack and (flags.files or flags.project_directory):
@@ -67,7 +67,7 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
 
 
 def _show_accuracy(session: Session, runs: Sequence[Run], instructions: Sequence[InstructionOutcome]) -> None:
-    from tonnage.views.accuracy import accuracy_form, accuracy_text, comparisons  # noqa: PLC0415 - help needs it not
+    from tonnage.views.text.accuracy import accuracy_form, accuracy_text, comparisons  # noqa: PLC0415 - help needs it not
 
     shown = {run.run_id for run in runs}
     services = {step.service for run in runs for step in run.steps}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from tonnage.cli.outside import Outside
-    from tonnage.model.event import Event
+    from tonnage.model.deploy.event import Event
 
     class View(Protocol):
         """Shows events."""
@@ -94,8 +94,8 @@ class Session:
         Raises:
             TonnageError: Standard output cannot be written.
         """
-        from tonnage.views.json_forms import document  # noqa: PLC0415 - help does without it
-        from tonnage.views.json_text import json_text  # noqa: PLC0415
+        from tonnage.views.json.encode import json_text  # noqa: PLC0415
+        from tonnage.views.json.plan_and_run import document  # noqa: PLC0415 - help does without it
 
         self.printed = True
         self._print(json_text(document(kind, dict(form))))
@@ -107,8 +107,8 @@ class Session:
         """
         if self.printed and not self.streams:
             return
-        from tonnage.views.json_forms import FORMAT  # noqa: PLC0415 - help does without it
-        from tonnage.views.json_text import json_text  # noqa: PLC0415
+        from tonnage.views.json.encode import json_text  # noqa: PLC0415
+        from tonnage.views.json.plan_and_run import FORMAT  # noqa: PLC0415 - help does without it
 
         kind = "event" if self.streams else "document"
         text = json_text({"format": FORMAT, kind: "error", **form})
@@ -151,8 +151,8 @@ class Session:
             with self._view() as view:
                 yield view
             return
-        from tonnage.views.json_lines import JsonLinesView  # noqa: PLC0415
-        from tonnage.views.several import SeveralViews  # noqa: PLC0415
+        from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415
+        from tonnage.views.live.tee import SeveralViews  # noqa: PLC0415
 
         try:
             events = open(self.events_file, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
@@ -169,15 +169,15 @@ class Session:
     def _view(self) -> AbstractContextManager[View]:
         monotonic = self.outside.clock.monotonic
         if self.json:
-            from tonnage.views.json_lines import JsonLinesView  # noqa: PLC0415
+            from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415
 
             return JsonLinesView(self.stdout, monotonic=monotonic)
         if self.terminal:
             from rich.console import Console  # noqa: PLC0415
 
-            from tonnage.views.human import LiveView  # noqa: PLC0415
+            from tonnage.views.live.terminal import LiveView  # noqa: PLC0415
 
             return LiveView(Console(file=self.stderr), monotonic=monotonic, stopping=lambda: self.stopping)
-        from tonnage.views.plain import PlainView  # noqa: PLC0415
+        from tonnage.views.live.plain import PlainView  # noqa: PLC0415
 
         return PlainView(self.stderr, monotonic=monotonic)

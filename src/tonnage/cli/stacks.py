@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.build_environment import with_build_environment
-from tonnage.decide.built_on import with_what_is_built_on
-from tonnage.decide.elsewhere import moved
+from tonnage.decide.deploy.build_environment import with_build_environment
+from tonnage.decide.deploy.image_dependencies import with_what_is_built_on
+from tonnage.decide.deploy.remote_mounts import moved
 from tonnage.model.stack import Stack
-from tonnage.runtime.reading import StackRequest, load_stack, require_services
+from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank
-from tonnage.sources.compose_files import FILE_NAMES
+from tonnage.sources.compose.file_selection import FILE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
+    from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
-    from tonnage.model.policy import Policy, Setting
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> No
     """Show what is there."""
     from tonnage.cli.looking import look  # noqa: PLC0415 - help needs none of these
     from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
-    from tonnage.views.status import status_form, status_text  # noqa: PLC0415
+    from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
     wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
     with session.outside.facts(flags.host, sizes=True) as facts:

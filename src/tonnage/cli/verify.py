@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
     from tonnage.model.stack import Service, Stack
-    from tonnage.views.verification import Verdict
+    from tonnage.views.text.verification import Verdict
 
 TIMEOUT_S = 10.0
 STABILITY_S = 1.0
@@ -40,7 +40,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
         NotHealthyError: A service is not healthy.
     """
     from tonnage.cli.stacks import read_wanted  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.verification import verification_form, verification_text  # noqa: PLC0415
+    from tonnage.views.text.verification import verification_form, verification_text  # noqa: PLC0415
 
     wanted = read_wanted(session.outside, flags, builds=False)
     services = [each for each in wanted.stack.services if not wanted.services or each.name in wanted.services]
@@ -63,9 +63,9 @@ def _ask(session: Session, facts: EngineFacts, stack: Stack, service: Service) -
 
     import msgspec  # noqa: PLC0415
 
-    from tonnage.decide.proving import prove_action  # noqa: PLC0415
-    from tonnage.runtime.prove import prove  # noqa: PLC0415
-    from tonnage.views.verification import Verdict  # noqa: PLC0415
+    from tonnage.decide.deploy.proof import prove_action  # noqa: PLC0415
+    from tonnage.runtime.deploy.wait_healthy import prove  # noqa: PLC0415
+    from tonnage.views.text.verification import Verdict  # noqa: PLC0415
 
     action = msgspec.structs.replace(
         prove_action(service), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0

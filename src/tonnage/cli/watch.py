@@ -61,7 +61,7 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
 @contextlib.contextmanager
 def _shower(session: Session, wanted: Wanted) -> Iterator[Callable[[Seen], None]]:
     if session.json:
-        from tonnage.views.status import status_form  # noqa: PLC0415 - help needs none of these
+        from tonnage.views.text.status import status_form  # noqa: PLC0415 - help needs none of these
 
         yield lambda seen: session.print_document(
             "status",
@@ -70,11 +70,11 @@ def _shower(session: Session, wanted: Wanted) -> Iterator[Callable[[Seen], None]
     elif session.terminal:
         from rich.console import Console  # noqa: PLC0415
 
-        from tonnage.views.watching import InPlace  # noqa: PLC0415
+        from tonnage.views.text.watching import InPlace  # noqa: PLC0415
 
         with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
             yield lambda seen: view.show(seen.inventory, seen.lines)
     else:
-        from tonnage.views.watching import watch_lines  # noqa: PLC0415
+        from tonnage.views.text.watching import watch_lines  # noqa: PLC0415
 
         yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.lines)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from tonnage.decide.weights import chosen, path_here, require_weights
-from tonnage.model.weights import NeededFile
-from tonnage.sources.weights import read_manifest
+from tonnage.decide.deploy.weights import chosen, path_here, require_weights
+from tonnage.model.deploy.weights import NeededFile
+from tonnage.sources.compose.weights import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

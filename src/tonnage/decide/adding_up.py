@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.forecast import DATA_ROOT, NOTHING, highest, total
+from tonnage.model.forecast.estimate import DATA_ROOT, NOTHING, highest, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast import Estimate, InstructionForecast
+    from tonnage.model.forecast.estimate import Estimate, InstructionForecast
 
 
 class Seen(Struct):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.deb_version import compare, satisfies
-from tonnage.model.package import Choice, Chosen
+from tonnage.model.forecast.debian_package import Choice, Chosen
+from tonnage.model.forecast.debian_version import compare, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.base_image import AptState
-    from tonnage.model.package import Alternatives, DebPackage, PackageIndex, Relation
+    from tonnage.model.forecast.base_image import AptState
+    from tonnage.model.forecast.debian_package import Alternatives, DebPackage, PackageIndex, Relation
 
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast import NOTHING, Estimate, Grade
-from tonnage.model.lock import in_blocks
-from tonnage.model.package import AptForecast, ListBytes
+from tonnage.model.forecast.debian_package import AptForecast, ListBytes
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
+from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
-    from tonnage.model.base_image import AptState
-    from tonnage.model.package import Choice, Chosen, Probed
+    from tonnage.model.forecast.base_image import AptState
+    from tonnage.model.forecast.debian_package import Choice, Chosen, Probed
 
 _FILES = (0.95, 0.986, 1.02)
 _FILES_WITHOUT_DOCUMENTS = (0.60, 0.93, 1.02)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast import NOTHING, Estimate
+from tonnage.model.forecast.estimate import NOTHING, Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.build_work import BuildWork
-    from tonnage.model.forecast import InstructionForecast
+    from tonnage.model.forecast.estimate import InstructionForecast
+    from tonnage.model.forecast.sized_effects import BuildWork
 
 
 def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:

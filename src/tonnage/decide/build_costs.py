@@ -18,8 +18,7 @@ from tonnage.decide.at_once import with_others
 from tonnage.decide.image_files import taken
 from tonnage.decide.layer_costs import layer_cost
 from tonnage.decide.learning import with_lesson
-from tonnage.model.build_work import Deed
-from tonnage.model.forecast import (
+from tonnage.model.forecast.estimate import (
     CONTAINERD,
     DATA_ROOT,
     NOTHING,
@@ -34,12 +33,13 @@ from tonnage.model.forecast import (
     highest,
     total,
 )
+from tonnage.model.forecast.sized_effects import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tonnage.decide.layer_costs import LayerCost
-    from tonnage.model.build_work import BuildWork, Ground, Piece, StageWork, StepWork
+    from tonnage.model.forecast.sized_effects import BuildWork, Ground, Piece, StageWork, StepWork
 
 LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
 """What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it."""

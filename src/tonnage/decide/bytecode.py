@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.bytecode_ratios import RATIOS
-from tonnage.model.forecast import NOTHING, Grade, spread
-from tonnage.model.lock import in_blocks
+from tonnage.model.forecast.estimate import NOTHING, Grade, spread
+from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast import Estimate
+    from tonnage.model.forecast.estimate import Estimate
 
 # What the bytecode of a file has beside what grows with its source: header, names, lines.
 _EACH_FILE_BYTES = 310

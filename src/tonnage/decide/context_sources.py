@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tonnage.model.build_work import Aside
-from tonnage.model.forecast import Estimate, Grade, exactly
+from tonnage.model.forecast.estimate import Estimate, Grade, exactly
+from tonnage.model.forecast.sized_effects import Aside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

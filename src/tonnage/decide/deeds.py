@@ -12,8 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.decide.written_texts import records, written_file
-from tonnage.model.build_work import Aside, Deed, Derived, Piece
-from tonnage.model.effects import (
+from tonnage.model.forecast.effects import (
     AptClean,
     AptInstall,
     AptRemove,
@@ -34,15 +33,16 @@ from tonnage.model.effects import (
     Unpack,
     WriteFile,
 )
-from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, spread
-from tonnage.model.installs import Installer, PythonInstall
-from tonnage.model.lock import BLOCK_BYTES
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, spread
+from tonnage.model.forecast.installs import Installer, PythonInstall
+from tonnage.model.forecast.python_lock import BLOCK_BYTES
+from tonnage.model.forecast.sized_effects import Aside, Deed, Derived, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.package import AptForecast
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AnyEffect
 
 LISTS = "/var/lib/apt/lists"
 CACHES = "/var/cache/apt"

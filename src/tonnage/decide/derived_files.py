@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from tonnage.decide.image_files import file_copied, perhaps
 from tonnage.decide.written_texts import blocks_of
-from tonnage.model.build_work import Piece
-from tonnage.model.forecast import NOTHING, Estimate, Grade, weakest
-from tonnage.model.lock import BLOCK_BYTES
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, weakest
+from tonnage.model.forecast.python_lock import BLOCK_BYTES
+from tonnage.model.forecast.sized_effects import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.build_work import Deed, Derived
+    from tonnage.model.forecast.sized_effects import Deed, Derived
 
 _SAME = (100, 100, 100)
 # What an image has there are settings, and what the kernel tells of itself.

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.adding_up import Seen, add_up
-from tonnage.model.forecast import NOTHING, Estimate, above, total
-from tonnage.model.plan import ExpectedInstruction
+from tonnage.model.deploy.plan import ExpectedInstruction
+from tonnage.model.forecast.estimate import NOTHING, Estimate, above, total
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tonnage.model.forecast import ServiceForecast
+    from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.inventory import Inventory
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.fitting import Fit, Fitting
-from tonnage.model.forecast import NOTHING
+from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.fit import Fit, Fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.fitting import Room
-    from tonnage.model.forecast import Estimate, StackForecast
+    from tonnage.model.forecast.estimate import Estimate, StackForecast
+    from tonnage.model.forecast.fit import Room
 
 
 def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Fitting, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.build_work import Ground, GroundLayer
-from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
-from tonnage.model.lock import Target
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
+from tonnage.model.forecast.python_lock import Target
+from tonnage.model.forecast.sized_effects import Ground, GroundLayer
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tonnage.model.base_image import BaseImage, Distribution
+    from tonnage.model.forecast.base_image import BaseImage, Distribution
 
 # The C library of each system: it decides which wheels fit. Source: package lists of the distributions.
 _GLIBC = {

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.file_places import covers, covers_part, holds_little, holds_programs, is_of_system, moved, names
-from tonnage.model.build_work import Piece
-from tonnage.model.forecast import NOTHING, Estimate, Grade, exactly, weakest
-from tonnage.model.lock import BLOCK_BYTES
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
+from tonnage.model.forecast.python_lock import BLOCK_BYTES
+from tonnage.model.forecast.sized_effects import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.model.build_work import Deed
+    from tonnage.model.forecast.sized_effects import Deed
 
 _PIP_BYTES = 16_000_000
 _SMALL_FILE_BYTES = 1_000_000

@@ -15,16 +15,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.bytecode import bytecode
-from tonnage.model.build_work import Piece
-from tonnage.model.forecast import NOTHING, Grade, assumed, exactly, spread, total, weakest
-from tonnage.model.installs import CacheKind
-from tonnage.model.lock import BLOCK_BYTES, Reading, in_blocks
+from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly, spread, total, weakest
+from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
+from tonnage.model.forecast.sized_effects import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, Other, Sdist, WheelContents
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents
 
 # Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
 RATIO_LOW, RATIO_LIKELY, RATIO_HIGH = 1, 3, 7

@@ -13,14 +13,14 @@ from msgspec import Struct
 from tonnage.decide.derived_files import derived_pieces
 from tonnage.decide.file_places import any_covers, covers
 from tonnage.decide.image_files import from_inside
-from tonnage.model.build_work import Aside, Piece
-from tonnage.model.forecast import NOTHING, above, highest, total
+from tonnage.model.forecast.estimate import NOTHING, above, highest, total
+from tonnage.model.forecast.sized_effects import Aside, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.build_work import Deed
-    from tonnage.model.forecast import Estimate
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.sized_effects import Deed
 
 
 class LayerCost(Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.forecast import EngineKind
+from tonnage.model.forecast.estimate import EngineKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.recipe import Copy, RecipeStep, Run
+    from tonnage.model.forecast.recipe import Copy, RecipeStep, Run
 
 
 def copy_identity(action: Copy, contents: str) -> str:

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.build_work import Lesson
-from tonnage.model.forecast import NOTHING, Estimate, Grade, total
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
+from tonnage.model.forecast.sized_effects import Lesson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.decide.layer_costs import LayerCost
-    from tonnage.model.build_work import Piece
-    from tonnage.model.policy import Taught
+    from tonnage.model.deploy.policy import Taught
+    from tonnage.model.forecast.sized_effects import Piece
 
 _LETTERS = 16
 

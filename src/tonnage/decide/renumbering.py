@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from tonnage.model.build_work import StageWork, StepWork
+    from tonnage.model.forecast.sized_effects import StageWork, StepWork
 
 
 def renumbered(stage: StageWork, by: int, service: str) -> StageWork:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.adding_up import Seen, add_up, summed
-from tonnage.model.forecast import NOTHING, Estimate, FilesystemForecast, StackForecast, above, highest, total
+from tonnage.model.forecast.estimate import NOTHING, Estimate, FilesystemForecast, StackForecast, above, highest, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast import EngineKind, ServiceForecast
+    from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
 
 
 def forecast_stack(stack: str, engine: EngineKind, services: Sequence[ServiceForecast]) -> StackForecast:

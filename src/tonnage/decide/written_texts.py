@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.build_work import Deed, Derived, Piece
-from tonnage.model.forecast import Estimate, Grade, exactly
-from tonnage.model.lock import BLOCK_BYTES, in_blocks
+from tonnage.model.forecast.estimate import Estimate, Grade, exactly
+from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
+from tonnage.model.forecast.sized_effects import Deed, Derived, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.model.effects import Records, WriteFile
+    from tonnage.model.forecast.effects import Records, WriteFile
 
 _SHORT_TEXT = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
 # How many bytes come out for a hundred that go in: at least, likely and at most.

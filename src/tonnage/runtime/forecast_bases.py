@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.grounds import ground_of, unknown_ground
 from tonnage.errors import TonnageError
-from tonnage.model.recipe import OriginKind
+from tonnage.model.forecast.recipe import OriginKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tonnage.model.base_image import BaseImage
-    from tonnage.model.build_work import Ground
-    from tonnage.model.recipe import BaseConfig, Origin
+    from tonnage.model.forecast.base_image import BaseImage
+    from tonnage.model.forecast.recipe import BaseConfig, Origin
+    from tonnage.model.forecast.sized_effects import Ground
     from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.learning import learn_key
-from tonnage.model.recipe import Configure, Copy, OriginKind, Run
+from tonnage.model.forecast.recipe import Configure, Copy, OriginKind, Run
 
 if TYPE_CHECKING:
-    from tonnage.model.recipe import Origin, RecipeStep
+    from tonnage.model.forecast.recipe import Origin, RecipeStep
 
 
 class Before(Struct):

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.model.build_work import BuildWork, StageWork
-from tonnage.model.forecast import NOTHING, EngineKind, assumed
+from tonnage.model.forecast.estimate import NOTHING, EngineKind, assumed
+from tonnage.model.forecast.recipe import Builder, OriginKind
+from tonnage.model.forecast.sized_effects import BuildWork, StageWork
 from tonnage.model.inventory import tagged
-from tonnage.model.recipe import Builder, OriginKind
 from tonnage.runtime.forecast_bases import Bases
 from tonnage.runtime.forecast_circles import circle
 from tonnage.runtime.forecast_contexts import Contexts
 from tonnage.runtime.forecast_said import Said
 from tonnage.runtime.forecast_stages import Gathering
-from tonnage.sources.dockerfile import read_dockerfile
-from tonnage.sources.recipe import recipe
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tonnage.model.policy import Taught
-    from tonnage.model.recipe import BaseConfig, Origin
+    from tonnage.model.deploy.policy import Taught
+    from tonnage.model.forecast.recipe import BaseConfig, Origin
     from tonnage.model.stack import Service
     from tonnage.runtime.lookups import Lookups
 

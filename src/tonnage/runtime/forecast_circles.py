@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.recipe import Copy, OriginKind, Run
-from tonnage.sources.dockerfile import read_dockerfile
-from tonnage.sources.recipe import recipe
+from tonnage.model.forecast.recipe import Copy, OriginKind, Run
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.model.recipe import Origin
+    from tonnage.model.forecast.recipe import Origin
     from tonnage.model.stack import Service
     from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.lookups import Lookups

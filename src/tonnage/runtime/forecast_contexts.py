@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.context_sources import kept_sources
-from tonnage.model.build_work import Aside
-from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, weakest
-from tonnage.model.recipe import Copy, OriginKind
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, weakest
+from tonnage.model.forecast.recipe import Copy, OriginKind
+from tonnage.model.forecast.sized_effects import Aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.model.recipe import Mount, Origin
+    from tonnage.model.forecast.recipe import Mount, Origin
     from tonnage.runtime.lookups import BuildContext, Copied
     from tonnage.runtime.stage_files import TextFile
 

@@ -15,22 +15,22 @@ from msgspec.structs import replace
 from tonnage.decide.grounds import python_named, site_packages, target_of
 from tonnage.decide.installing import installed
 from tonnage.errors import TonnageError, UsageError
-from tonnage.model.build_work import Aside, Deed, Piece
-from tonnage.model.forecast import NOTHING, Estimate, Grade, assumed, exactly
-from tonnage.model.installs import CacheKind, Installer
-from tonnage.model.lock import LockedRequest, ResolveRequest
-from tonnage.model.requirements import RequirementKind
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
+from tonnage.model.forecast.installs import CacheKind, Installer
+from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
+from tonnage.model.forecast.requirements import RequirementKind
+from tonnage.model.forecast.sized_effects import Aside, Deed, Piece
 from tonnage.runtime.forecast_said import failure_of
 from tonnage.sources.requirements import read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.model.base_image import Distribution
-    from tonnage.model.installs import PythonInstall
-    from tonnage.model.lock import Lock, Sdist, Target, Wheel
-    from tonnage.model.recipe import Surroundings
-    from tonnage.model.requirements import IndexOptions, Requirement
+    from tonnage.model.forecast.base_image import Distribution
+    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
+    from tonnage.model.forecast.recipe import Surroundings
+    from tonnage.model.forecast.requirements import IndexOptions, Requirement
     from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.stage_files import StageFiles

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tonnage.errors import TonnageError
-    from tonnage.model.finding import Finding
-    from tonnage.model.installs import PythonInstall
-    from tonnage.model.requirements import Requirement
+    from tonnage.model.forecast.finding import Finding
+    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.requirements import Requirement
 
 
 class Said(Struct):

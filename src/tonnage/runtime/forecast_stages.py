@@ -16,11 +16,11 @@ from tonnage.decide.layer_identity import copy_identity, looks_at_paths, run_ide
 from tonnage.decide.learning import lesson_of
 from tonnage.decide.renumbering import renumbered
 from tonnage.errors import TonnageError
-from tonnage.model.build_work import Deed, Piece, StageWork, StepWork
-from tonnage.model.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
-from tonnage.model.forecast import Estimate, Grade, assumed
-from tonnage.model.installs import PythonInstall
-from tonnage.model.recipe import BaseConfig, Configure, Copy, Enter, OriginKind, Run
+from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
+from tonnage.model.forecast.estimate import Estimate, Grade, assumed
+from tonnage.model.forecast.installs import PythonInstall
+from tonnage.model.forecast.recipe import BaseConfig, Configure, Copy, Enter, OriginKind, Run
+from tonnage.model.forecast.sized_effects import Deed, Piece, StageWork, StepWork
 from tonnage.runtime.forecast_before import Before
 from tonnage.runtime.forecast_installs import StagePython, install_deed, with_own_bytecode
 from tonnage.runtime.stage_files import StageFiles
@@ -29,12 +29,12 @@ from tonnage.sources.installs import effects
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.model.base_image import BaseImage
-    from tonnage.model.build_work import Aside
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.package import AptForecast
-    from tonnage.model.recipe import Origin, Recipe, RecipeStage, RecipeStep
-    from tonnage.model.tree import Tree
+    from tonnage.model.forecast.base_image import BaseImage
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.file_tree import Tree
+    from tonnage.model.forecast.recipe import Origin, Recipe, RecipeStage, RecipeStep
+    from tonnage.model.forecast.sized_effects import Aside
     from tonnage.runtime.forecast_bases import Bases
     from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.forecast_contexts import Contexts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.build_costs import forecast_service
 from tonnage.errors import TonnageError, UsageError
-from tonnage.model.forecast import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
+from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
 from tonnage.runtime.forecast_build import built, pulled
 from tonnage.runtime.forecast_said import in_one_line
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import LockHeldError, UsageError
 from tonnage.runtime.clock import SystemClock
-from tonnage.runtime.owner import this_process
+from tonnage.runtime.process_identity import this_process
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.base_image import BaseImage
-    from tonnage.model.effects import AptInstall, AptUpdate
-    from tonnage.model.forecast import Estimate
-    from tonnage.model.lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
-    from tonnage.model.package import AptForecast
-    from tonnage.model.recipe import Copy
+    from tonnage.model.forecast.base_image import BaseImage
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AptInstall, AptUpdate
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.file_tree import Tree
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
+    from tonnage.model.forecast.recipe import Copy
     from tonnage.model.stack import BuildSpec
-    from tonnage.model.tree import Tree
     from tonnage.runtime.stage_files import TextFile
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.model.policy import Policy, Setting
+from tonnage.model.deploy.policy import Policy, Setting
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:

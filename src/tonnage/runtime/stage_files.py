@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.recipe import Copy, OriginKind, Run
+from tonnage.model.forecast.recipe import Copy, OriginKind, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.model.recipe import Mount, Origin, RecipeStep
+    from tonnage.model.forecast.recipe import Mount, Origin, RecipeStep
 
     Reader = Callable[[str], "TextFile | None"]
 

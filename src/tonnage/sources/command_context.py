@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from msgspec import Struct, field
 
-from tonnage.model.effects import Opaque
-from tonnage.model.shell import Word
+from tonnage.model.forecast.effects import Opaque
+from tonnage.model.forecast.shell_script import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.effects import Source
-    from tonnage.model.recipe import Mount
-    from tonnage.model.shell import Command
+    from tonnage.model.forecast.effects import Source
+    from tonnage.model.forecast.recipe import Mount
+    from tonnage.model.forecast.shell_script import Command
     from tonnage.model.stack import Place
 
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.lazily import regex
-from tonnage.model.effects import AnyEffect, Nothing, WriteFile
+from tonnage.model.forecast.effects import AnyEffect, Nothing, WriteFile
 from tonnage.sources.downloads import aria2c, curl, git, tar, unpack, wget
 from tonnage.sources.file_commands import (
     change,
@@ -26,8 +26,8 @@ from tonnage.sources.system_installs import apt, dpkg, manages, other_manager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})

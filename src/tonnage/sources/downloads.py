@@ -9,15 +9,15 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Download, GitClone, Nothing, Source, Unpack, WriteFile
+from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Unpack, WriteFile
 from tonnage.sources.command_context import table
 from tonnage.sources.streams import given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 CURL = table(

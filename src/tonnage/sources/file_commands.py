@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import (
+from tonnage.model.forecast.effects import (
     AptClean,
     ChangeMode,
     MakeDirectory,
@@ -20,10 +20,10 @@ from tonnage.sources.outputs import text_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import (
+    from tonnage.model.forecast.effects import (
         AnyEffect,
     )
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 _LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")

@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Download, GitClone, Opaque, Source
-from tonnage.model.recipe import Copy, Run
+from tonnage.model.forecast.effects import Download, GitClone, Opaque, Source
+from tonnage.model.forecast.recipe import Copy, Run
 from tonnage.model.stack import Place
 from tonnage.sources.command_context import Context
 from tonnage.sources.commands import effects_of_command
@@ -19,9 +19,9 @@ from tonnage.sources.shell import is_shell, read_script, read_words
 from tonnage.sources.streams import printed
 
 if TYPE_CHECKING:
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.recipe import RecipeStep
-    from tonnage.model.shell import Command, Script
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.recipe import RecipeStep
+    from tonnage.model.forecast.shell_script import Command, Script
 
 _MACHINES = {
     "amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64"), "arm": ("armv7l", "armhf"), "386": ("i686", "i386"),

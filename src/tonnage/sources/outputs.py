@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Nothing, Source, WriteFile
+from tonnage.model.forecast.effects import Nothing, Source, WriteFile
 from tonnage.sources.streams import given, read_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 _UNITS = {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}

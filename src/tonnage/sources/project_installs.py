@@ -8,14 +8,14 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from tonnage.model.installs import Installer, PythonInstall
+from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.sources.command_context import table
 from tonnage.sources.python_installs import cache_of, install_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context, Options
 
 POETRY = table(

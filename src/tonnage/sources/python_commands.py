@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove, WriteFile
-from tonnage.model.installs import Installer
+from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove, WriteFile
+from tonnage.model.forecast.installs import Installer
 from tonnage.sources.outputs import text_output
 from tonnage.sources.project_installs import (
     pdm_install,
@@ -29,8 +29,8 @@ from tonnage.sources.python_installs import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 _PIP = regex(r"pip(?:\d+(?:\.\d+)?)?")

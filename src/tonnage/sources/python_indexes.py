@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.lazily import regex
-from tonnage.model.requirements import IndexOptions
+from tonnage.model.forecast.requirements import IndexOptions
 from tonnage.sources.requirements import add_option
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.installs import Cache, CacheKind, Installer, PythonInstall
+from tonnage.model.forecast.installs import Cache, CacheKind, Installer, PythonInstall
 from tonnage.sources.command_context import table
 from tonnage.sources.python_indexes import indexes
 from tonnage.sources.requirement_lines import read_requirement
@@ -19,8 +19,8 @@ from tonnage.sources.requirement_lines import read_requirement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.requirements import Requirement
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.requirements import Requirement
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context, Options
 
 _QUIET = (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.effects import Records
+from tonnage.model.forecast.effects import Records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import AnyEffect
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 RECORDS = frozenset({

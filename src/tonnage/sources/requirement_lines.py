@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.requirements import Requirement, RequirementKind
+from tonnage.model.forecast.requirements import Requirement, RequirementKind
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Place

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.finding import Finding
-from tonnage.model.requirements import IndexOptions, Requirements
+from tonnage.model.forecast.finding import Finding
+from tonnage.model.forecast.requirements import IndexOptions, Requirements
 from tonnage.model.stack import Place
 from tonnage.sources.requirement_lines import read_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.model.requirements import Requirement
+    from tonnage.model.forecast.requirements import Requirement
 
 _COMMENT = regex(r"(^|\s+)#.*$")
 _VARIABLE = regex(r"\$\{(?P<name>[A-Z0-9_]+)\}")

@@ -10,10 +10,10 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tonnage.model.shell import Command, Script, Word
+from tonnage.model.forecast.shell_script import Command, Script, Word
+from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
 from tonnage.sources.shell_walk import Walk
 from tonnage.sources.shell_words import Variables
-from tonnage.sources.shell_wrappers import program, shell_call, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

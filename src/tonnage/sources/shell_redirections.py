@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.shell import Redirection, Word
+from tonnage.model.forecast.shell_script import Redirection, Word
 from tonnage.sources.shell_nodes import text_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.shell import Word
+from tonnage.model.forecast.shell_script import Word
 from tonnage.sources.shell_tests import decide
 
 if TYPE_CHECKING:

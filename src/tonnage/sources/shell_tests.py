@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.shell_script import Word
 
 _NUMBERS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _COMPARISONS = frozenset({"=", "==", "!=", "=~", "<", ">", "-nt", "-ot", "-ef"}) | _NUMBERS

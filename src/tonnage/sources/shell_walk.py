@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.shell import Command, Redirection, Word
+from tonnage.model.forecast.shell_script import Command, Redirection, Word
+from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
 from tonnage.sources.shell_nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
 from tonnage.sources.shell_redirections import REDIRECTS, behind, redirections
 from tonnage.sources.shell_state import State
 from tonnage.sources.shell_tests import decide
 from tonnage.sources.shell_words import Expander
-from tonnage.sources.shell_wrappers import shell_call, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from tonnage.lazily import regex
-from tonnage.model.shell import Word
+from tonnage.model.forecast.shell_script import Word
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.lazily import regex
-from tonnage.model.effects import Source
+from tonnage.model.forecast.effects import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 # What these print is a line or a page: they tell of the machine, or what stands in the script.

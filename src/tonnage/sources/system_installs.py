@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.effects import (
+from tonnage.model.forecast.effects import (
     AptClean,
     AptInstall,
     AptRemove,
@@ -22,10 +22,10 @@ from tonnage.sources.command_context import table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.effects import (
+    from tonnage.model.forecast.effects import (
         AnyEffect,
     )
-    from tonnage.model.shell import Word
+    from tonnage.model.forecast.shell_script import Word
     from tonnage.sources.command_context import Context
 
 APT = table(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.index_relay import IndexRelay
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.resolving import resolve
-from tonnage.adapters.web import Web
-from tonnage.model.lock import Lock, ResolveRequest, Target
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
+from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import pytest
 
 from tonnage.adapters.index_access import index_access
 from tonnage.errors import CannotResolveError
-from tonnage.model.lock import ResolveRequest
+from tonnage.model.forecast.python_lock import ResolveRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,11 @@ from tests.unit.adapters.file_server import wheel_bytes
 from tests.unit.adapters.index_asking import MANY, page
 
 from tonnage.adapters.index_access import index_access
-from tonnage.adapters.kept import Kept
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.adapters.wheels import read_wheels
 from tonnage.errors import CannotFetchError
-from tonnage.model.lock import Reading, ResolveRequest
+from tonnage.model.forecast.python_lock import Reading, ResolveRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

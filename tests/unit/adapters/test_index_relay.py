@@ -20,11 +20,11 @@ from tests.unit.adapters.index_asking import MANY, count, page
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.index_pages import IndexPages
 from tonnage.adapters.index_relay import IndexRelay
-from tonnage.adapters.kept import Kept
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.adapters.wheels import read_wheels
 from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.model.lock import LockOrigin, Reading, ResolveRequest
+from tonnage.model.forecast.python_lock import LockOrigin, Reading, ResolveRequest
 
 if TYPE_CHECKING:
     from tests.unit.adapters.file_server import FileServer

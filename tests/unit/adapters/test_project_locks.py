@@ -8,19 +8,19 @@ from tests.unit.adapters.file_server import Index, serving
 
 from tonnage.adapters.index_access import index_access
 from tonnage.adapters.index_relay import IndexRelay
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.project_locks import read_locked
 from tonnage.adapters.project_needs import needs
 from tonnage.adapters.pylock import read_pylock
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.model.lock import LockedRequest, LockOrigin, ResolveRequest, Target
+from tonnage.model.forecast.python_lock import LockedRequest, LockOrigin, ResolveRequest, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tonnage.model.lock import Lock
+    from tonnage.model.forecast.python_lock import Lock
 
     Read = Callable[..., Lock]
 

@@ -12,12 +12,12 @@ import pytest
 from tests.unit.adapters.file_server import serving, wheel_bytes
 
 from tonnage.adapters.index_access import IndexAccess
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.ranged import TAIL_BYTES, may_be_kept
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.adapters.wheel_contents import directory_bytes
 from tonnage.adapters.wheels import read_wheels
-from tonnage.model.lock import Reading, Wheel
+from tonnage.model.forecast.python_lock import Reading, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

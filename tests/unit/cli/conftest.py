@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def no_other_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """See no reclaim that goes on in the background of this machine, such as that of another test."""
-    monkeypatch.setattr("tonnage.runtime.background.shared_directory", lambda: tmp_path)
+    monkeypatch.setattr("tonnage.runtime.reclaim.background.shared_directory", lambda: tmp_path)
 
 
 @pytest.fixture

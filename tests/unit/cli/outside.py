@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 
-from tonnage.adapters.checksums import Checksums
-from tonnage.adapters.dockerfile_arguments import declared_arguments
+from tonnage.adapters.context.dockerfile_arguments import declared_arguments
+from tonnage.adapters.host.checksums import Checksums
 from tonnage.cli.app import main
 from tonnage.cli.outside import EngineDoor
 from tonnage.errors import EngineLacksError, EngineUnreachableError
-from tonnage.model.candidate import Findings
-from tonnage.model.forecast import EngineKind
+from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
-from tonnage.model.pulling import Traffic
+from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.pulls import Traffic
 from tonnage.runtime.lock import StackLock
-from tonnage.sources.files import HERE
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import MachineDoor, Rehearsal
-    from tonnage.model.candidate import Candidate
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
+    from tonnage.model.reclaim.candidate import Candidate
     from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.lookups import Lookups
-    from tonnage.runtime.reading import ComposeConfig
-    from tonnage.runtime.rehearse import ImageSource
-    from tonnage.sources.files import Files
+    from tonnage.runtime.rehearsal_images import ImageSource
+    from tonnage.sources.compose.files import Files
 
 COMPOSE = """\
 name: hello

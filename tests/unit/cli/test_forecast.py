@@ -10,9 +10,9 @@ from tests.unit.cli.outside import GOOD, make_world
 
 from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
-from tonnage.model.forecast import exactly
-from tonnage.model.recipe import BaseConfig
+from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
+from tonnage.model.forecast.estimate import exactly
+from tonnage.model.forecast.recipe import BaseConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

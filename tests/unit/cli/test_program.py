@@ -67,7 +67,7 @@ def test_a_build_that_asks_no_server_imports_nothing_that_speaks_to_one() -> Non
     program = (
         "import sys\n"
         "import tonnage.cli.flow, tonnage.cli.forecast_lookups, tonnage.adapters.docker.acts\n"
-        "import tonnage.adapters.docker.base_images, tonnage.adapters.docker.ready\n"
+        "import tonnage.adapters.docker.base_images, tonnage.adapters.docker.preflight\n"
         "print(*{'docker', 'requests', 'urllib3', 'packaging', 'rich', 'http.client'} & set(sys.modules))"
     )
     assert run(program).stdout.strip() == ""

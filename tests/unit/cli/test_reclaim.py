@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from tests.unit.cli.outside import EmptyMachine
 
 from tonnage.errors import EngineUnreachableError
-from tonnage.model.candidate import Findings
 from tonnage.model.inventory import Container
-from tonnage.sources.files import HERE
+from tonnage.model.reclaim.candidate import Findings
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,13 +17,13 @@ from tests.unit.cli.outside import make_world
 
 from tonnage.cli.machine_door import RealMachine
 from tonnage.errors import CannotReclaimError
-from tonnage.runtime.owner import this_process
+from tonnage.runtime.process_identity import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.candidate import Candidate
+    from tonnage.model.reclaim.candidate import Candidate
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 TONNAGE = str(Path(sys.executable).parent / "tonnage")
@@ -169,7 +169,11 @@ def test_without_the_right_to_it_what_root_could_free_is_told(tmp_path: Path) ->
             break
         each.chmod(0o755)
     # What is loaded late may lie where another user may not look.
-    for late in ("tonnage.adapters.places", "tonnage.adapters.removing", "tonnage.decide.disposable"):
+    for late in (
+        "tonnage.adapters.reclaim.paths",
+        "tonnage.adapters.reclaim.path_removal",
+        "tonnage.decide.reclaim.ephemeral_machine",
+    ):
         importlib.import_module(late)
     reader, writer = os.pipe()
     child = os.fork()

@@ -11,7 +11,7 @@ from tests.simulator.engine import Simulator
 from tests.unit.cli.outside import GOOD, SICK
 
 from tonnage.cli.outside import EngineDoor, Rehearsal
-from tonnage.sources.files import HERE
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.unit.cli.outside import World
 
     from tonnage.model.stack import Service
-    from tonnage.sources.files import Files
+    from tonnage.sources.compose.files import Files
 
 Captured = pytest.CaptureFixture[str]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.project_file import config_digest, project_json
-from tonnage.decide.proving import prove_action
+from tonnage.decide.deploy.compose_project import config_digest, project_json
+from tonnage.decide.deploy.proof import prove_action
+from tonnage.model.deploy.plan import Version
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inventory, Layer
-from tonnage.model.plan import Version
 from tonnage.model.stack import BuildSpec, Service, Stack
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from tonnage.decide.apt_choosing import choose
 from tonnage.decide.apt_costs import apt_forecast
-from tonnage.model.base_image import AptState
-from tonnage.model.deb_version import newest_first
-from tonnage.model.forecast import NOTHING, Grade
-from tonnage.model.package import DebPackage, ListBytes, Relation
+from tonnage.model.forecast.base_image import AptState
+from tonnage.model.forecast.debian_package import DebPackage, ListBytes, Relation
+from tonnage.model.forecast.debian_version import newest_first
+from tonnage.model.forecast.estimate import NOTHING, Grade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

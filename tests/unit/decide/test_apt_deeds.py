@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tonnage.decide.deeds import Found, deeds_of
-from tonnage.model.effects import AptInstall
-from tonnage.model.forecast import NOTHING, Estimate, Grade
-from tonnage.model.package import AptForecast, Chosen
+from tonnage.model.forecast.debian_package import AptForecast, Chosen
+from tonnage.model.forecast.effects import AptInstall
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.stack import Place
 
 DEBS = Estimate(2_000_003, 2_000_003, 2_000_003, Grade.DECLARED)

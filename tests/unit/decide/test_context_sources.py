@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tonnage.decide.context_sources import kept_sources
-from tonnage.model.forecast import total
+from tonnage.model.forecast.estimate import total
 
 FILES = (("app", 4096), ("app/main.py", 8192), ("app/model.bin", 30_003_200), ("setup.py", 4096))
 

@@ -4,8 +4,7 @@ import pytest
 
 from tonnage.decide.expected_builds import expected_builds
 from tonnage.decide.fitting import fit_into
-from tonnage.model.fitting import Fit, Room, worst
-from tonnage.model.forecast import (
+from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     EngineKind,
     Estimate,
@@ -17,6 +16,7 @@ from tonnage.model.forecast import (
     StackForecast,
     exactly,
 )
+from tonnage.model.forecast.fit import Fit, Room, worst
 
 
 def stack(one: Estimate, every: Estimate, role: str = DATA_ROOT) -> StackForecast:

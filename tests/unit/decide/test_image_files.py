@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tonnage.decide.layer_costs import layer_cost
-from tonnage.model.build_work import Deed, Piece
-from tonnage.model.forecast import NOTHING, Grade, assumed, exactly
+from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
+from tonnage.model.forecast.sized_effects import Deed, Piece
 
 GROUND = exactly(120_000_007)
 FILES = (("/app/start.sh", 811, 4096), ("/app/data/weights", 30_000_011, 30_003_200), ("/app/data", 0, 4096))

@@ -8,9 +8,9 @@ import pytest
 from tonnage.decide.bytecode import bytecode
 from tonnage.decide.bytecode_ratios import RATIOS
 from tonnage.decide.installing import installed
-from tonnage.model.forecast import Grade
-from tonnage.model.installs import CacheKind
-from tonnage.model.lock import Lock, Other, Reading, Sdist, Target, Wheel, WheelContents
+from tonnage.model.forecast.estimate import Grade
+from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.python_lock import Lock, Other, Reading, Sdist, Target, Wheel, WheelContents
 
 if TYPE_CHECKING:
     from tonnage.decide.installing import Installation

@@ -3,8 +3,8 @@ from __future__ import annotations
 from tonnage.decide.file_places import covers, covers_part, moved
 from tonnage.decide.image_files import taken
 from tonnage.decide.layer_costs import layer_cost
-from tonnage.model.build_work import Aside, Deed, Piece
-from tonnage.model.forecast import NOTHING, Grade, assumed, exactly
+from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
+from tonnage.model.forecast.sized_effects import Aside, Deed, Piece
 
 
 def piece(name: str, place: str, count_bytes: int) -> Piece:

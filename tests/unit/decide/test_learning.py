@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from tonnage.decide.layer_costs import layer_cost
 from tonnage.decide.learning import learn_key, lesson_keys, lesson_of, with_lesson
-from tonnage.model.build_work import Aside, Deed, Lesson, Piece
-from tonnage.model.forecast import UNKNOWN, Estimate, Grade, assumed, exactly
-from tonnage.model.policy import Taught
+from tonnage.model.deploy.policy import Taught
+from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, assumed, exactly
+from tonnage.model.forecast.sized_effects import Aside, Deed, Lesson, Piece
 
 TEXT = "RUN make all"
 BASE = ("debian:bookworm",)

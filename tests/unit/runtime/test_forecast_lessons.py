@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
 from tonnage.decide.learning import lesson_keys
-from tonnage.model.forecast import UNKNOWN, Estimate, Grade
-from tonnage.model.policy import Taught
+from tonnage.model.deploy.policy import Taught
+from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
@@ -16,7 +16,7 @@ from tonnage.runtime.forecasting import forecast_services
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.forecast import InstructionForecast
+    from tonnage.model.forecast.estimate import InstructionForecast
 
 BASE_BYTES = 120_000_007
 MEASURED_BYTES = 31_000_003

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.model.forecast import Grade
+from tonnage.model.forecast.estimate import Grade
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
@@ -22,7 +22,7 @@ from tonnage.runtime.forecasting import forecast_services
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.forecast import Estimate
+    from tonnage.model.forecast.estimate import Estimate
 
 BIG, ONE, TWO = 3_000_017, 2_000_003, 1_500_008
 DIRECTORY = ONE + TWO

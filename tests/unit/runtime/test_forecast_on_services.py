@@ -10,7 +10,7 @@ from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.decide.build_costs import IMAGE_DISK
 from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import UsageError
-from tonnage.model.forecast import EngineKind
+from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecast_circles import refuse_circles
@@ -19,7 +19,7 @@ from tonnage.runtime.forecasting import forecast_services
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.forecast import ServiceForecast
+    from tonnage.model.forecast.estimate import ServiceForecast
 
 BASE = "FROM scratch\nENV LIKES=plums\nWORKDIR /srv\nCOPY large .\nONBUILD COPY kept /kept\n"
 LARGE_BYTES = 7_000_003

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.model.forecast import Grade
+from tonnage.model.forecast.estimate import Grade
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
@@ -15,7 +15,7 @@ from tonnage.runtime.forecasting import forecast_services
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.forecast import ServiceForecast
+    from tonnage.model.forecast.estimate import ServiceForecast
 
 FACTS = Facts(
     images={

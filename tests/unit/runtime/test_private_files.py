@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.runtime.journal import Journal
+from tonnage.runtime.journal.writer import Journal
 from tonnage.runtime.private_files import make_private_directory, make_private_file
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.model.policy import Policy
+from tonnage.model.deploy.policy import Policy
 from tonnage.model.stack import Place, Stack
 from tonnage.runtime.settings import policy, rank
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tonnage.runtime.stage_files import StageFiles, TextFile
-from tonnage.sources.dockerfile import read_dockerfile
-from tonnage.sources.recipe import recipe
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 
 FILES = {"requirements.txt": "numpy\n", "app/deps/base.txt": "torch\n", "more/a.txt": "a\n"}
 DOCKERFILE = """\

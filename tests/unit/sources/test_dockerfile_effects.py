@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from tonnage.model.requirements import Requirement
-from tonnage.sources.dockerfile import read_dockerfile
+from tonnage.model.forecast.requirements import Requirement
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.sources.installs import effects
-from tonnage.sources.recipe import recipe
 
 CASES = Path(__file__).parent / "dockerfiles"
 NAMES = sorted(path.stem for path in CASES.glob("*.Dockerfile"))

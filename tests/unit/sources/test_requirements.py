@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.model.requirements import RequirementKind
+from tonnage.model.forecast.requirements import RequirementKind
 from tonnage.sources.requirements import read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.model.requirements import Requirements
+    from tonnage.model.forecast.requirements import Requirements
 
 FILE = "/app/requirements.txt"
 

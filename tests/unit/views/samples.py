@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.event import (
+from tonnage.model.deploy.event import (
     DiskSampled,
     Notice,
     RunFinished,
@@ -14,14 +14,14 @@ from tonnage.model.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.forecast import Estimate, Grade, exactly
+from tonnage.model.deploy.plan import Build, CleanCache, Plan, Prove, RemoveImage, Step, Switch, Unchanged, Version
+from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
+from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Inventory, Layer, Volume
-from tonnage.model.plan import Build, CleanCache, Plan, Prove, RemoveImage, Step, Switch, Unchanged, Version
-from tonnage.model.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.stack import BuildSpec, Service, Stack
 
 if TYPE_CHECKING:
-    from tonnage.model.event import (
+    from tonnage.model.deploy.event import (
         Event,
     )
 

@@ -23,18 +23,18 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.adapters.apt import texts
-from tonnage.adapters.web import shown
+from tonnage.adapters.web.client import shown
 from tonnage.errors import CannotFetchError
-from tonnage.model.deb_version import newest_first
-from tonnage.model.package import ListBytes
+from tonnage.model.forecast.debian_package import ListBytes
+from tonnage.model.forecast.debian_version import newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.adapters.kept import Kept
-    from tonnage.adapters.web import Web
-    from tonnage.model.base_image import AptSource
-    from tonnage.model.package import DebPackage
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.model.forecast.base_image import AptSource
+    from tonnage.model.forecast.debian_package import DebPackage
 
 HOLDS_S = 6 * 3600.0
 _OK = 200

@@ -9,13 +9,13 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.model.base_image import AptSource
-from tonnage.model.package import DebPackage, Relation
+from tonnage.model.forecast.base_image import AptSource
+from tonnage.model.forecast.debian_package import DebPackage, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tonnage.model.package import Alternatives
+    from tonnage.model.forecast.debian_package import Alternatives
 
 _RELATION = regex(
     r"\s*(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"

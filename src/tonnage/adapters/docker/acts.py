@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker import build, compose, log_files, objects, sdk, transfer
-from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker import build, compose, log_files, sdk, transfer
+from tonnage.adapters.docker import object_acts as objects
+from tonnage.adapters.docker.environment import aimed_at
+from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.surroundings import aimed_at
-from tonnage.adapters.sending import send_files
+from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.adapters import image_files, image_traces
-from tonnage.adapters.apt.usual_sources import usual_state
 from tonnage.adapters.docker import sdk
-from tonnage.adapters.docker.door import speaking_to
-from tonnage.adapters.docker.merged_root import MergedRoot
+from tonnage.adapters.docker.error_translation import speaking_to
+from tonnage.adapters.images import image_config as image_traces
+from tonnage.adapters.images import image_files
+from tonnage.adapters.images.apt_sources import usual_state
+from tonnage.adapters.images.layer_files import MergedRoot
 from tonnage.adapters.registry.documents import base_config, platform_matches
 from tonnage.adapters.registry.sizes import disk_of_files
-from tonnage.model.base_image import BaseImage, BaseLayer, ReadFrom
-from tonnage.model.forecast import NOTHING, UNKNOWN, exactly
+from tonnage.model.forecast.base_image import BaseImage, BaseLayer, ReadFrom
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, exactly
 from tonnage.model.inventory import find_image
 
 if TYPE_CHECKING:

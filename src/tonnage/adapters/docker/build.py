@@ -17,9 +17,9 @@ from tonnage.adapters.docker.progress_rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
+from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import OWN_REGISTRY
-from tonnage.model.naming import LABEL_SERVICE
-from tonnage.sources.dockerfile_bases import instructions, line_of
+from tonnage.sources.dockerfile.base_images import instructions, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

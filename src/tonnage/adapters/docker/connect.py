@@ -11,10 +11,11 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
-from tonnage.adapters import ssh
-from tonnage.adapters.docker import namespaces, sdk, short_question
+from tonnage.adapters.docker import namespaces, sdk
+from tonnage.adapters.docker import socket_get as short_question
 from tonnage.adapters.docker.data_root import local_endpoint
-from tonnage.adapters.docker.door import speaking_to
+from tonnage.adapters.docker.error_translation import speaking_to
+from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class DockerConnection:
         stream: bool = False,
         timeout_s: float | None = _ANSWER_WITHIN_S,
     ) -> requests.Response:
-        """Send one request of the API. Only inside :func:`tonnage.adapters.docker.door.speaking_to`.
+        """Send one request of the API. Only inside :func:`tonnage.adapters.docker.error_translation.speaking_to`.
 
         Args:
             method: GET, POST or DELETE.

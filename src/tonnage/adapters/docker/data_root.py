@@ -34,7 +34,7 @@ def data_root(environment: Mapping[str, str], host: str = "") -> str:
         return ""
     try:
         os.stat(endpoint.removeprefix("unix://"))  # noqa: PTH116 - a string is asked for
-        from tonnage.adapters.docker.short_question import answer  # noqa: PLC0415 - there may be one that answers
+        from tonnage.adapters.docker.socket_get import answer  # noqa: PLC0415 - there may be one that answers
 
         told = answer(endpoint.removeprefix("unix://"), "/info", _WITHIN_S)
     except (FileNotFoundError, ConnectionRefusedError):

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.adapters import filesystem
-from tonnage.adapters.docker import layers, log_files, sdk, wire
-from tonnage.adapters.docker.door import speaking_to
-from tonnage.adapters.docker.usage import disk_usage
-from tonnage.adapters.temporary import temporary_directory
+from tonnage.adapters.docker import log_files, sdk, wire
+from tonnage.adapters.docker.disk_usage import disk_usage
+from tonnage.adapters.docker.error_translation import speaking_to
+from tonnage.adapters.host import filesystem
+from tonnage.adapters.host.temporary import temporary_directory
+from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from tonnage.adapters.docker import replies
+    from tonnage.adapters.docker import schemas as replies
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
@@ -153,7 +154,7 @@ class DockerFacts:
         Raises:
             EngineLacksError: The containers of this engine cannot be reached from here.
         """
-        from tonnage.adapters.docker import asking  # noqa: PLC0415 - builds ask no container
+        from tonnage.adapters.docker import health_probe as asking  # noqa: PLC0415 - builds ask no container
 
         reached = self._owner(container.container_id)
         if reached is None or not reached.address:

@@ -22,7 +22,7 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.adapters.docker.remembered import Remembered
+    from tonnage.adapters.docker.tool_versions_cache import Remembered
 
 _Asked = TypeVar("_Asked")
 _Told = TypeVar("_Told")

@@ -16,7 +16,7 @@ from msgspec import DecodeError, Struct, field
 from msgspec import json as decoding
 
 from tonnage.adapters.docker import sdk
-from tonnage.adapters.docker.door import refused, speaking_to
+from tonnage.adapters.docker.error_translation import refused, speaking_to
 from tonnage.errors import StepFailedError
 from tonnage.units import format_bytes
 

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.adapters.docker import replies
-from tonnage.adapters.docker.layers import HistoryEntry, layers
+from tonnage.adapters.docker import schemas as replies
+from tonnage.adapters.images.layers import HistoryEntry, layers
 from tonnage.model.inventory import CacheRecord, Container, Engine, Image, Volume
 
 PROJECT = "com.docker.compose.project"
@@ -26,7 +26,7 @@ _LONGEST_SAID = 300
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 Json = Any
-"""What the SDK hands over: parsed JSON of a form that only :mod:`tonnage.adapters.docker.replies` may assume."""
+"""What the SDK hands over: parsed JSON of a form that only :mod:`tonnage.adapters.docker.schemas` may assume."""
 
 
 def info(reply: Json) -> replies.Info:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from docker.auth import AuthConfig
 
-    from tonnage.adapters.web import Web
+    from tonnage.adapters.web.client import Web
 
 _TOKEN_USER = "<token>"  # noqa: S105 - what a helper says in place of a user, no secret
 _HELPER_WITHIN_S = 30.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import CannotFetchError
-from tonnage.model.recipe import BaseConfig
+from tonnage.model.forecast.recipe import BaseConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

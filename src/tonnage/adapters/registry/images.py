@@ -12,9 +12,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from tonnage.adapters import image_traces
-from tonnage.adapters.apt.usual_sources import usual_state
-from tonnage.adapters.docker.layers import chain_ids
+from tonnage.adapters.images import image_config as image_traces
+from tonnage.adapters.images.apt_sources import usual_state
+from tonnage.adapters.images.layers import chain_ids
 from tonnage.adapters.registry import sizes
 from tonnage.adapters.registry.access import Credentials
 from tonnage.adapters.registry.client import RegistryClient
@@ -26,21 +26,21 @@ from tonnage.adapters.registry.documents import (
     manifest_or_index,
 )
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import BaseImage, BaseLayer, ReadFrom
-from tonnage.model.image_name import image_name
+from tonnage.model.forecast.base_image import BaseImage, BaseLayer, ReadFrom
+from tonnage.model.forecast.image_reference import image_name
 from tonnage.model.inventory import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tonnage.adapters.kept import Kept
     from tonnage.adapters.registry.documents import (
         Blob,
         Config,
     )
     from tonnage.adapters.registry.sizes import ArchiveSize
-    from tonnage.adapters.web import Web
-    from tonnage.model.image_name import ImageName
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.model.forecast.image_reference import ImageName
 
 _Told = TypeVar("_Told")
 TAG_HOLDS_S = 600.0

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tonnage.adapters.docker.layers import EMPTY_DIFF_ID
-from tonnage.model.forecast import NOTHING, Estimate, Grade
+from tonnage.adapters.images.layers import EMPTY_DIFF_ID
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 
 _WRAP_BYTES = 1 << 32
 _ZSTD = b"\x28\xb5\x2f\xfd"

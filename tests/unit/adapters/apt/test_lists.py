@@ -9,12 +9,12 @@ import pytest
 from tests.answering import Answer, answering
 
 from tonnage.adapters.apt.lists import AptLists
-from tonnage.adapters.kept import Kept
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.decide.apt_choosing import choose
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import AptSource, AptState
-from tonnage.model.package import ListBytes
+from tonnage.model.forecast.base_image import AptSource, AptState
+from tonnage.model.forecast.debian_package import ListBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

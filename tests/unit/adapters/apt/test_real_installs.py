@@ -12,10 +12,10 @@ import pytest
 from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.docker.base_images import EngineImages
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.probe import LABEL, EngineProbe
-from tonnage.adapters.image_store import ImageStore
-from tonnage.adapters.kept import Kept
-from tonnage.adapters.web import Web
+from tonnage.adapters.docker.image_transfer import ImageStore
+from tonnage.adapters.docker.throwaway_container import LABEL, EngineProbe
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.decide.apt_choosing import choose
 from tonnage.decide.apt_costs import apt_forecast, probed_forecast
 from tonnage.errors import CannotFetchError
@@ -23,7 +23,7 @@ from tonnage.errors import CannotFetchError
 if TYPE_CHECKING:
     from tests.real_engine import RealEngine
 
-    from tonnage.model.package import AptForecast
+    from tonnage.model.forecast.debian_package import AptForecast
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tonnage.adapters.copied_files import tree_of
+from tonnage.adapters.context.copied_files import tree_of
 from tonnage.adapters.docker.base_images import EngineImages
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.registries import registry_settings
-from tonnage.model.base_image import Distribution, ReadFrom
+from tonnage.adapters.docker.registry_config import registry_settings
+from tonnage.model.forecast.base_image import Distribution, ReadFrom
 
 if TYPE_CHECKING:
     from pathlib import Path

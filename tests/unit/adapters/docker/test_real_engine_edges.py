@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.docker import objects
+from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.filesystem import open_gauge
+from tonnage.adapters.host.filesystem import open_gauge
 from tonnage.errors import EngineUnreachableError, StepFailedError
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from urllib.request import urlopen
 import pytest
 
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.registry.images import ImageRegistry
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import ReadFrom
+from tonnage.model.forecast.base_image import ReadFrom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

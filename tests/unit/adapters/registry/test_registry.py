@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.answering import Answer, answering
 
-from tonnage.adapters.kept import Kept
 from tonnage.adapters.registry.images import ImageRegistry
-from tonnage.adapters.web import Web
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
 from tonnage.errors import CannotFetchError
-from tonnage.model.base_image import AptSource, ReadFrom
-from tonnage.model.forecast import Grade
+from tonnage.model.forecast.base_image import AptSource, ReadFrom
+from tonnage.model.forecast.estimate import Grade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

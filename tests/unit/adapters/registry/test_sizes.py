@@ -4,11 +4,11 @@ import gzip
 
 import pytest
 
-from tonnage.adapters.docker.layers import EMPTY_DIFF_ID
+from tonnage.adapters.images.layers import EMPTY_DIFF_ID
 from tonnage.adapters.registry import sizes
 from tonnage.adapters.registry.documents import Variant, chosen, platform_matches
 from tonnage.adapters.registry.sizes import ArchiveSize
-from tonnage.model.forecast import NOTHING
+from tonnage.model.forecast.estimate import NOTHING
 
 GIB = 1 << 30
 

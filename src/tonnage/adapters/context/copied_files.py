@@ -1,0 +1,259 @@
+"""What a ``COPY`` or an ``ADD`` brings: files of a directory behind its ``.dockerignore``, archives, addresses.
+
+Public:
+    ``CopyMeter(heads).tree(copy, files) -> Tree``: what one instruction brings. ``files`` is None for a remote context.
+
+What comes from another stage or image (``COPY --from``) is not measured here.
+
+Source: docs.docker.com/reference/dockerfile (COPY, ADD).
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from tonnage.adapters.context.context_files import is_pattern, named_by
+from tonnage.adapters.context.entries import read_rules
+from tonnage.lazily import regex
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, exactly
+from tonnage.model.forecast.file_tree import Tree
+from tonnage.model.forecast.python_lock import in_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tonnage.adapters.context.context_files import ContextFiles, Entry
+    from tonnage.adapters.web.remote_sizes import Heads
+    from tonnage.model.forecast.recipe import Copy
+
+_ADDRESS = regex(r"(?:https?|ftp)://")
+_GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
+_DIRECTORY_BYTES = 4096
+_MOST_FILES = 20_000
+# Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
+_FAST_LINK_BYTES = 59
+
+
+class CopyMeter:
+    """Measures what instructions bring.
+
+    Args:
+        heads: Asks addresses for their size.
+    """
+
+    def __init__(self, heads: Heads) -> None:
+        self._heads = heads
+
+    def tree(self, copy: Copy, files: ContextFiles | None) -> Tree:
+        """Return what one ``COPY`` or ``ADD`` from a context brings.
+
+        Args:
+            copy: The instruction.
+            files: The context; None where it lies elsewhere, so that its files cannot be seen.
+
+        Returns:
+            Its bytes. The directories of the destination are counted: a layer has each of them.
+
+        Raises:
+            UsageError: A file of the context cannot be read.
+        """
+        layer = _Layer()
+        several = len(copy.sources) + len(copy.inline) > 1 or copy.destination.endswith("/")
+        for document in copy.inline:
+            name = f"{copy.destination}/{document.name}" if several else copy.destination
+            layer.add(name, "file", len(document.body.encode(errors="surrogatepass")))
+        remote = Tree()
+        for source in copy.sources:
+            if copy.adds and is_address(source):
+                remote += self._fetched(source, copy, layer)
+            elif files is None:
+                remote += Tree(image=UNKNOWN, disk=UNKNOWN, notes=(f"{source} lies in a remote context",))
+            else:
+                _Copying(copy, files, layer).take(source, several=several)
+        return layer.tree() + remote
+
+    def _fetched(self, address: str, copy: Copy, layer: _Layer) -> Tree:
+        """Return what an address brings; its file is unpacked only where that is asked for."""
+        if _GIT.match(address):
+            return Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, notes=(f"{address} is a repository",))
+        told = self._heads.size(address)
+        layer.directories_of(copy.destination if copy.destination.endswith("/") else f"{copy.destination}/..")
+        if told.size_bytes is None:
+            why = told.reason if address in told.reason else f"{address}: {told.reason}"
+            return Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, inodes=1, notes=(why,))
+        if copy.unpacks:
+            return Tree(
+                image=UNKNOWN, disk=UNKNOWN, download=exactly(told.size_bytes), notes=(f"{address} is unpacked",)
+            )
+        name = address.partition("?")[0].rpartition("/")[2]
+        path = _absolute(f"{copy.destination}{name}" if copy.destination.endswith("/") else copy.destination)
+        return Tree(
+            image=exactly(told.size_bytes),
+            files=((path, told.size_bytes, in_blocks(told.size_bytes)),),
+            disk=exactly(in_blocks(told.size_bytes)),
+            download=exactly(told.size_bytes),
+            inodes=1,
+            notes=(told.reason,) if told.reason else (),
+        )
+
+
+class _Copying:
+    """One instruction at work on one context."""
+
+    def __init__(self, copy: Copy, files: ContextFiles, layer: _Layer) -> None:
+        self._copy = copy
+        self._files = files
+        self._layer = layer
+        self._excluded = read_rules("\n".join(copy.excludes))
+
+    def take(self, source: str, *, several: bool) -> None:
+        """Add what one source brings."""
+        matched = named_by(source, self._files)
+        if not matched and not self._copy.inline:
+            # A pattern may match nothing; the builder before BuildKit refuses that only where nothing else is left.
+            if is_pattern(source):
+                self._layer.notes.append(f"nothing in the build context matches {source}")
+            else:
+                self._layer.missing.append(source)
+        wild = len(matched) > 1 or several
+        for entry in matched.values():
+            if entry.kind == "directory":
+                self._directory(entry.path)
+            elif not self._left_out(PurePosixPath(entry.path).name):
+                self._file(entry, into=wild)
+
+    def _directory(self, root: str) -> None:
+        """Add what lies in a directory; the directory itself becomes the destination."""
+        destination = self._copy.destination.rstrip("/") + (f"/{root}" if self._copy.parents and root else "")
+        self._layer.add(destination, "directory", 0)
+        for inside, entry in self._files.below(root):
+            if not self._left_out(inside):
+                self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes)
+
+    def _file(self, entry: Entry, *, into: bool) -> None:
+        unpacked = None
+        if self._copy.adds and self._copy.unpacks is not False and entry.kind == "file":
+            unpacked = archive_entries(entry.actual)
+        if unpacked is not None:
+            self._layer.notes.append(f"{entry.path} is unpacked")
+            self._layer.archive_bytes += entry.size_bytes
+            self._layer.add(self._copy.destination, "directory", 0)
+            for path, kind, size in unpacked:
+                self._layer.add(f"{self._copy.destination}/{path}", kind, size)
+            return
+        name = entry.path if self._copy.parents else PurePosixPath(entry.path).name
+        into = into or self._copy.parents
+        path = f"{self._copy.destination.rstrip('/')}/{name}" if into else self._copy.destination
+        kind, size = entry.kind, entry.size_bytes
+        if kind == "link":
+            # A link that is named itself is followed; inside a directory links stay links.
+            target = self._files.followed(entry)
+            kind, size = ("file", target.size_bytes) if target is not None else (kind, size)
+        self._layer.add(path, kind, size)
+
+    def _left_out(self, path: str) -> bool:
+        names = path.split("/")
+        for rule in reversed(self._excluded):
+            if any(rule.matches.match("/".join(names[:count])) for count in range(1, len(names) + 1)):
+                return not rule.takes_back
+        return False
+
+
+class _Layer:
+    """The files of a layer by path, so that what is written twice counts once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, int]] = {}
+        self.missing: list[str] = []
+        self.notes: list[str] = []
+        self.archive_bytes = 0
+
+    def add(self, path: str, kind: str, size_bytes: int) -> None:
+        """Add one entry with the directories above it."""
+        normal = _absolute(path)
+        self.directories_of(f"{normal}/..")
+        if normal != "/":
+            self._found[normal] = (kind, size_bytes)
+
+    def directories_of(self, path: str) -> None:
+        """Add a directory and those above it, as far as they are not there."""
+        normal = _absolute(path)
+        while normal != "/" and normal not in self._found:
+            self._found[normal] = ("directory", 0)
+            normal = os.path.dirname(normal)  # noqa: PTH120 - a path in an image, not of this machine
+
+    def tree(self) -> Tree:
+        """Return the bytes of everything."""
+        # The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
+        image = sum(size for kind, size in self._found.values() if kind in {"file", "link"})
+        disk = sum(on_disk(*each) for each in self._found.values())
+        return Tree(
+            image=exactly(image),
+            disk=exactly(disk),
+            transient=exactly(self.archive_bytes) if self.archive_bytes else NOTHING,
+            inodes=len(self._found),
+            files=self._files() if len(self._found) <= _MOST_FILES else (),
+            missing=tuple(self.missing),
+            notes=tuple(self.notes),
+        )
+
+    def _files(self) -> tuple[tuple[str, int, int], ...]:
+        return tuple(
+            (path, size if kind in {"file", "link"} else 0, on_disk(kind, size))
+            for path, (kind, size) in self._found.items()
+        )
+
+
+def is_address(source: str) -> bool:
+    """Return whether a source of an ``ADD`` lies elsewhere and not in the context."""
+    return _ADDRESS.match(source) is not None or _GIT.match(source) is not None
+
+
+def archive_entries(path: str) -> list[tuple[str, str, int]] | None:
+    """List a tar archive, as path, kind and bytes of each entry; None where a file is none.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its entries. An archive that breaks off is listed as far as it goes.
+    """
+    kinds = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
+    found: list[tuple[str, str, int]] = []
+    try:
+        with tarfile.open(path) as archive:
+            for entry in archive:
+                kind = "file" if entry.isreg() else kinds.get(entry.type, "other")
+                found.append((entry.name, kind, len(entry.linkname) if kind == "link" else entry.size))
+    except (OSError, tarfile.TarError, EOFError, ValueError):
+        return found or None
+    return found
+
+
+def tree_of(found: Iterable[tuple[str, str, int]]) -> Tree:
+    """Return the bytes of entries that are given as path, kind and bytes.
+
+    Args:
+        found: The entries; a file that comes twice counts once.
+    """
+    layer = _Layer()
+    for path, kind, size in found:
+        layer.add(path, kind, size)
+    return layer.tree()
+
+
+def on_disk(kind: str, size: int) -> int:
+    """Return what a file, link or directory takes on a disk with blocks of 4 KiB."""
+    if kind == "directory":
+        return _DIRECTORY_BYTES
+    if kind == "file" or (kind == "link" and size > _FAST_LINK_BYTES):
+        return in_blocks(size)
+    return 0
+
+
+def _absolute(path: str) -> str:
+    """Return a path in an image without anything doubled in it."""
+    return os.path.normpath("/" + path.lstrip("/"))

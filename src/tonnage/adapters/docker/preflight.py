@@ -1,0 +1,46 @@
+"""Whether the programs that were found can do what a plan asks of them: asked before the first step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.adapters.docker.build import refuse_what_it_lacks
+from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.model.deploy.plan import Build, StartBeside, Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tonnage.adapters.docker.tools import Tools
+    from tonnage.model.deploy.plan import Plan, Step
+
+
+def check_ready(plan: Plan, tools: Tools) -> None:
+    """Check the builder and Compose against every step of a plan, and against the steps that would undo them.
+
+    A plan without builds needs no builder, and one that starts nothing needs no Compose: neither is looked for then.
+
+    Args:
+        plan: The plan.
+        tools: The programs.
+
+    Raises:
+        EngineLacksError: A program is missing, or cannot do what a step asks for.
+        UsageError: ``TONNAGE_DOCKER`` names no program.
+    """
+    for step in _all(plan.steps):
+        match step.action:
+            case Build():
+                refuse_what_it_lacks(tools.need_build(), step.action.spec)
+            case Switch():
+                for_switch(step.action.project_json, tools.need_compose().generation)
+            case StartBeside():
+                for_beside(step.action.project_json, step.service, tools.need_compose().generation)
+            case _:
+                pass
+
+
+def _all(steps: Iterable[Step]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        yield from _all((*step.at_line, *step.on_failure))

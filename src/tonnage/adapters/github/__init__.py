@@ -1,0 +1,1 @@
+"""GitHub, as a job of its Actions reaches it."""

@@ -1,0 +1,1 @@
+"""This machine: filesystems, mounts, swap, files held open, and where Tonnage itself is installed."""

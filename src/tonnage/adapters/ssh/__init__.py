@@ -1,0 +1,1 @@
+"""Another machine, reached by the ssh program: commands, files, locks and uploads."""

@@ -1,0 +1,116 @@
+"""Files of the machine behind ``ssh://``, read by the user's own ``ssh``: many at once, each only once.
+
+Public: ``RemoteFiles(endpoint, paths) -> Files``. What that user may not read there cannot be read here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.adapters.ssh import client as ssh
+from tonnage.errors import EngineUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOST_BYTES = 16_000_001
+_MARK = "tonnage-file"
+# Nearest to a path that is not there may be a directory that may not be entered: then it may be there all the same.
+_SCRIPT = f"""
+look() {{
+    p=$1 q=$1
+    while [ ! -e "$q" ] && [ -n "$q" ]; do q=${{q%/*}}; done
+    if [ -d "$p" ]; then echo "{_MARK} directory"
+    elif [ -f "$p" ] && [ -r "$p" ]; then
+        printf '{_MARK} file '
+        head -c {_MOST_BYTES} "$p" | base64 | tr -d '\\n'
+        echo
+    elif [ -e "$p" ]; then
+        if [ -f "$p" ]; then echo "{_MARK} refused"; else echo "{_MARK} other"; fi
+    elif [ -d "${{q:-/}}" ] && [ ! -x "${{q:-/}}" ]; then echo "{_MARK} refused"
+    else echo "{_MARK} none"
+    fi
+}}
+"""
+
+
+class _Seen(Struct, frozen=True):
+    """What is under a path there."""
+
+    kind: str
+    content: bytes = b""
+
+
+class RemoteFiles:
+    """Satisfies ``Files``.
+
+    Args:
+        endpoint: ``ssh://[user@]host[:port]``.
+        paths: What will be looked at for certain: it is read in one go.
+    """
+
+    def __init__(self, endpoint: str, paths: Iterable[str] = ()) -> None:
+        self._endpoint = endpoint
+        self._wanted = tuple(dict.fromkeys(paths))
+        self._seen: dict[str, _Seen] = {}
+
+    def read(self, path: str, most_bytes: int) -> bytes:
+        """Return what a file there begins with.
+
+        Raises:
+            OSError: It is not there, or cannot be read.
+            IsADirectoryError: It is a directory.
+            EngineUnreachableError: ssh failed.
+        """
+        seen = self._look(path)
+        if seen.kind == "directory":
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if seen.kind != "file":
+            number = errno.EINVAL if seen.kind else errno.ENOENT
+            raise OSError(number, os.strerror(number), path)
+        return seen.content[:most_bytes]
+
+    def kind(self, path: str) -> str:
+        """Return what is there.
+
+        Raises:
+            PermissionError: It may not be looked at.
+            EngineUnreachableError: ssh failed.
+        """
+        return self._look(path).kind
+
+    def _look(self, path: str) -> _Seen:
+        if path not in self._seen:
+            self._ask((path, *self._wanted))
+            self._wanted = ()
+        seen = self._seen[path]
+        if seen.kind == "refused":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return seen
+
+    def _ask(self, paths: tuple[str, ...]) -> None:
+        asked = tuple(dict.fromkeys(paths))
+        script = _SCRIPT + "".join(f"look {shlex.quote(path)}\n" for path in asked)
+        done = ssh.run_there(self._endpoint, script)
+        # A shell's own greeting may come before.
+        lines = [line.split(" ")[1:] for line in done.stdout.splitlines() if line.startswith(f"{_MARK} ")]
+        if len(lines) != len(asked) or done.exit_code:
+            raise EngineUnreachableError(
+                f"files of {self._endpoint} cannot be read", why=done.stderr.strip() or "Its shell did not tell them."
+            )
+        self._seen |= {path: _seen(words) for path, words in zip(asked, lines, strict=True)}
+
+
+def _seen(words: list[str]) -> _Seen:
+    kind = "" if words[0] == "none" else words[0]
+    try:
+        return _Seen(kind, base64.b64decode(words[1], validate=True) if kind == "file" else b"")
+    except (IndexError, binascii.Error):
+        return _Seen("refused")

@@ -1,0 +1,85 @@
+"""How large the file behind an address is, without fetching it.
+
+Public:
+    ``Heads(web, kept).size(address) -> RemoteSize``: never fails; what is not known has its reason.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.errors import CannotFetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+
+HOLDS_S = 3600.0
+_OK, _PART = 200, 206
+_GONE = frozenset({404, 410})
+
+
+class RemoteSize(Struct, frozen=True):
+    """How large the file behind an address is.
+
+    Args:
+        size_bytes: Its bytes; None where that is not known.
+        reason: Why it is not known, or where an old answer was used; empty otherwise.
+    """
+
+    size_bytes: int | None
+    reason: str = ""
+
+
+class Heads:
+    """Asks addresses how much they would give. Safe to use from several threads.
+
+    Args:
+        web: The door to the network.
+        kept: Where answers are kept.
+        holds_s: For how many seconds an address is not asked again.
+    """
+
+    def __init__(self, web: Web, kept: Kept, *, holds_s: float = HOLDS_S) -> None:
+        self._web = web
+        self._kept = kept
+        self._holds_s = holds_s
+
+    def size(self, address: str, headers: Mapping[str, str] | None = None) -> RemoteSize:
+        """Ask how large the file behind an address is.
+
+        Args:
+            address: The address.
+            headers: Further headers; they are no part of what is kept.
+
+        Returns:
+            Its size, or why it is not known. Where nobody answers, an old answer is used.
+        """
+        fresh = self._kept.read("head", address, within_s=self._holds_s)
+        if fresh is not None:
+            return RemoteSize(json.loads(fresh))
+        try:
+            size, reason = self._ask(address, headers or {})
+        except CannotFetchError as error:
+            old = self._kept.read("head", address)
+            return RemoteSize(json.loads(old) if old else None, f"{error.what}{f': {error.why}' if error.why else ''}")
+        if size is not None:
+            self._kept.keep("head", address, json.dumps(size).encode())
+        return RemoteSize(size, reason)
+
+    def _ask(self, address: str, headers: Mapping[str, str]) -> tuple[int | None, str]:
+        """Ask for the headers; a server that does not give them alone is asked for one byte."""
+        reply = self._web.head(address, headers)
+        if reply.status == _OK and reply.length_bytes is not None:
+            return reply.length_bytes, ""
+        if reply.status in _GONE:
+            return None, f"the address answers {reply.status}"
+        reply = self._web.start(address, {**headers, "Range": "bytes=0-0"})
+        if reply.status not in {_OK, _PART}:
+            return None, f"the address answers {reply.status}"
+        return reply.length_bytes, "" if reply.length_bytes is not None else "the address does not tell a length"

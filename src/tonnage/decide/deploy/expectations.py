@@ -1,0 +1,150 @@
+"""Puts expected bytes on steps: what each keeps and needs on top, and what is available after it and at its lowest.
+
+What a build will do is told by, strongest first: a forecast that is exact, what was measured of the same step in
+earlier runs, a forecast that is declared or assumed. A step of which none is there has the grade unknown, and then so
+has everything after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, StartBeside, Switch
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tonnage.decide.expected_builds import ExpectedBuild
+    from tonnage.model.deploy.plan import Step
+    from tonnage.model.deploy.policy import History
+
+
+# What a container writes when it starts nobody knows before; what is replaced gives its own back.
+_STARTED = Estimate(-100_000_000, 0, 50_000_000, Grade.UNKNOWN)
+
+
+def with_expectations(
+    steps: Iterable[Step],
+    *,
+    available_bytes: int,
+    history: History,
+    builds: Mapping[str, ExpectedBuild] | None = None,
+) -> tuple[Step, ...]:
+    """Return the steps with their forecasts filled in.
+
+    Args:
+        steps: The steps in order; one with a learn key takes what was learned under it, else keeps what it says.
+        available_bytes: Measured before the first step.
+        history: What earlier runs taught.
+        builds: What builds were forecast to do, by service.
+
+    Returns:
+        The steps.
+    """
+    available = exactly(available_bytes)
+    done = []
+    for step in steps:
+        known = _known(step, history, (builds or {}).get(step.service))
+        after = _less(available, known.kept)
+        lowest = _less(available, _at_worst(known.kept, known.transient))
+        done.append(msgspec.structs.replace(known, after=after, lowest=lowest))
+        available = after
+    return tuple(done)
+
+
+def why_not_fit(steps: Iterable[Step], *, available_bytes: int, line_bytes: int, filesystem: str) -> Refusal | None:
+    """Return why a plan must not be started, or None.
+
+    A plan is refused when the line is crossed before it begins, or when even the most favourable figures cross it.
+    Doubtful ones are let through: the guard stops a step that reaches the line.
+
+    Args:
+        steps: The steps with their forecasts.
+        available_bytes: Measured now.
+        line_bytes: What must remain available.
+        filesystem: Where the data root is mounted.
+
+    Returns:
+        The refusal with its figures.
+    """
+    steps = tuple(steps)
+    if not steps:
+        return None
+    todo = "See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE"
+    if available_bytes < line_bytes:
+        return Refusal(
+            what=f"{filesystem} is already past the line",
+            why=f"{format_bytes(available_bytes)} are available and {format_bytes(line_bytes)} must remain:"
+            f" {format_bytes(line_bytes - available_bytes)} are missing before anything is written.",
+            todo=todo,
+        )
+    for step in steps:
+        if step.lowest.known and step.lowest.high_bytes < line_bytes:
+            return Refusal(
+                what=f"step {step.name} cannot fit on {filesystem}",
+                why=f"It would leave {format_bytes(step.lowest.high_bytes)} at best ({step.lowest.grade}), and"
+                f" {format_bytes(line_bytes)} must remain:"
+                f" {format_bytes(line_bytes - step.lowest.high_bytes)} are missing.",
+                todo=todo,
+            )
+    return None
+
+
+def freed(unique_bytes: int) -> Estimate:
+    """Return what removing an image gives back, from the bytes that the engine declares as only this image's.
+
+    Args:
+        unique_bytes: Uncompressed bytes of the layers that no other image has.
+
+    Returns:
+        A negative estimate. On the disk it is more by the rounding of files to blocks: 0.8 % to 6.5 % were measured.
+    """
+    return Estimate(-(unique_bytes * 107 // 100), -unique_bytes, -unique_bytes, Grade.DECLARED)
+
+
+def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
+    learned = history.learned.get(step.learn_key) if step.learn_key else None
+    if build is not None and isinstance(step.action, Build):
+        step = msgspec.structs.replace(step, instructions=build.instructions)
+        if learned is None or Grade.EXACT is build.kept.grade is build.transient.grade:
+            return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
+    if learned is not None:
+        return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
+    if build is not None and not step.kept.known:
+        return _after_build(step, build)
+    return step
+
+
+def _after_build(step: Step, build: ExpectedBuild) -> Step:
+    """Return a step that follows a forecast build, with what may be said of it; the others stay unknown."""
+    match step.action:
+        case CleanCache():
+            given_back = build.cache
+        case RemoveImage() if step.action.with_cache and step.action.references == (step.action.image,):
+            given_back = build.kept
+        case Push():
+            return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
+        case StartBeside() | Switch() | Prove():
+            return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
+        case _:
+            return step
+    kept = Estimate(-given_back.high_bytes, -given_back.likely_bytes, 0, Grade.UNKNOWN)
+    return msgspec.structs.replace(step, kept=kept if kept.low_bytes else NOTHING, transient=NOTHING)
+
+
+def _at_worst(kept: Estimate, transient: Estimate) -> Estimate:
+    # Bytes that a step gives back come free at its end, so they do not lower its worst moment.
+    if not kept.known:
+        return UNKNOWN
+    if kept.high_bytes <= 0 and kept.grade is Grade.UNKNOWN:
+        return transient
+    floor = Estimate(max(0, kept.low_bytes), max(0, kept.likely_bytes), max(0, kept.high_bytes), kept.grade)
+    return floor + transient
+
+
+def _less(available: Estimate, taken: Estimate) -> Estimate:
+    return available + Estimate(-taken.high_bytes, -taken.likely_bytes, -taken.low_bytes, taken.grade)

@@ -1,0 +1,285 @@
+"""Makes the plan of a deploy or of a build: which steps, in which order, each with its cause.
+
+The policy is one service at a time, dependencies first. The steps of one service are in
+:mod:`tonnage.decide.deploy.service_steps`; this module chooses services, adds expectations and says when a plan is
+refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.changes import change_of, stands_below
+from tonnage.decide.deploy.compose_project import config_digest
+from tonnage.decide.deploy.expectations import with_expectations
+from tonnage.decide.deploy.image_dependencies import with_builds_below
+from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.port_conflicts import check_ports
+from tonnage.decide.deploy.reclaim_steps import fitted_by_reclaiming, spare_things
+from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.service_context import Case
+from tonnage.decide.deploy.service_steps import AFTER_BUILDING, build_steps, deploy_steps
+from tonnage.errors import UsageError
+from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, SendFiles, Step, Unchanged
+from tonnage.model.forecast.estimate import exactly
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.decide.deploy.changes import Change
+    from tonnage.decide.expected_builds import ExpectedBuild
+    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Service, Stack
+
+
+def plan_deploy(
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str] = (),
+    builds: Mapping[str, ExpectedBuild] | None = None,
+) -> Plan:
+    """Plan a deploy.
+
+    Args:
+        stack: What is wanted.
+        inventory: What was observed, with the build inputs of every service that is built.
+        policy: The user's settings.
+        history: What earlier runs taught, and which versions were good.
+        services: Only these, and those of their dependencies that do not run; empty for all.
+        builds: What builds were forecast to do, by service; None where nothing was forecast.
+
+    Returns:
+        The plan; it has no steps when nothing changed, and a refusal when it cannot fit.
+
+    Raises:
+        UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
+    """
+    wanted = _with_dependencies(stack, inventory, with_builds_below(stack, inventory, asked_for(stack, services)))
+    steps = _sending(stack, inventory)
+    unchanged: list[Unchanged] = []
+    for service in in_order(stack, wanted):
+        case = _case(stack, service, inventory, policy, history)
+        steps += deploy_steps(case)
+        if case.change.build and not case.change.switch:
+            # It runs nowhere: others are built on its image.
+            steps += build_steps(replace(case, policy=replace(policy, push=False, cleanup_after=False)))
+        elif not case.change.switch:
+            unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
+    check_ports(stack, inventory, wanted - {each.service for each in unchanged})
+    return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged, builds)
+
+
+def plan_build(
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str] = (),
+    builds: Mapping[str, ExpectedBuild] | None = None,
+) -> Plan:
+    """Plan the build half for CI: build, push when the policy says so, remove when the policy says so, next.
+
+    Args:
+        stack: What is wanted.
+        inventory: What was observed, with the build inputs of every service that is built.
+        policy: The user's settings.
+        history: What earlier runs taught.
+        services: Only these; empty for all.
+        builds: What builds were forecast to do, by service; None where nothing was forecast.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
+    """
+    steps: list[Step] = []
+    unchanged: list[Unchanged] = []
+    held: list[Step] = []
+    for service in in_order(stack, with_builds_below(stack, inventory, asked_for(stack, services))):
+        if service.build is None:
+            unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
+            continue
+        its_steps = build_steps(_case(stack, service, inventory, policy, history))
+        stays = stands_below(stack, service)
+        held += [step for step in its_steps if stays and step.name.partition(".")[2] in AFTER_BUILDING]
+        steps += [step for step in its_steps if step not in held]
+        if not its_steps:
+            unchanged.append(Unchanged(service=service.name, reason="its image is built from what is here now"))
+    return finish_plan("build", stack, inventory, policy, history, services, [*steps, *held], unchanged, builds)
+
+
+def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
+    """Return the identity of everything that a plan is made from, free bytes left out.
+
+    Args:
+        stack: The stack.
+        inventory: What was observed.
+        policy: The user's settings.
+
+    Returns:
+        A hash; it is the same again only when a plan made again would have the same steps.
+    """
+    parts: list[object] = [
+        PLAN_FORMAT,
+        stack.name,
+        stack.place,
+        [each.path for each in inventory.to_send],
+        inventory.engine.engine_id,
+        msgspec.to_builtins(policy),
+    ]
+    for service in stack.services:
+        inputs = inventory.inputs_of(service.name)
+        names = [service.image]
+        names += [name(stack.name, service.name) for name in (candidate_reference, previous_reference)]
+        names.append(withdrawn_reference(stack.name, service.name))
+        if inputs and inputs.base_reference:
+            names.append(inputs.base_reference)
+        images = [image.image_id if (image := inventory.image(name)) else "" for name in names]
+        containers = sorted(
+            (c.container_id, c.image_id, c.state) for c in inventory.service_containers(stack.name, service.name)
+        )
+        parts.append(
+            [service.name, config_digest(service), repr(service.settings), inputs and inputs.digest, images, containers]
+        )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def finish_plan(
+    purpose: str,
+    stack: Stack,
+    inventory: Inventory,
+    policy: Policy,
+    history: History,
+    services: Sequence[str],
+    steps: Sequence[Step],
+    unchanged: Sequence[Unchanged],
+    builds: Mapping[str, ExpectedBuild] | None = None,
+) -> Plan:
+    """Return the plan of these steps: expectations filled in, refused when it cannot fit.
+
+    Args:
+        purpose: deploy, build or rollback.
+        stack: The stack.
+        inventory: What was observed.
+        policy: The user's settings.
+        history: What earlier runs taught.
+        services: The services asked for; empty for all.
+        steps: The steps in order.
+        unchanged: The services that are left alone.
+        builds: What builds were forecast to do, by service.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UsageError: A line that leaves nothing.
+    """
+    disk = inventory.filesystems[0]
+    line = line_bytes(disk, policy.keep_free_bytes)
+    expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
+    spare = spare_things(inventory, stack, expected)
+    fitted = fitted_by_reclaiming(expected, spare, disk, line)
+    return Plan(
+        stack=stack.name,
+        directory=stack.directory,
+        purpose=purpose,
+        engine_id=inventory.engine.engine_id,
+        endpoint=inventory.engine.endpoint,
+        fingerprint=fingerprint(stack, inventory, policy),
+        filesystem=disk.mount,
+        available_bytes=disk.available_bytes,
+        line_bytes=line,
+        steps=fitted.steps,
+        unchanged=tuple(unchanged),
+        refusal=fitted.refusal,
+        notes=stack.notes,
+        services=tuple(services),
+        policy=policy,
+        removable=tuple(each.candidate_id for each in spare.candidates),
+    )
+
+
+def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
+    """Return the step that brings mounted files to the engine's machine; none when they are there."""
+    if not inventory.to_send:
+        return []
+    size_bytes = sum(each.size_bytes for each in inventory.to_send)
+    count = len(inventory.to_send)
+    return [
+        Step(
+            name="send-files",
+            action=SendFiles(place=stack.place, paths=tuple(each.path for each in inventory.to_send)),
+            cause="containers mount them, and the engine's machine lacks them or has others",
+            changes=f"brings {count} file{'s' if count != 1 else ''} ({format_bytes(size_bytes)}) to {stack.place}",
+            kept=exactly(size_bytes),
+        )
+    ]
+
+
+def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> Case:
+    return Case(
+        stack=stack,
+        service=service,
+        change=change_of(stack, service, inventory),
+        inventory=inventory,
+        policy=policy,
+        history=history,
+    )
+
+
+def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:
+    """Return the names of the services asked for: all active ones when none is named.
+
+    Args:
+        stack: The stack.
+        services: What the user named.
+
+    Returns:
+        The names.
+
+    Raises:
+        UsageError: One of them is not an active service.
+    """
+    known = [service.name for service in stack.services]
+    for name in services:
+        if name not in known:
+            raise UsageError(
+                f"the stack {stack.name} has no active service {name!r}", todo=f"Its services: {', '.join(known)}."
+            )
+    return set(services or known)
+
+
+def _with_dependencies(stack: Stack, inventory: Inventory, wanted: set[str]) -> set[str]:
+    chosen = set(wanted)
+    waiting = list(wanted)
+    while waiting:
+        for dependency in stack.service(waiting.pop()).depends_on:
+            service = next((each for each in stack.services if each.name == dependency.service), None)
+            if service is None or service.name in chosen:
+                continue
+            if not change_of(stack, service, inventory).running:
+                chosen.add(service.name)
+                waiting.append(service.name)
+    return chosen
+
+
+def _state(change: Change) -> str:
+    count = len(change.running)
+    if not count:
+        return "it has no replicas, and no container runs"
+    if not any(LABEL_CONFIG in container.labels for container in change.running):
+        return "it runs its image; it was not deployed by tonnage, so its configuration is not compared"
+    if all(container.state == "exited" for container in change.running):
+        return "it ran to its end with exit code 0 and nothing changed since"
+    return f"nothing changed; {count} container{'s' if count != 1 else ''} running"

@@ -1,0 +1,173 @@
+"""Puts steps that reclaim into a plan: right before the step that would cross the line, and only as much as it needs.
+
+Only things of the engine go, and none that this stack has or names: those have steps of their own. A plan that does
+not fit even so is refused as if nothing could be reclaimed, so that nothing is removed for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.expectations import freed, why_not_fit
+from tonnage.decide.reclaim.choice import decide
+from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.decide.reclaim.selection import freed_bytes
+from tonnage.errors import CannotReclaimError
+from tonnage.model.deploy.image_names import LABEL_STACK
+from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
+from tonnage.model.forecast.estimate import Estimate, Grade, exactly
+from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.roots import Need
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.deploy.plan import Refusal
+    from tonnage.model.inventory import Filesystem, Inventory
+    from tonnage.model.reclaim.outcome import Choice
+    from tonnage.model.stack import Stack
+
+_NAMED = 3
+"""Things that a step names before it only counts the others."""
+
+
+class Fitted(Struct, frozen=True):
+    """Steps that fit, or why they do not."""
+
+    steps: tuple[Step, ...]
+    refusal: Refusal | None
+
+
+def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:
+    """Return what of the engine may go for a plan.
+
+    Args:
+        inventory: What was observed; without its needs nothing may go.
+        stack: The stack of the plan.
+        steps: The steps of the plan.
+
+    Returns:
+        Candidates and pieces, without anything of this stack.
+    """
+    if inventory.needs is None or not steps:
+        return Findings()
+    reason = f"the stack {stack.name} is about to need it"
+    every = [each for step in steps for each in (step, *step.on_failure, *step.at_line)]
+    names = [str(getattr(each.action, field, "")) for each in every for field in ("reference", "image", "image_name")]
+    names += [service.image for service in stack.services]
+    names += [inputs.base_reference for inputs in inventory.inputs]
+    names += [image.image_id for image in inventory.images if image.labels.get(LABEL_STACK) == stack.name]
+    needs = replace(inventory.needs, images=(*inventory.needs.images, *(Need(name, reason) for name in names if name)))
+    try:
+        return engine_findings(inventory, needs)
+    except CannotReclaimError:
+        return Findings()
+
+
+def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesystem, line_bytes: int) -> Fitted:
+    """Return the steps with reclaiming where the line would be crossed.
+
+    Args:
+        steps: The steps with their forecasts.
+        spare: What may go.
+        disk: The filesystem with the data root, as it was measured.
+        line_bytes: What must remain available.
+
+    Returns:
+        The steps as they were when nothing has to go, or when what may go is not enough: then with the refusal.
+    """
+    refusal = why_not_fit(steps, available_bytes=disk.available_bytes, line_bytes=line_bytes, filesystem=disk.mount)
+    with_them = _with_reclaims(steps, spare, disk.available_bytes, line_bytes)
+    if len(with_them) == len(steps):
+        return Fitted(steps, refusal)
+    first = with_them[0].after.likely_bytes if isinstance(with_them[0].action, Reclaim) else disk.available_bytes
+    # A step that only gives back may run below the line.
+    others = [step for step in with_them if not isinstance(step.action, Reclaim)]
+    still = why_not_fit(others, available_bytes=first, line_bytes=line_bytes, filesystem=disk.mount)
+    if still is None:
+        return Fitted(with_them, None)
+    gained = format_bytes(sum(-step.kept.likely_bytes for step in with_them if isinstance(step.action, Reclaim)))
+    why = f"{still.why} That is with the {gained} that may be reclaimed on this engine."
+    return Fitted(steps, msgspec.structs.replace(still, why=why))
+
+
+def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int, line_bytes: int) -> tuple[Step, ...]:
+    done: list[Step] = []
+    before, gained_bytes = exactly(available_bytes), 0
+    for place, step in enumerate(steps):
+        # At worst it takes this much of what is there when it begins, and the line must remain.
+        taken_bytes = before.low_bytes - step.lowest.low_bytes if before.known and step.lowest.known else 0
+        known = before.known and (step.lowest.known or place == 0)
+        missing_bytes = line_bytes + taken_bytes - before.low_bytes - gained_bytes if known else 0
+        if missing_bytes > 0 and not _gives_back(step):
+            choice = decide(spare, available_bytes=0, target_bytes=missing_bytes)
+            if choice.chosen:
+                number = 1 + sum(isinstance(each.action, Reclaim) and each.service == step.service for each in done)
+                done.append(_reclaim(choice, step, before, gained_bytes, line_bytes + taken_bytes, number))
+                gained_bytes += choice.freed_bytes
+                spare = _without(spare, choice)
+        done.append(_raised(step, gained_bytes))
+        before = step.after
+    return tuple(done)
+
+
+def _gives_back(step: Step) -> bool:
+    return step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
+
+
+def _reclaim(choice: Choice, step: Step, before: Estimate, gained_bytes: int, until_bytes: int, number: int) -> Step:
+    begun = _plus(before, gained_bytes)
+    items, given_bytes, gone = [], 0, frozenset[str]()
+    for each in choice.chosen:
+        gone |= {each.candidate_id}
+        with_it = freed_bytes(choice.findings.pieces, gone)
+        item = Reclaimable(
+            candidate_id=each.candidate_id,
+            kind=each.kind,
+            name=each.name,
+            names=each.names,
+            promised_bytes=with_it - given_bytes,
+        )
+        items.append(item)
+        given_bytes = with_it
+    names = [f"the {each.kind} {each.name}" for each in choice.chosen[:_NAMED]]
+    more = len(choice.chosen) - len(names)
+    shown = ", ".join(names) + (f" and {more} more" if more else "")
+    enough = "" if not choice.short_bytes else "; it is too little where the forecast errs on the wrong side"
+    return Step(
+        name=f"{step.service}.reclaim" if number == 1 else f"{step.service}.reclaim-{number}",
+        # Later steps count on all that was chosen: it stops short of that only where there is more than was hoped for.
+        action=Reclaim(items=tuple(items), until_bytes=max(until_bytes, begun.high_bytes + choice.freed_bytes)),
+        cause=f"{step.name} needs {format_bytes(until_bytes)} available when it begins, the line included{enough}",
+        changes=f"removes {shown}",
+        service=step.service,
+        kept=freed(choice.freed_bytes),
+        after=_plus(begun, choice.freed_bytes),
+        lowest=begun,
+    )
+
+
+def _raised(step: Step, gained_bytes: int) -> Step:
+    if not gained_bytes:
+        return step
+    after, lowest = _plus(step.after, gained_bytes), _plus(step.lowest, gained_bytes)
+    return msgspec.structs.replace(step, after=after, lowest=lowest)
+
+
+def _plus(estimate: Estimate, gained_bytes: int) -> Estimate:
+    return estimate + Estimate(gained_bytes, gained_bytes, gained_bytes, Grade.DECLARED) if gained_bytes else estimate
+
+
+def _without(findings: Findings, choice: Choice) -> Findings:
+    """Return what is left to choose from when some of it is gone."""
+    gone = frozenset(each.candidate_id for each in choice.chosen)
+    return replace(
+        findings,
+        candidates=tuple(each for each in findings.candidates if each.candidate_id not in gone),
+        pieces=tuple(replace(each, holders=each.holders - gone) for each in findings.pieces if each.holders - gone),
+    )

@@ -1,0 +1,111 @@
+"""The way back to a version that was good: the same steps whether a new version failed or a rollback did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.decide.deploy.compose_project import project_json
+from tonnage.decide.deploy.proof import prove_action
+from tonnage.model.deploy.image_names import LABEL_CONFIG
+from tonnage.model.deploy.plan import Switch
+
+if TYPE_CHECKING:
+    from tonnage.decide.deploy.service_context import Case
+    from tonnage.model.deploy.plan import Prove, Step, Version
+    from tonnage.model.inventory import Container
+
+
+def recorded_version(case: Case, container: Container) -> Version | None:
+    """Return the good version that a container runs, or None when it was not recorded.
+
+    Args:
+        case: The service.
+        container: One of its containers.
+
+    Returns:
+        The latest record of it.
+    """
+    for version in reversed(case.history.versions_of(case.service.name)):
+        same_image = version.image_id == container.image_id
+        if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
+            return version
+    return None
+
+
+def good_before(case: Case) -> Version | None:
+    """Return the last good version, when what runs was deployed after it but never proven.
+
+    That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
+    whoever did that wanted it so.
+
+    Args:
+        case: The service.
+
+    Returns:
+        The version, whose image is there; None when what runs is known to be good, or nothing good is known.
+    """
+    running = case.change.running
+    if not running or LABEL_CONFIG not in running[0].labels or recorded_version(case, running[0]) is not None:
+        return None
+    versions = reversed(case.history.versions_of(case.service.name))
+    return next((version for version in versions if case.inventory.image(version.image_id) is not None), None)
+
+
+def switch_to(version: Version) -> Switch:
+    """Return the switch to a recorded version.
+
+    Args:
+        version: The version.
+
+    Returns:
+        The action. A built image is given its name again; the name of a pulled one says which it is.
+    """
+    if not version.inputs_digest:
+        return Switch(project_json=version.project_json)
+    return Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name)
+
+
+def restore_steps(case: Case, version: Version) -> tuple[Step, ...]:
+    """Return the steps that make a recorded version run again.
+
+    Args:
+        case: The service.
+        version: What ran before.
+
+    Returns:
+        Switch and proof.
+    """
+    return _steps(case, switch_to(version), version.prove, "the version that ran before has to run again")
+
+
+def restore_image_steps(case: Case, running: Container) -> tuple[Step, ...]:
+    """Return the steps that make an image run again of which nobody recorded how it was configured.
+
+    Args:
+        case: The service.
+        running: What ran before.
+
+    Returns:
+        Switch and proof, with the present configuration.
+    """
+    if case.service.build is None:
+        # Its own name, not the new one: that may be another release of the same thing.
+        project = project_json(case.stack, case.service, "", image=running.image_reference or case.service.image)
+        action = Switch(project_json=project)
+    else:
+        project = project_json(case.stack, case.service, "")
+        action = Switch(project_json=project, image=running.image_id, image_name=case.service.image)
+    cause = "the image that ran before has to run again, with the present configuration: its own is not known"
+    return _steps(case, action, prove_action(case.service), cause)
+
+
+def _steps(case: Case, action: Switch, proof: Prove, cause: str) -> tuple[Step, ...]:
+    return (
+        case.step("restore", action, cause=cause, changes=f"replaces the containers of {case.service.name}"),
+        case.step(
+            "prove-restored",
+            proof,
+            cause="it has to be healthy again",
+            changes="nothing: asks whether it is healthy",
+        ),
+    )

@@ -1,0 +1,128 @@
+"""Makes the plan of a rollback: every service goes back to its last good version before the one that runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.decide.deploy.changes import change_of
+from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.planning import asked_for, finish_plan
+from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
+from tonnage.decide.deploy.service_context import Case
+from tonnage.errors import UsageError
+from tonnage.model.deploy.plan import Tag, Unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.deploy.plan import Plan, Step, Version
+    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Stack
+
+
+def plan_rollback(
+    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+) -> Plan:
+    """Plan a rollback.
+
+    Args:
+        stack: The stack; only its names matter: what is gone back to comes from the history.
+        inventory: What was observed.
+        policy: The user's settings.
+        history: The good versions.
+        services: Only these; empty for all that have an earlier version.
+
+    Returns:
+        The plan. Services without an earlier good version, or whose image is gone, are left alone with the reason.
+
+    Raises:
+        UsageError: An unknown service, a dependency cycle, a line that leaves nothing, or a service that was named and
+            has nothing to go back to.
+    """
+    steps: list[Step] = []
+    unchanged: list[Unchanged] = []
+    # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
+    for service in reversed(in_order(stack, asked_for(stack, services))):
+        case = Case(
+            stack=stack,
+            service=service,
+            change=change_of(stack, service, inventory),
+            inventory=inventory,
+            policy=policy,
+            history=history,
+        )
+        current = _current(case)
+        target = _target(case, current)
+        if target is None:
+            unchanged.append(Unchanged(service=service.name, reason=_why_none(case, current)))
+        else:
+            steps += _steps(case, current, target)
+    if services and unchanged:
+        raise UsageError(
+            f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
+            why="Nothing was changed.",
+            todo="Roll back every service that has an earlier good version:\n  tonnage rollback",
+        )
+    return finish_plan("rollback", stack, inventory, policy, history, services, steps, unchanged)
+
+
+def _current(case: Case) -> Version | None:
+    """The recorded version that runs; None when what runs was never recorded, or nothing runs."""
+    return recorded_version(case, case.change.running[0]) if case.change.running else None
+
+
+def _earlier(case: Case, current: Version | None) -> tuple[Version, ...]:
+    versions = case.history.versions_of(case.service.name)
+    if current is None:
+        return versions
+    same = (current.image_id, current.config_digest)
+    # The same version may have been recorded again by a later deploy; what counts is its latest record.
+    last = max(i for i, version in enumerate(versions) if (version.image_id, version.config_digest) == same)
+    return tuple(v for v in versions[:last] if (v.image_id, v.config_digest) != same)
+
+
+def _target(case: Case, current: Version | None) -> Version | None:
+    for version in reversed(_earlier(case, current)):
+        if case.inventory.image(version.image_id) is not None:
+            return version
+    return None
+
+
+def _why_none(case: Case, current: Version | None) -> str:
+    if _earlier(case, current):
+        return "the images of its earlier versions are gone"
+    return "no earlier good version is known"
+
+
+def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
+    service, running = case.service, case.change.running_image
+    steps = []
+    if running is not None and running.image_id != target.image_id and service.build is not None:
+        steps.append(
+            case.step(
+                "keep-withdrawn",
+                Tag(image=running.image_id, reference=case.withdrawn),
+                cause="until the next deploy it can still be looked at",
+                changes=f"names it {case.withdrawn}",
+            )
+        )
+    undo = () if current is None else restore_steps(case, current)
+    steps += [
+        case.step(
+            "switch",
+            switch_to(target),
+            cause="rollback to the good version before the one that runs",
+            changes=f"{'replaces' if case.change.running else 'starts'} the containers of {service.name}",
+            on_failure=undo,
+        ),
+        case.step(
+            "prove",
+            target.prove,
+            cause="a version is good only when it is healthy in its place",
+            changes="nothing: asks whether it is healthy",
+            withdraw=current,
+            on_failure=undo,
+        ),
+    ]
+    return steps

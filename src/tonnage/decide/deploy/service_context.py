@@ -1,0 +1,167 @@
+"""One service with everything that its steps are made from, and how a step of it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.decide.deploy.expectations import freed
+from tonnage.model.deploy.image_names import (
+    LABEL_SERVICE,
+    LABEL_STACK,
+    beside_name,
+    candidate_reference,
+    previous_reference,
+    withdrawn_reference,
+)
+from tonnage.model.deploy.plan import CleanCache, RemoveImage, Step, Tag, Untag
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
+from tonnage.model.inventory import tagged
+
+if TYPE_CHECKING:
+    from tonnage.decide.deploy.changes import Change
+    from tonnage.model.deploy.plan import Action, Version
+    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.inventory import Image, Inventory
+    from tonnage.model.stack import Service, Stack
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A service of a stack, what has to change for it, and what was observed."""
+
+    stack: Stack
+    service: Service
+    change: Change
+    inventory: Inventory
+    policy: Policy
+    history: History
+
+    @property
+    def own_name(self) -> str:
+        """The reference that the service's containers run, tag written out."""
+        return tagged(self.service.image)
+
+    @property
+    def candidate(self) -> str:
+        """Name of an image that is not proven yet."""
+        return candidate_reference(self.stack.name, self.service.name)
+
+    @property
+    def previous(self) -> str:
+        """Name that keeps an image for rollback."""
+        return previous_reference(self.stack.name, self.service.name)
+
+    @property
+    def withdrawn(self) -> str:
+        """Name of an image that was rolled away from."""
+        return withdrawn_reference(self.stack.name, self.service.name)
+
+    @property
+    def beside(self) -> str:
+        """Name of the container that is proven beside the running one."""
+        return beside_name(self.stack.name, self.service.name)
+
+    @property
+    def source(self) -> str:
+        """What has to be given the service's name at the switch; empty when the name is right already."""
+        if self.change.build:
+            return self.candidate
+        if self.change.source and not self.names(self.change.source, self.service.image):
+            return self.candidate
+        return ""
+
+    def names(self, image_id: str, reference: str) -> bool:
+        """Return whether the reference names this image now."""
+        image = self.inventory.image(reference)
+        return image is not None and image.image_id == image_id
+
+    def is_used(self, image: Image) -> bool:
+        """Return whether any container, running or not, was made from the image."""
+        return any(container.image_id == image.image_id for container in self.inventory.containers)
+
+    def is_used_elsewhere(self, image: Image) -> bool:
+        """Return whether a container that is not one of this service's own was made from the image."""
+        own = self.inventory.service_containers(self.stack.name, self.service.name)
+        return any(c.image_id == image.image_id for c in self.inventory.containers if c not in own)
+
+    def is_ours(self, image: Image) -> bool:
+        """Return whether the image says that it was built for this service of this stack."""
+        return image.labels.get(LABEL_STACK) == self.stack.name and image.labels.get(LABEL_SERVICE) == self.service.name
+
+    def step(
+        self,
+        name: str,
+        action: Action,
+        *,
+        cause: str,
+        changes: str,
+        kept: Estimate | None = None,
+        learned: str = "",
+        version: Version | None = None,
+        withdraw: Version | None = None,
+        at_line: tuple[Step, ...] = (),
+        on_failure: tuple[Step, ...] = (),
+    ) -> Step:
+        """Return a step of this service.
+
+        Args:
+            name: Its name within the service.
+            action: What is done.
+            cause: Why.
+            changes: What it changes, in words.
+            kept: Forecast bytes; without it they are unknown until they were learned. A name alone takes no bytes.
+            learned: The kind under which measured bytes are stored; empty for the name.
+            version: The version that is good after it.
+            withdraw: The version that is no longer good after it.
+            at_line: What gives bytes back when it is stopped at the line.
+            on_failure: What undoes it.
+
+        Returns:
+            The step.
+        """
+        nameless = isinstance(action, Tag | Untag)
+        default = NOTHING if nameless else UNKNOWN
+        return Step(
+            name=f"{self.service.name}.{name}",
+            action=action,
+            cause=cause,
+            changes=changes,
+            service=self.service.name,
+            version=version,
+            withdraw=withdraw,
+            kept=default if kept is None else kept,
+            transient=NOTHING if kept else default,
+            learn_key="" if nameless or kept else f"{self.stack.name}/{self.service.name}/{learned or name}",
+            at_line=at_line,
+            on_failure=on_failure,
+        )
+
+    def remove_image(self, name: str, image: Image, cause: str, *, references: tuple[str, ...] = ()) -> Step:
+        """Return a step that removes an observed image.
+
+        Its build cache goes with it: as long as that is there, the layers are, and nothing comes free.
+        What comes free is known only when nothing is built in this plan that might share its layers.
+        """
+        short = image.image_id.removeprefix("sha256:")[:12]
+        # These names may be another image's by the time of this step.
+        moving = {self.own_name, self.candidate} - set(references)
+        shown = next((name for name in references or image.references if name not in moving), short)
+        return self.step(
+            name,
+            RemoveImage(image=image.image_id, references=references, with_cache=self.policy.cleanup_after),
+            cause=cause,
+            changes=f"removes the image {shown}{' and its build cache' if self.policy.cleanup_after else ''}",
+            kept=None if self.change.build else freed(image.unique_bytes),
+        )
+
+    def clean_cache(self, name: str, cause: str, *, learned: str = "") -> Step:
+        """Return a step that removes the build cache of this run; ``learned`` is the kind that its bytes belong to."""
+        return self.step(
+            name,
+            CleanCache(),
+            cause=cause,
+            changes="removes build cache of this run that nothing uses",
+            learned=learned,
+        )

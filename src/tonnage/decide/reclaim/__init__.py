@@ -1,0 +1,1 @@
+"""What may be removed, what must stay, and what of it is removed for how many bytes."""

@@ -1,0 +1,193 @@
+"""Decides what a reclaim removes, in which order, and says so when it cannot be enough. It removes nothing."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.decide.reclaim.selection import choose, freed_bytes
+from tonnage.model.reclaim.candidate import Protected
+from tonnage.model.reclaim.outcome import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.outcome import Reclaimed
+
+
+def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str] = ()) -> Findings:
+    """Return the findings without what the user wants left alone.
+
+    Args:
+        findings: What was found.
+        keep: Patterns of names that stay, with ``*`` and ``?``.
+        only: Kinds that may go; empty for all.
+
+    Returns:
+        The findings; what stays for a pattern stands among what is protected.
+    """
+    kept = {each.candidate_id: pattern for each in findings.candidates if (pattern := _matching(each, keep))}
+    candidates = tuple(
+        each for each in findings.candidates if each.candidate_id not in kept and (not only or each.kind in only)
+    )
+    protected = tuple(
+        Protected(
+            candidate_id=each.candidate_id,
+            kind=each.kind,
+            name=each.name,
+            reason=f"--keep {kept[each.candidate_id]}",
+            size_bytes=each.unique_bytes,
+        )
+        for each in findings.candidates
+        if each.candidate_id in kept
+    )
+    return replace(findings, candidates=candidates, protected=(*findings.protected, *protected))
+
+
+def still_staying(findings: Findings, earlier: Iterable[Protected]) -> Findings:
+    """Return the findings of a further look of the same run, in which what stayed before stays.
+
+    So an image does not follow the stopped container that went before it, and what could not go is not tried again.
+
+    Args:
+        findings: What was found now.
+        earlier: What stayed in the looks before, each with its reason.
+
+    Returns:
+        The findings.
+    """
+    stay = {each.candidate_id: each for each in earlier}
+    known = {each.candidate_id for each in findings.protected}
+    protected = tuple(
+        stay[each.candidate_id]
+        for each in findings.candidates
+        if each.candidate_id in stay and each.candidate_id not in known
+    )
+    return replace(
+        findings,
+        candidates=tuple(each for each in findings.candidates if each.candidate_id not in stay),
+        protected=(*findings.protected, *protected),
+    )
+
+
+def what_stayed(choice: Choice, done: Reclaimed) -> tuple[Protected, ...]:
+    """Return what stays for the rest of a run: what was protected when it was decided, and what could not go.
+
+    Args:
+        choice: What was decided.
+        done: What came of it.
+    """
+    refused = tuple(
+        Protected(
+            candidate_id=each.candidate.candidate_id,
+            kind=each.candidate.kind,
+            name=each.candidate.name,
+            reason=each.error.what,
+            size_bytes=each.candidate.unique_bytes,
+        )
+        for each in done.removals
+        if each.error is not None
+    )
+    return (*choice.findings.protected, *refused)
+
+
+def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
+    """Return the findings with a note for each pattern that kept nothing: it may be mistyped.
+
+    Args:
+        findings: What was found, narrowed.
+        keep: The patterns.
+
+    Returns:
+        The findings.
+    """
+    reasons = {each.reason for each in findings.protected}
+    notes = tuple(
+        f"--keep {pattern} matches nothing that was found and may go"
+        for pattern in dict.fromkeys(keep)
+        if f"--keep {pattern}" not in reasons
+    )
+    return replace(findings, notes=(*findings.notes, *notes))
+
+
+def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Choice:
+    """Choose what to remove until a target is reached.
+
+    Args:
+        findings: What may go, narrowed to what the user allows.
+        available_bytes: Measured now.
+        target_bytes: What is to be available.
+
+    Returns:
+        The choice; its ``short_bytes`` say by how much it is not enough.
+    """
+    chosen = choose(findings.candidates, findings.pieces, target_bytes - available_bytes)
+    return _choice(findings, chosen, available_bytes, target_bytes)
+
+
+def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
+    """Choose everything that may go and gives bytes.
+
+    Args:
+        findings: What may go.
+        available_bytes: Measured now.
+
+    Returns:
+        The choice, with a target of 0.
+    """
+    everything = sum(piece.size_bytes for piece in findings.pieces) + 1
+    chosen = choose(findings.candidates, findings.pieces, everything)
+    return _choice(findings, chosen, available_bytes, 0)
+
+
+def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, target_bytes: int) -> Choice:
+    return Choice(
+        available_bytes=available_bytes,
+        target_bytes=target_bytes,
+        chosen=_in_order([each for each in findings.candidates if each.candidate_id in chosen]),
+        freed_bytes=freed_bytes(findings.pieces, chosen),
+        findings=findings,
+    )
+
+
+def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Return what is cheap to get back first, each after what has to go before it."""
+    by_id = {each.candidate_id: each for each in chosen}
+    ordered: dict[str, Candidate] = {}
+
+    def visit(candidate: Candidate, on_the_way: frozenset[str]) -> None:
+        if candidate.candidate_id in ordered or candidate.candidate_id in on_the_way:
+            return
+        first = [by_id[name] for name in candidate.after if name in by_id]
+        for each in sorted(first, key=_price):
+            visit(each, on_the_way | {candidate.candidate_id})
+        ordered[candidate.candidate_id] = candidate
+
+    for each in sorted(chosen, key=_price):
+        visit(each, frozenset())
+    return tuple(ordered.values())
+
+
+def _price(candidate: Candidate) -> tuple[float, float, str]:
+    return candidate.cost_s, candidate.removal_s, candidate.candidate_id
+
+
+def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
+    """Return the first pattern that means a candidate: in doubt it is meant, because what is meant stays."""
+    # An image is meant by its repository as well, with whatever tag.
+    repositories = [each.partition("@")[0].removesuffix(f":{_tag(each)}") for each in candidate.names]
+    own = (candidate.name, candidate.candidate_id.partition(" ")[2], candidate.reason)
+    names = {each.casefold() for each in (*own, *candidate.names, *repositories)}
+    for path in candidate.paths:
+        # By every directory that it lies in as well: by name, or from any directory on.
+        parts = path.strip("/").casefold().split("/")
+        names.update(parts)
+        names.update("/" + "/".join(parts[start:end]) for end in range(1, len(parts) + 1) for start in range(end))
+    return next((each for each in patterns if any(fnmatchcase(name, each.casefold()) for name in names)), "")
+
+
+def _tag(name: str) -> str:
+    return name.rpartition("/")[2].partition("@")[0].partition(":")[2]

@@ -1,0 +1,310 @@
+"""What of an engine may be removed, what comes free with it, and what must stay.
+
+A layer comes free only when every image and every record of the build cache that holds it goes. That stands in the
+pieces; nothing is added up per image. An image that a container was made from stays as long as the container is seen:
+with a stopped one only what that one has written comes free.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tonnage.decide.reclaim.cache_chains import descendants, holders_by_layer
+from tonnage.decide.reclaim.protection import images_that_stay, why_container_stays
+from tonnage.decide.reclaim.restore_cost import (
+    LOST_DATA_S,
+    LOST_LOG_S,
+    cache_cost,
+    container_cost,
+    image_cost,
+    removal_s,
+    shown,
+)
+from tonnage.model.reclaim.candidate import Candidate, Findings, Piece, Protected
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
+    from tonnage.model.reclaim.roots import Needs
+
+KINDS = ("image", "container", "container-log", "cache", "volume")
+LEAST_LOG_BYTES = 1_000_000
+"""Smaller logs are not worth their loss."""
+
+
+OVERHEAD_BYTES = {"overlay2": 40_960}
+"""What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10: its directories
+and the engine's files about it."""
+
+
+def image_key(image_id: str) -> str:
+    """Return the candidate id of an image."""
+    return f"image {image_id}"
+
+
+def container_key(container_id: str) -> str:
+    """Return the candidate id of a container."""
+    return f"container {container_id}"
+
+
+def log_key(container_id: str) -> str:
+    """Return the candidate id of a container's log."""
+    return f"container-log {container_id}"
+
+
+def cache_key(record_id: str) -> str:
+    """Return the candidate id of a record of the build cache."""
+    return f"cache {record_id}"
+
+
+def volume_key(name: str) -> str:
+    """Return the candidate id of a volume."""
+    return f"volume {name}"
+
+
+def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[str] = ()) -> Findings:
+    """Return what of an engine may be removed.
+
+    Args:
+        inventory: What was observed, with the bytes of containers and volumes where they are to be counted.
+        needs: What is needed beyond what the engine tells.
+        volumes: Volumes that the user named.
+
+    Returns:
+        Candidates, pieces and what is protected.
+
+    Raises:
+        CannotReclaimError: What must stay cannot be told.
+    """
+    stay = images_that_stay(inventory, needs)
+    seconds = dict(needs.build_seconds)
+    found = Findings(pieces=_pieces(inventory), notes=needs.notes)
+    above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
+    for image in inventory.images:
+        pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
+        found += _image(image, stay.get(image.image_id, ""), inventory, seconds, pinned_by)
+    for container in inventory.containers:
+        found += _container(container) + _log(container)
+    for record in inventory.cache:
+        after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
+        found += _record(record, after, worthless=record.record_id in needs.worthless)
+    for volume in inventory.volumes:
+        found += _volume(volume, named=volume.name in volumes)
+    return found
+
+
+def _image(
+    image: Image,
+    reason: str,
+    inventory: Inventory,
+    seconds: Mapping[tuple[str, str], float],
+    pinned_by: Collection[str],
+) -> Findings:
+    key, name = image_key(image.image_id), shown(image)
+    if reason:
+        stays = Protected(candidate_id=key, kind="image", name=name, reason=reason, size_bytes=image.size_bytes)
+        return Findings(protected=(stays,))
+    cost_s, back = image_cost(image, seconds)
+    if image.references or image.digests:
+        why = "no container was made from it, and no stack that is known here names it"
+    else:
+        why = "it has no name, and no container was made from it"
+    # An image that was made on top of another one by the classic builder keeps that one from going.
+    above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
+    after = (
+        *(image_key(each.image_id) for each in above),
+        *(cache_key(record) for record in sorted(pinned_by)),
+    )
+    names = (*image.references, *image.digests)
+    return _one(
+        key,
+        "image",
+        name,
+        image.unique_bytes,
+        cost_s,
+        why,
+        back=back,
+        breaks=_breaks(image),
+        # No container is left to tell: it was of use when it came or got its name, and perhaps later.
+        last_used_s=image.named_s or None,
+        names=names,
+        after=after,
+    )
+
+
+def _stands_on(upper: Image, lower: Image) -> bool:
+    return upper.chain[: len(lower.chain)] == lower.chain
+
+
+def _breaks(image: Image) -> str:
+    if image.digests:
+        return "until it is pulled again, what asks for it"
+    return "whatever asks for it by its name" if image.references else ""
+
+
+def _container(container: Container) -> Findings:
+    key = container_key(container.container_id)
+    reason = why_container_stays(container)
+    if reason:
+        stays = Protected(
+            candidate_id=key,
+            kind="container",
+            name=container.name,
+            reason=reason,
+            size_bytes=container.writable_bytes,
+        )
+        return Findings(protected=(stays,))
+    cost_s, back = container_cost(container)
+    size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
+    why = "it has ended, and belongs to no stack"
+    breaks, used_s = "docker start of it", container.ended_s
+    return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks=breaks, last_used_s=used_s)
+
+
+def _log(container: Container) -> Findings:
+    """Return the log of a container that stays; that of another one goes with it."""
+    size_bytes = container.log_bytes or 0
+    if size_bytes < LEAST_LOG_BYTES or not why_container_stays(container):
+        return Findings()
+    return _one(
+        log_key(container.container_id),
+        "container-log",
+        f"the log of {container.name}",
+        size_bytes,
+        LOST_LOG_S,
+        "what it has printed so far",
+        back="not at all",
+        breaks=f"docker logs {container.name}, up to now",
+    )
+
+
+def _record(record: CacheRecord, after: tuple[str, ...], *, worthless: bool) -> Findings:
+    key, name = cache_key(record.record_id), _record_name(record)
+    if record.in_use:
+        stays = Protected(
+            candidate_id=key, kind="cache", name=name, reason="a build uses it now", size_bytes=record.size_bytes
+        )
+        return Findings(protected=(stays,))
+    if record.shared:
+        # It goes with the last image that has its layer, and gives nothing before.
+        return Findings()
+    cost_s, back = cache_cost(record, worthless=worthless)
+    why = "a run left it that came to nothing" if worthless else "no image has it"
+    used_s = record.last_used_s
+    return _one(key, "cache", name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, after=after)
+
+
+def _record_name(record: CacheRecord) -> str:
+    text = record.description.removeprefix("mount / from exec ").strip() or record.kind
+    return f"{record.kind}: {text}" if record.kind not in {"regular", text} else text
+
+
+def _volume(volume: Volume, *, named: bool) -> Findings:
+    key = volume_key(volume.name)
+    if named and not volume.in_use:
+        size_bytes = volume.size_bytes or 0
+        why = "it was named with --volume, and no container mounts it"
+        return _one(
+            key,
+            "volume",
+            volume.name,
+            size_bytes,
+            LOST_DATA_S,
+            why,
+            back="not at all",
+            breaks="what kept its data there",
+        )
+    reason = "a container mounts it" if volume.in_use else "volumes are removed only when they are named"
+    stays = Protected(candidate_id=key, kind="volume", name=volume.name, reason=reason, size_bytes=volume.size_bytes)
+    return Findings(protected=(stays,))
+
+
+def _one(
+    key: str,
+    kind: str,
+    name: str,
+    size_bytes: int,
+    cost_s: float,
+    reason: str,
+    *,
+    back: str,
+    breaks: str = "",
+    last_used_s: float | None = None,
+    names: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
+) -> Findings:
+    return Findings(
+        candidates=(
+            Candidate(
+                candidate_id=key,
+                kind=kind,
+                name=name,
+                unique_bytes=size_bytes,
+                cost_s=cost_s,
+                removal_s=removal_s(kind, size_bytes),
+                reason=reason,
+                breaks=breaks,
+                back=back,
+                last_used_s=last_used_s,
+                names=names,
+                after=after,
+            ),
+        )
+    )
+
+
+def _pieces(inventory: Inventory) -> tuple[Piece, ...]:
+    pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
+    for container in inventory.containers:
+        stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
+        own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
+        pieces.append(Piece(own_bytes, frozenset({container_key(container.container_id)})))
+        if stays and log_bytes >= LEAST_LOG_BYTES:
+            pieces.append(Piece(log_bytes, frozenset({log_key(container.container_id)})))
+    pieces += [
+        Piece(volume.size_bytes, frozenset({volume_key(volume.name)}))
+        for volume in inventory.volumes
+        if volume.size_bytes
+    ]
+    return tuple(pieces)
+
+
+def _layer_pieces(inventory: Inventory) -> list[Piece]:
+    holders: dict[str, set[str]] = defaultdict(set)
+    sizes: dict[str, int | None] = {}
+    for image in inventory.images:
+        for layer in image.layers:
+            holders[layer.chain_id].add(image_key(image.image_id))
+            sizes[layer.chain_id] = layer.size_bytes
+    images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
+    for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
+        holders[chain_id] |= {cache_key(record) for record in records}
+    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    pieces = [Piece(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
+    for image in inventory.images:
+        own = [layer for layer in image.layers if images[layer.chain_id] == 1]
+        if any(layer.size_bytes is None for layer in own):
+            # Of which layer these bytes are is not known, only that no other image has them.
+            rest = image.unique_bytes - sum(layer.size_bytes or 0 for layer in own)
+            every = frozenset().union(*(holders[layer.chain_id] for layer in own))
+            pieces.append(Piece(max(0, rest), every))
+    return pieces
+
+
+def _images_of(inventory: Inventory, chain_id: str) -> int:
+    return sum(chain_id in image.chain for image in inventory.images)
+
+
+def _record_pieces(inventory: Inventory) -> list[Piece]:
+    above = descendants(inventory.cache)
+    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    return [
+        Piece(
+            record.size_bytes + (besides if record.kind == "regular" else 0),
+            frozenset({cache_key(record.record_id), *(cache_key(one) for one in above[record.record_id])}),
+        )
+        for record in inventory.cache
+        if not record.shared and record.size_bytes
+    ]

@@ -1,0 +1,122 @@
+"""What of an engine must stay, each with its reason. Whatever is not provably needless is protected here.
+
+The engine itself tells what containers use; names that stacks use and versions to go back to come in as needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import CannotReclaimError
+from tonnage.model.deploy.image_names import LABEL_STACK
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Container, Image, Inventory
+    from tonnage.model.reclaim.pulls import Pulling
+    from tonnage.model.reclaim.roots import Needs
+
+YOUNG_S = 300.0
+"""A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
+JUST_NOW = "it was pulled or named just now, and something may be about to run it"
+_MADE_ELSEWHERE_S = 3600.0
+"""An image that got its name here so long after it was made was not built here just now, but pulled."""
+_MADE_BEFORE_S = 60.0
+"""One that a registry knows besides needs less for that."""
+_OVER = frozenset({"exited", "dead"})
+_SWARM_SERVICE = "com.docker.swarm.service.name"
+_OWN_PREFIX = "localhost/tonnage/"
+_OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
+
+
+def while_pulling(pulling: Pulling) -> str:
+    """Return why what came since a pull began stays."""
+    return f"it came while {pulling.who} pulls, which goes on"
+
+
+def why_container_stays(container: Container) -> str:
+    """Return why a container must stay; empty when it may be removed.
+
+    Args:
+        container: Any container.
+    """
+    if container.state not in _OVER:
+        return f"it is {container.state}"
+    swarm_service = container.labels.get(_SWARM_SERVICE, "")
+    if swarm_service:
+        return f"the swarm keeps it of the service {swarm_service}"
+    if container.project:
+        return f"it belongs to the stack {container.project}, which is stopped"
+    return ""
+
+
+def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
+    """Return the images that must stay.
+
+    Args:
+        inventory: What was observed.
+        needs: What is needed beyond what the engine tells.
+
+    Returns:
+        By the image's id, why.
+
+    Raises:
+        CannotReclaimError: What was observed does not hold together, so nobody knows what is needed.
+    """
+    stay: dict[str, str] = {}
+    known = {image.image_id for image in inventory.images}
+    for container in inventory.containers:
+        # The image of a stopped container can be forced away, so only a missing one of another is a contradiction.
+        over = container.state in _OVER
+        if not over and container.image_id.startswith("sha256:") and container.image_id not in known:
+            raise CannotReclaimError(
+                "what has to stay cannot be told, so nothing is removed",
+                why=f"The container {container.name} runs the image {container.image_id[:19]},"
+                " which is not among the images that the engine tells.",
+                todo=f"See what the engine says of it:\n  docker inspect {container.name}\n  docker images --all",
+            )
+        stay.setdefault(container.image_id, _why_its_image_stays(container))
+        # What makes it anew goes by the name, which may be another image's by now. Nothing makes a lone one anew.
+        anew = bool(container.image_reference and why_container_stays(container))
+        named = inventory.image(container.image_reference) if anew else None
+        if named is not None:
+            stay.setdefault(named.image_id, f"{container.name} was made from its name")
+    for need in needs.images:
+        found = inventory.image(need.what)
+        if found is not None:
+            stay.setdefault(found.image_id, need.reason)
+    for image in inventory.images:
+        reason = _why_image_stays(image, needs)
+        if reason:
+            stay.setdefault(image.image_id, reason)
+    return stay
+
+
+def _why_its_image_stays(container: Container) -> str:
+    """Return why the image of a container stays, also that of a container that may go itself.
+
+    While it is there ``docker start`` works, and whoever keeps the container has not said that its image may go.
+    """
+    if container.state not in _OVER:
+        return f"the container {container.name} uses it"
+    whose = " of a swarm" if _SWARM_SERVICE in container.labels else ""
+    whose = f" of the stack {container.project}" if container.project else whose
+    return f"image of the stopped container {container.name}{whose}"
+
+
+def _why_image_stays(image: Image, needs: Needs) -> str:
+    for reference in image.references:
+        for ending, reason in _OWN_REASONS.items():
+            if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):
+                return reason
+    # What has a digest of a registry was pulled, or built here and pushed; then it came here when it was made.
+    since_made_s = image.named_s - image.created_s
+    if since_made_s > (_MADE_BEFORE_S if image.digests else _MADE_ELSEWHERE_S):
+        # Whoever pulls several images runs them when the last one is there.
+        if needs.now_s - image.named_s < YOUNG_S:
+            return JUST_NOW
+        if needs.pulling is not None and image.named_s >= needs.pulling.since_s:
+            return while_pulling(needs.pulling)
+    if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
+        whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
+        return f"it was made just now{whose} and may be about to be named"
+    return ""

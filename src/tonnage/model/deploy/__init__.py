@@ -1,0 +1,1 @@
+"""Nouns of builds, deploys and rollbacks: plans, runs, versions."""

@@ -1,0 +1,328 @@
+"""A plan: ordered steps, each with its cause, what it changes, and the bytes expected around it.
+
+A plan is data. It can be printed (:mod:`tonnage.views.text.plan`), saved, read again and executed; the executor
+decides nothing, so everything that it may have to do, the undoing of a failed step included, is written here.
+Actions are tagged structs so that a saved plan names each of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tonnage.model.deploy.policy import Policy
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
+from tonnage.model.stack import BuildSpec, ProbeSpec  # noqa: TC001
+
+PLAN_FORMAT = 1
+
+
+class Pull(msgspec.Struct, frozen=True, tag="pull", kw_only=True):
+    """Pull ``reference`` from its registry."""
+
+    reference: str
+
+
+class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
+    """Build ``spec`` and give the result the name ``reference``, with ``labels`` in its configuration."""
+
+    spec: BuildSpec
+    reference: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class Push(msgspec.Struct, frozen=True, tag="push", kw_only=True):
+    """Push ``reference`` to its registry."""
+
+    reference: str
+
+
+class Tag(msgspec.Struct, frozen=True, tag="tag", kw_only=True):
+    """Give the image ``image`` (a reference or an id) the further name ``reference``."""
+
+    image: str
+    reference: str
+
+
+class Untag(msgspec.Struct, frozen=True, tag="untag", kw_only=True):
+    """Take a name away; the image itself stays while anything else names or uses it."""
+
+    reference: str
+
+
+class StartBeside(msgspec.Struct, frozen=True, tag="start-beside", kw_only=True):
+    """Start one container of the new version beside the running one, without host ports and without its alias.
+
+    Args:
+        project_json: The whole project for Compose, images pinned, ``build`` removed.
+        container_name: What the new container is called.
+    """
+
+    project_json: str
+    container_name: str
+
+
+class Prove(msgspec.Struct, frozen=True, tag="prove", kw_only=True):
+    """Prove that containers are healthy: healthcheck, probe, stability.
+
+    Args:
+        container_name: The one container to look at; empty for all the containers of the step's service.
+        replicas: How many containers there must be.
+        one_shot: Healthy means: ended with exit code 0.
+        probe: The HTTP probe.
+        stability_s: Seconds to stay up with an unchanged restart count.
+        timeout_s: When to give up.
+        start_period_s: Time in which failing checks do not count.
+    """
+
+    replicas: int = 1
+    container_name: str = ""
+    one_shot: bool = False
+    probe: ProbeSpec | None = None
+    stability_s: float = 3.0
+    timeout_s: float = 120.0
+    start_period_s: float = 0.0
+
+
+class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
+    """Let Compose bring the step's service to this configuration: ``up -d --no-build --no-deps``.
+
+    Args:
+        project_json: The whole project for Compose, images pinned, ``build`` removed.
+        image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
+        image_name: The name that Compose runs.
+    """
+
+    project_json: str
+    image: str = ""
+    image_name: str = ""
+
+
+class RemoveContainer(msgspec.Struct, frozen=True, tag="remove-container", kw_only=True):
+    """Stop and remove one container by name or id; nothing happens when it is not there."""
+
+    container: str
+
+
+class RemoveService(msgspec.Struct, frozen=True, tag="remove-service", kw_only=True):
+    """Stop and remove the containers of the step's service (never its volumes)."""
+
+    project: str
+
+
+class RemoveImage(msgspec.Struct, frozen=True, tag="remove-image", kw_only=True):
+    """Take ``references`` away and remove the image ``image`` (an id, or a reference known only when the step runs).
+
+    An image that a container uses or another name holds stays; nothing is forced. With ``with_cache`` the build-cache
+    records go with it that stood behind its layers and stand behind no other image's.
+    """
+
+    image: str
+    references: tuple[str, ...] = ()
+    with_cache: bool = False
+
+
+class CleanCache(msgspec.Struct, frozen=True, tag="clean-cache", kw_only=True):
+    """Remove the build-cache records that came into being since the run began and that are not in use."""
+
+
+class Reclaimable(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a reclaim removes.
+
+    Args:
+        candidate_id: Its identity, such as ``image sha256:...``.
+        kind: image, container, cache, volume, or a kind of the catalogue.
+        name: What people call it.
+        names: Names of an image that go with it; any other name makes it stay.
+        promised_bytes: What comes free with it, after what stands before it.
+    """
+
+    candidate_id: str
+    kind: str
+    name: str
+    names: tuple[str, ...] = ()
+    promised_bytes: int = 0
+
+
+class Reclaim(msgspec.Struct, frozen=True, tag="reclaim", kw_only=True):
+    """Remove these things in this order, and stop when ``until_bytes`` are available.
+
+    Each is looked at once more before it goes: what is used or named by then stays.
+    """
+
+    items: tuple[Reclaimable, ...]
+    until_bytes: int
+
+
+class SendFiles(msgspec.Struct, frozen=True, tag="send-files", kw_only=True):
+    """Bring files of the project directory to the directory ``place`` on the engine's machine.
+
+    Args:
+        place: The project directory there.
+        paths: The files, below the project directory.
+    """
+
+    place: str
+    paths: tuple[str, ...]
+
+
+Action = (
+    SendFiles
+    | Pull
+    | Build
+    | Push
+    | Tag
+    | Untag
+    | StartBeside
+    | Prove
+    | Switch
+    | RemoveContainer
+    | RemoveService
+    | RemoveImage
+    | CleanCache
+    | Reclaim
+)
+
+
+class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
+    """What one instruction of a build step was forecast to do, to stand beside what is measured of it.
+
+    Args:
+        stage: The stage's name or number.
+        line: Its line in the Dockerfile.
+        text: The instruction on one line, as the builder names it.
+        key: Identity of the layer that it makes.
+        learn_key: Under which key it is learned from.
+        image: Bytes that it adds to the image; nothing where the layer is not of the image.
+        disk: Bytes that the filesystem keeps.
+        transient: Bytes needed on top.
+        in_image: Whether its layer is one of the image's.
+        layers: How many layers it brings: of a ``FROM`` those of the image, else one.
+    """
+
+    stage: str
+    line: int
+    text: str
+    key: str
+    learn_key: str
+    image: Estimate
+    disk: Estimate
+    transient: Estimate
+    in_image: bool = True
+    layers: int = 1
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step.
+
+    Args:
+        name: Unique in the plan and stable, such as ``web.build``.
+        action: What is done.
+        cause: Why this step is in the plan.
+        changes: What it changes, in words.
+        service: The service it belongs to; empty for the whole stack.
+        version: Names the version that is good once this step is done: written to the journal by the executor.
+        kept: Forecast: bytes that the filesystem keeps after the step (negative: given back).
+        transient: Forecast: bytes needed on top during the step and given back at its end.
+        after: Forecast: available bytes after the step.
+        lowest: Forecast: available bytes at the step's lowest point.
+        learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
+        withdraw: A version that is no longer good once this step is done: it was rolled away from.
+        at_line: Steps that give bytes back when this step was stopped at the line; they run before ``on_failure``.
+        on_failure: Steps that undo what a failure or an interruption of this step leaves.
+        instructions: What the instructions of a build were forecast to do; none where that was not forecast.
+    """
+
+    name: str
+    action: Action
+    cause: str
+    changes: str
+    service: str = ""
+    version: Version | None = None
+    kept: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    after: Estimate = UNKNOWN
+    lowest: Estimate = UNKNOWN
+    learn_key: str = ""
+    withdraw: Version | None = None
+    at_line: tuple[Step, ...] = ()
+    on_failure: tuple[Step, ...] = ()
+    instructions: tuple[ExpectedInstruction, ...] = ()
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a service that was proven good, so that it can be gone back to.
+
+    Args:
+        service: The service.
+        image_name: The name its containers run under.
+        project_json: The whole project for Compose, as it was switched to.
+        config_digest: Identity of the service's configuration.
+        inputs_digest: Identity of what its image was built from; empty when it was pulled.
+        prove: How it was proven healthy.
+        image_id: The image; empty in a plan (not known yet), set when recorded.
+    """
+
+    service: str
+    image_name: str
+    project_json: str
+    config_digest: str
+    inputs_digest: str
+    prove: Prove
+    image_id: str = ""
+
+
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A service that the plan leaves alone, and why."""
+
+    service: str
+    reason: str
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing will be done, and what would make it fit."""
+
+    what: str
+    why: str
+    todo: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What will be done, in order.
+
+    Args:
+        stack: The project name.
+        directory: The project directory.
+        purpose: deploy, build or rollback.
+        engine_id: The engine it was made for.
+        endpoint: How that engine was reached.
+        fingerprint: Identity of everything that the plan was made from; another one makes the plan stale.
+        filesystem: Where the data root is mounted.
+        available_bytes: Measured when the plan was made, on that filesystem.
+        line_bytes: The line: what must remain available.
+        steps: The steps.
+        unchanged: Services that are left alone.
+        refusal: Set when the plan must not be executed.
+        notes: Remarks for people.
+        services: The services asked for; empty for all.
+        policy: The settings that it was made under.
+        removable: Ids of everything on the engine that might go for it when it was made.
+        format: Version of the saved form.
+    """
+
+    stack: str
+    directory: str
+    purpose: str
+    engine_id: str
+    endpoint: str
+    fingerprint: str
+    filesystem: str
+    available_bytes: int
+    line_bytes: int
+    steps: tuple[Step, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+    refusal: Refusal | None = None
+    notes: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    removable: tuple[str, ...] = ()
+    format: int = PLAN_FORMAT

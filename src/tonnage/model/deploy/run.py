@@ -1,0 +1,164 @@
+"""One execution of a plan: what happened at each step, measured."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.errors import TonnageError
+    from tonnage.model.forecast.estimate import Estimate
+
+
+class Outcome(StrEnum):
+    """How a step or a run ended; ``running`` when it has not, or when the process died in it."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What one filesystem did while a step ran. Source: ``statvfs``, sampled.
+
+    Args:
+        mount: The filesystem.
+        before_bytes: Available when the step began.
+        after_bytes: Available when it had ended.
+        lowest_bytes: The lowest available figure that was seen.
+        samples: How many times it was looked at.
+    """
+
+    mount: str
+    before_bytes: int
+    after_bytes: int
+    lowest_bytes: int
+    samples: int = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the filesystem keeps; negative when bytes came free."""
+        return self.before_bytes - self.after_bytes
+
+    @property
+    def transient_bytes(self) -> int:
+        """What was needed on top at the lowest point and given back at the end."""
+        return max(0, min(self.before_bytes, self.after_bytes) - self.lowest_bytes)
+
+
+class MeasuredInstruction(Struct, frozen=True, kw_only=True):
+    """What was measured of one instruction of a build; None for what could not be told apart.
+
+    Args:
+        image_bytes: Its layer, as the engine counts it.
+        kept_bytes: What the data root's filesystem kept from its beginning to the next one's.
+        transient_bytes: What was needed on top and given back.
+        cached: The builder took it from its cache.
+    """
+
+    image_bytes: int | None = None
+    kept_bytes: int | None = None
+    transient_bytes: int | None = None
+    cached: bool = False
+
+
+class InstructionOutcome(Struct, frozen=True, kw_only=True):
+    """One instruction of a build that was done: what was forecast of it beside what was measured.
+
+    Args:
+        run_id: The run.
+        service: The service.
+        stage: The stage's name or number.
+        line: Its line in the Dockerfile.
+        text: The instruction.
+        forecast_image: Bytes of its layer, as forecast.
+        forecast_disk: Bytes kept, as forecast.
+        forecast_transient: Bytes on top, as forecast.
+        image_bytes: Bytes of its layer, as the engine counts them.
+        kept_bytes: Bytes that the filesystem kept.
+        transient_bytes: Bytes that were needed on top.
+        cached: The builder took it from its cache.
+    """
+
+    run_id: int
+    service: str
+    stage: str
+    line: int
+    text: str
+    forecast_image: Estimate
+    forecast_disk: Estimate
+    forecast_transient: Estimate
+    image_bytes: int | None = None
+    kept_bytes: int | None = None
+    transient_bytes: int | None = None
+    cached: bool = False
+
+
+class StepOutcome(Struct, frozen=True, kw_only=True):
+    """One step, done or not.
+
+    Args:
+        name: The step's name.
+        service: Its service.
+        kind: The tag of its action.
+        outcome: How it ended.
+        seconds: How long it took.
+        measured: One entry for each filesystem; the data root's comes first.
+        forecast_kept_bytes: What had been forecast as likely; None where it was unknown.
+        forecast_grade: The grade of that forecast.
+        message: Why it failed, or what there is to say.
+        log: Last lines of what it printed, when it failed.
+        undo: Whether it was a step that undoes another.
+        forecast_kept: What had been forecast that the filesystem keeps; None where the journal does not hold it.
+        forecast_transient: What had been forecast on top.
+    """
+
+    name: str
+    service: str
+    kind: str
+    outcome: Outcome
+    seconds: float
+    measured: tuple[Measured, ...] = ()
+    forecast_kept_bytes: int | None = None
+    forecast_grade: str = "unknown"
+    message: str = ""
+    log: str = ""
+    undo: bool = False
+    forecast_kept: Estimate | None = None
+    forecast_transient: Estimate | None = None
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One execution of a plan.
+
+    Args:
+        run_id: Its number in the journal.
+        stack: The project name.
+        engine_id: The engine.
+        purpose: deploy, build or rollback.
+        started_s: Seconds since the epoch.
+        seconds: How long it took.
+        outcome: How it ended.
+        filesystem: Where the data root is mounted.
+        line_bytes: The line that held.
+        steps: What happened.
+        message: Why it ended as it did.
+        error: The failure that ended it, while the process that ran it lives; None when it is read from the journal.
+    """
+
+    run_id: int
+    stack: str
+    engine_id: str
+    purpose: str
+    started_s: float
+    seconds: float
+    outcome: Outcome
+    filesystem: str
+    line_bytes: int
+    steps: tuple[StepOutcome, ...] = ()
+    message: str = ""
+    error: TonnageError | None = None

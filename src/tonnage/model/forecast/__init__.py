@@ -1,0 +1,1 @@
+"""Nouns of forecasts: estimates, images, layers, packages, effects of commands."""

@@ -1,0 +1,185 @@
+"""Debian packages and what installing some of them costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from tonnage.model.forecast.estimate import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.estimate import Estimate
+
+
+class Relation(Struct, frozen=True):
+    """One package that another asks for: ``name (>= version)``.
+
+    Args:
+        name: Its name, without the architecture.
+        operator: ``<<``, ``<=``, ``=``, ``>=``, ``>>``; empty for any version.
+        version: The version it is compared with; empty for any.
+    """
+
+    name: str
+    operator: str = ""
+    version: str = ""
+
+
+Alternatives = tuple[Relation, ...]
+
+
+class DebPackage(Struct, frozen=True, kw_only=True):
+    """One version of a package as an index lists it.
+
+    Args:
+        name: Its name.
+        version: Its version.
+        architecture: Such as amd64 or all.
+        installed_bytes: What it says it takes once unpacked (``Installed-Size``).
+        deb_bytes: The bytes of its file.
+        depends: What it needs, ``Pre-Depends`` included; of each the alternatives.
+        recommends: What is installed with it unless that is turned off.
+        provides: What it stands in for; a version where one is written.
+        conflicts: What cannot be there at the same time (``Conflicts`` and ``Breaks``).
+        filename: Where the file lies below the source's address.
+        essential: It is in every system.
+        priority: Such as required or optional.
+    """
+
+    name: str
+    version: str
+    architecture: str = ""
+    installed_bytes: int = 0
+    deb_bytes: int = 0
+    depends: tuple[Alternatives, ...] = ()
+    recommends: tuple[Alternatives, ...] = ()
+    provides: tuple[Relation, ...] = ()
+    conflicts: tuple[Relation, ...] = ()
+    filename: str = ""
+    essential: bool = False
+    priority: str = ""
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """One package that would be installed, and why.
+
+    Args:
+        name: Its name.
+        version: Its version.
+        installed_bytes: What it takes.
+        deb_bytes: Bytes of its file.
+        because: The package that wants it; empty when it was asked for.
+        recommended: It is only recommended.
+        upgrade: An older version is in the image already.
+    """
+
+    name: str
+    version: str
+    installed_bytes: int
+    deb_bytes: int
+    because: str = ""
+    recommended: bool = False
+    upgrade: bool = False
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What would be installed.
+
+    Args:
+        packages: The packages, as they were decided on.
+        missing: What was asked for and no source has, and what nothing satisfies.
+        assumed: Whether what the image has already was not known, so that the usual packages were taken for it.
+    """
+
+    packages: tuple[Chosen, ...]
+    missing: tuple[str, ...] = ()
+    assumed: bool = False
+
+
+class Probed(Struct, frozen=True, kw_only=True):
+    """What the solver of an image itself said, in a container that was thrown away.
+
+    Args:
+        choice: What would be installed.
+        lists_bytes: What the package lists take as the image keeps them.
+        caches_bytes: What apt's own caches take.
+    """
+
+    choice: Choice
+    lists_bytes: int
+    caches_bytes: int
+
+
+class ListBytes(Struct, frozen=True, kw_only=True):
+    """What ``apt-get update`` fetches from all sources, as their ``Release`` files declare it.
+
+    Args:
+        release_bytes: The ``InRelease`` files.
+        plain_bytes: The lists of packages, unpacked.
+        translation_bytes: The translated descriptions, unpacked.
+        fetched_bytes: The lists of packages, as they are fetched.
+        translation_fetched_bytes: The translated descriptions, as they are fetched.
+    """
+
+    release_bytes: int = 0
+    plain_bytes: int = 0
+    translation_bytes: int = 0
+    fetched_bytes: int = 0
+    translation_fetched_bytes: int = 0
+
+    def __add__(self, other: ListBytes) -> ListBytes:
+        """Return both together."""
+        return ListBytes(
+            release_bytes=self.release_bytes + other.release_bytes,
+            plain_bytes=self.plain_bytes + other.plain_bytes,
+            translation_bytes=self.translation_bytes + other.translation_bytes,
+            fetched_bytes=self.fetched_bytes + other.fetched_bytes,
+            translation_fetched_bytes=self.translation_fetched_bytes + other.translation_fetched_bytes,
+        )
+
+
+class PackageIndex(Protocol):
+    """The packages that an image's sources have."""
+
+    def candidates(self, name: str, release: str = "") -> Sequence[DebPackage]:
+        """Return the versions of a package, newest first; those of sources that are not automatic only by release."""
+
+    def providers(self, name: str) -> Sequence[DebPackage]:
+        """Return the newest version of each package that provides a name besides its own."""
+
+    def usual(self) -> Sequence[DebPackage]:
+        """Return what every system has: essential packages, and those of the priority required."""
+
+    def lists(self) -> ListBytes:
+        """Return what fetching the lists takes."""
+
+
+class AptForecast(Struct, frozen=True, kw_only=True):
+    """What one ``apt-get update && apt-get install`` brings.
+
+    Args:
+        image: Bytes that the packages add as ``docker images`` counts them.
+        disk: What they add on a disk.
+        debs: The files that are fetched: transient, or kept where the image keeps them.
+        lists: The package lists that ``apt-get update`` leaves, as they lie on the disk.
+        lists_download: Bytes fetched for the lists.
+        caches: What apt keeps for itself besides, once lists were read (``/var/cache/apt/*.bin``).
+        packages: What would be installed, the largest first.
+        missing: Names that no source has.
+        by: Who says so, in words, such as ``the solver of the image``.
+        notes: Remarks for people.
+    """
+
+    image: Estimate
+    disk: Estimate
+    debs: Estimate
+    lists: Estimate = NOTHING
+    lists_download: Estimate = NOTHING
+    caches: Estimate = NOTHING
+    packages: tuple[Chosen, ...] = ()
+    missing: tuple[str, ...] = ()
+    by: str = ""
+    notes: tuple[str, ...] = ()

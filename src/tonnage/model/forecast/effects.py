@@ -1,0 +1,317 @@
+"""What one command of a build does to the files of the image, as far as its words tell. Nothing here knows a size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.model.forecast.installs import Effect, PythonInstall
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.installs import Installer
+
+
+class AptInstall(Effect, frozen=True, kw_only=True):
+    """``apt-get install`` or ``apt install``.
+
+    Args:
+        packages: As they are named: ``curl``, ``gcc=4:12.2``, ``libgl1:amd64``, ``tool/bookworm-backports``.
+        files: Local ``.deb`` files.
+        recommends: Recommended packages come too.
+        suggests: Suggested packages come too.
+        target_release: ``-t``; empty without one.
+        upgrades: ``upgrade`` or ``dist-upgrade``: what is there is replaced, nothing is named.
+        downloads_only: ``-d``.
+        cache_mounted: ``/var/cache/apt`` is a cache mount, so that no ``.deb`` is left in the layer.
+        unread: Packages that cannot be told because of unknown variables or patterns.
+    """
+
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    recommends: bool = True
+    suggests: bool = False
+    target_release: str = ""
+    upgrades: bool = False
+    downloads_only: bool = False
+    cache_mounted: bool = False
+    unread: tuple[str, ...] = ()
+
+
+class AptUpdate(Effect, frozen=True, kw_only=True):
+    """``apt-get update``: package lists are fetched.
+
+    Args:
+        lists_mounted: ``/var/lib/apt`` or its lists are a cache mount.
+    """
+
+    lists_mounted: bool = False
+
+
+class AptClean(Effect, frozen=True, kw_only=True):
+    """Something of apt is removed in the same ``RUN``.
+
+    Args:
+        lists: The package lists are gone.
+        archives: The ``.deb`` files are gone (``apt-get clean``).
+    """
+
+    lists: bool = False
+    archives: bool = False
+
+
+class AptRemove(Effect, frozen=True, kw_only=True):
+    """``apt-get remove``, ``purge`` or ``autoremove``; with no packages what is no longer needed."""
+
+    packages: tuple[str, ...] = ()
+    purge: bool = False
+    automatic: bool = False
+
+
+class OtherInstall(Effect, frozen=True, kw_only=True):
+    """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ...
+
+    Args:
+        manager: Its name.
+        packages: What is named.
+        files: Files that say what to install, where they are named.
+        cache_kept: Its cache stays in the layer.
+    """
+
+    manager: str
+    packages: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    cache_kept: bool = True
+
+
+class Download(Effect, frozen=True, kw_only=True):
+    """A file is fetched from an address.
+
+    Args:
+        address: The address.
+        path: The file that is written; empty when it goes on through a pipe or to standard output.
+        into: What reads it when it is piped: the words of that command.
+        headers: Whether headers or credentials are sent that cannot be repeated.
+    """
+
+    address: str
+    path: str = ""
+    into: tuple[str, ...] = ()
+    headers: bool = False
+
+
+class Unpack(Effect, frozen=True, kw_only=True):
+    """An archive is unpacked.
+
+    Args:
+        archive: The archive; empty when it comes through a pipe.
+        address: Its address when it comes through a pipe from one.
+        directory: Where to.
+    """
+
+    archive: str = ""
+    address: str = ""
+    directory: str = ""
+
+
+class GitClone(Effect, frozen=True, kw_only=True):
+    """``git clone``.
+
+    Args:
+        address: The repository.
+        directory: Where to.
+        depth: ``--depth``; None for the whole history.
+        branch: The branch or tag; empty for the usual one.
+        submodules: Submodules too.
+    """
+
+    address: str
+    directory: str
+    depth: int | None = None
+    branch: str = ""
+    submodules: bool = False
+
+
+class Remove(Effect, frozen=True, kw_only=True):
+    """Files are removed: within the same ``RUN`` that frees their bytes, later it frees nothing.
+
+    Args:
+        paths: Paths and patterns.
+        found: They are found by ``find``: below these paths, with this name pattern.
+        pattern: That pattern; empty for everything.
+    """
+
+    paths: tuple[str, ...] = ()
+    found: bool = False
+    pattern: str = ""
+
+
+class ChangeMode(Effect, frozen=True, kw_only=True):
+    """Owner, mode or time of files is changed: files of earlier layers are copied.
+
+    Args:
+        paths: Paths and patterns.
+        recursive: What is below them too.
+        program: ``chmod``, ``chown``, ``chgrp`` or ``touch``.
+    """
+
+    paths: tuple[str, ...]
+    recursive: bool = False
+    program: str = "chmod"
+
+
+class Transfer(Effect, frozen=True, kw_only=True):
+    """Files inside the image are copied, moved or linked.
+
+    Args:
+        sources: Paths and patterns.
+        destination: Where to.
+        moves: ``mv``: what lay in the same layer is not there twice.
+        links: ``ln``: no bytes of their own.
+        hard: The links are other names of the same files.
+        recursive: Directories with all that is in them.
+    """
+
+    sources: tuple[str, ...]
+    destination: str
+    moves: bool = False
+    links: bool = False
+    hard: bool = False
+    recursive: bool = True
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Where the bytes come from that a command writes.
+
+    Args:
+        paths: Files of the image.
+        address: An address that is fetched.
+        known: There is nothing else; if not, nobody can tell what it is.
+        changed: Another program changes on the way how many they are.
+    """
+
+    paths: tuple[str, ...] = ()
+    address: str = ""
+    known: bool = True
+    changed: bool = False
+
+
+class WriteFile(Effect, frozen=True, kw_only=True):
+    """A file is written.
+
+    Args:
+        path: The file.
+        program: The program whose output it is.
+        size_bytes: Its size, where that stands in the script; None where it does not.
+        at_most: The size is the most that it may have.
+        holes_bytes: How many of these bytes take no place on the disk.
+        source: Where its bytes come from; None for a text that the script itself gives, or a short one.
+        appends: What is there already stays in it.
+    """
+
+    path: str
+    program: str = ""
+    size_bytes: int | None = None
+    at_most: bool = False
+    holes_bytes: int = 0
+    source: Source | None = None
+    appends: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address that its bytes come from; empty for none."""
+        return self.source.address if self.source is not None else ""
+
+
+class Records(Effect, frozen=True, kw_only=True):
+    """Records that the system keeps for itself are written anew: accounts, certificates, where libraries lie.
+
+    Args:
+        program: What writes them.
+        number: The number of an account that is added, where it is written; None for the next free one.
+        logs: Files that have a place for each number of an account get one for this one.
+    """
+
+    program: str
+    number: int | None = None
+    logs: bool = False
+
+
+class MakeDirectory(Effect, frozen=True, kw_only=True):
+    """Directories are made."""
+
+    paths: tuple[str, ...]
+
+
+class MakeEnvironment(Effect, frozen=True, kw_only=True):
+    """A virtual environment is made.
+
+    Args:
+        directory: Where.
+        program: ``venv``, ``virtualenv`` or ``uv venv``.
+        with_pip: Whether pip is put into it.
+        python: The interpreter that is named; empty for the one on ``PATH``.
+    """
+
+    directory: str
+    program: str = "venv"
+    with_pip: bool = True
+    python: str = ""
+
+
+class CompilePython(Effect, frozen=True, kw_only=True):
+    """``python -m compileall``: bytecode is written below these paths."""
+
+    paths: tuple[str, ...] = ()
+
+
+class PythonRemove(Effect, frozen=True, kw_only=True):
+    """Python packages are removed, or an installer's cache is (``pip cache purge``, ``uv cache clean``).
+
+    Args:
+        packages: The packages; empty for the cache.
+        cache_of: The installer whose cache is emptied; None when packages are removed.
+    """
+
+    packages: tuple[str, ...] = ()
+    cache_of: Installer | None = None
+
+
+class Nothing(Effect, frozen=True, kw_only=True):
+    """It is known to write next to nothing: ``echo``, ``cd``, ``useradd``, ``test``, ..."""
+
+
+class Opaque(Effect, frozen=True, kw_only=True):
+    """What it writes cannot be told from its words.
+
+    Args:
+        key: Its normalised form, by which earlier runs are looked up.
+        reason: Why it cannot be told, as the end of "... because".
+    """
+
+    key: str
+    reason: str = ""
+
+
+AnyEffect = (
+    PythonInstall
+    | AptInstall
+    | AptUpdate
+    | AptClean
+    | AptRemove
+    | OtherInstall
+    | Download
+    | Unpack
+    | GitClone
+    | Remove
+    | ChangeMode
+    | Transfer
+    | WriteFile
+    | Records
+    | MakeDirectory
+    | MakeEnvironment
+    | CompilePython
+    | PythonRemove
+    | Nothing
+    | Opaque
+)

@@ -1,0 +1,297 @@
+"""Predicted bytes, with the grade that says how they are known. Never mixed with measured ones.
+
+A figure of the grade ``unknown`` either says nothing (:data:`UNKNOWN`) or is a bound that was assumed in place of it
+(:func:`assumed`). An assumed bound is added up like any other figure, so that nothing counts as 0 in silence.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tonnage.model.forecast.finding import Finding
+
+DATA_ROOT = "data-root"
+CONTAINERD = "containerd"
+TEMPORARY = "temporary"
+
+
+class EngineKind(StrEnum):
+    """What builds and keeps images: their terms differ.
+
+    ``classic`` is the builder before BuildKit; ``buildkit`` is BuildKit in an engine with the classic image store;
+    ``containerd`` is BuildKit in an engine that keeps images in containerd; ``container`` is a builder in a container
+    of its own whose result is loaded into the engine.
+    """
+
+    CLASSIC = "classic"
+    BUILDKIT = "buildkit"
+    CONTAINERD = "containerd"
+    CONTAINER = "container"
+
+
+class Grade(StrEnum):
+    """How a figure is known."""
+
+    EXACT = "exact"
+    DECLARED = "declared"
+    LEARNED = "learned"
+    UNKNOWN = "unknown"
+
+
+_WORST_LAST = (Grade.EXACT, Grade.DECLARED, Grade.LEARNED, Grade.UNKNOWN)
+
+
+class Estimate(Struct, frozen=True):
+    """A forecast number of bytes. With the grade ``unknown`` and no spread the three numbers say nothing and are 0.
+
+    Args:
+        low_bytes: It is hardly less than this.
+        likely_bytes: The best single figure.
+        high_bytes: It is hardly more than this.
+        grade: How it is known.
+    """
+
+    low_bytes: int
+    likely_bytes: int
+    high_bytes: int
+    grade: Grade
+
+    @property
+    def known(self) -> bool:
+        """Whether the numbers say anything: they are known, or a bound was assumed in their place."""
+        return self.grade is not Grade.UNKNOWN or self.low_bytes != self.high_bytes
+
+    @property
+    def told_bytes(self) -> int | None:
+        """The likely bytes as people are told them; None where nobody knows and nothing was assumed in their place."""
+        return None if self.grade is Grade.UNKNOWN and self.likely_bytes == 0 else self.likely_bytes
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""
+        if not (self.known and other.known):
+            return UNKNOWN
+        return Estimate(
+            self.low_bytes + other.low_bytes,
+            self.likely_bytes + other.likely_bytes,
+            self.high_bytes + other.high_bytes,
+            weakest((self.grade, other.grade)),
+        )
+
+
+UNKNOWN = Estimate(0, 0, 0, Grade.UNKNOWN)
+NOTHING = Estimate(0, 0, 0, Grade.EXACT)
+
+
+def exactly(count_bytes: int) -> Estimate:
+    """Return an estimate that is known to the byte."""
+    return Estimate(count_bytes, count_bytes, count_bytes, Grade.EXACT)
+
+
+def assumed(bound_bytes: int) -> Estimate:
+    """Return what is put in place of a figure that nobody knows: from nothing to the bound, the bound being likely."""
+    return Estimate(0, bound_bytes, bound_bytes, Grade.UNKNOWN)
+
+
+def spread(low_bytes: int, likely_bytes: int, high_bytes: int, grade: Grade) -> Estimate:
+    """Return an estimate of three figures in any order: they are put into theirs."""
+    low, likely, high = sorted((low_bytes, likely_bytes, high_bytes))
+    return Estimate(low, likely, high, grade)
+
+
+def weakest(grades: Iterable[Grade]) -> Grade:
+    """Return the weakest of some grades; that of nothing at all is exact."""
+    return max(grades, key=_WORST_LAST.index, default=Grade.EXACT)
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the sum of some estimates."""
+    result = NOTHING
+    for estimate in estimates:
+        result += estimate
+    return result
+
+
+def highest(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the highest of some estimates, figure by figure; one that is 0 throughout does not weaken the grade."""
+    found = [estimate for estimate in estimates if estimate.high_bytes or not estimate.known]
+    if not all(estimate.known for estimate in found):
+        return UNKNOWN
+    if not found:
+        return NOTHING
+    return Estimate(
+        max(estimate.low_bytes for estimate in found),
+        max(estimate.likely_bytes for estimate in found),
+        max(estimate.high_bytes for estimate in found),
+        weakest(estimate.grade for estimate in found),
+    )
+
+
+def above(peak: Estimate, kept: Estimate) -> Estimate:
+    """Return by how much a peak is above what is kept; added to that it is never below the peak's high figure."""
+    low, likely, high = sorted(
+        max(0, higher - lower)
+        for higher, lower in (
+            (peak.low_bytes, kept.low_bytes),
+            (peak.likely_bytes, kept.likely_bytes),
+            (peak.high_bytes, kept.high_bytes),
+        )
+    )
+    if not (peak.known and kept.known):
+        return UNKNOWN
+    return Estimate(low, likely, high, weakest((peak.grade, kept.grade)) if high else Grade.EXACT)
+
+
+class Contributor(Struct, frozen=True, kw_only=True):
+    """One thing that weighs in an instruction: a wheel, a package, a directory that is copied.
+
+    Args:
+        name: Its name, with a version where it has one.
+        disk: What it keeps on the disk.
+        download: What is fetched for it.
+        source: How that is known, in words.
+    """
+
+    name: str
+    disk: Estimate
+    download: Estimate = NOTHING
+    source: str = ""
+
+
+class Holding(Struct, frozen=True, kw_only=True):
+    """Bytes that stay on a filesystem under an identity, so that they are counted once however many services need them.
+
+    Args:
+        key: The identity: a layer in its chain, a cache mount, the copied sources of a context.
+        role: Which filesystem: ``data-root``, ``containerd`` or ``temporary``.
+        kept: How many bytes.
+        image: Of a layer of an image, its bytes as ``docker images`` counts them, whether it is present or not.
+        download: What is fetched for it.
+        present: The engine has them already; they add nothing.
+        in_image: It is a layer of the image that is built.
+    """
+
+    key: str
+    role: str
+    kept: Estimate
+    image: Estimate = NOTHING
+    download: Estimate = NOTHING
+    present: bool = False
+    in_image: bool = False
+
+
+class InstructionForecast(Struct, frozen=True, kw_only=True):
+    """What one instruction of a Dockerfile will cost.
+
+    Args:
+        stage: The stage's name, or its number.
+        line: The line it begins on; 0 for what no line of the file asks for.
+        text: The instruction on one line, variables put in.
+        image: Bytes it adds to what ``docker images`` shows; nothing in a stage that is not the image.
+        disk: Bytes that the filesystems keep; nothing for what the engine has already.
+        transient: Bytes needed on top at its worst moment and given back at its end.
+        others: What steps of other stages may need on top at the same moment.
+        download: Bytes fetched from elsewhere.
+        holdings: What ``disk`` consists of.
+        contributors: What weighs, heaviest first.
+        key: Identity of the work: where two services have the same it is done once.
+        learn_key: Under which key its measured bytes are stored; empty for none.
+        how: How it is known, in words.
+        role: Which filesystem the transient bytes are on.
+        present: The engine has its layer already: it is not done again.
+    """
+
+    stage: str
+    line: int
+    text: str
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    others: Estimate = NOTHING
+    download: Estimate = NOTHING
+    holdings: tuple[Holding, ...] = ()
+    contributors: tuple[Contributor, ...] = ()
+    key: str = ""
+    learn_key: str = ""
+    how: str = ""
+    role: str = DATA_ROOT
+    present: bool = False
+
+
+class ServiceForecast(Struct, frozen=True, kw_only=True):
+    """What the image of one service will weigh, and what getting it needs.
+
+    Args:
+        service: The service.
+        image: As ``docker images`` will show it, base included.
+        disk: Bytes that the filesystems keep, were it the only service.
+        transient: Bytes on top of them at the worst moment.
+        download: Bytes fetched from elsewhere.
+        steps: Every instruction in the order of building.
+        beside: Bytes needed for the whole time of the build and given back at its end.
+        target: The Python and the platform that it was made for, in words; empty where no Python is installed into.
+        failures: Why figures are missing: what a resolver or a registry answered.
+        findings: What does not do what it says.
+        notes: What there is to know about the figures.
+        found_out: Whether anything was found out; if not, everything is assumed.
+        broken: What the user wrote cannot be built, whatever the figures.
+    """
+
+    service: str
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    steps: tuple[InstructionForecast, ...] = ()
+    beside: Estimate = NOTHING
+    target: str = ""
+    failures: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    found_out: bool = True
+    broken: bool = False
+
+
+class FilesystemForecast(Struct, frozen=True, kw_only=True):
+    """What the whole stack does to one filesystem.
+
+    Args:
+        role: Which one: ``data-root``, ``containerd`` or ``temporary``.
+        kept: What stays.
+        one_after_the_other: The peak when services are built one after the other.
+        all_at_once: The peak when they are built at the same time.
+    """
+
+    role: str
+    kept: Estimate = NOTHING
+    one_after_the_other: Estimate = NOTHING
+    all_at_once: Estimate = NOTHING
+
+
+class StackForecast(Struct, frozen=True, kw_only=True):
+    """What a stack will weigh, and what building it needs.
+
+    Args:
+        stack: The project name.
+        engine: For which kind of engine.
+        services: One entry for each service, in the order in which they are built.
+        image: Bytes of all distinct layers, as ``docker images`` counts them.
+        disk: Bytes that the filesystems keep: shared layers once.
+        transient: Bytes on top of them at the worst moment when services are built one after the other.
+        download: Bytes fetched from elsewhere.
+        filesystems: The same for each filesystem that is written, with both peaks.
+    """
+
+    stack: str
+    engine: EngineKind
+    services: tuple[ServiceForecast, ...]
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    filesystems: tuple[FilesystemForecast, ...] = ()

@@ -1,0 +1,49 @@
+"""A tree of files by its bytes alone: what ``COPY`` or ``ADD`` puts into a layer, or what lies below a path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.model.forecast.estimate import NOTHING
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.estimate import Estimate
+
+
+class Tree(Struct, frozen=True, kw_only=True):
+    """Bytes of files.
+
+    Args:
+        image: The bytes of the files, as ``docker images`` counts them.
+        disk: What files and directories take on a disk with blocks of 4 KiB.
+        download: Bytes that are fetched for it.
+        transient: Bytes that are needed while it is made, such as an archive that is unpacked.
+        inodes: Files, links and directories.
+        files: Path, bytes and bytes on the disk of each; empty where they are not known or too many.
+        missing: What was asked for and is not there.
+        notes: Remarks for people: what was unpacked, why a size is not known.
+    """
+
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    download: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    inodes: int = 0
+    files: tuple[tuple[str, int, int], ...] = ()
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Tree) -> Tree:
+        """Return both together."""
+        return Tree(
+            image=self.image + other.image,
+            disk=self.disk + other.disk,
+            download=self.download + other.download,
+            transient=self.transient + other.transient,
+            inodes=self.inodes + other.inodes,
+            files=self.files + other.files if self.image.known and other.image.known else (),
+            missing=self.missing + other.missing,
+            notes=self.notes + other.notes,
+        )

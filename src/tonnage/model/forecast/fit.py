@@ -1,0 +1,71 @@
+"""How a forecast stack fits into the filesystems that it is written to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.estimate import Estimate
+
+
+class Fit(StrEnum):
+    """How a stack fits."""
+
+    FITS = "fits"
+    ONE_AT_A_TIME = "fits only one at a time"
+    DOUBTFUL = "may not fit"
+    NOT = "does not fit"
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """One filesystem to fit into.
+
+    Args:
+        mount: Where it is mounted, or what it is called.
+        roles: What lies on it.
+        available_bytes: What can be written.
+        line_bytes: What must remain.
+        size_bytes: All its bytes.
+    """
+
+    mount: str
+    roles: tuple[str, ...]
+    available_bytes: int
+    line_bytes: int
+    size_bytes: int
+
+    @property
+    def headroom_bytes(self) -> int:
+        """What can be written without crossing the line."""
+        return self.available_bytes - self.line_bytes
+
+
+class Fitting(Struct, frozen=True, kw_only=True):
+    """How a stack fits one filesystem.
+
+    Args:
+        room: The filesystem.
+        fit: How.
+        missing_bytes: How much is missing for the next better answer; 0 where it fits.
+        kept: What stays there.
+        one_after_the_other: The peak when services are built one after the other.
+        all_at_once: The peak when they are built at the same time.
+    """
+
+    room: Room
+    fit: Fit
+    missing_bytes: int
+    kept: Estimate
+    one_after_the_other: Estimate
+    all_at_once: Estimate
+
+
+def worst(fittings: Sequence[Fitting]) -> Fitting | None:
+    """Return the filesystem that decides; None when nothing is written."""
+    order = list(Fit)
+    return max(fittings, key=lambda each: (order.index(each.fit), each.missing_bytes), default=None)

@@ -1,0 +1,157 @@
+"""What a Python install does, and what every effect of a command has: see ``effects`` for the others.
+
+An effect is conditional when it may not happen: it stands after ``||``, in a branch that cannot be decided, in a
+function or a loop. Paths are absolute in the image. Nothing here knows a size.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from tonnage.model.forecast.requirements import IndexOptions
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.requirements import Requirement
+    from tonnage.model.stack import Place
+
+
+class Installer(StrEnum):
+    """Which program installs Python packages."""
+
+    PIP = "pip"
+    UV_PIP = "uv pip"
+    UV_SYNC = "uv sync"
+    UV_TOOL = "uv tool"
+    POETRY = "poetry"
+    PDM = "pdm"
+    PIPX = "pipx"
+
+    @property
+    def is_uv(self) -> bool:
+        """Whether it is a command of uv: no bytecode, links instead of copies, another cache."""
+        return self in {Installer.UV_PIP, Installer.UV_SYNC, Installer.UV_TOOL}
+
+
+class CacheKind(StrEnum):
+    """Where an installer's cache is left."""
+
+    NONE = "none"
+    IN_LAYER = "in layer"
+    MOUNTED = "mounted"
+
+
+class Cache(Struct, frozen=True, kw_only=True):
+    """The cache of an installer while one command runs.
+
+    Args:
+        kind: Where it is left.
+        directory: Its path.
+        mount: The id of the cache mount; empty for the other kinds.
+    """
+
+    kind: CacheKind
+    directory: str = ""
+    mount: str = ""
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    """What every effect has.
+
+    Args:
+        command: The command, its words joined, variables put in where they are known.
+        place: Where it is written.
+        conditional: It may not happen.
+    """
+
+    command: str
+    place: Place
+    conditional: bool = False
+
+
+class PythonInstall(Effect, frozen=True, kw_only=True):
+    """Python packages are installed.
+
+    Args:
+        installer: The program.
+        requirements: What is asked for on the line; local paths are absolute in ``location``.
+        requirement_files: Each ``-r``; ``-`` for standard input.
+        constraint_files: Each ``-c``, and those of ``PIP_CONSTRAINT`` or ``UV_CONSTRAINT``.
+        override_files: Each ``--override`` of uv.
+        standard_input: What ``-r -`` or ``-r /dev/stdin`` reads, where that is written in the script.
+        project_directory: Where ``pyproject.toml`` and the lock lie; empty where no project is installed.
+        project_itself: The project's own package is installed too.
+        project_editable: It is installed as a link to its sources.
+        extras: Of the project.
+        all_extras: Every extra of the project.
+        groups: Dependency groups beside the project's own dependencies.
+        without_groups: Groups left out, among them default ones; ``*`` for every default group.
+        all_groups: Every group.
+        only_groups: Groups that are installed instead of the project's dependencies.
+        left_out: Packages that are not installed (``--no-install-package``).
+        locked: The lock is used as it is and must exist (``--frozen``, ``--locked``, ``poetry install``, ``pdm sync``).
+        options: Indexes and what to take from them, environment settings included.
+        no_deps: What is named alone, nothing that it needs.
+        upgrade: What is there already is replaced by something newer.
+        force_reinstall: What is there already is installed again.
+        python: The interpreter that is named: a version such as ``3.11`` or a path; empty for the one on ``PATH``.
+        target: ``--target``: files go there and nothing installed counts.
+        prefix: ``--prefix`` or ``--root``.
+        user: ``--user``.
+        virtual_environment: The environment that is installed into; empty for the interpreter's own.
+        platforms: ``--platform`` of pip or ``--python-platform`` of uv; empty for the image's own.
+        python_version: ``--python-version``; empty for the interpreter's own.
+        cache: Where the cache is left.
+        compiles: Bytecode is written.
+        link_mode: Of uv: ``hardlink``, ``copy``, ``clone``, ``symlink``.
+        temporary_directory: Where wheels wait: ``TMPDIR`` or ``/tmp``.
+        temporary_mounted: That directory is a mount and not of the image: tmpfs or a cache.
+        index_strategy: Of uv; empty for the usual.
+        torch_backend: Of uv; empty where none is given.
+        exclude_newer: Of uv; empty for no limit.
+        resolution: Of uv: ``lowest``, ``lowest-direct``; empty for the highest.
+        downloads_only: ``pip download`` or ``pip wheel``: wheels are kept as files in ``target`` and not installed.
+        unread: Options that this does not know; with any the result may differ.
+    """
+
+    installer: Installer
+    requirements: tuple[Requirement, ...] = ()
+    requirement_files: tuple[str, ...] = ()
+    constraint_files: tuple[str, ...] = ()
+    override_files: tuple[str, ...] = ()
+    standard_input: str = ""
+    project_directory: str = ""
+    project_itself: bool = False
+    project_editable: bool = False
+    extras: tuple[str, ...] = ()
+    all_extras: bool = False
+    groups: tuple[str, ...] = ()
+    without_groups: tuple[str, ...] = ()
+    all_groups: bool = False
+    only_groups: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    locked: bool = False
+    options: IndexOptions = field(default_factory=IndexOptions)
+    no_deps: bool = False
+    upgrade: bool = False
+    force_reinstall: bool = False
+    python: str = ""
+    target: str = ""
+    prefix: str = ""
+    user: bool = False
+    virtual_environment: str = ""
+    platforms: tuple[str, ...] = ()
+    python_version: str = ""
+    cache: Cache = field(default_factory=lambda: Cache(kind=CacheKind.IN_LAYER))
+    compiles: bool = True
+    link_mode: str = ""
+    temporary_directory: str = "/tmp"  # noqa: S108 - the path in the image where pip and uv put files
+    temporary_mounted: bool = False
+    index_strategy: str = ""
+    torch_backend: str = ""
+    exclude_newer: str = ""
+    resolution: str = ""
+    downloads_only: bool = False
+    unread: tuple[str, ...] = ()

@@ -1,0 +1,252 @@
+"""What each instruction of a build writes, fetches and removes, as far as it was found out. Figures, but no sums.
+
+It stands between what was gathered (wheels, package indexes, contexts, base images) and what a build costs: the cost
+model needs nothing else, and does not know where a figure came from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.model.forecast.estimate import NOTHING
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.policy import Taught
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.finding import Finding
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """Something that is written into a layer.
+
+    Args:
+        name: What it is, such as ``torch 2.3.1`` or ``COPY app/``.
+        place: The absolute path below which it lies in the image; empty where that is not known.
+        image: Its bytes as ``docker images`` counts them.
+        disk: What it takes on the disk.
+        transient: What is needed on top while it is written and given back then.
+        download: What is fetched for it.
+        compressed: What it takes in a compressed layer.
+        source: How that is known, in words.
+        files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
+    """
+
+    name: str
+    place: str = ""
+    image: Estimate = NOTHING
+    disk: Estimate = NOTHING
+    transient: Estimate = NOTHING
+    download: Estimate = NOTHING
+    compressed: Estimate = NOTHING
+    source: str = ""
+    files: tuple[tuple[str, int, int], ...] = ()
+
+
+class Aside(Struct, frozen=True, kw_only=True):
+    """Something that stays on the disk outside of every layer: a cache mount, the copied sources of a context.
+
+    Args:
+        key: Its identity: what has the same one is there once.
+        name: What it is.
+        disk: What it takes.
+    """
+
+    key: str
+    name: str
+    disk: Estimate
+
+
+class Derived(Struct, frozen=True, kw_only=True):
+    """A file that is made from files of the image.
+
+    Args:
+        place: The file.
+        paths: What it is made from: paths and patterns.
+        percent: How many bytes it has at least, likely and at most for a hundred of theirs.
+        unknown: What is put in place of a file that nobody knows anything of.
+        source: How that is known, in words.
+        least_high_bytes: Its high figure is not below this one: how much comes out nobody knows.
+    """
+
+    place: str
+    paths: tuple[str, ...]
+    percent: tuple[int, int, int]
+    unknown: Estimate
+    source: str
+    least_high_bytes: int = 0
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """One command of an instruction, or the whole of an instruction that has no commands.
+
+    Args:
+        writes: What it writes.
+        transient: What it needs on top besides and gives back when it ends.
+        asides: What it leaves outside of the layer.
+        removes: Paths and patterns whose contents are removed.
+        rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
+        alters: Paths and patterns of which each file is written anew for itself.
+        copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
+        file_copies: Pairs of a file in the image and the path that it is copied to.
+        moves: Pairs of a path in the image and the path that it is moved to.
+        appends: Files that are written on at their ends, as far as they are known.
+        derives: Files that are made from others.
+        certain: It happens in any case.
+    """
+
+    writes: tuple[Piece, ...] = ()
+    transient: Estimate = NOTHING
+    asides: tuple[Aside, ...] = ()
+    removes: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
+    alters: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
+    file_copies: tuple[tuple[str, str], ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    appends: tuple[str, ...] = ()
+    derives: tuple[Derived, ...] = ()
+    certain: bool = True
+
+
+class Lesson(Struct, frozen=True, kw_only=True):
+    """What was learned of an instruction, and how far it goes.
+
+    Args:
+        taught: What was measured.
+        guess: It was measured elsewhere, where the same words may have done something else.
+        source: Where it was measured, in words.
+    """
+
+    taught: Taught
+    guess: bool = False
+    source: str
+
+
+class StepWork(Struct, frozen=True, kw_only=True):
+    """One instruction.
+
+    Args:
+        line: The line it begins on.
+        text: The instruction on one line.
+        deeds: What it does, in order.
+        identity: Everything that decides about its result besides what it stands on; empty for an instruction that
+            makes no layer.
+        configures: It only changes the image's configuration.
+        from_stage: The stage that files are taken from; None for none.
+        takes: Paths in that stage.
+        into: Where they go.
+        mounts: What is mounted of stages while it runs: the stage, the path in it, and where it is mounted.
+        mounted: Files of contexts that are mounted while it runs, at the places where it sees them.
+        beside: Where what is written lies on a mount: the place, and the identity of the cache that keeps it; empty
+            where nothing does.
+        sources: What BuildKit keeps of what it is sent or fetches for it, beside its layer.
+        learn_key: Under which key its measured bytes are stored.
+        lesson: What was learned of it; None for nothing.
+        how: How it is known, in words.
+    """
+
+    line: int
+    text: str
+    deeds: tuple[Deed, ...] = ()
+    identity: str = ""
+    configures: bool = False
+    from_stage: int | None = None
+    takes: tuple[str, ...] = ()
+    into: str = ""
+    mounts: tuple[tuple[int, str, str], ...] = ()
+    mounted: tuple[Piece, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
+    sources: tuple[Aside, ...] = ()
+    learn_key: str = ""
+    lesson: Lesson | None = None
+    how: str = ""
+
+    @property
+    def stages_read(self) -> tuple[int, ...]:
+        """The stages that files are taken from."""
+        copied = () if self.from_stage is None else (self.from_stage,)
+        return (*copied, *(index for index, *_ in self.mounts))
+
+
+class GroundLayer(Struct, frozen=True, kw_only=True):
+    """One layer of the image that a stage stands on.
+
+    Args:
+        chain_id: Its identity in the chain.
+        image: Its bytes as ``docker images`` counts them.
+        disk: What it takes on the disk.
+        compressed: Its bytes in the registry.
+        present: The engine has it.
+    """
+
+    chain_id: str
+    image: Estimate
+    disk: Estimate
+    compressed: Estimate
+    present: bool = False
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """The image that a stage stands on.
+
+    Args:
+        name: Its reference; empty for ``scratch``.
+        layers: Its layers, lowest first.
+        identity: What tells it from others where its layers are not known.
+        how: How it is known, in words.
+    """
+
+    name: str
+    layers: tuple[GroundLayer, ...] = ()
+    identity: str = ""
+    how: str = ""
+
+
+class StageWork(Struct, frozen=True, kw_only=True):
+    """One stage.
+
+    Args:
+        index: Its number in the Dockerfile.
+        name: Its name; empty without one.
+        line: The line of its ``FROM``.
+        ground: The image it stands on; None where it stands on another stage.
+        on_stage: The stage it stands on; None where it stands on an image.
+        needs: The numbers of the stages that it stands on or takes files from.
+        steps: Its instructions.
+    """
+
+    index: int
+    name: str = ""
+    line: int = 0
+    ground: Ground | None = None
+    on_stage: int | None = None
+    needs: tuple[int, ...] = ()
+    steps: tuple[StepWork, ...] = ()
+
+
+class BuildWork(Struct, frozen=True, kw_only=True):
+    """Everything that building the image of one service does.
+
+    Args:
+        service: The service.
+        stages: The stages that are built, each after those it needs; of an image that is only pulled one without steps.
+        target: The number of the stage that becomes the image.
+        context: Bytes of the whole context, as the classic builder copies it.
+        python: The Python and the platform that packages were chosen for, in words.
+        failures: Why figures are missing.
+        findings: What does not do what it says.
+        notes: What there is to know.
+        broken: What the user wrote cannot be built.
+    """
+
+    service: str
+    stages: tuple[StageWork, ...]
+    target: int
+    context: Estimate = NOTHING
+    python: str = ""
+    failures: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    broken: bool = False

@@ -1,0 +1,1 @@
+"""Nouns of reclaiming: candidates, roots, outcomes."""

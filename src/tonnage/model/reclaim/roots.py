@@ -1,0 +1,44 @@
+"""What is still needed of an engine beyond what it tells itself: names that stacks use, versions to go back to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.model.reclaim.pulls import Pulling
+
+
+class Need(Struct, frozen=True):
+    """One thing that must stay, and why.
+
+    Args:
+        what: The reference or the id of an image, or a path of the engine's machine.
+        reason: Why, as a sentence without its end: ``the stack shop names it``.
+    """
+
+    what: str
+    reason: str
+
+
+class Needs(Struct, frozen=True, kw_only=True):
+    """Everything that is needed.
+
+    Args:
+        images: Images that must stay, by reference or id.
+        paths: Files and directories that must stay.
+        worthless: Records of the build cache that runs left which came to nothing.
+        build_seconds: How long building took the last time, by stack and service.
+        now_s: When this was put together, seconds since the epoch.
+        notes: What could not be looked at, for people.
+        pulling: The pull that has been going on longest; None when none is seen.
+    """
+
+    images: tuple[Need, ...] = ()
+    paths: tuple[Need, ...] = ()
+    worthless: frozenset[str] = frozenset()
+    build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
+    now_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    pulling: Pulling | None = None

@@ -1,0 +1,1 @@
+"""Nouns of reports: checks, symptoms, jobs of a continuous integration."""

@@ -1,0 +1,71 @@
+"""What a stack's way to production is checked for, and what was found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.run import Run
+
+
+class ItemState(StrEnum):
+    """How an item of the checklist is."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One item: how it is, what was found, and what mends it (commands stand alone on a line, indented)."""
+
+    name: str
+    state: ItemState
+    found: str
+    todo: str = ""
+
+
+class FoundInstall(Struct, frozen=True, kw_only=True):
+    """One command of a Dockerfile that installs Python packages: where it stands, and whether its cache stays."""
+
+    place: str
+    keeps_cache: bool
+
+
+class FoundTorch(Struct, frozen=True, kw_only=True):
+    """What a service would install of PyTorch.
+
+    Args:
+        service: The service.
+        cuda: Whether parts for CUDA come with it.
+        device: Whether the service asks for a device.
+        bytes_of_cuda: Forecast: what these parts weigh in the image.
+    """
+
+    service: str
+    cuda: bool
+    device: bool
+    bytes_of_cuda: int = 0
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What was looked at.
+
+    Args:
+        workflows: Text of each workflow of the repository, by file name.
+        installs: Every command that installs Python packages; None where Dockerfiles could not be read.
+        torch: What each service installs of PyTorch; None where that could not be resolved.
+        runs: The last runs of the stack, newest first.
+        documents: Names of documents and scripts that tell how disk is freed.
+        rehearsals: Where rehearsals put their disks.
+    """
+
+    workflows: tuple[tuple[str, str], ...] = ()
+    installs: tuple[FoundInstall, ...] | None = None
+    torch: tuple[FoundTorch, ...] | None = None
+    runs: tuple[Run, ...] = ()
+    documents: tuple[str, ...] = ()
+    rehearsals: str = ""

@@ -1,0 +1,1 @@
+"""Carrying out a plan: steps, measuring, the guard, waiting for health."""

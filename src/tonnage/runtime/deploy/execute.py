@@ -1,0 +1,392 @@
+"""Carries a plan out, step by step, measures around each step and keeps the journal. It decides nothing.
+
+When a step fails, or a signal or the line stops it, its own undo steps run and the run ends. Undo steps cannot be
+interrupted by the same signal again: they are what leaves things tidy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, TonnageError
+from tonnage.model.deploy.event import (
+    DiskSampled,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+)
+from tonnage.model.deploy.plan import (
+    Build,
+    CleanCache,
+    Prove,
+    Reclaim,
+    RemoveContainer,
+    RemoveImage,
+    RemoveService,
+    Tag,
+    Untag,
+)
+from tonnage.model.deploy.run import Outcome, Run, StepOutcome
+from tonnage.runtime.deploy.guard import LineGuard
+from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
+from tonnage.runtime.deploy.perform import perform
+from tonnage.runtime.deploy.sampler import Sampler
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.model.deploy.event import Event
+    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.run import Measured
+    from tonnage.model.inventory import Filesystem
+    from tonnage.runtime.clock import Clock
+    from tonnage.runtime.journal.writer import Journal
+
+# What only frees or renames may go on below the line.
+_HARMLESS = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
+# What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
+# only proven and a name that is not needed any more are taken away.
+_SETTLING = (Prove, RemoveContainer, Untag)
+_GUARDED_ROLES = frozenset({"data-root", "containerd"})
+_SHOWN_EVERY_S = 0.2
+
+
+def execute(
+    plan: Plan,
+    *,
+    facts: EngineFacts,
+    acts: EngineActs,
+    gauge: Gauge,
+    journal: Journal,
+    emit: Callable[[Event], None],
+    cancel: threading.Event,
+    clock: Clock,
+) -> Run:
+    """Carry a plan out.
+
+    Args:
+        plan: The plan. One with a refusal is not begun.
+        facts: Reads.
+        acts: Changes.
+        gauge: Available bytes of every filesystem that is written.
+        journal: Where the run and each step are written, before and after.
+        emit: Is given every event, from more than one thread.
+        cancel: Set by a signal: the running step is ended and undone, the rest is left.
+        clock: Time.
+
+    Returns:
+        The run; a failure stands in its ``error``, nothing is raised for it.
+
+    Raises:
+        CannotFitError: The plan has a refusal: it must not be executed.
+        EngineUnreachableError: The engine did not answer before the first step.
+    """
+    if plan.refusal is not None:
+        raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+    execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock)
+    return execution.run()
+
+
+class _Either:
+    """Is set when one of two is: the user's signal and the guard stop the same work."""
+
+    def __init__(self, one: Cancel, other: Cancel) -> None:
+        self._one = one
+        self._other = other
+
+    def is_set(self) -> bool:
+        return self._one.is_set() or self._other.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        waited = 0.0
+        while not self.is_set() and (timeout is None or waited < timeout):
+            pause = 0.05 if timeout is None else min(0.05, timeout - waited)
+            self._other.wait(pause)
+            waited += pause
+        return self.is_set()
+
+
+class _Tell:
+    """Turns a step's progress into events, and tells the meter where a build is."""
+
+    def __init__(self, step: str, emit: Callable[[Event], None], meter: InstructionMeter) -> None:
+        self._step = step
+        self._emit = emit
+        self._meter = meter
+
+    def at(self, text: str) -> None:
+        self._meter.at(text)
+        self._emit(StepProgress(step=self._step, text=text))
+
+    def log(self, line: str) -> None:
+        self._emit(StepLog(step=self._step, line=line))
+
+
+class _Execution:
+    """One run: owns the sampler and the guard while it lasts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        facts: EngineFacts,
+        acts: EngineActs,
+        gauge: Gauge,
+        journal: Journal,
+        emit: Callable[[Event], None],
+        cancel: threading.Event,
+        clock: Clock,
+    ) -> None:
+        self._plan = plan
+        self._facts = facts
+        self._acts = acts
+        self._journal = journal
+        self._emit = emit
+        self._cancel = cancel
+        self._clock = clock
+        self._at_line = threading.Event()
+        self._disks = {disk.mount: disk for disk in facts.filesystems()}
+        self._lines = {mount: self._line(disk) for mount, disk in self._disks.items()}
+        self._guard = LineGuard(
+            {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
+            self._at_line,
+        )
+        self._meter = InstructionMeter(plan.filesystem)
+        self._shown_s = 0.0
+        self._sampler = Sampler(gauge, on_sample=self._on_sample)
+        left = journal.left_cache(plan.stack, plan.engine_id)
+        # What earlier runs left that came to nothing goes with what this one leaves.
+        self._cache_before = frozenset(record.record_id for record in facts.cache()) - left
+        self._builds = any(isinstance(step.action, Build) for step in plan.steps)
+        self._outcomes: list[StepOutcome] = []
+        self._run_id = 0
+
+    def run(self) -> Run:
+        plan, clock = self._plan, self._clock
+        started_s, began = clock.time(), clock.monotonic()
+        self._run_id = self._journal.begin_run(plan, started_s)
+        if self._builds:
+            self._journal.begin_cache(self._run_id, plan, self._cache_before, started_s)
+        self._emit(RunStarted(plan=plan, run_id=self._run_id))
+        error: TonnageError | None = None
+        self._sampler.start()
+        try:
+            for index, step in enumerate(plan.steps, start=1):
+                error = self._stopped_before(step) or self._do(step, index, len(plan.steps))
+                if error is not None:
+                    break
+        except BaseException:
+            seconds = clock.monotonic() - began
+            self._journal.end_run(self._run_id, Outcome.INTERRUPTED, seconds, "ended from outside")
+            raise
+        finally:
+            self._sampler.stop()
+        seconds = clock.monotonic() - began
+        outcome = _outcome(error)
+        message = str(error) if error else ""
+        if self._builds:
+            self._remember_cache(good=error is None)
+        self._journal.end_run(self._run_id, outcome, seconds, message)
+        run = Run(
+            run_id=self._run_id,
+            stack=plan.stack,
+            engine_id=plan.engine_id,
+            purpose=plan.purpose,
+            started_s=started_s,
+            seconds=seconds,
+            outcome=outcome,
+            filesystem=plan.filesystem,
+            line_bytes=plan.line_bytes,
+            steps=tuple(self._outcomes),
+            message=message,
+            error=error,
+        )
+        self._emit(RunFinished(run=run))
+        return run
+
+    def _remember_cache(self, *, good: bool) -> None:
+        """Write down what a run leaves in the build cache that came to nothing, for a later one to remove."""
+        cleans = any(isinstance(step.action, CleanCache) for step in self._plan.steps)
+        if good and cleans:
+            self._journal.end_cache(self._run_id, self._plan, None)
+            return
+        if good:
+            self._journal.end_cache(self._run_id, self._plan, ())
+            return
+        with contextlib.suppress(TonnageError):
+            left = {record.record_id for record in self._facts.cache() if not record.shared} - self._cache_before
+            self._journal.end_cache(self._run_id, self._plan, left)
+
+    def _stopped_before(self, step: Step) -> TonnageError | None:
+        if not self._cancel.is_set() or isinstance(step.action, _SETTLING):
+            return None
+        return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
+
+    def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
+        error = self._attempt(step, index, total, undo=False, cancel=_Either(self._cancel, self._at_line))
+        if error is None:
+            try:
+                self._record_version(step)
+            except TonnageError as lost:
+                return lost
+            return None
+        crossed = self._guard.crossed
+        # Where there is no line the disk itself is one: a step that filled it gives back just the same.
+        at_line = step.at_line if isinstance(error, LineCrossedError) else ()
+        undo = (*at_line, *step.on_failure)
+        trouble = [
+            failure
+            for number, each in enumerate(undo, start=1)
+            if (failure := self._attempt(each, number, len(undo), undo=True, cancel=threading.Event())) is not None
+        ]
+        if self._cancel.is_set() and crossed is None:
+            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
+        if trouble:
+            self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
+            error.todo = "\n".join(
+                part for part in (error.todo, "This could not be undone:", *(str(each) for each in trouble)) if part
+            )
+        return error
+
+    def _attempt(self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
+        clock, began = self._clock, self._clock.monotonic()
+        step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
+        self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
+        error: TonnageError | None = None
+        measured: tuple[Measured, ...] = ()
+        try:
+            self._sampler.begin()
+            self._meter.begin()
+            if not undo and not isinstance(step.action, _HARMLESS):
+                self._guard.arm()
+            perform(
+                step,
+                self._plan,
+                facts=self._facts,
+                acts=self._acts,
+                progress=_Tell(step.name, self._emit, self._meter),
+                cancel=cancel,
+                clock=clock,
+                cache_before=self._cache_before,
+            )
+            self._record_instructions(step, step_id)
+        except TonnageError as failure:
+            error = failure
+        finally:
+            self._guard.disarm()
+        try:
+            measured = self._in_order(self._sampler.end())
+        except TonnageError as lost:
+            # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
+            error = error or lost
+        if not undo and self._guard.crossed is not None:
+            error = self._crossed(step, error)
+        outcome = StepOutcome(
+            name=step.name,
+            service=step.service,
+            kind=_kind(step),
+            outcome=Outcome.INTERRUPTED if error and self._cancel.is_set() and not undo else _outcome(error),
+            seconds=clock.monotonic() - began,
+            measured=measured,
+            forecast_kept_bytes=step.kept.told_bytes,
+            forecast_grade=step.kept.grade.value,
+            message=str(error) if error else "",
+            log=error.log if error else "",
+            undo=undo,
+            forecast_kept=step.kept,
+            forecast_transient=step.transient,
+        )
+        self._journal.end_step(step_id, outcome)
+        for notice in self._journal.take_notices():
+            self._emit(notice)
+        self._outcomes.append(outcome)
+        self._show({each.mount: each.after_bytes for each in measured})
+        self._emit(StepFinished(outcome=outcome))
+        return error
+
+    def _crossed(self, step: Step, error: TonnageError | None) -> LineCrossedError:
+        mount, available_bytes = self._guard.crossed or ("", 0)
+        return LineCrossedError(
+            f"{step.name} was stopped at the line of {mount}",
+            why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain.",
+            todo="See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
+            log=error.log if error else "",
+        )
+
+    def _record_instructions(self, step: Step, step_id: int) -> None:
+        if isinstance(step.action, Build) and step.instructions:
+            seen = self._meter.end(step.instructions)
+            seen, image_id = with_layers(step.instructions, seen, self._facts, step.action.reference)
+            self._journal.record_instructions(step_id, step.instructions, seen, image_id)
+
+    def _record_version(self, step: Step) -> None:
+        now_s = self._clock.time()
+        if step.version is not None:
+            containers = self._facts.containers(self._plan.stack)
+            mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
+            if mine is not None:
+                version = msgspec.structs.replace(step.version, image_id=mine.image_id)
+                self._journal.record_version(self._plan.stack, self._plan.engine_id, version, now_s)
+        if step.withdraw is not None:
+            gone = step.withdraw
+            self._journal.withdraw_version(
+                self._plan.stack, self._plan.engine_id, gone.service, gone.image_id, gone.config_digest
+            )
+
+    def _line(self, disk: Filesystem) -> int:
+        if disk.mount == self._plan.filesystem:
+            return self._plan.line_bytes
+        with contextlib.suppress(TonnageError):
+            return line_bytes(disk, self._plan.policy.keep_free_bytes)
+        return line_bytes(disk, None)
+
+    def _on_sample(self, available: Mapping[str, int]) -> None:
+        self._guard.sample(available)
+        self._meter.sample(available)
+        now = self._clock.monotonic()
+        if now - self._shown_s >= _SHOWN_EVERY_S:
+            self._shown_s = now
+            self._show(available)
+
+    def _show(self, available: Mapping[str, int]) -> None:
+        for mount, count in available.items():
+            disk = self._disks.get(mount)
+            if disk is not None:
+                self._emit(
+                    DiskSampled(
+                        mount=mount,
+                        available_bytes=count,
+                        size_bytes=disk.size_bytes,
+                        line_bytes=self._lines[mount],
+                    )
+                )
+
+    def _in_order(self, measured: tuple[Measured, ...]) -> tuple[Measured, ...]:
+        return tuple(sorted(measured, key=lambda each: each.mount != self._plan.filesystem))
+
+    def _done(self) -> str:
+        done = [each.name for each in self._outcomes if each.outcome is Outcome.DONE and not each.undo]
+        undone = [each.name for each in self._outcomes if each.undo]
+        text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
+        return f"{text}; undone: {', '.join(undone)}" if undone else text
+
+
+def _kind(step: Step) -> str:
+    return str(type(step.action).__struct_config__.tag)
+
+
+def _outcome(error: TonnageError | None) -> Outcome:
+    if error is None:
+        return Outcome.DONE
+    return Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED

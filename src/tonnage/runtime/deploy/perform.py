@@ -1,0 +1,138 @@
+"""Carries out one action with the engine. Decides nothing: every act that may happen is written in the action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from tonnage.errors import StepFailedError
+from tonnage.model.deploy.plan import (
+    Build,
+    CleanCache,
+    Prove,
+    Pull,
+    Push,
+    Reclaim,
+    RemoveContainer,
+    RemoveImage,
+    RemoveService,
+    SendFiles,
+    StartBeside,
+    Switch,
+    Tag,
+    Untag,
+)
+from tonnage.model.inventory import find_image, tagged
+from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
+from tonnage.runtime.deploy.wait_healthy import prove
+from tonnage.runtime.reclaim.prune_cache import remove_free_records
+
+if TYPE_CHECKING:
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
+    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.runtime.clock import Clock
+
+# A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
+_BESIDE_STOP_S = 1.0
+
+
+def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
+    step: Step,
+    plan: Plan,
+    *,
+    facts: EngineFacts,
+    acts: EngineActs,
+    progress: Progress,
+    cancel: Cancel,
+    clock: Clock,
+    cache_before: frozenset[str],
+) -> None:
+    """Do what a step says.
+
+    Args:
+        step: The step.
+        plan: The plan it stands in.
+        facts: Reads.
+        acts: Changes.
+        progress: Is told how it goes on.
+        cancel: Stops it.
+        clock: Time.
+        cache_before: Ids of the build-cache records that were there before the run.
+
+    Raises:
+        TonnageError: It failed; which class says how.
+    """
+    action = step.action
+    match action:
+        case SendFiles():
+            acts.send_files(plan.directory, action.place, action.paths, progress=progress, cancel=cancel)
+        case Pull():
+            acts.pull(action.reference, progress=progress, cancel=cancel)
+        case Build():
+            acts.build(action.spec, action.reference, dict(action.labels), progress=progress, cancel=cancel)
+        case Push():
+            acts.push(action.reference, progress=progress, cancel=cancel)
+        case Tag():
+            acts.tag(action.image, action.reference)
+        case Untag():
+            acts.untag(action.reference)
+        case StartBeside():
+            acts.start_beside(
+                plan.stack, plan.directory, step.service, action.project_json, action.container_name, cancel=cancel
+            )
+        case Prove():
+            prove(
+                facts,
+                project=plan.stack,
+                service=step.service,
+                action=action,
+                progress=progress,
+                cancel=cancel,
+                clock=clock,
+            )
+        case Switch():
+            if action.image:
+                acts.tag(action.image, action.image_name)
+            acts.up(plan.stack, plan.directory, step.service, action.project_json, progress=progress, cancel=cancel)
+        case RemoveContainer():
+            acts.remove_container(action.container, _BESIDE_STOP_S)
+        case RemoveService():
+            for container in facts.containers(action.project):
+                if container.service == step.service and not container.one_off:
+                    acts.remove_container(container.container_id)
+        case RemoveImage():
+            _remove_image(action, facts, acts, progress)
+        case CleanCache():
+            remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
+        case Reclaim():
+            reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
+        case _:
+            assert_never(action)
+
+
+def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
+    image = find_image(facts.images(), action.image)
+    if image is None:
+        return
+    ours = {tagged(reference) for reference in action.references}
+    names = [reference for reference in image.references if reference in ours]
+    others = [reference for reference in image.references if reference not in names]
+    if others:
+        # Someone named it since the plan was made: it is not ours alone any more.
+        for reference in names:
+            acts.untag(reference)
+        return
+    users = [container for container in facts.containers() if container.image_id == image.image_id]
+    if users:
+        raise StepFailedError(
+            f"the image {action.image} stays: the container {users[0].name} uses it",
+            todo=f"Remove the container if it is not needed:\n  docker rm {users[0].name}",
+        )
+    behind = (
+        frozenset(record.record_id for record in facts.cache() if record.shared) if action.with_cache else frozenset()
+    )
+    for reference in names:
+        acts.untag(reference)
+    if find_image(facts.images(), image.image_id) is not None:
+        acts.remove_image(image.image_id)
+    if behind:
+        remove_free_records(facts, acts, progress, lambda record: record in behind)

@@ -1,0 +1,1 @@
+"""The journal: what runs measured and which versions were good, in SQLite."""

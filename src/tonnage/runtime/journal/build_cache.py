@@ -1,0 +1,105 @@
+"""What the journal knows of the build cache: what was there before a run, and what a run left that came to nothing.
+
+A run that ends well removes what it left itself. What one left that failed is not worth keeping, but nobody can tell it
+from the cache of others later, unless it was written down then.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.runtime.journal.schema import has_cache, open_to_read, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tonnage.model.inventory import CacheRecord
+
+BEGIN = "INSERT OR REPLACE INTO cache (run_id, stack, engine_id, started_s, before_json) VALUES (?, ?, ?, ?, ?)"
+END = "UPDATE cache SET left_json = ? WHERE run_id = ?"
+FORGET = "DELETE FROM cache WHERE stack = ? AND engine_id = ?"
+_READ = "SELECT run_id, stack, started_s, before_json, left_json FROM cache WHERE engine_id = ? ORDER BY run_id"
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """The build cache around a run that came to nothing.
+
+    Args:
+        stack: The project name.
+        started_s: When the run began, seconds since the epoch.
+        before: Ids of the records that were there before it.
+        left: Ids of those that it left; None where it was killed before anybody looked.
+    """
+
+    stack: str
+    started_s: float
+    before: frozenset[str]
+    left: frozenset[str] | None
+
+
+def ids_text(record_ids: Iterable[str]) -> str:
+    """Return ids of records as they stand in the journal."""
+    return json.dumps(sorted(record_ids), separators=(",", ":"))
+
+
+def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[Left, ...]:
+    """Return what runs on an engine left that came to nothing, oldest first.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    if not has_cache(connection):
+        return ()
+    return tuple(
+        Left(
+            stack=stack,
+            started_s=started_s,
+            before=frozenset(json.loads(before)),
+            left=frozenset(json.loads(left)) if left else None,
+        )
+        for _, stack, started_s, before, left in connection.execute(_READ, (engine_id,))
+    )
+
+
+def left_on(path: Path, engine_id: str) -> tuple[Left, ...]:
+    """Return the same from a journal's file; nothing is created when there is none.
+
+    Raises:
+        TonnageError: The journal cannot be read.
+    """
+    connection = open_to_read(path)
+    if connection is None:
+        return ()
+    try:
+        return read_left(connection, engine_id)
+    except sqlite3.Error as error:
+        raise refused(path, error) from error
+    finally:
+        connection.close()
+
+
+def worthless(found: Iterable[Left], records: Iterable[CacheRecord]) -> frozenset[str]:
+    """Return the records that runs left which came to nothing.
+
+    Of a run that was killed nobody knows what it left: of those it is what was made since it began.
+
+    Args:
+        found: What the journal knows.
+        records: The build cache now.
+
+    Returns:
+        Ids of records.
+    """
+    records = tuple(records)
+    ids: set[str] = set()
+    for each in found:
+        if each.left is not None:
+            ids |= each.left
+        else:
+            ids |= {r.record_id for r in records if r.created_s >= each.started_s and r.record_id not in each.before}
+    return frozenset(ids)

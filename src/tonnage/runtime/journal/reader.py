@@ -1,0 +1,167 @@
+"""What the journal tells: runs with their steps, and what was learned from them.
+
+Only reads. A run whose process died in it is told as interrupted, from its owner, without changing the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tonnage.model.deploy.plan import Version
+from tonnage.model.deploy.policy import History, Learned
+from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
+from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.runtime.journal.instructions import read_built, read_taught
+from tonnage.runtime.journal.schema import has_instructions
+from tonnage.runtime.process_identity import Owner, has_died
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+LEARNED_FROM_RUNS = 20
+
+_LEARN = f"""
+SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds FROM (
+    SELECT step.learn_key, step.seconds, measured.*,
+        row_number() OVER (PARTITION BY step.learn_key ORDER BY step.run_id DESC, step.position DESC) AS age
+    FROM step
+    JOIN run ON run.id = step.run_id
+    JOIN measured ON measured.run_id = step.run_id AND measured.step_position = step.position
+    WHERE run.stack = ? AND step.learn_key <> '' AND step.outcome = 'done' AND step.undo = 0 AND measured.position = 0
+) WHERE age <= {LEARNED_FROM_RUNS} ORDER BY learn_key, age
+"""  # noqa: S608 - the only value put in is the constant above
+
+_RUNS = """
+SELECT id, stack, engine_id, purpose, filesystem, line_bytes, started_s, seconds, outcome, message,
+    owner_pid, owner_host, owner_birth
+FROM run WHERE ? = '' OR stack = ? ORDER BY id DESC LIMIT ?
+"""
+
+_STEPS = """
+SELECT position, name, service, kind, undo, outcome, forecast_kept_bytes, forecast_grade, message, log, forecast_json,
+    started_s, seconds
+FROM step WHERE run_id = ? ORDER BY position
+"""
+# Before format 2 a journal held of a forecast its likely figure only.
+_STEPS_OF_1 = _STEPS.replace("forecast_json", "''")
+
+_MEASURED = """
+SELECT step_position, mount, before_bytes, after_bytes, lowest_bytes, samples
+FROM measured WHERE run_id = ? ORDER BY step_position, position
+"""
+
+_VERSIONS = """
+SELECT version_json FROM version WHERE stack = ? AND engine_id = ? AND withdrawn = 0 ORDER BY id
+"""
+
+
+def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> History:
+    """Return what is known about a stack.
+
+    Args:
+        connection: The journal.
+        stack: The project name.
+        engine_id: The engine whose versions are wanted. Sizes are learned from every engine: they do not depend on it.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+        msgspec.DecodeError: A version in it cannot be understood.
+    """
+    measured: dict[str, list[tuple[Measured, float]]] = {}
+    for key, before_bytes, after_bytes, lowest_bytes, seconds in connection.execute(_LEARN, (stack,)):
+        entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0)
+        measured.setdefault(key, []).append((entry, seconds or 0.0))
+    versions = tuple(
+        msgspec.json.decode(text, type=Version) for (text,) in connection.execute(_VERSIONS, (stack, engine_id))
+    )
+    is_there = has_instructions(connection)
+    return History(
+        learned={key: _learn(entries) for key, entries in measured.items()},
+        versions=versions,
+        taught=read_taught(connection) if is_there else {},
+        built=read_built(connection, engine_id) if is_there else (),
+    )
+
+
+def read_runs(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[Run, ...]:
+    """Return the last runs, newest first, of one stack or (when it is empty) of all.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    rows = connection.execute(_RUNS, (stack, stack, limit)).fetchall()
+    return tuple(_run(connection, row) for row in rows)
+
+
+def _learn(newest_first: Sequence[tuple[Measured, float]]) -> Learned:
+    return Learned(
+        kept=_spread([entry.kept_bytes for entry, _ in newest_first]),
+        transient=_spread([entry.transient_bytes for entry, _ in newest_first]),
+        seconds=newest_first[0][1],
+        runs=len(newest_first),
+    )
+
+
+def _spread(newest_first_bytes: Sequence[int]) -> Estimate:
+    return Estimate(min(newest_first_bytes), newest_first_bytes[0], max(newest_first_bytes), Grade.LEARNED)
+
+
+def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
+    run_id, stack, engine_id, purpose, filesystem, line_bytes, started_s, seconds, outcome, message, *owner = row
+    if outcome == Outcome.RUNNING and has_died(Owner(pid=owner[0], host=owner[1], birth=owner[2])):
+        outcome = Outcome.INTERRUPTED
+        message = message or "The process died in the middle of this run."
+    steps = _STEPS if has_instructions(connection) else _STEPS_OF_1
+    step_rows = connection.execute(steps, (run_id,)).fetchall()
+    measured: dict[int, list[Measured]] = {}
+    for position, *figures in connection.execute(_MEASURED, (run_id,)):
+        measured.setdefault(position, []).append(_measured(*figures))
+    return Run(
+        run_id=run_id,
+        stack=stack,
+        engine_id=engine_id,
+        purpose=purpose,
+        started_s=started_s,
+        seconds=_known_seconds(started_s, step_rows) if seconds is None else seconds,
+        outcome=Outcome(outcome),
+        filesystem=filesystem,
+        line_bytes=line_bytes,
+        message=message,
+        steps=tuple(_step(step, tuple(measured.get(step[0], ())), run_outcome=outcome) for step in step_rows),
+    )
+
+
+def _known_seconds(started_s: float, step_rows: Sequence[tuple[Any, ...]]) -> float:
+    """Return how long a run without an end is known to have lasted: to the last thing that is known of its steps."""
+    return max((began_s + (seconds or 0.0) - started_s for *_, began_s, seconds in step_rows), default=0.0)
+
+
+def _step(row: tuple[Any, ...], measured: tuple[Measured, ...], *, run_outcome: str) -> StepOutcome:
+    _, name, service, kind, undo, outcome, kept_bytes, grade, message, log, forecast, _, seconds = row
+    kept, transient = msgspec.json.decode(forecast, type=tuple[Estimate, Estimate]) if forecast else (None, None)
+    if outcome == Outcome.RUNNING and run_outcome != Outcome.RUNNING:
+        outcome = Outcome.INTERRUPTED
+    return StepOutcome(
+        name=name,
+        service=service,
+        kind=kind,
+        outcome=Outcome(outcome),
+        seconds=seconds or 0.0,
+        measured=measured,
+        forecast_kept_bytes=kept_bytes,
+        forecast_grade=grade,
+        message=message,
+        log=log,
+        undo=bool(undo),
+        forecast_kept=kept,
+        forecast_transient=transient,
+    )
+
+
+def _measured(mount: str, before_bytes: int, after_bytes: int, lowest_bytes: int, samples: int) -> Measured:
+    return Measured(
+        mount=mount, before_bytes=before_bytes, after_bytes=after_bytes, lowest_bytes=lowest_bytes, samples=samples
+    )

@@ -1,0 +1,1 @@
+"""Carrying out a reclaim: what has to stay, removing, measuring."""

@@ -1,0 +1,117 @@
+"""Removes one thing of an engine after the other, each by its id, each looked at once more right before.
+
+Names are the engine's most easily lost things: those of images that stay are compared afterwards, and given back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import StepFailedError, TonnageError
+from tonnage.runtime.reclaim.prune_cache import remove_free_records
+
+if TYPE_CHECKING:
+    from tonnage.adapters.interface import EngineActs, EngineFacts, Progress
+    from tonnage.model.inventory import Image
+    from tonnage.model.reclaim.candidate import Candidate
+
+KINDS = frozenset({"image", "container", "container-log", "cache", "volume"})
+"""The kinds of candidates that an engine removes."""
+_OVER = frozenset({"exited", "dead"})
+
+
+class EngineRemoval:
+    """Removes what an engine holds.
+
+    Args:
+        facts: Reads.
+        acts: Changes.
+        progress: Is told how it goes on.
+    """
+
+    def __init__(self, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
+        self._facts = facts
+        self._acts = acts
+        self._progress = progress
+        self._named_before: dict[str, str] | None = None
+        self._gone: set[str] = set()
+        self._behind: frozenset[str] = frozenset()
+
+    def remove(self, candidate: Candidate) -> None:
+        """Remove one candidate; nothing happens when it is gone already.
+
+        Args:
+            candidate: One of the kinds of :data:`KINDS`.
+
+        Raises:
+            StepFailedError: It is used or named by now, or the engine refuses.
+            EngineUnreachableError: The engine stops answering.
+        """
+        name = candidate.candidate_id.partition(" ")[2]
+        match candidate.kind:
+            case "image":
+                self._remove_image(name, candidate)
+            case "container":
+                self._remove_container(name)
+            case "container-log":
+                self._acts.empty_log(name)
+            case "cache":
+                # What an image that is gone has left can only go when nothing stands on it any more.
+                self._remove_records(self._behind | {name})
+            case _:
+                self._acts.remove_volume(name)
+
+    def give_names_back(self) -> tuple[str, ...]:
+        """Compare the names of images that stay, and give those back that were lost.
+
+        Returns:
+            What was given back, as sentences; mostly nothing.
+        """
+        if self._named_before is None:
+            return ()
+        images = self._facts.images()
+        there = {image.image_id for image in images}
+        named = {name for image in images for name in image.references}
+        said = []
+        for name, image_id in self._named_before.items():
+            if image_id in there and name not in named and image_id not in self._gone:
+                try:
+                    self._acts.tag(image_id, name)
+                    said.append(f"{name} was lost and has been given back to {image_id[:19]}")
+                except TonnageError as error:
+                    said.append(f"{name} was lost and could not be given back to {image_id[:19]}: {error.what}")
+        return tuple(said)
+
+    def _remove_image(self, image_id: str, candidate: Candidate) -> None:
+        images = self._facts.images()
+        if self._named_before is None:
+            self._named_before = {name: image.image_id for image in images for name in image.references}
+        image = next((each for each in images if each.image_id == image_id), None)
+        if image is None:
+            return
+        self._check_unused(image, candidate)
+        self._behind |= {record.record_id for record in self._facts.cache() if record.shared}
+        self._acts.remove_image(image_id, candidate.names)
+        self._gone.add(image_id)
+        if self._behind:
+            self._remove_records(self._behind)
+
+    def _remove_records(self, record_ids: frozenset[str]) -> None:
+        remove_free_records(self._facts, self._acts, self._progress, lambda record: record in record_ids)
+
+    def _check_unused(self, image: Image, candidate: Candidate) -> None:
+        users = [container.name for container in self._facts.containers() if container.image_id == image.image_id]
+        if users:
+            raise StepFailedError(f"the image {candidate.name} stays: the container {users[0]} uses it by now")
+        others = [name for name in (*image.references, *image.digests) if name not in candidate.names]
+        if others:
+            raise StepFailedError(f"the image {candidate.name} stays: it was given the name {others[0]} meanwhile")
+
+    def _remove_container(self, container_id: str) -> None:
+        container = self._facts.container(container_id)
+        if container is None:
+            return
+        if container.state not in _OVER:
+            raise StepFailedError(f"the container {container.name} stays: it is {container.state} by now")
+        # Never stopped for it, and with none of its volumes: those go only when they are named.
+        self._acts.remove_ended_container(container_id)

@@ -1,0 +1,1 @@
+"""Compose files, read into a stack."""

@@ -1,0 +1,233 @@
+"""The merged tree to the canonical form: what ``docker compose config --format json`` prints.
+
+Profiles are applied here, defaults are filled in, files of variables are read into ``environment``. Nothing is left to
+choose. A dollar sign stands for itself: it is not doubled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tonnage.sources.compose.dotenv import read_dotenv
+from tonnage.sources.compose.file_selection import read_text
+from tonnage.sources.compose.nodes import mapping_at, place_of, plain
+from tonnage.sources.compose.scalars import Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.sources.compose.files import Files
+    from tonnage.sources.compose.loading import Loaded
+    from tonnage.sources.compose.nodes import Written
+
+Canonical = dict[str, Any]
+
+_SECTIONS = ("networks", "volumes", "secrets", "configs")
+_NESTED = {"blkio_config", "credential_spec", "deploy", "develop", "healthcheck", "logging"}
+
+
+def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Canonical:
+    """Return the canonical form of a stack.
+
+    Args:
+        loaded: The merged tree.
+        directory: The project directory, absolute.
+        profiles: The active profiles; ``*`` stands for all.
+
+    Returns:
+        The form; services that no active profile wants are not in it, and what only they use is not either.
+
+    Raises:
+        UsageError: A file of variables or labels is missing or wrong.
+    """
+    services: Canonical = {}
+    for name, written in mapping_at(loaded.tree, "services").items():
+        if hidden_by(written, profiles):
+            continue
+        services[name] = _service(written, loaded, directory)
+    result: Canonical = {"name": loaded.name, "services": services}
+    result |= {key: value for key, value in plain(loaded.tree).items() if key.startswith("x-")}
+    used = _used(services)
+    for section in _SECTIONS:
+        defined = mapping_at(loaded.tree, section)
+        names = [name for name in defined if name in used[section]]
+        if section == "networks" and "default" in used[section] and "default" not in names:
+            names.append("default")
+        if names:
+            result[section] = {
+                name: _resource(
+                    section, name, plain(defined[name]) if name in defined else None, loaded.name, directory
+                )
+                for name in names
+            }
+    return result
+
+
+def hidden_by(service: Written, profiles: Sequence[str]) -> tuple[str, ...]:
+    """Return the profiles that hide a service; empty when it is active."""
+    wanted = plain(service).get("profiles") if isinstance(service.value, dict) else None
+    if not wanted or "*" in profiles or set(wanted) & set(profiles):
+        return ()
+    return tuple(wanted)
+
+
+def replicas_of(service: Canonical) -> int:
+    """Return how many containers a service in canonical form runs."""
+    deploy = service.get("deploy") or {}
+    for value in (service.get("scale"), deploy.get("replicas")):
+        if value is not None:
+            return int(value)
+    return 1
+
+
+def _service(written: Written, loaded: Loaded, directory: str) -> Canonical:
+    service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
+    service.pop("extends", None)
+    _from_files(service, written, loaded.variables, loaded.where)
+    if "build" in service:
+        service["build"] = _build(service["build"], loaded.variables, directory)
+    if service.get("pull_policy") == "if_not_present":
+        service["pull_policy"] = "missing"
+    service["depends_on"] = {**_implied(service), **service.get("depends_on", {})}
+    for key, wanted in service["depends_on"].items():
+        service["depends_on"][key] = {"condition": "service_started", "required": True, **(wanted or {})}
+    if not service.get("networks") and "network_mode" not in service:
+        service["networks"] = {"default": None}
+    for port in service.get("ports", ()):
+        port.setdefault("mode", "ingress")
+        port.setdefault("protocol", "tcp")
+    _mounted_files(service)
+    _device_counts(service)
+    for key in _NESTED & set(service):
+        service[key] = _without_nothing(service[key])
+    return {key: value for key, value in service.items() if not _is_empty(value, keep=key in {"command", "entrypoint"})}
+
+
+def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return a mapping without keys that have no value, at every level."""
+    if isinstance(value, dict):
+        return {key: _without_nothing(entry) for key, entry in value.items() if entry is not None}
+    return value
+
+
+def _is_empty(value: object, *, keep: bool) -> bool:
+    return not keep and isinstance(value, dict | list) and not value
+
+
+def _from_files(service: Canonical, written: Written, variables: Mapping[str, str], where: Files) -> None:
+    """Put what files of variables and labels say below what the service itself says."""
+    found: Canonical = {}
+    for entry in service.pop("env_file", None) or ():
+        place = place_of(written, "env_file", entry.get("path", ""))
+        if entry.get("required", True) is False and where.kind(entry["path"]) != "file":
+            continue
+        text = read_text(entry["path"], what="the file of variables", place=place, where=where)
+        seen = {**{key: value for key, value in found.items() if value is not None}, **variables}
+        found |= read_dotenv(text, entry["path"], seen, raw=entry.get("format") == "raw")
+    own = service.get("environment") or {}
+    merged = {**found, **{key: variables.get(key) if value is None else value for key, value in own.items()}}
+    if merged:
+        service["environment"] = merged
+    labels: Canonical = {}
+    for path in service.pop("label_file", None) or ():
+        place = place_of(written, "label_file", path)
+        text = read_text(path, what="the file of labels", place=place, where=where)
+        labels |= {key: value or "" for key, value in read_dotenv(text, path, variables).items()}
+    if labels:
+        service["labels"] = {**labels, **service.get("labels", {})}
+
+
+def _build(build: Canonical, variables: Mapping[str, str], directory: str) -> Canonical:
+    result = {key: value for key, value in build.items() if value is not None}
+    result.setdefault("context", directory)
+    if "dockerfile_inline" not in result:
+        result.setdefault("dockerfile", "Dockerfile")
+    if result.get("args"):
+        result["args"] = {key: variables.get(key) if value is None else value for key, value in result["args"].items()}
+    for secret in result.get("secrets", ()):
+        secret.setdefault("target", secret.get("source"))
+    return {key: value for key, value in result.items() if not _is_empty(value, keep=False)}
+
+
+def _implied(service: Canonical) -> Canonical:
+    """Return the dependencies that links, shared namespaces and shared mounts imply."""
+    implied: Canonical = {}
+    for link in service.get("links", ()):
+        implied[link.partition(":")[0]] = {"condition": "service_started", "restart": True, "required": True}
+    for key in ("network_mode", "ipc", "pid", "uts", "cgroup"):
+        kind, _, name = str(service.get(key, "")).partition(":")
+        if kind == "service" and name:
+            implied[name] = {"condition": "service_started", "restart": True, "required": True}
+    for source in service.get("volumes_from", ()):
+        name = source.partition(":")[0]
+        if name != "container":
+            implied[name] = {"condition": "service_started", "restart": False, "required": True}
+    return implied
+
+
+def _mounted_files(service: Canonical) -> None:
+    for key, base in (("secrets", "/run/secrets/"), ("configs", "/")):
+        for entry in service.get(key, ()):
+            target = entry.get("target") or entry.get("source")
+            entry["target"] = target if str(target).startswith("/") else f"{base}{target}"
+
+
+def _device_counts(service: Canonical) -> None:
+    reservations = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for request in (*(reservations.get("devices") or ()), *service.get("gpus", ())):
+        if "count" not in request and not request.get("device_ids"):
+            request["count"] = -1
+
+
+def _used(services: Canonical) -> dict[str, set[str]]:
+    used: dict[str, set[str]] = {section: set() for section in _SECTIONS}
+    for service in services.values():
+        used["networks"] |= set(service.get("networks") or {})
+        used["volumes"] |= {
+            mount.get("source", "") for mount in service.get("volumes", ()) if mount.get("type") == "volume"
+        }
+        for section in ("secrets", "configs"):
+            used[section] |= {entry.get("source", "") for entry in service.get(section, ())}
+        used["secrets"] |= {entry.get("source", "") for entry in service.get("build", {}).get("secrets", ())}
+    return used
+
+
+def _resource(section: str, name: str, written: Canonical | None, project: str, directory: str) -> Canonical:
+    resource = {key: value for key, value in (written or {}).items() if value is not None}
+    external = resource.get("external")
+    if isinstance(external, dict):
+        resource["name"] = external.get("name", name)
+        resource["external"] = True
+    elif external:
+        resource.setdefault("name", name)
+    elif external is not None:
+        resource.pop("external")
+    resource.setdefault("name", f"{project}_{name}")
+    options = resource.get("driver_opts") or {}
+    if section == "volumes" and options.get("o") == "bind" and options.get("device"):
+        resource["driver_opts"] = {**options, "device": Ground(directory).path(options["device"])}
+    return resource
+
+
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Return a JSON value with every text in it changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: map_texts(entry, change) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [map_texts(entry, change) for entry in value]
+    return value
+
+
+def from_compose(printed: Canonical) -> Canonical:
+    """Return what Compose v2 printed in the canonical form: a doubled dollar sign is one again, empty keys are gone.
+
+    Source: docker/compose cmd/compose/config.go, which doubles the sign unless ``--no-interpolate`` is given.
+    """
+    result: Canonical = map_texts(printed, lambda text: text.replace("$$", "$"))
+    services: Mapping[str, Canonical] = result.get("services") or {}
+    result["services"] = {
+        name: {key: value for key, value in service.items() if value is not None} for name, service in services.items()
+    }
+    return result

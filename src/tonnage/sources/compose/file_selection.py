@@ -1,0 +1,250 @@
+"""Which files make up a stack, and which variables are set in them: what Compose decides before it reads a file.
+
+Source: the Compose command-line reference, chapters File and Pre-defined environment variables, and the loader of
+Compose v2 (compose-go, package cli).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.errors import UsageError
+from tonnage.sources.compose.dotenv import read_dotenv
+from tonnage.sources.compose.files import HERE
+from tonnage.sources.compose.scalars import Ground
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.stack import Place
+    from tonnage.sources.compose.files import Files
+
+FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+_LARGEST_BYTES = 16_000_000
+_TRUE = {"1", "true", "yes", "on", "t", "y"}
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """What will be read.
+
+    Args:
+        files: Absolute paths, in the order of merging.
+        directory: The project directory, absolute.
+        variables: What interpolation sees: the environment before the files of variables.
+        profiles: The active profiles.
+        where: The machine that they are on.
+    """
+
+    files: tuple[str, ...]
+    directory: str
+    variables: dict[str, str]
+    profiles: tuple[str, ...]
+    where: Files = HERE
+
+
+def select_files(
+    *,
+    files: Sequence[str],
+    directory: str,
+    profiles: Sequence[str],
+    env_files: Sequence[str],
+    working_directory: str,
+    environment: Mapping[str, str],
+    where: Files = HERE,
+) -> Selection:
+    """Choose the files of a stack as Compose does.
+
+    Args:
+        files: What ``-f`` named; empty for COMPOSE_FILE, or the search upwards from the project directory.
+        directory: What ``--project-directory`` named; empty for the directory of the first file.
+        profiles: What ``--profile`` named; empty for COMPOSE_PROFILES.
+        env_files: What ``--env-file`` named; empty for COMPOSE_ENV_FILES, or ``.env``.
+        working_directory: Where the command was called; relative paths stand on it.
+        environment: The process environment.
+        where: The machine that the files are on.
+
+    Returns:
+        The selection.
+
+    Raises:
+        UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
+    """
+    here = _here(working_directory, environment) if where is HERE else _tidy(Path(working_directory))
+    named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
+    start = _tidy(here / directory)
+    variables = dict(environment)
+    _add_variables(variables, [here / name for name in named] or _dotenv(start, variables, where), where)
+    paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
+    project = start if directory else paths[0].parent
+    for path in (project, *paths):
+        if not is_text(str(path)):
+            raise UsageError(
+                f"the path {path} holds bytes that are no UTF-8 text",
+                why="Compose and the engine take text only.",
+                todo="Rename the directory or the file.",
+            )
+    if not named and project != start:
+        _add_variables(variables, _dotenv(project, variables, where), where)
+    chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
+    return Selection(
+        files=tuple(_absolute(path, where) for path in paths),
+        directory=str(project),
+        variables=variables,
+        profiles=tuple(name for name in chosen if name),
+        where=where,
+    )
+
+
+def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files) -> None:
+    """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
+
+    Args:
+        variables: What is set; it grows.
+        directory: Where ``.env`` is looked for.
+        env_files: Files that were named.
+        where: The machine that they are on.
+
+    Raises:
+        UsageError: A file is missing, cannot be read, or has a wrong line.
+    """
+    paths = [Path(name) for name in env_files] or _dotenv(Path(directory), variables, where)
+    _add_variables(variables, paths, where)
+
+
+def read_text(path: str, *, what: str = "the file", place: Place | None = None, where: Files = HERE) -> str:
+    """Return the text of a file.
+
+    Args:
+        path: Absolute.
+        what: How the file is called in the message.
+        place: Where it is named.
+        where: The machine that it is on.
+
+    Returns:
+        The text.
+
+    Raises:
+        UsageError: It is missing, cannot be read, or is no UTF-8 text.
+    """
+    shown = str(place) if place is not None else ""
+    try:
+        content = where.read(path, _LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{what} {path} does not exist", place=shown) from None
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None
+    if len(content) > _LARGEST_BYTES:
+        raise UsageError(
+            f"{what} {path} is larger than {format_bytes(_LARGEST_BYTES)}",
+            why="So large a file is not one that people or their tools wrote for Compose.",
+            todo="See what it is:\n  file " + shlex.quote(path),
+            place=shown,
+        )
+    try:
+        # Line ends of other systems and a mark of byte order mean nothing here.
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{what} is not UTF-8 text",
+            why=f"The byte 0x{content[error.start]:02x} in line {line} is none.",
+            todo="Save it as UTF-8.",
+            place=f"{path}:{line}",
+        ) from None
+
+
+def is_text(text: str) -> bool:
+    """Return whether a text can be written as UTF-8: names and variables of the outside may hold other bytes.
+
+    Args:
+        text: Any text, as Python keeps it.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def project_name_from(directory: str) -> str:
+    """Return the project name that Compose derives from a directory; empty when nothing of its name may stand."""
+    return re.sub(r"[^-_a-z0-9]", "", Path(directory).name.lower()).lstrip("_-")
+
+
+def _absolute(path: Path, where: Files) -> str:
+    if path.name == "-":
+        raise UsageError(
+            "a compose file cannot be read from standard input",
+            why="It is read again by every later command, and named in messages.",
+            todo="Save it, and name it with -f FILE.",
+        )
+    kind = where.kind(str(path))
+    if kind == "directory":
+        raise UsageError(f"the compose file {path} is a directory", todo="Name a file with -f FILE.")
+    if not kind:
+        raise UsageError(f"the compose file {path} does not exist", todo="Name another with -f FILE.")
+    return str(path)
+
+
+def _here(working_directory: str, environment: Mapping[str, str]) -> Path:
+    """Return the working directory by the name that the shell has for it; the project's name comes from it.
+
+    Source: os.Getwd of Go, by which Compose v2 knows where it is, prefers PWD when it is the same directory.
+    """
+    shell = environment.get("PWD", "")
+    if shell.startswith("/") and Path(shell).is_dir() and Path(shell).samefile(working_directory):
+        return _tidy(Path(shell))
+    return _tidy(Path(working_directory))
+
+
+def _tidy(path: Path) -> Path:
+    """Return an absolute path without ``.`` and ``..``; links in it stay as they are."""
+    return Path(Ground("/").path(str(path)))
+
+
+def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list[Path]:
+    if variables.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in _TRUE:
+        return []
+    path = directory / ".env"
+    return [path] if where.kind(str(path)) == "file" else []
+
+
+def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files) -> None:
+    found: dict[str, str] = {}
+    for path in paths:
+        text = read_text(str(path), what="the file of variables", where=where)
+        read = read_dotenv(text, str(path), {**found, **variables})
+        found.update({name: value for name, value in read.items() if value is not None})
+    for name, value in found.items():
+        variables.setdefault(name, value)
+
+
+def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
+    separator = variables.get("COMPOSE_PATH_SEPARATOR") or ":"
+    return [_tidy(here / name) for name in variables.get("COMPOSE_FILE", "").split(separator) if name]
+
+
+def _search(start: Path, where: Files) -> list[Path]:
+    for directory in (start, *start.parents):
+        found = next((directory / name for name in FILE_NAMES if where.kind(str(directory / name))), None)
+        if found is not None:
+            overrides = (directory / name for name in OVERRIDE_NAMES)
+            override = next((each for each in overrides if where.kind(str(each)) == "file"), None)
+            return [found] if override is None else [found, override]
+    raise UsageError(
+        "there is no compose file",
+        why=f"Looked for {', '.join(FILE_NAMES)} in {start} and every directory above it.",
+        todo="Go to the directory of the compose file, or name the file with -f FILE.",
+    )

@@ -1,0 +1,245 @@
+"""Compose files to one merged tree: variables, long forms, ``extends``, ``include``, then file over file."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
+from tonnage.sources.compose.files import HERE
+from tonnage.sources.compose.interpolation import interpolate
+from tonnage.sources.compose.merging import merge, without_resets
+from tonnage.sources.compose.nodes import Written, mapping_at, nearest, place_of, plain
+from tonnage.sources.compose.scalars import Ground
+from tonnage.sources.compose.top_level_keys import COMPOSE_FILE
+from tonnage.sources.compose.yaml_text import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tonnage.model.stack import Place
+    from tonnage.sources.compose.file_selection import Selection
+    from tonnage.sources.compose.files import Files
+
+_SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
+_NAME = regex(r"[a-z0-9][a-z0-9_-]*")
+
+
+class _Source(Struct, frozen=True):
+    """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``."""
+
+    ground: Ground
+    variables: Mapping[str, str]
+    notes: list[str]
+    parsed: dict[str, Written]
+    where: Files
+    included: tuple[str, ...] = ()
+    files: dict[str, Written] = field(default_factory=dict)
+
+    def unset(self, name: str, place: Place) -> None:
+        note = f"{place}: the variable {name} is not set; an empty text stands for it"
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+class Loaded(Struct, frozen=True):
+    """The merged tree of a stack.
+
+    Args:
+        tree: All files merged, in long form, nothing reset left in it.
+        name: The project name.
+        variables: What interpolation saw.
+        notes: What people should know: variables that are not set.
+        where: The machine that the files are on.
+    """
+
+    tree: Written
+    name: str
+    variables: Mapping[str, str]
+    notes: tuple[str, ...]
+    where: Files = HERE
+
+
+def load_files(selection: Selection, *, project_name: str, lenient: bool = False) -> Loaded:
+    """Read and merge the files of a stack.
+
+    Args:
+        selection: Files, project directory and variables.
+        project_name: What ``-p`` named; empty for COMPOSE_PROJECT_NAME, ``name:``, or the directory's name.
+        lenient: Let unknown keys pass, because Compose itself has judged the files.
+
+    Returns:
+        The merged tree.
+
+    Raises:
+        UsageError: Anything in the files that cannot be read; it names file and line.
+    """
+    where = selection.where
+    parsed = {path: read_yaml(read_text(path, what="the compose file", where=where), path) for path in selection.files}
+    name = _project_name(selection, parsed, project_name)
+    variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
+    ground = Ground(selection.directory, variables.get("HOME", ""), lenient)
+    source = _Source(ground, variables, [], dict(parsed), where)
+    with telling_unset(source.notes):
+        tree = without_resets(_group(selection.files, source))
+    return Loaded(tree, name, variables, tuple(source.notes), where)
+
+
+@contextlib.contextmanager
+def telling_unset(notes: Iterable[str]) -> Iterator[None]:
+    """Add to a complaint about a line which of its variables are not set: that is often the cause.
+
+    Args:
+        notes: What was noted up to the complaint.
+    """
+    try:
+        yield
+    except UsageError as error:
+        lead = f"{error.place}: the variable "
+        told = [f"The variable {note.removeprefix(lead)}." for note in notes if error.place and note.startswith(lead)]
+        error.why = "\n".join([*told, error.why] if error.why else told)
+        raise
+
+
+def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -> str:
+    name = flag or selection.variables.get("COMPOSE_PROJECT_NAME", "")
+    place = ""
+    if not name:
+        for tree in raw.values():
+            written = tree.value.get("name") if isinstance(tree.value, dict) else None
+            if written is not None and written.value is not None:
+                name = str(interpolate(written, selection.variables, lambda _name, _place: None).value)
+                place = str(written.place)
+    if not name:
+        name = project_name_from(selection.directory)
+    if not name:
+        raise UsageError(
+            f"the project has no name: nothing in that of its directory {selection.directory} may stand in one",
+            why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
+            todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
+        )
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a project name",
+            why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
+            todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
+            place=place,
+        )
+    return name
+
+
+def _group(files: Sequence[str], source: _Source) -> Written:
+    tree: Written | None = None
+    for path in files:
+        read = _file(path, source)
+        tree = read if tree is None else merge(tree, read)
+    if tree is None:
+        raise UsageError("no compose file was named")
+    return tree
+
+
+def _file(path: str, source: _Source, place: Place | None = None) -> Written:
+    """Return one file in long form, with what it extends and includes."""
+    tree = _long_form(path, source, place)
+    services = mapping_at(tree, "services")
+    extended = {name: _extended(path, name, services, source, ()) for name in services}
+    sections = dict(tree.value)
+    if "services" in sections:
+        sections["services"] = Written(extended, sections["services"].place, sections["services"].rule)
+    include = sections.pop("include", None)
+    found = Written({}, tree.place)
+    for entry in include.value if include is not None else ():
+        found = _joined(found, _included(path, entry, source))
+    return _joined(found, Written(sections, tree.place))
+
+
+def _long_form(path: str, source: _Source, place: Place | None) -> Written:
+    known = source.files.get(path)
+    if known is None:
+        tree = source.parsed.get(path)
+        if tree is None:
+            text = read_text(path, what="the compose file", place=place, where=source.where)
+            tree = source.parsed[path] = read_yaml(text, path)
+        if tree.value is None:
+            raise UsageError(
+                "the compose file is empty", todo="Write at least one service under 'services'.", place=path
+            )
+        known = COMPOSE_FILE.read(interpolate(tree, source.variables, source.unset), "", source.ground)
+        source.files[path] = known
+    return known
+
+
+def _extended(
+    path: str, name: str, services: Mapping[str, Written], source: _Source, chain: tuple[tuple[str, str], ...]
+) -> Written:
+    """Return a service merged over the one that it extends."""
+    service = services[name]
+    extends = service.value.get("extends") if isinstance(service.value, dict) else None
+    if extends is None or extends.value is None:
+        return service
+    chain = (*chain, (path, name))
+    wanted = plain(extends)
+    base_name, base_path = wanted["service"], wanted.get("file") or path
+    if (base_path, base_name) in chain:
+        names = " -> ".join(entry for _path, entry in (*chain, (base_path, base_name)))
+        raise UsageError(f"services extend each other in a circle: {names}", place=str(extends.place))
+    base_source, base_services = source, services
+    if base_path != path:
+        ground = replace(source.ground, directory=str(PurePosixPath(base_path).parent))
+        base_source = replace(source, ground=ground, files={})
+        base_services = mapping_at(_long_form(base_path, base_source, extends.place), "services")
+    if base_name not in base_services:
+        raise UsageError(
+            f"the service {name!r} extends {base_name!r}, which is not in {base_path}",
+            todo=nearest(base_name, base_services, kind="services"),
+            place=str(place_of(extends, "service")),
+        )
+    base = _extended(base_path, base_name, base_services, base_source, chain)
+    own = Written({key: value for key, value in service.value.items() if key != "extends"}, service.place, service.rule)
+    merged = merge(base, own, ("services", name))
+    return Written(merged.value, service.place, service.rule)
+
+
+def _included(path: str, entry: Written, source: _Source) -> Written:
+    """Return the merged tree of one entry of ``include``."""
+    wanted = plain(entry)
+    paths = wanted["path"]
+    if not paths:
+        raise UsageError("an entry of include names no path", place=str(entry.place))
+    chain = (*source.included, path)
+    if paths[0] in chain:
+        raise UsageError(
+            f"files include each other in a circle: {' -> '.join((*chain, paths[0]))}", place=str(entry.place)
+        )
+    directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
+    variables = dict(source.variables)
+    named = [name for name in wanted.get("env_file") or [] if name != "/dev/null"]
+    add_dotenv(variables, directory, named, source.where)
+    for name in paths:
+        read_text(name, what="the included file", place=entry.place, where=source.where)
+    ground = replace(source.ground, directory=directory)
+    return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
+
+
+def _joined(included: Written, tree: Written) -> Written:
+    """Return a tree with the resources of included ones; the same name with another content is refused."""
+    sections = dict(tree.value)
+    for section in _SECTIONS:
+        new, own = mapping_at(included, section), mapping_at(tree, section)
+        for name in new:
+            if name in own and plain(own[name]) != plain(new[name]):
+                raise UsageError(
+                    f"{section}.{name} is in this file and in an included one ({new[name].place})",
+                    todo="Rename one of them, or change the included one in an override file.",
+                    place=str(own[name].place),
+                )
+        if new:
+            place = sections[section].place if section in sections else included.value[section].place
+            sections[section] = Written({**new, **own}, place)
+    return Written(sections, tree.place)

@@ -1,0 +1,57 @@
+"""How a later file changes what an earlier one says. Both trees are in long form already.
+
+Mappings merge key by key, lists are appended, entries with a key replace each other, scalars are replaced. A value
+marked REPLACE takes the place of everything before it, one marked RESET removes it.
+
+Source: the Compose specification, chapter Merge.
+"""
+
+from __future__ import annotations
+
+from tonnage.sources.compose.nodes import Rule, Unique, Written
+
+
+def merge(earlier: Written, later: Written, path: tuple[str, ...] = ()) -> Written:
+    """Merge two trees.
+
+    Args:
+        earlier: The tree so far.
+        later: The tree that wins.
+        path: Where in the file both stand; ``()`` is the top.
+
+    Returns:
+        The merged tree; each value has the place of the file that it comes from.
+    """
+    if later.rule is not Rule.MERGE or earlier.rule is Rule.RESET:
+        return later
+    if later.value is None and isinstance(earlier.value, dict | list):
+        return earlier
+    if isinstance(earlier.value, dict) and isinstance(later.value, dict):
+        if _is_other_driver(path, earlier.value, later.value):
+            return later
+        entries = dict(earlier.value)
+        for key, entry in later.value.items():
+            entries[key] = merge(entries[key], entry, (*path, key)) if key in entries else entry
+        kept = Unique(entries) if isinstance(later.value, Unique) else entries
+        return Written(kept, earlier.place, earlier.rule)
+    if isinstance(earlier.value, list) and isinstance(later.value, list):
+        return Written([*earlier.value, *later.value], earlier.place, earlier.rule)
+    return later
+
+
+def without_resets(written: Written) -> Written:
+    """Return the tree without what is marked RESET: nothing is left that it could remove."""
+    value = written.value
+    if isinstance(value, dict):
+        entries = {key: without_resets(entry) for key, entry in value.items() if entry.rule is not Rule.RESET}
+        return Written(Unique(entries) if isinstance(value, Unique) else entries, written.place, written.rule)
+    if isinstance(value, list):
+        return Written([without_resets(entry) for entry in value if entry.rule is not Rule.RESET], written.place)
+    return written
+
+
+def _is_other_driver(path: tuple[str, ...], earlier: dict[str, Written], later: dict[str, Written]) -> bool:
+    """Return whether this is ``logging`` with another driver, whose options would mean nothing to it."""
+    if len(path) != 3 or path[0] != "services" or path[2] != "logging":  # noqa: PLR2004 - services, NAME, logging
+        return False
+    return "driver" in earlier and "driver" in later and earlier["driver"].value != later["driver"].value

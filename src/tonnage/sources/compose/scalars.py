@@ -1,0 +1,275 @@
+"""Scalars of a compose file: what may stand at a key that holds one value, and its one form.
+
+A shape reads a written value, refuses what does not fit with its place, and returns the long form: quoted numbers
+become numbers, durations and sizes are written one way, paths become absolute.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.sources.compose.nodes import Written, nearest, wrong
+from tonnage.units import parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Ground(Struct, frozen=True):
+    """What relative paths stand on.
+
+    Args:
+        directory: Absolute directory.
+        home: What ``~`` stands for; empty when it is not known.
+        lenient: Let unknown keys pass, because Compose itself has judged the files.
+    """
+
+    directory: str
+    home: str = ""
+    lenient: bool = False
+
+    def path(self, text: str) -> str:
+        """Return the text as an absolute, tidy path."""
+        if self.home and (text == "~" or text.startswith("~/")):
+            text = self.home + text[1:]
+        return _tidy(str(PurePosixPath(self.directory) / text))
+
+
+class Shape(Protocol):
+    """What may stand at a key."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the long form of ``written``, which stands at ``name``.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+
+
+def _tidy(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts[-1:] = []
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def with_value(written: Written, value: object) -> Written:
+    """Return the written value with another value in its place."""
+    return Written(value, written.place, written.rule, written.text)
+
+
+def as_text(value: object) -> str:
+    """Return a scalar as Compose writes it as text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e21:  # noqa: PLR2004 - where Go changes to exponents
+        return str(int(value))
+    return str(value)
+
+
+class Anything(Struct, frozen=True):
+    """Any value, as it is."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the value."""
+        return written
+
+
+class Text(Struct, frozen=True):
+    """Text; numbers and booleans become text. ``choices`` limits it when there are any, as does ``pattern``."""
+
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    example: str = ""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        if written.value is None:
+            return written
+        if not isinstance(written.value, str | int | float):
+            raise wrong(written, name, "text")
+        text = as_text(written.value)
+        if self.choices and text not in self.choices:
+            raise UsageError(
+                f"{name} cannot be {text!r}", todo=nearest(text, self.choices, kind="values"), place=str(written.place)
+            )
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            raise wrong(written, name, f"text such as {self.example}")
+        return with_value(written, text)
+
+
+class PathText(Struct, frozen=True):
+    """A path, made absolute; what ``keep`` says yes to (a URL, a service) stays as it is."""
+
+    keep: Callable[[str], bool] = field(default=lambda _text: False)
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the absolute path.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        text = Text().read(written, name, ground)
+        return text if text.value is None or self.keep(text.value) else with_value(text, ground.path(text.value))
+
+
+class Whole(Struct, frozen=True):
+    """A whole number; text that is one becomes one. ``words`` stand for numbers."""
+
+    words: tuple[tuple[str, int], ...] = ()
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the number.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if value is None:
+            return written
+        if isinstance(value, str) and value in dict(self.words):
+            return with_value(written, dict(self.words)[value])
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+", value):
+            return with_value(written, int(value))
+        if isinstance(value, float) and value == int(value):
+            return with_value(written, int(value))
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise wrong(written, name, "a whole number")
+        return written
+
+
+class Number(Struct, frozen=True):
+    """A number; text that is one becomes one."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the number.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise wrong(written, name, "a number") from None
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise wrong(written, name, "a number")
+        return with_value(written, int(value) if isinstance(value, float) and value == int(value) else value)
+
+
+_TRUE = {"true", "1", "t", "y", "yes", "on"}
+_FALSE = {"false", "0", "f", "n", "no", "off"}
+
+
+class Truth(Struct, frozen=True):
+    """True or false; the words for them become booleans. ``words`` are further texts that may stand here."""
+
+    words: tuple[str, ...] = ()
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the boolean.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        if written.value is None or isinstance(written.value, bool):
+            return written
+        if isinstance(written.value, str):
+            lower = written.value.lower()
+            if written.value in self.words:
+                return written
+            if lower in _TRUE | _FALSE:
+                return with_value(written, lower in _TRUE)
+        raise wrong(written, name, "true or false")
+
+
+class Span(Struct, frozen=True):
+    """A duration, written the one way: ``90s`` becomes ``1m30s``."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the duration as text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        if written.value is None:
+            return written
+        text = as_text(written.value) if isinstance(written.value, str | int | float) else ""
+        if text == "0":
+            return with_value(written, "0s")
+        try:
+            return with_value(written, _span(parse_seconds(text)))
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.what}", todo=error.todo, place=str(written.place)) from None
+
+
+def _span(seconds: float) -> str:
+    left = round(seconds * 1e6)
+    parts = []
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+_SIZE = regex(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
+
+
+def engine_bytes(text: str) -> int | None:
+    """Return bytes from a size as Docker reads it (``512m`` is 512 * 2^20); None when it is no size.
+
+    Source: RAMInBytes of docker/go-units, which Compose reads sizes with.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        return None
+    return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
+
+
+class Size(Struct, frozen=True):
+    """A size as Docker reads it, written as bytes in text."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the bytes as text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if value is None or (isinstance(value, str | int) and str(value) == "-1"):
+            return written if value is None else with_value(written, "-1")
+        size = engine_bytes(as_text(value)) if isinstance(value, str | int | float) else None
+        if size is None:
+            raise wrong(written, name, "a size such as 512m or 2g")
+        return with_value(written, str(size))
+
+
+class Mode(Struct, frozen=True):
+    """File permissions; an octal number is written as octal text."""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+        """Return the mode as octal text.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        if isinstance(written.value, int) and not isinstance(written.value, bool):
+            return with_value(written, f"0{written.value:o}")
+        if isinstance(written.value, str) or written.value is None:
+            return written
+        raise wrong(written, name, "an octal mode such as 0440")

@@ -1,0 +1,280 @@
+"""Groups of a compose file: commands, lists and mappings, each with its one long form.
+
+Short syntax and lists that stand for mappings end here; whatever works on the result sees one form only.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from tonnage.errors import UsageError
+from tonnage.sources.compose.nodes import Rule, Unique, Written, nearest, wrong
+from tonnage.sources.compose.scalars import PathText, Text, as_text, with_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.sources.compose.scalars import Ground, Shape
+
+
+class Command(Struct, frozen=True):
+    """A command: text is split as a shell splits it. A later file replaces it."""
+
+    in_shell: bool = False
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the list; with ``in_shell``, text becomes a shell command of a healthcheck.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if isinstance(value, str):
+            try:
+                value = ["CMD-SHELL", value] if self.in_shell else shlex.split(value)
+            except ValueError as error:
+                raise UsageError(f"{name} cannot be split: {error}", place=str(written.place)) from None
+            value = [Written(word, written.place) for word in value]
+        elif isinstance(value, list):
+            value = [Text().read(entry, name, ground) for entry in value]
+        elif value is not None:
+            raise wrong(written, name, "text or a list of words")
+        return Written(value, written.place, Rule.REPLACE if written.rule is Rule.MERGE else written.rule)
+
+
+class Listed(Struct, frozen=True):
+    """A list; a scalar stands for a list of one when ``single``. A later file appends to it."""
+
+    each: Shape
+    single: bool = False
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the list.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if value is None:
+            return with_value(written, [])
+        if self.single and not isinstance(value, list):
+            value = [_entry(written, value)]
+        if not isinstance(value, list):
+            raise wrong(written, name, "a list")
+        return with_value(
+            written, [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(value)]
+        )
+
+
+class Distinct(Struct, frozen=True):
+    """A list whose entries have a key: a later entry with the same key replaces the earlier one.
+
+    Args:
+        each: The shape of one entry.
+        key: The key of an entry in long form.
+        single: A scalar stands for a list of one.
+        short: Turns one entry of any syntax into one or more entries for ``each``.
+        pairs: A mapping is written as a list of ``name=value``, with the sign that stands between.
+    """
+
+    each: Shape
+    key: Callable[[Written], str] = field(default=lambda written: str(written.value))
+    single: bool = False
+    short: Callable[[Written, str], list[Written]] = field(default=lambda written, _name: [written])
+    pairs: str = ""
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the entries by key.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if self.pairs and isinstance(value, dict):
+            value = _paired(value, self.pairs, name)
+        if self.single and value is not None and not isinstance(value, list):
+            value = [_entry(written, value)]
+        if not isinstance(value, list | None):
+            raise wrong(written, name, "a list")
+        entries = Unique()
+        for index, entry in enumerate(value or []):
+            for part in self.short(entry, f"{name}[{index}]"):
+                read = self.each.read(part, f"{name}[{index}]", ground)
+                entries[self.key(read)] = Written(read.value, read.place, Rule.REPLACE)
+        return with_value(written, entries)
+
+
+def _entry(written: Written, value: object) -> Written:
+    return Written(value, written.place, text=written.text)
+
+
+def _paired(mapping: Mapping[str, Written], sign: str, name: str) -> list[Written]:
+    result = []
+    for key, entry in mapping.items():
+        for value in entry.value if isinstance(entry.value, list) else [entry]:
+            if isinstance(value.value, dict | list):
+                raise wrong(value, f"{name}.{key}", "text")
+            text = key if value.value is None else f"{key}{sign}{as_text(value.value)}"
+            result.append(Written(text, entry.place))
+    return result
+
+
+class Pairs(Struct, frozen=True):
+    """Names with values, as a mapping or as a list of ``NAME=value``; without a value it is ``missing``."""
+
+    missing: str | None = None
+    each: Shape = field(default_factory=Text)
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the mapping.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        result: dict[str, Written] = {}
+        if isinstance(value, list):
+            for entry in value:
+                if not isinstance(entry.value, str | int | float):
+                    raise wrong(entry, f"an entry of {name}", "text such as NAME=value")
+                key, sign, rest = as_text(entry.value).partition("=")
+                item = Written(rest if sign else self.missing, entry.place, Rule.REPLACE)
+                result[key.strip()] = self.each.read(item, f"{name}.{key}", ground)
+        elif isinstance(value, dict):
+            for key, entry in value.items():
+                item = Written(self.missing, entry.place, entry.rule) if entry.value is None else entry
+                result[key] = self.each.read(item, f"{name}.{key}", ground)
+        elif value is not None:
+            raise wrong(written, name, "a mapping, or a list of NAME=value")
+        return with_value(written, result)
+
+
+class Named(Struct, frozen=True):
+    """A mapping with names of the user's choice; a list of names stands for names with ``default`` when ``listed``."""
+
+    each: Shape
+    listed: bool = False
+    default: tuple[tuple[str, object], ...] | None = None
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the mapping.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if self.listed and isinstance(value, list):
+            value = {
+                Text().read(entry, name, ground).value: Written(self._default(entry), entry.place) for entry in value
+            }
+        if value is None:
+            return with_value(written, {})
+        if not isinstance(value, dict):
+            raise wrong(written, name, "a mapping, or a list of names" if self.listed else "a mapping")
+        return with_value(written, {key: self._read(entry, f"{name}.{key}", ground) for key, entry in value.items()})
+
+    def _read(self, entry: Written, name: str, ground: Ground) -> Written:
+        return entry if entry.rule is Rule.RESET else self.each.read(entry, name, ground)
+
+    def _default(self, entry: Written) -> dict[str, Written] | None:
+        if self.default is None:
+            return None
+        return {key: Written(value, entry.place) for key, value in self.default}
+
+
+class Fields(Struct, frozen=True):
+    """A mapping with known keys and ``x-`` keys. An unknown key is refused with the nearest known one.
+
+    Args:
+        keys: The known keys.
+        short: Turns another syntax into the mapping; None returned means that it does not apply.
+        required: Keys that must have a value.
+        unsupported: Keys of the specification that this reader cannot honour.
+    """
+
+    keys: Mapping[str, Shape]
+    short: Callable[[Written, str], dict[str, Written] | None] = field(default=lambda _written, _name: None)
+    required: tuple[str, ...] = ()
+    unsupported: frozenset[str] = frozenset()
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the mapping in long form; nothing stays nothing.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        value = written.value
+        if value is None:
+            return written
+        if not isinstance(value, dict):
+            value = self.short(written, name)
+        if value is None:
+            raise wrong(written, name or "the file", "a mapping")
+        result = {}
+        for key, entry in value.items():
+            path = f"{name}.{key}" if name else key
+            if key.startswith("x-") or entry.rule is Rule.RESET:
+                result[key] = entry
+            elif key in self.keys:
+                result[key] = self.keys[key].read(entry, path, ground)
+            elif ground.lenient:
+                result[key] = entry
+            else:
+                self._refuse(key, entry, name)
+        for key in self.required:
+            if key not in result or result[key].value is None:
+                raise UsageError(f"{name} has no {key!r}", place=str(written.place))
+        return with_value(written, result)
+
+    def _refuse(self, key: str, entry: Written, name: str) -> None:
+        where = f"in {name}" if name else "at the top of a compose file"
+        if key in self.unsupported:
+            raise UsageError(
+                f"the key {key!r} {where} needs Docker Compose v2",
+                why="The built-in reader, which is used where Compose v2 is not installed, does not know what it does.",
+                todo="Install the Docker Compose plugin, version 2.",
+                place=str(entry.place),
+            )
+        raise UsageError(f"the key {key!r} is not known {where}", todo=nearest(key, self.keys), place=str(entry.place))
+
+
+class Either(Struct, frozen=True):
+    """A mapping of one shape, or anything else of another."""
+
+    scalar: Shape
+    mapping: Shape
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the long form of whichever it is.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        shape = self.mapping if isinstance(written.value, dict) else self.scalar
+        return shape.read(written, name, ground)
+
+
+class Mounted(Struct, frozen=True):
+    """A mount: its source is a path when its type is ``bind``."""
+
+    fields: Fields
+
+    def read(self, written: Written, name: str, ground: Ground) -> Written:
+        """Return the mount with an absolute source where it has a path.
+
+        Raises:
+            UsageError: The value does not fit.
+        """
+        read = self.fields.read(written, name, ground)
+        if read.value is None:
+            raise wrong(written, name, "a mount")
+        entries: Mapping[str, Written] = read.value
+        if entries["type"].value != "bind":
+            return read
+        source = entries.get("source")
+        if source is None or not source.value:
+            raise UsageError(f"{name} has no 'source'", why="It is a bind mount.", place=str(read.place))
+        return with_value(read, {**entries, "source": PathText().read(source, f"{name}.source", ground)})

@@ -1,0 +1,294 @@
+"""The canonical form to the model: one way for what Compose v2 printed and for what the built-in reader made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
+from tonnage.sources.compose.canonical import hidden_by, replicas_of
+from tonnage.sources.compose.nodes import mapping_at, place_of
+from tonnage.sources.compose.scalars import engine_bytes
+from tonnage.sources.compose.short_syntax import is_remote
+from tonnage.sources.compose.x_tonnage import service_settings, stack_settings
+from tonnage.units import parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.stack import Place
+    from tonnage.sources.compose.canonical import Canonical
+    from tonnage.sources.compose.nodes import Written
+
+_OF_SERVICE = "service:"
+_NOT_CONFIG = {"build", "profiles"}
+_BUILD_KEYS_IGNORED = (
+    "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "provenance", "sbom", "tags", "ulimits"
+)  # fmt: skip
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """What the canonical form does not tell.
+
+    Args:
+        tree: The merged tree, for places and for ``x-tonnage``.
+        files: The files that were read, absolute.
+        directory: The project directory, absolute.
+        profiles: The active profiles.
+        notes: What the reading already wants people to know.
+    """
+
+    tree: Written
+    files: tuple[str, ...]
+    directory: str
+    profiles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def place(self, *path: str) -> Place:
+        """Return where a path of keys is written, or the nearest key above it."""
+        return place_of(self.tree, *path)
+
+    def own_settings(self, service: str) -> Written | None:
+        """Return ``x-tonnage`` of a service as written."""
+        return mapping_at(self.tree, "services")[service].value.get("x-tonnage") if self._has(service) else None
+
+    def _has(self, service: str) -> bool:
+        found = mapping_at(self.tree, "services").get(service)
+        return found is not None and isinstance(found.value, dict)
+
+
+def build_stack(form: Canonical, origin: Origin) -> Stack:
+    """Make the model of a stack.
+
+    Args:
+        form: The canonical form.
+        origin: Where it comes from.
+
+    Returns:
+        The stack.
+
+    Raises:
+        UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
+    """
+    top = origin.tree.value if isinstance(origin.tree.value, dict) else {}
+    settings, places = stack_settings(top.get("x-tonnage"))
+    waited_for = {
+        name
+        for service in form["services"].values()
+        for name, wanted in (service.get("depends_on") or {}).items()
+        if wanted.get("condition") == "service_completed_successfully"
+    }
+    names = [name for name in mapping_at(origin.tree, "services") if name in form["services"]]
+    names += [name for name in form["services"] if name not in names]
+    services = tuple(_service(name, form, origin, one_shot=name in waited_for) for name in names)
+    shared = {key: form.get(key) or {} for key in ("networks", "volumes", "secrets", "configs")}
+    return Stack(
+        name=form["name"],
+        directory=origin.directory,
+        files=origin.files,
+        services=services,
+        shared_json=as_json({key: value for key, value in shared.items() if value}),
+        settings=settings,
+        settings_places=places,
+        notes=(*origin.notes, *_notes(form, origin)),
+    )
+
+
+def as_json(value: object) -> str:
+    """Return canonical JSON: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _notes(form: Canonical, origin: Origin) -> list[str]:
+    notes = []
+    for name, written in mapping_at(origin.tree, "services").items():
+        profiles = hidden_by(written, origin.profiles)
+        if profiles and name not in form["services"]:
+            notes.append(
+                f"{written.place}: the service {name} is not active: it has the profiles {', '.join(profiles)}"
+            )
+    for name, service in form["services"].items():
+        for key in _BUILD_KEYS_IGNORED:
+            if (service.get("build") or {}).get(key):
+                place = origin.place("services", name, "build", key)
+                notes.append(f"{place}: build.{key} of the service {name} has no effect here")
+    return notes
+
+
+def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> Service:
+    raw: Canonical = form["services"][name]
+    image = _image(name, form)
+    config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG and key[:2] != "x-"}
+    if raw.get("build"):
+        config["image"] = image
+    return Service(
+        name=name,
+        image=image,
+        config_json=as_json(config),
+        build=_build(name, raw["build"], form, origin) if raw.get("build") else None,
+        depends_on=tuple(_dependencies(name, raw, origin)),
+        ports=tuple(
+            Port(
+                target=int(port["target"]),
+                published=str(port.get("published") or ""),
+                protocol=port.get("protocol") or "tcp",
+                host_ip=port.get("host_ip") or "",
+            )
+            for port in raw.get("ports") or ()
+        ),
+        mounts=tuple(_mounts(raw)),
+        devices=tuple(_devices(raw)),
+        hostname=raw.get("hostname") or "",
+        container_name=raw.get("container_name") or "",
+        network_mode=raw.get("network_mode") or "",
+        replicas=replicas_of(raw),
+        restart=raw.get("restart") or "no",
+        health=_health(raw.get("healthcheck")),
+        settings=service_settings(origin.own_settings(name), name, one_shot=one_shot),
+        place=origin.place("services", name),
+    )
+
+
+def _dependencies(name: str, raw: Canonical, origin: Origin) -> list[Dependency]:
+    """Return the dependencies in the order of writing, as far as it is known."""
+    found: Mapping[str, Canonical] = raw.get("depends_on") or {}
+    service = mapping_at(origin.tree, "services").get(name)
+    written = mapping_at(service, "depends_on") if service is not None else {}
+    ordered = [key for key in written if key in found] + [key for key in found if key not in written]
+    return [
+        Dependency(
+            service=key,
+            condition=found[key].get("condition") or "service_started",
+            required=found[key].get("required") is not False,
+        )
+        for key in ordered
+    ]
+
+
+def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildSpec:
+    service = mapping_at(origin.tree, "services").get(name)
+    written = service.value.get("build") if service is not None and isinstance(service.value, dict) else None
+    context = raw["context"]
+    inline = raw.get("dockerfile_inline") or ""
+    dockerfile = "" if inline else raw.get("dockerfile") or "Dockerfile"
+    if dockerfile and not is_remote(context):
+        dockerfile = str(PurePosixPath(context) / dockerfile)
+    contexts = _pairs(raw, "additional_contexts", written)
+    return BuildSpec(
+        context=context,
+        dockerfile=dockerfile,
+        dockerfile_inline=inline,
+        args=_pairs(raw, "args", written),
+        target=raw.get("target") or "",
+        labels=_pairs(raw, "labels", written),
+        additional_contexts=tuple((name, _context(value, form)) for name, value in contexts),
+        built_on=tuple(value.removeprefix(_OF_SERVICE) for _, value in contexts if value.startswith(_OF_SERVICE)),
+        cache_from=tuple(raw.get("cache_from") or ()),
+        extra_hosts=tuple(_hosts(raw.get("extra_hosts"))),
+        network=raw.get("network") or "",
+        platforms=tuple(raw.get("platforms") or ()),
+        secrets=tuple(_secret(entry, form.get("secrets") or {}) for entry in raw.get("secrets") or ()),
+        ssh=tuple(_listed(raw.get("ssh"))),
+        shm_bytes=engine_bytes(str(raw["shm_size"])) if raw.get("shm_size") else None,
+        no_cache=bool(raw.get("no_cache")),
+        pull=bool(raw.get("pull")),
+        place=origin.place("services", name, "build"),
+    )
+
+
+def _context(value: str, form: Canonical) -> str:
+    """Return a named context as builders know it: they have heard of images, and not of services."""
+    name = value.removeprefix(_OF_SERVICE)
+    return value if name == value else f"docker-image://{_image(name, form)}"
+
+
+def _image(name: str, form: Canonical) -> str:
+    return form["services"][name].get("image") or f"{form['name']}-{name}"
+
+
+def _pairs(raw: Canonical, key: str, build: Written | None) -> tuple[tuple[str, str], ...]:
+    """Return names and values in the order of writing, as far as it is known; Compose v2 prints them sorted."""
+    found: Mapping[str, Any] = raw.get(key) or {}
+    order = [name for name in (mapping_at(build, key) if build is not None else ()) if name in found]
+    names = [*order, *(name for name in found if name not in order)]
+    return tuple((name, str(found[name])) for name in names if found[name] is not None)
+
+
+def _listed(value: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{key}={entry}" if entry else key for key, entry in value.items()]
+    return [str(entry) for entry in value or ()]
+
+
+def _hosts(value: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
+    if isinstance(value, dict):
+        return [
+            f"{key}={host}" for key, entry in value.items() for host in ([entry] if isinstance(entry, str) else entry)
+        ]
+    return [entry if "=" in entry else entry.replace(":", "=", 1) for entry in value or ()]
+
+
+def _secret(entry: Canonical, secrets: Canonical) -> str:
+    source = entry.get("source") or ""
+    wanted = secrets.get(source) or {}
+    identity = f"id={(entry.get('target') or source).removeprefix('/run/secrets/')}"
+    if wanted.get("environment"):
+        return f"{identity},env={wanted['environment']}"
+    return f"{identity},src={wanted['file']}" if wanted.get("file") else identity
+
+
+def _mounts(raw: Canonical) -> list[Mount]:
+    mounts = [
+        Mount(
+            kind=entry.get("type") or "volume",
+            source=entry.get("source") or "",
+            target=entry.get("target") or "",
+            read_only=bool(entry.get("read_only")),
+        )
+        for entry in raw.get("volumes") or ()
+    ]
+    tmpfs = raw.get("tmpfs") or ()
+    mounts += [
+        Mount(kind="tmpfs", source="", target=entry.partition(":")[0])
+        for entry in ([tmpfs] if isinstance(tmpfs, str) else tmpfs)
+    ]
+    mounts += [
+        Mount(kind="volumes_from", source=entry.removesuffix(":ro").removesuffix(":rw"), target="",
+              read_only=entry.endswith(":ro"))
+        for entry in raw.get("volumes_from") or ()
+    ]  # fmt: skip
+    return mounts
+
+
+def _devices(raw: Canonical) -> list[str]:
+    devices = [entry if isinstance(entry, str) else str(entry.get("source", "")) for entry in raw.get("devices") or ()]
+    reservations = ((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for request in (*(reservations.get("devices") or ()), *(raw.get("gpus") or ())):
+        capabilities = ",".join(request.get("capabilities") or ["gpu"])
+        count = request.get("count", -1)
+        which = ",".join(request.get("device_ids") or ()) or ("all" if count in {-1, "all"} else str(count))
+        devices.append(f"{capabilities} ({which})")
+    return devices
+
+
+def _health(raw: Canonical | None) -> HealthSpec | None:
+    if not raw:
+        return None
+    test = tuple(raw.get("test") or ())
+    if raw.get("disable") or test == ("NONE",):
+        return HealthSpec(disabled=True)
+    defaults = HealthSpec()
+    return HealthSpec(
+        test=test,
+        interval_s=_seconds(raw.get("interval"), defaults.interval_s),
+        timeout_s=_seconds(raw.get("timeout"), defaults.timeout_s),
+        retries=int(raw["retries"]) if raw.get("retries") is not None else defaults.retries,
+        start_period_s=_seconds(raw.get("start_period"), defaults.start_period_s),
+    )
+
+
+def _seconds(text: str | None, default: float) -> float:
+    return default if not text else parse_seconds(text)

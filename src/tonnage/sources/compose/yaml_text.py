@@ -1,0 +1,170 @@
+"""YAML text to a tree with places. Nothing here knows what a compose file is.
+
+Plain scalars mean what they mean to Compose (``yes`` is text, ``0444`` is octal); a key that stands twice is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.model.stack import Place
+from tonnage.sources.compose.nodes import Rule, Written
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import Node
+
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WHOLE = regex(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)")
+_FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_OCTAL = regex(r"([-+]?)0([0-7_]+)")
+_MOST_VALUES = 1_000_000
+_RULES = {"!reset": Rule.RESET, "!override": Rule.REPLACE}
+
+
+def read_yaml(text: str, file: str) -> Written:
+    """Read one YAML document.
+
+    Args:
+        text: The document.
+        file: How the file is named in messages.
+
+    Returns:
+        The tree; its value is None when the document is empty.
+
+    Raises:
+        UsageError: A syntax error, a key that stands twice, a key that is no text, or more than one document.
+    """
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+        return Written(None, Place(file, 1)) if node is None else _Builder(file).build(node)
+    except MarkedYAMLError as error:
+        raise _invalid(error, file) from error
+    except YAMLError as error:
+        raise UsageError("this is not valid YAML", why=f"{error}.", place=file) from error
+    except RecursionError:
+        raise UsageError("this YAML is nested too deeply", place=file) from None
+
+
+def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
+    why = (error.problem or error.context or "").strip()
+    if error.context and error.problem and begin is not None:
+        why = f"{why} {error.context.strip()} that begins in line {begin.line + 1}"
+    line = mark.line + 1 if mark is not None else None
+    return UsageError("this is not valid YAML", why=f"{why}.", place=str(Place(file, line)))
+
+
+def read_scalar(text: str) -> str | int | float | bool | None:
+    """Return what a plain scalar means to Compose.
+
+    Source: the resolver of go-yaml v3, which Compose v2 reads with.
+    """
+    if text in _NULLS:
+        return None
+    if text in _TRUTHS:
+        return _TRUTHS[text]
+    if _WHOLE.fullmatch(text):
+        return int(_OCTAL.sub(r"\g<1>0o\2", text) if _OCTAL.fullmatch(text) else text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+class _Builder:
+    """Turns the nodes of one document into written values; an anchor's node is built once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._built: dict[int, Written] = {}
+        self._values: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def build(self, node: Node) -> Written:
+        known = self._built.get(id(node))
+        if known is not None:
+            return known
+        if id(node) in self._open:
+            raise UsageError("an alias stands inside its own anchor", place=str(self._place(node)))
+        self._open.add(id(node))
+        built = self._build(node)
+        self._open.discard(id(node))
+        self._count(node)
+        self._built[id(node)] = built
+        return built
+
+    def _count(self, node: Node) -> None:
+        """Refuse a document that is short but stands for more values than any stack has: a few aliases of aliases."""
+        parts = node.value if isinstance(node, MappingNode | SequenceNode) else ()
+        inner = [part for pair in parts for part in pair] if isinstance(node, MappingNode) else parts
+        values = 1 + sum(self._values.get(id(part), 1) for part in inner)
+        if values > _MOST_VALUES:
+            raise UsageError(
+                "this YAML stands for too many values",
+                why=f"With its aliases written out it has more than {_MOST_VALUES:,}.",
+                place=str(self._place(node)),
+            )
+        self._values[id(node)] = values
+
+    def _place(self, node: Node) -> Place:
+        return Place(self._file, node.start_mark.line + 1)
+
+    def _build(self, node: Node) -> Written:
+        place = self._place(node)
+        tag = str(node.tag or "")
+        rule = _RULES.get(tag, Rule.MERGE)
+        if tag.startswith("!") and rule is Rule.MERGE and tag != "!":
+            raise UsageError(
+                f"the tag {tag} is not known", todo="Compose files know !reset and !override.", place=str(place)
+            )
+        if isinstance(node, MappingNode):
+            return Written(self._mapping(node), place, rule)
+        if isinstance(node, SequenceNode):
+            return Written([self.build(entry) for entry in node.value], place, rule)
+        if not isinstance(node, ScalarNode):
+            raise UsageError("this YAML cannot be read", place=str(place))
+        is_text = node.style is not None or tag == "tag:yaml.org,2002:str"
+        value = node.value if is_text else read_scalar(node.value)
+        return Written(value, place, rule, text=node.value)
+
+    def _mapping(self, node: MappingNode) -> dict[str, Written]:
+        own: dict[str, Written] = {}
+        merged: dict[str, Written] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            if key == "<<" and key_node.style is None:
+                for name, value in self._merged(value_node).items():
+                    merged.setdefault(name, value)
+                continue
+            if key in own:
+                raise UsageError(
+                    f"the key {key!r} stands twice in one mapping",
+                    why=f"The first stands in line {own[key].place.line}.",
+                    todo="Remove one of them.",
+                    place=str(self._place(key_node)),
+                )
+            value = self.build(value_node)
+            own[key] = Written(value.value, self._place(key_node), value.rule, value.text)
+        return {**{name: value for name, value in merged.items() if name not in own}, **own} if merged else own
+
+    def _key(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode):
+            raise UsageError("a key must be text", place=str(self._place(node)))
+        return str(node.value)
+
+    def _merged(self, node: Node) -> dict[str, Written]:
+        nodes = node.value if isinstance(node, SequenceNode) else [node]
+        result: dict[str, Written] = {}
+        for entry in nodes:
+            built = self.build(entry)
+            if not isinstance(built.value, dict):
+                raise UsageError("'<<' merges mappings only", place=str(self._place(entry)))
+            for name, value in built.value.items():
+                result.setdefault(name, value)
+        return result

@@ -1,0 +1,1 @@
+"""Dockerfiles, read into stages and instructions."""

@@ -1,0 +1,148 @@
+"""What can be told of a Dockerfile that a builder has not accepted yet: its bases, its images, the line of a step.
+
+Nothing is refused here: what cannot be read is left to the builder, which says so itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.sources.dockerfile.forms import definitions
+from tonnage.sources.dockerfile.parser import read_instructions
+from tonnage.sources.substitution import Lexer, SubstitutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.model.forecast.dockerfile import Instruction
+
+_NAMED_IMAGE = "docker-image://"
+_FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]+)")
+
+
+def instructions(dockerfile: str) -> tuple[Instruction, ...]:
+    """Cut a Dockerfile into its instructions; none where it cannot be cut."""
+    try:
+        return read_instructions(dockerfile)[1]
+    except UsageError:
+        return ()
+
+
+def line_of(dockerfile: str, step: str) -> int | None:
+    """Find the line of a step that a builder names, such as ``[stage-1 3/7] RUN pip install``.
+
+    Args:
+        dockerfile: The Dockerfile's text.
+        step: The step as the builder writes it; of a ``FROM`` the image alone is compared.
+
+    Returns:
+        The first line that reads like the step; None when none does, or when steps of one text could be meant.
+    """
+    wanted = _comparable(re.sub(r"^\[[^\]]*\]\s*", "", step))
+    lines = [each.line for each in instructions(dockerfile) if _comparable(f"{each.keyword} {each.text}") == wanted]
+    return lines[0] if len(lines) == 1 or (lines and wanted[0] == "FROM") else None
+
+
+def base_reference(
+    dockerfile: str, arguments: Mapping[str, str], target: str = "", contexts: Mapping[str, str] | None = None
+) -> str:
+    """Find the image that the built stage stands on, through the stages below it.
+
+    Args:
+        dockerfile: Its text.
+        arguments: Build arguments.
+        target: The stage that is built, by name or number; empty for the last.
+        contexts: Named contexts, which go before stages and images of that name.
+
+    Returns:
+        The reference; empty for ``scratch`` and where it cannot be told.
+    """
+    stages = _stages(instructions(dockerfile), arguments)
+    chosen = _chosen(stages, target.lower()) if target else len(stages) - 1
+    return "" if chosen is None or chosen < 0 else _below(stages, chosen, contexts or {})
+
+
+def images_in(dockerfile: str, arguments: Mapping[str, str], contexts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the images from outside that a Dockerfile names, in the order of their first use.
+
+    Args:
+        dockerfile: Its text.
+        arguments: Build arguments.
+        contexts: Named contexts, which go before images of that name.
+    """
+    read = instructions(dockerfile)
+    stages = _stages(read, arguments)
+    found: dict[str, None] = {}
+    index = -1
+    for instruction in read:
+        if instruction.keyword == "FROM":
+            index += 1
+            found[_below(stages, index, contexts)] = None
+            continue
+        names = {alias for _, alias in stages[: index + 1]}
+        for origin in _copied_from(instruction):
+            if not (origin.isdecimal() or origin.lower() in names or origin in contexts or "$" in origin):
+                found[origin] = None
+    return tuple(reference for reference in found if reference)
+
+
+def _copied_from(instruction: Instruction) -> tuple[str, ...]:
+    copied = tuple(flag.value for flag in instruction.flags if flag.name == "from" and flag.value)
+    mounts = (flag.value for flag in instruction.flags if flag.name == "mount")
+    return (*copied, *(match["name"] for mount in mounts for match in _FROM.finditer(mount)))
+
+
+def _stages(read: tuple[Instruction, ...], arguments: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what each stage stands on, variables put in, and its name."""
+    values: dict[str, str] = {}
+    stages: list[tuple[str, str]] = []
+    for instruction in read:
+        if instruction.keyword == "ARG" and not stages:
+            for name, default in definitions(instruction.body, "\\"):
+                values[name] = arguments.get(name, _substituted(default or "", values))
+        elif instruction.keyword == "FROM":
+            words = instruction.body.split()
+            alias = words[2] if len(words) > 2 and words[1].lower() == "as" else ""  # noqa: PLR2004 - FROM x AS y
+            stages.append((_substituted(words[0], values) if words else "", alias.lower()))
+    return stages
+
+
+def _below(stages: list[tuple[str, str]], index: int, named: Mapping[str, str]) -> str:
+    """Follow a stage down to an image."""
+    while True:
+        reference = stages[index][0]
+        if reference in named:
+            image = named[reference]
+            return image.removeprefix(_NAMED_IMAGE) if image.startswith(_NAMED_IMAGE) else ""
+        earlier = next((at for at in reversed(range(index)) if stages[at][1] == reference.lower()), None)
+        if earlier is None:
+            return "" if reference == "scratch" else reference
+        index = earlier
+
+
+def _chosen(stages: list[tuple[str, str]], target: str) -> int | None:
+    """Return which stage is meant by a name or a number."""
+    for index, (_, alias) in enumerate(stages):
+        if alias == target:
+            return index
+    return int(target) if target.isdecimal() and int(target) < len(stages) else None
+
+
+def _substituted(text: str, values: Mapping[str, str]) -> str:
+    """Put variables into a text; nothing where the builder would refuse it."""
+    try:
+        return Lexer().expand(text, values)
+    except SubstitutionError:
+        return ""
+
+
+def _comparable(step: str) -> tuple[str, ...]:
+    """Return the words that tell a step from others."""
+    words = step.split()
+    if words[:1] != ["FROM"]:
+        return tuple(words)
+    image = next((word for word in words[1:] if not word.startswith("--")), "")
+    return ("FROM", image.removesuffix(":latest"))

@@ -1,0 +1,162 @@
+"""The lines of a Dockerfile, cut into instructions: directives, continued lines, comments between them, here-documents.
+
+Source: ``frontend/dockerfile/parser`` of BuildKit, read in version 0.26.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.model.forecast.dockerfile import Heredoc
+from tonnage.sources.substitution import Lexer, SubstitutionError
+
+_DIRECTIVE = regex(r"#\s*(?P<name>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
+_DIRECTIVES = frozenset({"escape", "syntax", "check"})
+_HEREDOC = regex(r"(?P<descriptor>\d*)<<(?P<dash>-?)(?P<word>[^<]+)")
+_WITH_HEREDOC = regex(r"(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s", re.IGNORECASE)
+_RAW = Lexer(raw_quotes=True, raw_escapes=True, keep_unset=True)
+_WORD = Lexer(keep_unset=True)
+
+
+class Directives(Struct, frozen=True):
+    """What the first comments say: the escape character and the frontend."""
+
+    escape: str = "\\"
+    syntax: str = ""
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """One instruction as a text.
+
+    Args:
+        text: Its lines joined, blanks around it gone.
+        starts: Where in ``text`` each written line begins: offset and line.
+        end_line: Its last line.
+        heredocs: Its here-documents.
+    """
+
+    text: str
+    starts: tuple[tuple[int, int], ...]
+    end_line: int
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+def read_directives(lines: list[str], file: str) -> Directives:
+    """Read the directives, which stand before everything else.
+
+    Raises:
+        UsageError: One stands twice, or the escape character is neither backslash nor backtick.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        directive = _DIRECTIVE.fullmatch(line.strip())
+        name = directive["name"].lower() if directive else ""
+        if directive is None or name not in _DIRECTIVES:
+            break
+        place = f"{file}:{number}"
+        if name in found:
+            raise UsageError(f"the directive {name} stands twice", todo="Take one of the two lines away.", place=place)
+        if name == "escape" and directive["value"] not in {"\\", "`"}:
+            raise UsageError(
+                f"the escape character {directive['value']} is not allowed",
+                todo="Write one of these:\n  # escape=\\\n  # escape=`",
+                place=place,
+            )
+        found[name] = directive["value"]
+    return Directives(found.get("escape", "\\"), found.get("syntax", ""))
+
+
+def cut(lines: list[str], escape: str, file: str) -> tuple[Piece, ...]:
+    """Cut lines into instructions.
+
+    Args:
+        lines: The lines without their ends.
+        escape: The character that continues a line.
+        file: How the file is named in messages.
+
+    Returns:
+        One piece for each instruction, in their order.
+
+    Raises:
+        UsageError: A here-document has no end.
+    """
+    pieces: list[Piece] = []
+    position = 0
+    while position < len(lines):
+        first = lines[position].lstrip()
+        if not first or first.startswith("#"):
+            position += 1
+            continue
+        text, starts, position = _joined(lines, position, escape)
+        heredocs: list[Heredoc] = []
+        begin = starts[0][1]
+        if _WITH_HEREDOC.match(text):
+            for heading in _headings(text):
+                document, position = _document(lines, position, heading, f"{file}:{begin}")
+                heredocs.append(document)
+        if text.strip():
+            pieces.append(Piece(text=text.rstrip(), starts=starts, end_line=position, heredocs=tuple(heredocs)))
+    return tuple(pieces)
+
+
+def _joined(lines: list[str], position: int, escape: str) -> tuple[str, tuple[tuple[int, int], ...], int]:
+    """Join the lines of one instruction; comments and empty lines in it are left out."""
+    continued = re.compile(rf"(?:(?<!{re.escape(escape)})|^){re.escape(escape)}[ \t]*$")
+    text = ""
+    starts: list[tuple[int, int]] = []
+    while position < len(lines):
+        line = lines[position].lstrip() if not starts else lines[position]
+        position += 1
+        if starts and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        starts.append((len(text), position))
+        end = continued.search(line)
+        if end is None:
+            text += line
+            break
+        text += line[: end.start()]
+    return text, tuple(starts), position
+
+
+def _headings(text: str) -> list[Heredoc]:
+    """Find the here-documents that a joined line announces; their bodies are still empty."""
+    try:
+        words = _RAW.words(text, {})
+    except SubstitutionError:
+        return []
+    found: list[Heredoc] = []
+    for word in words:
+        match = _HEREDOC.fullmatch(word)
+        if match is None:
+            continue
+        try:
+            plain, raw = _WORD.words(match["word"], {}), _RAW.words(match["word"], {})
+        except SubstitutionError:
+            continue
+        if len(plain) == 1:
+            descriptor = int(match["descriptor"] or 0)
+            found.append(Heredoc(plain[0], match["dash"], plain == raw, 0, descriptor))
+    return found
+
+
+def _document(lines: list[str], position: int, heading: Heredoc, place: str) -> tuple[Heredoc, int]:
+    """Read the body of a here-document; the heading's body says whether leading tabs go."""
+    begin = position
+    body: list[str] = []
+    while position < len(lines):
+        line = lines[position].lstrip("\t") if heading.body else lines[position]
+        position += 1
+        if line == heading.name:
+            text = "".join(f"{each}\n" for each in body)
+            return Heredoc(heading.name, text, heading.expands, begin + 1, heading.descriptor), position
+        body.append(line)
+    raise UsageError(
+        f"the here-document <<{heading.name} has no end",
+        why=f"No line up to the end of the file is {heading.name} alone.",
+        todo=f"Write a line after the document that is nothing but:\n  {heading.name}",
+        place=place,
+    )

@@ -1,0 +1,126 @@
+"""What the names after ``FROM`` and ``--from=`` mean: stages, named contexts, images."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.errors import UsageError
+from tonnage.model.forecast.recipe import Origin, OriginKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.model.forecast.dockerfile import Dockerfile
+
+_NAMED_IMAGE = "docker-image://"
+
+
+class Names(Struct, frozen=True):
+    """The names of one Dockerfile.
+
+    Args:
+        dockerfile: The Dockerfile.
+        contexts: Named contexts, which go before images of that name.
+    """
+
+    dockerfile: Dockerfile
+    contexts: Mapping[str, str]
+
+    def stage(self, name: str, before: int) -> int | None:
+        """Return the last stage of a name that stands before another stage."""
+        wanted = name.lower()
+        earlier = reversed(self.dockerfile.stages[:before])
+        return next((stage.index for stage in earlier if stage.name and stage.name == wanted), None)
+
+    def target(self, name: str) -> int:
+        """Return the stage that is to be built; the last without a name.
+
+        Raises:
+            UsageError: There is no such stage.
+        """
+        stages = self.dockerfile.stages
+        if not name:
+            return len(stages) - 1
+        found = self.stage(name, len(stages))
+        if found is not None:
+            return found
+        if name.isdecimal() and int(name) < len(stages):
+            return int(name)
+        known = [stage.name for stage in stages if stage.name]
+        close = difflib.get_close_matches(name.lower(), known, 1)
+        todo = f"Perhaps {close[0]} is meant." if close else f"Its stages are {', '.join(known)}." if known else ""
+        raise UsageError(
+            f"there is no stage {name}", todo=todo or "Give the stage a name with AS.", place=self.dockerfile.file
+        )
+
+    def base(self, reference: str, index: int, platform: str) -> Origin:
+        """Return what a stage stands on.
+
+        Args:
+            reference: What stands after FROM, variables put in.
+            index: The number of the stage.
+            platform: The platform for an image.
+        """
+        own = self.dockerfile.stages[index].name
+        if own and own in self.contexts:
+            return self._named(own, platform)
+        earlier = self.stage(reference, index)
+        if earlier is not None:
+            return Origin(OriginKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
+        if reference == "scratch":
+            return Origin(OriginKind.SCRATCH)
+        if reference in self.contexts:
+            return self._named(reference, platform)
+        return Origin(OriginKind.IMAGE, reference, None, platform)
+
+    def copied(self, name: str, index: int, platform: str, place: str) -> Origin:
+        """Return where ``--from`` or ``from=`` takes files.
+
+        Args:
+            name: What is written.
+            index: The number of the stage in which it is written.
+            platform: The platform for an image.
+            place: Where it is written.
+
+        Raises:
+            UsageError: It contains a variable, or means a stage that does not stand before this one.
+        """
+        if "$" in name:
+            raise UsageError(
+                f"--from={name} cannot have a variable in it",
+                todo="Name the image in a stage of its own, and copy from that stage:\n"
+                f"  FROM {name} AS source\n  COPY --from=source SOURCE DESTINATION",
+                place=place,
+            )
+        earlier = self.stage(name, index)
+        if earlier is None and name.isdecimal():
+            earlier = int(name)
+            if earlier >= index:
+                raise UsageError(
+                    f"--from={name} means no stage before this one",
+                    why="Stages are counted from 0.",
+                    todo="Copy from a stage that stands further up.",
+                    place=place,
+                )
+        if earlier is None and self.stage(name, len(self.dockerfile.stages)) is not None:
+            raise UsageError(
+                f"files are copied from {name}, which stands further down",
+                todo=f"Move the stage {name} before this one.",
+                place=place,
+            )
+        if earlier is not None:
+            return Origin(OriginKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
+        if name in self.contexts:
+            return self._named(name, platform)
+        if name == "scratch":
+            return Origin(OriginKind.SCRATCH)
+        return Origin(OriginKind.IMAGE, name, None, platform)
+
+    def _named(self, name: str, platform: str) -> Origin:
+        value = self.contexts[name]
+        if value.startswith(_NAMED_IMAGE):
+            return Origin(OriginKind.IMAGE, value.removeprefix(_NAMED_IMAGE), None, platform)
+        return Origin(OriginKind.NAMED, value)

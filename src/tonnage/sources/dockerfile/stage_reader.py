@@ -1,0 +1,331 @@
+"""The instructions of one stage, each with what is in force at it.
+
+Source: ``frontend/dockerfile/dockerfile2llb`` of BuildKit, read in version 0.26.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.errors import UsageError
+from tonnage.lazily import regex
+from tonnage.model.forecast.dockerfile import Flag
+from tonnage.model.forecast.recipe import (
+    SHELL,
+    BaseConfig,
+    Builder,
+    Configure,
+    Copy,
+    Enter,
+    Origin,
+    OriginKind,
+    RecipeStage,
+    RecipeStep,
+    Run,
+    Surroundings,
+)
+from tonnage.model.stack import Place
+from tonnage.sources.dockerfile.forms import definitions, pairs
+from tonnage.sources.dockerfile.parser import read_instructions
+from tonnage.sources.dockerfile.run_mounts import read_mount
+from tonnage.sources.dockerfile.shell_wrappers import SHELLS
+from tonnage.sources.substitution import Lexer, SubstitutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.model.forecast.dockerfile import Instruction, Stage
+    from tonnage.model.forecast.recipe import Action
+    from tonnage.sources.dockerfile.origins import Names
+
+    Expand = Callable[[str], str]
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FED_PROGRAM = regex(r"(?P<heading>\d*<<-?\S+)\s+(?P<words>(?:[^&|;<()]|>&)+)(?P<rest>[^<]*)")
+_SHEBANG = regex(r"#!\s*(?P<words>\S[^\n]*)")
+_HEADING = regex(r"\d*<<-?[^<\s]+")
+_FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """What every stage of one Dockerfile is given."""
+
+    names: Names
+    lexer: Lexer
+    globals: Mapping[str, str]
+    build_args: Mapping[str, str]
+    builder: Builder
+    file: str
+    platform: str
+    proxies: Mapping[str, str]
+
+
+def expanded(lexer: Lexer, word: str, values: Mapping[str, str], place: str) -> str:
+    """Put variables into a word.
+
+    Raises:
+        UsageError: The builder would refuse it.
+    """
+    try:
+        return lexer.expand(word, values)
+    except SubstitutionError as error:
+        raise UsageError(
+            f"{word} cannot be read",
+            why=f"{error}.",
+            todo="Put it into single quotes where it is to stay as it is, or write it in a way that builders know.",
+            place=place,
+        ) from error
+
+
+class StageReader:
+    """Reads one stage from its first instruction to its last."""
+
+    def __init__(
+        self, outside: Outside, stage: Stage, *, platform: str, config: BaseConfig | None, below: RecipeStage | None
+    ) -> None:
+        self._outside = outside
+        self._stage = stage
+        self._platform = platform
+        if below is not None:
+            inherits = outside.builder is Builder.BUILDKIT
+            self._now = below.ending if inherits else replace(below.ending, arguments={})
+            return
+        given = config or BaseConfig()
+        self._now = Surroundings(
+            environment={"PATH": _PATH, **given.environment},
+            working_directory=posixpath.join("/", given.working_directory),
+            user=given.user,
+            shell=given.shell or SHELL,
+            base_known=config is not None,
+        )
+
+    @staticmethod
+    def triggers(kept: Sequence[str], file: str) -> tuple[Instruction, ...]:
+        """Read what the ``ONBUILD`` of an image kept."""
+        return tuple(each for text in kept for each in read_instructions(text, file)[1])
+
+    def needs(self, instructions: Sequence[Instruction]) -> tuple[int, ...]:
+        """Return the stages that instructions take files from."""
+        found: dict[int, None] = {}
+        for instruction in instructions:
+            place = self._place(instruction)
+            named = [flag.value for flag in instruction.flags if flag.name == "from" and instruction.keyword == "COPY"]
+            for flag in instruction.flags:
+                if flag.name == "mount":
+                    named += [match["name"] for match in _FROM.finditer(flag.value)]
+            for name in named:
+                origin = self._origin(name, str(place))
+                if origin.stage is not None:
+                    found[origin.stage] = None
+        return tuple(found)
+
+    def read(
+        self, base: Origin, kept: Sequence[Instruction], instructions: Sequence[Instruction], place: Place
+    ) -> RecipeStage:
+        """Read the whole stage.
+
+        Args:
+            base: What it stands on.
+            kept: What that keeps for it.
+            instructions: Its own instructions.
+            place: The place of its FROM.
+
+        Returns:
+            The stage with its steps.
+
+        Raises:
+            UsageError: A variable cannot be put in, or an instruction makes no sense so.
+        """
+        steps = [self._step(each, place, inherited=True) for each in kept]
+        steps += [self._step(each, self._place(each), inherited=False) for each in instructions]
+        needs = dict.fromkeys(self.needs((*kept, *instructions)))
+        if base.stage is not None:
+            needs = {base.stage: None, **needs}
+        return RecipeStage(
+            index=self._stage.index,
+            name=self._stage.name,
+            base=base,
+            platform=self._platform,
+            place=place,
+            steps=tuple(steps),
+            ending=self._now,
+            needs=tuple(needs),
+        )
+
+    def _place(self, instruction: Instruction) -> Place:
+        return Place(self._outside.file, instruction.line)
+
+    def _origin(self, name: str, place: str) -> Origin:
+        return self._outside.names.copied(name, self._stage.index, self._platform, place)
+
+    def _step(self, instruction: Instruction, place: Place, *, inherited: bool) -> RecipeStep:
+        before = self._now
+        values = before.variables
+        if instruction.keyword == "RUN" and self._outside.proxies:
+            before = replace(before, arguments={**self._outside.proxies, **before.arguments})
+
+        def expand(word: str) -> str:
+            return expanded(self._outside.lexer, word, values, str(place))
+
+        action = self._act(instruction, expand, str(place))
+        keeps = instruction.keyword in {"RUN", "COPY", "ADD"}
+        flags = tuple(Flag(each.name, self._flag(each, expand)) for each in instruction.flags) if keeps else ()
+        return RecipeStep(
+            instruction=instruction,
+            text=self._text(instruction, values),
+            action=action,
+            surroundings=before,
+            place=place,
+            flags=flags,
+            inherited=inherited,
+        )
+
+    @staticmethod
+    def _flag(flag: Flag, expand: Expand) -> str:
+        return flag.value if flag.name in {"from", "mount"} else expand(flag.value)
+
+    def _text(self, instruction: Instruction, values: Mapping[str, str]) -> str:
+        quotes = instruction.keyword in {"RUN", "ONBUILD", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL"}
+        lexer = replace(self._outside.lexer, raw_quotes=quotes, raw_escapes=quotes, keep_unset=quotes)
+        try:
+            text = lexer.expand(instruction.text, values)
+        except SubstitutionError:
+            text = instruction.text
+        return f"{instruction.keyword} {text}"
+
+    def _act(self, instruction: Instruction, expand: Expand, place: str) -> Action:
+        keyword = instruction.keyword
+        if keyword == "RUN":
+            return self._run(instruction, expand, place)
+        if keyword in {"COPY", "ADD"}:
+            return self._copy(instruction, expand, place)
+        if keyword == "WORKDIR":
+            directory = posixpath.normpath(posixpath.join(self._now.working_directory, expand(instruction.body)))
+            self._now = replace(self._now, working_directory=directory)
+            return Enter(directory=directory)
+        if keyword == "ENV":
+            self._env(instruction, expand)
+        elif keyword == "ARG":
+            self._arg(instruction, place)
+        elif keyword == "USER":
+            self._now = replace(self._now, user=expand(instruction.body))
+        elif keyword == "SHELL":
+            self._now = replace(self._now, shell=instruction.words or SHELL)
+        return Configure()
+
+    def _env(self, instruction: Instruction, expand: Expand) -> None:
+        written = pairs(instruction.body, self._outside.lexer.escape)
+        new = {expand(name): expand(value) for name, value in written}
+        arguments = {name: value for name, value in self._now.arguments.items() if name not in new}
+        self._now = replace(self._now, environment={**self._now.environment, **new}, arguments=arguments)
+
+    def _arg(self, instruction: Instruction, place: str) -> None:
+        for name, default in definitions(instruction.body, self._outside.lexer.escape):
+            value = self._outside.build_args.get(name)
+            if value is None and default is not None:
+                value = expanded(self._outside.lexer, default, self._now.variables, place)
+            elif value is None:
+                value = self._outside.globals.get(name)
+            if value is None:
+                self._now = replace(self._now, unset=(*self._now.unset, name))
+                continue
+            # The classic builder lets ENV go before ARG; to BuildKit what stands last counts.
+            if self._outside.builder is Builder.BUILDKIT or name not in self._now.environment:
+                self._now = replace(self._now, arguments={**self._now.arguments, name: value})
+
+    def _run(self, instruction: Instruction, expand: Expand, place: str) -> Run:
+        mounts = tuple(
+            read_mount(
+                flag.value,
+                expand=expand,
+                origin=lambda name: self._origin(name, place),
+                directory=self._now.working_directory,
+                place=place,
+            )
+            for flag in instruction.flags
+            if flag.name == "mount"
+        )
+        network = expand(instruction.flag("network") or "")
+        if instruction.words is not None:
+            return Run(words=instruction.words, mounts=mounts, network=network)
+        script, starts = _script(instruction)
+        return Run(script=script, mounts=mounts, network=network, line_starts=starts)
+
+    def _copy(self, instruction: Instruction, expand: Expand, place: str) -> Copy:
+        written = instruction.words if instruction.words is not None else tuple(instruction.body.split())
+        *sources, destination = (
+            word if instruction.heredocs and _HEADING.fullmatch(word) else expand(word) for word in written
+        )
+        named = [word for word in sources if not (instruction.heredocs and _HEADING.fullmatch(word))]
+        values = self._now.variables
+        inline = tuple(
+            replace(each, body=expanded(Lexer(skip_quotes=True), each.body, values, place)) if each.expands else each
+            for each in instruction.heredocs
+        )
+        is_directory = destination.endswith(("/", "/.")) or destination in {".", ".."} or len(sources) > 1
+        path = posixpath.normpath(posixpath.join(self._now.working_directory, destination))
+        from_ = instruction.flag("from") if instruction.keyword == "COPY" else None
+        unpack = instruction.flag("unpack")
+        return Copy(
+            sources=tuple(named),
+            destination=f"{path.rstrip('/')}/" if is_directory else path,
+            origin=self._origin(from_, place) if from_ else Origin(OriginKind.CONTEXT),
+            adds=instruction.keyword == "ADD",
+            unpacks=None if unpack is None else unpack.lower() not in {"false", "0"},
+            inline=inline,
+            owner=expand(instruction.flag("chown") or ""),
+            mode=expand(instruction.flag("chmod") or ""),
+            link=_on(instruction, "link"),
+            parents=_on(instruction, "parents"),
+            excludes=tuple(expand(flag.value) for flag in instruction.flags if flag.name == "exclude"),
+            checksum=expand(instruction.flag("checksum") or ""),
+        )
+
+
+def _on(instruction: Instruction, name: str) -> bool:
+    """Return whether a flag that is on or off is on."""
+    value = instruction.flag(name)
+    return value is not None and value.lower() not in {"false", "0"}
+
+
+def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return the script that the shell gets, and where each line of it is written."""
+    documents = instruction.heredocs
+    body = instruction.body
+    if not documents:
+        return body, instruction.line_starts
+    text = body
+    if len(documents) == 1:
+        fed = _FED_PROGRAM.fullmatch(body)
+        if fed is not None and not (_is_shell(fed["words"]) and not fed["rest"]):
+            # The same to a shell, with the program first.
+            text = f"{fed['words'].rstrip()} {fed['heading']} {fed['rest']}".rstrip()
+        elif fed is not None or _HEADING.fullmatch(body):
+            shebang = _SHEBANG.match(documents[0].body)
+            if fed is not None or shebang is None or _is_shell(shebang["words"]):
+                return documents[0].body, _starts(documents[0].body, 0, documents[0].line)
+            # A builder runs it as a program: what the interpreter gets is no shell script.
+            text = f"{shebang['words']} <<'{documents[0].name}'"
+    starts = list(instruction.line_starts)
+    for document in documents:
+        text += "\n"
+        starts += _starts(document.body, len(text), document.line)
+        text += document.body + document.name
+    return text, tuple(starts)
+
+
+def _is_shell(words: str) -> bool:
+    """Return whether what these words start reads shell scripts."""
+    return any(posixpath.basename(word) in SHELLS for word in words.split())
+
+
+def _starts(body: str, offset: int, line: int) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for number, each in enumerate(body.splitlines(keepends=True)):
+        found.append((offset, line + number))
+        offset += len(each)
+    return tuple(found)

@@ -1,0 +1,232 @@
+"""The summary of a job as Markdown: forecast beside measured for each service, and the disk over time as a picture.
+
+Names and messages come from a repository that may be a stranger's: they stand where nothing in them is markup.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.reports.ci_job import (
+        DiskMoment,
+        Figures,
+        ForecastOfService,
+        JobForecast,
+        JobReclaim,
+        JobRun,
+        JobStep,
+    )
+
+_POINTS = 60
+"""A picture with more of them is not more legible."""
+_UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"), (1, "B"))
+
+
+def job_summary(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobReclaim | None) -> str:
+    """Write the summary of a job.
+
+    Args:
+        forecast: What was forecast; None when that failed.
+        run: The run; None when there was none.
+        reclaimed: What was reclaimed; None when nothing was.
+
+    Returns:
+        Markdown.
+    """
+    name = forecast.stack.name if forecast is not None else ""
+    parts = [f"## Tonnage{f': {literal(name)}' if name else ''}", *_ending(run)]
+    if reclaimed is not None:
+        parts.append(_reclaimed(reclaimed))
+    rows = _rows(forecast, run)
+    if rows:
+        parts.append(table(_HEAD, rows))
+    if forecast is not None:
+        parts += _whole(forecast, run)
+    if run is not None and run.moments:
+        parts.append(disk_picture(run.moments))
+    if forecast is None and run is None and reclaimed is None:
+        parts.append("Nothing was forecast, reclaimed, built or deployed; the log says why.")
+    return "\n\n".join(parts) + "\n"
+
+
+def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobReclaim | None) -> dict[str, int | None]:
+    """Return the figures of a job.
+
+    Args:
+        forecast: What was forecast; None when that failed.
+        run: The run; None when there was none.
+        reclaimed: What was reclaimed; None when nothing was.
+
+    Returns:
+        Bytes by name; None where nothing tells.
+    """
+    return {
+        "peak_bytes": None if run is None else run.peak_bytes,
+        "freed_bytes": None if reclaimed is None else reclaimed.freed_bytes,
+        "forecast_bytes": None if forecast is None else forecast.peak.likely,
+    }
+
+
+def disk_picture(moments: Sequence[DiskMoment]) -> str:
+    """Draw the disk over time, with its line.
+
+    Args:
+        moments: Samples of one filesystem, in their order; at least one.
+
+    Returns:
+        A picture in the language of Mermaid, as GitHub shows it.
+
+    Source: the documentation of Mermaid's XY chart, which has numeric axes and any number of lines.
+    """
+    shown = thinned(moments, _POINTS)
+    highest = max(*(each.available_bytes for each in shown), shown[0].line_bytes, 1)
+    divisor, unit = next(each for each in _UNITS if highest >= each[0])
+    points = ", ".join(f"{each.available_bytes / divisor:.3f}" for each in shown)
+    lines = ", ".join([f"{shown[0].line_bytes / divisor:.3f}"] * len(shown))
+    end_s = max(1.0, shown[-1].at_s)
+    mount = "".join(letter if letter.isalnum() or letter in "/._-" else "?" for letter in shown[0].mount)
+    return "\n".join(
+        (
+            "```mermaid",
+            "xychart-beta",
+            f'    title "Available on {mount}, and the line"',
+            f'    x-axis "seconds" 0 --> {end_s:.0f}',
+            f'    y-axis "{unit}" 0 --> {highest / divisor * 1.05:.3f}',
+            f"    line [{points}]",
+            f"    line [{lines}]",
+            "```",
+        )
+    )
+
+
+def thinned(moments: Sequence[DiskMoment], most: int) -> list[DiskMoment]:
+    """Leave out samples, but never the lowest of a stretch: that one is what matters.
+
+    Args:
+        moments: Samples in their order.
+        most: How many may stay.
+
+    Returns:
+        At most so many, evenly spread over the time; the first stays, and at least two where there are any.
+    """
+    if not moments:
+        return []
+    begin_s, end_s = moments[0].at_s, moments[-1].at_s
+    if end_s <= begin_s:
+        return [moments[0], moments[-1]]
+    stretches: dict[int, DiskMoment] = {}
+    for each in moments:
+        at = min(most - 1, int((each.at_s - begin_s) / (end_s - begin_s) * most))
+        if at not in stretches or each.available_bytes < stretches[at].available_bytes:
+            stretches[at] = each
+    stretches[0] = moments[0]
+    # An axis of numbers has its points at even distances: a stretch without a sample shows the one before it.
+    found = [stretches[0]]
+    for at in range(1, most):
+        found.append(stretches.get(at, found[-1]))
+    return found
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table.
+
+    Args:
+        head: The names of its columns; all but the first hold figures.
+        rows: Its cells.
+
+    Returns:
+        Markdown.
+    """
+    marks = ["---", *("---:" for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
+
+
+def literal(text: str) -> str:
+    """Return a text in which nothing is markup, in one line, as it stands in a table.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text, as code.
+    """
+    shown = (letter if letter.isalnum() or letter in " .-/:" else f"&#{ord(letter)};" for letter in text)
+    return f"<code>{' '.join(''.join(shown).replace('&#10;', ' ').split())}</code>"
+
+
+def figure(known: Figures) -> str:
+    """Write a forecast figure with its grade.
+
+    Args:
+        known: The figure.
+
+    Returns:
+        For example ``1.20 GB (learned)``.
+    """
+    return "unknown" if known.likely is None else f"{format_bytes(known.likely)} ({known.grade})"
+
+
+_HEAD = ("service", "image, forecast", "kept, forecast", "kept, measured", "on top, measured", "time", "outcome")
+
+
+def _rows(forecast: JobForecast | None, run: JobRun | None) -> list[tuple[str, ...]]:
+    forecasts = {each.service: each for each in forecast.services} if forecast is not None else {}
+    builds = {each.service: each for each in run.steps if each.kind == "build"} if run is not None else {}
+    return [_row(name, forecasts.get(name), builds.get(name)) for name in dict.fromkeys((*forecasts, *builds))]
+
+
+def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -> tuple[str, ...]:
+    image = figure(forecast.image_bytes) if forecast is not None else ""
+    expected = figure(forecast.disk_bytes) if forecast is not None else ""
+    if build is None:
+        return literal(name), image, expected, "", "", "", ""
+    if build.forecast_kept_bytes is not None:
+        # The plan knows what is there already, which the forecast of one service alone does not.
+        expected = f"{format_bytes(build.forecast_kept_bytes)} ({build.forecast_grade})"
+    measured = build.measured[0] if build.measured else None
+    return (
+        literal(name),
+        image,
+        expected,
+        "" if measured is None else format_bytes(measured.kept_bytes),
+        "" if measured is None else format_bytes(measured.transient_bytes),
+        format_seconds(build.seconds),
+        build.outcome,
+    )
+
+
+def _ending(run: JobRun | None) -> list[str]:
+    if run is None:
+        return []
+    if run.failure:
+        return [f"**{run.purpose or 'Nothing was carried out'}: {literal(run.failure)}**"]
+    took = f" in {format_seconds(run.seconds)}" if run.seconds else ""
+    return [f"{run.purpose}: {run.outcome}{took}"]
+
+
+def _reclaimed(reclaimed: JobReclaim) -> str:
+    wanted = f", {format_bytes(reclaimed.target_bytes)} wanted" if reclaimed.target_bytes is not None else ""
+    gone = [each for each in reclaimed.removed if not each.error]
+    things = f" by removing {len(gone)} {'thing' if len(gone) == 1 else 'things'}" if gone else ""
+    return (
+        f"Reclaimed on {literal(reclaimed.mount)}: {format_bytes(reclaimed.freed_bytes)} came free{things},"
+        f" {format_bytes(reclaimed.after_bytes)} available{wanted}."
+    )
+
+
+def _whole(forecast: JobForecast, run: JobRun | None) -> list[str]:
+    told = [f"Peak of the stack, one service after the other: {figure(forecast.peak)} forecast"]
+    if run is not None and run.peak_bytes is not None:
+        told.append(f"{format_bytes(run.peak_bytes)} measured")
+    lines = [f"{', '.join(told)}."]
+    lines += [
+        f"{literal(each.mount)}: {each.fit}; {format_bytes(each.available_bytes)} were available,"
+        f" line {format_bytes(each.line_bytes)}."
+        for each in forecast.fits
+    ]
+    return lines

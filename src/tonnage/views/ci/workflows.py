@@ -1,0 +1,380 @@
+"""GitHub workflows for a stack, as text. Knows names and figures only; nothing is read and nothing is run.
+
+Nothing that a stranger can choose (a branch's name, a title, an input) stands in a shell line: it reaches the shell
+as an environment variable. Permissions are the least that the steps need. Text between two marks belongs to the user.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from tonnage.model.reports.workflow import RunnerService, RunnerStack
+
+DOCKER_DEPLOY = "docker-deploy.yml"
+SEQUENTIAL_DEPLOY = "sequential-deploy.yml"
+WORKFLOWS = (DOCKER_DEPLOY, SEQUENTIAL_DEPLOY)
+# Source: the releases of the action; the commit of its tag, looked up on 2026-11-23.
+CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+WRITTEN = "# Written by `tonnage ci github` for the stack "
+DIRECTORY = "# Its directory: "
+ANEW = "# Written anew by: "
+
+_VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"'
+# What a pull request brings is built, and goes nowhere.
+_TRUSTED = "github.event_name != 'pull_request'"
+_PLAN = '"$RUNNER_TEMP/plan.json"'
+# What depends on the runner, such as its directory and its variables, is asked for there.
+_STATUS = '{} --json > "$RUNNER_TEMP/status.json"\n'
+
+
+def workflows(stack: RunnerStack) -> dict[str, str]:
+    """Write both workflows of a stack.
+
+    Args:
+        stack: What they are for.
+
+    Returns:
+        Text by file name.
+    """
+    return {DOCKER_DEPLOY: docker_deploy(stack), SEQUENTIAL_DEPLOY: sequential_deploy(stack)}
+
+
+def docker_deploy(stack: RunnerStack) -> str:
+    """Write the workflow that builds on every push: one job for each service, each on a runner of its own.
+
+    Args:
+        stack: What it is for.
+
+    Returns:
+        The workflow.
+    """
+    triggers = f"on:\n  push:\n    branches: [{json.dumps(stack.branch)}]\n"
+    push = " ${PUSH:+--push}" * bool(stack.registries)
+    rows = "".join(
+        f"          - service: {json.dumps(service.name)}\n"
+        + (f"            push: {json.dumps('yes' * service.pushed)}\n" if push else "")
+        for service in stack.built
+    )
+    steps = [
+        *_first_steps(stack),
+        *_login(stack),
+        _free(stack, "", "--build "),
+        _step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
+        _report(stack),
+    ]
+    build = (
+        _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
+        + f"    strategy:\n      fail-fast: false\n      matrix:\n        include:\n{rows}"
+        + "    env:\n      SERVICE: ${{ matrix.service }}\n"
+        + f"      PUSH: ${{{{ {_TRUSTED} && matrix.push || '' }}}}\n" * bool(push)
+        + _steps(steps)
+    )
+    deploy = (
+        _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, alone=_ONE_DEPLOY)
+        + _VM_ENVIRONMENT
+        + _steps(
+            [
+                # All of them: the user's own first steps stand on what was checked out.
+                *_first_steps(stack),
+                _ssh(),
+                _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=f"{_IS_DEPLOYED} && {_TRUSTED}"),
+            ]
+        )
+    )
+    return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
+
+
+def sequential_deploy(stack: RunnerStack) -> str:
+    """Write the workflow that is started by hand: one runner, one service after the other.
+
+    Args:
+        stack: What it is for.
+
+    Returns:
+        The workflow.
+    """
+    choices = "".join(f"          - {json.dumps(name)}\n" for name in ("all", *(each.name for each in stack.built)))
+    triggers = (
+        "on:\n  workflow_dispatch:\n    inputs:\n"
+        "      service:\n        description: Which service\n        type: choice\n        default: all\n"
+        f"        options:\n{choices}"
+        "      cleanup_after:\n        description: Remove each service and what its build left before the next\n"
+        "        type: boolean\n        default: true\n"
+    )
+    turns = [step for service in stack.built for step in _turn(stack, service)]
+    sequence = (
+        _head(
+            stack,
+            "sequential",
+            "One service after the other",
+            secrets=bool(stack.registries),
+            runner="${{ matrix.runner }}",
+        )
+        + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{_runs_on(stack)}]\n"
+        + _steps([*_first_steps(stack), *_login(stack), *turns, _all_healthy(stack), _report(stack)])
+    )
+    verify = (
+        _head(stack, "verify", "Verify all services", needs="sequential", secrets=True, alone=_ONE_DEPLOY)
+        + _VM_ENVIRONMENT
+        + _steps([*_first_steps(stack), *_login(stack), *_verify(stack)])
+    )
+    return _workflow(stack, "sequential-deploy", triggers, sequence + "\n" + verify)
+
+
+# At the level of a step: the variables of an environment are not known yet when a job's condition is looked at.
+_IS_DEPLOYED = "vars.VM_HOST != ''"
+_ONE_DEPLOY = "deploy-to-the-vm"
+_VM_ENVIRONMENT = "    env:\n" + "".join(
+    f"      {name}: ${{{{ vars.{name} }}}}\n" for name in ("VM_HOST", "VM_USER", "VM_PATH")
+)
+
+
+def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
+    return (
+        f"{WRITTEN}{stack.name}.\n"
+        f"{DIRECTORY}{stack.directory}\n"
+        f"{ANEW}{stack.written_by}\n"
+        '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
+        f"{_secrets(stack)}{_too_large(stack)}"
+        f"name: {name}\n\n"
+        f"{triggers}  # keep: more-triggers\n  # end: more-triggers\n\n"
+        "permissions: {}\n\n"
+        "concurrency:\n"
+        f"  group: {name}-${{{{ github.ref }}}}\n"
+        "  cancel-in-progress: false\n\n"
+        "env:\n"
+        '  DOCKER_BUILDKIT: "1"\n'
+        "  BUILDKIT_PROGRESS: plain\n"
+        '  PIP_NO_CACHE_DIR: "1"\n'
+        '  PIP_DISABLE_PIP_VERSION_CHECK: "1"\n'
+        "  # keep: environment\n"
+        "  # end: environment\n\n"
+        f"jobs:\n{jobs}"
+    )
+
+
+def _secrets(stack: RunnerStack) -> str:
+    lines = ["#", "# Settings of the repository that it uses:"]
+    for registry in stack.registries:
+        where = registry or "the registry of Docker"
+        lines.append(f"#   secrets {' and '.join(_credentials(stack, registry))}: who may push to {where}")
+    lines += [
+        "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
+        "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
+        "#   secret VM_SSH_KEY: the private key that the machine lets in",
+        "#   variable VM_KNOWN_HOSTS: the machine's line of `ssh-keyscan VM_HOST`, checked by you",
+        "#   Secrets belong to the environment named tonnage: Settings, Environments.",
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _too_large(stack: RunnerStack) -> str:
+    lines = [
+        f"# Forecast: {each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), and a"
+        f" runner has {format_bytes(stack.runner_bytes)}: it fits only after disk was freed."
+        for each in stack.too_large
+    ]
+    return "\n".join(lines) + "\n\n" if lines else ""
+
+
+def _head(
+    stack: RunnerStack,
+    job: str,
+    name: str,
+    *,
+    needs: str = "",
+    secrets: bool = False,
+    alone: str = "",
+    runner: str = "",
+) -> str:
+    defaults = f"    defaults:\n      run:\n        working-directory: {json.dumps(stack.directory)}\n"
+    return "".join(
+        (
+            f"  {job}:\n    name: {json.dumps(name)}\n",
+            f"    needs: {needs}\n" if needs else "",
+            f"    runs-on: {runner or _runs_on(stack)}\n",
+            "    environment: tonnage\n" if secrets else "",
+            f"    concurrency:\n      group: {alone}\n      cancel-in-progress: false\n" if alone else "",
+            "    permissions:\n      contents: read\n",
+            "    timeout-minutes: 120\n",
+            defaults if stack.directory != "." else "",
+        )
+    )
+
+
+def _runs_on(stack: RunnerStack) -> str:
+    return json.dumps(stack.runner[0] if len(stack.runner) == 1 else stack.runner)
+
+
+def _steps(steps: list[str]) -> str:
+    return f"    steps:\n{''.join(steps)}"
+
+
+def _step(name: str, run: str, *, condition: str = "", environment: dict[str, str] | None = None) -> str:
+    lines = [f"      - name: {json.dumps(name)}"]
+    if condition:
+        lines.append(f"        if: ${{{{ {condition} }}}}")
+    if environment:
+        lines += ["        env:", *(f"          {key}: {value}" for key, value in environment.items())]
+    lines += ["        run: |", *(f"          {line}" for line in run.splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _first_steps(stack: RunnerStack) -> list[str]:
+    return [
+        f"      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n",
+        _step("Install Tonnage", stack.install),
+        "      # keep: first-steps\n      # end: first-steps\n",
+    ]
+
+
+def _credentials(stack: RunnerStack, registry: str) -> tuple[str, str]:
+    """Return the names of the secrets for one registry: with several, none is given what belongs to another."""
+    host = re.sub(r"[^A-Z0-9]", "_", registry.upper()) or "DOCKER"
+    suffix = f"_{host}" * (len(stack.registries) > 1)
+    return f"REGISTRY_USERNAME{suffix}", f"REGISTRY_PASSWORD{suffix}"
+
+
+def _login(stack: RunnerStack) -> list[str]:
+    steps = []
+    for registry in stack.registries:
+        host = f' "{registry}"' if registry else ""
+        username, password = _credentials(stack, registry)
+        steps.append(
+            _step(
+                f"Log in to {registry or 'the registry'}",
+                'test -z "$REGISTRY_USERNAME" ||\n'
+                f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
+                f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
+                environment={
+                    "REGISTRY_USERNAME": f"${{{{ secrets.{username} }}}}",
+                    "REGISTRY_PASSWORD": f"${{{{ secrets.{password} }}}}",
+                },
+            )
+        )
+    return steps
+
+
+def _tonnage(stack: RunnerStack, verb: str) -> str:
+    return " ".join(("tonnage", verb, *map(shlex.quote, stack.flags)))
+
+
+def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str, str] | None = None) -> str:
+    # A plan that does not fit ends with 3, and is saved all the same: it says how much is missing.
+    # SDKs and tools of a hosted runner belong to root; what is the user's has to stay reachable, so HOME goes along.
+    return _step(
+        "Free disk, only as much as the plan needs",
+        f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" ||\n'
+        '  { code=$?; test "$code" -eq 3 || exit "$code"; }\n'
+        "root=()\n"
+        'if [ "$(id -u)" -ne 0 ] && sudo --non-interactive true; then\n'
+        '  root=(sudo --preserve-env "HOME=$HOME")\n'
+        "fi\n"
+        f'"${{root[@]}}" "$(command -v tonnage)"{_tonnage(stack, "reclaim").removeprefix("tonnage")}'
+        f" --for {_PLAN} --yes",
+        condition=condition,
+        environment=environment,
+    )
+
+
+def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
+    """Return the steps of one service: free, build and verify, push, clean."""
+    mine = f"inputs.service == 'all' || inputs.service == '{service.name}'"
+    this = {"SERVICE": json.dumps(service.name)}
+    together = " ".join(reversed(stack.done_with(service.name)))
+    alone = " ".join((service.name, *service.needs))
+    steps = [
+        _free(stack, mine, "", this),
+        _step(
+            f"Build and verify {service.name}",
+            f'{_tonnage(stack, "deploy")} "$SERVICE"',
+            condition=mine,
+            environment=this,
+        ),
+    ]
+    if service.pushed:
+        push = f'{_tonnage(stack, "build")} --push "$SERVICE"'
+        steps.append(_step(f"Push {service.name}", push, condition=mine, environment=this))
+    steps.append(
+        _step(
+            f"Clean up after {service.name}",
+            f"{_STATUS.format(_tonnage(stack, 'status'))}"
+            'stack=$(jq --raw-output .stack "$RUNNER_TEMP/status.json")\n'
+            "for each in $DONE; do\n"
+            '  docker ps --all --quiet --filter "label=com.docker.compose.project=$stack" \\\n'
+            '    --filter "label=com.docker.compose.service=$each" |\n'
+            "    xargs --no-run-if-empty docker rm --force --volumes\n"
+            f'  {_tonnage(stack, "build")} --cleanup-after "$each"\n'
+            "done",
+            condition=f"inputs.cleanup_after && ({mine})",
+            environment={"DONE": f"${{{{ inputs.service != 'all' && '{alone}' || '{together}' }}}}"},
+        )
+    )
+    return steps
+
+
+def _all_healthy(stack: RunnerStack) -> str:
+    together = " ".join(service.name for service in stack.built)
+    return _step(
+        "Verify what runs here",
+        f'read -r -a names <<< "$SERVICES"\n{_tonnage(stack, "verify")} "${{names[@]}}"',
+        condition="!inputs.cleanup_after",
+        environment={"SERVICES": f"${{{{ inputs.service == 'all' && '{together}' || inputs.service }}}}"},
+    )
+
+
+def _ssh() -> str:
+    return _step(
+        "Prepare ssh",
+        "install --directory --mode 700 ~/.ssh\n"
+        "(umask 077 && printf '%s\\n' \"$VM_SSH_KEY\" > ~/.ssh/id_ed25519)\n"
+        "printf '%s\\n' \"$VM_KNOWN_HOSTS\" >> ~/.ssh/known_hosts",
+        condition=_IS_DEPLOYED,
+        environment={"VM_SSH_KEY": "${{ secrets.VM_SSH_KEY }}", "VM_KNOWN_HOSTS": "${{ vars.VM_KNOWN_HOSTS }}"},
+    )
+
+
+def _verify(stack: RunnerStack) -> list[str]:
+    """Return the steps that ask every service: on the machine where it runs, else its image in its registry."""
+    steps = [
+        _ssh(),
+        _step(
+            "Deploy to the VM",
+            f'{_tonnage(stack, "deploy")} --to {_VM} ${{SERVICE:+"$SERVICE"}}',
+            condition=_IS_DEPLOYED,
+            environment={"SERVICE": "${{ inputs.service != 'all' && inputs.service || '' }}"},
+        ),
+        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=_IS_DEPLOYED),
+    ]
+    pushed = [service for service in stack.built if service.pushed]
+    if pushed:
+        names = ", ".join(json.dumps(service.name) for service in pushed)
+        insecure = any(service.registry.startswith(("localhost", "127.")) for service in pushed)
+        script = (
+            f"{_STATUS.format(_tonnage(stack, 'status'))}"
+            f"jq --raw-output '.services[] | select(.service | IN({names})) | .image' \\\n"
+            '  "$RUNNER_TEMP/status.json" > "$RUNNER_TEMP/images"\n'
+            'test -s "$RUNNER_TEMP/images"\n'
+            "while read -r image; do\n"
+            f'  docker manifest inspect {"--insecure " * insecure}"$image" > /dev/null\n'
+            'done < "$RUNNER_TEMP/images"'
+        )
+        steps.append(_step("Verify that every image was pushed", script, condition="inputs.service == 'all'"))
+    else:
+        told = "::notice::no image is pushed and VM_HOST is not set: each service was verified where it was built"
+        steps.append(_step("Say what is left to verify", f"echo {shlex.quote(told)}", condition="vars.VM_HOST == ''"))
+    return steps
+
+
+def _report(stack: RunnerStack) -> str:
+    return _step(
+        "Report",
+        f"{{\n  echo '```'\n  {_tonnage(stack, 'report')} --last 20 2>&1\n  echo '```'\n}} >> \"$GITHUB_STEP_SUMMARY\"",
+        condition="always()",
+    )

@@ -1,0 +1,214 @@
+"""Plans, runs and events as JSON-able mappings: the documented forms of ``docs/json.md``.
+
+What is shown never holds environment values, build arguments or secrets: only the fields named here leave. A forecast
+that is not known has no number (null), so that nobody adds it up as if it were 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.model.deploy import event as events
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.event import Event
+    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.run import Measured, Run, StepOutcome
+    from tonnage.model.forecast.estimate import Estimate
+
+FORMAT = 1
+
+EVENT_NAMES = {
+    events.RunStarted: "run-started",
+    events.StepStarted: "step-started",
+    events.StepProgress: "step-progress",
+    events.StepLog: "step-log",
+    events.DiskSampled: "disk-sampled",
+    events.StepFinished: "step-finished",
+    events.RunFinished: "run-finished",
+    events.Notice: "notice",
+}
+
+_SHOWN_ACTION_FIELDS = ("reference", "references", "image", "image_name", "container", "container_name")
+
+
+def document(kind: str, form: dict[str, object]) -> dict[str, object]:
+    """Return a form with the head that every printed document has.
+
+    Args:
+        kind: ``plan``, ``runs``, ``status``, ``verification``, ``settings``, ``checks`` or ``error``.
+        form: The fields.
+
+    Returns:
+        A mapping that begins with ``format`` and ``document``.
+    """
+    return {"format": FORMAT, "document": kind, **form}
+
+
+def plan_form(plan: Plan) -> dict[str, object]:
+    """Return a plan to be shown; it cannot be executed (a plan file can).
+
+    Args:
+        plan: Any plan.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    refusal = plan.refusal
+    return {
+        "stack": plan.stack,
+        "purpose": plan.purpose,
+        "engine_id": plan.engine_id,
+        "endpoint": plan.endpoint,
+        "fingerprint": plan.fingerprint,
+        "filesystem": plan.filesystem,
+        "available_bytes": plan.available_bytes,
+        "line_bytes": plan.line_bytes,
+        "policy": {
+            "keep_free_bytes": plan.policy.keep_free_bytes,
+            "keep_previous": plan.policy.keep_previous,
+            "cleanup_after": plan.policy.cleanup_after,
+            "push": plan.policy.push,
+        },
+        "services": list(plan.services),
+        "steps": [step_form(step) for step in plan.steps],
+        "unchanged": [{"service": each.service, "reason": each.reason} for each in plan.unchanged],
+        "refusal": None if refusal is None else {"what": refusal.what, "why": refusal.why, "todo": refusal.todo},
+        "notes": list(plan.notes),
+    }
+
+
+def step_form(step: Step) -> dict[str, object]:
+    """Return a step of a plan.
+
+    Args:
+        step: Any step.
+
+    Returns:
+        The fields of ``docs/json.md``; of its action only names of images and containers.
+    """
+    action = step.action
+    names = {name: getattr(action, name) for name in _SHOWN_ACTION_FIELDS if hasattr(action, name)}
+    return {
+        "name": step.name,
+        "service": step.service,
+        "kind": action.__struct_config__.tag,
+        **names,
+        "cause": step.cause,
+        "changes": step.changes,
+        "kept": estimate_form(step.kept),
+        "transient": estimate_form(step.transient),
+        "after": estimate_form(step.after),
+        "lowest": estimate_form(step.lowest),
+        "at_line": [step_form(each) for each in step.at_line],
+        "undo": [step_form(each) for each in step.on_failure],
+    }
+
+
+def estimate_form(estimate: Estimate) -> dict[str, object]:
+    """Return a forecast; its numbers are null where it is not known.
+
+    Args:
+        estimate: Any forecast.
+
+    Returns:
+        ``low_bytes``, ``likely_bytes``, ``high_bytes`` and ``grade``.
+    """
+    known = estimate.known
+    return {
+        "low_bytes": estimate.low_bytes if known else None,
+        "likely_bytes": estimate.likely_bytes if known else None,
+        "high_bytes": estimate.high_bytes if known else None,
+        "grade": str(estimate.grade),
+    }
+
+
+def run_form(run: Run) -> dict[str, object]:
+    """Return a run with its steps.
+
+    Args:
+        run: Any run, unfinished ones included.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "run_id": run.run_id,
+        "stack": run.stack,
+        "engine_id": run.engine_id,
+        "purpose": run.purpose,
+        "started_s": run.started_s,
+        "seconds": run.seconds,
+        "outcome": str(run.outcome),
+        "filesystem": run.filesystem,
+        "line_bytes": run.line_bytes,
+        "message": run.message,
+        "steps": [outcome_form(step) for step in run.steps],
+    }
+
+
+def outcome_form(outcome: StepOutcome) -> dict[str, object]:
+    """Return how a step ended, forecast beside measured.
+
+    Args:
+        outcome: Any step's outcome.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "name": outcome.name,
+        "service": outcome.service,
+        "kind": outcome.kind,
+        "outcome": str(outcome.outcome),
+        "undo": outcome.undo,
+        "seconds": outcome.seconds,
+        "forecast_kept_bytes": outcome.forecast_kept_bytes,
+        "forecast_grade": str(outcome.forecast_grade),
+        "measured": [_measured_form(measured) for measured in outcome.measured],
+        "message": outcome.message,
+        "log": outcome.log,
+    }
+
+
+def event_form(event: Event) -> dict[str, object]:
+    """Return one event of a run, as one line of ``--json`` output holds it.
+
+    Args:
+        event: Any event.
+
+    Returns:
+        A mapping that begins with ``format`` and ``event``.
+    """
+    return {"format": FORMAT, "event": EVENT_NAMES[type(event)], **_event_fields(event)}
+
+
+def _event_fields(event: Event) -> dict[str, object]:
+    match event:
+        case events.RunStarted():
+            return {"run_id": event.run_id, "plan": plan_form(event.plan)}
+        case events.StepStarted():
+            return {
+                "index": event.index,
+                "total": event.total,
+                "undo": event.undo,
+                "step": step_form(event.step),
+            }
+        case events.StepFinished():
+            return outcome_form(event.outcome)
+        case events.RunFinished():
+            return run_form(event.run)
+        case _:
+            return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def _measured_form(measured: Measured) -> dict[str, object]:
+    return {
+        "mount": measured.mount,
+        "before_bytes": measured.before_bytes,
+        "after_bytes": measured.after_bytes,
+        "lowest_bytes": measured.lowest_bytes,
+        "kept_bytes": measured.kept_bytes,
+        "transient_bytes": measured.transient_bytes,
+        "samples": measured.samples,
+    }

@@ -1,0 +1,83 @@
+"""A plan as a file: everything that the executor needs, to be read back and executed.
+
+The file carries the whole configuration of the services, environment values included. It is not meant to be shown:
+:func:`tonnage.views.json.plan_and_run.plan_form` is.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tonnage.errors import UsageError
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan  # noqa: TC001 - msgspec reads the annotation
+
+DOCUMENT = "tonnage-plan"
+
+MAKE_ONE = "Make one with\n  tonnage plan --out plan.json"
+
+
+class _Saved(msgspec.Struct, frozen=True, kw_only=True):
+    document: str
+    format: int
+    plan: Plan
+
+
+def save_plan(plan: Plan) -> str:
+    """Write a plan as the text of a plan file.
+
+    Args:
+        plan: Any plan.
+
+    Returns:
+        JSON with a newline at its end.
+    """
+    encoded = msgspec.json.encode(_Saved(document=DOCUMENT, format=PLAN_FORMAT, plan=plan), order="deterministic")
+    return msgspec.json.format(encoded, indent=1).decode() + "\n"
+
+
+def read_plan(text: str, *, place: str = "") -> Plan:
+    """Read the text of a plan file.
+
+    Args:
+        text: What :func:`save_plan` wrote.
+        place: The file's name, for messages.
+
+    Returns:
+        The plan, equal to the one that was saved.
+
+    Raises:
+        UsageError: The text is no plan file, one of another format, or one that was changed by hand into nonsense.
+    """
+    try:
+        document = msgspec.json.decode(text)
+    except RecursionError:
+        raise UsageError(
+            "this is not a plan file", why="It is nested too deeply.", todo=MAKE_ONE, place=place
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            "this is not a plan file", why=f"It is not JSON: {error}", todo=MAKE_ONE, place=place
+        ) from error
+    kind = document.get("document") if isinstance(document, dict) else None
+    if kind == "plan":
+        raise UsageError(
+            "this is a plan as it is shown, not a plan file",
+            why="What --json prints leaves out the configuration of the services, because it may hold secrets.",
+            todo=MAKE_ONE,
+            place=place,
+        )
+    if kind != DOCUMENT:
+        raise UsageError(
+            "this is not a plan file", why=f'It has no "document": "{DOCUMENT}".', todo=MAKE_ONE, place=place
+        )
+    written_format = document.get("format")
+    if written_format != PLAN_FORMAT:
+        raise UsageError(
+            f"this plan file has format {written_format}, and this version of Tonnage reads format {PLAN_FORMAT}",
+            todo=MAKE_ONE,
+            place=place,
+        )
+    try:
+        return msgspec.convert(document, _Saved).plan
+    except msgspec.ValidationError as error:
+        raise UsageError("this plan file is damaged", why=f"{error}.", todo=MAKE_ONE, place=place) from error

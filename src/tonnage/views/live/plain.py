@@ -1,0 +1,159 @@
+"""Events as plain lines, for logs and wherever there is no terminal: one line for each, none twice."""
+
+from __future__ import annotations
+
+import contextlib
+from threading import Lock
+from typing import TYPE_CHECKING, Self, TextIO
+
+from tonnage.model.deploy.event import (
+    DiskSampled,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+)
+from tonnage.model.deploy.run import Outcome
+from tonnage.units import format_bytes, format_seconds
+from tonnage.views.text.plan import what_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from tonnage.model.deploy.event import (
+        Event,
+    )
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.run import Run, StepOutcome
+
+PROGRESS_EVERY_S = 2.0
+
+
+class PlainView:
+    """Writes one plain line for each event; events may come from several threads.
+
+    Progress is thinned to one line of a step every two seconds, and samples of the disk are shown only as the lowest
+    point at a step's end. A stream that takes nothing any more ends nothing else.
+
+    Args:
+        stream: Where the lines go: standard error.
+        monotonic: Seconds that only ever grow.
+    """
+
+    def __init__(self, stream: TextIO, *, monotonic: Callable[[], float]) -> None:
+        self._stream = stream
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._said: dict[str, tuple[str, float]] = {}
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is written."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; nothing is written."""
+
+    def show(self, event: Event) -> None:
+        """Write one event, or nothing when it says nothing new.
+
+        Args:
+            event: Any event.
+        """
+        with self._lock:
+            line = self._line(event)
+            if line:
+                with contextlib.suppress(OSError):
+                    self._stream.write(line + "\n")
+                    self._stream.flush()
+
+    def _line(self, event: Event) -> str:
+        line = ""
+        match event:
+            case RunStarted():
+                line = started_line(event.plan)
+            case StepStarted():
+                undo = "undo " if event.undo else ""
+                line = f"[{event.index}/{event.total}] {undo}{event.step.name}: {what_changes(event.step)}"
+            case StepProgress():
+                line = self._progress_line(event)
+            case StepLog():
+                line = f"    {event.step} | {event.line}"
+            case StepFinished():
+                self._said.pop(event.outcome.name, None)
+                line = finished_line(event.outcome)
+            case RunFinished():
+                line = ended_line(event.run)
+            case Notice():
+                line = f"warning: {event.text}" if event.level == "warning" else event.text
+            case DiskSampled():
+                pass
+        return line
+
+    def _progress_line(self, event: StepProgress) -> str:
+        now = self._monotonic()
+        text, said_at = self._said.get(event.step, ("", float("-inf")))
+        if event.text == text or now - said_at < PROGRESS_EVERY_S:
+            return ""
+        self._said[event.step] = (event.text, now)
+        return f"  {event.step}: {event.text}"
+
+
+def started_line(plan: Plan) -> str:
+    """Write that a run begins.
+
+    Args:
+        plan: What is carried out.
+
+    Returns:
+        One line.
+    """
+    count = len(plan.steps)
+    steps = {0: "nothing to do", 1: "1 step"}.get(count, f"{count} steps")
+    return (
+        f"{plan.purpose} {plan.stack}: {steps}, {format_bytes(plan.available_bytes)} available on {plan.filesystem},"
+        f" line {format_bytes(plan.line_bytes)}"
+    )
+
+
+def finished_line(outcome: StepOutcome) -> str:
+    """Write how a step ended, forecast beside measured.
+
+    Args:
+        outcome: Any step's outcome.
+
+    Returns:
+        One line.
+    """
+    line = f"  {outcome.name} {outcome.outcome} in {format_seconds(outcome.seconds)}"
+    if outcome.measured:
+        disk = outcome.measured[0]
+        forecast = (
+            "forecast unknown"
+            if outcome.forecast_kept_bytes is None
+            else f"forecast {format_bytes(outcome.forecast_kept_bytes)} {outcome.forecast_grade}"
+        )
+        line += (
+            f": kept {format_bytes(disk.kept_bytes)} ({forecast}), transient {format_bytes(disk.transient_bytes)},"
+            f" lowest {format_bytes(disk.lowest_bytes)}"
+        )
+    if outcome.outcome is not Outcome.DONE and outcome.message:
+        line += f": {outcome.message.splitlines()[0]}"
+    return line
+
+
+def ended_line(run: Run) -> str:
+    """Write how a run ended.
+
+    Args:
+        run: A finished run.
+
+    Returns:
+        One line.
+    """
+    return f"{run.purpose} {run.stack} {run.outcome} in {format_seconds(run.seconds)}"

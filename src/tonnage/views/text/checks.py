@@ -1,0 +1,108 @@
+"""Settings with their origin, and the checks of a machine, as tables and as JSON-able mappings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.views.text.columns import columns, fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.deploy.policy import Setting
+    from tonnage.model.reports.checklist import Item
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One check: what was looked at, how it is (``ok``, ``warning`` or ``failed``), what was found, what to do."""
+
+    name: str
+    state: str
+    found: str
+    todo: str = ""
+
+
+def settings_text(settings: Sequence[Setting], *, width: int = 80) -> str:
+    """Write settings for people.
+
+    Args:
+        settings: In the order of printing.
+        width: Columns of the terminal; where the table does not fit, each setting takes several lines.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    rows = [(each.key, each.value, each.origin, each.meaning) for each in settings]
+    table = columns((("setting", "value", "origin", "meaning"), *rows))
+    if fits(table, width):
+        return "\n".join(table)
+    lines = []
+    for key, value, origin, meaning in rows:
+        lines += [f"{key} = {value}", f"  from {origin}", f"  {meaning}"]
+    return "\n".join(lines)
+
+
+def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
+    """Return settings as a JSON-able mapping.
+
+    Args:
+        settings: In the order of printing.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "settings": [
+            {"key": each.key, "value": each.value, "origin": each.origin, "meaning": each.meaning} for each in settings
+        ]
+    }
+
+
+def checks_text(checks: Sequence[Check]) -> str:
+    """Write checks for people.
+
+    Args:
+        checks: In the order of printing.
+
+    Returns:
+        Lines joined by newlines, without one at the end. What to do stands below its check.
+    """
+    lines = []
+    for check, line in zip(checks, columns([(each.state, each.name, each.found) for each in checks]), strict=True):
+        lines.append(line)
+        lines += [f"        {each}" for each in check.todo.splitlines()]
+    return "\n".join(lines)
+
+
+def items_text(items: Sequence[Item]) -> str:
+    """Write a checklist for people.
+
+    Args:
+        items: In the order of printing.
+
+    Returns:
+        Lines joined by newlines, without one at the end. What mends an item stands below it.
+    """
+    return checks_text([Check(name=each.name, state=each.state, found=each.found, todo=each.todo) for each in items])
+
+
+def checks_form(checks: Sequence[Check], items: Sequence[Item] = ()) -> dict[str, object]:
+    """Return checks as a JSON-able mapping.
+
+    Args:
+        checks: In the order of printing.
+        items: The checklist of the stack; none where there is no stack.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    return {
+        "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks],
+        "checklist": [
+            {"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in items
+        ],
+    }

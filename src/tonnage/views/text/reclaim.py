@@ -1,0 +1,250 @@
+"""What a reclaim would remove, what it removed, and what stays: as text and as the documented form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes, format_seconds
+from tonnage.views.text.columns import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.reclaim.candidate import Candidate, Protected
+    from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal
+
+_TOGETHER = 3
+"""More records of the build cache of one sort than this stand on one line."""
+_STAYING_SHOWN = 12
+_LONGEST_NAME = 48
+_NAMED_KINDS = frozenset({"image", "container", "volume", "cache"})
+
+
+def choice_text(choice: Choice, *, mount: str) -> str:
+    """Write what would be removed, with bytes, cost, reason and what breaks.
+
+    Args:
+        choice: What was decided.
+        mount: The filesystem.
+
+    Returns:
+        Lines joined by newlines.
+    """
+    available = f"{mount}: {format_bytes(choice.available_bytes)} available"
+    if choice.target_bytes:
+        head = f"{available}, {format_bytes(choice.target_bytes)} wanted"
+    else:
+        head = f"{available}; everything that may go"
+    lines = [head, ""]
+    if choice.chosen:
+        lines += columns([_HEAD, *_rows(choice.chosen)], right=(0, 1), indent="  ")
+        after_bytes = choice.available_bytes + choice.freed_bytes
+        lines += ["", f"together {format_bytes(choice.freed_bytes)} come free: {format_bytes(after_bytes)} available"]
+    elif not choice.target_bytes or choice.short_bytes:
+        lines.append("  nothing that may go gives a byte")
+    else:
+        lines.append("  nothing to do: that much is available")
+    if choice.short_bytes:
+        lines.append(f"that is {format_bytes(choice.short_bytes)} too little")
+    staying = _staying(choice.findings.protected)
+    if staying:
+        lines += ["", "stays:", *staying]
+    lines += [f"note: {note}" for note in choice.findings.notes]
+    return "\n".join(lines)
+
+
+def removal_text(removal: Removal) -> str:
+    """Write what came of one removal, in one line.
+
+    Args:
+        removal: What was done.
+
+    Returns:
+        The line.
+    """
+    name = f"{removal.candidate.kind} {_short(removal.candidate.name)}"
+    if removal.error is not None:
+        return f"stays  {name}: {removal.error.what}"
+    came, promised = format_bytes(removal.freed_bytes), format_bytes(removal.promised_bytes)
+    return f"gone   {name}: {came} came free of {promised}, {format_seconds(removal.seconds)}"
+
+
+def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
+    """Write what a reclaim did.
+
+    Args:
+        done: What was done.
+        mount: The filesystem.
+        before_bytes: Available before it.
+
+    Returns:
+        Lines joined by newlines.
+    """
+    came = format_bytes(done.available_bytes - before_bytes)
+    lines = [f"{mount}: {came} came free, {format_bytes(done.available_bytes)} available"]
+    if done.target_bytes:
+        lines[0] += f", {format_bytes(done.target_bytes)} wanted"
+    if done.spared:
+        lines.append(f"{len(done.spared)} of what was chosen stays: there was enough without it")
+    return "\n".join(lines)
+
+
+def reclaim_form(
+    choice: Choice, *, mount: str, done: Reclaimed | None, reasons: Sequence[str] = ()
+) -> dict[str, object]:
+    """Return what was decided and done as a JSON-able mapping.
+
+    Args:
+        choice: What was decided.
+        mount: The filesystem.
+        done: What was done; None when it was only shown.
+        reasons: Why less came free than was promised.
+
+    Returns:
+        The fields of ``docs/json.md``.
+    """
+    after_bytes = choice.available_bytes if done is None else done.available_bytes
+    return {
+        "mount": mount,
+        "available_bytes": choice.available_bytes,
+        "target_bytes": choice.target_bytes or None,
+        "done": done is not None,
+        "after_bytes": after_bytes,
+        "enough": after_bytes >= choice.target_bytes,
+        "freeable_bytes": choice.freed_bytes,
+        "short_bytes": choice.short_bytes,
+        "chosen": [_candidate_form(each) for each in choice.chosen],
+        "removed": [_removal_form(each) for each in (done.removals if done else ())],
+        "protected": [_protected_form(each) for each in choice.findings.protected],
+        "reasons": list(reasons),
+        "notes": list(choice.findings.notes),
+    }
+
+
+def enough_form(mount: str, available_bytes: int, target_bytes: int) -> dict[str, object]:
+    """Return the form of a reclaim that had nothing to do and looked at nothing.
+
+    Args:
+        mount: The filesystem.
+        available_bytes: Available there.
+        target_bytes: What was asked for.
+
+    Returns:
+        The same fields as :func:`reclaim_form`.
+    """
+    return {
+        "mount": mount,
+        "available_bytes": available_bytes,
+        "target_bytes": target_bytes,
+        "done": False,
+        "after_bytes": available_bytes,
+        "enough": True,
+        "freeable_bytes": 0,
+        "short_bytes": 0,
+        "chosen": [],
+        "removed": [],
+        "protected": [],
+        "reasons": [],
+        "notes": [],
+    }
+
+
+_HEAD = ("frees", "costs", "kind", "what", "why, and what breaks")
+
+
+def _rows(chosen: Sequence[Candidate]) -> list[tuple[str, ...]]:
+    sorts = Counter(_sort(each) for each in chosen)
+    rows: list[tuple[str, ...]] = []
+    told: set[tuple[str, str, str]] = set()
+    for each in chosen:
+        sort = _sort(each)
+        if each.kind != "cache" or sorts[sort] <= _TOGETHER:
+            rows.append(_row(each, _short(each.name), each.unique_bytes, each.cost_s))
+        elif sort not in told:
+            told.add(sort)
+            same = [other for other in chosen if _sort(other) == sort]
+            size_bytes, cost_s = sum(other.unique_bytes for other in same), sum(other.cost_s for other in same)
+            rows.append(_row(each, f"{len(same)} records", size_bytes, cost_s))
+    return rows
+
+
+def _sort(candidate: Candidate) -> tuple[str, str, str]:
+    return candidate.kind, candidate.reason, candidate.back
+
+
+def _row(candidate: Candidate, name: str, size_bytes: int, cost_s: float) -> tuple[str, ...]:
+    why = candidate.reason + (f"; breaks {candidate.breaks}" if candidate.breaks else "")
+    why += f"; back: {candidate.back}" if candidate.back else ""
+    return format_bytes(size_bytes), format_seconds(cost_s), candidate.kind, name, why
+
+
+def _staying(protected: Sequence[Protected]) -> list[str]:
+    """Name what is large and the engine's; of the rest say how many there are, and why."""
+    shown = sorted(
+        (each for each in protected if each.kind in _NAMED_KINDS),
+        key=lambda each: (-(each.size_bytes or 0), each.candidate_id),
+    )
+    rows = [
+        (
+            format_bytes(each.size_bytes) if each.size_bytes is not None else "?",
+            each.kind,
+            _short(each.name),
+            each.reason,
+        )
+        for each in shown[:_STAYING_SHOWN]
+    ]
+    lines = columns(rows, right=(0,), indent="  ")
+    if len(shown) > _STAYING_SHOWN:
+        lines.append(f"  and {len(shown) - _STAYING_SHOWN} more of the engine; --json tells all")
+    others = Counter((each.kind, each.reason) for each in protected if each.kind not in _NAMED_KINDS)
+    lines += [f"  {count} {kind}: {reason}" for (kind, reason), count in others.most_common(_STAYING_SHOWN)]
+    if len(others) > _STAYING_SHOWN:
+        lines.append(f"  and more for {len(others) - _STAYING_SHOWN} further reasons; --json tells all")
+    return lines
+
+
+def _short(name: str) -> str:
+    """Return a name that fits its column: of a path the end is what tells it from others."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    kept = _LONGEST_NAME - 3
+    return f"...{name[-kept:]}" if name.startswith("/") else f"{name[:kept]}..."
+
+
+def _candidate_form(candidate: Candidate) -> dict[str, object]:
+    return {
+        "id": candidate.candidate_id,
+        "kind": candidate.kind,
+        "name": candidate.name,
+        "unique_bytes": candidate.unique_bytes,
+        "inodes": candidate.inodes,
+        "cost_s": round(candidate.cost_s, 3),
+        "removal_s": round(candidate.removal_s, 3),
+        "last_used_s": candidate.last_used_s,
+        "reason": candidate.reason,
+        "breaks": candidate.breaks,
+        "back": candidate.back,
+    }
+
+
+def _removal_form(removal: Removal) -> dict[str, object]:
+    return {
+        "id": removal.candidate.candidate_id,
+        "kind": removal.candidate.kind,
+        "name": removal.candidate.name,
+        "promised_bytes": removal.promised_bytes,
+        "freed_bytes": removal.freed_bytes,
+        "seconds": round(removal.seconds, 3),
+        "error": "" if removal.error is None else str(removal.error),
+    }
+
+
+def _protected_form(protected: Protected) -> dict[str, object]:
+    return {
+        "id": protected.candidate_id,
+        "kind": protected.kind,
+        "name": protected.name,
+        "size_bytes": protected.size_bytes,
+        "reason": protected.reason,
+    }

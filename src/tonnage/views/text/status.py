@@ -1,0 +1,198 @@
+"""What is there now: disk and line, what the engine uses, the services. Every figure is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes
+from tonnage.views.text.columns import columns
+from tonnage.views.text.gauge import gauge_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.inventory import Container, Filesystem, Inventory
+    from tonnage.model.stack import Service, Stack
+
+_ID_LENGTH = 12
+
+
+def status_form(
+    inventory: Inventory, *, lines: Mapping[str, int], stack: Stack, services: Sequence[str] = ()
+) -> dict[str, object]:
+    """Return what is there as a JSON-able mapping.
+
+    Args:
+        inventory: What was observed.
+        lines: The line of each filesystem in bytes, by mount.
+        stack: The stack; without a name when there is no compose file here.
+        services: Names of the services to tell about; empty for all.
+
+    Returns:
+        The fields of ``docs/json.md``. Sizes that the engine does not tell are null.
+    """
+    engine = inventory.engine
+    return {
+        "engine": {
+            "engine_id": engine.engine_id,
+            "endpoint": engine.endpoint,
+            "version": engine.version,
+            "storage_driver": engine.storage_driver,
+            "image_store": engine.image_store,
+            "data_root": engine.data_root,
+        },
+        "filesystems": [_filesystem_form(disk, lines.get(disk.mount, 0)) for disk in inventory.filesystems],
+        "use": engine_use(inventory),
+        "stack": stack.name,
+        "services": _service_forms(inventory, stack, services),
+    }
+
+
+def engine_use(inventory: Inventory) -> dict[str, object]:
+    """Return what the engine keeps, by kind, in bytes; null where it does not tell.
+
+    Args:
+        inventory: What was observed.
+
+    Returns:
+        For each of ``images``, ``containers``, ``build_cache`` and ``volumes`` a count and its bytes. Layers that
+        images share are counted once; a container counts with its own writable layer only.
+    """
+    layers = {layer.chain_id: layer.size_bytes for image in inventory.images for layer in image.layers}
+    writable = [container.writable_bytes for container in inventory.containers]
+    return {
+        "images": {"count": len(inventory.images), "bytes": _sum(list(layers.values()))},
+        "containers": {"count": len(writable), "bytes": _sum(writable)},
+        "build_cache": {
+            "count": len(inventory.cache),
+            "bytes": sum(record.size_bytes for record in inventory.cache if not record.shared),
+        },
+        "volumes": {
+            "count": len(inventory.volumes),
+            "bytes": _sum([volume.size_bytes for volume in inventory.volumes]),
+        },
+    }
+
+
+def status_text(
+    inventory: Inventory,
+    *,
+    lines: Mapping[str, int],
+    stack: Stack,
+    services: Sequence[str] = (),
+    width: int = 80,
+    ascii_only: bool = False,
+) -> str:
+    """Write what is there for people.
+
+    Args:
+        inventory: What was observed.
+        lines: The line of each filesystem in bytes, by mount.
+        stack: The stack; without a name when there is no compose file here.
+        services: Names of the services to tell about; empty for all.
+        width: Columns of the terminal.
+        ascii_only: Draw without characters beyond ASCII.
+
+    Returns:
+        Lines joined by newlines, without one at the end.
+    """
+    engine = inventory.engine
+    blocks = [[f"engine {engine.version} ({engine.storage_driver}, {engine.image_store} store) at {engine.endpoint}"]]
+    blocks += [
+        _filesystem_lines(disk, lines.get(disk.mount, 0), width=width, ascii_only=ascii_only)
+        for disk in inventory.filesystems
+    ]
+    rows = [
+        (kind.replace("_", " "), str(use["count"]), _size(use["bytes"]))
+        for kind, use in engine_use(inventory).items()
+        if isinstance(use, dict)
+    ]
+    blocks.append(["the engine keeps", *columns(rows, right=(1, 2), indent="  ")])
+    if stack.name:
+        forms = _service_forms(inventory, stack, services)
+        cells = [
+            (str(form["service"]), str(form["state"]), str(form["health"]), str(form["replicas"]), str(form["version"]))
+            for form in forms
+        ]
+        heads = ("service", "state", "health", "running", "version")
+        blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _filesystem_form(disk: Filesystem, line_bytes: int) -> dict[str, object]:
+    return {
+        "mount": disk.mount,
+        "roles": list(disk.roles),
+        "size_bytes": disk.size_bytes,
+        "available_bytes": disk.available_bytes,
+        "reserved_bytes": disk.reserved_bytes,
+        "line_bytes": line_bytes,
+        "headroom_bytes": disk.available_bytes - line_bytes,
+        "inodes": disk.inodes,
+        "available_inodes": disk.available_inodes,
+    }
+
+
+def _filesystem_lines(disk: Filesystem, line_bytes: int, *, width: int, ascii_only: bool) -> list[str]:
+    bar = "".join(
+        gauge_parts(
+            size_bytes=disk.size_bytes,
+            available_bytes=disk.available_bytes,
+            line_bytes=line_bytes,
+            cells=min(width, 80) - 4,
+            ascii_only=ascii_only,
+        )
+    )
+    headroom_bytes = disk.available_bytes - line_bytes
+    return [
+        f"{disk.mount} ({', '.join(disk.roles)})",
+        f"  {bar}",
+        f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
+        f"  line {format_bytes(line_bytes)}, headroom {format_bytes(headroom_bytes)}",
+    ]
+
+
+def _service_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -> list[dict[str, object]]:
+    chosen = [service for service in stack.services if not services or service.name in services]
+    return [_service_form(inventory, stack.name, service) for service in chosen]
+
+
+def _service_form(inventory: Inventory, project: str, service: Service) -> dict[str, object]:
+    containers = inventory.service_containers(project, service.name)
+    running = sum(1 for container in containers if container.state == "running")
+    return {
+        "service": service.name,
+        "state": _state(containers),
+        "health": _health(containers),
+        "replicas": f"{running}/{service.replicas}",
+        "version": _version(containers),
+        "image": service.image,
+    }
+
+
+def _state(containers: Sequence[Container]) -> str:
+    states = sorted({container.state for container in containers})
+    if len(containers) == 1 and containers[0].state == "exited":
+        return f"exited {containers[0].exit_code}"
+    return "+".join(states) or "absent"
+
+
+def _health(containers: Sequence[Container]) -> str:
+    for worst in ("unhealthy", "starting", "healthy"):
+        if any(container.health == worst for container in containers):
+            return worst
+    return "-"
+
+
+def _version(containers: Sequence[Container]) -> str:
+    images = sorted({container.image_id.removeprefix("sha256:")[:_ID_LENGTH] for container in containers})
+    return "+".join(images) or "-"
+
+
+def _sum(parts: Sequence[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _size(count_bytes: object) -> str:
+    return format_bytes(count_bytes) if isinstance(count_bytes, int) else "unknown"

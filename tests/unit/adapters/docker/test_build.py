@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tonnage.adapters.docker.build import build_arguments, run_build
+from tonnage.adapters.docker.tools import BuilderKind, BuildTool
+from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.model.stack import BuildSpec, Place
+
+RECORDED = Path(__file__).parents[3] / "wire" / "progress"
+FULL = BuildSpec(
+    context="/srv/shop",
+    dockerfile="/srv/shop/docker/web.Dockerfile",
+    args=(("B", "2 words"), ("A", "1=1")),
+    target="final",
+    labels=(("own", "label"),),
+    additional_contexts=(("base", "docker-image://alpine"),),
+    cache_from=("shop/web:cache",),
+    extra_hosts=("db=192.0.2.17", "six=2001:db8::17"),
+    network="host",
+    platforms=("linux/amd64",),
+    secrets=("id=token,env=TOKEN",),
+    ssh=("default",),
+    shm_bytes=67_108_879,
+    no_cache=True,
+    pull=True,
+)
+
+
+class _Told:
+    def __init__(self) -> None:
+        self.where: list[str] = []
+        self.lines: list[str] = []
+
+    def at(self, text: str) -> None:
+        self.where.append(text)
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def _tool(kind: BuilderKind, program: str = "docker", *, buildx: bool = False) -> BuildTool:
+    return BuildTool(program, kind, buildx, "17")
+
+
+def _program(folder: Path, script: str) -> str:
+    """Write a docker program that does this; ``$id`` is the file for the image's id."""
+    program = folder / "docker"
+    program.write_text(
+        "#!/bin/sh\n"
+        'while [ $# -gt 0 ]; do case "$1" in --iidfile) id=$2;; --file) file=$2;; esac; shift; done\n' + script
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def _build(
+    folder: Path, script: str, kind: BuilderKind, spec: BuildSpec, cancel: threading.Event | None = None
+) -> tuple[str, _Told]:
+    told = _Told()
+    result = run_build(
+        _tool(kind, _program(folder, script)),
+        spec,
+        "localhost/tonnage/shop/web:candidate",
+        {"tonnage.service": "web"},
+        environment={"PATH": "/usr/bin:/bin"},
+        progress=told,
+        cancel=cancel or threading.Event(),
+    )
+    return result, told
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> BuildSpec:
+    (tmp_path / "context").mkdir()
+    dockerfile = tmp_path / "context" / "Dockerfile"
+    dockerfile.write_text(
+        "FROM busybox\nCOPY greeting.txt /\n\nRUN echo before \\\n"
+        ' && for i in $(seq 60); do echo "line $i"; done \\\n && echo "it breaks here" >&2 \\\n && exit 17\n'
+    )
+    return BuildSpec(
+        context=str(tmp_path / "context"), dockerfile=str(dockerfile), place=Place("/srv/shop/compose.yaml", 17)
+    )
+
+
+def test_everything_of_the_build_section_reaches_buildx() -> None:
+    tool = _tool(BuilderKind.RAWJSON, "/usr/bin/docker", buildx=True)
+    arguments = build_arguments(tool, FULL, "web:candidate", {"tonnage.stack": "shop"}, "/private/id")
+    assert " ".join(arguments) == (
+        "/usr/bin/docker buildx build --builder default --load --progress=rawjson --iidfile /private/id"
+        " --tag web:candidate --file /srv/shop/docker/web.Dockerfile --build-arg B=2 words --build-arg A=1=1"
+        " --label own=label --label tonnage.stack=shop --build-context base=docker-image://alpine"
+        " --cache-from shop/web:cache --add-host db:192.0.2.17 --add-host six:2001:db8::17"
+        " --secret id=token,env=TOKEN --ssh default --target final --network host --platform linux/amd64"
+        " --shm-size 67108879 --no-cache --pull /srv/shop"
+    )
+
+
+def test_buildkit_inside_is_asked_for_plain_progress() -> None:
+    arguments = build_arguments(_tool(BuilderKind.PLAIN), BuildSpec(context="."), "web", {}, "id")
+    assert arguments == ["docker", "build", "--progress=plain", "--iidfile", "id", "--tag", "web", "--file", "-", "."]
+
+
+def test_the_classic_builder_leaves_no_container_of_a_failed_step() -> None:
+    arguments = build_arguments(_tool(BuilderKind.LEGACY), BuildSpec(context="."), "web", {}, "id")
+    assert arguments == ["docker", "build", "--force-rm", "--iidfile", "id", "--tag", "web", "--file", "-", "."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "lacking"),
+    [
+        (BuilderKind.LEGACY, BuildSpec(context=".", secrets=("id=a",)), "secrets"),
+        (BuilderKind.LEGACY, BuildSpec(context=".", ssh=("default",)), "ssh"),
+        (BuilderKind.PLAIN, BuildSpec(context=".", additional_contexts=(("a", "b"),)), "additional_contexts"),
+        (BuilderKind.PLAIN, BuildSpec(context=".", platforms=("linux/amd64", "linux/arm64")), "several platforms"),
+    ],
+)
+def test_what_a_builder_cannot_do_is_refused_before_it_starts(kind: BuilderKind, spec: BuildSpec, lacking: str) -> None:
+    with pytest.raises(EngineLacksError, match=lacking):
+        build_arguments(_tool(kind), spec, "web", {}, "id")
+
+
+def test_a_build_returns_the_id_and_tells_where_it_is(tmp_path: Path, spec: BuildSpec) -> None:
+    script = f"cat {RECORDED}/plain-success.txt >&2; printf sha256:17 > $id"
+    image_id, told = _build(tmp_path, script, BuilderKind.PLAIN, spec)
+    assert image_id == "sha256:17"
+    assert told.where[-1] == "exporting to image"
+    assert "hi from one" in told.lines
+
+
+def test_an_inline_dockerfile_is_read_from_the_input(tmp_path: Path, spec: BuildSpec) -> None:
+    inline = replace(spec, dockerfile="", dockerfile_inline="FROM busybox\nRUN true\n")
+    image_id, _ = _build(tmp_path, '[ "$file" = - ] && cat > $id', BuilderKind.PLAIN, inline)
+    assert image_id == "FROM busybox\nRUN true"
+
+
+@pytest.mark.parametrize(
+    ("kind", "recorded", "last"),
+    [(BuilderKind.PLAIN, "plain-failing", "it breaks here"), (BuilderKind.LEGACY, "legacy-failing", "line 60")],
+)
+def test_a_failure_names_the_instruction_its_line_and_its_last_lines(
+    tmp_path: Path, spec: BuildSpec, kind: BuilderKind, recorded: str, last: str
+) -> None:
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", kind, spec)
+    error = caught.value
+    assert type(error) is StepFailedError
+    assert error.what.startswith("the build of web failed at [3/3] RUN echo before")
+    assert error.place == f"{spec.dockerfile}:4"
+    assert "17" in error.why
+    assert error.log.splitlines()[-1] == last
+
+
+def test_the_line_that_buildkit_names_goes_before_a_search(tmp_path: Path, spec: BuildSpec) -> None:
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, f"cat {RECORDED}/rawjson-failing.txt >&2; exit 1", BuilderKind.RAWJSON, spec)
+    assert caught.value.place == f"{spec.dockerfile}:10"
+
+
+@pytest.mark.parametrize("kind", ["plain", "legacy"])
+def test_a_dockerfile_that_cannot_be_parsed_is_named_with_the_line(tmp_path: Path, spec: BuildSpec, kind: str) -> None:
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, f"cat {RECORDED}/{kind}-unknown-instruction.txt >&2; exit 1", BuilderKind(kind), spec)
+    assert caught.value.place == f"{spec.dockerfile}:2"
+    assert "unknown instruction: RUNN" in caught.value.why
+
+
+@pytest.mark.parametrize("kind", ["plain", "legacy", "rawjson"])
+def test_a_missing_base_image_is_named(tmp_path: Path, spec: BuildSpec, kind: str) -> None:
+    Path(spec.dockerfile).write_text("# base\nFROM nothere.example.org/none:17 AS last\nRUN true\n")
+    with pytest.raises(StepFailedError, match=r"base image nothere\.example\.org/none:17") as caught:
+        _build(tmp_path, f"cat {RECORDED}/{kind}-missing-base.txt >&2; exit 1", BuilderKind(kind), spec)
+    assert "no such host" in caught.value.why
+    assert caught.value.place == f"{spec.dockerfile}:{1 if kind == 'rawjson' else 2}"
+
+
+def test_a_short_name_is_found_by_what_it_stands_for(tmp_path: Path, spec: BuildSpec) -> None:
+    Path(spec.dockerfile).write_text("FROM --platform=linux/amd64 busybox:latest AS one\nRUN true\n")
+    words = "#3 [internal] load metadata for docker.io/library/busybox:latest\n#3 ERROR: not found"
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, f"echo '{words}'; exit 1", BuilderKind.PLAIN, spec)
+    assert caught.value.place == f"{spec.dockerfile}:1"
+
+
+@pytest.mark.parametrize("recorded", ["plain-enospc", "legacy-enospc", "plain-enospc-context", "legacy-enospc-context"])
+def test_a_full_disk_is_told_as_such(tmp_path: Path, spec: BuildSpec, recorded: str) -> None:
+    kind = BuilderKind(recorded.partition("-")[0])
+    with pytest.raises(LineCrossedError) as caught:
+        _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", kind, spec)
+    assert "no space left on device" in caught.value.why.lower()
+
+
+def test_an_engine_that_does_not_answer_is_told_as_such(tmp_path: Path, spec: BuildSpec) -> None:
+    script = "echo 'Cannot connect to the Docker daemon at unix:///nowhere. Is it running?' >&2; exit 1"
+    with pytest.raises(EngineUnreachableError):
+        _build(tmp_path, script, BuilderKind.PLAIN, spec)
+
+
+def test_a_build_that_is_stopped_says_so_at_once(tmp_path: Path, spec: BuildSpec) -> None:
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    begun = time.monotonic()
+    with pytest.raises(StepFailedError, match="was stopped"):
+        _build(tmp_path, "exec sleep 31", BuilderKind.PLAIN, spec, cancel)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_missing_dockerfile_or_context_is_refused_with_its_place(tmp_path: Path, spec: BuildSpec) -> None:
+    for broken in (replace(spec, dockerfile="/nowhere/Dockerfile"), replace(spec, context="/nowhere")):
+        with pytest.raises(UsageError, match="/nowhere") as caught:
+            _build(tmp_path, "exit 0", BuilderKind.PLAIN, broken)
+        assert caught.value.place == "/srv/shop/compose.yaml:17"

@@ -1,0 +1,88 @@
+"""Files of another machine, by a program in place of ``ssh`` that runs the script here, as another user."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tonnage.adapters.ssh.files import RemoteFiles
+from tonnage.errors import EngineUnreachableError
+
+ENDPOINT = "ssh://user@vm.example.org"
+NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+needs_root = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becoming another user")
+
+
+def instead_of_ssh(where: Path, monkeypatch: pytest.MonkeyPatch, *, as_user: str = "", greeting: str = "") -> Path:
+    """Put a program in place of ssh; return the file in which it counts its calls."""
+    calls = where / "calls"
+    (where / "bin").mkdir()
+    program = where / "bin" / "ssh"
+    said = f"echo {shlex.quote(greeting)}\n" if greeting else ""
+    program.write_text(f"#!/bin/sh\necho call >> {shlex.quote(str(calls))}\n{said}exec {as_user} sh -s\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{where}/bin:{os.environ['PATH']}")
+    return calls
+
+
+def test_what_is_there_is_told_and_read_byte_by_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = instead_of_ssh(tmp_path, monkeypatch, greeting="Welcome to the machine\ntonnage-files are welcome")
+    content = bytes(range(256)) * 5003
+    awkward = tmp_path / "it's a $(name)\nof two lines"
+    awkward.write_bytes(content)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "link").symlink_to("empty")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    names = {
+        awkward.name: "file",
+        "empty": "file",
+        "link": "file",
+        "dangling": "",
+        "pipe": "other",
+        "bin": "directory",
+        "none/at/all": "",
+        "empty/below": "",
+    }
+    files = RemoteFiles(ENDPOINT, [str(tmp_path / name) for name in names])
+    assert {name: files.kind(str(tmp_path / name)) for name in names} == names
+    assert files.read(str(awkward), len(content) + 1) == content
+    assert files.read(str(awkward), 11) == content[:11]
+    assert files.read(str(tmp_path / "empty"), 11) == b""
+    with pytest.raises(FileNotFoundError):
+        files.read(str(tmp_path / "dangling"), 11)
+    with pytest.raises(IsADirectoryError):
+        files.read(str(tmp_path / "bin"), 11)
+    assert files.kind("/") == "directory"
+    assert calls.read_text().count("call") == 2
+
+
+@needs_root
+def test_what_may_not_be_read_there_is_not_taken_for_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in (tmp_path, *tmp_path.parents):
+        if each == Path("/tmp"):
+            break
+        each.chmod(0o755)
+    instead_of_ssh(tmp_path, monkeypatch, as_user=NOBODY)
+    (tmp_path / "calls").touch(0o666)
+    (tmp_path / "calls").chmod(0o666)
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    (closed / "compose.yaml").write_text("services: {}\n")
+    (tmp_path / "secret").write_text("services: {}\n")
+    (tmp_path / "secret").chmod(0o600)
+    files = RemoteFiles(ENDPOINT)
+    for path in (closed / "compose.yaml", closed / "deeper" / "compose.yaml", tmp_path / "secret"):
+        with pytest.raises(PermissionError):
+            files.kind(str(path))
+    assert not files.kind(str(tmp_path / "gone"))
+
+
+def test_a_machine_that_says_nothing_of_files_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead_of_ssh(tmp_path, monkeypatch, as_user="false")
+    with pytest.raises(EngineUnreachableError, match=r"files of ssh://.* cannot be read"):
+        RemoteFiles(ENDPOINT).kind("/etc")

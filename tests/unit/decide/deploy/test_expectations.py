@@ -1,0 +1,74 @@
+"""Expected bytes on steps, and refusals."""
+
+from __future__ import annotations
+
+from tonnage.decide.deploy.expectations import freed, why_not_fit, with_expectations
+from tonnage.model.deploy.plan import Push, Step
+from tonnage.model.deploy.policy import History, Learned
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
+
+
+def step(name: str, kept: Estimate, transient: Estimate = NOTHING, key: str = "") -> Step:
+    return Step(
+        name=name, action=Push(reference="x"), cause="c", changes="d", kept=kept, transient=transient, learn_key=key
+    )
+
+
+def learned(kept: int, transient: int) -> Learned:
+    def graded(count: int) -> Estimate:
+        return Estimate(count - 7, count, count + 11, Grade.LEARNED)
+
+    return Learned(kept=graded(kept), transient=graded(transient), seconds=3.0, runs=2)
+
+
+def test_available_falls_by_what_is_kept_and_lowest_by_the_transient_too() -> None:
+    first, second = with_expectations(
+        [step("a", exactly(101), exactly(53)), step("b", exactly(-31))], available_bytes=1009, history=History()
+    )
+    assert (first.after, first.lowest) == (exactly(908), exactly(855))
+    assert (second.after, second.lowest) == (exactly(939), exactly(908))
+
+
+def test_what_was_learned_stands_in_for_what_is_unknown() -> None:
+    (only,) = with_expectations(
+        [step("a", UNKNOWN, UNKNOWN, key="k")], available_bytes=1009, history=History(learned={"k": learned(101, 53)})
+    )
+    assert only.after == Estimate(1009 - 112, 1009 - 101, 1009 - 94, Grade.LEARNED)
+    assert only.lowest == Estimate(1009 - 112 - 64, 1009 - 101 - 53, 1009 - 94 - 46, Grade.LEARNED)
+
+
+def test_after_an_unknown_step_nothing_is_known() -> None:
+    steps = with_expectations(
+        [step("a", UNKNOWN, UNKNOWN), step("b", exactly(3))], available_bytes=1009, history=History()
+    )
+    assert [each.after.known for each in steps] == [False, False]
+
+
+def test_freed_bytes_are_declared_and_allow_for_blocks() -> None:
+    assert freed(1000) == Estimate(-1070, -1000, -1000, Grade.DECLARED)
+
+
+def refusal(steps: list[Step], available: int, line: int) -> str:
+    done = with_expectations(steps, available_bytes=available, history=History())
+    refused = why_not_fit(done, available_bytes=available, line_bytes=line, filesystem="/var/lib")
+    return f"{refused.what} {refused.why}" if refused else ""
+
+
+def test_a_plan_that_begins_below_the_line_is_refused_with_what_is_missing() -> None:
+    assert "/var/lib is already past the line" in refusal([step("a", UNKNOWN)], 907, 1009)
+    assert "102 B are missing" in refusal([step("a", UNKNOWN)], 907, 1009)
+
+
+def test_a_plan_without_steps_is_never_refused() -> None:
+    assert refusal([], 0, 1009) == ""
+
+
+def test_a_step_that_crosses_the_line_at_best_is_refused_by_name() -> None:
+    text = refusal([step("web.build", exactly(101), exactly(53))], 1009, 900)
+    assert "web.build cannot fit" in text
+    assert "45 B are missing" in text
+
+
+def test_a_step_that_only_might_cross_the_line_is_let_through() -> None:
+    assert refusal([step("web.build", Estimate(1, 900, 1000, Grade.LEARNED))], 1009, 900) == ""
+    assert refusal([step("web.build", UNKNOWN, UNKNOWN)], 1009, 900) == ""

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.decide import observed
+
+from tonnage.decide.deploy.planning import plan_deploy
+from tonnage.errors import UsageError
+from tonnage.model.deploy.policy import History, Policy
+from tonnage.model.stack import Place, Port
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.inventory import Container
+    from tonnage.model.stack import Service
+
+WEB = observed.service(
+    build=None, ports=(Port(target=80, published="8017"),), place=Place("/srv/shop/compose.yaml", 17)
+)
+IMAGE = observed.image(1, "shop-web:latest")
+
+
+def _holder(**changes: object) -> Container:
+    other = observed.service("other")
+    fields: dict[str, Any] = {"project": "elsewhere", "name": "elsewhere-1", "published": (("", 8017, "tcp"),)}
+    return observed.container(other, IMAGE, **(fields | changes))
+
+
+def _plan(*containers: Container, web: Service = WEB) -> Plan:
+    return plan_deploy(
+        observed.stack(web), observed.inventory(images=(IMAGE,), containers=containers), Policy(), History()
+    )
+
+
+def test_a_port_that_another_stacks_container_holds_is_refused_before_anything_is_done() -> None:
+    with pytest.raises(UsageError) as refused:
+        _plan(_holder())
+    assert refused.value.what == "web publishes port 8017 of the host, which is taken"
+    assert refused.value.why == "It is held by the container elsewhere-1 of the stack elsewhere."
+    assert "\n  docker stop elsewhere-1\n" in refused.value.todo
+    assert refused.value.place == "/srv/shop/compose.yaml:17"
+
+
+def test_a_container_of_no_stack_is_named_alone() -> None:
+    with pytest.raises(UsageError) as refused:
+        _plan(_holder(project="", name="squatter"))
+    assert refused.value.why == "It is held by the container squatter."
+
+
+def test_a_service_that_is_no_more_in_the_stack_still_holds_its_port() -> None:
+    with pytest.raises(UsageError, match="taken"):
+        _plan(_holder(project="shop", service="old"))
+
+
+@pytest.mark.parametrize(
+    "published",
+    [(), (("", 8019, "tcp"),), (("", 8017, "udp"),)],
+)
+def test_another_port_is_nobodys_matter(published: tuple[tuple[str, int, str], ...]) -> None:
+    assert _plan(_holder(published=published)).steps
+
+
+def test_ports_on_different_addresses_do_not_meet() -> None:
+    web = observed.service(build=None, ports=(Port(target=80, published="8017", host_ip="192.0.2.1"),))
+    assert _plan(_holder(published=(("192.0.2.2", 8017, "tcp"),)), web=web).steps
+    for address in ("", "192.0.2.1"):
+        with pytest.raises(UsageError, match="taken"):
+            _plan(_holder(published=((address, 8017, "tcp"),)), web=web)
+
+
+def test_the_stacks_own_services_let_go_of_their_ports() -> None:
+    running = observed.container(WEB, IMAGE, config="other", published=(("", 8017, "tcp"),))
+    assert _plan(running).steps
+
+
+def test_a_service_that_is_left_alone_is_not_asked_about() -> None:
+    running = observed.container(WEB, IMAGE)
+    assert [step.name for step in _plan(running, _holder()).steps] == ["web.prove"]
+
+
+def test_a_service_on_the_network_of_the_host_publishes_nothing() -> None:
+    web = observed.service(build=None, ports=WEB.ports, network_mode="host")
+    assert _plan(_holder(), web=web).steps

@@ -1,0 +1,80 @@
+"""Back to the last good version before the one that runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.decide.observed import container, image, inventory, service, stack, version
+
+from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.errors import UsageError
+from tonnage.model.deploy.plan import Switch
+from tonnage.model.deploy.policy import History, Policy
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.plan import Plan
+
+WEB = service()
+EARLIER = service(config_json='{"environment":{"NAME":"earlier"}}')
+SHOP = stack(WEB)
+OLD = image(1, "localhost/tonnage/shop/web:previous", inputs="one")
+NEW = image(2, "shop-web:latest", inputs="two")
+FIRST = version(stack(EARLIER), EARLIER, OLD, "one")
+SECOND = version(SHOP, WEB, NEW, "two")
+
+
+def plan(
+    *versions: object, images: tuple[object, ...] = (OLD, NEW), running: bool = True, services: tuple[str, ...] = ()
+) -> Plan:
+    containers = (container(WEB, NEW),) if running else ()
+    seen = inventory(images=images, containers=containers)  # type: ignore[arg-type]
+    return plan_rollback(SHOP, seen, Policy(), History(versions=versions), services)  # type: ignore[arg-type]
+
+
+def test_the_image_and_the_configuration_of_the_version_before_come_back() -> None:
+    made = plan(FIRST, SECOND)
+    assert [step.name for step in made.steps] == ["web.keep-withdrawn", "web.switch", "web.prove"]
+    switch = made.steps[1].action
+    assert isinstance(switch, Switch)
+    assert (switch.image, switch.image_name) == (OLD.image_id, "shop-web")
+    assert switch.project_json == FIRST.project_json
+    assert made.steps[2].withdraw == SECOND
+
+
+def test_a_rollback_that_fails_brings_back_what_ran() -> None:
+    restore = plan(FIRST, SECOND).steps[1].on_failure[0].action
+    assert isinstance(restore, Switch)
+    assert (restore.image, restore.project_json) == (NEW.image_id, SECOND.project_json)
+
+
+def test_without_an_earlier_version_nothing_happens_and_the_reason_is_given() -> None:
+    made = plan(SECOND)
+    assert made.steps == ()
+    assert made.unchanged[0].reason == "no earlier good version is known"
+
+
+def test_a_service_that_was_named_and_cannot_go_back_is_an_error() -> None:
+    with pytest.raises(UsageError, match="web cannot be rolled back: no earlier good version is known"):
+        plan(SECOND, services=("web",))
+    assert plan(FIRST, SECOND, services=("web",)).steps
+
+
+def test_an_earlier_version_without_its_image_is_not_gone_back_to() -> None:
+    made = plan(FIRST, SECOND, images=(NEW,))
+    assert made.steps == ()
+    assert made.unchanged[0].reason == "the images of its earlier versions are gone"
+
+
+def test_the_same_version_recorded_twice_counts_once() -> None:
+    made = plan(FIRST, SECOND, SECOND)
+    assert made.steps[-1].withdraw == SECOND
+    switch = made.steps[1].action
+    assert isinstance(switch, Switch)
+    assert switch.image == OLD.image_id
+
+
+def test_a_service_that_does_not_run_goes_back_to_its_latest_good_version() -> None:
+    switch = next(step.action for step in plan(FIRST, running=False).steps if step.name == "web.switch")
+    assert isinstance(switch, Switch)
+    assert switch.image == OLD.image_id

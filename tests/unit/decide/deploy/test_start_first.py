@@ -1,0 +1,60 @@
+"""Never two at once on the same state."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tonnage.decide.deploy.start_first import why_not_beside
+from tonnage.model.stack import Mount, Service, ServiceSettings
+
+
+def service(**changes: object) -> Service:
+    fields: dict[str, object] = {"name": "web", "image": "web:1", "config_json": "{}"}
+    return Service(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_a_service_without_state_may_run_beside_itself() -> None:
+    assert why_not_beside(service()) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"settings": ServiceSettings(beside="never")}, "x-tonnage.beside: never"),
+        ({"settings": ServiceSettings(one_shot=True)}, "it runs once to its end"),
+        ({"mounts": (Mount(kind="volume", source="data", target="/db"),)}, "writable volume data at /db"),
+        ({"mounts": (Mount(kind="bind", source="/srv", target="/srv"),)}, "writable bind /srv at /srv"),
+        ({"devices": ("/dev/dri",)}, "device /dev/dri"),
+        ({"hostname": "db"}, "fixed hostname db"),
+        ({"network_mode": "host"}, "network_mode host"),
+        ({"network_mode": "service:other"}, "network_mode service:other"),
+        ({"config_json": json.dumps({"mac_address": "02:42:ac:11:00:02"})}, "fixed mac_address"),
+        ({"config_json": json.dumps({"volumes_from": ["db"]})}, "volumes_from shares another container's volumes"),
+        (
+            {"config_json": json.dumps({"networks": {"back": {"ipv4_address": "10.7.0.3"}}})},
+            "fixed ipv4_address on network back",
+        ),
+    ],
+)
+def test_state_that_two_would_share_forbids_it_and_is_named(changes: dict[str, object], reason: str) -> None:
+    assert why_not_beside(service(**changes)) == reason
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        Mount(kind="volume", source="weights", target="/weights", read_only=True),
+        Mount(kind="bind", source="/etc/app.toml", target="/etc/app.toml", read_only=True),
+        Mount(kind="tmpfs", source="", target="/tmp"),
+        Mount(kind="volume", source="", target="/scratch"),
+    ],
+)
+def test_what_is_read_only_or_private_to_each_container_does_not_forbid_it(mount: Mount) -> None:
+    assert why_not_beside(service(mounts=(mount,))) == ""
+
+
+def test_networks_without_a_fixed_address_do_not_forbid_it() -> None:
+    config = json.dumps({"networks": {"default": None, "back": {"aliases": ["api"]}}})
+    assert why_not_beside(service(config_json=config)) == ""

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tonnage.model.deploy.run import Measured
+from tonnage.runtime.deploy.sampler import Sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class WrittenGauge:
+    """Reads what the test wrote last; raises it when it is an exception."""
+
+    def __init__(self, **available_bytes: int) -> None:
+        self.now: dict[str, int] | Exception = {f"/{name}": count for name, count in available_bytes.items()}
+        self.reads = 0
+        self.read = threading.Event()
+
+    def available(self) -> Mapping[str, int]:
+        self.reads += 1
+        self.read.set()
+        if isinstance(self.now, Exception):
+            raise self.now
+        return self.now
+
+    def write_and_wait(self, now: dict[str, int] | Exception) -> None:
+        """Write, and return when two whole samples began after that, so that one has surely been counted."""
+        self.now = now
+        for _ in range(2):
+            self.read.clear()
+            assert self.read.wait(5)
+
+    def close(self) -> None:
+        pass
+
+
+class StatvfsGauge:
+    def available(self) -> Mapping[str, int]:
+        found = os.statvfs("/")
+        return {"/": found.f_bavail * found.f_frsize}
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_step_shorter_than_the_interval_is_measured_at_both_ends() -> None:
+    gauge = WrittenGauge(data=7_000_000_001)
+    sampler = Sampler(gauge)
+
+    sampler.begin()
+    gauge.now = {"/data": 5_000_000_003}
+
+    assert sampler.end() == (
+        Measured(
+            mount="/data",
+            before_bytes=7_000_000_001,
+            after_bytes=5_000_000_003,
+            lowest_bytes=5_000_000_003,
+            samples=2,
+        ),
+    )
+
+
+def test_the_lowest_point_in_between_is_seen() -> None:
+    gauge = WrittenGauge(data=7_000_000_001)
+    with Sampler(gauge, interval_s=0.001) as sampler:
+        sampler.begin()
+        gauge.write_and_wait({"/data": 1_000_000_007})
+        gauge.write_and_wait({"/data": 5_000_000_003})
+        (measured,) = sampler.end()
+
+    assert measured.lowest_bytes == 1_000_000_007
+    assert measured.kept_bytes == 1_999_999_998
+    assert measured.transient_bytes == 3_999_999_996
+    assert measured.samples >= 5
+
+
+def test_what_happened_before_the_step_is_not_in_it() -> None:
+    gauge = WrittenGauge(data=7_000_000_001)
+    with Sampler(gauge, interval_s=0.001) as sampler:
+        sampler.begin()
+        gauge.write_and_wait({"/data": 11})
+        sampler.end()
+        gauge.write_and_wait({"/data": 13})
+        gauge.write_and_wait({"/data": 6_000_000_007})
+        sampler.begin()
+        (measured,) = sampler.end()
+
+    assert (measured.before_bytes, measured.lowest_bytes) == (6_000_000_007, 6_000_000_007)
+
+
+def test_every_filesystem_is_measured_in_the_order_of_the_gauge() -> None:
+    gauge = WrittenGauge(data=17, containerd=13, tmp=11)
+    sampler = Sampler(gauge)
+    sampler.begin()
+
+    assert [measured.mount for measured in sampler.end()] == ["/data", "/containerd", "/tmp"]
+
+
+def test_a_filesystem_that_went_away_is_left_out() -> None:
+    gauge = WrittenGauge(data=17, gone=13)
+    sampler = Sampler(gauge)
+    sampler.begin()
+    gauge.now = {"/data": 7}
+
+    assert [measured.mount for measured in sampler.end()] == ["/data"]
+
+
+def test_a_gauge_that_fails_in_between_is_told_at_the_end_and_the_next_step_is_measured() -> None:
+    gauge = WrittenGauge(data=17)
+    with Sampler(gauge, interval_s=0.001) as sampler:
+        sampler.begin()
+        gauge.write_and_wait(OSError("gauge lost"))
+        gauge.write_and_wait({"/data": 13})
+        with pytest.raises(OSError, match="gauge lost"):
+            sampler.end()
+
+        sampler.begin()
+        (measured,) = sampler.end()
+
+    assert measured.after_bytes == 13
+
+
+def test_a_gauge_that_fails_between_steps_spoils_no_step() -> None:
+    gauge = WrittenGauge(data=17)
+    with Sampler(gauge, interval_s=0.001) as sampler:
+        gauge.write_and_wait(OSError("gauge lost"))
+        gauge.write_and_wait({"/data": 13})
+        sampler.begin()
+        (measured,) = sampler.end()
+
+    assert measured.before_bytes == 13
+
+
+def test_a_gauge_that_fails_at_the_beginning_says_so_at_once() -> None:
+    gauge = WrittenGauge(data=17)
+    gauge.now = OSError("gauge lost")
+
+    with pytest.raises(OSError, match="gauge lost"):
+        Sampler(gauge).begin()
+
+
+def test_a_gauge_that_fails_at_the_end_says_so_and_the_next_step_is_measured() -> None:
+    gauge = WrittenGauge(data=17)
+    sampler = Sampler(gauge)
+    sampler.begin()
+    gauge.now = OSError("gauge lost")
+    with pytest.raises(OSError, match="gauge lost"):
+        sampler.end()
+
+    gauge.now = {"/data": 11}
+    sampler.begin()
+
+    assert sampler.end()[0].before_bytes == 11
+
+
+def test_every_sample_is_handed_over_also_between_steps() -> None:
+    seen: list[dict[str, int]] = []
+    gauge = WrittenGauge(data=17)
+    with Sampler(gauge, interval_s=0.001, on_sample=lambda sample: seen.append(dict(sample))):
+        gauge.write_and_wait({"/data": 13})
+
+    assert {"/data": 13} in seen
+    assert len(seen) == gauge.reads
+
+
+def test_a_receiver_that_fails_is_told_at_the_end_and_does_not_end_the_sampling() -> None:
+    gauge = WrittenGauge(data=17)
+    angry = threading.Event()
+
+    def receive(_: Mapping[str, int]) -> None:
+        if angry.is_set():
+            raise ValueError("receiver lost")
+
+    with Sampler(gauge, interval_s=0.001, on_sample=receive) as sampler:
+        sampler.begin()
+        angry.set()
+        gauge.write_and_wait({"/data": 13})
+        gauge.write_and_wait({"/data": 13})
+        angry.clear()
+        with pytest.raises(ValueError, match="receiver lost"):
+            sampler.end()
+        reads = gauge.reads
+        gauge.write_and_wait({"/data": 13})
+
+    assert gauge.reads > reads
+
+
+def test_nothing_is_sampled_after_stop() -> None:
+    gauge = WrittenGauge(data=17)
+    sampler = Sampler(gauge, interval_s=0.001)
+    sampler.start()
+    sampler.stop()
+    reads = gauge.reads
+    time.sleep(0.02)
+
+    assert gauge.reads == reads
+    sampler.stop()
+
+
+def test_the_real_disk_is_sampled_at_least_twenty_times_in_a_second_for_next_to_nothing() -> None:
+    with Sampler(StatvfsGauge()) as sampler:
+        time.sleep(0.1)
+        sampler.begin()
+        began_s, used_s = time.monotonic(), time.process_time()
+        time.sleep(1.5)
+        cpu_s = time.process_time() - used_s
+        elapsed_s = time.monotonic() - began_s
+        (measured,) = sampler.end()
+
+    assert 20 * elapsed_s <= measured.samples <= 50 * elapsed_s + 4
+    # The target is 1 % of a core; a busy machine with instrumented code is given twice that.
+    assert cpu_s / elapsed_s < 0.02

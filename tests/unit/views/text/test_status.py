@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import io
+
+from msgspec.structs import replace
+from rich.console import Console
+from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
+
+from tonnage.model.stack import Stack
+from tonnage.views.text.status import engine_use, status_form, status_text
+from tonnage.views.text.watching import InPlace, watch_lines
+
+TEXT = """\
+engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock
+
+/var/lib/docker (data-root)
+  ####################--------------------------------|...
+  9.12 GB available of 14.0 GB
+  line 1.00 GB, headroom 8.12 GB
+
+the engine keeps
+  images       2    330 B
+  containers   3  8.21 kB
+  build cache  2  1.01 kB
+  volumes      1  unknown
+
+stack hello
+  service  state     health    running  version
+  db       absent    -         0/1      -
+  web      running   starting  2/2      aaaaaaaaaaaa+bbbbbbbbbbbb
+  job      exited 3  -         0/1      bbbbbbbbbbbb"""
+
+
+def test_status_shows_disk_line_use_and_services() -> None:
+    assert status_text(INVENTORY, lines=LINES, stack=STACK, width=60, ascii_only=True) == TEXT
+
+
+def test_layers_that_images_share_are_counted_once() -> None:
+    assert engine_use(INVENTORY)["images"] == {"count": 2, "bytes": 330}
+
+
+def test_sizes_that_the_engine_does_not_tell_are_null() -> None:
+    assert engine_use(INVENTORY)["volumes"] == {"count": 1, "bytes": None}
+
+
+def test_without_a_stack_there_are_no_services() -> None:
+    nothing = Stack(name="", directory="/srv", files=(), services=())
+
+    assert "stack" not in status_text(INVENTORY, lines=LINES, stack=nothing)
+    assert status_form(INVENTORY, lines=LINES, stack=nothing)["services"] == []
+
+
+def test_only_the_named_services_are_told_about() -> None:
+    services = status_form(INVENTORY, lines=LINES, stack=STACK, services=("job",))["services"]
+
+    assert isinstance(services, list)
+    assert [(each["service"], each["state"]) for each in services] == [("job", "exited 3")]
+
+
+def test_the_worst_health_of_all_replicas_counts() -> None:
+    sick = replace(INVENTORY.containers[1], health="unhealthy")
+    inventory = replace(INVENTORY, containers=(INVENTORY.containers[0], sick))
+    services = status_form(inventory, lines=LINES, stack=STACK, services=("web",))["services"]
+
+    assert isinstance(services, list)
+    assert services[0]["health"] == "unhealthy"
+
+
+def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:
+    assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}) == [
+        "/var/lib/docker: 9.12 GB available, line 1.00 GB, headroom 8.12 GB"
+    ]
+
+
+def test_a_look_on_a_low_terminal_has_no_blank_lines() -> None:
+    shown = {}
+    for height in (16, 40):
+        console = Console(file=io.StringIO(), width=60, height=height, force_terminal=True, _environ={"TERM": "xterm"})
+        with InPlace(console, stack=STACK, services=()) as view:
+            view.show(INVENTORY, LINES)
+        assert isinstance(console.file, io.StringIO)
+        shown[height] = console.file.getvalue()
+    assert "stack hello" in shown[16]
+    assert "job      exited 3" in shown[16]
+    assert "\n\n" not in shown[16].replace("\r", "").rstrip()
+    assert "..." not in shown[40]
