@@ -42,8 +42,9 @@ if TYPE_CHECKING:
         TonnageError,
         UsageError,
     )
+    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan, Refusal, Step
-    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
     from tonnage.model.forecast.estimate import Estimate, Grade
     from tonnage.model.inventory import Inventory
@@ -89,7 +90,8 @@ _HOMES = {
     "tonnage.model.forecast.estimate": ("Estimate", "Grade"),
     "tonnage.model.inventory": ("Inventory",),
     "tonnage.model.deploy.plan": ("Plan", "Refusal", "Step"),
-    "tonnage.model.deploy.policy": ("History", "Policy"),
+    "tonnage.model.deploy.history": ("History",),
+    "tonnage.model.deploy.policy": ("Policy",),
     "tonnage.model.deploy.run": ("Measured", "Outcome", "Run", "StepOutcome"),
     "tonnage.model.stack": ("Service", "Stack"),
     "tonnage.runtime.clock": ("SystemClock",),

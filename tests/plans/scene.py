@@ -15,9 +15,11 @@ from tonnage.decide.deploy.compose_project import config_digest, project_json
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Version
-from tonnage.model.deploy.policy import History, Learned, Policy
+from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.forecast.learned import Learned
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
 from tonnage.model.reclaim.roots import Need, Needs
 from tonnage.runtime.load_stack import StackRequest, load_stack

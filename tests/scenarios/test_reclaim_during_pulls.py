@@ -20,12 +20,12 @@ from tests.slow_registry import slow_registry
 
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.cli import needing
-from tonnage.cli.app import RealOutside
 from tonnage.decide.reclaim import protection as protecting
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.model.stack import Stack
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim import pull_roots as needing_pulls
+from tonnage.wiring.real_world import RealOutside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

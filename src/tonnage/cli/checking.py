@@ -19,8 +19,8 @@ from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
+    from tonnage.flows.requests import StackFlags
 
 
 def check_all(

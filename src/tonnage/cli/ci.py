@@ -11,8 +11,8 @@ from tonnage.cli.options import which_stack_options
 from tonnage.errors import StaleFilesError, StepFailedError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 
 _WHAT = ("github", "deploy-script", "summary", "comment")

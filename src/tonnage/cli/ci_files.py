@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.cli.ci_runner import RunnerFlags
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 _WORKFLOWS = Path(".github", "workflows")
 _SCRIPT = "deploy.sh"

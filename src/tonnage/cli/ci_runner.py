@@ -19,7 +19,7 @@ from tonnage.views.ci.workflows import ANEW, DIRECTORY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.cli.options import StackFlags
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.stack import Stack
 
 _DEFAULTS = {"--runner": "ubuntu-24.04", "--runner-disk": "14GB", "--branch": "main"}

@@ -18,8 +18,8 @@ from tonnage.cli.options import (
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.reports.checklist import Item
 
 

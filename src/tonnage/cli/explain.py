@@ -13,8 +13,8 @@ from tonnage.cli.options import which_stack_options
 from tonnage.errors import UsageError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 _LONGEST_BYTES = 64 * 2**20
 

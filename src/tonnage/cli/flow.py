@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tonnage.cli.outside import EngineDoor, Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.deploy.policy import History
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
 

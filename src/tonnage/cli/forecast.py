@@ -11,8 +11,8 @@ from tonnage.cli.options import keep_free_option, stack_options, typed_value
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 
 @click.command(

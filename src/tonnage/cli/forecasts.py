@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.decide.reports.diagnosis import Need
-from tonnage.model.deploy.policy import History
-from tonnage.runtime.forecast_build import Circumstances
+from tonnage.forecast.gather.context import Circumstances
+from tonnage.model.deploy.history import History
 from tonnage.runtime.forecast_circles import refuse_circles
 from tonnage.runtime.forecasting import forecast_services
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import Outside
-    from tonnage.decide.expected_builds import ExpectedBuild
+    from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack

@@ -14,9 +14,9 @@ from tonnage.errors import TonnageError
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
     from tonnage.decide.reports.diagnosis import Need
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Filesystem
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import click
-from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.flows.requests import StackFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
 
 _Value = TypeVar("_Value")
-
-
-class StackFlags(Struct, frozen=True, kw_only=True):
-    """Which stack and which engine, as typed on the command line; empty where nothing was typed."""
-
-    files: tuple[str, ...] = ()
-    project_name: str = ""
-    project_directory: str = ""
-    env_files: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    host: str = ""
-    place: str = ""
-    services: tuple[str, ...] = ()
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.cli.places import journal_path
-from tonnage.model.deploy.policy import History
+from tonnage.model.deploy.history import History
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from tonnage.cli.options import (
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 
 @click.command(

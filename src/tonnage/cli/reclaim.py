@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 
 from tonnage.cli.group import Verb
 from tonnage.cli.options import stack_options, typed_value
@@ -19,33 +18,16 @@ from tonnage.errors import (
     StalePlanError,
     UsageError,
 )
+from tonnage.flows.requests import ReclaimFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 
 _LOOK_EVERY_S = 0.1
-
-
-class ReclaimFlags(Struct, frozen=True, kw_only=True):
-    """What was typed, sizes read; None and empty where nothing was."""
-
-    until_bytes: int | None
-    free_bytes: int | None
-    plan_file: str
-    everything: bool
-    keep: tuple[str, ...]
-    only: tuple[str, ...]
-    volumes: tuple[str, ...]
-    mount: str
-    root: str
-    disposable: bool
-    yes: bool
-    background: bool
-    wait_bytes: int | None
 
 
 @click.command(

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import EngineDoor
-    from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import ReclaimFlags, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected

@@ -26,10 +26,9 @@ from tonnage.errors import (
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
-    from tonnage.cli.reclaim import ReclaimFlags
     from tonnage.cli.reclaim_scene import Scene
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import ReclaimFlags, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.reclaim.candidate import Candidate, Protected
     from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal

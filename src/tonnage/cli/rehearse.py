@@ -12,8 +12,8 @@ from tonnage.cli.options import keep_free_option, sequential_option, stack_optio
 from tonnage.errors import StalePlanError
 
 if TYPE_CHECKING:
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
 
 
 @click.command(

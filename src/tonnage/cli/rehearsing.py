@@ -15,9 +15,9 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.stack import Service
 
 

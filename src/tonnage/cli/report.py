@@ -12,8 +12,8 @@ from tonnage.cli.options import stack_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import InstructionOutcome, Run
 
 _MOST_INSTRUCTIONS = 5000

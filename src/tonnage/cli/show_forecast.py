@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.looking import Seen
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.outside import Outside
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.forecast.estimate import ServiceForecast
 
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")

@@ -12,8 +12,8 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError, NotHealthyE
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
     from tonnage.model.stack import Service, Stack
     from tonnage.views.text.verification import Verdict
 

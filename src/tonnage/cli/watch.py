@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tonnage.cli.looking import Seen
-    from tonnage.cli.options import StackFlags
     from tonnage.cli.session import Session
     from tonnage.cli.stacks import Wanted
+    from tonnage.flows.requests import StackFlags
 
 
 @click.command(

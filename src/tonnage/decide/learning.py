@@ -12,54 +12,20 @@ strongest first:
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
+from tonnage.model.forecast.learn_keys import lesson_keys
 from tonnage.model.forecast.sized_effects import Lesson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.decide.layer_costs import LayerCost
-    from tonnage.model.deploy.policy import Taught
+    from tonnage.model.forecast.learned import Taught
     from tonnage.model.forecast.sized_effects import Piece
-
-_LETTERS = 16
-
-
-def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
-    """Return under which key an instruction is stored: how many blanks it has does not count.
-
-    Args:
-        service: The service, with its stack.
-        text: The instruction, variables put in.
-        before: What it stands on and the instructions before it; None where files of a context were among them.
-
-    Returns:
-        The key: what :func:`lesson_keys` makes of it finds the lesson again.
-    """
-    others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
-    return f"instruction/{_hash(_normal(text))}/{_hash(service)}/{others}"
-
-
-def lesson_keys(key: str) -> tuple[str, ...]:
-    """Return under which keys a lesson is found, that of the service itself first.
-
-    Args:
-        key: From :func:`learn_key`.
-
-    Returns:
-        The keys: of the service, of the same instructions before (empty where there are none), of the same words.
-    """
-    parts = key.split("/")
-    if len(parts) != 4:  # noqa: PLR2004 - kind, words, service, what was before
-        return (key,)
-    kind, words, service, before = parts
-    return (f"{kind}/{words}/{service}", f"{kind}/{words}//{before}" if before else "", f"{kind}/{words}")
 
 
 def lesson_of(key: str, taught: Mapping[str, Taught]) -> Lesson | None:
@@ -211,11 +177,3 @@ def _no_guess(download: Estimate, image: Estimate) -> Estimate:
     if download.grade is not Grade.UNKNOWN:
         return download
     return Estimate(0, image.likely_bytes, image.high_bytes, Grade.LEARNED)
-
-
-def _normal(text: str) -> str:
-    return re.sub(r"\s+", " ", text.replace("\\\n", " ")).strip()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_LETTERS]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.learning import learn_key
+from tonnage.model.forecast.learn_keys import learn_key
 from tonnage.model.forecast.recipe import Configure, Copy, OriginKind, Run
 
 if TYPE_CHECKING:

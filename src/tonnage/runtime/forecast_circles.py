@@ -12,9 +12,9 @@ from tonnage.sources.dockerfile.recipe import recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tonnage.forecast.gather.context import Circumstances
     from tonnage.model.forecast.recipe import Origin
     from tonnage.model.stack import Service
-    from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.lookups import Lookups
 
 

@@ -29,6 +29,7 @@ from tonnage.sources.installs import effects
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tonnage.forecast.gather.context import Circumstances
     from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AnyEffect
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.recipe import Origin, Recipe, RecipeStage, RecipeStep
     from tonnage.model.forecast.sized_effects import Aside
     from tonnage.runtime.forecast_bases import Bases
-    from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.forecast_contexts import Contexts
     from tonnage.runtime.forecast_said import Said
     from tonnage.runtime.lookups import Lookups

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tonnage.adapters.interface import Cancel
+    from tonnage.forecast.gather.context import Circumstances
     from tonnage.model.stack import Service
-    from tonnage.runtime.forecast_build import Circumstances
     from tonnage.runtime.lookups import Lookups
 
 _AT_ONCE = 8

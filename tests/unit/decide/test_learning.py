@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from tonnage.decide.layer_costs import layer_cost
-from tonnage.decide.learning import learn_key, lesson_keys, lesson_of, with_lesson
-from tonnage.model.deploy.policy import Taught
+from tonnage.decide.learning import lesson_of, with_lesson
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, assumed, exactly
+from tonnage.model.forecast.learn_keys import learn_key, lesson_keys
+from tonnage.model.forecast.learned import Taught
 from tonnage.model.forecast.sized_effects import Aside, Deed, Lesson, Piece
 
 TEXT = "RUN make all"

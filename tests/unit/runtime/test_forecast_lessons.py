@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.decide.learning import lesson_keys
-from tonnage.model.deploy.policy import Taught
+from tonnage.forecast.gather.context import Circumstances
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
+from tonnage.model.forecast.learn_keys import lesson_keys
+from tonnage.model.forecast.learned import Taught
 from tonnage.model.stack import BuildSpec, Service
-from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.cli.forecast_lookups import RealLookups
+from tonnage.forecast.gather.context import Circumstances
 from tonnage.model.stack import BuildSpec, Service
-from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.decide.build_costs import IMAGE_DISK
 from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import UsageError
+from tonnage.forecast.gather.context import Circumstances
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.stack import BuildSpec, Service
-from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecast_circles import refuse_circles
 from tonnage.runtime.forecasting import forecast_services
 

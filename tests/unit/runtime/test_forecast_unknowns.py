@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
+from tonnage.forecast.gather.context import Circumstances
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.stack import BuildSpec, Service
-from tonnage.runtime.forecast_build import Circumstances
 from tonnage.runtime.forecasting import forecast_services
 
 if TYPE_CHECKING:

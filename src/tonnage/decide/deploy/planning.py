@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
-    from tonnage.decide.expected_builds import ExpectedBuild
-    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.deploy.expected_build import ExpectedBuild
+    from tonnage.model.deploy.history import History
+    from tonnage.model.deploy.policy import Policy
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
 

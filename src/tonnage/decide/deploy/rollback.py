@@ -15,8 +15,9 @@ from tonnage.model.deploy.plan import Tag, Unchanged
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan, Step, Version
-    from tonnage.model.deploy.policy import History, Policy
+    from tonnage.model.deploy.policy import Policy
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
 

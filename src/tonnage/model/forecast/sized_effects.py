@@ -13,9 +13,9 @@ from msgspec import Struct
 from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
-    from tonnage.model.deploy.policy import Taught
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.finding import Finding
+    from tonnage.model.forecast.learned import Taught
 
 
 class Piece(Struct, frozen=True, kw_only=True):

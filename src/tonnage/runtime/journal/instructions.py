@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.learning import lesson_keys
-from tonnage.model.deploy.policy import Taught
 from tonnage.model.deploy.run import InstructionOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
+from tonnage.model.forecast.learn_keys import lesson_keys
+from tonnage.model.forecast.learned import Taught
 
 if TYPE_CHECKING:
     import sqlite3

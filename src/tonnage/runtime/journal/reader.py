@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Version
-from tonnage.model.deploy.policy import History, Learned
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.forecast.learned import Learned
 from tonnage.runtime.journal.instructions import read_built, read_taught
 from tonnage.runtime.journal.schema import has_instructions
 from tonnage.runtime.process_identity import Owner, has_died

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import ExpectedInstruction, Plan, Step, Version
-    from tonnage.model.deploy.policy import History
     from tonnage.model.deploy.run import InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
 
 _Entry = list[tuple[str, tuple[object, ...]]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tonnage.decide.deploy.expectations import freed, why_not_fit, with_expectations
+from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Push, Step
-from tonnage.model.deploy.policy import History, Learned
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
+from tonnage.model.forecast.learned import Learned
 
 
 def step(name: str, kept: Estimate, transient: Estimate = NOTHING, key: str = "") -> Step:

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
 from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Step, Version
-from tonnage.model.deploy.policy import Taught
 from tonnage.model.deploy.run import Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
+from tonnage.model.forecast.learned import Taught
 from tonnage.model.stack import BuildSpec
 from tonnage.runtime.journal.writer import Journal
 

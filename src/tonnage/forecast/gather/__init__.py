@@ -1,0 +1,1 @@
+"""Asking: what a build reads, installs and downloads, looked up through ports."""
