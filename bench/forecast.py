@@ -30,9 +30,9 @@ from urllib.parse import urlsplit
 from counting import Counting
 
 from tonnage.adapters.docker.tools import find_tools
-from tonnage.adapters.index_access import index_access
 from tonnage.adapters.private_engine import PrivateEngine
-from tonnage.adapters.resolver import indexes_asked
+from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.uv import indexes_asked
 from tonnage.model.forecast.python_lock import ResolveRequest
 from tonnage.units import parse_bytes
 

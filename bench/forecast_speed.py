@@ -29,8 +29,8 @@ from typing import ClassVar
 
 from counting import Counting
 
-from tonnage.adapters.index_access import index_access
-from tonnage.adapters.resolver import indexes_asked
+from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.uv import indexes_asked
 from tonnage.model.forecast.python_lock import ResolveRequest
 
 SERVICES = {

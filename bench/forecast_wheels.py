@@ -22,20 +22,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.index_access import index_access
-from tonnage.adapters.index_relay import IndexRelay
-from tonnage.adapters.resolving import resolve
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import Kept
-from tonnage.adapters.wheels import read_wheels
-from tonnage.decide.installing import installed
+from tonnage.forecast.costs.wheel_installs import installed
+from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.index_relay import IndexRelay
+from tonnage.forecast.python.resolution import resolve
+from tonnage.forecast.python.wheels import read_wheels
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.decide.installing import Installation
+    from tonnage.forecast.costs.wheel_installs import Installation
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, WheelContents
 

@@ -12,10 +12,11 @@ import msgspec
 from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.reserve import line_bytes
-from tonnage.decide.fitting import fit_into
-from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.forecast.costs.fit import fit_into
+from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
 from tonnage.model.forecast.estimate import EngineKind, Estimate, Grade, exactly
@@ -23,7 +24,6 @@ from tonnage.model.forecast.fit import Room
 from tonnage.model.forecast.python_lock import Lock, Wheel, WheelContents, in_blocks
 from tonnage.model.forecast.recipe import BaseConfig
 from tonnage.model.inventory import Filesystem
-from tonnage.runtime.forecasting import forecast_services
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
 

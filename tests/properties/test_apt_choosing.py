@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.decide.test_apt_choosing import Index
+from tests.unit.forecast.costs.test_apt_selection import Index
 
-from tonnage.decide.apt_choosing import choose
+from tonnage.forecast.costs.apt_selection import choose
 from tonnage.model.forecast.base_image import AptState
 from tonnage.model.forecast.debian_package import DebPackage, Relation
 

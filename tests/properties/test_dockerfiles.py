@@ -6,11 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tonnage.errors import UsageError
+from tonnage.forecast.commands.effects import effects
+from tonnage.forecast.requirements.files import read_requirements
+from tonnage.forecast.shell.script import read_script
 from tonnage.sources.dockerfile.parser import read_dockerfile, read_instructions
 from tonnage.sources.dockerfile.recipe import recipe
-from tonnage.sources.installs import effects
-from tonnage.sources.requirements import read_requirements
-from tonnage.sources.shell import read_script
 
 WORDS = st.text(alphabet="abcxyz01-_./=", min_size=1, max_size=7).filter(lambda text: not text.startswith("--"))
 BETWEEN = st.sampled_from(["", "\n", "  # a note \\\n", "# escape=`\n", "\t\n"])

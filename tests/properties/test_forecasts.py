@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.properties.structs import structs
 
-from tonnage.decide.build_costs import forecast_service
-from tonnage.decide.stack_costs import forecast_stack
+from tonnage.forecast.costs.build_costs import forecast_service
+from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.model.forecast.estimate import EngineKind, Grade, spread
 from tonnage.model.forecast.sized_effects import Aside, BuildWork, Deed, Ground, GroundLayer, Piece, StageWork, StepWork
 

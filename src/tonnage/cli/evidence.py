@@ -12,12 +12,12 @@ from tonnage.cli.looking import look
 from tonnage.cli.places import journal_path
 from tonnage.cli.stacks import build_environment_of
 from tonnage.errors import TonnageError
+from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
 from tonnage.runtime.journal.writer import Journal
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
-from tonnage.sources.installs import effects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

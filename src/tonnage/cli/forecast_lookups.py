@@ -22,10 +22,10 @@ from tonnage.adapters.web.disk_cache import Kept
 from tonnage.adapters.web.remote_sizes import Heads
 from tonnage.adapters.web.single_flight import Once
 from tonnage.errors import UsageError
+from tonnage.forecast.gather.lookups import Copied
+from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree
-from tonnage.runtime.lookups import Copied
-from tonnage.runtime.stage_files import TextFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.throwaway_container import EngineProbe
-    from tonnage.adapters.index_access import IndexAccess
-    from tonnage.adapters.index_relay import IndexRelay
     from tonnage.adapters.registry.images import ImageRegistry
+    from tonnage.forecast.python.index_access import IndexAccess
+    from tonnage.forecast.python.index_relay import IndexRelay
     from tonnage.model.forecast.base_image import AptSource, AptState, BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
@@ -213,7 +213,7 @@ class RealLookups:
             CannotResolveError: There is no solution.
             CannotFetchError: The index cannot be reached, and nothing is known of earlier.
         """
-        from tonnage.adapters.resolving import resolve  # noqa: PLC0415
+        from tonnage.forecast.python.resolution import resolve  # noqa: PLC0415
 
         access = self._access(request)
         return self._once.ask(
@@ -231,7 +231,7 @@ class RealLookups:
         )
 
     def _relay(self) -> IndexRelay:
-        from tonnage.adapters.index_relay import IndexRelay  # noqa: PLC0415
+        from tonnage.forecast.python.index_relay import IndexRelay  # noqa: PLC0415
 
         return self._closing.enter_context(IndexRelay(self._web, self._kept, self._environment))
 
@@ -242,7 +242,7 @@ class RealLookups:
             CannotResolveError: The lock cannot be read, or has nothing for this target.
             CannotFetchError: The lock has no addresses, and the index cannot be reached.
         """
-        from tonnage.adapters.project_locks import read_locked  # noqa: PLC0415
+        from tonnage.forecast.python.project_locks import read_locked  # noqa: PLC0415
 
         access = self._access(request.asked)
         return self._once.ask(
@@ -265,13 +265,13 @@ class RealLookups:
         Raises:
             CannotResolveError: It cannot be read.
         """
-        from tonnage.adapters.project_needs import needs  # noqa: PLC0415
+        from tonnage.forecast.python.project_requirements import needs  # noqa: PLC0415
 
         return needs(request)
 
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         """Return what lies inside the wheels of a lock."""
-        from tonnage.adapters.wheels import read_wheels  # noqa: PLC0415
+        from tonnage.forecast.python.wheels import read_wheels  # noqa: PLC0415
 
         access = self._access(request)
         with self._reading_lock:
@@ -289,7 +289,7 @@ class RealLookups:
         return [self._reading[wheel].result() for wheel in lock.wheels]
 
     def _access(self, request: ResolveRequest) -> IndexAccess:
-        from tonnage.adapters.index_access import index_access  # noqa: PLC0415
+        from tonnage.forecast.python.index_access import index_access  # noqa: PLC0415
 
         return index_access(request, self._environment)
 
@@ -309,8 +309,8 @@ class RealLookups:
     def _packages(
         self, installs: Sequence[AptInstall], state: AptState, base: BaseImage, platform: str
     ) -> AptForecast | None:
-        from tonnage.decide.apt_choosing import choose  # noqa: PLC0415
-        from tonnage.decide.apt_costs import apt_forecast, probed_forecast  # noqa: PLC0415
+        from tonnage.forecast.costs.apt_costs import apt_forecast, probed_forecast  # noqa: PLC0415
+        from tonnage.forecast.costs.apt_selection import choose  # noqa: PLC0415
 
         wanted = tuple(dict.fromkeys(name for each in installs for name in each.packages))
         recommends = any(each.recommends for each in installs)

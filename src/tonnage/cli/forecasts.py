@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.decide.reports.diagnosis import Need
+from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.cycles import refuse_circles
+from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.deploy.history import History
-from tonnage.runtime.forecast_circles import refuse_circles
-from tonnage.runtime.forecasting import forecast_services
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

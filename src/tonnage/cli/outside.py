@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.weights import NeededFile, SeenFile
     from tonnage.model.forecast.estimate import EngineKind
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
-    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.rehearsal_images import ImageSource, ImageTarget
     from tonnage.sources.compose.files import Files
 

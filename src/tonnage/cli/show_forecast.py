@@ -15,9 +15,9 @@ from tonnage.cli.stacks import read_wanted
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.deploy.reserve import line_bytes
-from tonnage.decide.fitting import fit_into
-from tonnage.decide.stack_costs import forecast_stack
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
+from tonnage.forecast.costs.fit import fit_into
+from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import Room

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.outside import EngineDoor, MachineDoor, Rehearsal, WeightsDoor
+    from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
-    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.sources.compose.files import Files
 

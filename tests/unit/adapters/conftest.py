@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.adapters.file_server import serving
-from tests.unit.adapters.index_asking import asking
+from tests.unit.forecast.python.index_asking import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.unit.adapters.file_server import FileServer
-    from tests.unit.adapters.index_asking import Ask
+    from tests.unit.forecast.python.index_asking import Ask
 
 
 @pytest.fixture

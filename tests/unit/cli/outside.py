@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.cli.outside import MachineDoor, Rehearsal
+    from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
-    from tonnage.runtime.lookups import Lookups
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.sources.compose.files import Files
 

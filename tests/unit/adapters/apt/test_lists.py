@@ -11,8 +11,8 @@ from tests.answering import Answer, answering
 from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import Kept
-from tonnage.decide.apt_choosing import choose
 from tonnage.errors import CannotFetchError
+from tonnage.forecast.costs.apt_selection import choose
 from tonnage.model.forecast.base_image import AptSource, AptState
 from tonnage.model.forecast.debian_package import ListBytes
 

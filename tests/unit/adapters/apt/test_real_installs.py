@@ -16,9 +16,9 @@ from tonnage.adapters.docker.image_transfer import ImageStore
 from tonnage.adapters.docker.throwaway_container import LABEL, EngineProbe
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import Kept
-from tonnage.decide.apt_choosing import choose
-from tonnage.decide.apt_costs import apt_forecast, probed_forecast
 from tonnage.errors import CannotFetchError
+from tonnage.forecast.costs.apt_costs import apt_forecast, probed_forecast
+from tonnage.forecast.costs.apt_selection import choose
 
 if TYPE_CHECKING:
     from tests.real_engine import RealEngine

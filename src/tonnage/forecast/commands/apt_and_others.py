@@ -1,0 +1,189 @@
+"""What ``apt`` and other package managers of the system and of languages install.
+
+Source: apt-get(8) of Debian 12; the manual of each other manager for what it calls installing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.commands.context import table
+from tonnage.lazily import regex
+from tonnage.model.forecast.effects import (
+    AptClean,
+    AptInstall,
+    AptRemove,
+    AptUpdate,
+    Nothing,
+    OtherInstall,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.forecast.commands.context import Context
+    from tonnage.model.forecast.effects import (
+        AnyEffect,
+    )
+    from tonnage.model.forecast.shell_script import Word
+
+APT = table(
+    "--option --target-release --config-file --host-architecture --build-profiles",
+    "--yes --assume-yes --quiet --no-install-recommends --install-recommends --no-install-suggests --install-suggests "
+    "--download-only --fix-missing --fix-broken --allow-unauthenticated --allow-downgrades --allow-remove-essential "
+    "--allow-change-held-packages --reinstall --only-upgrade --no-upgrade --purge --autoremove --auto-remove "
+    "--ignore-missing --show-progress --simulate --ignore-hold --force-yes --verbose-versions --print-uris "
+    "--without-recommends --with-recommends --no-remove --allow-releaseinfo-change",
+    y="--yes", q="--quiet", d="--download-only", f="--fix-broken", m="--fix-missing", t="--target-release",
+    o="--option", c="--config-file", s="--simulate", V="--verbose-versions",
+)  # fmt: skip
+_LISTS = "/var/lib/apt/lists"
+_ARCHIVES = "/var/cache/apt/archives"
+_SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
+# Manager -> words that mean installing -> words that keep or empty its cache.
+_MANAGERS: dict[str, frozenset[str]] = {
+    "apk": frozenset({"add", "upgrade", "update"}),
+    "dnf": frozenset({"install", "groupinstall", "upgrade", "update", "reinstall", "group"}),
+    "microdnf": frozenset({"install", "update", "upgrade"}),
+    "yum": frozenset({"install", "groupinstall", "update", "upgrade", "localinstall"}),
+    "zypper": frozenset({"install", "in", "update", "up", "dup"}),
+    "pacman": frozenset({"-S", "-Sy", "-Syu", "-Syyu", "-U"}),
+    "opkg": frozenset({"install"}),
+    "npm": frozenset({"install", "i", "ci", "add", "clean-install"}),
+    "corepack": frozenset({"prepare", "install", "use"}),
+    "pnpm": frozenset({"install", "i", "add", "fetch"}),
+    "yarn": frozenset({"install", "add", "global"}),
+    "bun": frozenset({"install", "i", "add"}),
+    "conda": frozenset({"install", "create", "env", "update"}),
+    "mamba": frozenset({"install", "create", "env", "update"}),
+    "micromamba": frozenset({"install", "create", "env", "update"}),
+    "pixi": frozenset({"install", "add"}),
+    "gem": frozenset({"install"}),
+    "bundle": frozenset({"install"}),
+    "cargo": frozenset({"install", "fetch"}),
+    "go": frozenset({"install", "get", "mod"}),
+    "composer": frozenset({"install", "require"}),
+    "Rscript": frozenset({"-e"}),
+    "brew": frozenset({"install"}),
+    "snap": frozenset({"install"}),
+    "luarocks": frozenset({"install"}),
+    "cpanm": frozenset(),
+    "rustup": frozenset({"toolchain", "target", "component"}),
+    "playwright": frozenset({"install"}),
+    "rpm": frozenset({"-i", "-U", "-ivh", "-Uvh", "--install"}),
+}
+_VALUED = frozenset({
+    "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
+    "--enablerepo", "--disablerepo", "--setopt", "-p", "--registry", "--root", "--target", "--version",
+})  # fmt: skip
+_LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
+_FILES = frozenset({"-f", "--file"})
+_CLEANS = frozenset({"clean", "cache", "autoclean", "makecache", "autoremove", "purge"})
+_WITHOUT_FILES = frozenset({"", "config", "set", "info", "list", "search", "init", "enable", "disable"})
+_REMOVES = frozenset({"del", "remove", "uninstall", "erase", "rm", "prune"})
+
+
+def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``apt-get``, ``apt`` or ``aptitude``; ``words`` are those after the program."""
+    options = APT.read(words)
+    action = options.positional[0].text if options.positional else ""
+    named = options.positional[1:]
+    if options.has("--simulate", "--print-uris"):
+        return Nothing(**context.shared)
+    if action == "update":
+        return AptUpdate(**context.shared, lists_mounted=context.mount_over(_LISTS) is not None)
+    if action in {"clean", "autoclean", "distclean"}:
+        return AptClean(**context.shared, archives=True, lists=action == "distclean")
+    if action in {"remove", "purge", "autoremove", "autopurge"}:
+        return AptRemove(
+            **context.shared,
+            packages=tuple(word.text for word in named),
+            purge=action in {"purge", "autopurge"} or options.has("--purge"),
+            automatic=action in {"autoremove", "autopurge"} or options.has("--autoremove", "--auto-remove"),
+        )
+    upgrades = action in {"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"}
+    if action != "install" and not upgrades:
+        if action in {"", "list", "search", "show", "policy", "check", "moo", "changelog"}:
+            return Nothing(**context.shared)
+        reason = f"apt-get {action} names no packages to install"
+        return context.opaque(reason)
+    files = [word.text for word in named if word.known and ("/" in word.text and word.text.endswith(".deb"))]
+    plain = [word.text for word in named if word.known and word.text not in files and not word.text.endswith("-")]
+    switches = {
+        match["which"].lower(): match["value"].lower() in {"1", "true", "yes"}
+        for value in options.all("--option")
+        if (match := _SWITCH.fullmatch(value.replace(" ", "")))
+    }
+    recommends = switches.get("recommends", context.setting("APT_INSTALL_RECOMMENDS") != "0")
+    if options.has("--no-install-recommends", "--without-recommends"):
+        recommends = False
+    elif options.has("--install-recommends", "--with-recommends"):
+        recommends = True
+    return AptInstall(
+        **context.shared,
+        packages=tuple(plain),
+        files=tuple(context.absolute(file) for file in files),
+        recommends=recommends,
+        suggests=options.has("--install-suggests") or switches.get("suggests", False),
+        target_release=options.last("--target-release"),
+        upgrades=upgrades,
+        downloads_only=options.has("--download-only"),
+        cache_mounted=context.mount_over(_ARCHIVES) is not None,
+        unread=tuple(word.text for word in named if not word.known),
+    )
+
+
+def dpkg(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``dpkg``; ``words`` are those after the program."""
+    if not any(word.text in {"-i", "--install", "--unpack"} for word in words):
+        return Nothing(**context.shared)
+    files = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
+    return AptInstall(**context.shared, files=files, recommends=False)
+
+
+def manages(program: str) -> bool:
+    """Return whether a program is another package manager that is known by name."""
+    return program in _MANAGERS
+
+
+def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read another package manager; ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    action = next(
+        (
+            text
+            for at, text in enumerate(texts)
+            if text in _MANAGERS[program] or not (text.startswith("-") or (at and texts[at - 1] in _LEADING))
+        ),
+        "",
+    )
+    if not action and program in {"yarn", "bundle"} and not {"--version", "--help"} & set(texts):
+        action = "install"
+    if action in _CLEANS or action in _REMOVES or action in _WITHOUT_FILES:
+        return Nothing(**context.shared)
+    if _MANAGERS[program] and action not in _MANAGERS[program] and not (program == "yarn" and not action):
+        return context.opaque(f"{program} {action} runs a program")
+    packages: list[str] = []
+    files: list[str] = []
+    rest = texts[texts.index(action) + 1 :] if action in texts else texts
+    if action in {"env", "global", "mod", "toolchain", "target", "component", "group"}:
+        rest = rest[1:]
+    at = 0
+    while at < len(rest):
+        text = rest[at]
+        at += 1
+        if text in _VALUED:
+            if text in _FILES and at < len(rest):
+                files.append(context.absolute(rest[at]))
+            at += 1
+        elif not text.startswith("-"):
+            packages.append(text)
+    kept = not any(text in {"--no-cache", "--no-cache-dir"} for text in texts)
+    return OtherInstall(
+        **context.shared,
+        manager=program,
+        packages=tuple(packages),
+        files=tuple(files),
+        cache_kept=kept,
+    )

@@ -1,0 +1,296 @@
+"""What is fetched from an address: ``curl``, ``wget``, ``git clone``; and what is unpacked.
+
+Source: curl(1) of curl 8, wget(1) of Wget 1.21, tar(1) of GNU tar 1.34, git-clone(1) of Git 2.39.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.streams import given
+from tonnage.lazily import regex
+from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Unpack, WriteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.forecast.commands.context import Context
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
+
+CURL = table(
+    "--output --output-dir --header --user --data --data-raw --data-binary --request --retry --retry-delay "
+    "--retry-max-time --max-time --connect-timeout --proxy --cacert --cert --key --user-agent --referer --url --range "
+    "--proto --proto-redir --tlsv --cookie --cookie-jar --form --write-out --limit-rate --config --resolve --ciphers "
+    "--max-redirs --interface --dump-header --continue-at --upload-file",
+    "",
+    o="--output", H="--header", u="--user", d="--data", X="--request", m="--max-time", x="--proxy", A="--user-agent",
+    e="--referer", r="--range", b="--cookie", c="--cookie-jar", F="--form", w="--write-out", K="--config",
+    O="--remote-name", L="--location", I="--head", D="--dump-header", C="--continue-at", T="--upload-file",
+)  # fmt: skip
+WGET = table(
+    "--output-document --directory-prefix --header --user --password --tries --timeout --user-agent --input-file "
+    "--output-file --append-output --waitretry --wait --execute --post-data --progress --load-cookies --base "
+    "--connect-timeout --read-timeout --dns-timeout --ca-certificate --secure-protocol --reject --accept --level",
+    "",
+    O="--output-document", P="--directory-prefix", t="--tries", T="--timeout", U="--user-agent", i="--input-file",
+    o="--output-file", a="--append-output", w="--wait", e="--execute", r="--recursive", m="--mirror", c="--continue",
+    A="--accept", R="--reject", l="--level",
+)  # fmt: skip
+GIT_CLONE = table(
+    "--depth --branch --origin --reference --config --jobs --filter --template --upload-pack --shallow-since "
+    "--separate-git-dir --server-option",
+    "",
+    b="--branch", o="--origin", c="--config", j="--jobs",
+)  # fmt: skip
+FETCHING = frozenset({"curl", "wget"})
+_ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
+_SENT = ("--header", "--user", "--data", "--data-raw", "--data-binary", "--form", "--cookie", "--cert", "--request")
+_TAR_VALUES = frozenset("fCTXbIK")
+_GIT_VALUES = frozenset({"-c", "-C", "--git-dir", "--work-tree"})
+_SMALL_GIT = frozenset({
+    "config", "status", "log", "rev-parse", "describe", "branch", "tag", "remote", "init", "add", "diff", "show",
+    "version", "ls-remote", "ls-files", "check-ignore", "gc", "safe", "--version",
+})  # fmt: skip
+
+
+def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``curl``; ``words`` are those after the program."""
+    options = CURL.read(words)
+    if options.has("--config"):
+        return (context.opaque("a file tells what it fetches"),)
+    addresses = [word for word in (*options.positional, *options.values.get("--url", ())) if not _is_local(word)]
+    if not addresses or options.has("--head"):
+        return (Nothing(**context.shared),)
+    outputs = list(options.all("--output"))
+    folder = options.last("--output-dir")
+    found: list[AnyEffect] = []
+    for address in addresses:
+        name = ""
+        if outputs:
+            name = outputs.pop(0)
+        elif options.has("--remote-name", "--remote-name-all"):
+            name = _file_name(address.text)
+        path = "" if name in {"-", "/dev/null", "/dev/stdout"} else name
+        path = context.absolute(f"{folder}/{path}" if folder and path else path) if path else context.output()
+        if name == "/dev/null":
+            found.append(Nothing(**context.shared))
+            continue
+        found.append(_download(context, address, path, sent=options.has(*_SENT)))
+    return tuple(found)
+
+
+def wget(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``wget``; ``words`` are those after the program."""
+    options = WGET.read(words)
+    if options.has("--spider"):
+        return (Nothing(**context.shared),)
+    if options.has("--recursive", "--mirror", "--input-file") or not options.positional:
+        return (context.opaque("wget fetches what it finds"),)
+    document = options.last("--output-document")
+    folder = options.last("--directory-prefix")
+    found: list[AnyEffect] = []
+    for address in options.positional:
+        if document in {"-", "/dev/stdout"}:
+            path = context.output()
+        elif document == "/dev/null":
+            found.append(Nothing(**context.shared))
+            continue
+        elif document:
+            path = context.absolute(document)
+        else:
+            name = _file_name(address.text) or "index.html"
+            path = context.absolute(f"{folder.rstrip('/')}/{name}" if folder else name)
+        sent = options.has("--header", "--user", "--password", "--post-data")
+        found.append(_download(context, address, path, sent=sent))
+    return tuple(found)
+
+
+def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``aria2c``; ``words`` are those after the program."""
+    options = table(
+        "--out --dir --max-connection-per-server --split --min-split-size --header --checksum --input-file",
+        "",
+        o="--out", d="--dir", x="--max-connection-per-server", s="--split", k="--min-split-size", i="--input-file",
+    ).read(words)  # fmt: skip
+    if not options.positional or options.has("--input-file"):
+        return (context.opaque("aria2c fetches what a file names"),)
+    folder = options.last("--dir") or "."
+    return tuple(
+        _download(
+            context,
+            address,
+            context.absolute(f"{folder.rstrip('/')}/{options.last('--out') or _file_name(address.text)}"),
+            sent=options.has("--header"),
+        )
+        for address in options.positional
+    )
+
+
+def git(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``git``; ``words`` are those after the program."""
+    at = 0
+    within = ""
+    while at < len(words) and words[at].text.startswith("-"):
+        if words[at].text == "-C" and at + 1 < len(words):
+            within = f"{words[at + 1].text}/"
+        at += 2 if words[at].text in _GIT_VALUES else 1
+    action = words[at].text if at < len(words) else ""
+    if action in _SMALL_GIT or not action:
+        return Nothing(**context.shared)
+    if action == "lfs" and [word.text for word in words[at + 1 : at + 2]] == ["install"]:
+        return Nothing(**context.shared)
+    if action != "clone":
+        return context.opaque(f"git {action} changes files of the repository")
+    options = GIT_CLONE.read(words[at + 1 :])
+    if not options.positional or not options.positional[0].known:
+        return context.opaque("the repository is not known")
+    address = options.positional[0].text
+    name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
+    folder = options.positional[1].text if len(options.positional) > 1 else name
+    depth = options.last("--depth")
+    return GitClone(
+        **context.shared,
+        address=address,
+        directory=context.absolute(folder if folder.startswith("/") else within + folder),
+        depth=int(depth) if depth.isdecimal() else None,
+        branch=options.last("--branch"),
+        submodules=options.has("--recurse-submodules", "--recursive"),
+    )
+
+
+def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
+    """Read ``tar``; ``words`` are those after the program."""
+    letters = ""
+    values: dict[str, str] = {}
+    rest = [word.text for word in words]
+    if rest and not rest[0].startswith("-"):
+        rest[0] = f"-{rest[0]}"
+        old_style = True
+    else:
+        old_style = False
+    at = 0
+    plain: list[str] = []
+    while at < len(rest):
+        text = rest[at]
+        at += 1
+        if not text.startswith("-"):
+            plain.append(text)
+        elif text.startswith("--"):
+            name, equals, value = text[2:].partition("=")
+            short = {"file": "f", "directory": "C", "extract": "x", "get": "x", "create": "c", "list": "t"}.get(name)
+            letters += short or ""
+            if short in {"f", "C"} and not equals:
+                value = rest[at] if at < len(rest) else ""
+                at += 1
+            if short:
+                values[short] = value
+        else:
+            at = _letters(text[1:], rest, at, values, attached=not (old_style and at == 1))
+            letters += text[1:] if old_style and at else _flags_of(text[1:])
+    if "x" not in letters:
+        if "t" in letters:
+            return Nothing(**context.shared)
+        return _packed(context, "tar", values.get("f", ""), values.get("C", ""), plain)
+    archive = values.get("f", "-")
+    piped = archive in {"-", "/dev/stdin"}
+    return Unpack(
+        **context.shared,
+        archive="" if piped else context.absolute(archive),
+        address=context.piped_from if piped else "",
+        directory=context.absolute(values.get("C") or "."),
+    )
+
+
+def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read ``unzip``, ``gunzip``, ``xz -d`` and the like; ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    plain = [text for text in texts if not text.startswith("-")]
+    if program in {"unzip", "7z", "7za", "7zz", "bsdtar", "unrar"}:
+        folder = ""
+        for at, text in enumerate(texts):
+            if text in {"-d", "-C"} and at + 1 < len(texts):
+                folder = texts[at + 1]
+            elif text.startswith("-o") and program.startswith("7z") and len(text) > len("-o"):
+                folder = text[2:]
+        candidates = [text for text in plain if text not in {folder, "x", "e"}]
+        archive = context.absolute(candidates[0]) if candidates else ""
+        return Unpack(**context.shared, archive=archive, directory=context.absolute(folder or "."))
+    opens = program in {"gunzip", "bunzip2", "unxz", "unzstd", "zcat", "xzcat", "bzcat"} or any(
+        re.fullmatch(r"-[a-z]*d[a-z]*|--decompress|--uncompress", text) for text in texts
+    )
+    if not opens:
+        printed = any(re.fullmatch(r"-[a-z0-9]*c[a-z0-9]*|--stdout|--to-stdout", text) for text in texts)
+        return _packed(context, program, "-" if printed or not plain else f"{plain[0]}.{program}", "", plain)
+    target = context.output()
+    if not plain and not target:
+        return Nothing(**context.shared)
+    archive = context.absolute(plain[0]) if plain else ""
+    return Unpack(
+        **context.shared,
+        archive=archive,
+        address="" if plain else context.piped_from,
+        directory=target or archive.rpartition("/")[0] or "/",
+    )
+
+
+def _packed(context: Context, program: str, archive: str, within: str, plain: Sequence[str]) -> AnyEffect:
+    """Return what making an archive writes: it is hardly larger than what goes into it."""
+    if not context.command.known or any("@" in text for text in plain):
+        return context.opaque(f"{program} makes an archive")
+    path = context.output() if archive in {"", "-", "/dev/stdout"} else context.absolute(archive)
+    if not path:
+        return Nothing(**context.shared)
+    folder = f"{context.absolute(within)}/" if within else ""
+    paths = tuple(context.absolute(text if text.startswith("/") else f"{folder}{text}") for text in plain)
+    source = Source(paths=paths) if paths else given(context)
+    return WriteFile(**context.shared, path=path, program=program, source=source or Source(known=False))
+
+
+def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:
+    if not address.known:
+        return context.opaque(f"the address {address.text} is not known")
+    text = address.text if "://" in address.text else f"http://{address.text}"
+    into = context.piped_to if not path else ()
+    if not path and not into:
+        return Nothing(**context.shared)
+    return Download(**context.shared, address=text, path=path, into=into, headers=sent)
+
+
+def _is_local(word: Word) -> bool:
+    return bool(re.search(r"^(?:file://|(?:https?://)?(?:localhost|127\.0\.0\.1)\b)", word.text))
+
+
+def _file_name(address: str) -> str:
+    """Return the name under which a file of an address is kept."""
+    path = re.sub(r"^[a-z]+://[^/]*", "", address.partition("?")[0].partition("#")[0])
+    return path.rpartition("/")[2]
+
+
+def address_of(context: Context) -> str:
+    """Return the address that a ``curl`` or ``wget`` fetches; empty for other commands."""
+    if context.command.program not in FETCHING:
+        return ""
+    return next((word.text for word in context.command.words[1:] if _ADDRESS.fullmatch(word.text)), "")
+
+
+def _letters(letters: str, rest: list[str], at: int, values: dict[str, str], *, attached: bool) -> int:
+    """Read a group of short options of tar; those with values take the words after it."""
+    for place, letter in enumerate(letters):
+        if letter not in _TAR_VALUES:
+            continue
+        following = letters[place + 1 :]
+        if attached and following:
+            values[letter] = following
+            return at
+        values[letter] = rest[at] if at < len(rest) else ""
+        at += 1
+    return at
+
+
+def _flags_of(letters: str) -> str:
+    """Return the letters of a group up to the one that takes the rest as its value."""
+    end = next((place for place, letter in enumerate(letters) if letter in _TAR_VALUES), len(letters))
+    return letters[: end + 1]

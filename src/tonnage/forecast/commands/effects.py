@@ -1,0 +1,217 @@
+"""What an instruction of a recipe does to the files of the image: a row of effects.
+
+What cannot be told from words is ``Opaque``, never nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.commands.context import Context
+from tonnage.forecast.commands.dispatch import effects_of_command
+from tonnage.forecast.commands.downloads import FETCHING, address_of
+from tonnage.forecast.commands.streams import printed
+from tonnage.forecast.shell.script import is_shell, read_script, read_words
+from tonnage.lazily import regex
+from tonnage.model.forecast.effects import Download, GitClone, Opaque, Source
+from tonnage.model.forecast.recipe import Copy, Run
+from tonnage.model.stack import Place
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.recipe import RecipeStep
+    from tonnage.model.forecast.shell_script import Command, Script
+
+_MACHINES = {
+    "amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64"), "arm": ("armv7l", "armhf"), "386": ("i686", "i386"),
+    "ppc64le": ("ppc64le", "ppc64el"), "s390x": ("s390x", "s390x"), "riscv64": ("riscv64", "riscv64"),
+}  # fmt: skip
+_ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
+_REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
+_ROOT = frozenset({"", "root", "0"})
+
+
+def effects(
+    step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
+) -> tuple[AnyEffect, ...]:
+    """Return what an instruction does.
+
+    Args:
+        step: The instruction, with what is in force at it.
+        platform: The platform that its stage is built for.
+        remembered: Settings that earlier instructions of the stage wrote into files, as environment variables. New ones
+            are added, so that one dictionary goes through a stage; a stage on another one begins with a copy.
+
+    Returns:
+        The effects in the order in which they happen. Nothing for an instruction that writes no file, and for a
+        ``COPY``, whose bytes are those of its sources.
+    """
+    kept = {} if remembered is None else remembered
+    if isinstance(step.action, Copy):
+        return _added(step, step.action)
+    if not isinstance(step.action, Run):
+        return ()
+    run = step.action
+    shell = step.surroundings.shell
+    if run.words is None and not is_shell(shell):
+        key = " ".join((*shell, run.script))
+        return (Opaque(command=key, place=step.place, key=key, reason=f"{shell[0]} is no shell that is read here"),)
+    script = _script(run, step, _answers(platform))
+    found: list[AnyEffect] = []
+    for index in range(len(script.commands)):
+        found += _effects(_context(script, index, step, run, kept), script, index)
+    found += [
+        Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
+        for text in script.broken
+        if text.strip()
+    ]
+    return tuple(found)
+
+
+def _context(script: Script, index: int, step: RecipeStep, run: Run, kept: dict[str, str]) -> Context:
+    """Return one command with what is around it; what it is piped is that of the command before it."""
+    command = script.commands[index]
+    address = _fetched_before(script, command, step, run)
+    piped = None
+    if command.pipe_from is not None:
+        piped = printed(_context(script, command.pipe_from, step, run, kept))
+        fetching = script.commands[command.pipe_from].program in FETCHING
+        piped = Source(address=address) if fetching and address else piped
+    return Context(
+        command=command,
+        place=_place(step, run, command),
+        mounts=run.mounts,
+        standard_input=_given(script, command),
+        piped_to=_read_by(script, command),
+        fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program or "a program",
+        piped_from=address,
+        piped=piped,
+        remembered=kept,
+    )
+
+
+def _script(run: Run, step: RecipeStep, answers: dict[str, str]) -> Script:
+    """Read the commands of a ``RUN``, in either form."""
+    around = step.surroundings
+    variables = {"HOME": _home(around.user), **around.variables}
+    if run.words is not None:
+        return read_words(
+            run.words,
+            variables,
+            directory=around.working_directory,
+            complete=around.base_known,
+            unset=around.unset,
+            answers=answers,
+        )
+    return read_script(
+        run.script,
+        variables,
+        directory=around.working_directory,
+        complete=around.base_known,
+        unset=around.unset,
+        answers=answers,
+    )
+
+
+def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, ...]:
+    """Return what one command does; one that feeds a program that cannot be read is part of that program."""
+    command = script.commands[index]
+    found = effects_of_command(context)
+    if command.pipe_from is None or not any(isinstance(each, Opaque) for each in found):
+        return found
+    chain = [index]
+    while (before := script.commands[chain[0]].pipe_from) is not None:
+        chain.insert(0, before)
+    key = " | ".join(" ".join(word.text for word in script.commands[at].words) for at in chain)
+    return tuple(
+        Opaque(command=each.command, place=each.place, conditional=each.conditional, key=key, reason=each.reason)
+        if isinstance(each, Opaque)
+        else each
+        for each in found
+    )
+
+
+def _added(step: RecipeStep, copy: Copy) -> tuple[AnyEffect, ...]:
+    """Return what ``ADD`` fetches from addresses."""
+    found: list[AnyEffect] = []
+    for source in copy.sources if copy.adds else ():
+        if _REPOSITORY.match(source):
+            address, _, branch = source.partition("#")
+            found.append(
+                GitClone(
+                    command=step.text, place=step.place, address=address, directory=copy.destination, depth=1,
+                    branch=branch.partition(":")[0],
+                )
+            )  # fmt: skip
+        elif _ADDRESS.match(source):
+            name = source.partition("?")[0].partition("#")[0].rpartition("/")[2]
+            path = f"{copy.destination}{name}" if copy.destination.endswith("/") else copy.destination
+            found.append(Download(command=step.text, place=step.place, address=source, path=path))
+    return tuple(found)
+
+
+def _place(step: RecipeStep, run: Run, command: Command) -> Place:
+    """Return the line on which a command is written."""
+    if step.inherited:
+        return step.place
+    line = step.place.line
+    for offset, written in run.line_starts:
+        if offset <= command.offset:
+            line = written
+    return Place(step.place.file, line)
+
+
+def _home(user: str) -> str:
+    name = user.partition(":")[0]
+    return "/root" if name in _ROOT else f"/home/{name}"
+
+
+def _answers(platform: str) -> dict[str, str]:
+    """Return what commands print that ask for the machine."""
+    architecture = [*platform.split("/"), "", ""][1]
+    machine, debian = _MACHINES.get(architecture, ("", ""))
+    answers = {"uname -s": "Linux", "uname": "Linux"}
+    if machine:
+        answers |= {
+            "uname -m": machine,
+            "arch": machine,
+            "uname -p": machine,
+            "dpkg --print-architecture": debian,
+            "dpkg-architecture -qDEB_HOST_ARCH": debian,
+        }
+    return answers
+
+
+def _given(script: Script, command: Command) -> str | None:
+    """Return what a command reads from its input, where that stands in the script."""
+    for each in reversed(command.redirections):
+        if each.operator in {"<<", "<<<"} and each.descriptor in {None, 0}:
+            return each.text
+    if command.pipe_from is None:
+        return None
+    before = script.commands[command.pipe_from]
+    if before.program not in {"echo", "printf", "cat"} or not before.known:
+        return None
+    if before.program == "cat":
+        return _given(script, before) if len(before.words) == 1 else None
+    texts = [word.text for word in before.words[1:] if word.text not in {"-n", "-e"}]
+    return " ".join(texts) + "\n"
+
+
+def _read_by(script: Script, command: Command) -> tuple[str, ...]:
+    if command.pipe_to is None:
+        return ()
+    return tuple(word.text for word in script.commands[command.pipe_to].words)
+
+
+def _fetched_before(script: Script, command: Command, step: RecipeStep, run: Run) -> str:
+    """Return the address that stands at the beginning of a command's pipeline."""
+    before = command.pipe_from
+    while before is not None:
+        earlier = script.commands[before]
+        address = address_of(Context(command=earlier, place=_place(step, run, earlier)))
+        if address:
+            return address
+        before = earlier.pipe_from
+    return ""

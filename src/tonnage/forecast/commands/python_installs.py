@@ -1,0 +1,367 @@
+"""What ``pip`` and ``uv`` install, with every setting from the line and the environment.
+
+Source: ``pip install --help`` of pip 26.3, ``uv pip install --help`` and ``uv sync --help`` of uv 0.13.9.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.python_indexes import indexes
+from tonnage.forecast.requirements.lines import read_requirement
+from tonnage.model.forecast.installs import Cache, CacheKind, Installer, PythonInstall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.forecast.commands.context import Context, Options
+    from tonnage.model.forecast.requirements import Requirement
+    from tonnage.model.forecast.shell_script import Word
+
+_QUIET = (
+    "--quiet --verbose --no-input --isolated --disable-pip-version-check --no-color --no-warn-script-location "
+    "--no-warn-conflicts --debug --no-clean --use-pep517 --no-build-isolation --check-build-dependencies "
+    "--ignore-requires-python --no-python-version-warning --require-virtualenv --allow-unverified"
+)
+_LOUD = (
+    "--root-user-action --progress-bar --timeout --retries --proxy --exists-action --cert --client-cert --log "
+    "--keyring-provider --use-feature --use-deprecated --config-settings --global-option --report --src "
+    "--upgrade-strategy"
+)
+PIP = table(
+    f"{_LOUD} --requirement --constraint --editable --target --platform --python-version --implementation --abi "
+    "--root --prefix --no-binary --only-binary --index-url --extra-index-url --find-links --python --trusted-host "
+    "--cache-dir --dest --wheel-dir --group --build-constraint",
+    f"{_QUIET} --no-deps --pre --dry-run --user --upgrade --force-reinstall --ignore-installed "
+    "--break-system-packages --compile --no-compile --prefer-binary --require-hashes --no-index --no-cache-dir "
+    "--no-cache",
+    r="--requirement", c="--constraint", e="--editable", t="--target", U="--upgrade", I="--ignore-installed",
+    i="--index-url", f="--find-links", q="--quiet", v="--verbose", C="--config-settings", d="--dest",
+    w="--wheel-dir",
+)  # fmt: skip
+_UV_VALUES = (
+    "--extra --group --no-group --only-group --index --default-index --index-url --extra-index-url --find-links "
+    "--index-strategy --keyring-provider --upgrade-package --upgrade-group --resolution --prerelease "
+    "--prerelease-package --fork-strategy --exclude-newer --exclude-newer-package --no-sources-package "
+    "--reinstall-package --link-mode --config-setting --config-settings-package --no-build-isolation-package "
+    "--cache-dir --refresh-package --python --color --allow-insecure-host --directory --project --config-file "
+    "--python-platform --python-version --no-editable-package --cert --no-extra --no-install-package --package "
+    "--script --no-binary-package --no-build-package --output-format --with --with-requirements"
+)
+_UV_FLAGS = (
+    "--no-editable --all-extras --no-deps --require-hashes --no-verify-hashes --require-build-hashes --system "
+    "--break-system-packages --no-break-system-packages --no-build --exact --strict --dry-run --check --no-index "
+    "--upgrade --no-sources --reinstall --compile-bytecode --no-compile-bytecode --no-build-isolation --no-cache "
+    "--refresh --managed-python --no-managed-python --no-python-downloads --quiet --verbose --system-certs "
+    "--native-tls --offline --no-progress --no-config --no-dev --dev --only-dev --no-default-groups --all-groups "
+    "--inexact --active --no-install-project --no-install-workspace --no-install-local --locked --frozen "
+    "--all-packages --no-verify --user --preview --force"
+)
+UV_PIP = table(
+    f"{_UV_VALUES} --requirements --editable --constraints --overrides --excludes --build-constraints --target "
+    "--prefix --no-binary --only-binary --torch-backend",
+    f"{_UV_FLAGS} --pre",
+    r="--requirements", e="--editable", c="--constraints", b="--build-constraints", t="--target", U="--upgrade",
+    P="--upgrade-package", n="--no-cache", p="--python", q="--quiet", v="--verbose", i="--index-url",
+    f="--find-links", C="--config-setting",
+)  # fmt: skip
+UV_SYNC = table(
+    _UV_VALUES,
+    f"{_UV_FLAGS} --no-binary",
+    U="--upgrade", P="--upgrade-package", n="--no-cache", p="--python", q="--quiet", v="--verbose",
+    i="--index-url", f="--find-links", C="--config-setting",
+)  # fmt: skip
+_UV_NAMES = {
+    "--requirement": "--requirements", "--constraint": "--constraints", "--override": "--overrides",
+    "--compile": "--compile-bytecode", "--no-cache-dir": "--no-cache", "--build-constraint": "--build-constraints",
+    "--force-reinstall": "--reinstall", "--exclude": "--excludes", "--config-settings": "--config-setting",
+}  # fmt: skip
+_SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
+_STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
+
+
+def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonInstall:
+    """Read ``pip install``, ``pip download`` or ``pip wheel``.
+
+    Args:
+        context: The command.
+        words: The words after ``pip``; the first names what pip does.
+        python: The interpreter that is named, as ``python3.11`` of ``python3.11 -m pip``; empty for none.
+
+    Returns:
+        What is installed, from where and to where.
+    """
+    action = words[0].text
+    options = PIP.read(words[1:])
+    keeps_files = action != "install"
+    folder = options.last("--dest", "--wheel-dir") or "." if keeps_files else options.last("--target")
+    no_cache = options.has("--no-cache-dir", "--no-cache") or bool(context.setting("PIP_NO_CACHE_DIR"))
+    requirements, unread = _requirements(context, options, "--editable")
+    files = (*options.all("--requirement"), *_listed(context, "PIP_REQUIREMENT"))
+    temporary = context.setting("TMPDIR") or "/tmp"  # noqa: S108 - the path in the image
+    return PythonInstall(
+        **context.shared,
+        installer=Installer.PIP,
+        requirements=requirements,
+        requirement_files=_paths(context, files),
+        constraint_files=_paths(context, (*options.all("--constraint"), *_listed(context, "PIP_CONSTRAINT"))),
+        standard_input=_input(context, files),
+        groups=options.all("--group"),
+        options=indexes(context, options, "PIP"),
+        no_deps=options.has("--no-deps") or context.on("PIP_NO_DEPS"),
+        upgrade=options.has("--upgrade") or context.on("PIP_UPGRADE"),
+        force_reinstall=options.has("--force-reinstall", "--ignore-installed"),
+        python=options.last("--python") or python,
+        target=context.absolute(folder) if folder else _path(context, context.setting("PIP_TARGET")),
+        prefix=_path(context, options.last("--prefix", "--root") or context.setting("PIP_PREFIX")),
+        user=options.has("--user") or context.on("PIP_USER"),
+        virtual_environment=_environment(context, options.last("--python")),
+        platforms=options.all("--platform"),
+        python_version=options.last("--python-version"),
+        cache=cache_of(context, _cache(context, options, "PIP_CACHE_DIR", "pip"), off=no_cache),
+        compiles=not keeps_files and not (options.has("--no-compile") or context.on("PIP_NO_COMPILE")),
+        temporary_directory=temporary,
+        temporary_mounted=context.mount_over(temporary) is not None,
+        downloads_only=keeps_files,
+        unread=(*unread, *options.unknown),
+    )
+
+
+def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
+    """Read ``uv pip install`` or ``uv pip sync``; ``words`` are those after ``uv pip``."""
+    options = UV_PIP.read(_named(words[1:]))
+    positional_files: tuple[str, ...] = ()
+    if words[0].text == "sync":
+        positional_files = tuple(word.text for word in options.positional)
+        options = replace(options, positional=())
+    requirements, unread = _requirements(context, options, "--editable")
+    files = (*options.all("--requirements"), *positional_files)
+    python = options.last("--python") or context.setting("UV_PYTHON")
+    system = options.has("--system") or context.on("UV_SYSTEM_PYTHON")
+    environment = (
+        ""
+        if system and not options.has("--python")
+        else _environment(context, python)
+        or ("" if system else context.setting("VIRTUAL_ENV") or context.setting("CONDA_PREFIX"))
+    )
+    found = _uv(context, options, Installer.UV_PIP)
+    return replace(
+        found,
+        requirements=requirements,
+        requirement_files=_paths(context, files),
+        constraint_files=_paths(context, (*options.all("--constraints"), *_listed(context, "UV_CONSTRAINT"))),
+        override_files=_paths(context, (*options.all("--overrides"), *_listed(context, "UV_OVERRIDE"))),
+        standard_input=_input(context, files),
+        extras=options.all("--extra"),
+        all_extras=options.has("--all-extras"),
+        groups=options.all("--group"),
+        no_deps=options.has("--no-deps") or words[0].text == "sync",
+        python=python,
+        target=_path(context, options.last("--target")),
+        prefix=_path(context, options.last("--prefix")),
+        virtual_environment=environment,
+        torch_backend=options.last("--torch-backend") or context.setting("UV_TORCH_BACKEND"),
+        unread=(*unread, *options.unknown),
+    )
+
+
+def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
+    """Read ``uv sync``; also what ``uv run`` and ``uv add`` do before anything else.
+
+    Args:
+        context: The command.
+        words: The words after ``uv``; the first is ``sync``, ``run`` or ``add``.
+
+    Returns:
+        What is installed.
+    """
+    options = UV_SYNC.read(_named(words[1:]))
+    added: tuple[Requirement, ...] = ()
+    unread: tuple[str, ...] = ()
+    if words[0].text == "add":
+        added, unread = _requirements(context, options, "--editable")
+    folder = options.last("--project", "--directory") or context.setting("UV_PROJECT")
+    project = context.absolute(folder or ".")
+    environment = context.setting("UV_PROJECT_ENVIRONMENT") or ".venv"
+    if options.has("--active") and context.setting("VIRTUAL_ENV"):
+        environment = context.setting("VIRTUAL_ENV")
+    left_out = [*options.all("--no-group")]
+    if options.has("--no-dev") or context.on("UV_NO_DEV"):
+        left_out.append("dev")
+    if options.has("--no-default-groups"):
+        left_out.append("*")
+    only = (*options.all("--only-group"), *(("dev",) if options.has("--only-dev") else ()))
+    skips_own = options.has("--no-install-project", "--no-install-workspace", "--no-install-local") or bool(only)
+    editable = not (options.has("--no-editable") or context.on("UV_NO_EDITABLE"))
+    return replace(
+        _uv(context, options, Installer.UV_SYNC),
+        requirements=added,
+        project_directory=project,
+        project_itself=not skips_own,
+        project_editable=editable and not skips_own,
+        extras=options.all("--extra"),
+        all_extras=options.has("--all-extras"),
+        groups=options.all("--group"),
+        without_groups=tuple(left_out),
+        all_groups=options.has("--all-groups"),
+        only_groups=only,
+        left_out=options.all("--no-install-package"),
+        locked=options.has("--frozen", "--locked") or context.on("UV_FROZEN") or context.on("UV_LOCKED"),
+        python=options.last("--python") or context.setting("UV_PYTHON"),
+        virtual_environment=posixpath.normpath(posixpath.join(project, environment)),
+        unread=(*unread, *options.unknown),
+    )
+
+
+def uv_tool(context: Context, words: Sequence[Word]) -> PythonInstall:
+    """Read ``uv tool install``; ``words`` are those after ``uv tool``."""
+    options = UV_SYNC.read(_named(words[1:]))
+    requirements, unread = _requirements(context, options, "--editable")
+    home = context.setting("UV_TOOL_DIR") or f"{context.setting('HOME')}/.local/share/uv/tools"
+    name = requirements[0].name if requirements else ""
+    return replace(
+        _uv(context, options, Installer.UV_TOOL),
+        requirements=requirements,
+        python=options.last("--python"),
+        virtual_environment=f"{home}/{name}",
+        unread=(*unread, *options.unknown),
+    )
+
+
+def cache_of(context: Context, directory: str, *, off: bool) -> Cache:
+    """Return where a cache is left.
+
+    Args:
+        context: The command, with its mounts.
+        directory: The cache's path.
+        off: The installer is told to keep none.
+    """
+    if off:
+        return Cache(kind=CacheKind.NONE)
+    mount = context.mount_over(directory)
+    if mount is None:
+        return Cache(kind=CacheKind.IN_LAYER, directory=directory)
+    if mount.kind == "cache":
+        return Cache(kind=CacheKind.MOUNTED, directory=directory, mount=mount.identity)
+    return Cache(kind=CacheKind.NONE, directory=directory)
+
+
+def install_requirements(context: Context, words: Sequence[Word]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+    """Read words that name requirements.
+
+    Returns:
+        The requirements, and the words that could not be read.
+    """
+    found: list[Requirement] = []
+    unread: list[str] = []
+    for word in words:
+        directory = context.command.working_directory
+        requirement = read_requirement(word.text, context.place, directory=directory) if word.known else None
+        if requirement is None:
+            unread.append(word.text)
+        else:
+            found.append(requirement)
+    return tuple(found), tuple(unread)
+
+
+def _uv(context: Context, options: Options, installer: Installer) -> PythonInstall:
+    """Read what every command of uv has."""
+    off = options.has("--no-cache") or context.on("UV_NO_CACHE")
+    compiles = options.has("--compile-bytecode") or context.on("UV_COMPILE_BYTECODE")
+    return PythonInstall(
+        **context.shared,
+        installer=installer,
+        options=indexes(context, options, "UV"),
+        upgrade=options.has("--upgrade"),
+        force_reinstall=options.has("--reinstall"),
+        platforms=options.all("--python-platform"),
+        python_version=options.last("--python-version"),
+        cache=cache_of(context, _cache(context, options, "UV_CACHE_DIR", "uv"), off=off),
+        compiles=compiles and not options.has("--no-compile-bytecode"),
+        link_mode=options.last("--link-mode") or context.setting("UV_LINK_MODE"),
+        index_strategy=options.last("--index-strategy") or context.setting("UV_INDEX_STRATEGY"),
+        exclude_newer=options.last("--exclude-newer") or context.setting("UV_EXCLUDE_NEWER"),
+        resolution=options.last("--resolution") or context.setting("UV_RESOLUTION"),
+    )
+
+
+def _named(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Give options of uv that have two names the one that the tables have."""
+    found: list[Word] = []
+    for word in words:
+        name, equals, value = word.text.partition("=")
+        found.append(replace(word, text=f"{_UV_NAMES.get(name, name)}{equals}{value}"))
+    return tuple(found)
+
+
+def _requirements(context: Context, options: Options, editable: str) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+    """Read what is named on the line."""
+    found, unread = install_requirements(context, options.positional)
+    directory = context.command.working_directory
+    linked = (
+        read_requirement(path, context.place, directory=directory, editable=True) for path in options.all(editable)
+    )
+    return (*found, *(each for each in linked if each is not None)), unread
+
+
+def _cache(context: Context, options: Options, variable: str, name: str) -> str:
+    """Return the path of an installer's cache."""
+    given = options.last("--cache-dir") or context.setting(variable)
+    if given:
+        return context.absolute(given)
+    base = context.setting("XDG_CACHE_HOME") or f"{context.setting('HOME') or '/root'}/.cache"
+    return f"{base}/{name}"
+
+
+def _environment(context: Context, python: str) -> str:
+    """Return the virtual environment that an installer of this name writes to; empty for the system's."""
+    named = python if "/" in python else context.command.words[0].text
+    if "/" in named:
+        path = context.absolute(named)
+        home = path if "/bin/" not in path else path.rpartition("/bin/")[0]
+        return "" if home in _SYSTEM else home
+    active = context.setting("VIRTUAL_ENV")
+    path_value = context.setting("PATH")
+    entries = [entry.rstrip("/") for entry in path_value.split(":") if entry]
+    if active and f"{active.rstrip('/')}/bin" in entries:
+        return active.rstrip("/")
+    for entry in entries:
+        home = entry.removesuffix("/bin")
+        if home in _SYSTEM:
+            return ""
+        if entry.endswith("/bin") and re.search(r"venv|virtualenv|conda|/envs?\b", home):
+            return home
+    return ""
+
+
+def _paths(context: Context, files: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        "-" if file in _STANDARD_INPUT else file if re.match(r"https?:", file) else context.absolute(file)
+        for file in files
+    )
+
+
+def _path(context: Context, path: str) -> str:
+    return context.absolute(path) if path else ""
+
+
+def _listed(context: Context, variable: str) -> tuple[str, ...]:
+    return tuple(context.setting(variable).split())
+
+
+def _input(context: Context, files: Sequence[str]) -> str:
+    return context.standard_input or "" if _STANDARD_INPUT & set(files) else ""
+
+
+def remembered_from_pip_config(words: Sequence[Word]) -> Mapping[str, str]:
+    """Return what ``pip config set NAME VALUE`` writes, as environment variables; ``words`` follow ``pip config``."""
+    plain = [word.text for word in words if not word.text.startswith("-")]
+    if len(plain) < 3 or plain[0] != "set":  # noqa: PLR2004 - set NAME VALUE
+        return {}
+    name = plain[1].rpartition(".")[2].upper().replace("-", "_")
+    return {f"PIP_{name}": plain[2]}

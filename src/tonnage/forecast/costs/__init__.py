@@ -1,0 +1,1 @@
+"""Adding up: from effects of instructions to bytes of layers, builds and stacks."""

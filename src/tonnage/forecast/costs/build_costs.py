@@ -1,0 +1,288 @@
+"""What building one image costs, instruction by instruction, by what each engine does with layers.
+
+Identity of a layer is its place in a chain: what it stands on and what makes it. The builder before BuildKit has the
+whole context copied and commits each layer by copying it; BuildKit keeps the sources of ``COPY`` and every stage;
+containerd keeps compressed layers besides; a builder in a container has its result loaded once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.concurrency import with_others
+from tonnage.forecast.costs.copied_image_files import taken
+from tonnage.forecast.costs.layer_costs import layer_cost
+from tonnage.forecast.costs.learning import with_lesson
+from tonnage.forecast.costs.totals import add_up
+from tonnage.model.forecast.estimate import (
+    CONTAINERD,
+    DATA_ROOT,
+    NOTHING,
+    Contributor,
+    EngineKind,
+    Estimate,
+    Grade,
+    Holding,
+    InstructionForecast,
+    ServiceForecast,
+    above,
+    highest,
+    total,
+)
+from tonnage.model.forecast.sized_effects import Deed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tonnage.forecast.costs.layer_costs import LayerCost
+    from tonnage.model.forecast.sized_effects import BuildWork, Ground, Piece, StageWork, StepWork
+
+LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
+"""What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it."""
+
+IMAGE_DISK = Estimate(4_096, 16_384, 65_536, Grade.EXACT)
+"""What an image takes besides its layers: its configuration, and its Dockerfile, which BuildKit keeps."""
+
+STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
+"""What any instruction needs while it is done: the files that a builder puts under its container, its notes."""
+
+_CONTRIBUTORS = 400
+
+
+class _Ending(Struct, frozen=True, kw_only=True):
+    """How a stage ends: its name, identity, what can be seen in it, the image below it, and its layers."""
+
+    name: str
+    key: str
+    visible: tuple[Piece, ...]
+    ground: Estimate
+    layers: tuple[Holding, ...]
+
+
+def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[str] = ()) -> ServiceForecast:
+    """Return what building one image costs.
+
+    Args:
+        work: What its instructions do.
+        engine: What builds and keeps it.
+        present: Identities of layers made by instructions that the engine has.
+
+    Returns:
+        The forecast.
+    """
+    endings: dict[int, _Ending] = {}
+    steps: list[tuple[int, int, InstructionForecast]] = []
+    in_image = _stages_of_image(work)
+    for stage in work.stages:
+        ending, its_steps = _stage(stage, engine, frozenset(present), endings, shown=stage.index in in_image)
+        endings[stage.index] = ending
+        steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
+    together = with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
+    if any(stage.steps for stage in work.stages):
+        together[-1] = _with_image(together[-1], endings[work.target].key, engine)
+    if engine is EngineKind.CONTAINER:
+        together.append(_load(work, endings[work.target], total(step.image for step in together)))
+    built = any(stage.steps for stage in work.stages)
+    beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
+    sums = add_up(together, beside=beside)
+    return ServiceForecast(
+        service=work.service,
+        image=total(step.image for step in together),
+        disk=sums.kept,
+        transient=above(sums.peak, sums.kept),
+        download=sums.download,
+        steps=tuple(together),
+        beside=beside,
+        target=work.python,
+        failures=work.failures,
+        findings=work.findings,
+        notes=work.notes,
+        broken=work.broken,
+    )
+
+
+def _stage(
+    stage: StageWork, engine: EngineKind, present: frozenset[str], endings: dict[int, _Ending], *, shown: bool
+) -> tuple[_Ending, list[InstructionForecast]]:
+    steps: list[InstructionForecast] = []
+    layers: list[Holding] = []
+    name = stage.name or str(stage.index)
+    if stage.on_stage is not None:
+        below = endings[stage.on_stage]
+        key, visible, ground = below.key, below.visible, below.ground
+        layers += below.layers
+    else:
+        key, visible, ground = "scratch", (), NOTHING
+        if stage.ground is not None:
+            step = _from(stage.ground, stage.line, name, engine, shown=shown)
+            steps.append(step)
+            layers += step.holdings
+            key, ground = step.key, total(layer.image for layer in stage.ground.layers)
+    for each in stage.steps:
+        if each.configures:
+            # The builder before BuildKit makes an image of every instruction; for BuildKit it is no work at all.
+            key = _joined(key, each.text) if engine is EngineKind.CLASSIC else key
+            steps.append(InstructionForecast(stage=name, line=each.line, text=each.text, key="", how="writes no file"))
+            continue
+        deeds = each.deeds
+        identity = each.identity
+        if each.from_stage is not None:
+            source = endings[each.from_stage]
+            what = source.name
+            deeds = (Deed(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
+            identity = f"{identity}\0{source.key}"
+        identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
+        key = _joined(key, identity or each.text)
+        cost = with_lesson(layer_cost(deeds, visible, ground, _mounted(each, endings), each.beside), each.lesson)
+        visible = cost.visible
+        step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
+        layers += [holding for holding in step.holdings if holding.key == key]
+        steps.append(step)
+    return _Ending(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
+
+
+def _mounted(work: StepWork, endings: Mapping[int, _Ending]) -> tuple[Piece, ...]:
+    """Return what an instruction sees in its mounts."""
+    found = list(work.mounted)
+    for index, source, target in work.mounts:
+        stage = endings[index]
+        found += taken((f"/{source.lstrip('/')}",), target, stage.visible, stage.ground, stage.name)
+    return tuple(found)
+
+
+def _from(ground: Ground, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
+    role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    missing = [layer for layer in ground.layers if not layer.present]
+    holdings = [
+        Holding(
+            key=layer.chain_id,
+            role=role,
+            kept=layer.disk + LAYER_DISK,
+            image=layer.image if shown else NOTHING,
+            download=layer.compressed,
+            present=layer.present,
+            in_image=shown,
+        )
+        for layer in ground.layers
+    ]
+    if engine is EngineKind.CONTAINERD:
+        holdings += [
+            Holding(key=f"blob:{layer.chain_id}", role=role, kept=layer.compressed, present=layer.present)
+            for layer in ground.layers
+        ]
+    download = total(layer.compressed for layer in missing)
+    transient = NOTHING
+    if engine is not EngineKind.CONTAINERD and missing:
+        # Each compressed layer is removed once it is unpacked; how many lie there at once depends on the network.
+        worst = highest(layer.compressed for layer in missing)
+        transient = Estimate(0, worst.likely_bytes, download.high_bytes, download.grade)
+    key = ground.layers[-1].chain_id if ground.layers else ground.identity or ground.name
+    return InstructionForecast(
+        stage=stage,
+        line=line,
+        text=f"FROM {ground.name}",
+        image=total(layer.image for layer in ground.layers) if shown else NOTHING,
+        disk=total(holding.kept for holding in holdings if not holding.present),
+        transient=transient,
+        download=download,
+        holdings=tuple(holdings),
+        contributors=(),
+        key=key,
+        how=ground.how,
+        role=role,
+        present=bool(ground.layers) and not missing,
+    )
+
+
+def _instruction(
+    work: StepWork, cost: LayerCost, stage: str, key: str, engine: EngineKind, *, shown: bool, present: bool
+) -> InstructionForecast:
+    role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    holdings = [
+        Holding(
+            key=key,
+            role=role,
+            kept=cost.disk + LAYER_DISK,
+            image=cost.image if shown else NOTHING,
+            download=cost.download,
+            present=present,
+            in_image=shown,
+        )
+    ]
+    transient = cost.transient + STEP_TRANSIENT
+    if engine is EngineKind.CLASSIC:
+        transient = highest((transient, cost.disk))
+    else:
+        holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
+        holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]
+    if engine is EngineKind.CONTAINERD and shown:
+        holdings.append(Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present))
+    return InstructionForecast(
+        stage=stage,
+        line=work.line,
+        text=work.text,
+        image=cost.image if shown else NOTHING,
+        disk=NOTHING if present else total(holding.kept for holding in holdings),
+        transient=NOTHING if present else transient,
+        download=NOTHING if present else cost.download,
+        holdings=tuple(holdings),
+        contributors=_contributors(cost),
+        key=key,
+        learn_key=work.learn_key,
+        how=work.how,
+        role=role,
+        present=present,
+    )
+
+
+def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> InstructionForecast:
+    """Return the last instruction with what the image itself takes."""
+    role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    holding = Holding(key=f"image:{key}", role=role, kept=IMAGE_DISK, present=last.present)
+    disk = last.disk if last.present else last.disk + IMAGE_DISK
+    return replace(last, disk=disk, holdings=(*last.holdings, holding))
+
+
+def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
+    found = [
+        Contributor(name=piece.name, disk=piece.disk, download=piece.download, source=piece.source)
+        for piece in cost.pieces
+    ]
+    found += [Contributor(name=aside.name, disk=aside.disk, source="kept beside the layer") for aside in cost.asides]
+    found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
+    return tuple(found[:_CONTRIBUTORS])
+
+
+def _load(work: BuildWork, ending: _Ending, image: Estimate) -> InstructionForecast:
+    holdings = tuple(
+        replace(layer, key=f"loaded:{layer.key}", image=NOTHING, download=NOTHING, present=False, in_image=False)
+        for layer in ending.layers
+    )
+    return InstructionForecast(
+        stage=str(work.target),
+        line=0,
+        text="load the image from the builder into the engine",
+        disk=total(holding.kept for holding in holdings),
+        transient=image,
+        holdings=holdings,
+        key=f"load:{ending.key}",
+        how="once more every layer, and on the way the archive",
+    )
+
+
+def _stages_of_image(work: BuildWork) -> set[int]:
+    found = set()
+    by_index = {stage.index: stage for stage in work.stages}
+    index: int | None = work.target
+    while index is not None:
+        found.add(index)
+        index = by_index[index].on_stage
+    return found
+
+
+def _joined(below: str, identity: str) -> str:
+    return "made:" + hashlib.sha256(f"{below}\0{identity}".encode()).hexdigest()

@@ -1,0 +1,313 @@
+"""What is written because files of the image itself, or of another stage, are copied, moved or changed.
+
+What an instruction wrote has a place; files of a context have their names as well. What lies in the image below nobody
+lists, so that much of it may be meant by a path is assumed, by what images usually keep there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.path_coverage import (
+    covers,
+    covers_part,
+    holds_little,
+    holds_programs,
+    is_of_system,
+    moved,
+    names,
+)
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
+from tonnage.model.forecast.python_lock import BLOCK_BYTES
+from tonnage.model.forecast.sized_effects import Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tonnage.model.forecast.sized_effects import Deed
+
+_PIP_BYTES = 16_000_000
+_SMALL_FILE_BYTES = 1_000_000
+_FILE_BYTES = 10_000_000
+_CHANGED = "its owner or mode is changed in a later layer"
+
+
+def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Estimate, what: str) -> tuple[Piece, ...]:
+    """Return what copying paths out of a stage writes.
+
+    Args:
+        paths: Paths and patterns in the stage.
+        into: Where they go.
+        visible: What the stage's instructions left there.
+        ground: The bytes of the image that the stage stands on.
+        what: How the stage is named.
+
+    Returns:
+        The pieces in the layer that they are copied to.
+    """
+    pieces: list[Piece] = []
+    for path in paths:
+        whole, part = _found(path, visible)
+        pieces += [_copied(piece, path, into) for piece in whole]
+        pieces += [_part_of(piece, path, into) for piece in part]
+        if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
+            pieces += _of_ground(path, into, ground, what, certain=not whole and not part)
+    return tuple(pieces)
+
+
+def from_inside(
+    deed: Deed, below: list[Piece], own: list[Piece], ground: Estimate, mounted: Sequence[Piece] = ()
+) -> list[Piece]:
+    """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode.
+
+    Args:
+        deed: What the command does; what it moves within its own layer is moved there.
+        below: What earlier instructions left.
+        own: What this instruction wrote so far.
+        ground: The bytes of the image below the stage.
+        mounted: What it can read besides.
+
+    Returns:
+        The pieces.
+    """
+    found: list[Piece] = []
+    for path in deed.rewrites:
+        found += _fresh(_rewritten(path, below, own, ground), (*own, *found))
+        if deed.certain:
+            below[:] = _hidden(below, path, covers)
+    for path in deed.alters:
+        found += _fresh(_altered(path, below, own, ground), (*own, *found))
+        if deed.certain:
+            below[:] = _hidden(below, path, names)
+    for path in deed.appends:
+        found += _fresh(_altered(path, below, own, NOTHING), (*own, *found))
+        if deed.certain:
+            below[:] = _hidden(below, path, names)
+    for source, destination in deed.copies:
+        found += taken((source,), destination, (*mounted, *below, *own), ground, "the image")
+    for source, destination in deed.file_copies:
+        found += file_copied(source, destination, (*mounted, *below, *own), ground)
+    for source, destination in deed.moves:
+        found += _moved(source, destination, below, own, ground, certain=deed.certain)
+    return found if deed.certain else [perhaps(piece) for piece in found]
+
+
+def _found(path: str, pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Return which pieces lie below a path, and of which a part does: where that is not known, perhaps of any."""
+    whole = [piece for piece in pieces if covers(path, piece.place)]
+    part = [piece for piece in pieces if covers_part(path, piece.place) and _may_hold(piece, path)]
+    if not whole and not part:
+        # What was written nobody knows where may well be what is meant.
+        part = [piece for piece in pieces if _is_anywhere(piece)]
+    return whole, part
+
+
+def _is_anywhere(piece: Piece) -> bool:
+    """Return whether something was written nobody knows where."""
+    return not piece.place and bool(piece.image.high_bytes)
+
+
+def _may_hold(piece: Piece, path: str) -> bool:
+    """Return whether there may be something at a path inside a piece: not in one that is a mere directory."""
+    if piece.files:
+        return any(covers(path, file) for file, *_ in piece.files)
+    return bool(piece.image.high_bytes)
+
+
+def _rewritten(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Estimate) -> list[Piece]:
+    """Return what changing everything below a path writes. What the layer itself wrote is not written again."""
+    whole, part = _found(path, below)
+    part += [piece for piece in below if _is_anywhere(piece) and piece not in part]
+    pieces = [_copied(piece, "", "", why=_CHANGED) for piece in whole]
+    pieces += [_part_of(piece, path, path) for piece in part]
+    mine = any(covers(path, piece.place) or covers_part(path, piece.place) for piece in own)
+    if (not whole and not part and not mine) or path.strip("/") == "":
+        pieces += _of_ground(path, path, ground, "the image", certain=holds_programs(path))
+    return pieces
+
+
+def _altered(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Estimate) -> list[Piece]:
+    """Return what changing just the files that a path names writes: of a directory no file in it."""
+    if any(names(path, piece.place) or covers_part(path, piece.place) for piece in own):
+        return []
+    pieces: list[Piece] = []
+    for piece in below:
+        if piece.files:
+            pieces += _of_files(piece, [file for file in piece.files if names(path, file[0])], path, path)
+        elif names(path, piece.place):
+            pieces.append(_copied(piece, "", "", why=_CHANGED))
+        elif covers_part(path, piece.place) and _may_hold(piece, path):
+            pieces.append(_file_of(piece, path, path))
+    if pieces or any(covers(path, piece.place) for piece in below):
+        return pieces
+    return _file_of_ground(path, path, ground, _SMALL_FILE_BYTES)
+
+
+def file_copied(source: str, destination: str, pieces: Sequence[Piece], ground: Estimate) -> list[Piece]:
+    """Return what copying a file writes, or several that a pattern names; nothing where nobody knows anything of it."""
+    whole, part = _found(source, pieces)
+    found = [_copied(piece, source, destination) for piece in whole]
+    for piece in part:
+        found += [_part_of(piece, source, destination) if piece.files else _file_of(piece, source, destination)]
+    return found or _file_of_ground(source, destination, ground, _FILE_BYTES)
+
+
+def _moved(
+    source: str, destination: str, below: list[Piece], own: list[Piece], ground: Estimate, *, certain: bool
+) -> list[Piece]:
+    """Return what moving writes: what the same layer wrote only gets another place."""
+    mine = [piece for piece in own if covers(source, piece.place)]
+    if certain:
+        for piece in mine:
+            own.remove(piece)
+            own.append(_copied(piece, source, destination, again=False))
+    if mine or any(covers_part(source, piece.place) for piece in own):
+        return []
+    whole, part = _found(source, below)
+    if certain:
+        for piece in whole:
+            below.remove(piece)
+    found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
+    found += [_part_of(piece, source, destination) for piece in part]
+    unplaced = any(map(_is_anywhere, own))
+    return found or ([] if unplaced else _of_ground(source, destination, ground, "the image", certain=True))
+
+
+def _hidden(below: Sequence[Piece], path: str, means: Callable[[str, str], bool]) -> list[Piece]:
+    """Return what can still be seen of earlier layers when what a path means is written once more."""
+    found = []
+    for piece in below:
+        if not piece.files:
+            if not means(path, piece.place):
+                found.append(piece)
+            continue
+        gone = [file for file in piece.files if means(path, file[0])]
+        kept = tuple(file for file in piece.files if file not in gone)
+        if not gone:
+            found.append(piece)
+        elif kept:
+            image = _less(piece.image, sum(count_bytes for _, count_bytes, _ in gone))
+            disk = _less(piece.disk, sum(count_bytes for *_, count_bytes in gone))
+            found.append(replace(piece, files=kept, image=image, disk=disk))
+    return found
+
+
+def _less(estimate: Estimate, count_bytes: int) -> Estimate:
+    low, likely, high = (
+        max(0, each - count_bytes) for each in (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
+    )
+    return Estimate(low, likely, high, estimate.grade)
+
+
+def _fresh(pieces: Sequence[Piece], own: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces that the layer has not written already: what it wrote is not written again."""
+    return [piece for piece in pieces if not any(_same(piece, mine) for mine in own)]
+
+
+def _same(one: Piece, other: Piece) -> bool:
+    return one.name == other.name and one.place == other.place
+
+
+def _copied(piece: Piece, path: str, into: str, why: str = "", *, again: bool = True) -> Piece:
+    """Return a piece as it lies at another place; without a path it stays where it is."""
+    files = _at(piece.files, path, into) if path else piece.files
+    found = replace(piece, place=moved(piece.place, path, into) if path else piece.place, files=files)
+    if not again:
+        return found
+    source = f"copied: {why}" if why else piece.source
+    return replace(found, transient=NOTHING, download=NOTHING, source=source)
+
+
+def _part_of(piece: Piece, path: str, into: str) -> Piece:
+    if piece.files:
+        [found] = _of_files(piece, [file for file in piece.files if covers(path, file[0])], path, into)
+        return found
+
+    def some(estimate: Estimate) -> Estimate:
+        if not estimate.high_bytes:
+            return estimate
+        grade = weakest((estimate.grade, Grade.DECLARED))
+        return Estimate(0, estimate.likely_bytes // 2, estimate.high_bytes, grade)
+
+    return Piece(
+        name=f"{path} of {piece.name}",
+        place=into,
+        image=some(piece.image),
+        disk=some(piece.disk),
+        compressed=some(piece.compressed),
+        source="a part of it; at most the whole",
+    )
+
+
+def _of_files(piece: Piece, files: Sequence[tuple[str, int, int]], path: str, into: str) -> list[Piece]:
+    if not files:
+        return []
+    image_bytes = sum(count_bytes for _, count_bytes, _ in files)
+    return [
+        Piece(
+            name=f"{path} of {piece.name}",
+            place=into,
+            image=exactly(image_bytes),
+            disk=exactly(sum(count_bytes for *_, count_bytes in files)),
+            compressed=Estimate(image_bytes // 10, image_bytes // 2, image_bytes, Grade.DECLARED),
+            source=piece.source,
+            files=_at(files, path, into),
+        )
+    ]
+
+
+def _at(files: Sequence[tuple[str, int, int]], path: str, into: str) -> tuple[tuple[str, int, int], ...]:
+    return tuple((moved(file, path, into), image_bytes, disk_bytes) for file, image_bytes, disk_bytes in files)
+
+
+def _file_of(piece: Piece, path: str, into: str) -> Piece:
+    """Return one file of a piece whose files nobody lists: usually a small one, at most all of it."""
+    grade = weakest((piece.disk.grade, Grade.DECLARED))
+    size = Estimate(0, min(BLOCK_BYTES, piece.disk.high_bytes), piece.disk.high_bytes, grade)
+    return Piece(
+        name=f"{path} of {piece.name}", place=into, image=size, disk=size, compressed=size,
+        source="one file of it; at most the whole",
+    )  # fmt: skip
+
+
+def _file_of_ground(path: str, into: str, ground: Estimate, most_bytes: int) -> list[Piece]:
+    if not ground.high_bytes:
+        return []
+    size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, ground.high_bytes)), Grade.DECLARED)
+    return [Piece(name=path, place=into, image=size, disk=size, compressed=size, source="one file of the image below")]
+
+
+def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bool) -> list[Piece]:
+    """Return what lies there because the image below has it; how much of that image, nobody told."""
+    if not ground.high_bytes:
+        return []
+    most_bytes = ground.high_bytes
+    if path.strip("/") == "":
+        size = ground
+    elif "site-packages" in path or "dist-packages" in path:
+        size = Estimate(0, min(_PIP_BYTES, most_bytes), min(4 * _PIP_BYTES, most_bytes), Grade.UNKNOWN)
+    elif holds_little(path):
+        size = Estimate(0, min(BLOCK_BYTES, most_bytes) * certain, min(_FILE_BYTES, most_bytes), Grade.DECLARED)
+    else:
+        size = Estimate(0, most_bytes // 2 * certain, most_bytes, Grade.UNKNOWN)
+    return [
+        Piece(
+            name=f"files of {what} below {path}",
+            place=into,
+            image=size,
+            disk=size,
+            compressed=size,
+            source="at most the whole image: what it has there is not known",
+        )
+    ]
+
+
+def perhaps(piece: Piece) -> Piece:
+    """Return what may be written, or not."""
+
+    def some(estimate: Estimate) -> Estimate:
+        return replace(estimate, low_bytes=0, grade=Grade.UNKNOWN) if estimate.high_bytes else estimate
+
+    return replace(piece, image=some(piece.image), disk=some(piece.disk), compressed=some(piece.compressed))

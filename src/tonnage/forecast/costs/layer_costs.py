@@ -1,0 +1,103 @@
+"""What one instruction leaves in its layer and what it needs on the way, from what its commands do in their order.
+
+What is written and removed again by the same instruction was only needed on the way. What an earlier instruction wrote
+stays in its layer whatever happens to it later, and a change of its owner or mode writes it once more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.forecast.costs.copied_image_files import from_inside
+from tonnage.forecast.costs.derived_sizes import derived_pieces
+from tonnage.forecast.costs.path_coverage import any_covers, covers
+from tonnage.model.forecast.estimate import NOTHING, above, highest, total
+from tonnage.model.forecast.sized_effects import Aside, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.sized_effects import Deed
+
+
+class LayerCost(Struct, frozen=True, kw_only=True):
+    """What one instruction costs.
+
+    Args:
+        pieces: What it leaves in its layer.
+        image: The bytes of their files.
+        disk: What they take on the disk.
+        transient: What is needed on top at the worst moment.
+        download: What is fetched.
+        compressed: What the layer takes when it is compressed.
+        asides: What it leaves outside of the layer.
+        visible: Everything that can be seen in the stage afterwards, earlier layers included.
+    """
+
+    pieces: tuple[Piece, ...]
+    image: Estimate
+    disk: Estimate
+    transient: Estimate
+    download: Estimate
+    compressed: Estimate
+    asides: tuple[Aside, ...]
+    visible: tuple[Piece, ...]
+
+
+def layer_cost(
+    deeds: Sequence[Deed],
+    earlier: Sequence[Piece] = (),
+    ground: Estimate = NOTHING,
+    mounted: Sequence[Piece] = (),
+    beside: Sequence[tuple[str, str]] = (),
+) -> LayerCost:
+    """Add up what the commands of one instruction do.
+
+    Args:
+        deeds: What they do, in order.
+        earlier: What the stage holds before.
+        ground: The bytes of the image below the stage.
+        mounted: What the commands can read besides, and what is no part of the image.
+        beside: Places that lie on a mount, with the cache that keeps what is written there; empty for none.
+
+    Returns:
+        What it costs.
+    """
+    below, own = list(earlier), list[Piece]()
+    moments: list[Estimate] = []
+    download, aside_bytes = NOTHING, NOTHING
+    asides: list[Aside] = []
+    for deed in deeds:
+        own += from_inside(deed, below, own, ground, mounted)
+        own += derived_pieces(deed, (*mounted, *below, *own), ground)
+        for piece in deed.writes:
+            own.append(piece)
+            download += piece.download
+            moments.append(total(each.disk for each in own) + piece.transient + aside_bytes)
+        asides += deed.asides
+        aside_bytes = total(aside.disk for aside in asides)
+        moments.append(total(each.disk for each in own) + deed.transient + aside_bytes)
+        own = [piece for piece in own if not any_covers(deed.removes, piece.place)]
+        below = [piece for piece in below if not any_covers(deed.removes, piece.place)]
+    kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
+    own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
+    asides += [
+        Aside(key=f"cache:{cache}\0{piece.name}", name=piece.name, disk=piece.disk)
+        for piece, cache in kept_beside
+        if cache
+    ]
+    aside_bytes = total(aside.disk for aside in asides)
+    disk = total(piece.disk for piece in own)
+    return LayerCost(
+        pieces=tuple(own),
+        image=total(piece.image for piece in own),
+        disk=disk,
+        transient=above(highest([*moments, disk + aside_bytes]), disk + aside_bytes),
+        download=download,
+        compressed=total(piece.compressed for piece in own),
+        asides=tuple(asides),
+        visible=(*(piece for piece in below if piece not in own), *own),
+    )

@@ -1,0 +1,124 @@
+"""What building the image of one service does: its Dockerfile read, its instructions looked up, nothing added up yet.
+
+What cannot be found out is a result: a reason, and a bound in place of the bytes. Only a Dockerfile that cannot be read
+leaves a service without a forecast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.gather.base_images import Bases
+from tonnage.forecast.gather.contexts import Contexts
+from tonnage.forecast.gather.cycles import circle
+from tonnage.forecast.gather.diagnostics import Said
+from tonnage.forecast.gather.stages import Gathering
+from tonnage.model.forecast.estimate import NOTHING, EngineKind, assumed
+from tonnage.model.forecast.recipe import Builder, OriginKind
+from tonnage.model.forecast.sized_effects import BuildWork, StageWork
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
+
+if TYPE_CHECKING:
+    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.forecast.recipe import BaseConfig, Origin
+    from tonnage.model.stack import Service
+
+
+def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+    """Return what pulling the image of a service does.
+
+    Args:
+        service: A service without a build section.
+        around: What is the same for all services.
+        lookups: The outside.
+
+    Returns:
+        The work: one stage without instructions.
+    """
+    builder = around.builder_of(service.image)
+    if builder is not None:
+        return replace(built(builder, around, lookups), service=service.name)
+    said = Said()
+    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    base = bases.find(service.image, around.platform)
+    ground = bases.ground(service.image, base)
+    stage = StageWork(index=0, ground=ground)
+    return BuildWork(service=service.name, stages=(stage,), target=0, failures=tuple(said.failures))
+
+
+def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+    """Return what building the image of a service does.
+
+    Args:
+        service: A service with a build section.
+        around: What is the same for all services.
+        lookups: The outside.
+
+    Returns:
+        The work.
+
+    Raises:
+        UsageError: The Dockerfile cannot be read, or asks for what is not there; the message says where.
+    """
+    assert service.build is not None  # noqa: S101 - asked for services that are built only
+    said = Said()
+    gathering = _gathered(service, around, lookups, said, (service.name,))
+    whole = NOTHING
+    if around.engine is EngineKind.CLASSIC:
+        size = lookups.context(service.build).whole().disk
+        whole = size if size.known else assumed(around.assume_bytes)
+    return BuildWork(
+        service=service.name,
+        stages=gathering.stages,
+        target=gathering.target,
+        context=whole,
+        python=", ".join(said.targets),
+        failures=tuple(dict.fromkeys(said.failures)),
+        findings=tuple(dict.fromkeys(said.findings)),
+        notes=tuple(dict.fromkeys(said.notes)),
+        broken=said.broken,
+    )
+
+
+def _gathered(
+    service: Service, around: Circumstances, lookups: Lookups, said: Said, path: tuple[str, ...]
+) -> Gathering:
+    """Look up a build, and before it those of the services on whose images it stands."""
+    spec = service.build
+    assert spec is not None  # noqa: S101 - asked for services that are built only
+    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
+    known: dict[str, Gathering] = {}
+
+    def other(reference: str) -> Gathering | None:
+        builder = around.builder_of(reference)
+        if builder is None or builder.name == service.name:
+            return None
+        if builder.name in path:
+            raise circle((*path[path.index(builder.name) :], builder.name), str(spec.place or ""))
+        if builder.name not in known:
+            known[builder.name] = _gathered(builder, around, lookups, said, (*path, builder.name))
+        return known[builder.name]
+
+    def config(origin: Origin) -> BaseConfig | None:
+        below = other(origin.name) if origin.kind is OriginKind.IMAGE else None
+        return below.config if below is not None else bases.config(origin, platform)
+
+    made = recipe(
+        read_dockerfile(lookups.dockerfile(spec), spec.dockerfile or "Dockerfile"),
+        build_args=dict(spec.args),
+        target=spec.target,
+        platform=platform,
+        contexts=dict(spec.additional_contexts),
+        base_config=config,
+        builder=Builder.CLASSIC if around.engine is EngineKind.CLASSIC else Builder.BUILDKIT,
+    )
+    named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
+    contexts = Contexts(lookups.context(spec), named, around.assume_bytes)
+    found = Gathering(service.name, made, around, lookups, said, bases, contexts, other)
+    said.notes += [f"no ARG takes the build argument {name}" for name in made.unused]
+    return found

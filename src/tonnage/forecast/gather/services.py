@@ -1,0 +1,115 @@
+"""Forecasts of several services, looked up at the same time.
+
+A service that cannot be forecast is a result with its reason; the others are forecast all the same. What takes longer
+than it may is given up, and said to be.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+from tonnage.errors import TonnageError, UsageError
+from tonnage.forecast.costs.build_costs import forecast_service
+from tonnage.forecast.gather.build import built, pulled
+from tonnage.forecast.gather.diagnostics import in_one_line
+from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from concurrent.futures import Future
+
+    from tonnage.adapters.interface import Cancel
+    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.stack import Service
+
+_AT_ONCE = 8
+_LOOK_S = 0.05
+
+
+def forecast_services(
+    services: Sequence[Service],
+    around: Circumstances,
+    lookups: Lookups,
+    *,
+    present: Collection[str] = (),
+    cancel: Cancel | None = None,
+    within_s: float | None = None,
+) -> tuple[ServiceForecast, ...]:
+    """Forecast services.
+
+    Args:
+        services: The services, in the order of building.
+        around: What is the same for all of them.
+        lookups: The outside.
+        present: Identities of layers made by instructions that the engine has.
+        cancel: Ends it; what is not there yet is given up.
+        within_s: After so many seconds what is not there yet is given up; None for no limit.
+
+    Returns:
+        One forecast for each service, in the same order.
+    """
+    deadline = None if within_s is None else time.monotonic() + within_s
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="forecast")
+    try:
+        waiting = [pool.submit(_forecast, service, around, lookups, present) for service in services]
+        _wait(waiting, deadline, cancel)
+        return tuple(
+            future.result() if future.done() else _given_up(service, around)
+            for service, future in zip(services, waiting, strict=True)
+        )
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, cancel: Cancel | None) -> None:
+    while any(not future.done() for future in waiting):
+        if (deadline is not None and time.monotonic() >= deadline) or (cancel is not None and cancel.is_set()):
+            return
+        wait(waiting, timeout=_LOOK_S)
+
+
+def _forecast(service: Service, around: Circumstances, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
+    try:
+        work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
+        return forecast_service(work, around.engine, present)
+    except TonnageError as error:
+        return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
+    except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
+        return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
+
+
+def _given_up(service: Service, around: Circumstances) -> ServiceForecast:
+    return _without(service, around, "looking it up took too long and was given up")
+
+
+def _without(service: Service, around: Circumstances, why: str, *, broken: bool = False) -> ServiceForecast:
+    """Return what is assumed of a service that could not be forecast at all."""
+    bound = assumed(around.assume_bytes)
+    key = f"unknown:{service.name}"
+    step = InstructionForecast(
+        stage="0",
+        line=0,
+        text=f"the image of {service.name}",
+        image=bound,
+        disk=bound,
+        transient=bound,
+        download=bound,
+        holdings=(Holding(key=key, role="data-root", kept=bound, image=bound, download=bound, in_image=True),),
+        contributors=(Contributor(name=f"the image of {service.name}", disk=bound, source="assumed"),),
+        key=key,
+        how="assumed",
+    )
+    return ServiceForecast(
+        service=service.name,
+        image=bound,
+        disk=bound,
+        transient=bound,
+        download=bound,
+        steps=(step,),
+        failures=(why,),
+        found_out=False,
+        broken=broken,
+    )

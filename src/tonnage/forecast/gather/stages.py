@@ -1,0 +1,358 @@
+"""The stages of one build looked up: what each instruction writes, with figures; nothing is added up.
+
+A stage on the image of another service of the same stack goes on where the build of that service ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.errors import TonnageError
+from tonnage.forecast.commands.effects import effects
+from tonnage.forecast.costs.base_layers import python_named
+from tonnage.forecast.costs.effect_sizes import Found, deeds_of
+from tonnage.forecast.costs.layer_identity import copy_identity, looks_at_paths, run_identity
+from tonnage.forecast.costs.learning import lesson_of
+from tonnage.forecast.costs.stage_renumbering import renumbered
+from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
+from tonnage.forecast.gather.preceding_instructions import Before
+from tonnage.forecast.gather.visible_files import StageFiles
+from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
+from tonnage.model.forecast.estimate import Estimate, Grade, assumed
+from tonnage.model.forecast.installs import PythonInstall
+from tonnage.model.forecast.recipe import BaseConfig, Configure, Copy, Enter, OriginKind, Run
+from tonnage.model.forecast.sized_effects import Deed, Piece, StageWork, StepWork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tonnage.forecast.gather.base_images import Bases
+    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.contexts import Contexts
+    from tonnage.forecast.gather.diagnostics import Said
+    from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.forecast.base_image import BaseImage
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.file_tree import Tree
+    from tonnage.model.forecast.recipe import Origin, Recipe, RecipeStage, RecipeStep
+    from tonnage.model.forecast.sized_effects import Aside
+
+_NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
+
+
+class Below(Struct):
+    """What a stage gives to the one that stands on it, besides its files."""
+
+    files: StageFiles
+    python: StagePython
+    remembered: dict[str, str]
+    before: Before
+    base: BaseImage | None
+
+    def above(self) -> Below:
+        """Return the same for a stage that goes on from here."""
+        return Below(self.files.above(), self.python.above(), dict(self.remembered), self.before.above(), self.base)
+
+
+class Gathering:
+    """One recipe while its instructions are looked up.
+
+    Args:
+        service: The service.
+        made: Its recipe.
+        around: What is the same for all services.
+        lookups: The outside.
+        said: Failures, findings and notes are added here.
+        bases: The images that it stands on or takes files from.
+        contexts: The directories that it takes files from.
+        other: Returns by an image's name the service of the same stack that builds it, looked up; None for others.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        made: Recipe,
+        around: Circumstances,
+        lookups: Lookups,
+        said: Said,
+        bases: Bases,
+        contexts: Contexts,
+        other: Callable[[str], Gathering | None],
+    ) -> None:
+        self.service = service
+        self._key = f"{around.stack}/{service}"
+        self._made = made
+        self._around = around
+        self._lookups = lookups
+        self._said = said
+        self._bases = bases
+        self._contexts = contexts
+        self._other = other
+        self._below: dict[int, Below] = {}
+        self._outside: list[StageWork] = []
+        self._numbers: dict[str, int] = {}
+        self._next = max((stage.index for stage in made.stages), default=0) + 1
+        own = [self._stage(stage) for stage in made.stages]
+        self.stages = (*self._outside, *own)
+        """Every stage, those first that belong to other images."""
+
+    @property
+    def target(self) -> int:
+        """The number of the stage that becomes the image."""
+        return self._made.target
+
+    @property
+    def config(self) -> BaseConfig:
+        """What its image gives to a stage on it."""
+        final = self._made.final
+        around = final.ending
+        kept = (step.instruction for step in final.steps if step.instruction.keyword == "ONBUILD")
+        return BaseConfig(
+            environment=around.environment,
+            working_directory=around.working_directory,
+            user=around.user,
+            shell=around.shell,
+            onbuild=tuple(instruction.body for instruction in kept),
+        )
+
+    def _stage(self, stage: RecipeStage) -> StageWork:
+        ground = None
+        on_stage = stage.base.stage
+        other = self._other(stage.base.name) if stage.base.kind is OriginKind.IMAGE else None
+        if on_stage is not None:
+            below = self._below[on_stage].above()
+        elif other is not None:
+            below = other._below[other.target].above()  # noqa: SLF001 - one of its own kind
+            on_stage = self._number_of(other)
+        else:
+            base = None
+            if stage.base.kind is OriginKind.IMAGE:
+                base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
+                ground = self._bases.ground(stage.base.name, base)
+            version = self._around.python or (base.python if base else "") or python_named(stage.base.name)
+            python = StagePython(
+                version=version,
+                platform=stage.platform,
+                distribution=base.distribution if base else None,
+                overridden=bool(self._around.python),
+            )
+            below = Below(StageFiles(), python, {}, Before([stage.base.name]), base)
+        self._below[stage.index] = below
+        steps = tuple(self._step(step, stage, below) for step in stage.steps)
+        taken = [index for each in steps for index in each.stages_read]
+        return StageWork(
+            index=stage.index,
+            name=stage.name,
+            line=stage.place.line or 0,
+            ground=ground,
+            on_stage=on_stage,
+            needs=tuple(dict.fromkeys((*stage.needs, *(() if on_stage is None else (on_stage,)), *taken))),
+            steps=steps,
+        )
+
+    def _step(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
+        """Look up what an instruction does, and what was learned of it."""
+        key = below.before.learn_key(step, self._key)
+        work = self._looked_up(step, stage, below)
+        return replace(work, learn_key=key, lesson=lesson_of(key, self._around.taught)) if key else work
+
+    def _looked_up(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
+        line = step.place.line or 0
+        match step.action:
+            case Configure():
+                return StepWork(line=line, text=step.text, configures=True)
+            case Enter():
+                place = step.action.directory
+                piece = Piece(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
+                deed = Deed(writes=(piece,))
+                return StepWork(line=line, text=step.text, deeds=(deed,), identity=f"WORKDIR {step.action.directory}")
+            case Copy():
+                below.files.take(step, self._contexts.reader, self._files)
+                return self._copy(step, step.action, stage)
+        return self._run(step, stage, below)
+
+    def _copy(self, step: RecipeStep, action: Copy, stage: RecipeStage) -> StepWork:
+        line = step.place.line or 0
+        origin = action.origin
+        if origin.stage is not None or origin.kind is OriginKind.IMAGE:
+            return StepWork(
+                line=line,
+                text=step.text,
+                identity=copy_identity(action, "\0".join(action.sources)),
+                from_stage=self._stage_of(origin, stage.platform),
+                takes=tuple(f"/{source.lstrip('/')}" for source in action.sources),
+                into=action.destination,
+                how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
+            )
+        context = self._contexts.of(origin)
+        copied = context.copied(action)
+        tree = copied.tree
+        where = f"{step.place}: "
+        self._said.failures += [f"{where}{path} is not in the build context" for path in tree.missing]
+        self._said.notes += [f"{where}{note}" for note in tree.notes]
+        piece = self._piece(f"{' '.join(action.sources)} to {action.destination}".strip(), action.destination, tree)
+        contents = copied.by_path if looks_at_paths(self._around.engine) else copied.by_name
+        return StepWork(
+            line=line,
+            text=step.text,
+            deeds=(Deed(writes=(piece,)),),
+            identity=copy_identity(action, contents),
+            sources=self._contexts.kept(origin, copied),
+            how="the files of the context" if tree.image.known else "assumed",
+        )
+
+    def _piece(self, name: str, place: str, tree: Tree) -> Piece:
+        """Return files of a context as they lie in the image."""
+        bound = self._around.assume_bytes
+        image = _bounded(tree.image, bound)
+        return Piece(
+            name=name,
+            place=place.rstrip("/") or "/",
+            image=image,
+            disk=_bounded(tree.disk, bound),
+            transient=_bounded(tree.transient, bound),
+            download=_bounded(tree.download, bound),
+            compressed=_lower(image),
+            source="the files of the context" if tree.image.known else "assumed",
+            files=tree.files,
+        )
+
+    @property
+    def _files(self) -> dict[int, StageFiles]:
+        return {index: below.files for index, below in self._below.items()}
+
+    def _run(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
+        action = step.action
+        assert isinstance(action, Run)  # noqa: S101 - the last kind of action
+        files = below.files.seen_by(step, self._contexts.reader, self._files)
+        done = effects(step, platform=stage.platform, remembered=below.remembered)
+        found = self._found(done, step, files, below.python, below.base, stage.platform)
+        contents: list[str] = []
+        mounts: list[tuple[int, str, str]] = []
+        mounted: list[Piece] = []
+        sources: list[Aside] = []
+        for mount in action.mounts:
+            told = ""
+            if mount.origin is not None and mount.origin.kind in {OriginKind.STAGE, OriginKind.IMAGE}:
+                mounts.append((self._stage_of(mount.origin, stage.platform), mount.source, mount.target))
+            elif mount.origin is not None and mount.origin.kind is not OriginKind.SCRATCH:
+                copied, kept = self._contexts.mounted(mount, mount.origin)
+                told = copied.by_path
+                sources += kept
+                mounted.append(self._piece(mount.source or ".", mount.target, copied.tree))
+            elif mount.kind == "tmpfs":
+                sources += self._contexts.perhaps_whole()
+            contents.append(told)
+        return StepWork(
+            line=step.place.line or 0,
+            text=step.text,
+            deeds=deeds_of(done, found),
+            identity=run_identity(step, action, contents),
+            mounts=tuple(mounts),
+            mounted=tuple(mounted),
+            beside=tuple(
+                (mount.target, mount.identity if mount.kind == "cache" else "")
+                for mount in action.mounts
+                if mount.target and mount.kind in {"bind", "cache", "tmpfs"}
+            ),
+            sources=tuple(sources),
+        )
+
+    def _found(
+        self,
+        done: Sequence[AnyEffect],
+        step: RecipeStep,
+        files: StageFiles,
+        python: StagePython,
+        base: BaseImage | None,
+        platform: str,
+    ) -> Found:
+        bound = self._around.assume_bytes
+        installs: dict[int, Deed] = {}
+        sizes: dict[str, Estimate] = {}
+        for number, effect in enumerate(done):
+            match effect:
+                case MakeEnvironment():
+                    named = python_named(effect.python)
+                    if named:
+                        python.environments[effect.directory] = named
+                case PythonInstall():
+                    deed = install_deed(
+                        effect, python, files, self._lookups, self._said,
+                        environment=step.surroundings.variables, assume_bytes=bound,
+                    )  # fmt: skip
+                    installs[number] = with_own_bytecode(deed, effect, python, step.surroundings)
+                case Download() | Unpack() | WriteFile() if effect.address:
+                    size, why = self._lookups.address(effect.address)
+                    if size is not None:
+                        sizes[effect.address] = size
+                    if why:
+                        told = why if effect.address in why else f"{effect.address}: {why}"
+                        self._said.notes.append(f"{effect.place}: {told}")
+        return Found(
+            installs=installs,
+            packages=self._packages(done, base, platform, step),
+            sizes=sizes,
+            keeps_debs=base is not None and base.apt is not None and base.apt.keeps_debs,
+            assume_bytes=bound,
+        )
+
+    def _packages(
+        self, done: Sequence[AnyEffect], base: BaseImage | None, platform: str, step: RecipeStep
+    ) -> dict[int, AptForecast]:
+        numbers = [number for number, effect in enumerate(done) if isinstance(effect, AptInstall)]
+        updates = [effect for effect in done if isinstance(effect, AptUpdate)]
+        if base is None or not (numbers or updates):
+            return {}
+        found: dict[int, AptForecast] = {}
+        for number in numbers or [-1]:
+            wanted = [effect for effect in (done[number],) if isinstance(effect, AptInstall)] if number >= 0 else []
+            try:
+                brought = self._lookups.packages(wanted, updates, base, platform)
+            except TonnageError as error:
+                self._said.failures.append(f"{step.place}: {error.what}")
+                continue
+            if brought is not None:
+                found[number] = brought
+                self._said.notes += [f"{step.place}: {note}" for note in brought.notes]
+                self._said.failures += [f"{step.place}: no source has the package {name}" for name in brought.missing]
+        return found
+
+    def _stage_of(self, origin: Origin, platform: str) -> int:
+        """Return the number of the stage that files are taken from; one that stands for it where that is an image."""
+        if origin.stage is not None:
+            return origin.stage
+        other = self._other(origin.name)
+        if other is not None:
+            return self._number_of(other)
+        key = f"{origin.name} {origin.platform or platform}"
+        if key not in self._numbers:
+            base = self._bases.find(origin.name, origin.platform or platform)
+            self._numbers[key] = self._next
+            ground = self._bases.ground(origin.name, base)
+            self._outside.append(StageWork(index=self._next, name=origin.name, ground=ground))
+            self._next += 1
+        return self._numbers[key]
+
+    def _number_of(self, other: Gathering) -> int:
+        """Return the number that the image of another service has here; its stages are done before."""
+        key = f"service {other.service}"
+        if key not in self._numbers:
+            self._outside += [renumbered(stage, self._next, other.service) for stage in other.stages]
+            self._numbers[key] = self._next + other.target
+            self._next += 1 + max(stage.index for stage in other.stages)
+        return self._numbers[key]
+
+
+def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:
+    return estimate if estimate.known else assumed(assume_bytes)
+
+
+def _lower(image: Estimate) -> Estimate:
+    """Return what files of a context may take when they are compressed: from a tenth to the whole."""
+    grade = Grade.DECLARED if image.grade is Grade.EXACT else image.grade
+    return Estimate(image.low_bytes // 10, image.likely_bytes // 2, image.high_bytes, grade)

@@ -1,0 +1,1 @@
+"""Python packages: indexes, locks, wheels and the resolver that is asked."""

@@ -1,0 +1,175 @@
+"""Locks that lie beside a project: what they say is used as it is, and nothing is resolved that they decide.
+
+Public:
+    ``read_locked(request, target, web=, access=, kept=, environment=, cancel=) -> Lock``
+
+uv's lock and the standard's have addresses and sizes: no index is asked. Those of Poetry and PDM have versions only:
+the resolver gets them as constraints, so it decides about markers and finds the addresses, and nothing else.
+
+Source: uv 0.13.9 ``uv export``; lock files of Poetry 1.1 to 2.2 and of PDM 4.4 and later.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.project_requirements import needs
+from tonnage.forecast.python.pylock import read_pylock
+from tonnage.forecast.python.resolution import resolve
+from tonnage.forecast.python.uv import export_lock
+from tonnage.model.forecast.python_lock import LockOrigin, Other
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tonnage.adapters.interface import Cancel
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.forecast.python.index_access import IndexAccess
+    from tonnage.forecast.python.index_relay import IndexRelay
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target
+
+
+def read_locked(
+    request: LockedRequest,
+    target: Target,
+    *,
+    web: Web,
+    access: IndexAccess,
+    kept: Kept,
+    relay: IndexRelay,
+    environment: Mapping[str, str],
+    cancel: Cancel | None = None,
+) -> Lock:
+    """Return what an installer takes from a lock.
+
+    Args:
+        request: The lock and what of it is installed.
+        target: The Python that it is for.
+        web: The door to the network.
+        access: How indexes are reached.
+        kept: What was asked earlier.
+        relay: Stands in for the indexes.
+        environment: The user's environment.
+        cancel: Stops the resolver when it is set.
+
+    Returns:
+        What will be installed, without the project itself.
+
+    Raises:
+        CannotResolveError: The lock cannot be read, or has nothing for this target.
+        CannotFetchError: The lock has no addresses, and the index cannot be reached.
+        EngineLacksError: The resolver cannot be started.
+    """
+    left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
+    if request.lock_name == "uv.lock":
+        text = export_lock(request, environment, access)
+        lock = read_pylock(text, target, place="uv.lock", groups=(), extras=())
+        return replace(_without(lock, left_out), requested=tuple(_names(needs(request))))
+    if request.lock_name not in {"poetry.lock", "pdm.lock"}:
+        groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
+        lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
+        return _without(lock, left_out)
+    pins, others, indexes, unclear = _pinned(request)
+    lines = [line for line in _bare(needs(request)) if canonicalize_name(Requirement(line).name) not in others]
+    asked = replace(
+        request.asked,
+        requirements=tuple(lines),
+        constraints=(*request.asked.constraints, *pins),
+        dependencies=True,
+    )
+    reached = replace(access, extra_index_urls=tuple(dict.fromkeys((*access.extra_index_urls, *indexes))))
+    lock = resolve(
+        asked, target, web=web, access=reached, kept=kept, relay=relay, environment=environment, cancel=cancel
+    )
+    notes = [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
+    found = replace(
+        lock,
+        others=(*lock.others, *others.values()),
+        notes=(*lock.notes, *notes),
+        origin=LockOrigin.FILE if lock.origin is not LockOrigin.LAST_KNOWN else lock.origin,
+    )
+    return _without(found, left_out)
+
+
+def _without(lock: Lock, left_out: set[str]) -> Lock:
+    """Return a lock without some packages."""
+    if not left_out:
+        return lock
+    return replace(
+        lock,
+        wheels=tuple(wheel for wheel in lock.wheels if wheel.name not in left_out),
+        sdists=tuple(sdist for sdist in lock.sdists if sdist.name not in left_out),
+        others=tuple(other for other in lock.others if other.name not in left_out),
+    )
+
+
+def _names(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        try:
+            yield canonicalize_name(Requirement(line).name)
+        except InvalidRequirement:
+            continue
+
+
+def _bare(lines: Iterable[str]) -> Iterator[str]:
+    """Yield requirements without versions, which the lock decides."""
+    for line in lines:
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            continue
+        extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
+        yield f"{wanted.name}{extras}" + (f" ; {wanted.marker}" if wanted.marker else "")
+
+
+def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[str], list[str]]:
+    """Return pins, what is no package of an index, indexes, and names that have several versions without a marker."""
+    try:
+        told = tomllib.loads(request.lock_text)
+    except tomllib.TOMLDecodeError as error:
+        raise CannotResolveError(f"{request.lock_name} cannot be read", "invalid", why=str(error)) from error
+    found: dict[str, dict[str, str]] = {}
+    others: dict[str, Other] = {}
+    indexes: list[str] = []
+    for package in told.get("package", ()):
+        if not isinstance(package, dict) or not isinstance(package.get("name"), str):
+            continue
+        name: str = canonicalize_name(package["name"])
+        version = str(package.get("version", ""))
+        told_source = package.get("source")
+        source: dict[str, Any] = told_source if isinstance(told_source, dict) else {}
+        address = _elsewhere(package, source)
+        if address:
+            others[name] = Other(name=name, requirement=address, reason="It is built from a checkout or a directory")
+        elif version:
+            found.setdefault(name, {})[version] = _marker(package)
+            if source.get("type") in {"legacy", "simple"} and str(source.get("url", "")).startswith("http"):
+                indexes.append(source["url"])
+    pins, unclear = [], []
+    for name, versions in found.items():
+        if len(versions) > 1 and not all(versions.values()):
+            unclear.append(name)
+            continue
+        # A marker is needed to tell versions apart; where there is one version, it would only let others in.
+        pins += [f"{name}=={v}" + (f" ; {m}" if len(versions) > 1 else "") for v, m in versions.items()]
+    return pins, others, list(dict.fromkeys(indexes)), unclear
+
+
+def _elsewhere(package: dict[str, Any], source: dict[str, Any]) -> str:
+    """Return where a package comes from that comes from no index."""
+    if source.get("type") in {"git", "directory", "file", "url"}:
+        return str(source.get("url", ""))
+    return next((str(package[key]) for key in ("git", "path", "url") if package.get(key)), "")
+
+
+def _marker(package: dict[str, Any]) -> str:
+    """Return the marker under which a version holds; a marker that differs by group is taken for none."""
+    told = package.get("markers", package.get("marker", ""))
+    return told if isinstance(told, str) else ""

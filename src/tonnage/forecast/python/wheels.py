@@ -1,0 +1,211 @@
+"""What lies inside wheels, read from the directory of each zip file: a few requests and kilobytes for gigabytes.
+
+Public:
+    ``read_wheels(wheels, web=, access=, kept=, cancel=, at_once=) -> WheelsRead``
+    ``read_metadata(wheel, servers=, kept=) -> WheelMetadata | None``: what a wheel says of itself.
+
+A wheel that has a hash never changes, so what was read once is kept for ever under that hash and needs no network.
+A wheel that cannot be read is never nothing: it is graded down to a ratio of its size, with the reason.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.forecast.python.ranged_file import RangedFile, Servers, UnreadableError
+from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member
+from tonnage.model.forecast.python_lock import Reading, WheelContents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.interface import Cancel
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.forecast.python.index_access import IndexAccess
+    from tonnage.model.forecast.python_lock import Wheel
+
+# The number changes with the form of what is kept, so that another form is never read.
+_KIND = "wheel-1"
+_METADATA_KIND = "metadata-2"
+_UNNAMED_FRESH_S = 86400.0
+_UV_TAIL_BYTES = 16384
+# What bytes that are no wheel make of the reader of zip files.
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, RuntimeError, zlib.error)
+
+
+class WheelsRead(Struct, frozen=True, kw_only=True):
+    """What lies inside some wheels, and what it took to know it.
+
+    Args:
+        contents: Those of each wheel, in the order in which they were asked for.
+        requests: How many requests were made.
+        received_bytes: How much was received.
+    """
+
+    contents: tuple[WheelContents, ...]
+    requests: int = 0
+    received_bytes: int = 0
+
+
+class WheelMetadata(Struct, frozen=True, kw_only=True):
+    """What a wheel says of itself.
+
+    Args:
+        text: Its ``METADATA``.
+        size_bytes: The size of the wheel; None where it was not told.
+        part_bytes: How much of the wheel a resolver fetches to read it; 0 where it was read from beside the wheel.
+    """
+
+    text: bytes
+    size_bytes: int | None = None
+    part_bytes: int = 0
+
+
+def read_wheels(
+    wheels: Sequence[Wheel],
+    *,
+    web: Web,
+    access: IndexAccess,
+    kept: Kept,
+    cancel: Cancel | None = None,
+    at_once: int = 8,
+) -> WheelsRead:
+    """Read what lies inside wheels.
+
+    Args:
+        wheels: The wheels.
+        web: The door to the network; where that is offline, only what is kept is known.
+        access: What identifies the user to servers.
+        kept: What was read earlier.
+        cancel: When it is set, the wheels that are still to be read are not read any more.
+        at_once: How many are read at the same time.
+
+    Returns:
+        The contents of each wheel, and the traffic.
+    """
+    servers = Servers(web, access)
+
+    def read(wheel: Wheel) -> WheelContents:
+        known = _remembered(wheel, kept, offline=web.offline)
+        if known is not None:
+            return known
+        if cancel is not None and cancel.is_set():
+            return guessed(wheel, "It was not read any more")
+        found = _read(wheel, servers)
+        if found.reading is Reading.DIRECTORY:
+            kept.keep(_KIND, _key(wheel), msgspec.msgpack.encode(found))
+        return found
+
+    # The large ones have two requests to make, so they come first.
+    order = sorted(dict.fromkeys(wheels), key=lambda wheel: -(wheel.size_bytes or 0))
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="wheels") as pool:
+        found = dict(zip(order, pool.map(read, order), strict=True))
+    return WheelsRead(
+        contents=tuple(found[wheel] for wheel in wheels),
+        requests=servers.requests,
+        received_bytes=servers.received_bytes,
+    )
+
+
+def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadata | None:
+    """Read what a wheel says of itself. What lies inside it comes along and is kept as well.
+
+    Args:
+        wheel: The wheel.
+        servers: The servers that are asked.
+        kept: What was read earlier.
+
+    Returns:
+        Its metadata; None where the server does not give parts of it, or they are not those of a wheel.
+    """
+    name = wheel.digest or wheel.url
+    known = kept.read(_METADATA_KIND, name, within_s=None if wheel.digest or servers.are_offline else _UNNAMED_FRESH_S)
+    if known is not None:
+        try:
+            return msgspec.msgpack.decode(known, type=WheelMetadata)
+        except msgspec.MsgspecError:
+            pass
+    try:
+        with (
+            RangedFile(servers, wheel.url, wheel.size_bytes) as file,
+            zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
+        ):
+            member = metadata_member(archive)
+            if member is None:
+                return None
+            size_bytes = file.size_bytes
+            contents = contents_of(replace(wheel, size_bytes=size_bytes), archive)
+            contents = replace(contents, cacheable=file.cacheable)
+            found = WheelMetadata(
+                text=archive.read(member), size_bytes=size_bytes, part_bytes=_fetched(archive, member, size_bytes)
+            )
+    except (UnreadableError, *_DAMAGED):
+        return None
+    kept.keep(_METADATA_KIND, name, msgspec.msgpack.encode(found))
+    kept.keep(_KIND, _key(contents.wheel), msgspec.msgpack.encode(contents))
+    return found
+
+
+def _fetched(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size_bytes: int) -> int:
+    """Return how much of a wheel uv fetches for one member: the end, the rest of the directory, and the member.
+
+    Source: uv 0.13.9, ``remote_metadata.rs``: 16 KiB from the end to begin with; the local header takes 30 bytes and
+    names.
+    """
+    held_from = min(archive.start_dir, max(0, size_bytes - _UV_TAIL_BYTES))
+    member_bytes = 30 + 2 * len(member.filename) + member.compress_size if member.header_offset < held_from else 0
+    return size_bytes - held_from + min(member_bytes, held_from)
+
+
+def _key(wheel: Wheel) -> str:
+    return wheel.digest or f"{wheel.url} {wheel.size_bytes}"
+
+
+def _remembered(wheel: Wheel, kept: Kept, *, offline: bool) -> WheelContents | None:
+    """Return what was read earlier and still holds: for ever with a hash, for a day without."""
+    content = kept.read(_KIND, _key(wheel), within_s=None if wheel.digest or offline else _UNNAMED_FRESH_S)
+    if content is None:
+        return None
+    try:
+        known = msgspec.msgpack.decode(content, type=WheelContents)
+    except msgspec.MsgspecError:
+        return None
+    size_bytes = wheel.size_bytes if wheel.size_bytes is not None else known.wheel.size_bytes
+    # What was read for the resolver a moment ago is not of earlier.
+    reading = known.reading if kept.is_new(_KIND, _key(wheel)) else Reading.REMEMBERED
+    return replace(known, wheel=replace(wheel, size_bytes=size_bytes), reading=reading)
+
+
+def _read(wheel: Wheel, servers: Servers) -> WheelContents:
+    """Read one wheel, or say why not."""
+    try:
+        parts = urlsplit(wheel.url)
+        if parts.scheme in {"file", ""}:
+            return _read_here(wheel, unquote(parts.path))
+        with (
+            RangedFile(servers, wheel.url, wheel.size_bytes) as file,
+            zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
+        ):
+            read = contents_of(replace(wheel, size_bytes=file.size_bytes), archive)
+            return replace(read, cacheable=file.cacheable)
+    except UnreadableError as error:
+        size_bytes = wheel.size_bytes if wheel.size_bytes is not None else error.size_bytes
+        return guessed(replace(wheel, size_bytes=size_bytes), str(error))
+    except _DAMAGED as error:
+        return guessed(wheel, f"{wheel.filename} is no readable wheel: {error}")
+
+
+def _read_here(wheel: Wheel, path: str) -> WheelContents:
+    with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
+        size_bytes = file.seek(0, 2)
+        with zipfile.ZipFile(file) as archive:
+            return replace(contents_of(replace(wheel, size_bytes=size_bytes), archive), cacheable=False)

@@ -1,0 +1,1 @@
+"""Requirement files: what they name, option by option, line by line."""

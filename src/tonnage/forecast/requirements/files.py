@@ -1,0 +1,292 @@
+"""Requirement files: lines, options, files that they include, and what in them does not do what it says.
+
+Source: the requirements file format of pip, and ``pip/_internal/req/req_file.py`` of pip 26.3.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.errors import UsageError
+from tonnage.forecast.requirements.lines import read_requirement
+from tonnage.lazily import regex
+from tonnage.model.forecast.finding import Finding
+from tonnage.model.forecast.requirements import IndexOptions, Requirements
+from tonnage.model.stack import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tonnage.model.forecast.requirements import Requirement
+
+_COMMENT = regex(r"(^|\s+)#.*$")
+_VARIABLE = regex(r"\$\{(?P<name>[A-Z0-9_]+)\}")
+_OPTION = regex(r"\s(?=--?[a-zA-Z])")
+_REMOTE = regex(r"https?:", re.IGNORECASE)
+# Options that stand alone on a line, and how many words follow each.
+_GLOBAL = {
+    "-i": 1, "--index-url": 1, "--pypi-url": 1, "--extra-index-url": 1, "-f": 1, "--find-links": 1, "--no-index": 0,
+    "--pre": 0, "--prefer-binary": 0, "--only-binary": 1, "--no-binary": 1, "--require-hashes": 0,
+    "--trusted-host": 1, "--use-feature": 1, "--always-unzip": 0, "-r": 1, "--requirement": 1, "-c": 1,
+    "--constraint": 1, "-e": 1, "--editable": 1, "--process-dependency-links": 0,
+}  # fmt: skip
+_OWN = frozenset({"--hash", "--config-settings", "--config-setting", "-C", "--global-option", "--install-option"})
+_WHERE = frozenset({"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--pypi-url"})
+_NOTHING: dict[str, str] = {}
+
+
+class _Line(Struct, frozen=True):
+    text: str
+    place: Place
+
+
+def read_requirements(
+    file: str,
+    read: Callable[[str], str | None],
+    *,
+    environment: Mapping[str, str] = _NOTHING,
+    constraints: bool = False,
+    directory: str = "",
+    shown: Callable[[str], str] = str,
+) -> Requirements:
+    """Read a requirement file and every file that it includes.
+
+    Args:
+        file: Its path.
+        read: Returns the text of a file by its path; None when there is none that can be read.
+        environment: The variables that ``${NAME}`` means.
+        constraints: It is a constraint file.
+        directory: Where the installer runs, from which local paths count; empty for the file's own directory.
+        shown: How a path is named in messages.
+
+    Returns:
+        What it asks for.
+
+    Raises:
+        UsageError: A file is missing, includes itself, or has a line that is no requirement.
+    """
+    reader = _Reader(read, environment, directory or posixpath.dirname(file), shown)
+    reader.file(file, constraints=constraints, chain=())
+    return Requirements(
+        requirements=tuple(reader.requirements),
+        constraints=tuple(reader.constraints),
+        options=reader.options,
+        findings=tuple(reader.findings),
+        files=tuple(reader.files),
+    )
+
+
+class _Reader:
+    """Reads files one into another."""
+
+    def __init__(
+        self,
+        read: Callable[[str], str | None],
+        environment: Mapping[str, str],
+        directory: str,
+        shown: Callable[[str], str],
+    ) -> None:
+        self.requirements: list[Requirement] = []
+        self.constraints: list[Requirement] = []
+        self.findings: list[Finding] = []
+        self.files: dict[str, None] = {}
+        self.options = IndexOptions()
+        self._read = read
+        self._environment = environment
+        self._directory = directory
+        self._shown = shown
+
+    def file(self, file: str, *, constraints: bool, chain: tuple[tuple[str, str], ...]) -> None:
+        """Read one file."""
+        place = chain[-1][1] if chain else ""
+        if file in {name for name, _ in chain}:
+            way = " -> ".join([*(self._shown(name) for name, _ in chain), self._shown(file)])
+            raise UsageError(
+                f"{self._shown(file)} includes itself",
+                why=f"{way}.",
+                todo="Take one of these -r or -c lines away.",
+                place=place,
+            )
+        text = self._read(file)
+        if text is None:
+            raise UsageError(
+                f"the requirement file {self._shown(file)} is not there",
+                todo="Write it, copy it into the image before it is used, or take the line away.",
+                place=place,
+            )
+        self.files[file] = None
+        for line in _lines(text, self._shown(file)):
+            self._line(line, file, constraints=constraints, chain=chain)
+
+    def _line(self, line: _Line, file: str, *, constraints: bool, chain: tuple[tuple[str, str], ...]) -> None:
+        text = _VARIABLE.sub(lambda match: self._environment.get(match["name"], match[0]), line.text)
+        if text.startswith("-"):
+            self._option_line(text, line.place, file, constraints=constraints, chain=chain)
+            return
+        requirement, options = _split(text)
+        self._options_of_requirement(requirement, options, line.place)
+        self._add(requirement, line.place, constraints=constraints, hashes=_hashes(options))
+
+    def _add(
+        self,
+        text: str,
+        place: Place,
+        *,
+        constraints: bool,
+        hashes: tuple[str, ...] = (),
+        editable: bool = False,
+    ) -> None:
+        found = read_requirement(text, place, directory=self._directory, editable=editable, hashes=hashes)
+        if found is None:
+            raise UsageError(
+                f"{text} is no requirement",
+                todo="Write a name with its versions, an address, or a path:\n  NAME==VERSION\n  ./DIRECTORY",
+                place=str(place),
+            )
+        (self.constraints if constraints else self.requirements).append(found)
+
+    def _option_line(
+        self, text: str, place: Place, file: str, *, constraints: bool, chain: tuple[tuple[str, str], ...]
+    ) -> None:
+        for name, value in _options(text, place):
+            if name in {"-r", "--requirement", "-c", "--constraint"}:
+                inner = (
+                    value
+                    if _REMOTE.match(value)
+                    else posixpath.normpath(posixpath.join(posixpath.dirname(file), value))
+                )
+                self.file(
+                    inner,
+                    constraints=constraints or name in {"-c", "--constraint"},
+                    chain=(*chain, (file, str(place))),
+                )
+            elif name in {"-e", "--editable"}:
+                self._add(value, place, constraints=constraints, editable=True)
+            elif name in _GLOBAL:
+                self.options = add_option(self.options, name, value)
+            elif name not in _OWN:
+                self.findings.append(
+                    Finding(rule="unknown-requirement-option", place=place, text=f"{name} is no option of such a file")
+                )
+
+    def _options_of_requirement(self, requirement: str, options: str, place: Place) -> None:
+        """Find options on a requirement's own line, which pip ignores and uv refuses."""
+        if not options:
+            return
+        for name, value in _options(options, place):
+            if name not in _WHERE:
+                continue
+            own = f"  {name} {value}".rstrip()
+            self.findings.append(
+                Finding(
+                    rule="index-on-requirement",
+                    place=place,
+                    text=f"pip ignores {name} on the line of {requirement}, and uv refuses the file",
+                    todo=f"Give it a line of its own; it then counts for the whole file:\n{own}\n  {requirement}",
+                )
+            )
+
+
+def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:  # noqa: C901 - one arm for each option
+    """Return options with one more."""
+    match name:
+        case "-i" | "--index-url" | "--pypi-url" | "--default-index":
+            return replace(options, index_url=value, no_index=False)
+        case "--extra-index-url" | "--index":
+            return replace(options, extra_index_urls=(*options.extra_index_urls, value))
+        case "-f" | "--find-links":
+            return replace(options, find_links=(*options.find_links, value))
+        case "--no-index":
+            return replace(options, no_index=True)
+        case "--pre":
+            return replace(options, pre=True)
+        case "--prefer-binary":
+            return replace(options, prefer_binary=True)
+        case "--only-binary":
+            return replace(options, only_binary=_formats(options.only_binary, value))
+        case "--no-binary":
+            return replace(options, no_binary=_formats(options.no_binary, value))
+        case "--require-hashes":
+            return replace(options, require_hashes=True)
+        case "--trusted-host":
+            return replace(options, trusted_hosts=(*options.trusted_hosts, value))
+        case _:
+            return options
+
+
+def _formats(before: tuple[str, ...], value: str) -> tuple[str, ...]:
+    """Add names to those of ``--only-binary`` or ``--no-binary``; ``:none:`` empties what was there."""
+    found = list(before)
+    for name in value.split(","):
+        if name == ":none:":
+            found = []
+        elif name.strip() and name.strip() not in found:
+            found.append(name.strip())
+    return tuple(found)
+
+
+def _lines(text: str, file: str) -> list[_Line]:
+    """Join continued lines, take comments away, and leave empty lines out."""
+    found: list[_Line] = []
+    parts: list[str] = []
+    begin = 0
+    written = text.removeprefix("\ufeff").splitlines()
+    for number, line in enumerate(written, 1):
+        if not parts:
+            begin = number
+        comment = _COMMENT.search(line) is not None and line.lstrip().startswith("#")
+        if line.endswith("\\") and not comment:
+            parts.append(line.removesuffix("\\"))
+            continue
+        parts.append(f" {line}" if comment and parts else line)
+        joined = _COMMENT.sub("", "".join(parts)).strip()
+        parts = []
+        if joined:
+            found.append(_Line(joined, Place(file, begin)))
+    rest = _COMMENT.sub("", "".join(parts)).strip()
+    return [*found, _Line(rest, Place(file, begin))] if rest else found
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Part a requirement from the options that follow it."""
+    match = _OPTION.search(line)
+    return (line, "") if match is None else (line[: match.start()].strip(), line[match.start() :].strip())
+
+
+def _options(text: str, place: Place) -> list[tuple[str, str]]:
+    """Read options with their values.
+
+    Raises:
+        UsageError: A quote has no end, or an option lacks its value.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text} cannot be read", why=f"{error}.", place=str(place)) from error
+    found: list[tuple[str, str]] = []
+    at = 0
+    while at < len(words):
+        name, equals, value = words[at].partition("=")
+        at += 1
+        if not name.startswith("--") and len(name) > 2 and name[:2] in _GLOBAL and not equals:  # noqa: PLR2004 - -rFILE
+            name, equals, value = name[:2], "=", name[2:]
+        if not equals and (_GLOBAL.get(name) or name in _OWN):
+            if at == len(words):
+                raise UsageError(
+                    f"{name} lacks its value", todo=f"Write it after the option:\n  {name} VALUE", place=str(place)
+                )
+            value = words[at]
+            at += 1
+        if name.startswith("-"):
+            found.append((name, value))
+    return found
+
+
+def _hashes(options: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"--hash[= ]([a-z0-9]+:[0-9a-fA-F]+)", options))

@@ -1,0 +1,1 @@
+"""Shell scripts of RUN instructions: which commands they run, with which words, in which state."""

@@ -1,0 +1,400 @@
+"""One way through the syntax tree of a shell script, from the first statement to the last."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.shell.conditions import decide
+from tonnage.forecast.shell.nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
+from tonnage.forecast.shell.redirections import REDIRECTS, behind, redirections
+from tonnage.forecast.shell.state import State
+from tonnage.forecast.shell.words import Expander
+from tonnage.model.forecast.shell_script import Command, Redirection, Word
+from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tree_sitter import Node
+
+    from tonnage.forecast.shell.words import Variables
+
+_DEEPEST = 12
+_MOST_TURNS = 64
+_LOOPS = frozenset({"while_statement", "c_style_for_statement"})
+
+
+class Walk:
+    """Gathers the commands of a script.
+
+    Args:
+        parse: Makes a syntax tree of a text.
+        variables: What is known about variables.
+        directory: The working directory; empty where it is not known.
+        answers: What commands print whose output is known.
+    """
+
+    def __init__(
+        self, parse: Callable[[str], Node], variables: Variables, directory: str, answers: Mapping[str, str]
+    ) -> None:
+        self.commands: list[Command] = []
+        self.broken: list[str] = []
+        self._parse = parse
+        self._now = State(variables, directory)
+        self._answers = answers
+        self._conditional = 0
+        self._repeated = 0
+        self._redirections: tuple[Redirection, ...] = ()
+        # A redirection behind a list or a pipeline is that of its last command alone.
+        self._attached: dict[int, list[Redirection]] = {}
+        self._depth = 0
+        self._base: int | None = None
+        self._source = ""
+
+    @property
+    def stops_on_error(self) -> bool:
+        """Whether ``set -e`` was given."""
+        return self._now.stops_on_error
+
+    def script(self, text: str) -> bool | None:
+        """Read a whole script; what it says at its end, as far as that is known."""
+        outer = self._source
+        self._source = text
+        root = self._parse(text)
+        result: bool | None = None
+        if root.has_error:
+            self.broken += [text_of(node) for node in errors(root)]
+        for child in root.named_children:
+            result = self._statement(child)
+        self._source = outer
+        return result
+
+    def _statement(self, node: Node) -> bool | None:
+        if self._now.ended:
+            return None
+        if node.id in self._attached:
+            before = self._redirections
+            self._redirections = (*before, *self._attached.pop(node.id))
+            result = self._statement(node)
+            self._redirections = before
+            return result
+        arm: Callable[[Node], bool | None] = getattr(self, f"_on_{node.type}", self._body)
+        return arm(node)
+
+    def _on_subshell(self, node: Node) -> bool | None:
+        return self._apart(lambda: self._body(node))
+
+    def _on_while_statement(self, node: Node) -> None:
+        self._perhaps([node], turns=True)
+
+    _on_c_style_for_statement = _on_while_statement
+
+    def _on_comment(self, _: Node) -> None:
+        """Nothing is run."""
+
+    def _on_negated_command(self, node: Node) -> bool | None:
+        result = self._statement(node.named_children[-1])
+        return None if result is None else not result
+
+    def _on_function_definition(self, node: Node) -> bool | None:
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if name is not None and body is not None:
+            self._now.functions[text_of(name)] = body
+        return True
+
+    def _on_unset_command(self, node: Node) -> bool | None:
+        for child in node.named_children:
+            self._now.variables.values.pop(text_of(child), None)
+        return True
+
+    def _body(self, node: Node) -> bool | None:
+        result: bool | None = None
+        for child in node.named_children:
+            result = self._statement(child)
+        return result
+
+    def _on_list(self, node: Node) -> bool | None:
+        left, operator, right = node.children[0], node.children[1].type, node.children[-1]
+        if operator not in {"&&", "||"}:
+            return self._body(node)
+        first = self._statement(left)
+        if first is (operator == "||"):
+            return first
+        if first is not None or (operator == "&&" and not asks(left)):
+            return self._statement(right)
+        self._perhaps([right])
+        return None
+
+    def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> None:
+        """Read what may run or not; where it turns in a loop, nobody knows how often."""
+        self._repeated += turns
+        self._ways([lambda: self._each(nodes), lambda: None])
+        self._repeated -= turns
+
+    def _each(self, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            if node.type in _LOOPS:
+                self._body(node)
+            else:
+                self._statement(node)
+
+    def _apart(self, read: Callable[[], bool | None]) -> bool | None:
+        """Read what runs in a shell of its own: it changes nothing here."""
+        before = self._now
+        self._now = before.copy()
+        result = read()
+        self._now = before
+        return result
+
+    def _on_if_statement(self, node: Node) -> bool | None:
+        return self._choose(clauses(node))
+
+    def _choose(self, branches: Sequence[tuple[list[Node], list[Node]]]) -> bool | None:
+        """Take the first branch whose condition holds; all that may hold where that is not known."""
+        if not branches:
+            return None
+        condition, body = branches[0]
+        said: bool | None = True
+        for each in condition:
+            said = self._statement(each)
+        if said is True:
+            return self._all(body)
+        if said is False:
+            return self._choose(branches[1:])
+        self._ways([lambda: self._all(body), lambda: self._choose(branches[1:])])
+        return None
+
+    def _all(self, nodes: Sequence[Node]) -> bool | None:
+        result: bool | None = None
+        for each in nodes:
+            result = self._statement(each)
+        return result
+
+    def _ways(self, ways: Sequence[Callable[[], object]]) -> None:
+        """Read several ways of which one is gone; what differs after them is not known."""
+        start = self._now
+        ends: list[State] = []
+        self._conditional += 1
+        for way in ways:
+            self._now = start.copy()
+            way()
+            if not self._now.ended:
+                ends.append(self._now)
+        self._conditional -= 1
+        self._now = start
+        self._now.merge(ends or [start.copy()])
+
+    def _on_case_statement(self, node: Node) -> bool | None:
+        word = self._expander().one(node.named_children[0])
+        items = case_items(node)
+        if not word.known:
+            self._ways([lambda body=body: self._all(body) for _, body in items])  # type: ignore[misc]
+            return None
+        for patterns, body in items:
+            if any(fnmatchcase(word.text, self._expander().one(each).text) for each in patterns):
+                return self._all(body)
+        return True
+
+    def _on_for_statement(self, node: Node) -> bool | None:
+        name = text_of(node.named_children[0])
+        written = [child for child in node.named_children[1:] if child.type not in {"do_group", "compound_statement"}]
+        bodies = [child for child in node.named_children if child.type in {"do_group", "compound_statement"}]
+        words = [word for child in written for word in self._expander().words(child)]
+        certain = all(word.known and ("*" not in word.text or word.quoted) for word in words)
+        if certain and len(words) <= _MOST_TURNS and written:
+            for word in words:
+                self._now.variables.values[name] = word.text
+                self._all(bodies)
+            return None
+        self._now.variables.values[name] = None
+        self._perhaps(bodies, turns=True)
+        return None
+
+    def _on_test_command(self, node: Node) -> bool | None:
+        expander = self._expander()
+        words: list[Word] = []
+        double = text_of(node).startswith("[[")
+        for leaf in leaves(node):
+            if leaf.type in LEAVES:
+                words += [expander.one(leaf)] if double else expander.words(leaf) or [Word("", quoted=True)]
+            elif leaf.type not in {"[", "]", "[[", "]]"}:
+                words.append(Word(text_of(leaf)))
+        return decide(words, patterns=double)
+
+    def _on_variable_assignment(self, node: Node) -> bool | None:
+        self._set(node)
+        return True
+
+    def _set(self, node: Node) -> None:
+        if (name := node.child_by_field_name("name")) is None:
+            return
+        value = node.child_by_field_name("value")
+        word = Word("") if value is None else self._expander().one(value)
+        text = word.text if word.known else None
+        if "+=" in {child.type for child in node.children}:
+            before = self._now.variables.value(text_of(name))
+            text = None if text is None or before is None else before + text
+        self._now.variables.values[text_of(name)] = text
+
+    def _on_declaration_command(self, node: Node) -> bool | None:
+        exports = node.children[0].type == "export"
+        for child in node.named_children:
+            name = child.child_by_field_name("name") if child.type == "variable_assignment" else child
+            if child.type == "variable_assignment":
+                self._set(child)
+            if exports and name is not None:
+                self._now.variables.exported.add(text_of(name))
+        return True
+
+    def _on_redirected_statement(self, node: Node) -> bool | None:
+        before = self._redirections
+        after: list[Node] = []
+        operator = "&&"
+        found: list[Redirection] = []
+        for child in node.children:
+            if child.type in REDIRECTS:
+                found += redirections(child, self._expander(), self._now.absolute)
+                operator, after = behind(child) or (operator, after)
+        body = node.child_by_field_name("body")
+        last = last_of(body)
+        if last is not None and last is not body:
+            self._attached[last.id] = found
+        else:
+            self._redirections = (*before, *found)
+        result = self._statement(body) if body is not None else None
+        if body is None and found:
+            self._add((), node, {})
+        self._redirections = before
+        if operator == "||":
+            self._perhaps(after)
+        elif after and after[0].type == "pipeline" and after[0].children[0].type == "|":
+            return self._on_pipeline(after[0], len(self.commands) - 1)
+        elif after:
+            return self._all(after)
+        return result
+
+    def _on_pipeline(self, node: Node, last: int | None = None) -> bool | None:
+        """Read a pipeline; of one that begins with ``|`` the command before it has a number already."""
+        result: bool | None = None
+        for child in node.named_children:
+            begin = len(self.commands)
+            result = self._apart(lambda child=child: self._statement(child))  # type: ignore[misc]
+            if last is not None and len(self.commands) > begin:
+                self._link(last, begin)
+            last = len(self.commands) - 1 if len(self.commands) > begin else None
+        return result
+
+    def _link(self, earlier: int, later: int) -> None:
+        self.commands[earlier] = replace(self.commands[earlier], pipe_to=later)
+        self.commands[later] = replace(self.commands[later], pipe_from=earlier)
+
+    def _on_command(self, node: Node) -> bool | None:
+        expander = self._expander()
+        words: list[Word] = []
+        given: dict[str, str] = {}
+        found: list[Redirection] = []
+        for child in node.children:
+            if child.type == "variable_assignment":
+                name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
+                word = Word("") if value is None else expander.one(value)
+                if name is not None and word.known:
+                    given[text_of(name)] = word.text
+            elif child.type in REDIRECTS:
+                found += redirections(child, self._expander(), self._now.absolute)
+            else:
+                words += expander.words(child)
+        before = self._redirections
+        self._redirections = (*before, *found)
+        result = self._run(words, node, given)
+        self._redirections = before
+        return result
+
+    def _run(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> bool | None:
+        """Carry out what changes the shell itself; everything else is a command."""
+        plain = unwrap(words)
+        given = {**given, **plain.environment}
+        words = plain.words
+        name = words[0].text if words and words[0].known else ""
+        if name in self._now.functions and self._depth < _DEEPEST:
+            return self._call(self._now.functions[name], words)
+        call = shell_call(words)
+        inline = next((each.text for each in reversed(self._redirections) if each.text is not None), None)
+        script = None
+        if call is not None and self._depth < _DEEPEST:
+            if call.script is not None:
+                script = call.script.text if call.script.known else None
+            elif not call.file or call.file == "-":
+                script = inline
+        elif name == "eval" and all(word.known for word in words) and self._depth < _DEEPEST:
+            return self._nested(" ".join(word.text for word in words[1:]), node, given)
+        if script is not None:
+            text = script
+            return self._apart(lambda: self._nested(text, node, given))
+        self._add(words, node, given)
+        return self._now.builtin(name, words)
+
+    def _call(self, body: Node, words: Sequence[Word]) -> bool | None:
+        """Call a function."""
+        kept = {str(number): self._now.variables.values.get(str(number)) for number in range(10)}
+        for number in range(10):
+            word = words[number] if number < len(words) else Word("")
+            self._now.variables.values[str(number)] = word.text if word.known else None
+        together = " ".join(word.text for word in words[1:])
+        self._now.variables.values["@"] = self._now.variables.values["*"] = (
+            together if all(word.known for word in words) else None
+        )
+        self._depth += 1
+        result = self._statement(body)
+        self._depth -= 1
+        self._now.ended = False
+        self._now.variables.values.update(kept)
+        return result
+
+    def _nested(self, text: str, node: Node, given: dict[str, str]) -> bool | None:
+        """Read a script inside the script; its commands have the place of the outer command."""
+        outer = self._base
+        if outer is None:
+            self._base = self._offset(node)
+        redirections = self._redirections
+        self._redirections = tuple(each for each in redirections if each.text is None)
+        self._now.variables.values.update(given)
+        self._now.variables.exported |= set(given)
+        self._depth += 1
+        result = self.script(text)
+        self._depth -= 1
+        self._redirections = redirections
+        self._base = outer
+        return result
+
+    def _add(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> None:
+        self.commands.append(
+            Command(
+                words=tuple(words),
+                environment={**self._now.variables.environment(), **given},
+                working_directory=self._now.directory,
+                conditional=self._conditional > 0,
+                repeated=self._repeated > 0,
+                redirections=self._redirections,
+                offset=self._offset(node) if self._base is None else self._base,
+                text=text_of(node),
+            )
+        )
+
+    def _offset(self, node: Node) -> int:
+        """Return where a node begins, in characters."""
+        if self._source.isascii():
+            return node.start_byte
+        return len(self._source.encode(errors="surrogateescape")[: node.start_byte].decode(errors="replace"))
+
+    def _expander(self) -> Expander:
+        return Expander(self._now.variables, self._answers, self._substitution)
+
+    def _substitution(self, node: Node) -> None:
+        """Read the commands whose output is put into a word; what they write themselves counts."""
+        before = self._redirections
+        self._redirections = (Redirection(operator="$("),)
+        self._apart(lambda: self._body(node))
+        self._redirections = before

@@ -1,0 +1,102 @@
+"""A shell script to the commands that it runs, in their order, with what each is given. Nothing is executed.
+
+Where a condition can be decided from what is known, only what then runs is returned; else every branch is, and its
+commands are conditional. A failing command is assumed to end the script: what follows ``&&`` runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.shell.interpreter import Walk
+from tonnage.forecast.shell.words import Variables
+from tonnage.model.forecast.shell_script import Command, Script, Word
+from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tree_sitter import Node, Parser
+
+_NONE: dict[str, str] = {}
+
+
+def read_script(
+    text: str,
+    environment: Mapping[str, str],
+    *,
+    directory: str = "/",
+    complete: bool = True,
+    unset: Sequence[str] = (),
+    answers: Mapping[str, str] = _NONE,
+) -> Script:
+    """Read a script.
+
+    Args:
+        text: The script.
+        environment: The variables that the shell is given.
+        directory: Where it begins.
+        complete: There are no other variables than those.
+        unset: Variables that have no value, where others than those given may have one.
+        answers: What commands print whose output is known, by their text, such as ``uname -m``.
+
+    Returns:
+        Its commands.
+    """
+    variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
+    walk = Walk(parse, variables, directory, answers)
+    walk.script(text)
+    return Script(commands=tuple(walk.commands), broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
+
+
+def read_words(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    directory: str = "/",
+    complete: bool = True,
+    unset: Sequence[str] = (),
+    answers: Mapping[str, str] = _NONE,
+) -> Script:
+    """Read a command that no shell sees: the exec form of ``RUN``.
+
+    Args:
+        words: Its words.
+        environment: The variables that it is given.
+        directory: Where it runs.
+        complete: There are no other variables than those.
+        unset: Variables that have no value, where others than those given may have one.
+        answers: As for ``read_script``.
+
+    Returns:
+        The one command; of a shell that is given a script the commands of that.
+    """
+    plain = unwrap(tuple(Word(word, quoted=True) for word in words))
+    call = shell_call(plain.words)
+    given = {**environment, **plain.environment}
+    if call is not None and call.script is not None:
+        inner = call.script.text
+        return read_script(inner, given, directory=directory, complete=complete, unset=unset, answers=answers)
+    command = Command(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
+    return Script(commands=(command,))
+
+
+def is_shell(words: Sequence[str]) -> bool:
+    """Return whether what ``SHELL`` names is a shell that this reads."""
+    return any(program((Word(word),)) in {"sh", "bash", "dash", "ash", "zsh", "ksh"} for word in words)
+
+
+def parse(text: str) -> Node:
+    """Return the syntax tree of a script."""
+    return _parser(threading.get_ident()).parse(text.encode(errors="surrogateescape")).root_node
+
+
+@cache
+def _parser(_thread: int) -> Parser:
+    """Return the parser of a thread: two threads cannot share one. It is loaded when the first script is read."""
+    import tree_sitter  # noqa: PLC0415 - costs 20 ms, and most commands read no script
+    import tree_sitter_bash  # noqa: PLC0415 - as above
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))

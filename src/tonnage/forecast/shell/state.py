@@ -1,0 +1,99 @@
+"""What a shell knows while it runs a script, and the builtins that change it."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from tonnage.forecast.shell.conditions import decide
+from tonnage.model.forecast.shell_script import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tree_sitter import Node
+
+    from tonnage.forecast.shell.words import Variables
+
+
+class State(Struct):
+    """What a shell knows.
+
+    Args:
+        variables: Its variables.
+        directory: Its directory; empty where it is not known.
+        functions: The bodies of its functions.
+        ended: ``exit`` or ``return`` was given.
+        stops_on_error: ``set -e`` was given.
+    """
+
+    variables: Variables
+    directory: str
+    functions: dict[str, Node] = field(default_factory=dict)
+    ended: bool = False
+    stops_on_error: bool = False
+
+    def copy(self) -> State:
+        """Return a copy that can be changed."""
+        return State(self.variables.copy(), self.directory, dict(self.functions), self.ended, self.stops_on_error)
+
+    def merge(self, others: Sequence[State]) -> None:
+        """Forget what differs between the ways that the script may have gone."""
+        self.variables.merge([each.variables for each in others])
+        directories = {each.directory for each in others}
+        self.directory = directories.pop() if len(directories) == 1 else ""
+
+    def absolute(self, word: Word) -> str:
+        """Return a path as an absolute one where the directory is known."""
+        if not word.known or word.text.startswith("/") or not self.directory:
+            return word.text
+        return posixpath.normpath(posixpath.join(self.directory, word.text))
+
+    def builtin(self, name: str, words: Sequence[Word]) -> bool | None:
+        """Carry out a builtin.
+
+        Args:
+            name: The command.
+            words: Its words, the command among them.
+
+        Returns:
+            What it says; None for a command that is no builtin, or where it cannot be told.
+        """
+        if name in {"true", ":"}:
+            return True
+        if name == "false":
+            return False
+        if name in {"[", "test"}:
+            inside = words[1:-1] if name == "[" else words[1:]
+            return decide(inside)
+        if name in {"cd", "pushd"}:
+            self._change(words)
+        elif name == "set":
+            flags = [word.text for word in words[1:] if word.text.startswith("-")]
+            self.stops_on_error |= any("e" in flag for flag in flags if not flag.startswith("--"))
+        elif name in {"exit", "return"}:
+            self.ended = True
+        elif name in {".", "source"} and len(words) > 1 and words[1].text.endswith("/bin/activate"):
+            self._activate(self.absolute(words[1]).removesuffix("/bin/activate"))
+        elif name == "read":
+            for word in words[1:]:
+                self.variables.values[word.text] = None
+        return None
+
+    def _change(self, words: Sequence[Word]) -> None:
+        targets = [word for word in words[1:] if not (word.text.startswith("-") and len(word.text) > 1)]
+        target = targets[0] if targets else Word(self.variables.value("HOME") or "/root")
+        if not target.known or target.text == "-":
+            self.directory = ""
+        elif target.text.startswith("/") or self.directory:
+            self.directory = posixpath.normpath(posixpath.join(self.directory, target.text))
+        self.variables.values["PWD"] = self.directory or None
+
+    def _activate(self, directory: str) -> None:
+        """Go into a virtual environment."""
+        path = self.variables.value("PATH")
+        self.variables.values["VIRTUAL_ENV"] = directory
+        self.variables.values["PATH"] = f"{directory}/bin:{path}"
+        self.variables.exported |= {"VIRTUAL_ENV", "PATH"}

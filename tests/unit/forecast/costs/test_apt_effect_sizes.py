@@ -1,0 +1,48 @@
+"""What apt's own commands need for a moment and leave."""
+
+from __future__ import annotations
+
+import pytest
+
+from tonnage.forecast.costs.effect_sizes import Found, deeds_of
+from tonnage.model.forecast.debian_package import AptForecast, Chosen
+from tonnage.model.forecast.effects import AptInstall
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
+from tonnage.model.stack import Place
+
+DEBS = Estimate(2_000_003, 2_000_003, 2_000_003, Grade.DECLARED)
+CACHES = Estimate(68_000_000, 80_000_000, 92_000_000, Grade.DECLARED)
+
+
+def transient(*, caches: Estimate, keeps_debs: bool, downloads_only: bool = False) -> tuple[int, int]:
+    """Return the likely and the high figure of what an install needs on top."""
+    brought = AptForecast(
+        image=DEBS,
+        disk=DEBS,
+        debs=DEBS,
+        caches=caches,
+        packages=(Chosen(name="nginx", version="1", installed_bytes=1_000_003, deb_bytes=500_009),),
+    )
+    effect = AptInstall(
+        command="apt-get install nginx",
+        place=Place(file="Dockerfile", line=2),
+        packages=("nginx",),
+        downloads_only=downloads_only,
+    )
+    (deed,) = deeds_of([effect], Found(packages={0: brought}, keeps_debs=keeps_debs))
+    return deed.transient.likely_bytes, deed.transient.high_bytes
+
+
+@pytest.mark.parametrize(
+    ("keeps_debs", "fetched_bytes"), [(True, 0), (False, 2_000_003)], ids=["files stay", "files go"]
+)
+def test_one_of_apts_caches_is_there_twice_at_the_end_of_an_install(*, keeps_debs: bool, fetched_bytes: int) -> None:
+    assert transient(caches=CACHES, keeps_debs=keeps_debs) == (40_000_000 + fetched_bytes, 46_000_000 + fetched_bytes)
+
+
+def test_an_image_whose_apt_keeps_no_caches_needs_no_room_for_them() -> None:
+    assert transient(caches=NOTHING, keeps_debs=True) == (0, 0)
+
+
+def test_fetching_alone_writes_no_cache_anew() -> None:
+    assert transient(caches=CACHES, keeps_debs=True, downloads_only=True) == (0, 0)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from tonnage.forecast.costs.expected_builds import expected_builds
+from tonnage.forecast.costs.fit import fit_into
+from tonnage.model.forecast.estimate import (
+    DATA_ROOT,
+    EngineKind,
+    Estimate,
+    FilesystemForecast,
+    Grade,
+    Holding,
+    InstructionForecast,
+    ServiceForecast,
+    StackForecast,
+    exactly,
+)
+from tonnage.model.forecast.fit import Fit, Room, worst
+
+
+def stack(one: Estimate, every: Estimate, role: str = DATA_ROOT) -> StackForecast:
+    disk = FilesystemForecast(role=role, kept=exactly(1), one_after_the_other=one, all_at_once=every)
+    return StackForecast(stack="shop", engine=EngineKind.BUILDKIT, services=(), filesystems=(disk,))
+
+
+def room(headroom_bytes: int, *roles: str) -> Room:
+    return Room(
+        mount="/data",
+        roles=roles or (DATA_ROOT,),
+        available_bytes=headroom_bytes + 1_000_003,
+        line_bytes=1_000_003,
+        size_bytes=10**10,
+    )
+
+
+ONE = Estimate(700, 800, 900, Grade.DECLARED)
+EVERY = Estimate(1700, 1800, 1900, Grade.DECLARED)
+
+
+@pytest.mark.parametrize(
+    ("headroom_bytes", "fit", "missing_bytes"),
+    [
+        (1900, Fit.FITS, 0),
+        (1899, Fit.ONE_AT_A_TIME, 1),
+        (900, Fit.ONE_AT_A_TIME, 1000),
+        (899, Fit.DOUBTFUL, 1),
+        (700, Fit.DOUBTFUL, 200),
+        (699, Fit.NOT, 101),
+    ],
+)
+def test_promises_are_made_by_the_high_figures_and_refusals_by_the_low_ones(
+    headroom_bytes: int, fit: Fit, missing_bytes: int
+) -> None:
+    [found] = fit_into(stack(ONE, EVERY), [room(headroom_bytes)])
+
+    assert (found.fit, found.missing_bytes) == (fit, missing_bytes)
+
+
+def test_what_has_no_filesystem_of_its_own_lies_on_the_first() -> None:
+    [found] = fit_into(stack(ONE, EVERY, "containerd"), [room(900), room(5000, "temporary")])
+
+    assert found.room.headroom_bytes == 900
+
+
+def test_the_filesystem_with_the_least_room_decides() -> None:
+    both = fit_into(
+        StackForecast(
+            stack="shop",
+            engine=EngineKind.CONTAINERD,
+            services=(),
+            filesystems=(
+                FilesystemForecast(role=DATA_ROOT, one_after_the_other=ONE, all_at_once=EVERY),
+                FilesystemForecast(role="containerd", one_after_the_other=ONE, all_at_once=EVERY),
+            ),
+        ),
+        [room(5000), room(100, "containerd")],
+    )
+
+    decisive = worst(both)
+    assert decisive is not None
+    assert (decisive.room.roles, decisive.fit) == (("containerd",), Fit.NOT)
+
+
+def service(name: str, *keys: str) -> ServiceForecast:
+    steps = tuple(
+        InstructionForecast(
+            stage="0",
+            line=number,
+            text=f"RUN {key}",
+            key=key,
+            transient=exactly(307),
+            holdings=(Holding(key=key, role=DATA_ROOT, kept=exactly(1009), in_image=True),),
+        )
+        for number, key in enumerate(keys)
+    )
+    return ServiceForecast(service=name, steps=steps)
+
+
+def test_a_later_build_finds_what_an_earlier_one_made() -> None:
+    found = expected_builds(
+        [service("web", "a", "b"), service("worker", "a", "c")], roles=(DATA_ROOT,), elsewhere=(), cached_bytes=0
+    )
+
+    assert found["web"].kept == exactly(2018)
+    assert found["worker"].kept == exactly(1009)
+    assert found["worker"].transient == exactly(307)
+
+
+def test_what_the_builder_may_have_cached_is_taken_off_the_low_figures_only() -> None:
+    found = expected_builds([service("web", "a", "b")], roles=(DATA_ROOT,), elsewhere=(), cached_bytes=1500)
+
+    assert found["web"].kept == Estimate(518, 2018, 2018, Grade.EXACT)
+    assert found["web"].transient.low_bytes == 0
+
+
+def test_what_lies_on_another_filesystem_is_not_put_to_this_one() -> None:
+    found = expected_builds([service("web", "a")], roles=("state",), elsewhere=(DATA_ROOT,), cached_bytes=0)
+
+    assert found["web"].kept.high_bytes == 0

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from tonnage.cli.forecast_lookups import RealLookups
+from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.services import forecast_services
+from tonnage.model.stack import BuildSpec, Service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Waiting(RealLookups):
+    """Reads one Dockerfile at once, waits before another one, and fails at a third."""
+
+    def __init__(self, cache: Path) -> None:
+        super().__init__({}, cache, offline=True)
+        self.go_on = threading.Event()
+
+    def dockerfile(self, spec: BuildSpec) -> str:
+        if "slow" in spec.context:
+            self.go_on.wait(30)
+        if "odd" in spec.context:
+            raise ZeroDivisionError("by a defect")
+        return "FROM scratch\nRUN true\n"
+
+
+def service(name: str, directory: Path) -> Service:
+    (directory / name).mkdir(exist_ok=True)
+    return Service(
+        name=name, image=name, config_json="{}", build=BuildSpec(context=str(directory / name), dockerfile="x")
+    )
+
+
+def test_what_takes_too_long_is_given_up_and_the_others_are_forecast(tmp_path: Path) -> None:
+    lookups = Waiting(tmp_path / "cache")
+    began = time.monotonic()
+
+    services = [service("slow", tmp_path), service("web", tmp_path)]
+    slow, web = forecast_services(services, Circumstances(assume_bytes=104_729), lookups, within_s=0.5)
+    lookups.go_on.set()
+
+    assert time.monotonic() - began < 10
+    assert (slow.service, slow.found_out) == ("slow", False)
+    assert "took too long" in slow.failures[0]
+    assert slow.disk.high_bytes == 104_729
+    assert web.found_out
+    assert not web.failures
+
+
+def test_a_signal_ends_it(tmp_path: Path) -> None:
+    lookups = Waiting(tmp_path / "cache")
+    cancel = threading.Event()
+    cancel.set()
+
+    [slow] = forecast_services([service("slow", tmp_path)], Circumstances(), lookups, cancel=cancel)
+    lookups.go_on.set()
+
+    assert not slow.found_out
+
+
+def test_a_defect_keeps_nobody_from_a_forecast_of_the_others(tmp_path: Path) -> None:
+    lookups = Waiting(tmp_path / "cache")
+
+    odd, web = forecast_services([service("odd", tmp_path), service("web", tmp_path)], Circumstances(), lookups)
+
+    assert "ZeroDivisionError" in odd.failures[0]
+    assert web.found_out
+
+
+def test_why_a_dockerfile_cannot_be_read_is_told_in_sentences(tmp_path: Path) -> None:
+    with RealLookups({}, tmp_path / "cache", offline=True) as lookups:
+        [web] = forecast_services([service("web", tmp_path)], Circumstances(), lookups)
+
+    assert "cannot be read. No such file or directory. Write it" in web.failures[0]

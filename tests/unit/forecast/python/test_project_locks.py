@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.adapters.file_server import Index, serving
+
+from tonnage.adapters.web.client import Web
+from tonnage.adapters.web.disk_cache import Kept
+from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.index_relay import IndexRelay
+from tonnage.forecast.python.project_locks import read_locked
+from tonnage.forecast.python.project_requirements import needs
+from tonnage.forecast.python.pylock import read_pylock
+from tonnage.model.forecast.python_lock import LockedRequest, LockOrigin, ResolveRequest, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tonnage.model.forecast.python_lock import Lock
+
+    Read = Callable[..., Lock]
+
+PY311 = Target(python="3.11", platform="x86_64-manylinux_2_28")
+FILES = "https://a.example.org"
+
+PROJECT = """
+[project]
+name = "ship"
+version = "0.1"
+requires-python = ">=3.10"
+dependencies = ["hull>=1"]
+[project.optional-dependencies]
+sail = ["mast"]
+[dependency-groups]
+dev = ["caulk"]
+docs = ["chart", {include-group = "dev"}]
+"""
+
+UV_LOCK = f"""
+version = 1
+revision = 3
+requires-python = ">=3.10"
+
+[[package]]
+name = "caulk"
+version = "0.3"
+source = {{ registry = "https://index.example.org/simple" }}
+wheels = [
+    {{ url = "{FILES}/caulk-0.3-py3-none-any.whl", hash = "sha256:{1:064}", size = 307 }},
+]
+
+[[package]]
+name = "chart"
+version = "0.4"
+source = {{ registry = "https://index.example.org/simple" }}
+wheels = [
+    {{ url = "{FILES}/chart-0.4-py3-none-any.whl", hash = "sha256:{2:064}", size = 401 }},
+]
+
+[[package]]
+name = "hull"
+version = "1.0"
+source = {{ registry = "https://index.example.org/simple" }}
+wheels = [
+    {{ url = "{FILES}/hull-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", hash = "sha256:{3:064}", size = 1009 }},
+    {{ url = "{FILES}/hull-1.0-cp311-cp311-macosx_11_0_arm64.whl", hash = "sha256:{4:064}", size = 1013 }},
+    {{ url = "{FILES}/hull-1.0-cp312-cp312-manylinux_2_17_x86_64.whl", hash = "sha256:{5:064}", size = 1019 }},
+]
+
+[[package]]
+name = "mast"
+version = "0.2"
+source = {{ registry = "https://index.example.org/simple" }}
+sdist = {{ url = "{FILES}/mast-0.2.tar.gz", hash = "sha256:{6:064}", size = 211 }}
+
+[[package]]
+name = "ship"
+version = "0.1"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "hull" }}]
+
+[package.optional-dependencies]
+sail = [{{ name = "mast" }}]
+
+[package.dev-dependencies]
+dev = [{{ name = "caulk" }}]
+docs = [{{ name = "caulk" }}, {{ name = "chart" }}]
+"""
+
+POETRY = """
+[tool.poetry]
+name = "ship"
+[tool.poetry.dependencies]
+python = "^3.11"
+hull = "^1.0"
+rope = {version = "^0.5", optional = true}
+knot = [{version = "^1", markers = "python_version < '3.11'"}, {version = "^2", markers = "python_version >= '3.11'"}]
+anchor = {git = "https://git.example.org/anchor.git"}
+[tool.poetry.extras]
+tow = ["rope"]
+[tool.poetry.group.dev.dependencies]
+caulk = "*"
+[tool.poetry.group.docs]
+optional = true
+[tool.poetry.group.docs.dependencies]
+chart = "*"
+"""
+
+POETRY_LOCK = """
+[[package]]
+name = "hull"
+version = "1.1"
+[[package]]
+name = "deck"
+version = "0.7"
+[[package]]
+name = "caulk"
+version = "0.3"
+[[package]]
+name = "rope"
+version = "0.5"
+[[package]]
+name = "knot"
+version = "1.0"
+markers = "python_version < '3.11'"
+[[package]]
+name = "knot"
+version = "2.0"
+markers = "python_version >= '3.11'"
+[[package]]
+name = "anchor"
+version = "0.9"
+[package.source]
+type = "git"
+url = "https://git.example.org/anchor.git"
+"""
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[Index]:
+    with serving() as server:
+        offered = Index(server)
+        for version in ("1.0", "1.1", "1.2"):
+            offered.wheel("hull", version, requires=("deck",))
+        for name, version in (("deck", "0.7"), ("deck", "0.8"), ("caulk", "0.3"), ("caulk", "0.9"), ("rope", "0.5")):
+            offered.wheel(name, version)
+        for version in ("1.0", "2.0", "3.0"):
+            offered.wheel("knot", version)
+        yield offered
+
+
+@pytest.fixture
+def read(index: Index, tmp_path: Path) -> Read:
+    """Read a lock with an index at hand."""
+
+    def run(name: str, text: str, project: str, *, offline: bool = False, **chosen: object) -> Lock:
+        asked = ResolveRequest(requirements=(), index_url=index.url)
+        request = LockedRequest(lock_name=name, lock_text=text, project_text=project, asked=asked, **chosen)  # type: ignore[arg-type]
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "uv"),
+            "PIP_CONFIG_FILE": os.devnull,
+        }  # fmt: skip
+        kept = Kept(tmp_path / "kept")
+        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
+            access = index_access(asked, environment)
+            return read_locked(request, PY311, web=web, access=access, kept=kept, relay=relay, environment=environment)
+
+    return run
+
+
+def names(lock: Lock) -> list[str]:
+    found = [(each.name, each.version) for each in lock.wheels] + [(each.name, each.version) for each in lock.sdists]
+    return [f"{name}=={version}" for name, version in found]
+
+
+def test_uvs_lock_is_read_without_any_index(read: Read, index: Index) -> None:
+    before = len(index.server.asked)
+    lock = read("uv.lock", UV_LOCK, PROJECT, offline=True, without_groups=("*",))
+    assert len(index.server.asked) == before
+    (wheel,) = lock.wheels
+    assert (wheel.name, wheel.size_bytes, wheel.digest) == ("hull", 1009, f"sha256:{3:064}")
+    assert lock.origin is LockOrigin.FILE
+    assert lock.requested == ("hull",)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, ["caulk==0.3", "hull==1.0"]),
+        ({"without_groups": ("dev",)}, ["hull==1.0"]),
+        ({"groups": ("docs",), "without_groups": ("*",)}, ["caulk==0.3", "chart==0.4", "hull==1.0"]),
+        ({"all_groups": True}, ["caulk==0.3", "chart==0.4", "hull==1.0"]),
+        ({"only_groups": ("dev",)}, ["caulk==0.3"]),
+        ({"extras": ("sail",), "without_groups": ("*",)}, ["hull==1.0", "mast==0.2"]),
+        ({"all_extras": True, "left_out": ("Caulk",)}, ["hull==1.0", "mast==0.2"]),
+    ],
+)
+def test_of_uvs_lock_only_what_is_installed_counts(read: Read, chosen: dict[str, object], expected: list[str]) -> None:
+    assert names(read("uv.lock", UV_LOCK, PROJECT, **chosen)) == expected
+
+
+def test_a_lock_that_does_not_belong_to_the_project_is_told(read: Read) -> None:
+    with pytest.raises(CannotResolveError, match=r"uv\.lock cannot be used") as caught:
+        read("uv.lock", UV_LOCK, PROJECT, extras=("oars",))
+    assert "oars" in caught.value.why
+
+
+@pytest.mark.parametrize("name", ["uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"])
+def test_a_damaged_lock_is_told(read: Read, name: str) -> None:
+    with pytest.raises(CannotResolveError):
+        read(name, "version = \n", PROJECT)
+
+
+def test_poetrys_lock_decides_versions_and_the_index_tells_addresses(read: Read) -> None:
+    lock = read("poetry.lock", POETRY_LOCK, POETRY)
+    assert names(lock) == ["caulk==0.3", "deck==0.7", "hull==1.1", "knot==2.0"]
+    assert all(wheel.size_bytes for wheel in lock.wheels)
+    assert [other.name for other in lock.others] == ["anchor"]
+    assert lock.origin is LockOrigin.FILE
+
+
+def test_of_poetrys_lock_only_what_is_installed_counts(read: Read) -> None:
+    lock = read("poetry.lock", POETRY_LOCK, POETRY, extras=("tow",), without_groups=("dev",))
+    assert names(lock) == ["deck==0.7", "hull==1.1", "knot==2.0", "rope==0.5"]
+
+
+def test_pdms_lock_is_read_with_its_groups(read: Read) -> None:
+    lock_text = POETRY_LOCK.replace('[package.source]\ntype = "git"\nurl', "git").replace("markers", "marker")
+    assert names(read("pdm.lock", lock_text, PROJECT, without_groups=("*",))) == ["deck==0.7", "hull==1.1"]
+
+
+def test_a_lock_without_addresses_needs_an_index(read: Read) -> None:
+    with pytest.raises(CannotFetchError):
+        read("poetry.lock", POETRY_LOCK, POETRY, offline=True)
+
+
+def test_what_a_group_includes_is_asked_for_once() -> None:
+    asked = LockedRequest(lock_name="pdm.lock", lock_text="", project_text=PROJECT, only_groups=("docs",))
+    assert needs(asked) == ["chart", "caulk"]
+
+
+def test_without_a_lock_the_project_tells_whose_groups_are_installed() -> None:
+    standard = LockedRequest(lock_name="", lock_text="", project_text=PROJECT)
+    poetry = LockedRequest(lock_name="", lock_text="", project_text=POETRY)
+    assert needs(standard) == ["hull>=1", "caulk"]
+    assert "caulk" in needs(poetry)
+    assert "chart" not in needs(poetry)
+
+
+PYLOCK = f"""
+lock-version = "1.0"
+created-by = "somebody"
+requires-python = ">=3.10"
+[[packages]]
+name = "hull"
+version = "1.0"
+wheels = [
+    {{ url = "{FILES}/hull-1.0-cp311-cp311-musllinux_1_2_x86_64.whl", size = 11, hashes = {{ sha256 = "{1:064}" }} }},
+    {{ url = "{FILES}/hull-1.0-cp311-cp311-manylinux_2_28_x86_64.whl", size = 13, hashes = {{ sha256 = "{2:064}" }} }},
+    {{ url = "{FILES}/hull-1.0-cp311-cp311-manylinux_2_36_aarch64.whl", size = 17, hashes = {{ sha256 = "{3:064}" }} }},
+]
+[[packages]]
+name = "only-windows"
+version = "1.0"
+marker = "sys_platform == 'win32'"
+wheels = [{{ url = "{FILES}/only_windows-1.0-py3-none-any.whl", hashes = {{ sha256 = "{4:064}" }} }}]
+[[packages]]
+name = "beside"
+directory = {{ path = "./beside" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("platform", "size"),
+    [
+        ("x86_64-manylinux_2_36", 13),
+        ("x86_64-unknown-linux-musl", 11),
+        ("aarch64-manylinux_2_36", 17),
+    ],
+)
+def test_a_standard_lock_gives_the_wheel_of_the_target(platform: str, size: int) -> None:
+    lock = read_pylock(PYLOCK, Target(python="3.11", platform=platform), place="pylock.toml")
+    assert [wheel.size_bytes for wheel in lock.wheels] == [size]
+    assert [other.name for other in lock.others] == ["beside"]
+
+
+@pytest.mark.parametrize(
+    "target", [Target(python="3.12"), Target(python="3.9"), Target(python="3.11", platform="x86_64-manylinux_2_17")]
+)
+def test_a_standard_lock_without_a_wheel_for_the_target_is_told(target: Target) -> None:
+    with pytest.raises(CannotResolveError) as caught:
+        read_pylock(PYLOCK, target, place="pylock.toml")
+    assert caught.value.cause == "no wheels"
