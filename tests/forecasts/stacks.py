@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.errors import CannotFetchError, CannotResolveError
@@ -26,6 +25,7 @@ from tonnage.model.forecast.recipe import BaseConfig
 from tonnage.model.inventory import Filesystem
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
+from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

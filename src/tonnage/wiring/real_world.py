@@ -105,7 +105,7 @@ class RealOutside:
         """Open what forecasting reads."""
         from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-        from tonnage.cli.forecast_lookups import RealLookups  # noqa: PLC0415
+        from tonnage.wiring.forecast_lookups import RealLookups  # noqa: PLC0415
 
         connection = facts.connection if isinstance(facts, DockerFacts) else None
         probes = None
@@ -166,7 +166,7 @@ class RealOutside:
     @property
     def machine(self) -> MachineDoor:
         """This machine's files and directories."""
-        from tonnage.cli.machine_door import RealMachine  # noqa: PLC0415
+        from tonnage.wiring.machine import RealMachine  # noqa: PLC0415
 
         return RealMachine(self.environment)
 

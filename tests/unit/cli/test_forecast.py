@@ -8,11 +8,11 @@ import pytest
 from tests.unit.adapters.file_server import Index, serving
 from tests.unit.cli.outside import GOOD, make_world
 
-from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.forecast.recipe import BaseConfig
+from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.cli.outside import make_world
 
-from tonnage.cli.machine_door import RealMachine
 from tonnage.errors import CannotReclaimError
 from tonnage.runtime.process_identity import this_process
+from tonnage.wiring.machine import RealMachine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.errors import UsageError
 from tonnage.forecast.costs.build_costs import IMAGE_DISK
 from tonnage.forecast.costs.stack_costs import forecast_stack
@@ -15,6 +14,7 @@ from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.stack import BuildSpec, Service
+from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tonnage.cli.forecast_lookups import RealLookups
 from tonnage.forecast.gather.context import Circumstances
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.stack import BuildSpec, Service
+from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
     from pathlib import Path
