@@ -19,9 +19,9 @@ from tests.scenarios.test_reclaim import MIB, layer
 from tests.slow_registry import slow_registry
 
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.cli import needing
 from tonnage.decide.reclaim import protection as protecting
 from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.flows import roots as needing
 from tonnage.model.stack import Stack
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim import pull_roots as needing_pulls

@@ -20,7 +20,7 @@ from tonnage.wiring.real_world import RealOutside
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
 
 _SIGINT = 2
 _SIGPIPE = 13

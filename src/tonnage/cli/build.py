@@ -36,8 +36,8 @@ def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: b
     session.outside.look_ahead()
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.cli.flow import Job, carry_out  # noqa: PLC0415
-    from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415
+    from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
 
     session.streams = True
     wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})

@@ -74,8 +74,8 @@ def command(
     **job: Any,  # noqa: ANN401 - the fields of JobFlags
 ) -> None:
     """Write files, or tell of a job."""
-    from tonnage.cli.ci_files import check_files, deploy_script, github_files, write_files  # noqa: PLC0415 - as below
-    from tonnage.cli.ci_runner import RunnerFlags  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.ci_files import check_files, deploy_script, github_files, write_files  # noqa: PLC0415 - as below
+    from tonnage.flows.ci_runner import RunnerFlags  # noqa: PLC0415 - help needs none of these
 
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
@@ -84,7 +84,7 @@ def command(
     if what in {"summary", "comment"}:
         if write or check:
             raise click.UsageError(f"{what} is printed; --write and --check belong to github and deploy-script")
-        from tonnage.cli.ci_job import JobFlags, comment, summarise  # noqa: PLC0415
+        from tonnage.flows.ci_job import JobFlags, comment, summarise  # noqa: PLC0415
 
         (summarise if what == "summary" else comment)(session, JobFlags(**job))
         return

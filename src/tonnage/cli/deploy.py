@@ -29,8 +29,8 @@ from tonnage.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.cli.flow import Job
     from tonnage.cli.session import Session
+    from tonnage.flows.deploy import Job
     from tonnage.flows.requests import StackFlags
 
 DEPLOY_FAILURES = (
@@ -75,7 +75,7 @@ def command(
 ) -> None:
     """Deploy."""
     session.outside.look_ahead()
-    from tonnage.cli.flow import carry_out  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.deploy import carry_out  # noqa: PLC0415 - help needs none of these
 
     session.streams = True
     typed = {
@@ -105,9 +105,9 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     """
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.cli.flow import Job  # noqa: PLC0415
-    from tonnage.cli.plan_files import read_plan_file  # noqa: PLC0415
-    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
+    from tonnage.flows.deploy import Job  # noqa: PLC0415
+    from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
 
     if not plan_file:
         return Job(purpose="deploy", wanted=read_wanted(session.outside, flags, typed))

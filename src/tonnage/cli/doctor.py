@@ -49,11 +49,11 @@ def command(
     cleanup_after: bool | None,
 ) -> None:
     """Check."""
-    from tonnage.cli.checking import check_all  # noqa: PLC0415 - help needs none of these
-    from tonnage.cli.evidence import find_evidence  # noqa: PLC0415
-    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
     from tonnage.decide.reports.checklist import checklist  # noqa: PLC0415
     from tonnage.errors import TonnageError  # noqa: PLC0415
+    from tonnage.flows.checks import check_all  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.evidence import find_evidence  # noqa: PLC0415
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 
     typed = {

@@ -58,9 +58,9 @@ def command(
     """
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.cli.flow import make_plan  # noqa: PLC0415
-    from tonnage.cli.plan_files import write_plan_file  # noqa: PLC0415
-    from tonnage.cli.stacks import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.flows.deploy import make_plan  # noqa: PLC0415
+    from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
+    from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
     from tonnage.views.json.plan_and_run import plan_form  # noqa: PLC0415
     from tonnage.views.text.plan import plan_text  # noqa: PLC0415
 

@@ -114,7 +114,7 @@ def command(
         if not Background().begin():
             session.say("reclaiming in the background; before the space is needed, wait for it with --wait SIZE")
             return
-    from tonnage.cli.reclaiming import reclaim  # noqa: PLC0415
+    from tonnage.flows.reclaim import reclaim  # noqa: PLC0415
 
     reclaim(session, flags, typed)
 

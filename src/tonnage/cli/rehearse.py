@@ -54,7 +54,7 @@ def command(
     keep_free: str | None,
 ) -> None:
     """Rehearse."""
-    from tonnage.cli.rehearsing import rehearse  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.rehearse import rehearse  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
 
     if remove:

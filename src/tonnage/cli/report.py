@@ -39,8 +39,8 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
     """Show the last runs."""
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.cli.places import journal_path  # noqa: PLC0415
-    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
+    from tonnage.flows.directories import journal_path  # noqa: PLC0415
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
     from tonnage.runtime.journal.writer import Journal  # noqa: PLC0415
     from tonnage.views.json.plan_and_run import run_form  # noqa: PLC0415
     from tonnage.views.text.runs import runs_text  # noqa: PLC0415

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
     """Roll back."""
-    from tonnage.cli.flow import Job, carry_out  # noqa: PLC0415 - help needs none of these
-    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415
+    from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
 
     session.streams = True
     wanted = read_wanted(session.outside, flags, {"keep-free": keep_free}, builds=False)

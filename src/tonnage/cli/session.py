@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.model.deploy.event import Event
 
     class View(Protocol):

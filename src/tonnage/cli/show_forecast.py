@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.cli.forecasts import Asked, gather
-from tonnage.cli.looking import look
-from tonnage.cli.past import read_history
-from tonnage.cli.signals import CancelOnSignal
-from tonnage.cli.stacks import read_wanted
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
+from tonnage.flows.forecast import Asked, gather
+from tonnage.flows.history import read_history
+from tonnage.flows.snapshot import look
+from tonnage.flows.stack import read_wanted
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import Room
 from tonnage.model.inventory import Filesystem
+from tonnage.runtime.signals import CancelOnSignal
 from tonnage.views.json.forecast import forecast_form
 from tonnage.views.text.forecast import explain_text, forecast_text
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.looking import Seen
-    from tonnage.cli.outside import Outside
     from tonnage.cli.session import Session
-    from tonnage.cli.stacks import Wanted
+    from tonnage.flows.ports import Outside
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.snapshot import Seen
+    from tonnage.flows.stack import Wanted
     from tonnage.model.forecast.estimate import ServiceForecast
 
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
     """Show what is there."""
-    from tonnage.cli.looking import look  # noqa: PLC0415 - help needs none of these
-    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
+    from tonnage.flows.snapshot import look  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
     wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})

@@ -39,7 +39,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
     Raises:
         NotHealthyError: A service is not healthy.
     """
-    from tonnage.cli.stacks import read_wanted  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.verification import verification_form, verification_text  # noqa: PLC0415
 
     wanted = read_wanted(session.outside, flags, builds=False)

@@ -15,10 +15,10 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tonnage.cli.looking import Seen
     from tonnage.cli.session import Session
-    from tonnage.cli.stacks import Wanted
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.snapshot import Seen
+    from tonnage.flows.stack import Wanted
 
 
 @click.command(
@@ -40,8 +40,8 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
     """Show what is there, live."""
     from threading import Event  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.cli.looking import look  # noqa: PLC0415
-    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415
+    from tonnage.flows.snapshot import look  # noqa: PLC0415
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.units import parse_seconds  # noqa: PLC0415
 
     session.streams = True

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.cli.places import cache_directory, state_place
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
+from tonnage.flows.directories import cache_directory, state_place
 from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import EngineDoor, MachineDoor, Rehearsal, WeightsDoor
+    from tonnage.flows.ports import EngineDoor, MachineDoor, Rehearsal, WeightsDoor
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine, Filesystem, FileToSend, Image, Inputs
@@ -221,7 +221,7 @@ class RealOutside:
         """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
         from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
         from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
-        from tonnage.cli.outside import Rehearsal  # noqa: PLC0415
+        from tonnage.flows.ports import Rehearsal  # noqa: PLC0415
 
         with (
             PrivateEngine.start(size_bytes, environment=self.environment, keep=keep) as engine,
@@ -269,7 +269,7 @@ class RealOutside:
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
         from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415
         from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415
-        from tonnage.cli.outside import EngineDoor  # noqa: PLC0415
+        from tonnage.flows.ports import EngineDoor  # noqa: PLC0415
 
         return EngineDoor(
             facts=DockerFacts(connection, [state_place(self.environment)]),

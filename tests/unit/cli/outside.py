@@ -13,8 +13,8 @@ from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 from tonnage.adapters.context.dockerfile_arguments import declared_arguments
 from tonnage.adapters.host.checksums import Checksums
 from tonnage.cli.app import main
-from tonnage.cli.outside import EngineDoor
 from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.flows.ports import EngineDoor
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Findings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.simulator.clock import VirtualClock
 
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.cli.outside import MachineDoor, Rehearsal
+    from tonnage.flows.ports import MachineDoor, Rehearsal
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate
@@ -107,7 +107,7 @@ class EmptyMachine:
 
 @dataclass
 class SimulatedOutside:
-    """Satisfies ``tonnage.cli.outside.Outside``."""
+    """Satisfies ``tonnage.flows.ports.Outside``."""
 
     working_directory: str
     simulator: Simulator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.cli.signals import CancelOnSignal
+from tonnage.runtime.signals import CancelOnSignal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ def test_the_first_signal_asks_to_stop_and_the_handlers_are_given_back() -> None
 def test_the_second_signal_ends_the_program_at_once() -> None:
     code = (
         "import time\n"
-        "from tonnage.cli.signals import CancelOnSignal\n"
+        "from tonnage.runtime.signals import CancelOnSignal\n"
         "with CancelOnSignal(lambda: None):\n"
         "    print('ready', flush=True)\n"
         "    end = time.monotonic() + 60\n"

@@ -66,7 +66,7 @@ def test_output_that_nobody_reads_any_more_does_not_keep_the_program_from_ending
 def test_a_build_that_asks_no_server_imports_nothing_that_speaks_to_one() -> None:
     program = (
         "import sys\n"
-        "import tonnage.cli.flow, tonnage.wiring.forecast_lookups, tonnage.adapters.docker.acts\n"
+        "import tonnage.flows.deploy, tonnage.wiring.forecast_lookups, tonnage.adapters.docker.acts\n"
         "import tonnage.adapters.docker.base_images, tonnage.adapters.docker.preflight\n"
         "print(*{'docker', 'requests', 'urllib3', 'packaging', 'rich', 'http.client'} & set(sys.modules))"
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.cli.flow import Job, carry_out
-from tonnage.cli.stacks import read_wanted
-from tonnage.cli.weights import check_weights
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, LineCrossedError
+from tonnage.flows.deploy import Job, carry_out
+from tonnage.flows.stack import read_wanted
+from tonnage.flows.weights import check_weights
 from tonnage.runtime.rehearsal_images import bring_images, image_files
 from tonnage.units import format_bytes
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.cli.session import Session
-    from tonnage.cli.stacks import Wanted
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.stack import Wanted
     from tonnage.model.stack import Service
 
 

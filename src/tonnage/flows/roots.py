@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.cli.places import journal_path
 from tonnage.decide.reclaim.protection import YOUNG_S
 from tonnage.decide.reclaim.pulls import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
+from tonnage.flows.directories import journal_path
 from tonnage.model.reclaim.roots import Need
 from tonnage.runtime.journal.build_cache import left_on, worthless
 from tonnage.runtime.journal.versions import build_seconds, good_versions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
     from tonnage.model.reclaim.pulls import Asked

@@ -11,7 +11,7 @@ from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.stacks import Wanted
+    from tonnage.flows.stack import Wanted
     from tonnage.model.inventory import Inventory
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.cli.stacks import read_wanted
 from tonnage.flows.requests import StackFlags
+from tonnage.flows.stack import read_wanted
 
 if TYPE_CHECKING:
     from tests.unit.cli.outside import World

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.cli.places import journal_path
+from tonnage.flows.directories import journal_path
 from tonnage.model.deploy.history import History
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
 
 
 def read_history(outside: Outside, stack: str, engine_id: str) -> History:

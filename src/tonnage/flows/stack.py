@@ -19,7 +19,7 @@ from tonnage.sources.compose.file_selection import FILE_NAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs

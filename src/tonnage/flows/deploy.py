@@ -12,19 +12,19 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.cli.needing import with_needs
-from tonnage.cli.past import read_history
-from tonnage.cli.places import journal_path
-from tonnage.cli.signals import CancelOnSignal, write_at_once
-from tonnage.cli.stacks import read_inputs
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy
 from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, StalePlanError, TonnageError
+from tonnage.flows.directories import journal_path
+from tonnage.flows.history import read_history
+from tonnage.flows.roots import with_needs
+from tonnage.flows.stack import read_inputs
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Build, StartBeside, Switch
 from tonnage.model.deploy.run import Outcome
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.journal.writer import Journal
+from tonnage.runtime.signals import CancelOnSignal, write_at_once
 from tonnage.views.text.plan import unchanged_text
 from tonnage.views.text.runs import run_text
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import EngineDoor, Outside
     from tonnage.cli.session import Session
-    from tonnage.cli.stacks import Wanted
+    from tonnage.flows.ports import EngineDoor, Outside
+    from tonnage.flows.stack import Wanted
     from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.run import Run
@@ -115,7 +115,7 @@ def _weights(
     outside: Outside, engine: Engine, wanted: Wanted, names: set[str], tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """Refuse a deploy whose weights are missing or damaged; return what cannot be known about them from here."""
-    from tonnage.cli.weights import check_weights  # noqa: PLC0415 - builds do without it
+    from tonnage.flows.weights import check_weights  # noqa: PLC0415 - builds do without it
 
     local = engine.endpoint.startswith("unix://")
     return check_weights(outside, wanted.stack, names, local=local, tell=tell)[1]
@@ -128,7 +128,7 @@ def _with_forecasts(
     names = list(dict.fromkeys(step.service for step in plan.steps if isinstance(step.action, Build)))
     if not names or not wanted.policy.forecast:
         return plan
-    from tonnage.cli.forecasts import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
+    from tonnage.flows.forecast import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
 
     services = tuple(wanted.stack.service(name) for name in names)
     # An image of the stack that this plan does not build is taken from the engine.

@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.engine import Simulator
 from tests.unit.cli.outside import GOOD, SICK
 
-from tonnage.cli.outside import EngineDoor, Rehearsal
+from tonnage.flows.ports import EngineDoor, Rehearsal
 from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:

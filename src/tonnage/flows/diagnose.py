@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tonnage.cli.forecasts import needs_now
-from tonnage.cli.places import journal_path
-from tonnage.cli.stacks import build_environment_of, read_if_there
 from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.decide.reports.diagnosis import Machine
 from tonnage.errors import TonnageError
+from tonnage.flows.directories import journal_path
+from tonnage.flows.forecast import needs_now
+from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.cli.outside import Outside
     from tonnage.decide.reports.diagnosis import Need
+    from tonnage.flows.ports import Outside
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Filesystem

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.cli.places import journal_path
-from tonnage.cli.reclaim_scene import missing_bytes_of, scene_of
-from tonnage.cli.signals import CancelOnSignal, write_at_once
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import (
     CannotReclaimError,
     InterruptedRunError,
     UsageError,
 )
+from tonnage.flows.directories import journal_path
+from tonnage.flows.reclaim_context import missing_bytes_of, scene_of
+from tonnage.runtime.signals import CancelOnSignal, write_at_once
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.cli.reclaim_scene import Scene
     from tonnage.cli.session import Session
+    from tonnage.flows.reclaim_context import Scene
     from tonnage.flows.requests import ReclaimFlags, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.reclaim.candidate import Candidate, Protected
@@ -153,7 +153,7 @@ def _check_kinds(typed: ReclaimFlags) -> None:
 def _plan(typed: ReclaimFlags) -> Plan | None:
     if not typed.plan_file:
         return None
-    from tonnage.cli.plan_files import read_plan_file  # noqa: PLC0415 - only for --for
+    from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415 - only for --for
 
     return read_plan_file(typed.plan_file)
 
@@ -174,7 +174,7 @@ def _decide(scene: Scene, typed: ReclaimFlags, plan: Plan | None) -> Choice:
 
 
 def _confirm(session: Session, flags: StackFlags) -> None:
-    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415 - only where a name is asked for
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - only where a name is asked for
 
     name = read_if_there(session.outside, flags, {}).stack.name or "everything"
     session.say(f"This removes everything that is shown above. To go on, type the name of the stack: {name}")

@@ -12,7 +12,7 @@ from tonnage.sources.compose.weights import read_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.model.stack import Service, Stack, WeightsFile, WeightsSpec
 
 

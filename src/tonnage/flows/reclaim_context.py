@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.outside import EngineDoor
     from tonnage.cli.session import Session
+    from tonnage.flows.ports import EngineDoor
     from tonnage.flows.requests import ReclaimFlags, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Engine, Inventory
@@ -108,8 +108,8 @@ def scene_of(
             return
         _check_volumes(inventory, typed)
         disk = _disk(inventory, typed)
-        from tonnage.cli.needing import read_needs  # noqa: PLC0415 - not where no engine is asked
         from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
+        from tonnage.flows.roots import read_needs  # noqa: PLC0415 - not where no engine is asked
 
         needs = read_needs(outside, facts, inventory, _stack_here(session, flags), plan)
         found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
@@ -249,7 +249,7 @@ def _without_engine(
                 for path in each.binds
             }
     else:
-        from tonnage.cli.needing import paths_needed  # noqa: PLC0415 - only where an engine is dead
+        from tonnage.flows.roots import paths_needed  # noqa: PLC0415 - only where an engine is dead
 
         stack = _stack_here(session, flags)
         needs, notes = paths_needed(session.outside, session.outside.machine.containers(flags.host), stack)
@@ -267,7 +267,7 @@ def _without_engine(
 
 def _stack_here(session: Session, flags: StackFlags) -> Stack:
     """Return the stack of this directory. One that is there and cannot be read may need anything."""
-    from tonnage.cli.stacks import read_if_there  # noqa: PLC0415 - not where no engine is asked
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - not where no engine is asked
 
     try:
         return read_if_there(session.outside, flags, {}).stack

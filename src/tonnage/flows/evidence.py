@@ -6,12 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.cli.ci_files import repository
-from tonnage.cli.forecasts import Asked, gather
-from tonnage.cli.looking import look
-from tonnage.cli.places import journal_path
-from tonnage.cli.stacks import build_environment_of
 from tonnage.errors import TonnageError
+from tonnage.flows.ci_files import repository
+from tonnage.flows.directories import journal_path
+from tonnage.flows.forecast import Asked, gather
+from tonnage.flows.snapshot import look
+from tonnage.flows.stack import build_environment_of
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
@@ -22,8 +22,8 @@ from tonnage.sources.dockerfile.recipe import recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.cli.outside import Outside
-    from tonnage.cli.stacks import Wanted
+    from tonnage.flows.ports import Outside
+    from tonnage.flows.stack import Wanted
     from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import Contributor, ServiceForecast
     from tonnage.model.stack import Service, Stack

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.cli.looking import look
-from tonnage.cli.places import journal_path
-from tonnage.cli.stacks import read_if_there, read_inputs
-from tonnage.cli.weights import check_weights
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import TonnageError
+from tonnage.flows.directories import journal_path
+from tonnage.flows.snapshot import look
+from tonnage.flows.stack import read_if_there, read_inputs
+from tonnage.flows.weights import check_weights
 from tonnage.runtime.journal.writer import Journal
 from tonnage.units import format_bytes
 from tonnage.views.text.checks import FAILED, OK, WARNING, Check
@@ -19,7 +19,7 @@ from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.flows.requests import StackFlags
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.cli.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
-from tonnage.cli.forecasts import needs_now
-from tonnage.cli.stacks import read_wanted
 from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 from tonnage.decide.reports.runner_stack import runner_services
 from tonnage.errors import StaleFilesError, UsageError
+from tonnage.flows.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
+from tonnage.flows.forecast import needs_now
+from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.workflow import RunnerStack
 from tonnage.units import format_bytes
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
@@ -24,8 +24,8 @@ from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.cli.ci_runner import RunnerFlags
     from tonnage.cli.session import Session
+    from tonnage.flows.ci_runner import RunnerFlags
     from tonnage.flows.requests import StackFlags
 
 _WORKFLOWS = Path(".github", "workflows")

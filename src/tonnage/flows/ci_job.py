@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.cli.job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.errors import UsageError
+from tonnage.flows.ci_job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.lazily import regex
 from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.cli.outside import Outside
+    from tonnage.flows.ports import Outside
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
