@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.index_relay import IndexRelay
@@ -184,7 +184,7 @@ def main() -> None:
     version = subprocess.run([chosen.python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()
     request = ResolveRequest(requirements=tuple(chosen.package or SETS[chosen.set]))
     with contextlib.ExitStack() as stack:
-        kept = Kept(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        kept = DiskCache(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         web = stack.enter_context(Web(os.environ))
         relay = stack.enter_context(IndexRelay(web, kept, os.environ))
         begun = time.monotonic()

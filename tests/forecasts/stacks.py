@@ -14,7 +14,7 @@ from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.forecast.costs.stack_costs import forecast_stack
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import StackForecast
-    from tonnage.model.forecast.fit import Fitting
+    from tonnage.model.forecast.fit import FilesystemFit
     from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
 
@@ -177,13 +177,13 @@ def facts_of(case: Path) -> Facts:
     return msgspec.json.decode((case / "facts.json").read_bytes(), type=Facts)
 
 
-def forecast_of(case: Path, cache: Path, **changed: object) -> tuple[StackForecast, tuple[Fitting, ...]]:
+def forecast_of(case: Path, cache: Path, **changed: object) -> tuple[StackForecast, tuple[FilesystemFit, ...]]:
     """Return the forecast of a case, some of its facts changed, and how it fits."""
     facts = msgspec.structs.replace(facts_of(case), **changed)
     request = StackRequest(files=(str(case / "compose.yaml"),), working_directory=str(case))
     stack = load_stack(request, environment={}, compose=None)
     kind = EngineKind(facts.engine)
-    around = Circumstances(
+    around = ForecastContext(
         engine=kind,
         platform=facts.platform,
         python=facts.python,

@@ -19,9 +19,9 @@ from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Version
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import Estimate, Grade
-from tonnage.model.forecast.learned import Learned
+from tonnage.model.forecast.learned import LearnedStep
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
 
@@ -138,7 +138,7 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
         ),
         needs=None
         if scene.needed is None
-        else Needs(images=tuple(Need(name, "the stack theirs names it") for name in scene.needed), now_s=LATER_S),
+        else Roots(images=tuple(Root(name, "the stack theirs names it") for name in scene.needed), now_s=LATER_S),
     )
 
 
@@ -186,7 +186,7 @@ def _container(stack: Stack, written: SceneContainer) -> Container:
 def _history(stack: Stack, scene: Scene) -> History:
     return History(
         learned={
-            f"shop/{key}": Learned(kept=_estimate(kept), transient=_estimate(transient), seconds=7.0, runs=1)
+            f"shop/{key}": LearnedStep(kept=_estimate(kept), transient=_estimate(transient), seconds=7.0, runs=1)
             for key, (kept, transient) in scene.learned.items()
         },
         versions=tuple(_version(stack, each) for each in (*scene.versions, *_proven(scene))),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.simulator import Heard, Instruction, Recipe, Simulator, VirtualEvent
 
 from tonnage.errors import StepFailedError
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 
 if TYPE_CHECKING:
     from tests.simulator.life import LivingContainer
@@ -26,7 +26,7 @@ class Peopled:
     images: dict[str, str] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     volumes: set[str] = field(default_factory=set)
-    needs: Needs = field(default_factory=Needs)
+    needs: Roots = field(default_factory=Roots)
     running: list[LivingContainer] = field(default_factory=list)
 
 
@@ -54,7 +54,7 @@ def peopled(draw: st.DrawFn) -> Peopled:
             place.images[stored.image_id] = "needed"
     engine.clock.sleep(LATER_S)
     written = [draw(st.sampled_from(_spellings(name))) for name in needed]
-    place.needs = Needs(images=tuple(Need(name, "a test needs it") for name in written), now_s=engine.clock.time())
+    place.needs = Roots(images=tuple(Root(name, "a test needs it") for name in written), now_s=engine.clock.time())
     return place
 
 

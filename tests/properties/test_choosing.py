@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tonnage.decide.reclaim.selection import choose, freed_bytes
-from tonnage.model.reclaim.candidate import Candidate, Piece
+from tonnage.model.reclaim.candidate import Candidate, SharedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +26,13 @@ def thing(name: str, cost_s: float, removal_s: float = 0.0) -> Candidate:
 
 
 @st.composite
-def problems(draw: st.DrawFn, most: int = MOST_OPTIONS) -> tuple[list[Candidate], list[Piece]]:
+def problems(draw: st.DrawFn, most: int = MOST_OPTIONS) -> tuple[list[Candidate], list[SharedBytes]]:
     """Draw options and pieces; some pieces are held by something that stays."""
     names = [f"thing-{number}" for number in range(draw(st.integers(1, most)))]
     costs = st.one_of(st.just(0.0), st.integers(1, 9).map(float))
     options = [thing(name, draw(costs), draw(costs)) for name in names]
     holders = st.frozensets(st.sampled_from([*names, "what stays"]), min_size=1, max_size=3)
-    pieces = draw(st.lists(st.builds(Piece, st.integers(0, 97), holders), max_size=2 * most))
+    pieces = draw(st.lists(st.builds(SharedBytes, st.integers(0, 97), holders), max_size=2 * most))
     return options, pieces
 
 
@@ -45,7 +45,7 @@ def price(options: Sequence[Candidate], chosen: frozenset[str]) -> tuple[float, 
 @settings(max_examples=400, deadline=None)
 @given(problems(), st.integers(0, 300))
 def test_it_is_enough_or_everything_that_gives_anything(
-    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+    problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int
 ) -> None:
     options, pieces = problem
     chosen = choose(options, pieces, missing_bytes)
@@ -58,7 +58,7 @@ def test_it_is_enough_or_everything_that_gives_anything(
 @settings(max_examples=400, deadline=None)
 @given(problems(), st.integers(0, 300))
 def test_nothing_that_was_chosen_could_be_left_out(
-    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+    problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int
 ) -> None:
     options, pieces = problem
     chosen = choose(options, pieces, missing_bytes)
@@ -71,7 +71,7 @@ def test_nothing_that_was_chosen_could_be_left_out(
 @settings(max_examples=300, deadline=None)
 @given(problems(), st.integers(1, 300))
 def test_no_other_set_that_is_enough_costs_less(
-    problem: tuple[list[Candidate], list[Piece]], missing_bytes: int
+    problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int
 ) -> None:
     options, pieces = problem
     chosen = choose(options, pieces, missing_bytes)
@@ -90,10 +90,10 @@ def test_no_other_set_that_is_enough_costs_less(
 def test_a_layer_that_two_images_share_is_counted_once_and_only_with_both() -> None:
     options = [thing("a", 1.0), thing("b", 1.0), thing("c", 3.0)]
     pieces = [
-        Piece(1_009, frozenset({"a"})),
-        Piece(1_013, frozenset({"b"})),
-        Piece(5_003, frozenset({"a", "b"})),
-        Piece(5_011, frozenset({"c"})),
+        SharedBytes(1_009, frozenset({"a"})),
+        SharedBytes(1_013, frozenset({"b"})),
+        SharedBytes(5_003, frozenset({"a", "b"})),
+        SharedBytes(5_011, frozenset({"c"})),
     ]
     assert choose(options, pieces, 5_000) == {"a", "b"}
     assert choose(options, pieces, 1_010) == {"b"}
@@ -102,14 +102,14 @@ def test_a_layer_that_two_images_share_is_counted_once_and_only_with_both() -> N
 
 def test_between_equals_the_faster_removal_is_chosen() -> None:
     options = [thing("slow", 5.0, 9.0), thing("fast", 5.0, 1.0)]
-    pieces = [Piece(1_009, frozenset({"slow"})), Piece(1_009, frozenset({"fast"}))]
+    pieces = [SharedBytes(1_009, frozenset({"slow"})), SharedBytes(1_009, frozenset({"fast"}))]
     assert choose(options, pieces, 1_000) == {"fast"}
 
 
 def test_hundreds_of_things_are_chosen_from_in_a_moment() -> None:
     options = [thing(f"thing-{n}", (n * 7919) % 101 / 7, n % 5) for n in range(400)]
-    pieces = [Piece((n * 104_729) % 90_001, frozenset({f"thing-{n}"})) for n in range(400)]
-    pieces += [Piece(50_021, frozenset({f"thing-{n}", f"thing-{n + 1}"})) for n in range(0, 300, 3)]
+    pieces = [SharedBytes((n * 104_729) % 90_001, frozenset({f"thing-{n}"})) for n in range(400)]
+    pieces += [SharedBytes(50_021, frozenset({f"thing-{n}", f"thing-{n + 1}"})) for n in range(0, 300, 3)]
     began = time.process_time()
     chosen = choose(options, pieces, 9_000_011)
     assert time.process_time() - began < 5.0

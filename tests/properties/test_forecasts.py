@@ -12,7 +12,16 @@ from tests.properties.structs import structs
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.model.forecast.estimate import EngineKind, Grade, spread
-from tonnage.model.forecast.sized_effects import Aside, BuildWork, Deed, Ground, GroundLayer, Piece, StageWork, StepWork
+from tonnage.model.forecast.sized_effects import (
+    Aside,
+    BaseLayer,
+    BaseLayers,
+    BuildWork,
+    SizedEffect,
+    StageWork,
+    StepWork,
+    WrittenBytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +32,7 @@ PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
 SIZES = st.integers(0, 3_000_000_017)
 ESTIMATES = st.builds(spread, SIZES, SIZES, SIZES, st.sampled_from([Grade.EXACT, Grade.DECLARED, Grade.LEARNED]))
 PIECES = structs(
-    Piece,
+    WrittenBytes,
     name=st.sampled_from(["torch", "numpy", "app"]),
     place=st.sampled_from(PLACES),
     image=ESTIMATES,
@@ -33,7 +42,7 @@ PIECES = structs(
     compressed=ESTIMATES,
 )
 DEEDS = structs(
-    Deed,
+    SizedEffect,
     writes=st.lists(PIECES, max_size=3).map(tuple),
     transient=ESTIMATES,
     asides=st.lists(
@@ -51,10 +60,10 @@ STEPS = structs(
     text=st.sampled_from(["RUN one", "RUN two", "RUN three"]),
     deeds=st.lists(DEEDS, max_size=3).map(tuple),
 )
-GROUND = Ground(
+GROUND = BaseLayers(
     name="base",
     layers=(
-        GroundLayer(
+        BaseLayer(
             chain_id="base/0",
             image=spread(120_519_024, 120_519_024, 120_519_024, Grade.EXACT),
             disk=spread(130_000_003, 130_000_003, 130_000_003, Grade.EXACT),

@@ -20,14 +20,14 @@ from tonnage.runtime.reclaim.executor import carry_out
 if TYPE_CHECKING:
     from tests.properties.engines import Peopled
 
-    from tonnage.model.reclaim.outcome import Choice, Reclaimed
+    from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed
 
 # What 1,000 engines were run with for the record; every commit runs fewer.
 ENGINES = int(os.environ.get("TONNAGE_TEST_ENGINES", "100"))
 often = settings(max_examples=ENGINES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def choose_on(place: Peopled, missing_bytes: int | None) -> Choice:
+def choose_on(place: Peopled, missing_bytes: int | None) -> ReclaimChoice:
     """Look at an engine and decide; None is everything."""
     seen = observe(place.simulator.facts)
     # On the simulated disk a layer takes nothing besides its contents.
@@ -39,7 +39,7 @@ def choose_on(place: Peopled, missing_bytes: int | None) -> Choice:
     return decide(findings, available_bytes=available_bytes, target_bytes=available_bytes + missing_bytes)
 
 
-def carry_out_on(place: Peopled, choice: Choice) -> Reclaimed:
+def carry_out_on(place: Peopled, choice: ReclaimChoice) -> Reclaimed:
     """Remove what was chosen."""
     engine = place.simulator
     removal = EngineRemoval(engine.facts, engine.acts, Heard())

@@ -15,7 +15,7 @@ from tonnage.decide.deploy.staleness import why_stale
 from tonnage.model.deploy.plan import Reclaim
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ WEB = (Described(name="web", recipe=RECIPE),)
 def plan_with_needs(place: Harbour, services: Sequence[Described], *needed: str) -> Plan:
     """Plan a deploy by somebody who looked what others need."""
     stack = stack_of(place.engine, services)
-    needs = Needs(images=tuple(Need(name, "a test needs it") for name in needed), now_s=place.engine.clock.time())
+    needs = Roots(images=tuple(Root(name, "a test needs it") for name in needed), now_s=place.engine.clock.time())
     inventory = structs.replace(place.inventory(stack), needs=needs)
     return plan_deploy(stack, inventory, place.policy, place.history())
 
@@ -64,7 +64,7 @@ def test_what_a_build_needs_is_reclaimed_right_before_it_and_only_from_what_nobo
         learned_as = {"shop/web/build-warm": place.history().learned["shop/web/build-cold"]}
         history = structs.replace(place.history(), learned={**place.history().learned, **learned_as})
         stack = stack_of(place.engine, next_web())
-        needs = Needs(images=(Need("needed:1", "a test needs it"),), now_s=place.engine.clock.time())
+        needs = Roots(images=(Root("needed:1", "a test needs it"),), now_s=place.engine.clock.time())
         plan = plan_deploy(stack, structs.replace(place.inventory(stack), needs=needs), place.policy, history)
         assert plan.refusal is None
         reclaim = plan.steps[0]

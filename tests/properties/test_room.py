@@ -16,7 +16,7 @@ from tonnage.model.deploy.plan import Build, Pull
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import exactly
-from tonnage.model.forecast.learned import Learned
+from tonnage.model.forecast.learned import LearnedStep
 
 if TYPE_CHECKING:
     from tests.simulator import Simulator
@@ -29,7 +29,7 @@ often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCh
 
 def known_to_the_byte(elsewhere: Simulator, plan: Plan) -> History:
     """Return a history that knows every step of a first deploy, from doing its builds and pulls on another engine."""
-    learned: dict[str, Learned] = {}
+    learned: dict[str, LearnedStep] = {}
     for step in plan.steps:
         elsewhere.disk.mark()
         before_bytes = elsewhere.disk.available_bytes
@@ -39,7 +39,7 @@ def known_to_the_byte(elsewhere: Simulator, plan: Plan) -> History:
             elsewhere.acts.pull(step.action.reference, progress=Heard(), cancel=NEVER)
         after_bytes = elsewhere.disk.available_bytes
         if step.learn_key:
-            learned[step.learn_key] = Learned(
+            learned[step.learn_key] = LearnedStep(
                 kept=exactly(before_bytes - after_bytes),
                 transient=exactly(after_bytes - elsewhere.disk.lowest_bytes),
                 seconds=1.0,

@@ -25,7 +25,7 @@ from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import find_tools
 from tonnage.decide.reclaim.choice import decide, decide_everything
 from tonnage.decide.reclaim.engine_candidates import engine_findings
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 from tonnage.runtime.clock import SystemClock
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
     from tests.scenarios.driving import Project
 
-    from tonnage.model.reclaim.outcome import Choice, Reclaimed
+    from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed
 
 pytestmark = pytest.mark.engine
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
@@ -101,7 +101,7 @@ def named_long_ago(engine: RealEngine, image_id: str) -> None:
         os.utime(content, (0, 0))
 
 
-def reclaim_on(engine: RealEngine, needs: Needs, missing_bytes: int | None) -> tuple[Choice, Reclaimed]:
+def reclaim_on(engine: RealEngine, needs: Roots, missing_bytes: int | None) -> tuple[ReclaimChoice, Reclaimed]:
     """Look, decide and remove."""
     facts = DockerFacts(engine.connection, sizes=True)
     acts = DockerActs(engine.connection, find_tools(engine.environment), engine.environment)
@@ -168,7 +168,7 @@ def one_random_engine(engine: RealEngine, seed: int, directory: Path) -> None:
     needed = chance.choice([*ids, "busybox:latest"])
     stays.add(str(engine.client.images.get(needed).id))
     names = {name for image in engine.client.images.list() if image.id in stays for name in image.tags}
-    needs = Needs(images=(Need(needed, "a test needs it"),), now_s=time.time())
+    needs = Roots(images=(Root(needed, "a test needs it"),), now_s=time.time())
     missing_bytes = chance.choice((None, chance.randint(1, 60) * MIB))
 
     choice, done = reclaim_on(engine, needs, missing_bytes)

@@ -121,7 +121,7 @@ def stream(
         if feeder:
             feeder.start()
         lines = _Lines(on_line)
-        ending = _Ending(started, cancel)
+        ending = _Stopper(started, cancel)
         try:
             _pump(started, lines, ending)
         finally:
@@ -295,7 +295,7 @@ def _feed(pipe: BinaryIO | None, data: bytes) -> None:
         pipe.close()
 
 
-def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Ending) -> None:
+def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Stopper) -> None:
     """Hand over output until there is no more and the program has ended, or until it is overdue."""
     assert started.stdout is not None  # noqa: S101 - it was asked for as a pipe
     leave_at: float | None = None
@@ -316,7 +316,7 @@ def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Ending) -> N
         time.sleep(_LOOK_S / 5)
 
 
-class _Ending:
+class _Stopper:
     """Stops one program: SIGINT to its group when it is cancelled, SIGKILL when that did not help in time."""
 
     def __init__(self, started: subprocess.Popen[bytes], cancel: Cancel) -> None:

@@ -20,7 +20,7 @@ from tonnage.wiring.real_world import RealOutside
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
 
 _SIGINT = 2
 _SIGPIPE = 13
@@ -37,7 +37,7 @@ def cli() -> None:
     """Load container stacks onto small disks, up to the line and never past it."""
 
 
-def main(arguments: Sequence[str] | None = None, *, outside: Outside | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, outside: World | None = None) -> int:
     """Run the command.
 
     Args:

@@ -59,10 +59,10 @@ def command(
     keep_free: str | None,
 ) -> None:
     """Forecast."""
-    from tonnage.cli.show_forecast import Wish, forecast  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.show_forecast import ForecastFlags, forecast  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
 
-    wish = Wish(
+    wish = ForecastFlags(
         explain=explain or "",
         platform=platform,
         python=python,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.model.deploy.event import Event
 
     class View(Protocol):
@@ -48,7 +48,7 @@ class Session:
     """
 
     # A plain class: what makes data classes takes longer to import than help takes to be shown.
-    def __init__(self, *, outside: Outside, stdout: TextIO, stderr: TextIO) -> None:
+    def __init__(self, *, outside: World, stdout: TextIO, stderr: TextIO) -> None:
         self.outside = outside
         self.stdout = stdout
         self.stderr = stderr

@@ -11,7 +11,7 @@ from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
-from tonnage.flows.forecast import Asked, gather
+from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.history import read_history
 from tonnage.flows.snapshot import look
 from tonnage.flows.stack import read_wanted
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.session import Session
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.flows.requests import StackFlags
-    from tonnage.flows.snapshot import Seen
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.snapshot import Snapshot
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.forecast.estimate import ServiceForecast
 
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary"})
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class ForecastFlags(Struct, frozen=True, kw_only=True):
     """What was typed.
 
     Args:
@@ -66,7 +66,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     keep_free: str | None = None
 
 
-def forecast(session: Session, flags: StackFlags, wish: Wish) -> None:
+def forecast(session: Session, flags: StackFlags, wish: ForecastFlags) -> None:
     """Forecast a stack and show it.
 
     Args:
@@ -94,7 +94,7 @@ def forecast(session: Session, flags: StackFlags, wish: Wish) -> None:
             session.outside,
             in_order(wanted.stack, chosen),
             kind,
-            Asked(
+            ForecastRequest(
                 assume_bytes=wanted.policy.assume_unknown_bytes,
                 platform=wish.platform,
                 python=wish.python,
@@ -137,7 +137,7 @@ def _refuse_broken(services: Sequence[ServiceForecast]) -> None:
 
 
 @contextlib.contextmanager
-def _engine(outside: Outside, host: str) -> Iterator[EngineFacts | None]:
+def _engine(outside: World, host: str) -> Iterator[EngineFacts | None]:
     """Reach the engine; None when there is none, unless one was named."""
     with contextlib.ExitStack() as opened:
         facts: EngineFacts | None = None
@@ -151,7 +151,7 @@ def _engine(outside: Outside, host: str) -> Iterator[EngineFacts | None]:
         yield facts
 
 
-def _rooms(wanted: Wanted, seen: Seen | None, disk_bytes: int | None) -> list[Room]:
+def _rooms(wanted: DesiredState, seen: Snapshot | None, disk_bytes: int | None) -> list[Room]:
     if disk_bytes is not None:
         disk = Filesystem(mount="the disk", roles=("data-root",), size_bytes=disk_bytes, available_bytes=disk_bytes)
         line = line_bytes(disk, wanted.policy.keep_free_bytes)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
-    from tonnage.flows.snapshot import Seen
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.snapshot import Snapshot
+    from tonnage.flows.stack import DesiredState
 
 
 @click.command(
@@ -59,7 +59,7 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
 
 
 @contextlib.contextmanager
-def _shower(session: Session, wanted: Wanted) -> Iterator[Callable[[Seen], None]]:
+def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapshot], None]]:
     if session.json:
         from tonnage.views.text.status import status_form  # noqa: PLC0415 - help needs none of these
 

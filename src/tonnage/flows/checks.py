@@ -19,12 +19,12 @@ from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.flows.requests import StackFlags
 
 
 def check_all(
-    outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]
+    outside: World, flags: StackFlags, settings: Mapping[str, str | None]
 ) -> tuple[list[Check], TonnageError | None]:
     """Carry every check out; none depends on another one's success more than it must.
 
@@ -60,7 +60,7 @@ def check_all(
     return checks, failures[0] if failures else None
 
 
-def _stack(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+def _stack(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
     wanted = read_if_there(outside, flags, settings)
     if not wanted.stack.name:
         return "no compose file here"
@@ -69,7 +69,7 @@ def _stack(outside: Outside, flags: StackFlags, settings: Mapping[str, str | Non
 
 
 def _weights_checks(
-    outside: Outside,
+    outside: World,
     flags: StackFlags,
     settings: Mapping[str, str | None],
     checked: Callable[[str, Callable[[], str]], Check],
@@ -96,7 +96,7 @@ def _weights_checks(
     return [replace(check, state=WARNING) if unknown else check]
 
 
-def _is_here(outside: Outside, flags: StackFlags) -> bool:
+def _is_here(outside: World, flags: StackFlags) -> bool:
     """Return whether the engine is this machine's own, as far as that can be known while it does not answer."""
     try:
         with outside.facts(flags.host) as facts:
@@ -106,13 +106,13 @@ def _is_here(outside: Outside, flags: StackFlags) -> bool:
     return not endpoint or endpoint.startswith("unix://")
 
 
-def _engine(outside: Outside, flags: StackFlags) -> str:
+def _engine(outside: World, flags: StackFlags) -> str:
     with outside.facts(flags.host) as facts:
         engine = facts.engine()
     return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
 
 
-def _disk(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+def _disk(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
     wanted = read_if_there(outside, flags, settings)
     with outside.facts(flags.host) as facts:
         seen = look(facts, wanted)
@@ -123,7 +123,7 @@ def _disk(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None
     )
 
 
-def _journal(outside: Outside) -> str:
+def _journal(outside: World) -> str:
     path = journal_path(outside.environment)
     journal = Journal.open_existing(path)
     if journal is None:

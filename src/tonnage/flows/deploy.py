@@ -19,7 +19,7 @@ from tonnage.flows.history import read_history
 from tonnage.flows.roots import with_needs
 from tonnage.flows.stack import read_inputs
 from tonnage.model.deploy.event import Notice
-from tonnage.model.deploy.plan import Build, StartBeside, Switch
+from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.deploy.run import Outcome
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.session import Session
-    from tonnage.flows.ports import EngineDoor, Outside
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.ports import EngineDoor, World
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.run import Run
@@ -54,16 +54,16 @@ class Job(Struct, frozen=True, kw_only=True):
     """
 
     purpose: str
-    wanted: Wanted
+    wanted: DesiredState
     saved: Plan | None = None
     saved_place: str = ""
 
 
 def make_plan(
-    outside: Outside,
+    outside: World,
     facts: EngineFacts,
     purpose: str,
-    wanted: Wanted,
+    wanted: DesiredState,
     history: History | None = None,
     *,
     forecasts: bool = True,
@@ -112,7 +112,7 @@ def make_plan(
 
 
 def _weights(
-    outside: Outside, engine: Engine, wanted: Wanted, names: set[str], tell: Callable[[str], None]
+    outside: World, engine: Engine, wanted: DesiredState, names: set[str], tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """Refuse a deploy whose weights are missing or damaged; return what cannot be known about them from here."""
     from tonnage.flows.weights import check_weights  # noqa: PLC0415 - builds do without it
@@ -122,17 +122,17 @@ def _weights(
 
 
 def _with_forecasts(
-    outside: Outside, facts: EngineFacts, plan: Plan, inventory: Inventory, wanted: Wanted, history: History
+    outside: World, facts: EngineFacts, plan: Plan, inventory: Inventory, wanted: DesiredState, history: History
 ) -> Plan:
     """Plan once more with what the builds of a plan are forecast to do; a plan without builds asks nobody."""
     names = list(dict.fromkeys(step.service for step in plan.steps if isinstance(step.action, Build)))
     if not names or not wanted.policy.forecast:
         return plan
-    from tonnage.flows.forecast import PLAN_WITHIN_S, Asked, builds_of, gather  # noqa: PLC0415 - only for builds
+    from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, builds_of, gather  # noqa: PLC0415 - only for builds
 
     services = tuple(wanted.stack.service(name) for name in names)
     # An image of the stack that this plan does not build is taken from the engine.
-    asked = Asked(
+    asked = ForecastRequest(
         assume_bytes=wanted.policy.assume_unknown_bytes,
         within_s=PLAN_WITHIN_S,
         stack=wanted.stack.name,
@@ -233,11 +233,11 @@ def _stop(session: Session) -> None:
         write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
 
 
-def _need_programs(outside: Outside, plan: Plan) -> None:
+def _need_programs(outside: World, plan: Plan) -> None:
     """Find the programs that the plan needs before its first step changes anything."""
     if any(isinstance(step.action, Build) for step in plan.steps):
         outside.builder_found()
-    if any(isinstance(step.action, StartBeside | Switch) for step in plan.steps):
+    if any(isinstance(step.action, StartFirst | Switch) for step in plan.steps):
         outside.compose_found()
 
 

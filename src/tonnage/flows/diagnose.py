@@ -14,14 +14,14 @@ from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.decide.reports.diagnosis import Need
-    from tonnage.flows.ports import Outside
+    from tonnage.decide.reports.diagnosis import BuildNeed
+    from tonnage.flows.ports import World
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Filesystem
 
 
-def machine_now(outside: Outside, flags: StackFlags) -> Machine:
+def machine_now(outside: World, flags: StackFlags) -> Machine:
     """Look at what is there; what is not there is left out, whatever the reason.
 
     Args:
@@ -35,7 +35,7 @@ def machine_now(outside: Outside, flags: StackFlags) -> Machine:
         UsageError: A compose file was named and cannot be read.
     """
     stack, keep_free_bytes = "", None
-    needs: tuple[Need, ...] = ()
+    needs: tuple[BuildNeed, ...] = ()
     try:
         wanted = read_if_there(outside, flags, {})
         stack, keep_free_bytes = wanted.stack.name, wanted.policy.keep_free_bytes
@@ -61,7 +61,7 @@ def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> tuple[
     return tuple(lines)
 
 
-def _last_run(outside: Outside, stack: str) -> Run | None:
+def _last_run(outside: World, stack: str) -> Run | None:
     with contextlib.suppress(TonnageError):
         journal = Journal.open_existing(journal_path(outside.environment))
         if journal is not None:

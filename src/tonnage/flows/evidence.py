@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.directories import journal_path
-from tonnage.flows.forecast import Asked, gather
+from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.snapshot import look
 from tonnage.flows.stack import build_environment_of
 from tonnage.forecast.commands.effects import effects
@@ -22,8 +22,8 @@ from tonnage.sources.dockerfile.recipe import recipe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.flows.ports import Outside
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.ports import World
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import Contributor, ServiceForecast
     from tonnage.model.stack import Service, Stack
@@ -34,7 +34,7 @@ _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
 
-def find_evidence(outside: Outside, wanted: Wanted, host: str = "") -> Evidence:
+def find_evidence(outside: World, wanted: DesiredState, host: str = "") -> Evidence:
     """Look at a stack, its repository and the journal.
 
     Args:
@@ -100,11 +100,13 @@ def _installs_of(service: Service) -> Iterator[FoundInstall]:
                     yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
 
 
-def _torch(outside: Outside, wanted: Wanted, host: str) -> tuple[FoundTorch, ...] | None:
+def _torch(outside: World, wanted: DesiredState, host: str) -> tuple[FoundTorch, ...] | None:
     """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
     stack = build_environment_of(outside, wanted.stack)
     built = stack.built
-    asked = Asked(assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S, builders=built)
+    asked = ForecastRequest(
+        assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S, builders=built
+    )
     try:
         forecasts = _forecasts(outside, wanted, built, asked, host)
     except TonnageError:
@@ -128,7 +130,7 @@ def _torch(outside: Outside, wanted: Wanted, host: str) -> tuple[FoundTorch, ...
 
 
 def _forecasts(
-    outside: Outside, wanted: Wanted, built: Sequence[Service], asked: Asked, host: str
+    outside: World, wanted: DesiredState, built: Sequence[Service], asked: ForecastRequest, host: str
 ) -> tuple[ServiceForecast, ...]:
     """Forecast builds, also those that are built already, with the base images of the engine where it answers."""
     with contextlib.ExitStack() as opened:
@@ -146,7 +148,7 @@ def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:
         yield from (part for part in step.contributors if part.name.split())
 
 
-def _runs(outside: Outside, stack: str) -> tuple[Run, ...]:
+def _runs(outside: World, stack: str) -> tuple[Run, ...]:
     with contextlib.suppress(TonnageError):
         journal = Journal.open_existing(journal_path(outside.environment))
         if journal is not None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.reports.diagnosis import Need
+from tonnage.decide.reports.diagnosis import BuildNeed
 from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.deploy.history import History
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
@@ -29,7 +29,7 @@ PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class ForecastRequest(Struct, frozen=True, kw_only=True):
     """How forecasts are asked for.
 
     Args:
@@ -56,10 +56,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def gather(
-    outside: Outside,
+    outside: World,
     services: Sequence[Service],
     kind: EngineKind,
-    asked: Asked,
+    asked: ForecastRequest,
     *,
     facts: EngineFacts | None = None,
     inventory: Inventory | None = None,
@@ -88,7 +88,7 @@ def gather(
     if opened is None:
         return ()
     history = history or History()
-    around = Circumstances(
+    around = ForecastContext(
         engine=kind,
         platform=asked.platform or _platform(inventory),
         platform_forced=bool(asked.platform),
@@ -106,7 +106,7 @@ def gather(
         return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
 
 
-def needs_now(outside: Outside, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[Need, ...]:
+def needs_now(outside: World, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[BuildNeed, ...]:
     """Return what the builds of a stack need at their worst moment, each alone on an empty disk.
 
     Args:
@@ -119,13 +119,13 @@ def needs_now(outside: Outside, stack: Stack, assume_bytes: int, *, offline: boo
         One entry for each built service whose need could be found out within a few seconds.
     """
     built = stack.built
-    asked = Asked(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S, builders=built)
+    asked = ForecastRequest(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S, builders=built)
     found = []
     for each in gather(outside, built, outside.engine_kind(None), asked):
         peak = each.disk + each.transient + each.beside
         if each.found_out and not each.failures and peak.known:
             found.append(
-                Need(
+                BuildNeed(
                     service=each.service,
                     peak_bytes=peak.likely_bytes,
                     kept_bytes=each.disk.likely_bytes,

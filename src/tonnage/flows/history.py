@@ -9,10 +9,10 @@ from tonnage.model.deploy.history import History
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
 
 
-def read_history(outside: Outside, stack: str, engine_id: str) -> History:
+def read_history(outside: World, stack: str, engine_id: str) -> History:
     """Return what the journal knows; nothing is created when there is none.
 
     Args:

@@ -108,7 +108,7 @@ class WeightsDoor(Protocol):
         """Return the length and checksum of files, by path."""
 
 
-class Outside(Protocol):
+class World(Protocol):
     """Everything outside of the program."""
 
     @property

@@ -27,11 +27,11 @@ from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
-    from tonnage.flows.reclaim_context import Scene
+    from tonnage.flows.reclaim_context import ReclaimContext
     from tonnage.flows.requests import ReclaimFlags, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.reclaim.candidate import Candidate, Protected
-    from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal
+    from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed, Removal
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval
     from tonnage.runtime.reclaim.journal import ReclaimJournal
 
@@ -127,7 +127,7 @@ def _get_ready(session: Session, typed: ReclaimFlags) -> None:
         journal_path(session.outside.environment)
 
 
-def _only_show(session: Session, scene: Scene, choice: Choice) -> None:
+def _only_show(session: Session, scene: ReclaimContext, choice: ReclaimChoice) -> None:
     from tonnage.views.text.reclaim import reclaim_form  # noqa: PLC0415
 
     if session.json:
@@ -158,7 +158,7 @@ def _plan(typed: ReclaimFlags) -> Plan | None:
     return read_plan_file(typed.plan_file)
 
 
-def _decide(scene: Scene, typed: ReclaimFlags, plan: Plan | None) -> Choice:
+def _decide(scene: ReclaimContext, typed: ReclaimFlags, plan: Plan | None) -> ReclaimChoice:
     available_bytes = scene.available()
     missing_bytes = missing_bytes_of(typed, plan, available_bytes)
     if missing_bytes is None:
@@ -182,7 +182,7 @@ def _confirm(session: Session, flags: StackFlags) -> None:
         raise UsageError("that was not the name; nothing was removed", todo=f"Type {name} when you are asked for it.")
 
 
-def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
+def _remove(session: Session, scene: ReclaimContext, choice: ReclaimChoice) -> Reclaimed:
     if scene.read_only and choice.chosen:
         raise CannotReclaimError(
             f"{scene.mount} is mounted read-only, so nothing on it can be removed",
@@ -226,14 +226,14 @@ def _remove(session: Session, scene: Scene, choice: Choice) -> Reclaimed:
     return replace(done, available_bytes=scene.available())
 
 
-def _journal(session: Session, scene: Scene, choice: Choice) -> ReclaimJournal:
+def _journal(session: Session, scene: ReclaimContext, choice: ReclaimChoice) -> ReclaimJournal:
     from tonnage.runtime.reclaim.journal import ReclaimJournal  # noqa: PLC0415
 
     path = journal_path(session.outside.environment)
     return ReclaimJournal(path, scene.mount, scene.inventory, choice, session.outside.clock)
 
 
-def _engine_removal(session: Session, scene: Scene, held: contextlib.ExitStack) -> EngineRemoval | None:
+def _engine_removal(session: Session, scene: ReclaimContext, held: contextlib.ExitStack) -> EngineRemoval | None:
     if scene.door is None or scene.inventory is None:
         return None
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
@@ -252,7 +252,7 @@ class _Quiet:
         del line
 
 
-def _reasons(session: Session, scene: Scene, done: Reclaimed) -> tuple[str, ...]:
+def _reasons(session: Session, scene: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:
     """Return why less came free than was promised, when that matters."""
     if not done.missing_bytes or (done.enough and done.target_bytes):
         return ()
@@ -269,7 +269,7 @@ def _reasons(session: Session, scene: Scene, done: Reclaimed) -> tuple[str, ...]
     return tuple(told)
 
 
-def _unseen(session: Session, scene: Scene) -> list[str]:
+def _unseen(session: Session, scene: ReclaimContext) -> list[str]:
     """Return what takes bytes of the filesystem and was no candidate, because nobody sees it or knows of it."""
     machine = session.outside.machine
     told = [
@@ -286,7 +286,7 @@ def _unseen(session: Session, scene: Scene) -> list[str]:
     return told
 
 
-def _too_little(scene: Scene, choice: Choice, missing_bytes: int, *, why: str) -> CannotReclaimError:
+def _too_little(scene: ReclaimContext, choice: ReclaimChoice, missing_bytes: int, *, why: str) -> CannotReclaimError:
     parts = [why, f"{format_bytes(missing_bytes)} are missing to {format_bytes(choice.target_bytes)}."]
     todo = "Name volumes that may go with --volume, or use a larger disk."
     if scene.trouble is not None:

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected
-    from tonnage.model.reclaim.roots import Needs
+    from tonnage.model.reclaim.roots import Roots
     from tonnage.model.stack import Stack
 
 
-class Scene(Struct, frozen=True, kw_only=True):
+class ReclaimContext(Struct, frozen=True, kw_only=True):
     """What a reclaim works on.
 
     Args:
@@ -64,7 +64,7 @@ def scene_of(
     earlier: Sequence[Protected] = (),
     *,
     meanwhile: Callable[[], None],
-) -> Iterator[Scene]:
+) -> Iterator[ReclaimContext]:
     """Look at everything; the engine stays open while the scene is used.
 
     Args:
@@ -122,7 +122,7 @@ def scene_of(
         if not inventory.engine.endpoint.startswith("ssh://"):
             missing_bytes = missing_bytes_of(typed, plan, available())
             found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
-        yield Scene(
+        yield ReclaimContext(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
             read_only=disk.read_only,
@@ -143,7 +143,7 @@ def _check_engine(engine: Engine, typed: ReclaimFlags, plan: Plan | None) -> Non
         )
 
 
-def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> Scene | None:
+def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> ReclaimContext | None:
     """Return a scene without anything in it when nothing is missing: everything else takes longer to look at."""
     told = facts.filesystems()[0]
     space = space_under(typed.mount) if typed.mount else None
@@ -151,7 +151,7 @@ def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> Scene
     missing_bytes = missing_bytes_of(typed, plan, available_bytes)
     if missing_bytes is None or missing_bytes > 0:
         return None
-    return Scene(
+    return ReclaimContext(
         mount=told.mount if space is None else space.mount,
         size_bytes=told.size_bytes if space is None else space.size_bytes,
         read_only=False,
@@ -193,7 +193,7 @@ def _places(
     return found if whole >= missing_bytes else look(None)
 
 
-def _mounted(inventory: Inventory, needs: Needs) -> dict[str, str]:
+def _mounted(inventory: Inventory, needs: Roots) -> dict[str, str]:
     """Return what containers and stacks mount of this machine, with the reason why it stays."""
     by_stacks = {need.what: need.reason for need in needs.paths}
     return by_stacks | {
@@ -233,7 +233,7 @@ def _without_engine(
     trouble: TonnageError | None,
     earlier: Sequence[Protected],
     meanwhile: Callable[[], None],
-) -> Scene:
+) -> ReclaimContext:
     """Return the scene of files and directories alone."""
     directory = typed.mount or usual
     space = space_under(directory)
@@ -255,7 +255,7 @@ def _without_engine(
         needs, notes = paths_needed(session.outside, session.outside.machine.containers(flags.host), stack)
         kept = {need.what: need.reason for need in reversed(needs)}
     found = _places(session, typed, directory, kept, missing_bytes, earlier, meanwhile) + Findings(notes=notes)
-    return Scene(
+    return ReclaimContext(
         mount=space.mount,
         size_bytes=space.size_bytes,
         read_only=space.read_only,

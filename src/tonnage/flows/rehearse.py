@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.stack import Service
 
 
@@ -71,7 +71,7 @@ def rehearse(
                 session.say(rehearsal.how_to_reach)
 
 
-def _meant(wanted: Wanted) -> list[Service]:
+def _meant(wanted: DesiredState) -> list[Service]:
     """Return the services asked for and, step by step, what they depend on."""
     meant = asked_for(wanted.stack, wanted.services)
     waiting = list(meant)

@@ -10,7 +10,7 @@ from tonnage.decide.reclaim.protection import YOUNG_S
 from tonnage.decide.reclaim.pulls import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.directories import journal_path
-from tonnage.model.reclaim.roots import Need
+from tonnage.model.reclaim.roots import Root
 from tonnage.runtime.journal.build_cache import left_on, worthless
 from tonnage.runtime.journal.versions import build_seconds, good_versions
 from tonnage.runtime.load_stack import load_stack
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
     from tonnage.model.reclaim.pulls import Asked
-    from tonnage.model.reclaim.roots import Needs
+    from tonnage.model.reclaim.roots import Roots
     from tonnage.model.stack import Stack
     from tonnage.runtime.load_stack import StackRequest
     from tonnage.sources.compose.files import Files
 
 
 def read_needs(
-    outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None = None
-) -> Needs:
+    outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None = None
+) -> Roots:
     """Return what is needed.
 
     Args:
@@ -60,7 +60,7 @@ def read_needs(
         ) from error
 
 
-def _read(outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Needs:
+def _read(outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Roots:
     path, engine_id, now_s = journal_path(outside.environment), inventory.engine.engine_id, outside.clock.time()
     left = left_on(path, engine_id)
     traffic = outside.machine.traffic(inventory.engine, now_s)
@@ -87,7 +87,7 @@ def _read(outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Sta
 
 
 def _projects(
-    outside: Outside, inventory: Inventory, asked: Sequence[Asked]
+    outside: World, inventory: Inventory, asked: Sequence[Asked]
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     """Return the compose projects of an engine; those of one on another machine are read there as well as here.
 
@@ -99,7 +99,7 @@ def _projects(
 
 
 def _read_on(
-    outside: Outside, requests: Sequence[StackRequest], endpoint: str
+    outside: World, requests: Sequence[StackRequest], endpoint: str
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     machines: list[Files] = [HERE]
     environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
@@ -115,8 +115,8 @@ def _read_on(
 
 
 def paths_needed(
-    outside: Outside, containers: Sequence[Container], stack: Stack
-) -> tuple[tuple[Need, ...], tuple[str, ...]]:
+    outside: World, containers: Sequence[Container], stack: Stack
+) -> tuple[tuple[Root, ...], tuple[str, ...]]:
     """Return the files and directories that must stay for an engine of this machine that does not answer.
 
     Args:
@@ -133,12 +133,12 @@ def paths_needed(
     projects, notes = _read_on(outside, requests_of(containers), "")
     known = (*projects, *((Project(stack),) if stack.name else ()))
     needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=outside.clock.time())
-    mounted = (Need(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
+    mounted = (Root(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
     return (*mounted, *needs.paths), notes
 
 
 def with_needs(
-    outside: Outside, facts: EngineFacts, inventory: Inventory, stack: Stack
+    outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack
 ) -> tuple[Inventory, tuple[str, ...]]:
     """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
 

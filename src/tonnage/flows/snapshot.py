@@ -11,18 +11,18 @@ from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.stack import Wanted
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.inventory import Inventory
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True):
     """What was seen: the inventory, and the line of each filesystem in bytes, by mount."""
 
     inventory: Inventory
     lines: dict[str, int]
 
 
-def look(facts: EngineFacts, wanted: Wanted) -> Seen:
+def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
     """Look once.
 
     Args:
@@ -45,4 +45,4 @@ def look(facts: EngineFacts, wanted: Wanted) -> Seen:
         # A size that suits the data root may exceed another filesystem as a whole.
         usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
         lines[disk.mount] = line_bytes(disk, keep_free_bytes if usable else None)
-    return Seen(inventory=inventory, lines=lines)
+    return Snapshot(inventory=inventory, lines=lines)

@@ -19,13 +19,13 @@ from tonnage.sources.compose.file_selection import FILE_NAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class DesiredState(Struct, frozen=True, kw_only=True):
     """What the user wants: the stack, the settings ranked by strength, and the engine's address as typed."""
 
     stack: Stack
@@ -36,8 +36,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 def read_wanted(
-    outside: Outside, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
-) -> Wanted:
+    outside: World, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
+) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
@@ -60,10 +60,10 @@ def read_wanted(
     if flags.place:
         stack = moved(stack, flags.place)
     ranked = rank(stack, environment=outside.environment, flags=settings or {})
-    return Wanted(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
+    return DesiredState(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
-def build_environment_of(outside: Outside, stack: Stack) -> Stack:
+def build_environment_of(outside: World, stack: Stack) -> Stack:
     """Return a stack whose builds get the well-known variables that their Dockerfiles declare.
 
     Args:
@@ -82,7 +82,7 @@ def build_environment_of(outside: Outside, stack: Stack) -> Stack:
     return stack if services == stack.services else replace(stack, services=services)
 
 
-def request_of(outside: Outside, flags: StackFlags) -> StackRequest:
+def request_of(outside: World, flags: StackFlags) -> StackRequest:
     """Return the request for a stack that flags stand for.
 
     Args:
@@ -103,7 +103,7 @@ def request_of(outside: Outside, flags: StackFlags) -> StackRequest:
     )
 
 
-def read_inputs(outside: Outside, stack: Stack) -> tuple[Inputs, ...]:
+def read_inputs(outside: World, stack: Stack) -> tuple[Inputs, ...]:
     """Return what every built service's build would read now.
 
     Args:
@@ -137,7 +137,7 @@ def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
     return replace(chosen, push=push, cleanup_after=cleanup_after)
 
 
-def read_if_there(outside: Outside, flags: StackFlags, settings: Mapping[str, str | None]) -> Wanted:
+def read_if_there(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 
     Args:
@@ -157,4 +157,4 @@ def read_if_there(outside: Outside, flags: StackFlags, settings: Mapping[str, st
         return read_wanted(outside, flags, settings, builds=False)
     nothing = Stack(name="", directory=outside.working_directory, files=(), services=())
     ranked = rank(nothing, environment=outside.environment, flags=settings)
-    return Wanted(stack=nothing, settings=ranked, policy=policy(ranked), services=())
+    return DesiredState(stack=nothing, settings=ranked, policy=policy(ranked), services=())

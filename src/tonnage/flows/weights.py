@@ -12,12 +12,12 @@ from tonnage.sources.compose.weights import read_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tonnage.flows.ports import Outside
+    from tonnage.flows.ports import World
     from tonnage.model.stack import Service, Stack, WeightsFile, WeightsSpec
 
 
 def check_weights(
-    outside: Outside, stack: Stack, names: Collection[str], *, local: bool, tell: Callable[[str], None]
+    outside: World, stack: Stack, names: Collection[str], *, local: bool, tell: Callable[[str], None]
 ) -> tuple[int, tuple[str, ...]]:
     """Make sure that the weights of services are there, and are what they have to be.
 
@@ -57,7 +57,7 @@ def check_weights(
 
 
 def _described(
-    outside: Outside, stack: Stack, service: Service, spec: WeightsSpec, notes: dict[str, None], *, local: bool
+    outside: World, stack: Stack, service: Service, spec: WeightsSpec, notes: dict[str, None], *, local: bool
 ) -> list[tuple[str, WeightsFile]]:
     """Return the files that a service needs, with their paths inside of the container."""
     found = [(file.file, file) for file in spec.files]

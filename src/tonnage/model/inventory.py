@@ -9,7 +9,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tonnage.model.reclaim.roots import Needs
+    from tonnage.model.reclaim.roots import Roots
 
 _SHORTEST_ID = 6
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -247,7 +247,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
-    needs: Needs | None = None
+    needs: Roots | None = None
 
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""

@@ -15,8 +15,8 @@ from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
-from tonnage.sources.compose.nodes import Written, mapping_at, nearest, plain
-from tonnage.sources.compose.to_stack import Origin, build_stack
+from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, plain
+from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 from tonnage.sources.compose.yaml_text import read_yaml
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
 
 
 def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
-    origin = Origin(
+    origin = ComposeExtras(
         tree=loaded.tree,
         files=selection.files,
         directory=selection.directory,
@@ -190,4 +190,4 @@ def _known_places(selection: Selection, project_name: str) -> Loaded:
         return load_files(selection, project_name=project_name, lenient=True)
     except UsageError as error:
         note = f"x-tonnage of services is not seen, because the built-in reader cannot follow the files: {error.what}"
-        return Loaded(Written({}, Place(selection.files[0])), project_name, selection.variables, (note,))
+        return Loaded(ComposeNode({}, Place(selection.files[0])), project_name, selection.variables, (note,))

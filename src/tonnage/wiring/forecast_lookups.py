@@ -18,9 +18,9 @@ from tonnage.adapters.context.copied_files import CopyMeter, tree_of
 from tonnage.adapters.context.copy_digest import FileTokens, contents_of
 from tonnage.adapters.context.inputs_digest import is_remote
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
-from tonnage.adapters.web.remote_sizes import Heads
-from tonnage.adapters.web.single_flight import Once
+from tonnage.adapters.web.disk_cache import DiskCache
+from tonnage.adapters.web.remote_sizes import RemoteSizes
+from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import UsageError
 from tonnage.forecast.gather.lookups import Copied
 from tonnage.forecast.gather.visible_files import TextFile
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
-    from tonnage.model.forecast.recipe import Copy
+    from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
 
 _MOST_TEXT_BYTES = 20_000_000
@@ -65,7 +65,7 @@ class DirectoryContext:
         self._lock = threading.Lock()
         self.key = key
 
-    def copied(self, copy: Copy) -> Copied:
+    def copied(self, copy: CopyInstruction) -> Copied:
         """Measure what an instruction copies or adds."""
         found = contents_of(copy, self._files, self._tokens)
         return Copied(self._meter.tree(copy, self._files), found.by_name, found.by_path, found.files)
@@ -120,13 +120,13 @@ class RealLookups:
         self._engine = engine
         self._probe = probe
         self._web = Web(environment, offline=offline)
-        self._kept = Kept(cache)
+        self._kept = DiskCache(cache)
         self._mirrors = mirrors
         self._insecure = insecure
-        self._heads = Heads(self._web, self._kept)
+        self._heads = RemoteSizes(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
         self._tokens = FileTokens()
-        self._once = Once()
+        self._once = SingleFlight()
         self._over = threading.Event()
         self._closing = ExitStack()
         self._reading_lock = threading.Lock()

@@ -57,11 +57,11 @@ class RealOutside:
     @property
     def tools(self) -> Tools:
         """The programs that act on an engine; each is looked for when first asked for."""
-        from tonnage.adapters.docker.tool_versions_cache import Remembered  # noqa: PLC0415
+        from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache  # noqa: PLC0415
         from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
 
         if self._tools is None:
-            remembered = Remembered(cache_directory(self.environment) / "programs.json", self.environment)
+            remembered = ToolVersionsCache(cache_directory(self.environment) / "programs.json", self.environment)
             self._tools = find_tools(self.environment, remembered)
         return self._tools
 

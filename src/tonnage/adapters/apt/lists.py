@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.model.forecast.base_image import AptSource
     from tonnage.model.forecast.debian_package import DebPackage
 
@@ -145,7 +145,7 @@ class AptLists:
         holds_s: For how many seconds a ``Release`` file is not asked for again.
     """
 
-    def __init__(self, web: Web, kept: Kept, *, holds_s: float = HOLDS_S) -> None:
+    def __init__(self, web: Web, kept: DiskCache, *, holds_s: float = HOLDS_S) -> None:
         self._web = web
         self._kept = kept
         self._holds_s = holds_s

@@ -24,13 +24,13 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.adapters.context.entries import Rule
+    from tonnage.adapters.context.entries import IgnoreRule
     from tonnage.model.stack import BuildSpec
 
 _WILD = regex(r"[*?\[\\]")
 
 
-class Entry(Struct, frozen=True):
+class ContextEntry(Struct, frozen=True):
     """One file, link or directory below a context.
 
     Args:
@@ -57,14 +57,14 @@ class ContextFiles:
         place: Where the user wrote the directory, for messages.
     """
 
-    def __init__(self, directory: str, rules: Sequence[Rule] = (), place: str = "") -> None:
+    def __init__(self, directory: str, rules: Sequence[IgnoreRule] = (), place: str = "") -> None:
         self._directory = directory
         self._rules = tuple(rules)
         self._place = place
-        self._entries: tuple[Entry, ...] | None = None
+        self._entries: tuple[ContextEntry, ...] | None = None
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ContextEntry, ...]:
         """Everything in it, in a fixed order.
 
         Raises:
@@ -75,15 +75,15 @@ class ContextFiles:
         return self._entries
 
     @property
-    def whole(self) -> Entry:
+    def whole(self) -> ContextEntry:
         """The directory itself."""
         try:
             mode = stat.S_IMODE(os.stat(self._directory).st_mode)  # noqa: PTH116 - a path as text
         except OSError:
             mode = 0
-        return Entry("", 0, "directory", self._directory, mode)
+        return ContextEntry("", 0, "directory", self._directory, mode)
 
-    def below(self, root: str) -> Iterator[tuple[str, Entry]]:
+    def below(self, root: str) -> Iterator[tuple[str, ContextEntry]]:
         """Return what lies in a directory of it, each with its path below that directory."""
         start = f"{root}/" if root else ""
         for entry in self.entries:
@@ -91,25 +91,25 @@ class ContextFiles:
             if entry.path.startswith(start) and inside:
                 yield inside, entry
 
-    def followed(self, link: Entry) -> Entry | None:
+    def followed(self, link: ContextEntry) -> ContextEntry | None:
         """Return the file that a link in it leads to; None where it leads to none in it."""
         target = os.readlink(link.actual)  # noqa: PTH115 - text as it is
         above = os.path.dirname(link.path)  # noqa: PTH120 - a path in a context
         wanted = os.path.normpath(target.lstrip("/") if target.startswith("/") else f"{above}/{target}").lstrip("/")
         return next((entry for entry in self.entries if entry.path == wanted and entry.kind == "file"), None)
 
-    def _walk(self) -> Iterator[Entry]:
+    def _walk(self) -> Iterator[ContextEntry]:
         for path, found in entries(self._directory, self._rules, self._place):
             try:
                 seen = found.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if found.is_symlink():
-                yield Entry(path, seen.st_size, "link", found.path)
+                yield ContextEntry(path, seen.st_size, "link", found.path)
             elif found.is_dir(follow_symlinks=False):
-                yield Entry(path, 0, "directory", found.path, stat.S_IMODE(seen.st_mode))
+                yield ContextEntry(path, 0, "directory", found.path, stat.S_IMODE(seen.st_mode))
             elif found.is_file(follow_symlinks=False):
-                yield Entry(path, seen.st_size, "file", found.path, stat.S_IMODE(seen.st_mode))
+                yield ContextEntry(path, seen.st_size, "file", found.path, stat.S_IMODE(seen.st_mode))
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:
@@ -129,7 +129,7 @@ def open_context(spec: BuildSpec) -> ContextFiles | None:
     return ContextFiles(spec.context, read_rules(ignored_text(spec)), str(spec.place or ""))
 
 
-def named_by(source: str, files: ContextFiles) -> dict[str, Entry]:
+def named_by(source: str, files: ContextFiles) -> dict[str, ContextEntry]:
     """Return what one source names, by path: of a directory only itself.
 
     Args:
@@ -145,7 +145,7 @@ def named_by(source: str, files: ContextFiles) -> dict[str, Entry]:
     matched = {entry.path: entry for entry in files.entries if _matches(pattern, entry.path)}
     if not matched and any(entry.path.startswith(f"{pattern}/") for entry in files.entries):
         # The directory itself is left out, but something in it is taken back.
-        return {pattern: Entry(pattern, 0, "directory", "")}
+        return {pattern: ContextEntry(pattern, 0, "directory", "")}
     return matched
 
 

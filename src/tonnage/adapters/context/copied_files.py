@@ -25,9 +25,9 @@ from tonnage.model.forecast.python_lock import in_blocks
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tonnage.adapters.context.context_files import ContextFiles, Entry
-    from tonnage.adapters.web.remote_sizes import Heads
-    from tonnage.model.forecast.recipe import Copy
+    from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
+    from tonnage.adapters.web.remote_sizes import RemoteSizes
+    from tonnage.model.forecast.recipe import CopyInstruction
 
 _ADDRESS = regex(r"(?:https?|ftp)://")
 _GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
@@ -44,10 +44,10 @@ class CopyMeter:
         heads: Asks addresses for their size.
     """
 
-    def __init__(self, heads: Heads) -> None:
+    def __init__(self, heads: RemoteSizes) -> None:
         self._heads = heads
 
-    def tree(self, copy: Copy, files: ContextFiles | None) -> Tree:
+    def tree(self, copy: CopyInstruction, files: ContextFiles | None) -> Tree:
         """Return what one ``COPY`` or ``ADD`` from a context brings.
 
         Args:
@@ -75,7 +75,7 @@ class CopyMeter:
                 _Copying(copy, files, layer).take(source, several=several)
         return layer.tree() + remote
 
-    def _fetched(self, address: str, copy: Copy, layer: _Layer) -> Tree:
+    def _fetched(self, address: str, copy: CopyInstruction, layer: _Layer) -> Tree:
         """Return what an address brings; its file is unpacked only where that is asked for."""
         if _GIT.match(address):
             return Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, notes=(f"{address} is a repository",))
@@ -103,7 +103,7 @@ class CopyMeter:
 class _Copying:
     """One instruction at work on one context."""
 
-    def __init__(self, copy: Copy, files: ContextFiles, layer: _Layer) -> None:
+    def __init__(self, copy: CopyInstruction, files: ContextFiles, layer: _Layer) -> None:
         self._copy = copy
         self._files = files
         self._layer = layer
@@ -133,7 +133,7 @@ class _Copying:
             if not self._left_out(inside):
                 self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes)
 
-    def _file(self, entry: Entry, *, into: bool) -> None:
+    def _file(self, entry: ContextEntry, *, into: bool) -> None:
         unpacked = None
         if self._copy.adds and self._copy.unpacks is not False and entry.kind == "file":
             unpacked = archive_entries(entry.actual)

@@ -20,13 +20,13 @@ from tonnage.adapters.context.context_files import named_by
 from tonnage.adapters.context.copied_files import is_address, on_disk
 
 if TYPE_CHECKING:
-    from tonnage.adapters.context.context_files import ContextFiles, Entry
-    from tonnage.model.forecast.recipe import Copy
+    from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
+    from tonnage.model.forecast.recipe import CopyInstruction
 
 _SMALL_BYTES = 1_000_000
 
 
-class Contents(Struct, frozen=True):
+class CopyContents(Struct, frozen=True):
     """What the sources of an instruction are.
 
     Args:
@@ -48,7 +48,7 @@ class FileTokens:
         self._known: dict[str, str] = {}
         self._large: dict[int, list[tuple[str, str]]] = {}
 
-    def token(self, entry: Entry) -> str:
+    def token(self, entry: ContextEntry) -> str:
         """Return what stands for a file's content; for one that cannot be read what stands for itself alone."""
         with self._lock:
             found = self._known.get(entry.actual)
@@ -60,7 +60,7 @@ class FileTokens:
                 self._known[entry.actual] = found
             return found
 
-    def _look(self, entry: Entry) -> str:
+    def _look(self, entry: ContextEntry) -> str:
         if entry.size_bytes <= _SMALL_BYTES:
             return hashlib.sha256(Path(entry.actual).read_bytes()).hexdigest()
         alike = self._large.setdefault(entry.size_bytes, [])
@@ -72,7 +72,7 @@ class FileTokens:
         return token
 
 
-def contents_of(copy: Copy, files: ContextFiles | None, tokens: FileTokens) -> Contents:
+def contents_of(copy: CopyInstruction, files: ContextFiles | None, tokens: FileTokens) -> CopyContents:
     """Look at the sources of an instruction.
 
     Args:
@@ -86,7 +86,7 @@ def contents_of(copy: Copy, files: ContextFiles | None, tokens: FileTokens) -> C
     Raises:
         UsageError: The context cannot be read.
     """
-    looking = _Looking(tokens)
+    looking = _CopyScan(tokens)
     for document in copy.inline:
         looking.say(f"{document.name}\0{document.body}\0", f"{document.name}\0{document.body}\0")
     for source in copy.sources:
@@ -99,7 +99,7 @@ def contents_of(copy: Copy, files: ContextFiles | None, tokens: FileTokens) -> C
     return looking.contents()
 
 
-class _Looking:
+class _CopyScan:
     """The sources of one instruction while they are looked at."""
 
     def __init__(self, tokens: FileTokens) -> None:
@@ -112,7 +112,7 @@ class _Looking:
         self._by_name.update(by_name.encode(errors="surrogatepass"))
         self._by_path.update(by_path.encode(errors="surrogatepass"))
 
-    def take(self, path: str, entry: Entry, files: ContextFiles) -> None:
+    def take(self, path: str, entry: ContextEntry, files: ContextFiles) -> None:
         """Add what is named, with all that is in it; of a link also the file that it leads to."""
         name = PurePosixPath(path).name
         self._add(entry, name, path)
@@ -122,11 +122,11 @@ class _Looking:
         elif entry.kind == "link" and (target := files.followed(entry)) is not None:
             self._add(target, name, target.path)
 
-    def contents(self) -> Contents:
+    def contents(self) -> CopyContents:
         """Return what was found."""
-        return Contents(self._by_name.hexdigest(), self._by_path.hexdigest(), tuple(self._files.items()))
+        return CopyContents(self._by_name.hexdigest(), self._by_path.hexdigest(), tuple(self._files.items()))
 
-    def _add(self, entry: Entry, name: str, path: str) -> None:
+    def _add(self, entry: ContextEntry, name: str, path: str) -> None:
         token = "" if entry.kind == "directory" else _link(entry) if entry.kind == "link" else self._tokens.token(entry)
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
@@ -143,7 +143,7 @@ def _last_name(source: str) -> str:
     return source if name == "." and source.strip("./") else name or "."
 
 
-def _link(entry: Entry) -> str:
+def _link(entry: ContextEntry) -> str:
     try:
         return str(Path(entry.actual).readlink())
     except OSError:

@@ -28,7 +28,7 @@ _CHUNK_BYTES = 2**20
 _DEEP = regex(r"[*?\[\\]")
 
 
-class Rule(Struct, frozen=True):
+class IgnoreRule(Struct, frozen=True):
     """One line of ``.dockerignore``.
 
     Args:
@@ -52,7 +52,7 @@ class Rule(Struct, frozen=True):
         return not self.whole or len(self.fixed) > len(names)
 
 
-def read_rules(text: str) -> tuple[Rule, ...]:
+def read_rules(text: str) -> tuple[IgnoreRule, ...]:
     """Read the text of a ``.dockerignore``."""
     rules = []
     for line in text.lstrip("﻿").splitlines():
@@ -68,7 +68,7 @@ def read_rules(text: str) -> tuple[Rule, ...]:
                 break
             fixed.append(name)
         rules.append(
-            Rule(
+            IgnoreRule(
                 re.compile(expression("/".join(names))),
                 pattern.startswith("!"),
                 tuple(fixed),
@@ -78,7 +78,7 @@ def read_rules(text: str) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def hash_directory(root: str, rules: Sequence[Rule], digest: _Hash, place: str = "") -> int:
+def hash_directory(root: str, rules: Sequence[IgnoreRule], digest: _Hash, place: str = "") -> int:
     """Add a directory to a hash: of each entry its path, kind, permissions and contents.
 
     Args:
@@ -110,7 +110,7 @@ def hash_directory(root: str, rules: Sequence[Rule], digest: _Hash, place: str =
     return total_bytes
 
 
-def entries(root: str, rules: Sequence[Rule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def entries(root: str, rules: Sequence[IgnoreRule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Walk a directory in a fixed order, past what the rules leave out.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker.build import refuse_what_it_lacks
 from tonnage.adapters.docker.compose_file import for_beside, for_switch
-from tonnage.model.deploy.plan import Build, StartBeside, Switch
+from tonnage.model.deploy.plan import Build, StartFirst, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ def check_ready(plan: Plan, tools: Tools) -> None:
                 refuse_what_it_lacks(tools.need_build(), step.action.spec)
             case Switch():
                 for_switch(step.action.project_json, tools.need_compose().generation)
-            case StartBeside():
+            case StartFirst():
                 for_beside(step.action.project_json, step.service, tools.need_compose().generation)
             case _:
                 pass

@@ -17,7 +17,7 @@ _TERMINAL = regex(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-_])")
 _SOURCE_LINE = regex(r"(?P<file>[^\s:]+):(?P<line>\d+)")
 
 
-class Heard(Struct, frozen=True):
+class ProgressLine(Struct, frozen=True):
     """What one line of a builder's output told.
 
     Args:
@@ -29,7 +29,7 @@ class Heard(Struct, frozen=True):
     lines: tuple[str, ...] = ()
 
 
-NOTHING_HEARD = Heard()
+NOTHING_HEARD = ProgressLine()
 
 
 class BuildFailure(Struct, frozen=True):
@@ -51,7 +51,7 @@ class BuildFailure(Struct, frozen=True):
 class BuildOutput(Protocol):
     """Reads the output of one build, line by line."""
 
-    def hear(self, line: str) -> Heard:
+    def hear(self, line: str) -> ProgressLine:
         """Take one line."""
 
     def failure(self) -> BuildFailure:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tonnage.adapters.docker.progress import NOTHING_HEARD, BuildFailure, BuildStep, Heard, plain_text
+from tonnage.adapters.docker.progress import NOTHING_HEARD, BuildFailure, BuildStep, ProgressLine, plain_text
 from tonnage.lazily import regex
 
 _STEP = regex(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)
@@ -31,7 +31,7 @@ class LegacyOutput:
         """Which instruction of the Dockerfile is under way, counted from 1; None before the first."""
         return self._number
 
-    def hear(self, line: str) -> Heard:
+    def hear(self, line: str) -> ProgressLine:
         """Take one line."""
         text = plain_text(line)
         if not text:
@@ -41,17 +41,17 @@ class LegacyOutput:
             self._number = int(begun["number"])
             self._step = BuildStep(f"[{begun['number']}/{begun['total']}] {begun['text']}")
             self._last = ""
-            return Heard(where=self._step.name)
+            return ProgressLine(where=self._step.name)
         if text.startswith(_CONTEXT):
-            return Heard(where=f"sending the build context {text.removeprefix(_CONTEXT).strip()}".rstrip())
+            return ProgressLine(where=f"sending the build context {text.removeprefix(_CONTEXT).strip()}".rstrip())
         if text == " ---> Using cache" and self._step:
-            return Heard(where=f"{self._step.name} (cached)")
+            return ProgressLine(where=f"{self._step.name} (cached)")
         if _BOOKKEEPING.fullmatch(text):
             return NOTHING_HEARD
         if self._step:
             self._step.log.append(text)
         self._last = text
-        return Heard(lines=(text,))
+        return ProgressLine(lines=(text,))
 
     def failure(self) -> BuildFailure:
         """Return what is known about the failure; the classic builder's last line is its reason."""

@@ -14,7 +14,7 @@ from tonnage.adapters.docker.progress import (
     BuildFailure,
     BuildStep,
     Epilogue,
-    Heard,
+    ProgressLine,
     choose_failed,
     plain_text,
 )
@@ -34,7 +34,7 @@ class PlainOutput:
         self._epilogue = Epilogue()
         self._ending = False
 
-    def hear(self, line: str) -> Heard:
+    def hear(self, line: str) -> ProgressLine:
         """Take one line."""
         text = plain_text(line)
         if not text:
@@ -57,7 +57,7 @@ class PlainOutput:
             return BuildFailure(reason=reason, line=self._epilogue.line)
         return BuildFailure(step.name, step.error or reason, tuple(step.log), self._epilogue.line)
 
-    def _numbered(self, number: str, rest: str) -> Heard:
+    def _numbered(self, number: str, rest: str) -> ProgressLine:
         step = self._steps.get(number)
         logged = _LOGGED.fullmatch(rest)
         if number == "0":
@@ -73,22 +73,22 @@ class PlainOutput:
         self._current = step
         if logged:
             step.log.append(logged["text"])
-            return Heard(lines=(logged["text"],))
+            return ProgressLine(lines=(logged["text"],))
         if rest == "CACHED":
-            return Heard(where=f"{step.name} (cached)")
+            return ProgressLine(where=f"{step.name} (cached)")
         if rest.startswith("ERROR"):
             step.error = rest.removeprefix("ERROR").removeprefix(":").strip() or "it failed"
-            return Heard(lines=(rest,))
+            return ProgressLine(lines=(rest,))
         return NOTHING_HEARD
 
-    def _at(self, step: BuildStep) -> Heard:
+    def _at(self, step: BuildStep) -> ProgressLine:
         moved = step is not self._current
         self._current = step
-        return Heard(where=step.name) if moved and not step.name.startswith("[internal]") else NOTHING_HEARD
+        return ProgressLine(where=step.name) if moved and not step.name.startswith("[internal]") else NOTHING_HEARD
 
-    def _continued(self, text: str) -> Heard:
+    def _continued(self, text: str) -> ProgressLine:
         """A line without a number: the rest of a line that had a carriage return, or a message of the program."""
         self._epilogue.hear(text)
         if self._current is not None:
             self._current.log.append(text)
-        return Heard(lines=(text,))
+        return ProgressLine(lines=(text,))

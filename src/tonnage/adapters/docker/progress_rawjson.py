@@ -21,7 +21,7 @@ from tonnage.adapters.docker.progress import (
     BuildFailure,
     BuildStep,
     Epilogue,
-    Heard,
+    ProgressLine,
     choose_failed,
     plain_text,
     was_stopped,
@@ -73,7 +73,7 @@ class RawJsonOutput:
         self._epilogue = Epilogue()
         self._lines: list[str] = []
 
-    def hear(self, line: str) -> Heard:
+    def hear(self, line: str) -> ProgressLine:
         """Take one line."""
         if not line.lstrip().startswith("{"):
             return self._message(plain_text(line))
@@ -90,7 +90,7 @@ class RawJsonOutput:
             f"warning: {_decoded(warning.short).decode(errors='replace')}" for warning in status.warnings or ()
         ]
         lines, self._lines = tuple(self._lines), []
-        return Heard(where, lines) if where or lines else NOTHING_HEARD
+        return ProgressLine(where, lines) if where or lines else NOTHING_HEARD
 
     def failure(self) -> BuildFailure:
         """Return what is known about the failure."""
@@ -131,12 +131,12 @@ class RawJsonOutput:
             self._steps.setdefault(digest, BuildStep("")).log.append(text)
             self._lines.append(text)
 
-    def _message(self, text: str) -> Heard:
+    def _message(self, text: str) -> ProgressLine:
         if not text:
             return NOTHING_HEARD
         self._epilogue.hear(text)
         # After a failure the program repeats what the failed step has already told.
-        return NOTHING_HEARD if any(step.error for step in self._steps.values()) else Heard(lines=(text,))
+        return NOTHING_HEARD if any(step.error for step in self._steps.values()) else ProgressLine(lines=(text,))
 
 
 def _decoded(data: str) -> bytes:

@@ -48,7 +48,7 @@ class Actor(Struct, kw_only=True):
     id: str = field(name="ID", default="")
 
 
-class Event(Struct, kw_only=True):
+class EngineEvent(Struct, kw_only=True):
     """One line of ``GET /events``."""
 
     actor: Actor = field(name="Actor", default_factory=Actor)
@@ -102,25 +102,25 @@ class HealthLog(Struct, kw_only=True):
     output: str = field(name="Output", default="")
 
 
-class Health(Struct, kw_only=True):
+class HealthState(Struct, kw_only=True):
     """What the healthcheck says."""
 
     status: str = field(name="Status", default="")
     log: list[HealthLog] | None = field(name="Log", default=None)
 
 
-class State(Struct, kw_only=True):
-    """``State`` of a container."""
+class ContainerState(Struct, kw_only=True):
+    """``ContainerState`` of a container."""
 
     status: str = field(name="Status", default="")
     pid: int = field(name="Pid", default=0)
     exit_code: int = field(name="ExitCode", default=0)
     finished_at: str = field(name="FinishedAt", default="")
     oom_killed: bool = field(name="OOMKilled", default=False)
-    health: Health | None = field(name="Health", default=None)
+    health: HealthState | None = field(name="Health", default=None)
 
 
-class Config(Struct, kw_only=True):
+class ContainerConfig(Struct, kw_only=True):
     """What a container was asked to be."""
 
     image: str = field(name="Image", default="")
@@ -161,13 +161,13 @@ class ContainerDetail(Struct, kw_only=True):
     name: str = field(name="Name", default="")
     image: str = field(name="Image", default="")
     restart_count: int = field(name="RestartCount", default=0)
-    state: State = field(name="State", default_factory=State)
-    config: Config = field(name="Config", default_factory=Config)
+    state: ContainerState = field(name="State", default_factory=ContainerState)
+    config: ContainerConfig = field(name="Config", default_factory=ContainerConfig)
     host_config: HostConfig = field(name="HostConfig", default_factory=HostConfig)
     network_settings: NetworkSettings = field(name="NetworkSettings", default_factory=NetworkSettings)
     size_rw: int | None = field(name="SizeRw", default=None)
     log_path: str = field(name="LogPath", default="")
-    mounts: list[MountPoint] | None = field(name="Mounts", default=None)
+    mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 
 class CacheItem(Struct, kw_only=True):
@@ -200,7 +200,7 @@ class VolumeItem(Struct, kw_only=True):
     usage: Usage | None = field(name="UsageData", default=None)
 
 
-class MountPoint(Struct, kw_only=True):
+class ContainerMount(Struct, kw_only=True):
     """One thing that a container mounts."""
 
     type: str = field(name="Type", default="")
@@ -212,7 +212,7 @@ class ContainerSummary(Struct, kw_only=True):
     """One entry of ``GET /containers/json``."""
 
     id: str = field(name="Id")
-    mounts: list[MountPoint] | None = field(name="Mounts", default=None)
+    mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 
 class Usages(Struct, kw_only=True):

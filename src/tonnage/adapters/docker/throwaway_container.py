@@ -21,7 +21,7 @@ from tonnage.adapters.apt import texts
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
-from tonnage.model.forecast.debian_package import Choice, Chosen, Probed
+from tonnage.model.forecast.debian_package import Chosen, PackageSelection, Probed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class EngineProbe:
         told = self._run(image, ["/bin/sh", "-c", _APT, "sh", *words, "--", *packages])
         simulated, lists, caches, shown = told.split(f"{_MARK}\n")
         return Probed(
-            choice=Choice(packages=_chosen(simulated, shown)),
+            choice=PackageSelection(packages=_chosen(simulated, shown)),
             lists_bytes=sum(map(int, lists.split())),
             caches_bytes=sum(map(int, caches.split())),
         )

@@ -33,7 +33,7 @@ _PLUGIN_PLACES = (
 )
 
 
-class Remembered:
+class ToolVersionsCache:
     """Answers of programs, in one small file.
 
     Args:

@@ -22,7 +22,7 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.adapters.docker.tool_versions_cache import Remembered
+    from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache
 
 _Asked = TypeVar("_Asked")
 _Told = TypeVar("_Told")
@@ -85,7 +85,7 @@ class Tools:
         remembered: What they said earlier; None to ask them in any case.
     """
 
-    def __init__(self, environment: Mapping[str, str], remembered: Remembered | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str], remembered: ToolVersionsCache | None = None) -> None:
         self._environment = dict(environment)
         self._remembered = remembered
 
@@ -240,7 +240,7 @@ class Tools:
         return " ".join(lacks)
 
 
-def find_tools(environment: Mapping[str, str], remembered: Remembered | None = None) -> Tools:
+def find_tools(environment: Mapping[str, str], remembered: ToolVersionsCache | None = None) -> Tools:
     """Return the programs that act on an engine; they are looked for when first asked for, not now.
 
     Args:

@@ -118,7 +118,7 @@ def _transfer(
 
     thread = threading.Thread(target=follow, name=doing, daemon=True)
     thread.start()
-    told = _Told(progress)
+    told = _LayerProgress(progress)
     try:
         while (message := _next(messages, cancel, doing)) is not None:
             if isinstance(message, BaseException):
@@ -162,7 +162,7 @@ def _shut_when(stopped: threading.Event, response: requests.Response) -> Iterato
         over.set()
 
 
-class _Told:
+class _LayerProgress:
     """Sums up what the layers tell, and passes it on when it changed."""
 
     def __init__(self, progress: Progress) -> None:

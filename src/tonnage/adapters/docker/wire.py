@@ -146,7 +146,7 @@ def container(reply: Json) -> Container:
     )
 
 
-def _health_said(health: replies.Health | None) -> str:
+def _health_said(health: replies.HealthState | None) -> str:
     """Return the last line that the healthcheck printed when it failed; empty when it printed nothing."""
     failed = [each for each in (health.log or () if health else ()) if each.exit_code]
     lines = failed[-1].output.split("\n") if failed else []
@@ -210,7 +210,7 @@ def pulled(lines: str, now_s: float) -> tuple[tuple[str, float], ...]:
     Returns:
         What was pulled, by name or digest, and how many seconds ago.
     """
-    events = [msgspec.json.decode(line, type=replies.Event) for line in lines.splitlines() if line.strip()]
+    events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in lines.splitlines() if line.strip()]
     return tuple((each.actor.id, max(0.0, now_s - each.time_nano / 1e9)) for each in events if each.actor.id)
 
 

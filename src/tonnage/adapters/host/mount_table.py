@@ -16,7 +16,7 @@ _LEAST_FIELDS = 10
 _ESCAPED = regex(r"\\([0-7]{3})")
 
 
-class Mount(Struct, frozen=True, kw_only=True):
+class MountPoint(Struct, frozen=True, kw_only=True):
     """One mount.
 
     Args:
@@ -36,7 +36,7 @@ class Mount(Struct, frozen=True, kw_only=True):
     read_only: bool = False
 
 
-def read_mounts(table: str = "/proc/self/mountinfo") -> tuple[Mount, ...]:
+def read_mounts(table: str = "/proc/self/mountinfo") -> tuple[MountPoint, ...]:
     """Read the mount table.
 
     Args:
@@ -51,7 +51,7 @@ def read_mounts(table: str = "/proc/self/mountinfo") -> tuple[Mount, ...]:
     return tuple(_parsed(line.split()) for line in text.splitlines() if len(line.split()) >= _LEAST_FIELDS)
 
 
-def mount_under(mounts: tuple[Mount, ...], path: str) -> Mount | None:
+def mount_under(mounts: tuple[MountPoint, ...], path: str) -> MountPoint | None:
     """Return the mount that a path without symbolic links lies on; None where the table knows none."""
     around = [mount for mount in mounts if is_within(path, mount.path)]
     # The longest path is the nearest; of two at the same path the later one is what is seen.
@@ -71,10 +71,10 @@ def upwards(path: str) -> Iterator[str]:
     yield "/"
 
 
-def _parsed(fields: list[str]) -> Mount:
+def _parsed(fields: list[str]) -> MountPoint:
     end = fields.index("-", 6)
     options = {*fields[5].split(","), *fields[end + 3].split(",")}
-    return Mount(
+    return MountPoint(
         mount_id=int(fields[0]),
         device=fields[2],
         root=_unescaped(fields[3]),

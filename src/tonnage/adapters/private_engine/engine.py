@@ -33,8 +33,8 @@ from tonnage.adapters.private_engine.disk import (
 )
 from tonnage.adapters.private_engine.forwarding import give_forwarding_back
 from tonnage.adapters.private_engine.layout import (
+    EngineState,
     Layout,
-    State,
     open_root,
     owned,
     read_state,
@@ -201,7 +201,7 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layout, State]]:
+def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layout, EngineState]]:
     """Sweep, then claim a name and a block of addresses, and own them."""
     with contextlib.ExitStack() as stack:
         with root_locked(root):
@@ -209,7 +209,9 @@ def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layou
             check_size(root, size_bytes)
             layout = Layout(root, f"r{secrets.token_hex(3)}")
             claimed = [state.network for other in _layouts(root) if (state := read_state(other))]
-            state = State(owner_pid=os.getpid(), size_bytes=size_bytes, network=choose_block(host_routes(), claimed))
+            state = EngineState(
+                owner_pid=os.getpid(), size_bytes=size_bytes, network=choose_block(host_routes(), claimed)
+            )
             layout.directory.mkdir(mode=0o700)
             stack.enter_context(owned(layout))
             # Kept only once it runs: what never came up is swept.
@@ -217,7 +219,7 @@ def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layou
         yield layout, replace(state, kept=keep)
 
 
-def _make(layout: Layout, state: State, addresses: Addresses, environment: Mapping[str, str]) -> StartedProcess:
+def _make(layout: Layout, state: EngineState, addresses: Addresses, environment: Mapping[str, str]) -> StartedProcess:
     """Make disk, network and engine, in this order."""
     mount_disk(layout, state.size_bytes)
     mtu = host_mtu()

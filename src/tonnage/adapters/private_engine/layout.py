@@ -110,7 +110,7 @@ class Layout(Struct, frozen=True):
         return f"tonnage-{self.name}"
 
 
-class State(Struct, frozen=True, kw_only=True):
+class EngineState(Struct, frozen=True, kw_only=True):
     """What the owner of a private engine wrote down before making anything.
 
     Args:
@@ -176,17 +176,17 @@ def open_root(environment: Mapping[str, str]) -> Path:
     return root
 
 
-def write_state(layout: Layout, state: State) -> None:
+def write_state(layout: Layout, state: EngineState) -> None:
     """Write the state so that a reader sees the old or the new one, never half of it."""
     draft = layout.state.with_suffix(".new")
     draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
     draft.replace(layout.state)
 
 
-def read_state(layout: Layout) -> State | None:
+def read_state(layout: Layout) -> EngineState | None:
     """Return the state, or None when the owner was killed before it had written one."""
     try:
-        return State(**json.loads(layout.state.read_text(encoding="utf-8")))
+        return EngineState(**json.loads(layout.state.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -14,21 +14,21 @@ from pathlib import Path
 import msgspec
 
 from tonnage.errors import UsageError
-from tonnage.model.reclaim.catalogue import Entry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
+from tonnage.model.reclaim.catalogue import CatalogueEntry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
 
 _FOUND_OTHERWISE = frozenset({PlaceKind.SWAP, PlaceKind.SNAP})
 _LEAST_DEPTH = 2
 """Components that a pattern from the root must have: nothing that lies directly in ``/`` is ever a candidate."""
 
 
-class _Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _CatalogueFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file."""
 
     source: str
-    entry: tuple[Entry, ...]
+    entry: tuple[CatalogueEntry, ...]
 
 
-def load_catalogue(directory: Path | None = None) -> tuple[Entry, ...]:
+def load_catalogue(directory: Path | None = None) -> tuple[CatalogueEntry, ...]:
     """Read the whole catalogue.
 
     Args:
@@ -42,10 +42,10 @@ def load_catalogue(directory: Path | None = None) -> tuple[Entry, ...]:
     """
     where = directory or Path(__file__).parents[2] / "catalogue"
     files = sorted(where.glob("*.toml"))
-    found: dict[str, Entry] = {}
+    found: dict[str, CatalogueEntry] = {}
     for file in files:
         try:
-            read = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _Source)
+            read = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _CatalogueFile)
         except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"the catalogue file {file.name} is not understood", why=str(error)) from error
         for entry in read.entry:
@@ -56,7 +56,7 @@ def load_catalogue(directory: Path | None = None) -> tuple[Entry, ...]:
     return tuple(found.values())
 
 
-def _what_is_wrong(entry: Entry) -> str:
+def _what_is_wrong(entry: CatalogueEntry) -> str:
     for field in ("name", "what", "breaks", "back"):
         if not getattr(entry, field).strip():
             return f"{field} is empty"

@@ -27,7 +27,7 @@ _MOST = 8
 _UNREADABLE = (OSError, EOFError, ValueError, TypeError)
 
 
-class CountingCrew:
+class CountingPool:
     """The processes; a context manager, started when it is made.
 
     Args:

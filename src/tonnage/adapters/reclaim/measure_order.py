@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.reclaim.catalogue import Entry
+    from tonnage.model.reclaim.catalogue import CatalogueEntry
 
 _BYTES_IN_GB = 10**9
 _STEP_S_PER_GB = 10.0
@@ -23,7 +23,7 @@ _BEYOND = 0.05
 """What may come free beyond what is missing, as its share, to count as fitting."""
 
 
-def measured_before(entry: Entry, missing_bytes: int) -> tuple[float, ...]:
+def measured_before(entry: CatalogueEntry, missing_bytes: int) -> tuple[float, ...]:
     """Return what sorts entries so that what will most probably go comes first.
 
     Args:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAGIC = frozenset("*?[")
 
 
-class Found(Struct, frozen=True):
+class PathMatch(Struct, frozen=True):
     """One match.
 
     Args:
@@ -85,7 +85,7 @@ def patterns_below(root: str, pattern: str, *, environment: Mapping[str, str], h
     return [_under(_literal(below), f"/{rest}")]
 
 
-def expand(pattern: str) -> Iterator[Found]:
+def expand(pattern: str) -> Iterator[PathMatch]:
     """Find what an absolute pattern matches.
 
     Args:
@@ -97,16 +97,16 @@ def expand(pattern: str) -> Iterator[Found]:
     yield from _expand("/", pattern.strip("/").split("/"))
 
 
-def _expand(directory: str, parts: list[str]) -> Iterator[Found]:
+def _expand(directory: str, parts: list[str]) -> Iterator[PathMatch]:
     part, *rest = parts
     for name in _names(directory, part):
         path = os.path.join(directory, name)  # noqa: PTH118 - strings throughout
         if os.path.islink(path):  # noqa: PTH114
             # Of what lies behind a link only the link is told, and only where something would be found.
             if not rest or os.path.isdir(path):  # noqa: PTH112
-                yield Found("/".join([path, *rest]), link=path)
+                yield PathMatch("/".join([path, *rest]), link=path)
         elif not rest:
-            yield Found(path)
+            yield PathMatch(path)
         else:
             yield from _expand(path, rest)
 

@@ -114,7 +114,7 @@ def measure(
     return measuring.sizes()
 
 
-class _Group(Struct):
+class _MeasuredGroup(Struct):
     """One group, and what of it was counted."""
 
     paths: Sequence[str]
@@ -135,7 +135,7 @@ class _Measuring:
         self._enough = enough
         self._ask = ask
         self._changed = threading.Condition()
-        self._groups: list[_Group] = []
+        self._groups: list[_MeasuredGroup] = []
         self._ranked: list[tuple[Rank, int]] = []
         self._closed = False
         self._at_work = 0
@@ -145,7 +145,7 @@ class _Measuring:
         """Have one more group counted."""
         with self._changed:
             insort(self._ranked, (rank, len(self._groups)))
-            self._groups.append(_Group(paths))
+            self._groups.append(_MeasuredGroup(paths))
             self._changed.notify()
 
     def close(self) -> None:
@@ -195,7 +195,7 @@ class _Measuring:
                 break
         return len(sizes)
 
-    def _next(self) -> tuple[_Group, list[str], bool] | None:
+    def _next(self) -> tuple[_MeasuredGroup, list[str], bool] | None:
         with self._changed:
             while not self._failure:
                 for _, number in self._ranked[: self._needed()]:
@@ -210,7 +210,7 @@ class _Measuring:
                 self._changed.wait()
             return None
 
-    def _add(self, group: _Group, counted: Count) -> None:
+    def _add(self, group: _MeasuredGroup, counted: Count) -> None:
         own_bytes, inodes, last_used_s, unread, linked, left = counted
         with self._changed:
             tally = group.tally

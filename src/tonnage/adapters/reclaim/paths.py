@@ -17,19 +17,19 @@ from msgspec import Struct, field
 
 from tonnage.adapters.host import mount_table, swap
 from tonnage.adapters.reclaim import in_use
-from tonnage.adapters.reclaim.count_pool import CountingCrew
+from tonnage.adapters.reclaim.count_pool import CountingPool
 from tonnage.adapters.reclaim.measure_order import is_well_enough, measured_before
-from tonnage.adapters.reclaim.path_patterns import Found, expand, homes, patterns_below, printable
+from tonnage.adapters.reclaim.path_patterns import PathMatch, expand, homes, patterns_below, printable
 from tonnage.adapters.reclaim.path_sizes import measure
 from tonnage.errors import UsageError
-from tonnage.model.reclaim.candidate import Candidate, Findings, Piece, Protected
+from tonnage.model.reclaim.candidate import Candidate, Findings, Protected, SharedBytes
 from tonnage.model.reclaim.catalogue import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.reclaim.path_sizes import Sizes, Tally
-    from tonnage.model.reclaim.catalogue import Entry
+    from tonnage.model.reclaim.catalogue import CatalogueEntry
 
 _REMOVAL_S_PER_INODE = 20e-6
 _REMOVAL_S_PER_GB = 0.05
@@ -37,14 +37,14 @@ _BYTES_IN_GB = 10**9
 _SNAPS = "/var/lib/snapd/snaps/*_*.snap"
 
 
-class _Group(Struct, frozen=True):
+class _PathGroup(Struct, frozen=True):
     """Paths that are one candidate."""
 
-    entry: Entry
+    entry: CatalogueEntry
     paths: tuple[str, ...]
 
 
-class _Search(Struct):
+class _PathSearch(Struct):
     """What the search has come by so far."""
 
     protected: dict[str, Protected] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class _Search(Struct):
 
 
 def find_places(
-    entries: Sequence[Entry],
+    entries: Sequence[CatalogueEntry],
     *,
     environment: Mapping[str, str],
     mount: str,
@@ -97,8 +97,8 @@ def find_places(
     """
     root = os.path.realpath(root)
     device = _device(root, mount)
-    search = _Search()
-    groups: list[_Group] = []
+    search = _PathSearch()
+    groups: list[_PathGroup] = []
 
     def ranked() -> Iterator[tuple[tuple[float, ...], Sequence[str]]]:
         for group in _look(entries, search, environment, device, root, disposable, kept or {}):
@@ -107,7 +107,7 @@ def find_places(
 
     wanted_bytes = 0 if missing_bytes is None else max(1, missing_bytes)
     # They get ready to count while it is looked for what.
-    with CountingCrew() as crew:
+    with CountingPool() as crew:
         sizes = measure(
             ranked(),
             device,
@@ -127,14 +127,14 @@ def find_places(
 
 
 def _look(
-    entries: Sequence[Entry],
-    search: _Search,
+    entries: Sequence[CatalogueEntry],
+    search: _PathSearch,
     environment: Mapping[str, str],
     device: int,
     root: str,
     disposable: bool,  # noqa: FBT001 - passed on
     kept: Mapping[str, str],
-) -> Iterator[_Group]:
+) -> Iterator[_PathGroup]:
     """Yield what may go, not measured yet; what must stay is noted in the search."""
     mounts = mount_table.read_mounts()
     used = in_use.what_is_in_use(root, environment, _kept(kept))
@@ -154,7 +154,9 @@ def _look(
                     _protect(search, entry, found.path, reason)
                 else:
                     paths.append(found.path)
-        yield from [_Group(entry, tuple(paths))] if entry.together and paths else [_Group(entry, (p,)) for p in paths]
+        yield from (
+            [_PathGroup(entry, tuple(paths))] if entry.together and paths else [_PathGroup(entry, (p,)) for p in paths]
+        )
 
 
 def _device(root: str, mount: str) -> int:
@@ -168,10 +170,12 @@ def _kept(kept: Mapping[str, str]) -> tuple[in_use.Used, ...]:
     return tuple(in_use.Used(os.path.realpath(path), reason, whole=True) for path, reason in kept.items())
 
 
-def _found(entry: Entry, root: str, environment: Mapping[str, str], home: tuple[str, ...]) -> Iterable[Found]:
+def _found(
+    entry: CatalogueEntry, root: str, environment: Mapping[str, str], home: tuple[str, ...]
+) -> Iterable[PathMatch]:
     if entry.kind is PlaceKind.SWAP:
         files = (os.path.realpath(each.path) for each in swap.read_swap_files())
-        return [Found(path) for path in files if mount_table.is_within(path, root)]
+        return [PathMatch(path) for path in files if mount_table.is_within(path, root)]
     if entry.kind is PlaceKind.SNAP:
         return _old_snaps(root)
     patterns = (
@@ -180,7 +184,7 @@ def _found(entry: Entry, root: str, environment: Mapping[str, str], home: tuple[
     return (found for pattern in patterns for found in expand(pattern))
 
 
-def _old_snaps(root: str) -> list[Found]:
+def _old_snaps(root: str) -> list[PathMatch]:
     """Return the revisions of snaps that are not current; only of this machine, whose snapd can remove them."""
     found = []
     for each in expand(_SNAPS) if root == "/" else ():
@@ -194,7 +198,7 @@ def _old_snaps(root: str) -> list[Found]:
     return found
 
 
-def _why_link(found: Found) -> str:
+def _why_link(found: PathMatch) -> str:
     if not found.link or found.path == found.link:
         # A link that was found itself holds no bytes: it is nothing to speak of.
         return ""
@@ -202,7 +206,7 @@ def _why_link(found: Found) -> str:
 
 
 def _why_stays(
-    path: str, entry: Entry, device: int, mounts: tuple[mount_table.Mount, ...], used: in_use.UsedPaths
+    path: str, entry: CatalogueEntry, device: int, mounts: tuple[mount_table.MountPoint, ...], used: in_use.UsedPaths
 ) -> str:
     """Return why a path must stay; empty when it may go."""
     try:
@@ -227,14 +231,14 @@ def _why_stays(
     return used.why(path) if entry.kind is not PlaceKind.SNAP else ""
 
 
-def _protect(search: _Search, entry: Entry, path: str, reason: str) -> None:
+def _protect(search: _PathSearch, entry: CatalogueEntry, path: str, reason: str) -> None:
     name = printable(path)
     protected = Protected(candidate_id=f"path {name}", kind=entry.kind, name=name, reason=printable(reason))
     search.protected.setdefault(path, protected)
 
 
 def _findings(
-    groups: Sequence[_Group], sizes: Sizes, protected: tuple[Protected, ...], notes: Sequence[str], least_bytes: int
+    groups: Sequence[_PathGroup], sizes: Sizes, protected: tuple[Protected, ...], notes: Sequence[str], least_bytes: int
 ) -> Findings:
     held: dict[frozenset[int], tuple[int, int]] = {}
     for linked in sizes.linked.values():
@@ -250,11 +254,13 @@ def _findings(
             candidates[number] = _candidate(group, tally, tally.own_bytes + alone_bytes, tally.inodes + alone_inodes)
     ids = {number: each.candidate_id for number, each in candidates.items()}
     pieces = [
-        Piece(each.unique_bytes, frozenset({each.candidate_id}), each.inodes or 0) for each in candidates.values()
+        SharedBytes(each.unique_bytes, frozenset({each.candidate_id}), each.inodes or 0) for each in candidates.values()
     ]
     pieces += [
         # A holder that is too small to be a candidate keeps its bytes: it is not removed.
-        Piece(size_bytes, frozenset(ids.get(number, f"path {groups[number].paths[0]}") for number in holders), inodes)
+        SharedBytes(
+            size_bytes, frozenset(ids.get(number, f"path {groups[number].paths[0]}") for number in holders), inodes
+        )
         for holders, (size_bytes, inodes) in held.items()
         if len(holders) > 1
     ]
@@ -263,7 +269,7 @@ def _findings(
     )
 
 
-def _candidate(group: _Group, tally: Tally, unique_bytes: int, inodes: int) -> Candidate:
+def _candidate(group: _PathGroup, tally: Tally, unique_bytes: int, inodes: int) -> Candidate:
     entry = group.entry
     what = f"{entry.what}; {tally.unread} directories in it could not be counted" if tally.unread else entry.what
     return Candidate(

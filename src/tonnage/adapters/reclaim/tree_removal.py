@@ -67,7 +67,7 @@ class _Directory(Struct):
         return path if len(path) <= _LONG else f"{path[: _LONG // 2]}...{path[-_LONG // 2 :]}"
 
 
-class _Work(Struct):
+class _RemovalQueue(Struct):
     """What the threads share."""
 
     mount: str
@@ -100,7 +100,7 @@ def remove_below(
         What stays, and why; not more than the first twenty. Empty when it is gone, and when it was cancelled.
     """
     top = _Directory(None, parent, parent_fd, waiting_for=1)
-    work = _Work(mount_id(parent_fd), cancel, on_progress)
+    work = _RemovalQueue(mount_id(parent_fd), cancel, on_progress)
     found = _status(parent_fd, name)
     if found is None:
         return ()
@@ -168,7 +168,7 @@ def _more_open_files() -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
-def _help(work: _Work) -> None:
+def _help(work: _RemovalQueue) -> None:
     """Empty directories until none is left: what each thread does."""
     yield_at_disk(threading.get_native_id())
     try:
@@ -181,7 +181,7 @@ def _help(work: _Work) -> None:
             work.changed.notify_all()
 
 
-def _next(work: _Work) -> _Directory | None:
+def _next(work: _RemovalQueue) -> _Directory | None:
     with work.changed:
         while not work.waiting and work.at_work:
             work.changed.wait()
@@ -192,14 +192,14 @@ def _next(work: _Work) -> _Directory | None:
         return work.waiting.pop()
 
 
-def _leave(work: _Work) -> None:
+def _leave(work: _RemovalQueue) -> None:
     with work.changed:
         work.at_work -= 1
         if not work.at_work and not work.waiting:
             work.changed.notify_all()
 
 
-def _empty(work: _Work, directory: _Directory) -> None:
+def _empty(work: _RemovalQueue, directory: _Directory) -> None:
     """Remove what is in a directory; its own directories wait for a thread, and it waits for them."""
     if work.stopped or not _open(work, directory):
         _finish(work, directory)
@@ -225,7 +225,7 @@ def _empty(work: _Work, directory: _Directory) -> None:
         work.changed.notify_all()
 
 
-def _should_stop(work: _Work) -> bool:
+def _should_stop(work: _RemovalQueue) -> bool:
     if work.cancel.is_set():
         work.stopped = True
     now_s = time.monotonic()
@@ -235,7 +235,7 @@ def _should_stop(work: _Work) -> bool:
     return work.stopped
 
 
-def _finish(work: _Work, directory: _Directory) -> None:
+def _finish(work: _RemovalQueue, directory: _Directory) -> None:
     """Remove an emptied directory, and those above that waited for nothing but it."""
     while directory.above is not None:
         above = directory.above
@@ -249,7 +249,7 @@ def _finish(work: _Work, directory: _Directory) -> None:
         directory = above
 
 
-def _remove_emptied(work: _Work, directory: _Directory) -> bool:
+def _remove_emptied(work: _RemovalQueue, directory: _Directory) -> bool:
     """Return whether the directory is done with; it is looked at once more when something appeared in it."""
     opened, above = directory.fd >= 0, directory.above
     if opened:
@@ -271,7 +271,7 @@ def _remove_emptied(work: _Work, directory: _Directory) -> bool:
     return True
 
 
-def _open(work: _Work, directory: _Directory) -> bool:
+def _open(work: _RemovalQueue, directory: _Directory) -> bool:
     """Open a directory below the one that holds it; return whether it is open and may be emptied."""
     above = directory.above
     if above is None:
@@ -290,7 +290,7 @@ def _open(work: _Work, directory: _Directory) -> bool:
     return True
 
 
-def _opened(work: _Work, above_fd: int, name: str) -> int:
+def _opened(work: _RemovalQueue, above_fd: int, name: str) -> int:
     try:
         return _opened_here(work, above_fd, name)
     except OSError as error:
@@ -307,7 +307,7 @@ def _opened(work: _Work, above_fd: int, name: str) -> int:
         return _opened_here(work, above_fd, name)
 
 
-def _opened_here(work: _Work, above_fd: int, name: str) -> int:
+def _opened_here(work: _RemovalQueue, above_fd: int, name: str) -> int:
     """Open a directory that lies on the mount of the one that holds it; EXDEV says that it does not."""
     if work.kernel_compares:
         try:
@@ -321,7 +321,7 @@ def _opened_here(work: _Work, above_fd: int, name: str) -> int:
     return fd
 
 
-def _unlink(work: _Work, directory: _Directory, name: str) -> None:
+def _unlink(work: _RemovalQueue, directory: _Directory, name: str) -> None:
     try:
         os.unlink(name, dir_fd=directory.fd)
     except FileNotFoundError:
@@ -354,7 +354,7 @@ def _insist(directory: _Directory, act: Callable[[], None]) -> None:
         act()
 
 
-def _stays(work: _Work, directory: _Directory, name: str, error: OSError) -> None:
+def _stays(work: _RemovalQueue, directory: _Directory, name: str, error: OSError) -> None:
     path = os.path.join(directory.path(), name) if name else directory.path()  # noqa: PTH118
     reason = os.strerror(error.errno) if error.errno else str(error)
     _note(work, directory, Problem(path, reason, refused=error.errno in _REFUSED))
@@ -362,7 +362,7 @@ def _stays(work: _Work, directory: _Directory, name: str, error: OSError) -> Non
         work.stopped = True
 
 
-def _note(work: _Work, directory: _Directory, problem: Problem) -> None:
+def _note(work: _RemovalQueue, directory: _Directory, problem: Problem) -> None:
     with work.changed:
         directory.stays = True
         if len(work.problems) < _MOST_PROBLEMS:

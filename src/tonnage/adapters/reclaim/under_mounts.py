@@ -16,7 +16,7 @@ from tonnage.adapters.host.mount_table import is_within, mount_under, read_mount
 from tonnage.adapters.reclaim.path_sizes import measure
 
 if TYPE_CHECKING:
-    from tonnage.adapters.host.mount_table import Mount
+    from tonnage.adapters.host.mount_table import MountPoint
 
 WITHIN_S = 3.0
 """Seconds after which it tells what it has found so far."""
@@ -65,7 +65,7 @@ def hidden_under_mounts(directory: str) -> tuple[Hidden, ...]:
     return tuple(sorted(found, key=lambda each: (-each.size_bytes, each.path)))
 
 
-def _directly_on(mount: Mount, around: Mount, mounts: tuple[Mount, ...]) -> bool:
+def _directly_on(mount: MountPoint, around: MountPoint, mounts: tuple[MountPoint, ...]) -> bool:
     """Whether a mount's directory lies on that other mount, not on one between them."""
     if not is_within(mount.path, around.path):
         return False

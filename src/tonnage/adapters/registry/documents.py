@@ -55,7 +55,7 @@ class Variant(Struct, frozen=True, kw_only=True):
     platform: str
 
 
-class Config(Struct, frozen=True, kw_only=True):
+class ImageConfig(Struct, frozen=True, kw_only=True):
     """The configuration of an image.
 
     Args:
@@ -117,7 +117,7 @@ def manifest_or_index(content: bytes, what: str) -> Manifest | tuple[Variant, ..
         ) from error
 
 
-def configuration(content: bytes, what: str) -> Config:
+def configuration(content: bytes, what: str) -> ImageConfig:
     """Read the configuration of an image.
 
     Args:
@@ -134,7 +134,7 @@ def configuration(content: bytes, what: str) -> Config:
         told = json.loads(content)
         inner = told.get("config") or {}
         variant = told.get("variant") or ""
-        return Config(
+        return ImageConfig(
             platform="/".join(filter(None, (told.get("os", "linux"), told.get("architecture", ""), variant))),
             diff_ids=tuple(map(str, told["rootfs"]["diff_ids"])),
             base=base_config(inner),
@@ -151,7 +151,7 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
     """Read what an image gives to what stands on it; an engine tells it in the same form.
 
     Args:
-        told: The object ``config`` of an image's configuration, or ``Config`` of what an engine tells.
+        told: The object ``config`` of an image's configuration, or ``ImageConfig`` of what an engine tells.
 
     Returns:
         It, as the model has it.

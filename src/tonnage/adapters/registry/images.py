@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.registry.documents import (
         Blob,
-        Config,
+        ImageConfig,
     )
     from tonnage.adapters.registry.sizes import ArchiveSize
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.model.forecast.image_reference import ImageName
 
 _Told = TypeVar("_Told")
@@ -65,7 +65,7 @@ class ImageRegistry:
     def __init__(
         self,
         web: Web,
-        kept: Kept,
+        kept: DiskCache,
         *,
         environment: Mapping[str, str],
         mirrors: Sequence[str] = (),
@@ -124,7 +124,7 @@ class ImageRegistry:
         reference: str,
         digest: str,
         manifest: Manifest,
-        config: Config,
+        config: ImageConfig,
         archives: Sequence[ArchiveSize],
         notes: Sequence[str],
     ) -> BaseImage:

@@ -41,7 +41,7 @@ look() {{
 """
 
 
-class _Seen(Struct, frozen=True):
+class _RemoteEntry(Struct, frozen=True):
     """What is under a path there."""
 
     kind: str
@@ -59,7 +59,7 @@ class RemoteFiles:
     def __init__(self, endpoint: str, paths: Iterable[str] = ()) -> None:
         self._endpoint = endpoint
         self._wanted = tuple(dict.fromkeys(paths))
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _RemoteEntry] = {}
 
     def read(self, path: str, most_bytes: int) -> bytes:
         """Return what a file there begins with.
@@ -86,7 +86,7 @@ class RemoteFiles:
         """
         return self._look(path).kind
 
-    def _look(self, path: str) -> _Seen:
+    def _look(self, path: str) -> _RemoteEntry:
         if path not in self._seen:
             self._ask((path, *self._wanted))
             self._wanted = ()
@@ -108,9 +108,9 @@ class RemoteFiles:
         self._seen |= {path: _seen(words) for path, words in zip(asked, lines, strict=True)}
 
 
-def _seen(words: list[str]) -> _Seen:
+def _seen(words: list[str]) -> _RemoteEntry:
     kind = "" if words[0] == "none" else words[0]
     try:
-        return _Seen(kind, base64.b64decode(words[1], validate=True) if kind == "file" else b"")
+        return _RemoteEntry(kind, base64.b64decode(words[1], validate=True) if kind == "file" else b"")
     except (IndexError, binascii.Error):
-        return _Seen("refused")
+        return _RemoteEntry("refused")

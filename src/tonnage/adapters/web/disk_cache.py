@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Kept:
+class DiskCache:
     """Kept answers below one directory.
 
     Args:

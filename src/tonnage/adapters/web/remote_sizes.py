@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
 
 HOLDS_S = 3600.0
 _OK, _PART = 200, 206
@@ -36,7 +36,7 @@ class RemoteSize(Struct, frozen=True):
     reason: str = ""
 
 
-class Heads:
+class RemoteSizes:
     """Asks addresses how much they would give. Safe to use from several threads.
 
     Args:
@@ -45,7 +45,7 @@ class Heads:
         holds_s: For how many seconds an address is not asked again.
     """
 
-    def __init__(self, web: Web, kept: Kept, *, holds_s: float = HOLDS_S) -> None:
+    def __init__(self, web: Web, kept: DiskCache, *, holds_s: float = HOLDS_S) -> None:
         self._web = web
         self._kept = kept
         self._holds_s = holds_s

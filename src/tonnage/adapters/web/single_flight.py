@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 
-class Once:
+class SingleFlight:
     """Answers each question once, also when several threads ask it at the same time."""
 
     def __init__(self) -> None:

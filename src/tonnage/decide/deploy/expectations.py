@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, StartBeside, Switch
+from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, StartFirst, Switch
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.units import format_bytes
 
@@ -128,7 +128,7 @@ def _after_build(step: Step, build: ExpectedBuild) -> Step:
             given_back = build.kept
         case Push():
             return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
-        case StartBeside() | Switch() | Prove():
+        case StartFirst() | Switch() | Prove():
             return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
         case _:
             return step

@@ -39,7 +39,7 @@ _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
 
-class Health(StrEnum):
+class HealthResult(StrEnum):
     """What a proof has come to."""
 
     PENDING = "pending"
@@ -47,7 +47,7 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class ContainerObservation(Struct, frozen=True, kw_only=True):
     """One container at one moment.
 
     Args:
@@ -59,7 +59,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     answer: int | str | None = None
 
 
-class Observation(Struct, frozen=True, kw_only=True):
+class ServiceObservation(Struct, frozen=True, kw_only=True):
     """All the containers of a service at one moment.
 
     Args:
@@ -68,7 +68,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     """
 
     at_s: float
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[ContainerObservation, ...] = ()
 
 
 class Proof(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class Proof(Struct, frozen=True, kw_only=True):
         restarts: Restart count of every container when it was first seen, by container id.
     """
 
-    health: Health = Health.PENDING
+    health: HealthResult = HealthResult.PENDING
     reason: str = "not looked at yet"
     todo: str = ""
     culprit: str = ""
@@ -97,7 +97,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     restarts: tuple[tuple[str, int], ...] = ()
 
 
-class _Finding(Struct, frozen=True, kw_only=True):
+class _ContainerVerdict(Struct, frozen=True, kw_only=True):
     """What one container does to the proof; ``fatal`` ends it. ``short`` is for people who wait."""
 
     reason: str
@@ -107,7 +107,7 @@ class _Finding(Struct, frozen=True, kw_only=True):
     probe: bool = False
 
 
-def judge(prove: Prove, history: Iterable[Observation]) -> Proof:
+def judge(prove: Prove, history: Iterable[ServiceObservation]) -> Proof:
     """Return what a whole history of observations comes to.
 
     Args:
@@ -120,7 +120,7 @@ def judge(prove: Prove, history: Iterable[Observation]) -> Proof:
     return proof
 
 
-def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
+def advance(prove: Prove, proof: Proof, observation: ServiceObservation) -> Proof:
     """Return the proof after one more observation; a proof that has ended is returned as it is.
 
     Args:
@@ -128,7 +128,7 @@ def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
         proof: What it has come to so far; ``Proof()`` at the beginning.
         observation: What is seen now, not earlier than what was seen before.
     """
-    if proof.health is not Health.PENDING:
+    if proof.health is not HealthResult.PENDING:
         return proof
     known = dict(proof.restarts)
     for seen in observation.seen:
@@ -145,7 +145,7 @@ def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
         if finding is not None and finding.fatal:
             return replace(
                 proof,
-                health=Health.UNHEALTHY,
+                health=HealthResult.UNHEALTHY,
                 reason=finding.reason,
                 todo=finding.todo,
                 culprit=name,
@@ -167,14 +167,16 @@ def advance(prove: Prove, proof: Proof, observation: Observation) -> Proof:
     return _unsteady(prove, proof, pending, missing=missing, elapsed_s=elapsed_s, over=over)
 
 
-def _look(prove: Prove, seen: Seen, known: dict[str, int], elapsed_s: float) -> _Finding | None:
+def _look(
+    prove: Prove, seen: ContainerObservation, known: dict[str, int], elapsed_s: float
+) -> _ContainerVerdict | None:
     """Return what is in the way of this container being healthy; None when nothing is."""
     container = seen.container
     if prove.one_shot:
         return _look_at_one_shot(container)
     if container.state in {"exited", "dead"}:
         todo = "" if container.exit_code else "If it is meant to end, set x-tonnage.one-shot: true at the service."
-        return _Finding(
+        return _ContainerVerdict(
             reason=f"{container.name} {_how_it_ended(container)}", fatal=True, todo=todo or _memory(container)
         )
     restarts = container.restart_count - known[container.container_id]
@@ -183,42 +185,48 @@ def _look(prove: Prove, seen: Seen, known: dict[str, int], elapsed_s: float) -> 
         reason = f"{container.name} does not stay up: it was {times} within {format_seconds(elapsed_s)}"
         if container.exit_code is not None or container.oom_killed:
             reason = f"{reason}; it {_how_it_ended(container)}"
-        return _Finding(reason=reason, fatal=True, todo=_memory(container))
+        return _ContainerVerdict(reason=reason, fatal=True, todo=_memory(container))
     if container.state != "running":
-        return _Finding(reason=f"{container.name} is {container.state}", short=container.state)
+        return _ContainerVerdict(reason=f"{container.name} is {container.state}", short=container.state)
     return _look_at_health(prove, container, elapsed_s) or _look_at_answer(prove, seen)
 
 
-def _look_at_one_shot(container: Container) -> _Finding | None:
+def _look_at_one_shot(container: Container) -> _ContainerVerdict | None:
     if container.state in {"exited", "dead"}:
         if container.exit_code == 0 and container.state == "exited":
             return None
-        return _Finding(reason=f"{container.name} {_how_it_ended(container)}", fatal=True, todo=_memory(container))
-    return _Finding(reason=f"{container.name} has not ended: it is {container.state}", short=container.state)
+        return _ContainerVerdict(
+            reason=f"{container.name} {_how_it_ended(container)}", fatal=True, todo=_memory(container)
+        )
+    return _ContainerVerdict(reason=f"{container.name} has not ended: it is {container.state}", short=container.state)
 
 
-def _look_at_health(prove: Prove, container: Container, elapsed_s: float) -> _Finding | None:
+def _look_at_health(prove: Prove, container: Container, elapsed_s: float) -> _ContainerVerdict | None:
     if container.health in {"none", "healthy", ""}:
         return None
     if container.health == "unhealthy" and elapsed_s >= prove.start_period_s:
         after = f" after its start period of {format_seconds(prove.start_period_s)}" if prove.start_period_s else ""
         said = f": {container.health_said}" if container.health_said else ""
-        return _Finding(reason=f"the healthcheck of {container.name} fails{after}{said}", fatal=True, todo=MORE_TIME)
-    return _Finding(
+        return _ContainerVerdict(
+            reason=f"the healthcheck of {container.name} fails{after}{said}", fatal=True, todo=MORE_TIME
+        )
+    return _ContainerVerdict(
         reason=f"the healthcheck of {container.name} says {container.health}", short=f"healthcheck: {container.health}"
     )
 
 
-def _look_at_answer(prove: Prove, seen: Seen) -> _Finding | None:
+def _look_at_answer(prove: Prove, seen: ContainerObservation) -> _ContainerVerdict | None:
     if prove.probe is None or seen.answer == prove.probe.status:
         return None
     asked = f"the probe of {seen.container.name} on port {prove.probe.port}, {prove.probe.path},"
     if isinstance(seen.answer, int):
         wanted = f"status {seen.answer} instead of {prove.probe.status}"
         todo = OTHER_STATUS if _CLIENT_ERROR <= seen.answer < _SERVER_ERROR else ""
-        return _Finding(reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}", probe=True, todo=todo)
+        return _ContainerVerdict(
+            reason=f"{asked} answers {wanted}", short=f"probe: status {seen.answer}", probe=True, todo=todo
+        )
     answer = seen.answer or "not asked yet"
-    return _Finding(reason=f"{asked} has no answer: {answer}", short=f"probe: {answer}", probe=True)
+    return _ContainerVerdict(reason=f"{asked} has no answer: {answer}", short=f"probe: {answer}", probe=True)
 
 
 def _steady(prove: Prove, proof: Proof, at_s: float, *, containers: int) -> Proof:
@@ -226,7 +234,9 @@ def _steady(prove: Prove, proof: Proof, at_s: float, *, containers: int) -> Proo
     window_s = 0.0 if prove.one_shot else prove.stability_s
     if at_s - since_s >= window_s or containers == 0:
         said = "ended with exit code 0" if prove.one_shot else "healthy"
-        return replace(proof, health=Health.HEALTHY, reason=said, culprit="", progress=said, steady_since_s=since_s)
+        return replace(
+            proof, health=HealthResult.HEALTHY, reason=said, culprit="", progress=said, steady_since_s=since_s
+        )
     return replace(
         proof,
         reason=f"stayed up for {format_seconds(at_s - since_s)} of {format_seconds(window_s)}",
@@ -239,7 +249,7 @@ def _steady(prove: Prove, proof: Proof, at_s: float, *, containers: int) -> Proo
 def _unsteady(
     prove: Prove,
     proof: Proof,
-    pending: Sequence[tuple[str, _Finding]],
+    pending: Sequence[tuple[str, _ContainerVerdict]],
     *,
     missing: int,
     elapsed_s: float,
@@ -256,7 +266,7 @@ def _unsteady(
         todo = known[0] if known else TOO_LONG if prove.one_shot else MORE_TIME
         return replace(
             proof,
-            health=Health.UNHEALTHY,
+            health=HealthResult.UNHEALTHY,
             reason=f"after {format_seconds(elapsed_s)}: {reason}",
             todo=todo,
             culprit=culprit,

@@ -11,12 +11,12 @@ from tonnage.decide.deploy.restore import good_before
 from tonnage.model.deploy.plan import RemoveContainer, Untag
 
 if TYPE_CHECKING:
-    from tonnage.decide.deploy.service_context import Case
+    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
     from tonnage.model.inventory import Image
 
 
-def leftover_steps(case: Case) -> list[Step]:
+def leftover_steps(case: ServiceContext) -> list[Step]:
     """Return steps that remove what earlier runs left: a container beside, a candidate, a version rolled away from.
 
     Args:
@@ -53,7 +53,7 @@ def leftover_steps(case: Case) -> list[Step]:
     return steps + _nameless_steps(case)
 
 
-def _nameless_steps(case: Case) -> list[Step]:
+def _nameless_steps(case: ServiceContext) -> list[Step]:
     """Return steps that remove images of the service which lost their last name to the one that is kept now.
 
     Only a run that was killed between switch-over and tidying leaves them. While none is kept they may be the only
@@ -76,7 +76,7 @@ def _nameless_steps(case: Case) -> list[Step]:
     ]
 
 
-def came_back_steps(case: Case) -> list[Step]:
+def came_back_steps(case: ServiceContext) -> list[Step]:
     """Return the step that takes the name of a version rolled away from off the image that is deployed again.
 
     Args:
@@ -90,7 +90,7 @@ def came_back_steps(case: Case) -> list[Step]:
     return [_untag(case, "drop-withdrawn-name", case.withdrawn)]
 
 
-def superseded_steps(case: Case) -> list[Step]:
+def superseded_steps(case: ServiceContext) -> list[Step]:
     """Return steps that remove the images which the switch-over superseded and rollback does not need.
 
     Args:
@@ -115,7 +115,7 @@ def superseded_steps(case: Case) -> list[Step]:
     return steps
 
 
-def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
+def _superseded(case: ServiceContext, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
     names = {case.previous} | ({case.own_name, case.candidate} if own else set())
     if (
         image.image_id == case.change.source
@@ -129,7 +129,7 @@ def _superseded(case: Case, image: Image, name: str, cause: str, *, own: bool) -
     return [case.remove_image(name, image, cause, references=references)]
 
 
-def _untag(case: Case, name: str, reference: str) -> Step:
+def _untag(case: ServiceContext, name: str, reference: str) -> Step:
     return case.step(
         name,
         Untag(reference=reference),
@@ -138,5 +138,5 @@ def _untag(case: Case, name: str, reference: str) -> Step:
     )
 
 
-def _needed(case: Case, image: Image, *, but: str) -> bool:
+def _needed(case: ServiceContext, image: Image, *, but: str) -> bool:
     return any(c.image_id == image.image_id and c.container_id != but for c in case.inventory.containers)

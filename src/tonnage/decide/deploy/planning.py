@@ -22,7 +22,7 @@ from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.port_conflicts import check_ports
 from tonnage.decide.deploy.reclaim_steps import fitted_by_reclaiming, spare_things
 from tonnage.decide.deploy.reserve import line_bytes
-from tonnage.decide.deploy.service_context import Case
+from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import AFTER_BUILDING, build_steps, deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
@@ -228,8 +228,8 @@ def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
     ]
 
 
-def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> Case:
-    return Case(
+def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> ServiceContext:
+    return ServiceContext(
         stack=stack,
         service=service,
         change=change_of(stack, service, inventory),

@@ -21,7 +21,7 @@ from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.reclaim.candidate import Findings
-from tonnage.model.reclaim.roots import Need
+from tonnage.model.reclaim.roots import Root
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.plan import Refusal
     from tonnage.model.inventory import Filesystem, Inventory
-    from tonnage.model.reclaim.outcome import Choice
+    from tonnage.model.reclaim.outcome import ReclaimChoice
     from tonnage.model.stack import Stack
 
 _NAMED = 3
@@ -62,7 +62,7 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
     names += [service.image for service in stack.services]
     names += [inputs.base_reference for inputs in inventory.inputs]
     names += [image.image_id for image in inventory.images if image.labels.get(LABEL_STACK) == stack.name]
-    needs = replace(inventory.needs, images=(*inventory.needs.images, *(Need(name, reason) for name in names if name)))
+    needs = replace(inventory.needs, images=(*inventory.needs.images, *(Root(name, reason) for name in names if name)))
     try:
         return engine_findings(inventory, needs)
     except CannotReclaimError:
@@ -120,7 +120,9 @@ def _gives_back(step: Step) -> bool:
     return step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
 
 
-def _reclaim(choice: Choice, step: Step, before: Estimate, gained_bytes: int, until_bytes: int, number: int) -> Step:
+def _reclaim(
+    choice: ReclaimChoice, step: Step, before: Estimate, gained_bytes: int, until_bytes: int, number: int
+) -> Step:
     begun = _plus(before, gained_bytes)
     items, given_bytes, gone = [], 0, frozenset[str]()
     for each in choice.chosen:
@@ -163,7 +165,7 @@ def _plus(estimate: Estimate, gained_bytes: int) -> Estimate:
     return estimate + Estimate(gained_bytes, gained_bytes, gained_bytes, Grade.DECLARED) if gained_bytes else estimate
 
 
-def _without(findings: Findings, choice: Choice) -> Findings:
+def _without(findings: Findings, choice: ReclaimChoice) -> Findings:
     """Return what is left to choose from when some of it is gone."""
     gone = frozenset(each.candidate_id for each in choice.chosen)
     return replace(

@@ -10,12 +10,12 @@ from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Switch
 
 if TYPE_CHECKING:
-    from tonnage.decide.deploy.service_context import Case
+    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Prove, Step, Version
     from tonnage.model.inventory import Container
 
 
-def recorded_version(case: Case, container: Container) -> Version | None:
+def recorded_version(case: ServiceContext, container: Container) -> Version | None:
     """Return the good version that a container runs, or None when it was not recorded.
 
     Args:
@@ -32,7 +32,7 @@ def recorded_version(case: Case, container: Container) -> Version | None:
     return None
 
 
-def good_before(case: Case) -> Version | None:
+def good_before(case: ServiceContext) -> Version | None:
     """Return the last good version, when what runs was deployed after it but never proven.
 
     That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
@@ -65,7 +65,7 @@ def switch_to(version: Version) -> Switch:
     return Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name)
 
 
-def restore_steps(case: Case, version: Version) -> tuple[Step, ...]:
+def restore_steps(case: ServiceContext, version: Version) -> tuple[Step, ...]:
     """Return the steps that make a recorded version run again.
 
     Args:
@@ -78,7 +78,7 @@ def restore_steps(case: Case, version: Version) -> tuple[Step, ...]:
     return _steps(case, switch_to(version), version.prove, "the version that ran before has to run again")
 
 
-def restore_image_steps(case: Case, running: Container) -> tuple[Step, ...]:
+def restore_image_steps(case: ServiceContext, running: Container) -> tuple[Step, ...]:
     """Return the steps that make an image run again of which nobody recorded how it was configured.
 
     Args:
@@ -99,7 +99,7 @@ def restore_image_steps(case: Case, running: Container) -> tuple[Step, ...]:
     return _steps(case, action, prove_action(case.service), cause)
 
 
-def _steps(case: Case, action: Switch, proof: Prove, cause: str) -> tuple[Step, ...]:
+def _steps(case: ServiceContext, action: Switch, proof: Prove, cause: str) -> tuple[Step, ...]:
     return (
         case.step("restore", action, cause=cause, changes=f"replaces the containers of {case.service.name}"),
         case.step(

@@ -8,7 +8,7 @@ from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for, finish_plan
 from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
-from tonnage.decide.deploy.service_context import Case
+from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Tag, Unchanged
 
@@ -45,7 +45,7 @@ def plan_rollback(
     unchanged: list[Unchanged] = []
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     for service in reversed(in_order(stack, asked_for(stack, services))):
-        case = Case(
+        case = ServiceContext(
             stack=stack,
             service=service,
             change=change_of(stack, service, inventory),
@@ -68,12 +68,12 @@ def plan_rollback(
     return finish_plan("rollback", stack, inventory, policy, history, services, steps, unchanged)
 
 
-def _current(case: Case) -> Version | None:
+def _current(case: ServiceContext) -> Version | None:
     """The recorded version that runs; None when what runs was never recorded, or nothing runs."""
     return recorded_version(case, case.change.running[0]) if case.change.running else None
 
 
-def _earlier(case: Case, current: Version | None) -> tuple[Version, ...]:
+def _earlier(case: ServiceContext, current: Version | None) -> tuple[Version, ...]:
     versions = case.history.versions_of(case.service.name)
     if current is None:
         return versions
@@ -83,20 +83,20 @@ def _earlier(case: Case, current: Version | None) -> tuple[Version, ...]:
     return tuple(v for v in versions[:last] if (v.image_id, v.config_digest) != same)
 
 
-def _target(case: Case, current: Version | None) -> Version | None:
+def _target(case: ServiceContext, current: Version | None) -> Version | None:
     for version in reversed(_earlier(case, current)):
         if case.inventory.image(version.image_id) is not None:
             return version
     return None
 
 
-def _why_none(case: Case, current: Version | None) -> str:
+def _why_none(case: ServiceContext, current: Version | None) -> str:
     if _earlier(case, current):
         return "the images of its earlier versions are gone"
     return "no earlier good version is known"
 
 
-def _steps(case: Case, current: Version | None, target: Version) -> list[Step]:
+def _steps(case: ServiceContext, current: Version | None, target: Version) -> list[Step]:
     service, running = case.service, case.change.running_image
     steps = []
     if running is not None and running.image_id != target.image_id and service.build is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service, Stack
 
 
-class Case(Struct, frozen=True, kw_only=True):
+class ServiceContext(Struct, frozen=True, kw_only=True):
     """A service of a stack, what has to change for it, and what was observed."""
 
     stack: Stack

@@ -18,11 +18,11 @@ AFTER_BUILDING = frozenset({"remove-image", "clean", "restore-name"})
 """Steps of the build half that have to wait until nothing else is built on the image."""
 
 if TYPE_CHECKING:
-    from tonnage.decide.deploy.service_context import Case
+    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
 
 
-def deploy_steps(case: Case) -> list[Step]:
+def deploy_steps(case: ServiceContext) -> list[Step]:
     """Return the steps that deploy one service; none when nothing changed and nothing was left behind.
 
     Args:
@@ -51,7 +51,7 @@ def deploy_steps(case: Case) -> list[Step]:
     return steps
 
 
-def build_steps(case: Case) -> list[Step]:
+def build_steps(case: ServiceContext) -> list[Step]:
     """Return the steps of the build half for one service: build, push, remove, as the policy says.
 
     Args:
@@ -102,7 +102,7 @@ def build_steps(case: Case) -> list[Step]:
     return steps
 
 
-def _unhealthy_now(case: Case) -> list[Step]:
+def _unhealthy_now(case: ServiceContext) -> list[Step]:
     for container in case.change.running:
         if container.state == "restarting" or container.health == "unhealthy":
             state = "restarting" if container.state == "restarting" else container.health
@@ -117,7 +117,7 @@ def _unhealthy_now(case: Case) -> list[Step]:
     return []
 
 
-def _pull(case: Case) -> Step:
+def _pull(case: ServiceContext) -> Step:
     return case.step(
         "pull",
         Pull(reference=case.service.image),
@@ -126,7 +126,7 @@ def _pull(case: Case) -> Step:
     )
 
 
-def _build(case: Case, reference: str) -> Step:
+def _build(case: ServiceContext, reference: str) -> Step:
     assert case.service.build is not None  # noqa: S101 - only a service with a build section has a cause to build
     labels = (
         (LABEL_STACK, case.stack.name),
@@ -145,7 +145,7 @@ def _build(case: Case, reference: str) -> Step:
     )
 
 
-def _adopt(case: Case, reference: str) -> Step:
+def _adopt(case: ServiceContext, reference: str) -> Step:
     return case.step(
         "adopt",
         Tag(image=case.change.source, reference=reference),

@@ -13,7 +13,7 @@ from tonnage.model.deploy.plan import (
     RemoveContainer,
     RemoveImage,
     RemoveService,
-    StartBeside,
+    StartFirst,
     Switch,
     Tag,
     Untag,
@@ -21,11 +21,11 @@ from tonnage.model.deploy.plan import (
 )
 
 if TYPE_CHECKING:
-    from tonnage.decide.deploy.service_context import Case
+    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
 
 
-def beside_steps(case: Case) -> list[Step]:
+def beside_steps(case: ServiceContext) -> list[Step]:
     """Return the steps that prove the new version beside the running one; none when that is not allowed or not needed.
 
     Args:
@@ -49,7 +49,7 @@ def beside_steps(case: Case) -> list[Step]:
     return [
         case.step(
             "start-beside",
-            StartBeside(
+            StartFirst(
                 project_json=project_json(case.stack, case.service, case.change.inputs_digest, image=image),
                 container_name=case.beside,
             ),
@@ -73,7 +73,7 @@ def beside_steps(case: Case) -> list[Step]:
     ]
 
 
-def keep_previous_steps(case: Case) -> list[Step]:
+def keep_previous_steps(case: ServiceContext) -> list[Step]:
     """Return the step that keeps the image of the last good version for rollback, mostly the one that runs.
 
     Args:
@@ -102,7 +102,7 @@ def keep_previous_steps(case: Case) -> list[Step]:
     ]
 
 
-def switch_steps(case: Case) -> list[Step]:
+def switch_steps(case: ServiceContext) -> list[Step]:
     """Return the switch-over and the proof that follows it, each with the way back.
 
     Args:
@@ -145,7 +145,7 @@ def switch_steps(case: Case) -> list[Step]:
     return steps
 
 
-def unproven_steps(case: Case) -> list[Step]:
+def unproven_steps(case: ServiceContext) -> list[Step]:
     """Return the proof of a version that runs in its place but is not known to be good.
 
     That is so when an earlier run was killed between switch-over and proof, or when the journal is a new one.
@@ -176,7 +176,7 @@ def unproven_steps(case: Case) -> list[Step]:
     ]
 
 
-def _version(case: Case, project: str) -> Version:
+def _version(case: ServiceContext, project: str) -> Version:
     return Version(
         service=case.service.name,
         image_name=case.service.image,
@@ -187,7 +187,7 @@ def _version(case: Case, project: str) -> Version:
     )
 
 
-def _way_back(case: Case) -> tuple[Step, ...]:
+def _way_back(case: ServiceContext) -> tuple[Step, ...]:
     change, service = case.change, case.service
     if service.settings.one_shot or not change.running:
         ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
@@ -204,7 +204,7 @@ def _way_back(case: Case) -> tuple[Step, ...]:
     return (*restore, *_previous_back(case), *_drop_candidate(case))
 
 
-def _name_back(case: Case) -> tuple[Step, ...]:
+def _name_back(case: ServiceContext) -> tuple[Step, ...]:
     current = case.inventory.image(case.service.image)
     if not case.source or current is None:
         return ()
@@ -218,7 +218,7 @@ def _name_back(case: Case) -> tuple[Step, ...]:
     )
 
 
-def _previous_back(case: Case) -> tuple[Step, ...]:
+def _previous_back(case: ServiceContext) -> tuple[Step, ...]:
     if not keep_previous_steps(case):
         return ()
     kept = case.inventory.image(case.previous)
@@ -232,7 +232,7 @@ def _previous_back(case: Case) -> tuple[Step, ...]:
     return (case.step("keep-as-before", action, cause=cause, changes=changes),)
 
 
-def _drop_candidate(case: Case) -> tuple[Step, ...]:
+def _drop_candidate(case: ServiceContext) -> tuple[Step, ...]:
     if not case.change.build:
         return ()
     # The service's own name is taken away again only when no image had it before.

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.reclaim.selection import choose, freed_bytes
 from tonnage.model.reclaim.candidate import Protected
-from tonnage.model.reclaim.outcome import Choice
+from tonnage.model.reclaim.outcome import ReclaimChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +73,7 @@ def still_staying(findings: Findings, earlier: Iterable[Protected]) -> Findings:
     )
 
 
-def what_stayed(choice: Choice, done: Reclaimed) -> tuple[Protected, ...]:
+def what_stayed(choice: ReclaimChoice, done: Reclaimed) -> tuple[Protected, ...]:
     """Return what stays for the rest of a run: what was protected when it was decided, and what could not go.
 
     Args:
@@ -113,7 +113,7 @@ def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
     return replace(findings, notes=(*findings.notes, *notes))
 
 
-def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Choice:
+def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> ReclaimChoice:
     """Choose what to remove until a target is reached.
 
     Args:
@@ -128,7 +128,7 @@ def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> Ch
     return _choice(findings, chosen, available_bytes, target_bytes)
 
 
-def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
+def decide_everything(findings: Findings, *, available_bytes: int) -> ReclaimChoice:
     """Choose everything that may go and gives bytes.
 
     Args:
@@ -143,8 +143,8 @@ def decide_everything(findings: Findings, *, available_bytes: int) -> Choice:
     return _choice(findings, chosen, available_bytes, 0)
 
 
-def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, target_bytes: int) -> Choice:
-    return Choice(
+def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, target_bytes: int) -> ReclaimChoice:
+    return ReclaimChoice(
         available_bytes=available_bytes,
         target_bytes=target_bytes,
         chosen=_in_order([each for each in findings.candidates if each.candidate_id in chosen]),

@@ -21,13 +21,13 @@ from tonnage.decide.reclaim.restore_cost import (
     removal_s,
     shown,
 )
-from tonnage.model.reclaim.candidate import Candidate, Findings, Piece, Protected
+from tonnage.model.reclaim.candidate import Candidate, Findings, Protected, SharedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
-    from tonnage.model.reclaim.roots import Needs
+    from tonnage.model.reclaim.roots import Roots
 
 KINDS = ("image", "container", "container-log", "cache", "volume")
 LEAST_LOG_BYTES = 1_000_000
@@ -64,7 +64,7 @@ def volume_key(name: str) -> str:
     return f"volume {name}"
 
 
-def engine_findings(inventory: Inventory, needs: Needs, *, volumes: Collection[str] = ()) -> Findings:
+def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[str] = ()) -> Findings:
     """Return what of an engine may be removed.
 
     Args:
@@ -255,23 +255,23 @@ def _one(
     )
 
 
-def _pieces(inventory: Inventory) -> tuple[Piece, ...]:
+def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
     pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
     for container in inventory.containers:
         stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
         own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
-        pieces.append(Piece(own_bytes, frozenset({container_key(container.container_id)})))
+        pieces.append(SharedBytes(own_bytes, frozenset({container_key(container.container_id)})))
         if stays and log_bytes >= LEAST_LOG_BYTES:
-            pieces.append(Piece(log_bytes, frozenset({log_key(container.container_id)})))
+            pieces.append(SharedBytes(log_bytes, frozenset({log_key(container.container_id)})))
     pieces += [
-        Piece(volume.size_bytes, frozenset({volume_key(volume.name)}))
+        SharedBytes(volume.size_bytes, frozenset({volume_key(volume.name)}))
         for volume in inventory.volumes
         if volume.size_bytes
     ]
     return tuple(pieces)
 
 
-def _layer_pieces(inventory: Inventory) -> list[Piece]:
+def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
     holders: dict[str, set[str]] = defaultdict(set)
     sizes: dict[str, int | None] = {}
     for image in inventory.images:
@@ -282,14 +282,14 @@ def _layer_pieces(inventory: Inventory) -> list[Piece]:
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {cache_key(record) for record in records}
     besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
-    pieces = [Piece(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
+    pieces = [SharedBytes(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
     for image in inventory.images:
         own = [layer for layer in image.layers if images[layer.chain_id] == 1]
         if any(layer.size_bytes is None for layer in own):
             # Of which layer these bytes are is not known, only that no other image has them.
             rest = image.unique_bytes - sum(layer.size_bytes or 0 for layer in own)
             every = frozenset().union(*(holders[layer.chain_id] for layer in own))
-            pieces.append(Piece(max(0, rest), every))
+            pieces.append(SharedBytes(max(0, rest), every))
     return pieces
 
 
@@ -297,11 +297,11 @@ def _images_of(inventory: Inventory, chain_id: str) -> int:
     return sum(chain_id in image.chain for image in inventory.images)
 
 
-def _record_pieces(inventory: Inventory) -> list[Piece]:
+def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
     above = descendants(inventory.cache)
     besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     return [
-        Piece(
+        SharedBytes(
             record.size_bytes + (besides if record.kind == "regular" else 0),
             frozenset({cache_key(record.record_id), *(cache_key(one) for one in above[record.record_id])}),
         )

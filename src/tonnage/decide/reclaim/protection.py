@@ -13,7 +13,7 @@ from tonnage.model.deploy.image_names import LABEL_STACK
 if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Image, Inventory
     from tonnage.model.reclaim.pulls import Pulling
-    from tonnage.model.reclaim.roots import Needs
+    from tonnage.model.reclaim.roots import Roots
 
 YOUNG_S = 300.0
 """A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
@@ -49,7 +49,7 @@ def why_container_stays(container: Container) -> str:
     return ""
 
 
-def images_that_stay(inventory: Inventory, needs: Needs) -> dict[str, str]:
+def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     """Return the images that must stay.
 
     Args:
@@ -103,7 +103,7 @@ def _why_its_image_stays(container: Container) -> str:
     return f"image of the stopped container {container.name}{whose}"
 
 
-def _why_image_stays(image: Image, needs: Needs) -> str:
+def _why_image_stays(image: Image, needs: Roots) -> str:
     for reference in image.references:
         for ending, reason in _OWN_REASONS.items():
             if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):

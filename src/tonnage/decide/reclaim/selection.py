@@ -16,7 +16,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tonnage.model.reclaim.candidate import Candidate, Piece
+    from tonnage.model.reclaim.candidate import Candidate, SharedBytes
 
 MOST_LOOKED_AT = 200_000
 """Pieces that the exact search looks at before it takes the best set so far: less than a tenth of a second."""
@@ -25,14 +25,14 @@ MOST_ENDS = 3
 _MILLI = 1000
 
 
-class _Group(Struct, frozen=True):
+class _HolderGroup(Struct, frozen=True):
     """Pieces with the same holders, as bits."""
 
     bits: int
     size_bytes: int
 
 
-def freed_bytes(pieces: Iterable[Piece], removed: frozenset[str]) -> int:
+def freed_bytes(pieces: Iterable[SharedBytes], removed: frozenset[str]) -> int:
     """Return how many bytes come free when all of ``removed`` is removed.
 
     Args:
@@ -45,7 +45,7 @@ def freed_bytes(pieces: Iterable[Piece], removed: frozenset[str]) -> int:
     return sum(piece.size_bytes for piece in pieces if piece.holders <= removed)
 
 
-def choose(candidates: Sequence[Candidate], pieces: Iterable[Piece], missing_bytes: int) -> frozenset[str]:
+def choose(candidates: Sequence[Candidate], pieces: Iterable[SharedBytes], missing_bytes: int) -> frozenset[str]:
     """Return what to remove.
 
     Args:
@@ -60,22 +60,22 @@ def choose(candidates: Sequence[Candidate], pieces: Iterable[Piece], missing_byt
     if missing_bytes <= 0:
         return frozenset()
     ordered = sorted(candidates, key=lambda each: (each.cost_s, each.removal_s, each.candidate_id))
-    search = _Search(ordered, _groups(ordered, pieces), missing_bytes)
+    search = _SubsetSearch(ordered, _groups(ordered, pieces), missing_bytes)
     chosen = search.best()
     return frozenset(each.candidate_id for index, each in enumerate(ordered) if chosen >> index & 1)
 
 
-def _groups(candidates: Sequence[Candidate], pieces: Iterable[Piece]) -> list[_Group]:
+def _groups(candidates: Sequence[Candidate], pieces: Iterable[SharedBytes]) -> list[_HolderGroup]:
     index = {each.candidate_id: number for number, each in enumerate(candidates)}
     sizes: dict[int, int] = {}
     for piece in pieces:
         if piece.size_bytes > 0 and piece.holders and all(name in index for name in piece.holders):
             bits = sum(1 << index[name] for name in piece.holders)
             sizes[bits] = sizes.get(bits, 0) + piece.size_bytes
-    return [_Group(bits, size_bytes) for bits, size_bytes in sizes.items()]
+    return [_HolderGroup(bits, size_bytes) for bits, size_bytes in sizes.items()]
 
 
-def _neighbours(groups: Sequence[_Group]) -> list[list[int]]:
+def _neighbours(groups: Sequence[_HolderGroup]) -> list[list[int]]:
     """Return for each group those that share a holder with it, itself among them."""
     of_holder: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
@@ -92,10 +92,10 @@ def _places(bits: int) -> list[int]:
     return places
 
 
-class _Search:
+class _SubsetSearch:
     """The search for one target. A set of candidates is a number whose bits are their places."""
 
-    def __init__(self, candidates: Sequence[Candidate], groups: list[_Group], missing_bytes: int) -> None:
+    def __init__(self, candidates: Sequence[Candidate], groups: list[_HolderGroup], missing_bytes: int) -> None:
         self._costs = [round(each.cost_s * _MILLI) for each in candidates]
         self._seconds = [round(each.removal_s * _MILLI) for each in candidates]
         self._groups = groups
@@ -179,7 +179,7 @@ class _Search:
         near = (self._groups[other] for other in self._neighbours[number])
         return sum(each.size_bytes for each in near if not each.bits & ~after and each.bits & ~chosen)
 
-    def _look(self, groups: Sequence[_Group], rest: Sequence[int], place: int, chosen: int) -> None:
+    def _look(self, groups: Sequence[_HolderGroup], rest: Sequence[int], place: int, chosen: int) -> None:
         self._looked_at += len(self._groups)
         if self._looked_at > MOST_LOOKED_AT:
             return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NEARLY_FULL = 0.02
 
 
-class Need(Struct, frozen=True, kw_only=True):
+class BuildNeed(Struct, frozen=True, kw_only=True):
     """What one service's build is forecast to need at its worst moment.
 
     Args:
@@ -53,7 +53,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     filesystems: tuple[Filesystem, ...] = ()
     lines: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
-    needs: tuple[Need, ...] = ()
+    needs: tuple[BuildNeed, ...] = ()
 
 
 def explain(symptoms: Sequence[Symptom], machine: Machine) -> tuple[Explanation, ...]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.model.forecast.effects import Source
-    from tonnage.model.forecast.recipe import Mount
-    from tonnage.model.forecast.shell_script import Command
+    from tonnage.model.forecast.recipe import RunMount
+    from tonnage.model.forecast.shell_script import ShellCommand
     from tonnage.model.stack import Place
 
 _TRUE = frozenset({"1", "true", "yes", "on", "t", "y"})
@@ -45,9 +45,9 @@ class Context(Struct, frozen=True, kw_only=True):
             write settings add to it.
     """
 
-    command: Command
+    command: ShellCommand
     place: Place
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[RunMount, ...] = ()
     standard_input: str | None = None
     piped_to: tuple[str, ...] = ()
     fed_by: str = ""
@@ -86,7 +86,7 @@ class Context(Struct, frozen=True, kw_only=True):
             return posixpath.normpath(path) + ("/" if path.endswith("/") and path != "/" else "")
         return posixpath.normpath(posixpath.join(self.command.working_directory, path))
 
-    def mount_over(self, path: str) -> Mount | None:
+    def mount_over(self, path: str) -> RunMount | None:
         """Return the mount that a path lies on; None when it is of the image."""
         found = [mount for mount in self.mounts if mount.target and _within(path, mount.target)]
         return max(found, key=lambda mount: len(mount.target), default=None)

@@ -15,13 +15,13 @@ from tonnage.forecast.commands.streams import printed
 from tonnage.forecast.shell.script import is_shell, read_script, read_words
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Opaque, Source
-from tonnage.model.forecast.recipe import Copy, Run
+from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
 from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.recipe import RecipeStep
-    from tonnage.model.forecast.shell_script import Command, Script
+    from tonnage.model.forecast.shell_script import Script, ShellCommand
 
 _MACHINES = {
     "amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64"), "arm": ("armv7l", "armhf"), "386": ("i686", "i386"),
@@ -48,9 +48,9 @@ def effects(
         ``COPY``, whose bytes are those of its sources.
     """
     kept = {} if remembered is None else remembered
-    if isinstance(step.action, Copy):
+    if isinstance(step.action, CopyInstruction):
         return _added(step, step.action)
-    if not isinstance(step.action, Run):
+    if not isinstance(step.action, RunInstruction):
         return ()
     run = step.action
     shell = step.surroundings.shell
@@ -69,7 +69,7 @@ def effects(
     return tuple(found)
 
 
-def _context(script: Script, index: int, step: RecipeStep, run: Run, kept: dict[str, str]) -> Context:
+def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, kept: dict[str, str]) -> Context:
     """Return one command with what is around it; what it is piped is that of the command before it."""
     command = script.commands[index]
     address = _fetched_before(script, command, step, run)
@@ -91,7 +91,7 @@ def _context(script: Script, index: int, step: RecipeStep, run: Run, kept: dict[
     )
 
 
-def _script(run: Run, step: RecipeStep, answers: dict[str, str]) -> Script:
+def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> Script:
     """Read the commands of a ``RUN``, in either form."""
     around = step.surroundings
     variables = {"HOME": _home(around.user), **around.variables}
@@ -132,7 +132,7 @@ def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, .
     )
 
 
-def _added(step: RecipeStep, copy: Copy) -> tuple[AnyEffect, ...]:
+def _added(step: RecipeStep, copy: CopyInstruction) -> tuple[AnyEffect, ...]:
     """Return what ``ADD`` fetches from addresses."""
     found: list[AnyEffect] = []
     for source in copy.sources if copy.adds else ():
@@ -151,7 +151,7 @@ def _added(step: RecipeStep, copy: Copy) -> tuple[AnyEffect, ...]:
     return tuple(found)
 
 
-def _place(step: RecipeStep, run: Run, command: Command) -> Place:
+def _place(step: RecipeStep, run: RunInstruction, command: ShellCommand) -> Place:
     """Return the line on which a command is written."""
     if step.inherited:
         return step.place
@@ -183,7 +183,7 @@ def _answers(platform: str) -> dict[str, str]:
     return answers
 
 
-def _given(script: Script, command: Command) -> str | None:
+def _given(script: Script, command: ShellCommand) -> str | None:
     """Return what a command reads from its input, where that stands in the script."""
     for each in reversed(command.redirections):
         if each.operator in {"<<", "<<<"} and each.descriptor in {None, 0}:
@@ -199,13 +199,13 @@ def _given(script: Script, command: Command) -> str | None:
     return " ".join(texts) + "\n"
 
 
-def _read_by(script: Script, command: Command) -> tuple[str, ...]:
+def _read_by(script: Script, command: ShellCommand) -> tuple[str, ...]:
     if command.pipe_to is None:
         return ()
     return tuple(word.text for word in script.commands[command.pipe_to].words)
 
 
-def _fetched_before(script: Script, command: Command, step: RecipeStep, run: Run) -> str:
+def _fetched_before(script: Script, command: ShellCommand, step: RecipeStep, run: RunInstruction) -> str:
     """Return the address that stands at the beginning of a command's pipeline."""
     before = command.pipe_from
     while before is not None:

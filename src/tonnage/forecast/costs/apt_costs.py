@@ -21,7 +21,7 @@ from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.base_image import AptState
-    from tonnage.model.forecast.debian_package import Choice, Chosen, Probed
+    from tonnage.model.forecast.debian_package import Chosen, PackageSelection, Probed
 
 _FILES = (0.95, 0.986, 1.02)
 _FILES_WITHOUT_DOCUMENTS = (0.60, 0.93, 1.02)
@@ -41,7 +41,9 @@ _FETCHED = (0.12, 0.18, 0.30)
 _ASSUMED = 0.25
 
 
-def apt_forecast(choice: Choice, lists: ListBytes, state: AptState, *, by: str = "lists of packages") -> AptForecast:
+def apt_forecast(
+    choice: PackageSelection, lists: ListBytes, state: AptState, *, by: str = "lists of packages"
+) -> AptForecast:
     """Return what an update and an install bring.
 
     Args:
@@ -94,7 +96,7 @@ def probed_forecast(probed: Probed, state: AptState) -> AptForecast:
     )
 
 
-def _installed(choice: Choice, state: AptState) -> Estimate:
+def _installed(choice: PackageSelection, state: AptState) -> Estimate:
     if not choice.packages:
         return NOTHING
     shares = _FILES_WITHOUT_DOCUMENTS if state.path_excludes else _FILES

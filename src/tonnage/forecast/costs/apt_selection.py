@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.forecast.debian_package import Choice, Chosen
+from tonnage.model.forecast.debian_package import Chosen, PackageSelection
 from tonnage.model.forecast.debian_version import compare, satisfies
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def choose(
     recommends: bool = True,
     release: str = "",
     upgrades: bool = False,
-) -> Choice:
+) -> PackageSelection:
     """Choose what an install brings.
 
     Args:
@@ -48,7 +48,9 @@ def choose(
     for name in wanted:
         solving.want(name)
     solving.finish()
-    return Choice(packages=tuple(solving.chosen.values()), missing=tuple(solving.missing), assumed=not state.installed)
+    return PackageSelection(
+        packages=tuple(solving.chosen.values()), missing=tuple(solving.missing), assumed=not state.installed
+    )
 
 
 class _Solving:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.python_lock import Target
-from tonnage.model.forecast.sized_effects import Ground, GroundLayer
+from tonnage.model.forecast.sized_effects import BaseLayer, BaseLayers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,7 +31,7 @@ _TAGGED = regex(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
 _NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 
-def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> Ground:
+def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> BaseLayers:
     """Return an image as what a stage stands on.
 
     Args:
@@ -51,7 +51,7 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
             image = _bounded(base.image, assume_bytes) if number == len(base.layers) else NOTHING
         compressed = exactly(layer.compressed_bytes) if layer.compressed_bytes is not None else _compressed(image)
         layers.append(
-            GroundLayer(
+            BaseLayer(
                 chain_id=layer.chain_id,
                 image=image,
                 disk=layer.disk if layer.disk.known else image,
@@ -60,10 +60,10 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
             )
         )
     how = f"read from the {base.origin}"
-    return Ground(name=base.reference, layers=tuple(layers), identity=base.image_id or base.reference, how=how)
+    return BaseLayers(name=base.reference, layers=tuple(layers), identity=base.image_id or base.reference, how=how)
 
 
-def unknown_ground(reference: str, assume_bytes: int, why: str) -> Ground:
+def unknown_ground(reference: str, assume_bytes: int, why: str) -> BaseLayers:
     """Return what is assumed of an image that could not be read.
 
     Args:
@@ -75,8 +75,8 @@ def unknown_ground(reference: str, assume_bytes: int, why: str) -> Ground:
         The ground.
     """
     bound = assumed(assume_bytes)
-    layer = GroundLayer(chain_id=f"unknown:{reference}", image=bound, disk=bound, compressed=bound)
-    return Ground(name=reference, layers=(layer,), identity=reference, how=f"assumed: {why}")
+    layer = BaseLayer(chain_id=f"unknown:{reference}", image=bound, disk=bound, compressed=bound)
+    return BaseLayers(name=reference, layers=(layer,), identity=reference, how=f"assumed: {why}")
 
 
 def target_of(

@@ -33,13 +33,13 @@ from tonnage.model.forecast.estimate import (
     highest,
     total,
 )
-from tonnage.model.forecast.sized_effects import Deed
+from tonnage.model.forecast.sized_effects import SizedEffect
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tonnage.forecast.costs.layer_costs import LayerCost
-    from tonnage.model.forecast.sized_effects import BuildWork, Ground, Piece, StageWork, StepWork
+    from tonnage.model.forecast.sized_effects import BaseLayers, BuildWork, StageWork, StepWork, WrittenBytes
 
 LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
 """What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it."""
@@ -53,12 +53,12 @@ STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
 _CONTRIBUTORS = 400
 
 
-class _Ending(Struct, frozen=True, kw_only=True):
+class _StageEnd(Struct, frozen=True, kw_only=True):
     """How a stage ends: its name, identity, what can be seen in it, the image below it, and its layers."""
 
     name: str
     key: str
-    visible: tuple[Piece, ...]
+    visible: tuple[WrittenBytes, ...]
     ground: Estimate
     layers: tuple[Holding, ...]
 
@@ -74,7 +74,7 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
     Returns:
         The forecast.
     """
-    endings: dict[int, _Ending] = {}
+    endings: dict[int, _StageEnd] = {}
     steps: list[tuple[int, int, InstructionForecast]] = []
     in_image = _stages_of_image(work)
     for stage in work.stages:
@@ -106,8 +106,8 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
 
 
 def _stage(
-    stage: StageWork, engine: EngineKind, present: frozenset[str], endings: dict[int, _Ending], *, shown: bool
-) -> tuple[_Ending, list[InstructionForecast]]:
+    stage: StageWork, engine: EngineKind, present: frozenset[str], endings: dict[int, _StageEnd], *, shown: bool
+) -> tuple[_StageEnd, list[InstructionForecast]]:
     steps: list[InstructionForecast] = []
     layers: list[Holding] = []
     name = stage.name or str(stage.index)
@@ -133,7 +133,7 @@ def _stage(
         if each.from_stage is not None:
             source = endings[each.from_stage]
             what = source.name
-            deeds = (Deed(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
+            deeds = (SizedEffect(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
@@ -142,10 +142,10 @@ def _stage(
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]
         steps.append(step)
-    return _Ending(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
+    return _StageEnd(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
 
 
-def _mounted(work: StepWork, endings: Mapping[int, _Ending]) -> tuple[Piece, ...]:
+def _mounted(work: StepWork, endings: Mapping[int, _StageEnd]) -> tuple[WrittenBytes, ...]:
     """Return what an instruction sees in its mounts."""
     found = list(work.mounted)
     for index, source, target in work.mounts:
@@ -154,7 +154,7 @@ def _mounted(work: StepWork, endings: Mapping[int, _Ending]) -> tuple[Piece, ...
     return tuple(found)
 
 
-def _from(ground: Ground, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
+def _from(ground: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
     missing = [layer for layer in ground.layers if not layer.present]
     holdings = [
@@ -257,7 +257,7 @@ def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
     return tuple(found[:_CONTRIBUTORS])
 
 
-def _load(work: BuildWork, ending: _Ending, image: Estimate) -> InstructionForecast:
+def _load(work: BuildWork, ending: _StageEnd, image: Estimate) -> InstructionForecast:
     holdings = tuple(
         replace(layer, key=f"loaded:{layer.key}", image=NOTHING, download=NOTHING, present=False, in_image=False)
         for layer in ending.layers

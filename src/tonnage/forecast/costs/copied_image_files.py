@@ -21,12 +21,12 @@ from tonnage.forecast.costs.path_coverage import (
 )
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
-from tonnage.model.forecast.sized_effects import Piece
+from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.model.forecast.sized_effects import Deed
+    from tonnage.model.forecast.sized_effects import SizedEffect
 
 _PIP_BYTES = 16_000_000
 _SMALL_FILE_BYTES = 1_000_000
@@ -34,7 +34,9 @@ _FILE_BYTES = 10_000_000
 _CHANGED = "its owner or mode is changed in a later layer"
 
 
-def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Estimate, what: str) -> tuple[Piece, ...]:
+def taken(
+    paths: Sequence[str], into: str, visible: Sequence[WrittenBytes], ground: Estimate, what: str
+) -> tuple[WrittenBytes, ...]:
     """Return what copying paths out of a stage writes.
 
     Args:
@@ -47,7 +49,7 @@ def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Est
     Returns:
         The pieces in the layer that they are copied to.
     """
-    pieces: list[Piece] = []
+    pieces: list[WrittenBytes] = []
     for path in paths:
         whole, part = _found(path, visible)
         pieces += [_copied(piece, path, into) for piece in whole]
@@ -58,8 +60,12 @@ def taken(paths: Sequence[str], into: str, visible: Sequence[Piece], ground: Est
 
 
 def from_inside(
-    deed: Deed, below: list[Piece], own: list[Piece], ground: Estimate, mounted: Sequence[Piece] = ()
-) -> list[Piece]:
+    deed: SizedEffect,
+    below: list[WrittenBytes],
+    own: list[WrittenBytes],
+    ground: Estimate,
+    mounted: Sequence[WrittenBytes] = (),
+) -> list[WrittenBytes]:
     """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode.
 
     Args:
@@ -72,7 +78,7 @@ def from_inside(
     Returns:
         The pieces.
     """
-    found: list[Piece] = []
+    found: list[WrittenBytes] = []
     for path in deed.rewrites:
         found += _fresh(_rewritten(path, below, own, ground), (*own, *found))
         if deed.certain:
@@ -94,7 +100,7 @@ def from_inside(
     return found if deed.certain else [perhaps(piece) for piece in found]
 
 
-def _found(path: str, pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+def _found(path: str, pieces: Sequence[WrittenBytes]) -> tuple[list[WrittenBytes], list[WrittenBytes]]:
     """Return which pieces lie below a path, and of which a part does: where that is not known, perhaps of any."""
     whole = [piece for piece in pieces if covers(path, piece.place)]
     part = [piece for piece in pieces if covers_part(path, piece.place) and _may_hold(piece, path)]
@@ -104,19 +110,21 @@ def _found(path: str, pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]
     return whole, part
 
 
-def _is_anywhere(piece: Piece) -> bool:
+def _is_anywhere(piece: WrittenBytes) -> bool:
     """Return whether something was written nobody knows where."""
     return not piece.place and bool(piece.image.high_bytes)
 
 
-def _may_hold(piece: Piece, path: str) -> bool:
+def _may_hold(piece: WrittenBytes, path: str) -> bool:
     """Return whether there may be something at a path inside a piece: not in one that is a mere directory."""
     if piece.files:
         return any(covers(path, file) for file, *_ in piece.files)
     return bool(piece.image.high_bytes)
 
 
-def _rewritten(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Estimate) -> list[Piece]:
+def _rewritten(
+    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], ground: Estimate
+) -> list[WrittenBytes]:
     """Return what changing everything below a path writes. What the layer itself wrote is not written again."""
     whole, part = _found(path, below)
     part += [piece for piece in below if _is_anywhere(piece) and piece not in part]
@@ -128,11 +136,13 @@ def _rewritten(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: 
     return pieces
 
 
-def _altered(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Estimate) -> list[Piece]:
+def _altered(
+    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], ground: Estimate
+) -> list[WrittenBytes]:
     """Return what changing just the files that a path names writes: of a directory no file in it."""
     if any(names(path, piece.place) or covers_part(path, piece.place) for piece in own):
         return []
-    pieces: list[Piece] = []
+    pieces: list[WrittenBytes] = []
     for piece in below:
         if piece.files:
             pieces += _of_files(piece, [file for file in piece.files if names(path, file[0])], path, path)
@@ -145,7 +155,7 @@ def _altered(path: str, below: Sequence[Piece], own: Sequence[Piece], ground: Es
     return _file_of_ground(path, path, ground, _SMALL_FILE_BYTES)
 
 
-def file_copied(source: str, destination: str, pieces: Sequence[Piece], ground: Estimate) -> list[Piece]:
+def file_copied(source: str, destination: str, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
     """Return what copying a file writes, or several that a pattern names; nothing where nobody knows anything of it."""
     whole, part = _found(source, pieces)
     found = [_copied(piece, source, destination) for piece in whole]
@@ -155,8 +165,14 @@ def file_copied(source: str, destination: str, pieces: Sequence[Piece], ground: 
 
 
 def _moved(
-    source: str, destination: str, below: list[Piece], own: list[Piece], ground: Estimate, *, certain: bool
-) -> list[Piece]:
+    source: str,
+    destination: str,
+    below: list[WrittenBytes],
+    own: list[WrittenBytes],
+    ground: Estimate,
+    *,
+    certain: bool,
+) -> list[WrittenBytes]:
     """Return what moving writes: what the same layer wrote only gets another place."""
     mine = [piece for piece in own if covers(source, piece.place)]
     if certain:
@@ -175,7 +191,7 @@ def _moved(
     return found or ([] if unplaced else _of_ground(source, destination, ground, "the image", certain=True))
 
 
-def _hidden(below: Sequence[Piece], path: str, means: Callable[[str, str], bool]) -> list[Piece]:
+def _hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str], bool]) -> list[WrittenBytes]:
     """Return what can still be seen of earlier layers when what a path means is written once more."""
     found = []
     for piece in below:
@@ -201,16 +217,16 @@ def _less(estimate: Estimate, count_bytes: int) -> Estimate:
     return Estimate(low, likely, high, estimate.grade)
 
 
-def _fresh(pieces: Sequence[Piece], own: Sequence[Piece]) -> list[Piece]:
+def _fresh(pieces: Sequence[WrittenBytes], own: Sequence[WrittenBytes]) -> list[WrittenBytes]:
     """Return the pieces that the layer has not written already: what it wrote is not written again."""
     return [piece for piece in pieces if not any(_same(piece, mine) for mine in own)]
 
 
-def _same(one: Piece, other: Piece) -> bool:
+def _same(one: WrittenBytes, other: WrittenBytes) -> bool:
     return one.name == other.name and one.place == other.place
 
 
-def _copied(piece: Piece, path: str, into: str, why: str = "", *, again: bool = True) -> Piece:
+def _copied(piece: WrittenBytes, path: str, into: str, why: str = "", *, again: bool = True) -> WrittenBytes:
     """Return a piece as it lies at another place; without a path it stays where it is."""
     files = _at(piece.files, path, into) if path else piece.files
     found = replace(piece, place=moved(piece.place, path, into) if path else piece.place, files=files)
@@ -220,7 +236,7 @@ def _copied(piece: Piece, path: str, into: str, why: str = "", *, again: bool = 
     return replace(found, transient=NOTHING, download=NOTHING, source=source)
 
 
-def _part_of(piece: Piece, path: str, into: str) -> Piece:
+def _part_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
     if piece.files:
         [found] = _of_files(piece, [file for file in piece.files if covers(path, file[0])], path, into)
         return found
@@ -231,7 +247,7 @@ def _part_of(piece: Piece, path: str, into: str) -> Piece:
         grade = weakest((estimate.grade, Grade.DECLARED))
         return Estimate(0, estimate.likely_bytes // 2, estimate.high_bytes, grade)
 
-    return Piece(
+    return WrittenBytes(
         name=f"{path} of {piece.name}",
         place=into,
         image=some(piece.image),
@@ -241,12 +257,12 @@ def _part_of(piece: Piece, path: str, into: str) -> Piece:
     )
 
 
-def _of_files(piece: Piece, files: Sequence[tuple[str, int, int]], path: str, into: str) -> list[Piece]:
+def _of_files(piece: WrittenBytes, files: Sequence[tuple[str, int, int]], path: str, into: str) -> list[WrittenBytes]:
     if not files:
         return []
     image_bytes = sum(count_bytes for _, count_bytes, _ in files)
     return [
-        Piece(
+        WrittenBytes(
             name=f"{path} of {piece.name}",
             place=into,
             image=exactly(image_bytes),
@@ -262,24 +278,28 @@ def _at(files: Sequence[tuple[str, int, int]], path: str, into: str) -> tuple[tu
     return tuple((moved(file, path, into), image_bytes, disk_bytes) for file, image_bytes, disk_bytes in files)
 
 
-def _file_of(piece: Piece, path: str, into: str) -> Piece:
+def _file_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
     """Return one file of a piece whose files nobody lists: usually a small one, at most all of it."""
     grade = weakest((piece.disk.grade, Grade.DECLARED))
     size = Estimate(0, min(BLOCK_BYTES, piece.disk.high_bytes), piece.disk.high_bytes, grade)
-    return Piece(
+    return WrittenBytes(
         name=f"{path} of {piece.name}", place=into, image=size, disk=size, compressed=size,
         source="one file of it; at most the whole",
     )  # fmt: skip
 
 
-def _file_of_ground(path: str, into: str, ground: Estimate, most_bytes: int) -> list[Piece]:
+def _file_of_ground(path: str, into: str, ground: Estimate, most_bytes: int) -> list[WrittenBytes]:
     if not ground.high_bytes:
         return []
     size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, ground.high_bytes)), Grade.DECLARED)
-    return [Piece(name=path, place=into, image=size, disk=size, compressed=size, source="one file of the image below")]
+    return [
+        WrittenBytes(
+            name=path, place=into, image=size, disk=size, compressed=size, source="one file of the image below"
+        )
+    ]
 
 
-def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bool) -> list[Piece]:
+def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bool) -> list[WrittenBytes]:
     """Return what lies there because the image below has it; how much of that image, nobody told."""
     if not ground.high_bytes:
         return []
@@ -293,7 +313,7 @@ def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bo
     else:
         size = Estimate(0, most_bytes // 2 * certain, most_bytes, Grade.UNKNOWN)
     return [
-        Piece(
+        WrittenBytes(
             name=f"files of {what} below {path}",
             place=into,
             image=size,
@@ -304,7 +324,7 @@ def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bo
     ]
 
 
-def perhaps(piece: Piece) -> Piece:
+def perhaps(piece: WrittenBytes) -> WrittenBytes:
     """Return what may be written, or not."""
 
     def some(estimate: Estimate) -> Estimate:

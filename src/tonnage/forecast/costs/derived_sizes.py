@@ -10,12 +10,12 @@ from tonnage.forecast.costs.copied_image_files import file_copied, perhaps
 from tonnage.forecast.costs.written_sizes import blocks_of
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
-from tonnage.model.forecast.sized_effects import Piece
+from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.sized_effects import Deed, Derived
+    from tonnage.model.forecast.sized_effects import DerivedFile, SizedEffect
 
 _SAME = (100, 100, 100)
 # What an image has there are settings, and what the kernel tells of itself.
@@ -23,7 +23,7 @@ _SHORT = ("/etc/", "/proc/", "/sys/", "/run/")
 _SHORT_TEXT = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
 
 
-def derived_pieces(deed: Deed, pieces: Sequence[Piece], ground: Estimate) -> list[Piece]:
+def derived_pieces(deed: SizedEffect, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
     """Return what a command makes from files.
 
     Args:
@@ -38,7 +38,7 @@ def derived_pieces(deed: Deed, pieces: Sequence[Piece], ground: Estimate) -> lis
     return found if deed.certain else [perhaps(piece) for piece in found]
 
 
-def _made(derived: Derived, pieces: Sequence[Piece], ground: Estimate) -> Piece:
+def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], ground: Estimate) -> WrittenBytes:
     image, disk = NOTHING, NOTHING
     for path in derived.paths:
         short = path.startswith(_SHORT)
@@ -64,7 +64,7 @@ def _made(derived: Derived, pieces: Sequence[Piece], ground: Estimate) -> Piece:
         )
     if derived.least_high_bytes > size.high_bytes:
         size = replace(size, high_bytes=derived.least_high_bytes, grade=Grade.UNKNOWN)
-    return Piece(
+    return WrittenBytes(
         name=derived.place,
         place=derived.place,
         image=size,
@@ -74,5 +74,5 @@ def _made(derived: Derived, pieces: Sequence[Piece], ground: Estimate) -> Piece:
     )
 
 
-def _placed(pieces: Sequence[Piece]) -> list[Piece]:
+def _placed(pieces: Sequence[WrittenBytes]) -> list[WrittenBytes]:
     return [piece for piece in pieces if piece.place]

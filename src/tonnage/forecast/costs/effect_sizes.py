@@ -36,7 +36,7 @@ from tonnage.model.forecast.effects import (
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, spread
 from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
-from tonnage.model.forecast.sized_effects import Aside, Deed, Derived, Piece
+from tonnage.model.forecast.sized_effects import Aside, DerivedFile, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
 _UPGRADE_MOST_BYTES = 300_000_000
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class InstructionEffects(Struct, frozen=True, kw_only=True):
     """What was found out about the commands of one instruction.
 
     Args:
@@ -66,14 +66,14 @@ class Found(Struct, frozen=True, kw_only=True):
         assume_bytes: What is assumed for a command of which nothing is known.
     """
 
-    installs: Mapping[int, Deed] = field(default_factory=lambda: MappingProxyType({}))
+    installs: Mapping[int, SizedEffect] = field(default_factory=lambda: MappingProxyType({}))
     packages: Mapping[int, AptForecast] = field(default_factory=lambda: MappingProxyType({}))
     sizes: Mapping[str, Estimate] = field(default_factory=lambda: MappingProxyType({}))
     keeps_debs: bool = False
     assume_bytes: int = 500_000_000
 
 
-def deeds_of(effects: Sequence[AnyEffect], found: Found) -> tuple[Deed, ...]:
+def deeds_of(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
     """Return what the commands of one instruction do, in their order.
 
     Args:
@@ -91,7 +91,7 @@ def deeds_of(effects: Sequence[AnyEffect], found: Found) -> tuple[Deed, ...]:
     return tuple(deeds)
 
 
-def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estimate]) -> Deed:  # noqa: C901, PLR0912 - one branch for each kind
+def _deed(number: int, effect: AnyEffect, found: InstructionEffects, fetched: dict[str, Estimate]) -> SizedEffect:  # noqa: C901, PLR0912 - one branch for each kind
     unknown = assumed(found.assume_bytes)
     match effect:
         case PythonInstall():
@@ -102,9 +102,9 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
             return _lists(effect, next(iter(found.packages.values()), None))
         case AptClean():
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
-            return Deed(removes=tuple(path for path in gone if path))
+            return SizedEffect(removes=tuple(path for path in gone if path))
         case AptRemove() | MakeDirectory() | Nothing():
-            return Deed(writes=_directories(effect)) if isinstance(effect, MakeDirectory) else Deed()
+            return SizedEffect(writes=_directories(effect)) if isinstance(effect, MakeDirectory) else SizedEffect()
         case OtherInstall():
             return _written(f"{effect.manager} {' '.join(effect.packages)}".strip(), "", unknown, "assumed")
         case Download():
@@ -114,34 +114,34 @@ def _deed(number: int, effect: AnyEffect, found: Found, fetched: dict[str, Estim
         case GitClone():
             return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed")
         case Remove():
-            return Deed() if effect.found and effect.pattern else Deed(removes=_below(effect))
+            return SizedEffect() if effect.found and effect.pattern else SizedEffect(removes=_below(effect))
         case ChangeMode():
-            return Deed(rewrites=effect.paths) if effect.recursive else Deed(alters=effect.paths)
+            return SizedEffect(rewrites=effect.paths) if effect.recursive else SizedEffect(alters=effect.paths)
         case Transfer():
             pairs = tuple((source, _into(source, effect)) for source in effect.sources)
             if effect.links:
                 # Another name of a file of an earlier layer has all of its bytes in this one.
-                return Deed(alters=effect.sources if effect.hard else ())
+                return SizedEffect(alters=effect.sources if effect.hard else ())
             if effect.moves:
-                return Deed(moves=pairs)
-            return Deed(copies=pairs) if effect.recursive else Deed(file_copies=pairs)
+                return SizedEffect(moves=pairs)
+            return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)
         case WriteFile():
             return written_file(effect, found.sizes, unknown)
         case Records():
-            return Deed(writes=(records(effect),))
+            return SizedEffect(writes=(records(effect),))
         case MakeEnvironment():
             size = _ENVIRONMENT_WITH_PIP if effect.with_pip else _ENVIRONMENT_ALONE
             return _written(f"environment {effect.directory}", effect.directory, size, "usual size")
         case CompilePython():
             return _written(effect.command, effect.paths[0] if effect.paths else "", unknown, "assumed")
         case PythonRemove():
-            return Deed(removes=_caches(effect))
+            return SizedEffect(removes=_caches(effect))
         case Opaque():
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
             return _written(effect.command, "", unknown, why)
 
 
-def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, keeps_debs: bool) -> Deed:
+def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, keeps_debs: bool) -> SizedEffect:
     if brought is None:
         words = " ".join(effect.packages) or "upgrade"
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
@@ -154,7 +154,7 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
     for package in packages:
         share = package.installed_bytes
         pieces.append(
-            Piece(
+            WrittenBytes(
                 name=f"{package.name} {package.version}",
                 place=_PACKAGES,
                 image=_share(brought.image, share, counted),
@@ -165,10 +165,10 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         )
     if not packages and brought.disk.high_bytes and not effect.downloads_only:
         pieces.append(
-            Piece(name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk, source=brought.by)
+            WrittenBytes(name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk, source=brought.by)
         )
     pieces += [
-        Piece(
+        WrittenBytes(
             name=name,
             place=_PACKAGES,
             image=unknown,
@@ -179,30 +179,32 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         for name in brought.missing
     ]
     debs = brought.debs
-    files = Piece(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
+    files = WrittenBytes(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
     # When dpkg is done, apt writes one of its two caches anew before it gives the old one up.
     renewed = NOTHING if effect.downloads_only else _share(brought.caches, 1, 2)
     if effect.cache_mounted:
         aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
-        return Deed(writes=(files, *pieces), asides=(aside,), transient=renewed)
+        return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed)
     if keeps_debs or effect.downloads_only:
-        return Deed(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces), transient=renewed)
-    return Deed(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed)
+        return SizedEffect(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces), transient=renewed)
+    return SizedEffect(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed)
 
 
-def _lists(effect: AptUpdate, brought: AptForecast | None) -> Deed:
+def _lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
     size = brought.lists if brought is not None else Estimate(5_000_000, 20_000_000, 60_000_000, Grade.DECLARED)
     fetched = brought.lists_download if brought is not None else size
     caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
     source = brought.by if brought is not None and brought.by else "usual size"
-    kept = Piece(name="apt's caches", place=CACHES, image=caches, disk=caches, compressed=caches, source=source)
+    kept = WrittenBytes(name="apt's caches", place=CACHES, image=caches, disk=caches, compressed=caches, source=source)
     if effect.lists_mounted:
         aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
-        return Deed(writes=(Piece(name="package lists", download=fetched, source=source), kept), asides=(aside,))
-    return Deed(
+        return SizedEffect(
+            writes=(WrittenBytes(name="package lists", download=fetched, source=source), kept), asides=(aside,)
+        )
+    return SizedEffect(
         writes=(
             kept,
-            Piece(
+            WrittenBytes(
                 name="package lists",
                 place=LISTS,
                 image=size,
@@ -215,7 +217,9 @@ def _lists(effect: AptUpdate, brought: AptForecast | None) -> Deed:
     )
 
 
-def _download(effect: Download, found: Found, fetched: dict[str, Estimate], unknown: Estimate) -> Deed:
+def _download(
+    effect: Download, found: InstructionEffects, fetched: dict[str, Estimate], unknown: Estimate
+) -> SizedEffect:
     size = found.sizes.get(effect.address)
     source = "its address was asked"
     if size is None:
@@ -223,17 +227,17 @@ def _download(effect: Download, found: Found, fetched: dict[str, Estimate], unkn
     name = effect.address.partition("?")[0].rpartition("/")[2] or effect.address
     if effect.path:
         fetched[effect.path] = size
-        piece = Piece(name=name, place=effect.path, image=size, disk=size, download=size, compressed=size)
-        return Deed(writes=(replace(piece, source=source),))
-    return Deed(writes=(Piece(name=name, download=size, source=source),))
+        piece = WrittenBytes(name=name, place=effect.path, image=size, disk=size, download=size, compressed=size)
+        return SizedEffect(writes=(replace(piece, source=source),))
+    return SizedEffect(writes=(WrittenBytes(name=name, download=size, source=source),))
 
 
-def _unpack(effect: Unpack, found: Found, fetched: dict[str, Estimate], unknown: Estimate) -> Deed:
+def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estimate], unknown: Estimate) -> SizedEffect:
     size = fetched.get(effect.archive) or found.sizes.get(effect.address)
     name = (effect.archive or effect.address).rpartition("/")[2] or "archive"
     if size is None and effect.archive:
         packed = not name.endswith(".tar")
-        made = Derived(
+        made = DerivedFile(
             place=effect.directory,
             paths=(effect.archive,),
             percent=(100 * _UNPACKED_LEAST, 100 * _UNPACKED_LIKELY, 100 * _UNPACKED_MOST) if packed else (90, 100, 100),
@@ -241,7 +245,7 @@ def _unpack(effect: Unpack, found: Found, fetched: dict[str, Estimate], unknown:
             source=f"contents of {name}: 1 to 8 times the archive: assumed" if packed else f"contents of {name}",
             least_high_bytes=unknown.high_bytes if packed else 0,
         )
-        return Deed(derives=(made,))
+        return SizedEffect(derives=(made,))
     if size is None:
         return _written(f"contents of {name}", effect.directory, unknown, "assumed")
     if name.endswith(".tar"):
@@ -255,15 +259,19 @@ def _unpack(effect: Unpack, found: Found, fetched: dict[str, Estimate], unknown:
     return _written(f"contents of {name}", effect.directory, estimate, "1 to 8 times the archive: assumed")
 
 
-def _directories(effect: MakeDirectory) -> tuple[Piece, ...]:
+def _directories(effect: MakeDirectory) -> tuple[WrittenBytes, ...]:
     return tuple(
-        Piece(name=path, place=path, disk=Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT), source="a directory")
+        WrittenBytes(
+            name=path, place=path, disk=Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT), source="a directory"
+        )
         for path in effect.paths
     )
 
 
-def _written(name: str, place: str, size: Estimate, source: str) -> Deed:
-    return Deed(writes=(Piece(name=name, place=place, image=size, disk=size, compressed=size, source=source),))
+def _written(name: str, place: str, size: Estimate, source: str) -> SizedEffect:
+    return SizedEffect(
+        writes=(WrittenBytes(name=name, place=place, image=size, disk=size, compressed=size, source=source),)
+    )
 
 
 def _share(whole: Estimate, part: int, of: int) -> Estimate:
@@ -289,7 +297,7 @@ def _caches(effect: PythonRemove) -> tuple[str, ...]:
     return (f"/root/.cache/{name}", f"/home/*/.cache/{name}")
 
 
-def _maybe(deed: Deed) -> Deed:
+def _maybe(deed: SizedEffect) -> SizedEffect:
     """Return what may not happen: from nothing to all of it. It is not relied on to remove anything."""
 
     def some(estimate: Estimate) -> Estimate:

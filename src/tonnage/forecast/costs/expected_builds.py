@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.costs.totals import Seen, add_up
+from tonnage.forecast.costs.totals import CountedLayers, add_up
 from tonnage.model.deploy.expected_build import ExpectedBuild
 from tonnage.model.deploy.plan import ExpectedInstruction
 from tonnage.model.forecast.estimate import NOTHING, Estimate, above, total
@@ -34,7 +34,7 @@ def expected_builds(
     Returns:
         By service.
     """
-    seen = Seen()
+    seen = CountedLayers()
     found = {}
     for forecast in forecasts:
         if not forecast.found_out:

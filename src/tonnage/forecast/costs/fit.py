@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.model.forecast.estimate import NOTHING
-from tonnage.model.forecast.fit import Fit, Fitting
+from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.fit import Room
 
 
-def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Fitting, ...]:
+def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[FilesystemFit, ...]:
     """Return how a stack fits some filesystems.
 
     Args:
@@ -42,18 +42,18 @@ def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Fitting, .
             every += each.all_at_once
         fit, missing_bytes = _judge(one, every, room.headroom_bytes)
         found.append(
-            Fitting(
+            FilesystemFit(
                 room=room, fit=fit, missing_bytes=missing_bytes, kept=kept, one_after_the_other=one, all_at_once=every
             )
         )
     return tuple(found)
 
 
-def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[Fit, int]:
+def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[FitVerdict, int]:
     if every.high_bytes <= headroom_bytes:
-        return Fit.FITS, 0
+        return FitVerdict.FITS, 0
     if one.high_bytes <= headroom_bytes:
-        return Fit.ONE_AT_A_TIME, every.high_bytes - headroom_bytes
+        return FitVerdict.ONE_AT_A_TIME, every.high_bytes - headroom_bytes
     if one.low_bytes <= headroom_bytes:
-        return Fit.DOUBTFUL, one.high_bytes - headroom_bytes
-    return Fit.NOT, one.likely_bytes - headroom_bytes
+        return FitVerdict.DOUBTFUL, one.high_bytes - headroom_bytes
+    return FitVerdict.NOT, one.likely_bytes - headroom_bytes

@@ -14,13 +14,13 @@ from tonnage.forecast.costs.copied_image_files import from_inside
 from tonnage.forecast.costs.derived_sizes import derived_pieces
 from tonnage.forecast.costs.path_coverage import any_covers, covers
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
-from tonnage.model.forecast.sized_effects import Aside, Piece
+from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.forecast.estimate import Estimate
-    from tonnage.model.forecast.sized_effects import Deed
+    from tonnage.model.forecast.sized_effects import SizedEffect
 
 
 class LayerCost(Struct, frozen=True, kw_only=True):
@@ -37,21 +37,21 @@ class LayerCost(Struct, frozen=True, kw_only=True):
         visible: Everything that can be seen in the stage afterwards, earlier layers included.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[WrittenBytes, ...]
     image: Estimate
     disk: Estimate
     transient: Estimate
     download: Estimate
     compressed: Estimate
     asides: tuple[Aside, ...]
-    visible: tuple[Piece, ...]
+    visible: tuple[WrittenBytes, ...]
 
 
 def layer_cost(
-    deeds: Sequence[Deed],
-    earlier: Sequence[Piece] = (),
+    deeds: Sequence[SizedEffect],
+    earlier: Sequence[WrittenBytes] = (),
     ground: Estimate = NOTHING,
-    mounted: Sequence[Piece] = (),
+    mounted: Sequence[WrittenBytes] = (),
     beside: Sequence[tuple[str, str]] = (),
 ) -> LayerCost:
     """Add up what the commands of one instruction do.
@@ -66,7 +66,7 @@ def layer_cost(
     Returns:
         What it costs.
     """
-    below, own = list(earlier), list[Piece]()
+    below, own = list(earlier), list[WrittenBytes]()
     moments: list[Estimate] = []
     download, aside_bytes = NOTHING, NOTHING
     asides: list[Aside] = []

@@ -15,10 +15,10 @@ from tonnage.model.forecast.estimate import EngineKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.recipe import Copy, RecipeStep, Run
+    from tonnage.model.forecast.recipe import CopyInstruction, RecipeStep, RunInstruction
 
 
-def copy_identity(action: Copy, contents: str) -> str:
+def copy_identity(action: CopyInstruction, contents: str) -> str:
     """Return the identity of a ``COPY`` or an ``ADD``.
 
     Args:
@@ -33,7 +33,7 @@ def copy_identity(action: Copy, contents: str) -> str:
     return "\0".join((kind, action.destination, action.owner, action.mode, *how, *action.excludes, "", contents))
 
 
-def run_identity(step: RecipeStep, action: Run, mounted: Sequence[str]) -> str:
+def run_identity(step: RecipeStep, action: RunInstruction, mounted: Sequence[str]) -> str:
     """Return the identity of a ``RUN``.
 
     Args:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.costs.layer_costs import LayerCost
-    from tonnage.model.forecast.learned import Taught
-    from tonnage.model.forecast.sized_effects import Piece
+    from tonnage.model.forecast.learned import LearnedInstruction
+    from tonnage.model.forecast.sized_effects import WrittenBytes
 
 
-def lesson_of(key: str, taught: Mapping[str, Taught]) -> Lesson | None:
+def lesson_of(key: str, taught: Mapping[str, LearnedInstruction]) -> Lesson | None:
     """Return what was learned of an instruction.
 
     Args:
@@ -83,12 +83,12 @@ def with_lesson(cost: LayerCost, lesson: Lesson | None) -> LayerCost:
     )
 
 
-def _is_doubtful(piece: Piece, lesson: Lesson) -> bool:
+def _is_doubtful(piece: WrittenBytes, lesson: Lesson) -> bool:
     grade = piece.disk.grade
     return grade is Grade.UNKNOWN if lesson.guess else grade is not Grade.EXACT
 
 
-def _rests(cost: LayerCost, doubtful: Sequence[Piece], lesson: Lesson) -> tuple[Estimate, Estimate]:
+def _rests(cost: LayerCost, doubtful: Sequence[WrittenBytes], lesson: Lesson) -> tuple[Estimate, Estimate]:
     """Return image and disk of what was measured without what is known better."""
     certain = [each for each in cost.pieces if all(each is not other for other in doubtful)]
     image = _rest(lesson.taught.image, total(each.image for each in certain))
@@ -98,7 +98,9 @@ def _rests(cost: LayerCost, doubtful: Sequence[Piece], lesson: Lesson) -> tuple[
     return image, _rest(lesson.taught.disk, total(beside))
 
 
-def _taught(old: Piece, share: tuple[int, int], rests: tuple[Estimate, Estimate], lesson: Lesson) -> Piece:
+def _taught(
+    old: WrittenBytes, share: tuple[int, int], rests: tuple[Estimate, Estimate], lesson: Lesson
+) -> WrittenBytes:
     image, disk = (_share(rest, *share) for rest in rests)
     if lesson.guess:
         return replace(
@@ -130,7 +132,7 @@ def _gone(cost: LayerCost) -> Estimate:
     return gone if gone.high_bytes else NOTHING
 
 
-def _shares(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+def _shares(pieces: Sequence[WrittenBytes]) -> list[tuple[int, int]]:
     """Return of each piece its part of the whole, by what was thought of it."""
     whole = sum(piece.disk.likely_bytes for piece in pieces)
     if not whole:
@@ -147,7 +149,7 @@ def _rest(measured: Estimate, certain: Estimate) -> Estimate:
     return Estimate(low, likely, high, Grade.LEARNED)
 
 
-def _wider(taught: Taught) -> Taught:
+def _wider(taught: LearnedInstruction) -> LearnedInstruction:
     def wider(estimate: Estimate) -> Estimate:
         if not estimate.known:
             return estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.costs.totals import Seen, add_up, summed
+from tonnage.forecast.costs.totals import CountedLayers, add_up, summed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, FilesystemForecast, StackForecast, above, highest, total
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def forecast_stack(stack: str, engine: EngineKind, services: Sequence[ServiceFor
     Returns:
         The forecast of the stack.
     """
-    seen = Seen()
+    seen = CountedLayers()
     sums = [add_up(service.steps, beside=service.beside, seen=seen) for service in services]
     kept_on, at_once = summed(sums)
     filesystems = []

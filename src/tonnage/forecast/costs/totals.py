@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate, InstructionForecast
 
 
-class Seen(Struct):
+class CountedLayers(Struct):
     """What has been counted already: identities of bytes that stay, of layers of images, and of work that was done."""
 
     holdings: set[str] = field(default_factory=set)
@@ -45,7 +45,9 @@ class Sums(Struct, frozen=True, kw_only=True):
     peak_on: dict[str, Estimate]
 
 
-def add_up(steps: Sequence[InstructionForecast], *, beside: Estimate = NOTHING, seen: Seen | None = None) -> Sums:
+def add_up(
+    steps: Sequence[InstructionForecast], *, beside: Estimate = NOTHING, seen: CountedLayers | None = None
+) -> Sums:
     """Add up instructions in the order in which they are built.
 
     Args:
@@ -56,7 +58,7 @@ def add_up(steps: Sequence[InstructionForecast], *, beside: Estimate = NOTHING, 
     Returns:
         The sums.
     """
-    seen = seen or Seen()
+    seen = seen or CountedLayers()
     kept_on: dict[str, Estimate] = {}
     moments: list[Estimate] = []
     moments_on: dict[str, list[Estimate]] = {}

@@ -18,7 +18,7 @@ from tonnage.forecast.costs.bytecode import bytecode
 from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly, spread, total, weakest
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
-from tonnage.model.forecast.sized_effects import Piece
+from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,8 +51,8 @@ class Installation(Struct, frozen=True, kw_only=True):
         inodes: How many files and directories it makes.
     """
 
-    pieces: tuple[Piece, ...]
-    cache: Piece
+    pieces: tuple[WrittenBytes, ...]
+    cache: WrittenBytes
     transient: Estimate
     inodes: int
 
@@ -117,7 +117,7 @@ def installed(
     )
 
 
-def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compiles: bool) -> Piece:
+def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compiles: bool) -> WrittenBytes:
     """Return what one wheel becomes."""
     wheel = contents.wheel
     image, disk = _spread_of(contents, contents.content_bytes), _unpacked_disk(contents)
@@ -131,7 +131,7 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
     if contents.exact:
         image += _around(added, contents.content_bytes // 1000 + _MARGIN_IMAGE_BYTES)
         disk += _around((1 + contents.console_scripts) * BLOCK_BYTES, disk.likely_bytes // 500 + _MARGIN_DISK_BYTES)
-    return Piece(
+    return WrittenBytes(
         name=f"{wheel.name} {wheel.version}",
         # The margin of a tiny wheel is larger than the wheel.
         image=replace(image, low_bytes=max(0, image.low_bytes)),
@@ -180,11 +180,11 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
     )
 
 
-def _built(archive: Sdist | Other, assumed_bytes: int) -> Piece:
+def _built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
     """Return what is assumed of something that is built from source."""
     size_bytes = getattr(archive, "size_bytes", None)
     version = getattr(archive, "version", "")
-    return Piece(
+    return WrittenBytes(
         name=f"{archive.name or getattr(archive, 'requirement', '')} {version}".strip(),
         image=assumed(assumed_bytes),
         disk=assumed(assumed_bytes),
@@ -195,7 +195,9 @@ def _built(archive: Sdist | Other, assumed_bytes: int) -> Piece:
     )
 
 
-def _pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: CacheKind) -> tuple[Piece, Estimate]:
+def _pip_needs(
+    fetched: Estimate, cacheable: Estimate, archives: int, cache: CacheKind
+) -> tuple[WrittenBytes, Estimate]:
     """Return what pip keeps and needs on top: every archive waits in the temporary directory until the end.
 
     What it keeps in its cache is what the server of an archive allows to be kept.
@@ -204,38 +206,38 @@ def _pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: Cac
     """
     transient = fetched + _around(archives * BLOCK_BYTES, fetched.likely_bytes // 100)
     if cache is CacheKind.NONE or not cacheable.high_bytes:
-        return Piece(name="pip cache"), transient
+        return WrittenBytes(name="pip cache"), transient
     extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)
     return _cache_piece("pip cache", cacheable, extra, cache), transient
 
 
 def _uv_needs(
     files: Estimate, unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bool
-) -> tuple[Piece, Estimate]:
+) -> tuple[WrittenBytes, Estimate]:
     """Return what uv keeps and needs on top: links cost nothing, a cache elsewhere holds every file again."""
     notes = spread(
         archives * _UV_NOTES_LOW_BYTES, archives * _UV_NOTES_BYTES, archives * _UV_NOTES_HIGH_BYTES, Grade.EXACT
     )
     doubled = copies or cache is CacheKind.MOUNTED
     if cache is CacheKind.NONE:
-        return Piece(name="uv cache"), notes + unpacked if doubled else notes
+        return WrittenBytes(name="uv cache"), notes + unpacked if doubled else notes
     image = notes + (files if doubled else NOTHING) if cache is CacheKind.IN_LAYER else NOTHING
     disk = notes + (unpacked if doubled else NOTHING)
-    return Piece(name="uv cache", image=image, disk=disk, compressed=image), NOTHING
+    return WrittenBytes(name="uv cache", image=image, disk=disk, compressed=image), NOTHING
 
 
-def _cacheable(piece: Piece, contents: WheelContents) -> Estimate:
+def _cacheable(piece: WrittenBytes, contents: WheelContents) -> Estimate:
     """Return what of an archive pip may keep in its cache."""
     if contents.cacheable is None:
         return spread(0, piece.download.likely_bytes, piece.download.high_bytes, piece.download.grade)
     return piece.download if contents.cacheable else NOTHING
 
 
-def _cache_piece(name: str, held: Estimate, extra_bytes: int, cache: CacheKind) -> Piece:
+def _cache_piece(name: str, held: Estimate, extra_bytes: int, cache: CacheKind) -> WrittenBytes:
     around = spread(0, extra_bytes, 3 * extra_bytes, held.grade)
     disk = held + around
     image = disk if cache is CacheKind.IN_LAYER else NOTHING
-    return Piece(name=name, image=image, disk=disk, compressed=image)
+    return WrittenBytes(name=name, image=image, disk=disk, compressed=image)
 
 
 def _inodes(contents: WheelContents, *, compiles: bool) -> int:

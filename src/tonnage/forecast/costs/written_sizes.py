@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
-from tonnage.model.forecast.sized_effects import Deed, Derived, Piece
+from tonnage.model.forecast.sized_effects import DerivedFile, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ _FEW_NUMBERS = 2_000
 _RECORDS = Estimate(0, 16_384, 500_000, Grade.EXACT)
 
 
-def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> Deed:
+def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:
     """Return what a command does that writes a file.
 
     Args:
@@ -65,17 +65,17 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
         return _deed(effect, _scaled(told, percent), "its address was asked", appends)
     if source.known:
         name = ", ".join(path.rpartition("/")[2] for path in source.paths)
-        made = Derived(
+        made = DerivedFile(
             place=effect.path, paths=source.paths, percent=percent, unknown=unknown, source=f"made from {name}"
         )
-        return Deed(derives=(made,), appends=appends)
+        return SizedEffect(derives=(made,), appends=appends)
     if percent == _TEXT or percent[2] > percent[1]:
         # What is left of a stream is usually little, and may be all of it.
         unknown = Estimate(0, min(BLOCK_BYTES, unknown.high_bytes), unknown.high_bytes, Grade.UNKNOWN)
     return _deed(effect, unknown, "its size is not told: assumed", appends)
 
 
-def records(effect: Records) -> Piece:
+def records(effect: Records) -> WrittenBytes:
     """Return what is written of accounts, certificates and the like.
 
     Args:
@@ -87,15 +87,15 @@ def records(effect: Records) -> Piece:
         logs_bytes = _LOG_BYTES * (number + 1)
         grade = Grade.EXACT if number < _FEW_NUMBERS else Grade.DECLARED
         image = Estimate(0, logs_bytes + _RECORDS.likely_bytes, logs_bytes + _RECORDS.high_bytes, grade)
-    return Piece(
+    return WrittenBytes(
         name=effect.program, place="/etc", image=image, disk=disk, compressed=disk, source="records of the system"
     )
 
 
-def _deed(effect: WriteFile, size: Estimate, source: str, appends: tuple[str, ...]) -> Deed:
+def _deed(effect: WriteFile, size: Estimate, source: str, appends: tuple[str, ...]) -> SizedEffect:
     disk = blocks_of(size, effect.holes_bytes)
-    piece = Piece(name=effect.path, place=effect.path, image=size, disk=disk, compressed=disk, source=source)
-    return Deed(writes=(piece,), appends=appends)
+    piece = WrittenBytes(name=effect.path, place=effect.path, image=size, disk=disk, compressed=disk, source=source)
+    return SizedEffect(writes=(piece,), appends=appends)
 
 
 def blocks_of(size: Estimate, holes_bytes: int = 0) -> Estimate:

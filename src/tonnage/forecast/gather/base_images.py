@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
 from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
-from tonnage.model.forecast.recipe import OriginKind
+from tonnage.model.forecast.recipe import FileSourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tonnage.forecast.gather.diagnostics import Said
+    from tonnage.forecast.gather.diagnostics import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.base_image import BaseImage
-    from tonnage.model.forecast.recipe import BaseConfig, Origin
-    from tonnage.model.forecast.sized_effects import Ground
+    from tonnage.model.forecast.recipe import BaseConfig, FileSource
+    from tonnage.model.forecast.sized_effects import BaseLayers
 
 
 # The bound for commands may be set to a few megabytes; an image that cannot be had is still an image.
@@ -32,7 +32,7 @@ class Bases:
         assume_bytes: What is assumed of an image that cannot be had; 500 MB at the least.
     """
 
-    def __init__(self, lookups: Lookups, said: Said, layers_there: Collection[str], assume_bytes: int) -> None:
+    def __init__(self, lookups: Lookups, said: Diagnostics, layers_there: Collection[str], assume_bytes: int) -> None:
         self._layers_there = layers_there
         self._assume_bytes = max(assume_bytes, _LEAST_ASSUMED_BYTES)
         self._lookups = lookups
@@ -56,14 +56,14 @@ class Bases:
                 self._said.notes += [f"{reference}: {note}" for note in (found.notes if found else ())]
         return self._known[key]
 
-    def config(self, origin: Origin, platform: str) -> BaseConfig | None:
+    def config(self, origin: FileSource, platform: str) -> BaseConfig | None:
         """Return what an image gives to the stage on it."""
-        if origin.kind is not OriginKind.IMAGE:
+        if origin.kind is not FileSourceKind.IMAGE:
             return None
         base = self.find(origin.name, origin.platform or platform)
         return None if base is None else base.config
 
-    def ground(self, reference: str, base: BaseImage | None) -> Ground:
+    def ground(self, reference: str, base: BaseImage | None) -> BaseLayers:
         """Return what a stage stands on."""
         if base is None:
             why = self._why.get(reference, "it could not be read")

@@ -13,22 +13,22 @@ from msgspec.structs import replace
 from tonnage.forecast.gather.base_images import Bases
 from tonnage.forecast.gather.contexts import Contexts
 from tonnage.forecast.gather.cycles import circle
-from tonnage.forecast.gather.diagnostics import Said
-from tonnage.forecast.gather.stages import Gathering
+from tonnage.forecast.gather.diagnostics import Diagnostics
+from tonnage.forecast.gather.stages import BuildAnalysis
 from tonnage.model.forecast.estimate import NOTHING, EngineKind, assumed
-from tonnage.model.forecast.recipe import Builder, OriginKind
+from tonnage.model.forecast.recipe import Builder, FileSourceKind
 from tonnage.model.forecast.sized_effects import BuildWork, StageWork
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
-    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
-    from tonnage.model.forecast.recipe import BaseConfig, Origin
+    from tonnage.model.forecast.recipe import BaseConfig, FileSource
     from tonnage.model.stack import Service
 
 
-def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
     """Return what pulling the image of a service does.
 
     Args:
@@ -42,7 +42,7 @@ def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWo
     builder = around.builder_of(service.image)
     if builder is not None:
         return replace(built(builder, around, lookups), service=service.name)
-    said = Said()
+    said = Diagnostics()
     bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     base = bases.find(service.image, around.platform)
     ground = bases.ground(service.image, base)
@@ -50,7 +50,7 @@ def pulled(service: Service, around: Circumstances, lookups: Lookups) -> BuildWo
     return BuildWork(service=service.name, stages=(stage,), target=0, failures=tuple(said.failures))
 
 
-def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWork:
+def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
     """Return what building the image of a service does.
 
     Args:
@@ -65,7 +65,7 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
         UsageError: The Dockerfile cannot be read, or asks for what is not there; the message says where.
     """
     assert service.build is not None  # noqa: S101 - asked for services that are built only
-    said = Said()
+    said = Diagnostics()
     gathering = _gathered(service, around, lookups, said, (service.name,))
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:
@@ -85,16 +85,16 @@ def built(service: Service, around: Circumstances, lookups: Lookups) -> BuildWor
 
 
 def _gathered(
-    service: Service, around: Circumstances, lookups: Lookups, said: Said, path: tuple[str, ...]
-) -> Gathering:
+    service: Service, around: ForecastContext, lookups: Lookups, said: Diagnostics, path: tuple[str, ...]
+) -> BuildAnalysis:
     """Look up a build, and before it those of the services on whose images it stands."""
     spec = service.build
     assert spec is not None  # noqa: S101 - asked for services that are built only
     bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
-    known: dict[str, Gathering] = {}
+    known: dict[str, BuildAnalysis] = {}
 
-    def other(reference: str) -> Gathering | None:
+    def other(reference: str) -> BuildAnalysis | None:
         builder = around.builder_of(reference)
         if builder is None or builder.name == service.name:
             return None
@@ -104,8 +104,8 @@ def _gathered(
             known[builder.name] = _gathered(builder, around, lookups, said, (*path, builder.name))
         return known[builder.name]
 
-    def config(origin: Origin) -> BaseConfig | None:
-        below = other(origin.name) if origin.kind is OriginKind.IMAGE else None
+    def config(origin: FileSource) -> BaseConfig | None:
+        below = other(origin.name) if origin.kind is FileSourceKind.IMAGE else None
         return below.config if below is not None else bases.config(origin, platform)
 
     made = recipe(
@@ -119,6 +119,6 @@ def _gathered(
     )
     named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
     contexts = Contexts(lookups.context(spec), named, around.assume_bytes)
-    found = Gathering(service.name, made, around, lookups, said, bases, contexts, other)
+    found = BuildAnalysis(service.name, made, around, lookups, said, bases, contexts, other)
     said.notes += [f"no ARG takes the build argument {name}" for name in made.unused]
     return found

@@ -12,11 +12,11 @@ from tonnage.model.inventory import tagged
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tonnage.model.forecast.learned import Taught
+    from tonnage.model.forecast.learned import LearnedInstruction
     from tonnage.model.stack import Service
 
 
-class Circumstances(Struct, frozen=True, kw_only=True):
+class ForecastContext(Struct, frozen=True, kw_only=True):
     """What is the same for all services of a forecast.
 
     Args:
@@ -37,7 +37,7 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     python: str = ""
     assume_bytes: int = 500_000_000
     layers_there: Collection[str] = ()
-    taught: Mapping[str, Taught] = field(default_factory=dict)
+    taught: Mapping[str, LearnedInstruction] = field(default_factory=dict)
     stack: str = ""
     builders: tuple[Service, ...] = ()
 

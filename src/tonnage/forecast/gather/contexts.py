@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.forecast.costs.context_cache import kept_sources
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, weakest
-from tonnage.model.forecast.recipe import Copy, OriginKind
+from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.gather.lookups import BuildContext, Copied
     from tonnage.forecast.gather.visible_files import TextFile
-    from tonnage.model.forecast.recipe import Mount, Origin
+    from tonnage.model.forecast.recipe import FileSource, RunMount
 
 
 class Contexts:
@@ -32,15 +32,15 @@ class Contexts:
         self._assume_bytes = assume_bytes
         self._sent: dict[str, set[str]] = {}
 
-    def of(self, origin: Origin) -> BuildContext:
+    def of(self, origin: FileSource) -> BuildContext:
         """Return the context that is meant."""
-        return self._named.get(origin.name, self._own) if origin.kind is OriginKind.NAMED else self._own
+        return self._named.get(origin.name, self._own) if origin.kind is FileSourceKind.NAMED else self._own
 
-    def reader(self, origin: Origin) -> Callable[[str], TextFile | None]:
+    def reader(self, origin: FileSource) -> Callable[[str], TextFile | None]:
         """Return what reads a text file of a context."""
         return self.of(origin).text
 
-    def kept(self, origin: Origin, copied: Copied) -> tuple[Aside, ...]:
+    def kept(self, origin: FileSource, copied: Copied) -> tuple[Aside, ...]:
         """Return what a builder keeps of what it is sent, or fetches, for one instruction.
 
         Args:
@@ -65,7 +65,7 @@ class Contexts:
         perhaps = Estimate(0, 0, size.high_bytes, weakest((size.grade, Grade.DECLARED)))
         return (Aside(key=f"context:{self._own.key}\0whole", name="the rest of the context", disk=perhaps),)
 
-    def mounted(self, mount: Mount, origin: Origin) -> tuple[Copied, tuple[Aside, ...]]:
+    def mounted(self, mount: RunMount, origin: FileSource) -> tuple[Copied, tuple[Aside, ...]]:
         """Return what a mount of a context shows, and what a builder keeps of it.
 
         Args:
@@ -73,6 +73,6 @@ class Contexts:
             origin: Where its files lie: in a context.
         """
         copied = self.of(origin).copied(
-            Copy(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
+            CopyInstruction(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
         )
         return copied, self.kept(origin, copied)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.forecast.recipe import Copy, OriginKind, Run
+from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
-    from tonnage.model.forecast.recipe import Origin
+    from tonnage.model.forecast.recipe import FileSource
     from tonnage.model.stack import Service
 
 
-def refuse_circles(around: Circumstances, lookups: Lookups) -> None:
+def refuse_circles(around: ForecastContext, lookups: Lookups) -> None:
     """Refuse services that can never be built, because each stands on the image of the next one.
 
     Args:
@@ -57,7 +57,7 @@ def circle(names: Sequence[str], place: str) -> UsageError:
     )
 
 
-def _needs(service: Service, around: Circumstances, lookups: Lookups) -> dict[str, str]:
+def _needs(service: Service, around: ForecastContext, lookups: Lookups) -> dict[str, str]:
     """Return the other services whose images a build reads, each with the place of the first one that says so."""
     spec = service.build
     assert spec is not None  # noqa: S101 - asked for services that are built only
@@ -72,19 +72,19 @@ def _needs(service: Service, around: Circumstances, lookups: Lookups) -> dict[st
         )
     except UsageError:
         return found
-    origins: list[tuple[Origin, str]] = []
+    origins: list[tuple[FileSource, str]] = []
     for stage in made.stages:
         origins.append((stage.base, str(stage.place)))
         origins += [(origin, str(step.place)) for step in stage.steps for origin in _origins(step.action)]
     for origin, place in origins:
-        other = around.builder_of(origin.name) if origin.kind is OriginKind.IMAGE else None
+        other = around.builder_of(origin.name) if origin.kind is FileSourceKind.IMAGE else None
         if other is not None and other.name != service.name:
             found.setdefault(other.name, place)
     return found
 
 
-def _origins(action: object) -> Iterator[Origin]:
-    if isinstance(action, Copy):
+def _origins(action: object) -> Iterator[FileSource]:
+    if isinstance(action, CopyInstruction):
         yield action.origin
-    elif isinstance(action, Run):
+    elif isinstance(action, RunInstruction):
         yield from (mount.origin for mount in action.mounts if mount.origin is not None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.requirements import Requirement
 
 
-class Said(Struct):
+class Diagnostics(Struct):
     """What was found out beside figures.
 
     Args:

@@ -21,18 +21,18 @@ from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, e
 from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
 from tonnage.model.forecast.requirements import RequirementKind
-from tonnage.model.forecast.sized_effects import Aside, Deed, Piece
+from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.forecast.gather.diagnostics import Said
+    from tonnage.forecast.gather.diagnostics import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.base_image import Distribution
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
-    from tonnage.model.forecast.recipe import Surroundings
+    from tonnage.model.forecast.recipe import InstructionEnvironment
     from tonnage.model.forecast.requirements import IndexOptions, Requirement
 
 # pip 23.0 on Python 3.11 wrote 5.45 MB, 7.1 MB in blocks; 0 where the image has its bytecode.
@@ -78,11 +78,11 @@ def install_deed(
     python: StagePython,
     files: StageFiles,
     lookups: Lookups,
-    said: Said,
+    said: Diagnostics,
     *,
     environment: Mapping[str, str],
     assume_bytes: int,
-) -> Deed:
+) -> SizedEffect:
     """Return what an install does.
 
     Args:
@@ -148,10 +148,12 @@ def install_deed(
         else:
             writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
-    return Deed(writes=tuple(writes), transient=transient, asides=asides)
+    return SizedEffect(writes=tuple(writes), transient=transient, asides=asides)
 
 
-def with_own_bytecode(deed: Deed, effect: PythonInstall, python: StagePython, surroundings: Surroundings) -> Deed:
+def with_own_bytecode(
+    deed: SizedEffect, effect: PythonInstall, python: StagePython, surroundings: InstructionEnvironment
+) -> SizedEffect:
     """Add the bytecode of the installer itself, which Python writes when it runs for the first time.
 
     Official images have their bytecode removed; where it is there, nothing is written.
@@ -171,7 +173,7 @@ def with_own_bytecode(deed: Deed, effect: PythonInstall, python: StagePython, su
         return deed
     python.ran = True
     name = f"bytecode of {effect.installer} itself"
-    piece = Piece(
+    piece = WrittenBytes(
         name=name, place="/usr/local/lib", image=_OWN_IMAGE, disk=_OWN_DISK, compressed=_OWN_IMAGE, source="usual size"
     )
     return replace(deed, writes=(*deed.writes, piece))
@@ -193,7 +195,7 @@ def _place(effect: PythonInstall, target: Target) -> str:
 
 
 def _request(
-    effect: PythonInstall, files: StageFiles, said: Said, environment: Mapping[str, str], read: list[Requirement]
+    effect: PythonInstall, files: StageFiles, said: Diagnostics, environment: Mapping[str, str], read: list[Requirement]
 ) -> ResolveRequest:
     """Return what the resolver is asked; every line that was read is added to ``read``.
 
@@ -223,7 +225,7 @@ def _request(
 
 
 def _read(
-    effect: PythonInstall, files: StageFiles, said: Said, environment: Mapping[str, str]
+    effect: PythonInstall, files: StageFiles, said: Diagnostics, environment: Mapping[str, str]
 ) -> tuple[list[Requirement], list[Requirement], IndexOptions]:
     wanted: list[Requirement] = []
     limits: list[Requirement] = []
@@ -322,23 +324,27 @@ def _lock(effect: PythonInstall, request: ResolveRequest, target: Target, files:
     return lookups.resolve(replace(request, requirements=tuple(lines)), target)
 
 
-def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> Deed:
+def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffect:
     bound = assumed(assume_bytes)
-    piece = Piece(name=effect.command[:80], image=bound, disk=bound, download=bound, compressed=bound, source=source)
+    piece = WrittenBytes(
+        name=effect.command[:80], image=bound, disk=bound, download=bound, compressed=bound, source=source
+    )
     transient = NOTHING if effect.installer.is_uv else bound
-    return Deed(writes=(piece,), transient=transient)
+    return SizedEffect(writes=(piece,), transient=transient)
 
 
-def _downloaded(lock: Lock, place: str, assume_bytes: int) -> Deed:
+def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
     pieces = []
     archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
     for wheel in archives:
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
         name = wheel.filename or wheel.name
         pieces.append(
-            Piece(name=name, place=place, image=size, disk=size, download=size, compressed=size, source="the index")
+            WrittenBytes(
+                name=name, place=place, image=size, disk=size, download=size, compressed=size, source="the index"
+            )
         )
-    return Deed(writes=tuple(pieces))
+    return SizedEffect(writes=tuple(pieces))
 
 
 def hash_of(lock: Lock) -> str:
@@ -354,17 +360,19 @@ def hash_of(lock: Lock) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
-def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[Piece]:
+def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[WrittenBytes]:
     """Return what is assumed for packages whose names only the build will know."""
     named = " ".join(word for word in effect.unread if not word.startswith("-"))
     bound = assumed(assume_bytes)
-    piece = Piece(name=named, place=place, image=bound, disk=bound, download=bound, compressed=bound, source="assumed")
+    piece = WrittenBytes(
+        name=named, place=place, image=bound, disk=bound, download=bound, compressed=bound, source="assumed"
+    )
     return [replace(piece, transient=NOTHING if effect.installer.is_uv else bound)] if named else []
 
 
-def _small_project(effect: PythonInstall, place: str) -> Piece:
+def _small_project(effect: PythonInstall, place: str) -> WrittenBytes:
     size = Estimate(4096, 200_000, 20_000_000, Grade.DECLARED)
-    return Piece(
+    return WrittenBytes(
         name=f"the project in {effect.project_directory}", place=place, image=size, disk=size, compressed=size,
         source="built from its sources",
     )  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
-    from tonnage.model.forecast.recipe import Copy
+    from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
 
 
@@ -47,7 +47,7 @@ class BuildContext(Protocol):
     def key(self) -> str:
         """Its identity: two builds from the same directory share what is kept of it."""
 
-    def copied(self, copy: Copy) -> Copied:
+    def copied(self, copy: CopyInstruction) -> Copied:
         """Measure what an instruction copies or adds."""
 
     def whole(self) -> Tree:

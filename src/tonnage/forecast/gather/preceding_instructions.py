@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.model.forecast.learn_keys import learn_key
-from tonnage.model.forecast.recipe import Configure, Copy, OriginKind, Run
+from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, MetadataInstruction, RunInstruction
 
 if TYPE_CHECKING:
-    from tonnage.model.forecast.recipe import Origin, RecipeStep
+    from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
 
 class Before(Struct):
@@ -39,14 +39,14 @@ class Before(Struct):
             The key; empty for an instruction that writes no file of its own.
         """
         action = step.action
-        if isinstance(action, Configure):
+        if isinstance(action, MetadataInstruction):
             return ""
         text = step.text
         mounted = False
-        if isinstance(action, Copy):
+        if isinstance(action, CopyInstruction):
             text = "\n".join((text, *(each.body for each in action.inline)))
             self.sees_files |= bool(action.sources) and not _is_same_everywhere(action.origin)
-        elif isinstance(action, Run):
+        elif isinstance(action, RunInstruction):
             if step.instruction.heredocs:
                 values = sorted(step.surroundings.variables.items())
                 named = "".join(f"\n{name}={value}" for name, value in values if name in action.script)
@@ -58,8 +58,8 @@ class Before(Struct):
         before = None if self.sees_files or mounted else tuple(self.texts)
         self.texts.append(text)
         self.sees_files |= mounted
-        return learn_key(service, text, before) if isinstance(action, Copy | Run) else ""
+        return learn_key(service, text, before) if isinstance(action, CopyInstruction | RunInstruction) else ""
 
 
-def _is_same_everywhere(origin: Origin) -> bool:
-    return origin.stage is None and origin.kind is OriginKind.IMAGE
+def _is_same_everywhere(origin: FileSource) -> bool:
+    return origin.stage is None and origin.kind is FileSourceKind.IMAGE

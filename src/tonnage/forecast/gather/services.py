@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.stack import Service
 
@@ -31,7 +31,7 @@ _LOOK_S = 0.05
 
 def forecast_services(
     services: Sequence[Service],
-    around: Circumstances,
+    around: ForecastContext,
     lookups: Lookups,
     *,
     present: Collection[str] = (),
@@ -71,7 +71,7 @@ def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, ca
         wait(waiting, timeout=_LOOK_S)
 
 
-def _forecast(service: Service, around: Circumstances, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
+def _forecast(service: Service, around: ForecastContext, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
     try:
         work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
         return forecast_service(work, around.engine, present)
@@ -81,11 +81,11 @@ def _forecast(service: Service, around: Circumstances, lookups: Lookups, present
         return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
 
 
-def _given_up(service: Service, around: Circumstances) -> ServiceForecast:
+def _given_up(service: Service, around: ForecastContext) -> ServiceForecast:
     return _without(service, around, "looking it up took too long and was given up")
 
 
-def _without(service: Service, around: Circumstances, why: str, *, broken: bool = False) -> ServiceForecast:
+def _without(service: Service, around: ForecastContext, why: str, *, broken: bool = False) -> ServiceForecast:
     """Return what is assumed of a service that could not be forecast at all."""
     bound = assumed(around.assume_bytes)
     key = f"unknown:{service.name}"

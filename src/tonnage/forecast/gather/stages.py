@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
-from tonnage.forecast.costs.effect_sizes import Found, deeds_of
+from tonnage.forecast.costs.effect_sizes import InstructionEffects, deeds_of
 from tonnage.forecast.costs.layer_identity import copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.costs.stage_renumbering import renumbered
@@ -23,22 +23,29 @@ from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
 from tonnage.model.forecast.estimate import Estimate, Grade, assumed
 from tonnage.model.forecast.installs import PythonInstall
-from tonnage.model.forecast.recipe import BaseConfig, Configure, Copy, Enter, OriginKind, Run
-from tonnage.model.forecast.sized_effects import Deed, Piece, StageWork, StepWork
+from tonnage.model.forecast.recipe import (
+    BaseConfig,
+    CopyInstruction,
+    FileSourceKind,
+    MetadataInstruction,
+    RunInstruction,
+    WorkdirInstruction,
+)
+from tonnage.model.forecast.sized_effects import SizedEffect, StageWork, StepWork, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tonnage.forecast.gather.base_images import Bases
-    from tonnage.forecast.gather.context import Circumstances
+    from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.contexts import Contexts
-    from tonnage.forecast.gather.diagnostics import Said
+    from tonnage.forecast.gather.diagnostics import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.file_tree import Tree
-    from tonnage.model.forecast.recipe import Origin, Recipe, RecipeStage, RecipeStep
+    from tonnage.model.forecast.recipe import FileSource, Recipe, RecipeStage, RecipeStep
     from tonnage.model.forecast.sized_effects import Aside
 
 _NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
@@ -58,7 +65,7 @@ class Below(Struct):
         return Below(self.files.above(), self.python.above(), dict(self.remembered), self.before.above(), self.base)
 
 
-class Gathering:
+class BuildAnalysis:
     """One recipe while its instructions are looked up.
 
     Args:
@@ -76,12 +83,12 @@ class Gathering:
         self,
         service: str,
         made: Recipe,
-        around: Circumstances,
+        around: ForecastContext,
         lookups: Lookups,
-        said: Said,
+        said: Diagnostics,
         bases: Bases,
         contexts: Contexts,
-        other: Callable[[str], Gathering | None],
+        other: Callable[[str], BuildAnalysis | None],
     ) -> None:
         self.service = service
         self._key = f"{around.stack}/{service}"
@@ -122,7 +129,7 @@ class Gathering:
     def _stage(self, stage: RecipeStage) -> StageWork:
         ground = None
         on_stage = stage.base.stage
-        other = self._other(stage.base.name) if stage.base.kind is OriginKind.IMAGE else None
+        other = self._other(stage.base.name) if stage.base.kind is FileSourceKind.IMAGE else None
         if on_stage is not None:
             below = self._below[on_stage].above()
         elif other is not None:
@@ -130,7 +137,7 @@ class Gathering:
             on_stage = self._number_of(other)
         else:
             base = None
-            if stage.base.kind is OriginKind.IMAGE:
+            if stage.base.kind is FileSourceKind.IMAGE:
                 base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
                 ground = self._bases.ground(stage.base.name, base)
             version = self._around.python or (base.python if base else "") or python_named(stage.base.name)
@@ -163,22 +170,22 @@ class Gathering:
     def _looked_up(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
         line = step.place.line or 0
         match step.action:
-            case Configure():
+            case MetadataInstruction():
                 return StepWork(line=line, text=step.text, configures=True)
-            case Enter():
+            case WorkdirInstruction():
                 place = step.action.directory
-                piece = Piece(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
-                deed = Deed(writes=(piece,))
+                piece = WrittenBytes(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
+                deed = SizedEffect(writes=(piece,))
                 return StepWork(line=line, text=step.text, deeds=(deed,), identity=f"WORKDIR {step.action.directory}")
-            case Copy():
+            case CopyInstruction():
                 below.files.take(step, self._contexts.reader, self._files)
                 return self._copy(step, step.action, stage)
         return self._run(step, stage, below)
 
-    def _copy(self, step: RecipeStep, action: Copy, stage: RecipeStage) -> StepWork:
+    def _copy(self, step: RecipeStep, action: CopyInstruction, stage: RecipeStage) -> StepWork:
         line = step.place.line or 0
         origin = action.origin
-        if origin.stage is not None or origin.kind is OriginKind.IMAGE:
+        if origin.stage is not None or origin.kind is FileSourceKind.IMAGE:
             return StepWork(
                 line=line,
                 text=step.text,
@@ -199,17 +206,17 @@ class Gathering:
         return StepWork(
             line=line,
             text=step.text,
-            deeds=(Deed(writes=(piece,)),),
+            deeds=(SizedEffect(writes=(piece,)),),
             identity=copy_identity(action, contents),
             sources=self._contexts.kept(origin, copied),
             how="the files of the context" if tree.image.known else "assumed",
         )
 
-    def _piece(self, name: str, place: str, tree: Tree) -> Piece:
+    def _piece(self, name: str, place: str, tree: Tree) -> WrittenBytes:
         """Return files of a context as they lie in the image."""
         bound = self._around.assume_bytes
         image = _bounded(tree.image, bound)
-        return Piece(
+        return WrittenBytes(
             name=name,
             place=place.rstrip("/") or "/",
             image=image,
@@ -227,19 +234,19 @@ class Gathering:
 
     def _run(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
         action = step.action
-        assert isinstance(action, Run)  # noqa: S101 - the last kind of action
+        assert isinstance(action, RunInstruction)  # noqa: S101 - the last kind of action
         files = below.files.seen_by(step, self._contexts.reader, self._files)
         done = effects(step, platform=stage.platform, remembered=below.remembered)
         found = self._found(done, step, files, below.python, below.base, stage.platform)
         contents: list[str] = []
         mounts: list[tuple[int, str, str]] = []
-        mounted: list[Piece] = []
+        mounted: list[WrittenBytes] = []
         sources: list[Aside] = []
         for mount in action.mounts:
             told = ""
-            if mount.origin is not None and mount.origin.kind in {OriginKind.STAGE, OriginKind.IMAGE}:
+            if mount.origin is not None and mount.origin.kind in {FileSourceKind.STAGE, FileSourceKind.IMAGE}:
                 mounts.append((self._stage_of(mount.origin, stage.platform), mount.source, mount.target))
-            elif mount.origin is not None and mount.origin.kind is not OriginKind.SCRATCH:
+            elif mount.origin is not None and mount.origin.kind is not FileSourceKind.SCRATCH:
                 copied, kept = self._contexts.mounted(mount, mount.origin)
                 told = copied.by_path
                 sources += kept
@@ -270,9 +277,9 @@ class Gathering:
         python: StagePython,
         base: BaseImage | None,
         platform: str,
-    ) -> Found:
+    ) -> InstructionEffects:
         bound = self._around.assume_bytes
-        installs: dict[int, Deed] = {}
+        installs: dict[int, SizedEffect] = {}
         sizes: dict[str, Estimate] = {}
         for number, effect in enumerate(done):
             match effect:
@@ -293,7 +300,7 @@ class Gathering:
                     if why:
                         told = why if effect.address in why else f"{effect.address}: {why}"
                         self._said.notes.append(f"{effect.place}: {told}")
-        return Found(
+        return InstructionEffects(
             installs=installs,
             packages=self._packages(done, base, platform, step),
             sizes=sizes,
@@ -322,7 +329,7 @@ class Gathering:
                 self._said.failures += [f"{step.place}: no source has the package {name}" for name in brought.missing]
         return found
 
-    def _stage_of(self, origin: Origin, platform: str) -> int:
+    def _stage_of(self, origin: FileSource, platform: str) -> int:
         """Return the number of the stage that files are taken from; one that stands for it where that is an image."""
         if origin.stage is not None:
             return origin.stage
@@ -338,7 +345,7 @@ class Gathering:
             self._next += 1
         return self._numbers[key]
 
-    def _number_of(self, other: Gathering) -> int:
+    def _number_of(self, other: BuildAnalysis) -> int:
         """Return the number that the image of another service has here; its stages are done before."""
         key = f"service {other.service}"
         if key not in self._numbers:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.forecast.recipe import Copy, OriginKind, Run
+from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.model.forecast.recipe import Mount, Origin, RecipeStep
+    from tonnage.model.forecast.recipe import FileSource, RecipeStep, RunMount
 
     Reader = Callable[[str], "TextFile | None"]
 
@@ -57,7 +57,7 @@ class StageFiles(Struct):
     def take(
         self,
         step: RecipeStep,
-        context: Callable[[Origin], Reader],
+        context: Callable[[FileSource], Reader],
         stages: Mapping[int, StageFiles],
     ) -> None:
         """Take what a ``COPY`` or an ``ADD`` brings.
@@ -68,7 +68,7 @@ class StageFiles(Struct):
             stages: The stages before, by number.
         """
         action = step.action
-        if not isinstance(action, Copy):
+        if not isinstance(action, CopyInstruction):
             return
         several = len(action.sources) + len(action.inline) > 1 or action.destination.endswith("/")
         for document in action.inline:
@@ -81,7 +81,7 @@ class StageFiles(Struct):
     def seen_by(
         self,
         step: RecipeStep,
-        context: Callable[[Origin], Reader],
+        context: Callable[[FileSource], Reader],
         stages: Mapping[int, StageFiles],
     ) -> StageFiles:
         """Return the files that a ``RUN`` sees, its bind mounts included.
@@ -95,7 +95,7 @@ class StageFiles(Struct):
             The files.
         """
         action = step.action
-        if not isinstance(action, Run) or not any(mount.kind == "bind" for mount in action.mounts):
+        if not isinstance(action, RunInstruction) or not any(mount.kind == "bind" for mount in action.mounts):
             return self
         seen = self.above()
         for mount in action.mounts:
@@ -140,16 +140,18 @@ class StageFiles(Struct):
         return None
 
     def _mounted(
-        self, mount: Mount, context: Callable[[Origin], Reader], stages: Mapping[int, StageFiles]
+        self, mount: RunMount, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
     ) -> Reader | None:
         return None if mount.origin is None else self._reader(mount.origin, context, stages)
 
     @staticmethod
-    def _reader(origin: Origin, context: Callable[[Origin], Reader], stages: Mapping[int, StageFiles]) -> Reader | None:
+    def _reader(
+        origin: FileSource, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
+    ) -> Reader | None:
         if origin.stage is not None:
             below = stages.get(origin.stage)
             return None if below is None else lambda path: below.file(f"/{path.lstrip('/')}")
-        if origin.kind in {OriginKind.CONTEXT, OriginKind.NAMED}:
+        if origin.kind in {FileSourceKind.CONTEXT, FileSourceKind.NAMED}:
             return context(origin)
         return None
 

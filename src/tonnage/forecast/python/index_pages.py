@@ -21,7 +21,7 @@ from urllib.parse import urldefrag, urljoin
 import msgspec
 from msgspec import Struct
 
-from tonnage.adapters.web.single_flight import Once
+from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.adapters.web.client import Reply, Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
 
 _KIND = "page-1"
@@ -198,10 +198,10 @@ class IndexPages:
         kept: Pages of earlier.
     """
 
-    def __init__(self, web: Web, kept: Kept) -> None:
+    def __init__(self, web: Web, kept: DiskCache) -> None:
         self._web = web
         self._kept = kept
-        self._once = Once()
+        self._once = SingleFlight()
 
     def page(self, address: str, access: IndexAccess, *, dated: bool = False) -> Page:
         """Return a page.

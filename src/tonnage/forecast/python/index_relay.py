@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 
 from tonnage.adapters.web.client import shown
 from tonnage.adapters.web.proxies import proxy_of
-from tonnage.adapters.web.single_flight import Once
+from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.index_links import passed_on, small_wheel
 from tonnage.forecast.python.index_pages import IndexPages
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.index_pages import Offer
 
@@ -62,12 +62,12 @@ class IndexRelay:
         environment: The user's environment.
     """
 
-    def __init__(self, web: Web, kept: Kept, environment: Mapping[str, str]) -> None:
+    def __init__(self, web: Web, kept: DiskCache, environment: Mapping[str, str]) -> None:
         self.pages = IndexPages(web, kept)
         self._web = web
         self._kept = kept
         self._environment = environment
-        self._once = Once()
+        self._once = SingleFlight()
         self._lock = threading.Lock()
         self._at_once = threading.Semaphore(_AT_ONCE)
         self._servers: dict[str, Servers] = {}

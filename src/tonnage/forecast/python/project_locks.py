@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.index_relay import IndexRelay
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target
@@ -42,7 +42,7 @@ def read_locked(
     *,
     web: Web,
     access: IndexAccess,
-    kept: Kept,
+    kept: DiskCache,
     relay: IndexRelay,
     environment: Mapping[str, str],
     cancel: Cancel | None = None,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.index_relay import IndexRelay
     from tonnage.forecast.python.index_session import Session
@@ -60,7 +60,7 @@ def resolve(
     *,
     web: Web,
     access: IndexAccess,
-    kept: Kept,
+    kept: DiskCache,
     relay: IndexRelay,
     environment: Mapping[str, str],
     cancel: Cancel | None = None,
@@ -116,7 +116,7 @@ def _key(request: ResolveRequest, target: Target, access: IndexAccess) -> str:
     return hashlib.sha256(asked).hexdigest()
 
 
-def _earlier(kept: Kept, key: str) -> Lock | None:
+def _earlier(kept: DiskCache, key: str) -> Lock | None:
     content = kept.read(_KIND, key)
     if content is None:
         return None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
-    from tonnage.adapters.web.disk_cache import Kept
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.model.forecast.python_lock import Wheel
 
@@ -75,7 +75,7 @@ def read_wheels(
     *,
     web: Web,
     access: IndexAccess,
-    kept: Kept,
+    kept: DiskCache,
     cancel: Cancel | None = None,
     at_once: int = 8,
 ) -> WheelsRead:
@@ -116,7 +116,7 @@ def read_wheels(
     )
 
 
-def read_metadata(wheel: Wheel, *, servers: Servers, kept: Kept) -> WheelMetadata | None:
+def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMetadata | None:
     """Read what a wheel says of itself. What lies inside it comes along and is kept as well.
 
     Args:
@@ -170,7 +170,7 @@ def _key(wheel: Wheel) -> str:
     return wheel.digest or f"{wheel.url} {wheel.size_bytes}"
 
 
-def _remembered(wheel: Wheel, kept: Kept, *, offline: bool) -> WheelContents | None:
+def _remembered(wheel: Wheel, kept: DiskCache, *, offline: bool) -> WheelContents | None:
     """Return what was read earlier and still holds: for ever with a hash, for a day without."""
     content = kept.read(_KIND, _key(wheel), within_s=None if wheel.digest or offline else _UNNAMED_FRESH_S)
     if content is None:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from tonnage.forecast.shell.conditions import decide
 from tonnage.forecast.shell.nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
 from tonnage.forecast.shell.redirections import REDIRECTS, behind, redirections
-from tonnage.forecast.shell.state import State
+from tonnage.forecast.shell.state import ShellState
 from tonnage.forecast.shell.words import Expander
-from tonnage.model.forecast.shell_script import Command, Redirection, Word
+from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Walk:
     def __init__(
         self, parse: Callable[[str], Node], variables: Variables, directory: str, answers: Mapping[str, str]
     ) -> None:
-        self.commands: list[Command] = []
+        self.commands: list[ShellCommand] = []
         self.broken: list[str] = []
         self._parse = parse
-        self._now = State(variables, directory)
+        self._now = ShellState(variables, directory)
         self._answers = answers
         self._conditional = 0
         self._repeated = 0
@@ -176,7 +176,7 @@ class Walk:
     def _ways(self, ways: Sequence[Callable[[], object]]) -> None:
         """Read several ways of which one is gone; what differs after them is not known."""
         start = self._now
-        ends: list[State] = []
+        ends: list[ShellState] = []
         self._conditional += 1
         for way in ways:
             self._now = start.copy()
@@ -371,7 +371,7 @@ class Walk:
 
     def _add(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> None:
         self.commands.append(
-            Command(
+            ShellCommand(
                 words=tuple(words),
                 environment={**self._now.variables.environment(), **given},
                 working_directory=self._now.directory,

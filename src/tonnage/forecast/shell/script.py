@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.forecast.shell.interpreter import Walk
 from tonnage.forecast.shell.words import Variables
-from tonnage.model.forecast.shell_script import Command, Script, Word
+from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_words(
     if call is not None and call.script is not None:
         inner = call.script.text
         return read_script(inner, given, directory=directory, complete=complete, unset=unset, answers=answers)
-    command = Command(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
+    command = ShellCommand(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
     return Script(commands=(command,))
 
 

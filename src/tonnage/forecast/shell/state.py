@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.shell.words import Variables
 
 
-class State(Struct):
+class ShellState(Struct):
     """What a shell knows.
 
     Args:
@@ -35,11 +35,11 @@ class State(Struct):
     ended: bool = False
     stops_on_error: bool = False
 
-    def copy(self) -> State:
+    def copy(self) -> ShellState:
         """Return a copy that can be changed."""
-        return State(self.variables.copy(), self.directory, dict(self.functions), self.ended, self.stops_on_error)
+        return ShellState(self.variables.copy(), self.directory, dict(self.functions), self.ended, self.stops_on_error)
 
-    def merge(self, others: Sequence[State]) -> None:
+    def merge(self, others: Sequence[ShellState]) -> None:
         """Forget what differs between the ways that the script may have gone."""
         self.variables.merge([each.variables for each in others])
         directories = {each.directory for each in others}

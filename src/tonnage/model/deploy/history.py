@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Version
-    from tonnage.model.forecast.learned import Learned, Taught
+    from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -21,9 +21,9 @@ class History(Struct, frozen=True, kw_only=True):
         built: Layers that instructions made on this engine: the identity of the layer and the image that has it.
     """
 
-    learned: dict[str, Learned] = field(default_factory=dict)
+    learned: dict[str, LearnedStep] = field(default_factory=dict)
     versions: tuple[Version, ...] = ()
-    taught: dict[str, Taught] = field(default_factory=dict)
+    taught: dict[str, LearnedInstruction] = field(default_factory=dict)
     built: tuple[tuple[str, str], ...] = ()
 
     def versions_of(self, service: str) -> tuple[Version, ...]:

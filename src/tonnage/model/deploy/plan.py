@@ -49,7 +49,7 @@ class Untag(msgspec.Struct, frozen=True, tag="untag", kw_only=True):
     reference: str
 
 
-class StartBeside(msgspec.Struct, frozen=True, tag="start-beside", kw_only=True):
+class StartFirst(msgspec.Struct, frozen=True, tag="start-beside", kw_only=True):
     """Start one container of the new version beside the running one, without host ports and without its alias.
 
     Args:
@@ -172,7 +172,7 @@ Action = (
     | Push
     | Tag
     | Untag
-    | StartBeside
+    | StartFirst
     | Prove
     | Switch
     | RemoveContainer

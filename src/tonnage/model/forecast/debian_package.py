@@ -85,7 +85,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     upgrade: bool = False
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class PackageSelection(Struct, frozen=True, kw_only=True):
     """What would be installed.
 
     Args:
@@ -108,7 +108,7 @@ class Probed(Struct, frozen=True, kw_only=True):
         caches_bytes: What apt's own caches take.
     """
 
-    choice: Choice
+    choice: PackageSelection
     lists_bytes: int
     caches_bytes: int
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
 
 
-class Fit(StrEnum):
+class FitVerdict(StrEnum):
     """How a stack fits."""
 
     FITS = "fits"
@@ -45,7 +45,7 @@ class Room(Struct, frozen=True, kw_only=True):
         return self.available_bytes - self.line_bytes
 
 
-class Fitting(Struct, frozen=True, kw_only=True):
+class FilesystemFit(Struct, frozen=True, kw_only=True):
     """How a stack fits one filesystem.
 
     Args:
@@ -58,14 +58,14 @@ class Fitting(Struct, frozen=True, kw_only=True):
     """
 
     room: Room
-    fit: Fit
+    fit: FitVerdict
     missing_bytes: int
     kept: Estimate
     one_after_the_other: Estimate
     all_at_once: Estimate
 
 
-def worst(fittings: Sequence[Fitting]) -> Fitting | None:
+def worst(fittings: Sequence[FilesystemFit]) -> FilesystemFit | None:
     """Return the filesystem that decides; None when nothing is written."""
-    order = list(Fit)
+    order = list(FitVerdict)
     return max(fittings, key=lambda each: (order.index(each.fit), each.missing_bytes), default=None)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
 
 
-class Learned(Struct, frozen=True, kw_only=True):
+class LearnedStep(Struct, frozen=True, kw_only=True):
     """What earlier runs of one kind of step measured: forecast material with the grade ``learned``.
 
     Args:
@@ -26,7 +26,7 @@ class Learned(Struct, frozen=True, kw_only=True):
     runs: int
 
 
-class Taught(Struct, frozen=True, kw_only=True):
+class LearnedInstruction(Struct, frozen=True, kw_only=True):
     """What earlier runs measured of one instruction.
 
     Args:

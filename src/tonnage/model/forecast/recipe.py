@@ -23,7 +23,7 @@ class Builder(StrEnum):
     CLASSIC = "classic"
 
 
-class OriginKind(StrEnum):
+class FileSourceKind(StrEnum):
     """Where files come from."""
 
     SCRATCH = "scratch"
@@ -33,7 +33,7 @@ class OriginKind(StrEnum):
     NAMED = "named context"
 
 
-class Origin(Struct, frozen=True):
+class FileSource(Struct, frozen=True):
     """What a stage stands on, or where a ``COPY`` or a mount takes files from.
 
     Args:
@@ -44,7 +44,7 @@ class Origin(Struct, frozen=True):
         platform: The platform of an image.
     """
 
-    kind: OriginKind
+    kind: FileSourceKind
     name: str = ""
     stage: int | None = None
     platform: str = ""
@@ -68,7 +68,7 @@ class BaseConfig(Struct, frozen=True, kw_only=True):
     onbuild: tuple[str, ...] = ()
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
+class InstructionEnvironment(Struct, frozen=True, kw_only=True):
     """What is in force at one instruction.
 
     Args:
@@ -96,7 +96,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
         return {**self.environment, **self.arguments}
 
 
-class Mount(Struct, frozen=True, kw_only=True):
+class RunMount(Struct, frozen=True, kw_only=True):
     """One ``RUN --mount``.
 
     Args:
@@ -111,12 +111,12 @@ class Mount(Struct, frozen=True, kw_only=True):
     kind: str
     target: str = ""
     source: str = ""
-    origin: Origin | None = None
+    origin: FileSource | None = None
     identity: str = ""
     writable: bool = True
 
 
-class Run(Struct, frozen=True, kw_only=True):
+class RunInstruction(Struct, frozen=True, kw_only=True):
     """A ``RUN``.
 
     Args:
@@ -129,12 +129,12 @@ class Run(Struct, frozen=True, kw_only=True):
 
     script: str = ""
     words: tuple[str, ...] | None = None
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[RunMount, ...] = ()
     network: str = ""
     line_starts: tuple[tuple[int, int], ...] = ()
 
 
-class Copy(Struct, frozen=True, kw_only=True):
+class CopyInstruction(Struct, frozen=True, kw_only=True):
     """A ``COPY`` or an ``ADD``.
 
     Args:
@@ -154,7 +154,7 @@ class Copy(Struct, frozen=True, kw_only=True):
 
     sources: tuple[str, ...]
     destination: str
-    origin: Origin
+    origin: FileSource
     adds: bool = False
     unpacks: bool | None = None
     inline: tuple[Heredoc, ...] = ()
@@ -166,17 +166,17 @@ class Copy(Struct, frozen=True, kw_only=True):
     checksum: str = ""
 
 
-class Enter(Struct, frozen=True, kw_only=True):
+class WorkdirInstruction(Struct, frozen=True, kw_only=True):
     """A ``WORKDIR``: the directory is made where it is missing."""
 
     directory: str
 
 
-class Configure(Struct, frozen=True, kw_only=True):
+class MetadataInstruction(Struct, frozen=True, kw_only=True):
     """An instruction that writes no file: ``ENV``, ``LABEL``, ``CMD`` and the like."""
 
 
-Action = Run | Copy | Enter | Configure
+Action = RunInstruction | CopyInstruction | WorkdirInstruction | MetadataInstruction
 
 
 class RecipeStep(Struct, frozen=True, kw_only=True):
@@ -195,7 +195,7 @@ class RecipeStep(Struct, frozen=True, kw_only=True):
     instruction: Instruction
     text: str
     action: Action
-    surroundings: Surroundings
+    surroundings: InstructionEnvironment
     place: Place
     flags: tuple[Flag, ...] = ()
     inherited: bool = False
@@ -217,11 +217,11 @@ class RecipeStage(Struct, frozen=True, kw_only=True):
 
     index: int
     name: str
-    base: Origin
+    base: FileSource
     platform: str
     place: Place
     steps: tuple[RecipeStep, ...]
-    ending: Surroundings
+    ending: InstructionEnvironment
     needs: tuple[int, ...] = ()
 
 

@@ -44,7 +44,7 @@ class Redirection(Struct, frozen=True, kw_only=True):
     descriptor: int | None = None
 
 
-class Command(Struct, frozen=True, kw_only=True):
+class ShellCommand(Struct, frozen=True, kw_only=True):
     """One simple command.
 
     Args:
@@ -91,6 +91,6 @@ class Script(Struct, frozen=True, kw_only=True):
         stops_on_error: ``set -e`` is in force.
     """
 
-    commands: tuple[Command, ...]
+    commands: tuple[ShellCommand, ...]
     broken: tuple[str, ...] = ()
     stops_on_error: bool = False

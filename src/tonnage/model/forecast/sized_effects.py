@@ -15,10 +15,10 @@ from tonnage.model.forecast.estimate import NOTHING
 if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.finding import Finding
-    from tonnage.model.forecast.learned import Taught
+    from tonnage.model.forecast.learned import LearnedInstruction
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class WrittenBytes(Struct, frozen=True, kw_only=True):
     """Something that is written into a layer.
 
     Args:
@@ -58,7 +58,7 @@ class Aside(Struct, frozen=True, kw_only=True):
     disk: Estimate
 
 
-class Derived(Struct, frozen=True, kw_only=True):
+class DerivedFile(Struct, frozen=True, kw_only=True):
     """A file that is made from files of the image.
 
     Args:
@@ -78,7 +78,7 @@ class Derived(Struct, frozen=True, kw_only=True):
     least_high_bytes: int = 0
 
 
-class Deed(Struct, frozen=True, kw_only=True):
+class SizedEffect(Struct, frozen=True, kw_only=True):
     """One command of an instruction, or the whole of an instruction that has no commands.
 
     Args:
@@ -96,7 +96,7 @@ class Deed(Struct, frozen=True, kw_only=True):
         certain: It happens in any case.
     """
 
-    writes: tuple[Piece, ...] = ()
+    writes: tuple[WrittenBytes, ...] = ()
     transient: Estimate = NOTHING
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class Deed(Struct, frozen=True, kw_only=True):
     file_copies: tuple[tuple[str, str], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()
     appends: tuple[str, ...] = ()
-    derives: tuple[Derived, ...] = ()
+    derives: tuple[DerivedFile, ...] = ()
     certain: bool = True
 
 
@@ -119,7 +119,7 @@ class Lesson(Struct, frozen=True, kw_only=True):
         source: Where it was measured, in words.
     """
 
-    taught: Taught
+    taught: LearnedInstruction
     guess: bool = False
     source: str
 
@@ -149,14 +149,14 @@ class StepWork(Struct, frozen=True, kw_only=True):
 
     line: int
     text: str
-    deeds: tuple[Deed, ...] = ()
+    deeds: tuple[SizedEffect, ...] = ()
     identity: str = ""
     configures: bool = False
     from_stage: int | None = None
     takes: tuple[str, ...] = ()
     into: str = ""
     mounts: tuple[tuple[int, str, str], ...] = ()
-    mounted: tuple[Piece, ...] = ()
+    mounted: tuple[WrittenBytes, ...] = ()
     beside: tuple[tuple[str, str], ...] = ()
     sources: tuple[Aside, ...] = ()
     learn_key: str = ""
@@ -170,7 +170,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
         return (*copied, *(index for index, *_ in self.mounts))
 
 
-class GroundLayer(Struct, frozen=True, kw_only=True):
+class BaseLayer(Struct, frozen=True, kw_only=True):
     """One layer of the image that a stage stands on.
 
     Args:
@@ -188,7 +188,7 @@ class GroundLayer(Struct, frozen=True, kw_only=True):
     present: bool = False
 
 
-class Ground(Struct, frozen=True, kw_only=True):
+class BaseLayers(Struct, frozen=True, kw_only=True):
     """The image that a stage stands on.
 
     Args:
@@ -199,7 +199,7 @@ class Ground(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    layers: tuple[GroundLayer, ...] = ()
+    layers: tuple[BaseLayer, ...] = ()
     identity: str = ""
     how: str = ""
 
@@ -220,7 +220,7 @@ class StageWork(Struct, frozen=True, kw_only=True):
     index: int
     name: str = ""
     line: int = 0
-    ground: Ground | None = None
+    ground: BaseLayers | None = None
     on_stage: int | None = None
     needs: tuple[int, ...] = ()
     steps: tuple[StepWork, ...] = ()

@@ -71,7 +71,7 @@ class Protected(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
 
 
-class Piece(Struct, frozen=True):
+class SharedBytes(Struct, frozen=True):
     """Bytes that come free when everything that holds them is removed: a layer, a directory, a record.
 
     Args:
@@ -96,7 +96,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     """
 
     candidates: tuple[Candidate, ...] = ()
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[SharedBytes, ...] = ()
     protected: tuple[Protected, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -27,7 +27,7 @@ class PlaceKind(StrEnum):
     SNAP = "snap"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sort of thing: how it is found, what breaks without it, how it is got back.
 
     Args:

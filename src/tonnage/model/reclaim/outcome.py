@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.candidate import Candidate, Findings
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class ReclaimChoice(Struct, frozen=True, kw_only=True):
     """What is to be removed.
 
     Args:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.pulls import Pulling
 
 
-class Need(Struct, frozen=True):
+class Root(Struct, frozen=True):
     """One thing that must stay, and why.
 
     Args:
@@ -22,7 +22,7 @@ class Need(Struct, frozen=True):
     reason: str
 
 
-class Needs(Struct, frozen=True, kw_only=True):
+class Roots(Struct, frozen=True, kw_only=True):
     """Everything that is needed.
 
     Args:
@@ -35,8 +35,8 @@ class Needs(Struct, frozen=True, kw_only=True):
         pulling: The pull that has been going on longest; None when none is seen.
     """
 
-    images: tuple[Need, ...] = ()
-    paths: tuple[Need, ...] = ()
+    images: tuple[Root, ...] = ()
+    paths: tuple[Root, ...] = ()
     worthless: frozenset[str] = frozenset()
     build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
     now_s: float = 0.0

@@ -40,7 +40,7 @@ class ForecastOfStack(msgspec.Struct, frozen=True, kw_only=True):
     filesystems: tuple[ForecastOfFilesystem, ...] = ()
 
 
-class Fit(msgspec.Struct, frozen=True, kw_only=True):
+class JobFit(msgspec.Struct, frozen=True, kw_only=True):
     """How a stack is forecast to fit one filesystem."""
 
     mount: str
@@ -56,7 +56,7 @@ class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
     document: str
     stack: ForecastOfStack
     services: tuple[ForecastOfService, ...] = ()
-    fits: tuple[Fit, ...] = ()
+    fits: tuple[JobFit, ...] = ()
 
     @property
     def peak(self) -> Figures:

@@ -99,7 +99,7 @@ def execute(
     return execution.run()
 
 
-class _Either:
+class _EitherSet:
     """Is set when one of two is: the user's signal and the guard stop the same work."""
 
     def __init__(self, one: Cancel, other: Cancel) -> None:
@@ -118,7 +118,7 @@ class _Either:
         return self.is_set()
 
 
-class _Tell:
+class _StepProgress:
     """Turns a step's progress into events, and tells the meter where a build is."""
 
     def __init__(self, step: str, emit: Callable[[Event], None], meter: InstructionMeter) -> None:
@@ -234,7 +234,7 @@ class _Execution:
         return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
-        error = self._attempt(step, index, total, undo=False, cancel=_Either(self._cancel, self._at_line))
+        error = self._attempt(step, index, total, undo=False, cancel=_EitherSet(self._cancel, self._at_line))
         if error is None:
             try:
                 self._record_version(step)
@@ -275,7 +275,7 @@ class _Execution:
                 self._plan,
                 facts=self._facts,
                 acts=self._acts,
-                progress=_Tell(step.name, self._emit, self._meter),
+                progress=_StepProgress(step.name, self._emit, self._meter),
                 cancel=cancel,
                 clock=clock,
                 cache_before=self._cache_before,

@@ -16,7 +16,7 @@ from tonnage.model.deploy.plan import (
     RemoveImage,
     RemoveService,
     SendFiles,
-    StartBeside,
+    StartFirst,
     Switch,
     Tag,
     Untag,
@@ -75,7 +75,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             acts.tag(action.image, action.reference)
         case Untag():
             acts.untag(action.reference)
-        case StartBeside():
+        case StartFirst():
             acts.start_beside(
                 plan.stack, plan.directory, step.service, action.project_json, action.container_name, cancel=cancel
             )

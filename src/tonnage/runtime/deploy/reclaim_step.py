@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import EngineUnreachableError, StepFailedError
-from tonnage.model.reclaim.candidate import Candidate, Findings, Piece
-from tonnage.model.reclaim.outcome import Choice
+from tonnage.model.reclaim.candidate import Candidate, Findings, SharedBytes
+from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval
 from tonnage.runtime.reclaim.executor import carry_out
 from tonnage.units import format_bytes
@@ -48,13 +48,13 @@ def reclaim_for_plan(
     """
     removal = EngineRemoval(facts, acts, progress)
     available_bytes = _available(facts, plan.filesystem)
-    choice = Choice(
+    choice = ReclaimChoice(
         available_bytes=available_bytes,
         target_bytes=action.until_bytes,
         chosen=tuple(_candidate(item) for item in action.items),
         freed_bytes=sum(item.promised_bytes for item in action.items),
         findings=Findings(
-            pieces=tuple(Piece(item.promised_bytes, frozenset({item.candidate_id})) for item in action.items)
+            pieces=tuple(SharedBytes(item.promised_bytes, frozenset({item.candidate_id})) for item in action.items)
         ),
     )
     done = carry_out(

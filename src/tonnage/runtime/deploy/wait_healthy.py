@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.health import Health, Observation, Proof, Seen, advance
+from tonnage.decide.deploy.health import ContainerObservation, HealthResult, Proof, ServiceObservation, advance
 from tonnage.errors import NotHealthyError, StepFailedError, TonnageError
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def prove(
             )
         seen = _look(facts, project, service, action)
         told = proof.progress
-        proof = advance(action, proof, Observation(at_s=clock.monotonic(), seen=seen))
+        proof = advance(action, proof, ServiceObservation(at_s=clock.monotonic(), seen=seen))
         if proof.progress != told:
             progress.at(proof.progress)
-        if proof.health is Health.HEALTHY:
+        if proof.health is HealthResult.HEALTHY:
             return
-        if proof.health is Health.UNHEALTHY:
+        if proof.health is HealthResult.UNHEALTHY:
             raise NotHealthyError(
                 f"{service} is not healthy",
                 why=_sentence(proof),
@@ -70,9 +70,9 @@ def prove(
         clock.wait(cancel, LOOK_EVERY_S)
 
 
-def _look(facts: EngineFacts, project: str, service: str, action: Prove) -> tuple[Seen, ...]:
+def _look(facts: EngineFacts, project: str, service: str, action: Prove) -> tuple[ContainerObservation, ...]:
     return tuple(
-        Seen(container=container, answer=_ask(facts, container, action))
+        ContainerObservation(container=container, answer=_ask(facts, container, action))
         for container in _meant(facts, project, service, action)
     )
 

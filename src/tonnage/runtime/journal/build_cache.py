@@ -26,7 +26,7 @@ FORGET = "DELETE FROM cache WHERE stack = ? AND engine_id = ?"
 _READ = "SELECT run_id, stack, started_s, before_json, left_json FROM cache WHERE engine_id = ? ORDER BY run_id"
 
 
-class Left(Struct, frozen=True, kw_only=True):
+class LeftoverCache(Struct, frozen=True, kw_only=True):
     """The build cache around a run that came to nothing.
 
     Args:
@@ -47,7 +47,7 @@ def ids_text(record_ids: Iterable[str]) -> str:
     return json.dumps(sorted(record_ids), separators=(",", ":"))
 
 
-def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[Left, ...]:
+def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[LeftoverCache, ...]:
     """Return what runs on an engine left that came to nothing, oldest first.
 
     Raises:
@@ -56,7 +56,7 @@ def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[Left, ...
     if not has_cache(connection):
         return ()
     return tuple(
-        Left(
+        LeftoverCache(
             stack=stack,
             started_s=started_s,
             before=frozenset(json.loads(before)),
@@ -66,7 +66,7 @@ def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[Left, ...
     )
 
 
-def left_on(path: Path, engine_id: str) -> tuple[Left, ...]:
+def left_on(path: Path, engine_id: str) -> tuple[LeftoverCache, ...]:
     """Return the same from a journal's file; nothing is created when there is none.
 
     Raises:
@@ -83,7 +83,7 @@ def left_on(path: Path, engine_id: str) -> tuple[Left, ...]:
         connection.close()
 
 
-def worthless(found: Iterable[Left], records: Iterable[CacheRecord]) -> frozenset[str]:
+def worthless(found: Iterable[LeftoverCache], records: Iterable[CacheRecord]) -> frozenset[str]:
     """Return the records that runs left which came to nothing.
 
     Of a run that was killed nobody knows what it left: of those it is what was made since it began.

@@ -9,7 +9,7 @@ import msgspec
 from tonnage.model.deploy.run import InstructionOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learn_keys import lesson_keys
-from tonnage.model.forecast.learned import Taught
+from tonnage.model.forecast.learned import LearnedInstruction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,7 +88,7 @@ def rows(
     return found
 
 
-def read_taught(connection: sqlite3.Connection) -> dict[str, Taught]:
+def read_taught(connection: sqlite3.Connection) -> dict[str, LearnedInstruction]:
     """Return what instructions were measured to write, by each of their lesson keys.
 
     Raises:
@@ -101,9 +101,11 @@ def read_taught(connection: sqlite3.Connection) -> dict[str, Taught]:
     return {key: _taught(entries[:_LEARNED_FROM]) for key, entries in figures.items()}
 
 
-def _taught(newest_first: Sequence[tuple[int | None, int | None, int | None]]) -> Taught:
+def _taught(newest_first: Sequence[tuple[int | None, int | None, int | None]]) -> LearnedInstruction:
     image, disk, transient = zip(*newest_first, strict=True)
-    return Taught(image=_spread(image), disk=_spread(disk), transient=_spread(transient), runs=len(newest_first))
+    return LearnedInstruction(
+        image=_spread(image), disk=_spread(disk), transient=_spread(transient), runs=len(newest_first)
+    )
 
 
 def read_built(connection: sqlite3.Connection, engine_id: str) -> tuple[tuple[str, str], ...]:

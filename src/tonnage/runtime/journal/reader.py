@@ -13,7 +13,7 @@ from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Version
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
-from tonnage.model.forecast.learned import Learned
+from tonnage.model.forecast.learned import LearnedStep
 from tonnage.runtime.journal.instructions import read_built, read_taught
 from tonnage.runtime.journal.schema import has_instructions
 from tonnage.runtime.process_identity import Owner, has_died
@@ -97,8 +97,8 @@ def read_runs(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[R
     return tuple(_run(connection, row) for row in rows)
 
 
-def _learn(newest_first: Sequence[tuple[Measured, float]]) -> Learned:
-    return Learned(
+def _learn(newest_first: Sequence[tuple[Measured, float]]) -> LearnedStep:
+    return LearnedStep(
         kept=_spread([entry.kept_bytes for entry, _ in newest_first]),
         transient=_spread([entry.transient_bytes for entry, _ in newest_first]),
         seconds=newest_first[0][1],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.reclaim.candidate import Candidate
-    from tonnage.model.reclaim.outcome import Choice
+    from tonnage.model.reclaim.outcome import ReclaimChoice
     from tonnage.runtime.clock import Clock
 
 SETTLE_S = 1.0
@@ -26,7 +26,7 @@ _NEARLY = 0.99
 
 
 def carry_out(
-    choice: Choice,
+    choice: ReclaimChoice,
     *,
     available: Callable[[], int],
     remove: Callable[[Candidate], None],

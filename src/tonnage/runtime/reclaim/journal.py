@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.inventory import Inventory
     from tonnage.model.reclaim.candidate import Candidate
-    from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal
+    from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed, Removal
     from tonnage.runtime.clock import Clock
 
 
@@ -38,7 +38,9 @@ class ReclaimJournal:
         clock: Time.
     """
 
-    def __init__(self, path: Path, mount: str, inventory: Inventory | None, choice: Choice, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, mount: str, inventory: Inventory | None, choice: ReclaimChoice, clock: Clock
+    ) -> None:
         self._path = path
         self._clock = clock
         self._choice = choice

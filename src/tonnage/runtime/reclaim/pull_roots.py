@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S, while_pulling
-from tonnage.model.reclaim.roots import Need
+from tonnage.model.reclaim.roots import Root
 from tonnage.runtime.load_stack import StackRequest
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.pulls import Asked, Pulling
 
 
-def pull_needs(pulled: Iterable[tuple[str, float]], pulling: Pulling | None) -> tuple[Need, ...]:
+def pull_needs(pulled: Iterable[tuple[str, float]], pulling: Pulling | None) -> tuple[Root, ...]:
     """Return the images that were pulled just now, or since a pull began that goes on.
 
     Args:
@@ -23,17 +23,17 @@ def pull_needs(pulled: Iterable[tuple[str, float]], pulling: Pulling | None) -> 
         pulling: The pull that has been going on longest.
     """
     return tuple(
-        Need(name, JUST_NOW if pulling is None or age_s < YOUNG_S else while_pulling(pulling)) for name, age_s in pulled
+        Root(name, JUST_NOW if pulling is None or age_s < YOUNG_S else while_pulling(pulling)) for name, age_s in pulled
     )
 
 
-def client_needs(asked: Iterable[Asked]) -> tuple[Need, ...]:
+def client_needs(asked: Iterable[Asked]) -> tuple[Root, ...]:
     """Return what programs that run now name on their command lines.
 
     Args:
         asked: What they asked for. Words that are no names of images do no harm: no image has them.
     """
-    return tuple(Need(word, f"{each.who} asks for it") for each in asked for word in each.words)
+    return tuple(Root(word, f"{each.who} asks for it") for each in asked for word in each.words)
 
 
 def requests_of_clients(asked: Iterable[Asked]) -> tuple[StackRequest, ...]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Build
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 from tonnage.model.stack import Service
 from tonnage.runtime.load_stack import StackRequest
 from tonnage.sources.compose.file_selection import FILE_NAMES, OVERRIDE_NAMES
@@ -172,11 +172,11 @@ def needs_of(
     plan: Plan | None = None,
     worthless: frozenset[str] = frozenset(),
     build_seconds: Iterable[tuple[tuple[str, str], float]] = (),
-    pulls: Sequence[Need] = (),
+    pulls: Sequence[Root] = (),
     pulling: Pulling | None = None,
     now_s: float,
     notes: Sequence[str] = (),
-) -> Needs:
+) -> Roots:
     """Put together what is needed.
 
     Args:
@@ -194,11 +194,11 @@ def needs_of(
     Returns:
         The needs.
     """
-    images = [Need(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
+    images = [Root(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
     images += _of_versions(versions)
     images += [] if plan is None else _of_plan(plan, images_needed)
     images += pulls
-    return Needs(
+    return Roots(
         images=tuple(dict.fromkeys(images)),
         paths=tuple(dict.fromkeys(each for project in projects for each in _mounted(project.stack))),
         worthless=worthless,
@@ -221,29 +221,29 @@ def _of_stack(project: Project, images_needed: Callable[[Service, Files], Sequen
     return named
 
 
-def _mounted(stack: Stack) -> list[Need]:
+def _mounted(stack: Stack) -> list[Root]:
     return [
-        Need(mount.source, f"{service.name} of the stack {stack.name} mounts it")
+        Root(mount.source, f"{service.name} of the stack {stack.name} mounts it")
         for service in stack.services
         for mount in service.mounts
         if mount.kind == "bind" and mount.source.startswith("/")
     ]
 
 
-def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Need]:
+def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Root]:
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for stack, version in reversed(versions):
         images = kept.setdefault((stack, version.service), {})
         if version.image_id and len(images) < VERSIONS_KEPT:
             images[version.image_id] = None
     return [
-        Need(image, f"{service} of the stack {stack} would go back to it")
+        Root(image, f"{service} of the stack {stack} would go back to it")
         for (stack, service), images in kept.items()
         for image in images
     ]
 
 
-def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]]) -> list[Need]:
+def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]]) -> list[Root]:
     reason = f"the plan for {plan.stack} needs it"
     steps = [each for step in plan.steps for each in (step, *step.on_failure)]
     fields = ("reference", "image", "image_name")
@@ -253,4 +253,4 @@ def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]
             # Of the stack's own files nothing is known: they may be elsewhere, or other ones by now.
             built = Service(name=step.service, image=step.action.reference, config_json="{}", build=step.action.spec)
             names += images_needed(built, HERE)
-    return [Need(name, reason) for name in names if name]
+    return [Root(name, reason) for name in names if name]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from tonnage.sources.compose.dotenv import read_dotenv
 from tonnage.sources.compose.file_selection import read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
-from tonnage.sources.compose.scalars import Ground
+from tonnage.sources.compose.scalars import PathBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.sources.compose.files import Files
     from tonnage.sources.compose.loading import Loaded
-    from tonnage.sources.compose.nodes import Written
+    from tonnage.sources.compose.nodes import ComposeNode
 
 Canonical = dict[str, Any]
 
@@ -63,7 +63,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
     return result
 
 
-def hidden_by(service: Written, profiles: Sequence[str]) -> tuple[str, ...]:
+def hidden_by(service: ComposeNode, profiles: Sequence[str]) -> tuple[str, ...]:
     """Return the profiles that hide a service; empty when it is active."""
     wanted = plain(service).get("profiles") if isinstance(service.value, dict) else None
     if not wanted or "*" in profiles or set(wanted) & set(profiles):
@@ -80,7 +80,7 @@ def replicas_of(service: Canonical) -> int:
     return 1
 
 
-def _service(written: Written, loaded: Loaded, directory: str) -> Canonical:
+def _service(written: ComposeNode, loaded: Loaded, directory: str) -> Canonical:
     service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
     service.pop("extends", None)
     _from_files(service, written, loaded.variables, loaded.where)
@@ -114,7 +114,7 @@ def _is_empty(value: object, *, keep: bool) -> bool:
     return not keep and isinstance(value, dict | list) and not value
 
 
-def _from_files(service: Canonical, written: Written, variables: Mapping[str, str], where: Files) -> None:
+def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str, str], where: Files) -> None:
     """Put what files of variables and labels say below what the service itself says."""
     found: Canonical = {}
     for entry in service.pop("env_file", None) or ():
@@ -205,7 +205,7 @@ def _resource(section: str, name: str, written: Canonical | None, project: str, 
     resource.setdefault("name", f"{project}_{name}")
     options = resource.get("driver_opts") or {}
     if section == "volumes" and options.get("o") == "bind" and options.get("device"):
-        resource["driver_opts"] = {**options, "device": Ground(directory).path(options["device"])}
+        resource["driver_opts"] = {**options, "device": PathBase(directory).path(options["device"])}
     return resource
 
 

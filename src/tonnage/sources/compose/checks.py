@@ -16,13 +16,13 @@ from tonnage.sources.compose.short_syntax import is_remote, names_a_context
 if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec, Place
     from tonnage.sources.compose.canonical import Canonical
-    from tonnage.sources.compose.to_stack import Origin
+    from tonnage.sources.compose.to_stack import ComposeExtras
 
 _NAME = regex(r"[A-Za-z0-9._-]+")
 _WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 
-def check_form(form: Canonical, origin: Origin) -> Canonical:
+def check_form(form: Canonical, origin: ComposeExtras) -> Canonical:
     """Check the canonical form; it is the first thing that both ways of reading do with it.
 
     Args:
@@ -90,7 +90,7 @@ def _check_directory(path: str, what: str, place: str) -> None:
         raise UsageError(f"{what} is out of reach", why=why, todo="Correct build.context.", place=place)
 
 
-def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> Canonical:
+def _checked(name: str, service: Canonical, form: Canonical, origin: ComposeExtras) -> Canonical:
     place = origin.place("services", name)
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -131,7 +131,7 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: Origin) -> 
     return {**result, "depends_on": kept} if kept else result
 
 
-def _check_image(name: str, service: Canonical, form: Canonical, origin: Origin) -> None:
+def _check_image(name: str, service: Canonical, form: Canonical, origin: ComposeExtras) -> None:
     written = service.get("image")
     if is_image_name(written or f"{form['name']}-{name}"):
         return
@@ -151,7 +151,7 @@ def _check_image(name: str, service: Canonical, form: Canonical, origin: Origin)
     )
 
 
-def _check_text(value: object, origin: Origin, *path: str) -> None:
+def _check_text(value: object, origin: ComposeExtras, *path: str) -> None:
     """Refuse bytes that are no UTF-8 text; they come from variables and paths, never from the files themselves."""
     if isinstance(value, str) and not is_text(value):
         raise UsageError(
@@ -168,7 +168,7 @@ def _check_text(value: object, origin: Origin, *path: str) -> None:
             _check_text(entry, origin, *path)
 
 
-def _check_replicas(name: str, service: Canonical, origin: Origin) -> None:
+def _check_replicas(name: str, service: Canonical, origin: ComposeExtras) -> None:
     place = str(origin.place("services", name, *(("scale",) if "scale" in service else ("deploy", "replicas"))))
     replicas = replicas_of(service)
     if replicas < 0:
@@ -182,7 +182,7 @@ def _check_replicas(name: str, service: Canonical, origin: Origin) -> None:
         )
 
 
-def _missing_dependency(name: str, other: str, place: Place, form: Canonical, origin: Origin) -> UsageError:
+def _missing_dependency(name: str, other: str, place: Place, form: Canonical, origin: ComposeExtras) -> UsageError:
     written = mapping_at(origin.tree, "services").get(other)
     if written is None:
         return UsageError(
@@ -199,7 +199,7 @@ def _missing_dependency(name: str, other: str, place: Place, form: Canonical, or
     )
 
 
-def _check_references(name: str, service: Canonical, form: Canonical, origin: Origin) -> None:
+def _check_references(name: str, service: Canonical, form: Canonical, origin: ComposeExtras) -> None:
     wanted = [("networks", key, key) for key in service.get("networks") or {}]
     wanted += [
         ("volumes", mount["source"], mount.get("target") or "")
@@ -240,7 +240,7 @@ def _built_on(service: Canonical) -> dict[str, str]:
     return {name: other for name, (before, found, other) in parts.items() if found and not before}
 
 
-def _check_circle(form: Canonical, origin: Origin) -> None:
+def _check_circle(form: Canonical, origin: ComposeExtras) -> None:
     """Refuse services that wait for each other, and name the circle."""
     done: set[str] = set()
 
@@ -263,7 +263,7 @@ def _check_circle(form: Canonical, origin: Origin) -> None:
         visit(name, ())
 
 
-def _check_ports(form: Canonical, origin: Origin) -> None:
+def _check_ports(form: Canonical, origin: ComposeExtras) -> None:
     """Refuse two containers that would listen on the same port of the host."""
     seen: list[tuple[str, int, str, str]] = []
     for name, service in form["services"].items():

@@ -16,7 +16,7 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.sources.compose.dotenv import read_dotenv
 from tonnage.sources.compose.files import HERE
-from tonnage.sources.compose.scalars import Ground
+from tonnage.sources.compose.scalars import PathBase
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _here(working_directory: str, environment: Mapping[str, str]) -> Path:
 
 def _tidy(path: Path) -> Path:
     """Return an absolute path without ``.`` and ``..``; links in it stay as they are."""
-    return Path(Ground("/").path(str(path)))
+    return Path(PathBase("/").path(str(path)))
 
 
 def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list[Path]:

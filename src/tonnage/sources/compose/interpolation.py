@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.sources.compose.nodes import Rule, Unique, Written
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,9 @@ def substitute(text: str, variables: Mapping[str, str], place: Place, on_unset: 
     return "".join(parts)
 
 
-def interpolate(written: Written, variables: Mapping[str, str], on_unset: Callable[[str, Place], None]) -> Written:
+def interpolate(
+    written: ComposeNode, variables: Mapping[str, str], on_unset: Callable[[str, Place], None]
+) -> ComposeNode:
     """Put the values of variables into every text of a tree; keys stay as they are.
 
     Args:
@@ -76,15 +78,17 @@ def interpolate(written: Written, variables: Mapping[str, str], on_unset: Callab
         UsageError: As in :func:`substitute`.
     """
     value = written.value
-    if written.rule is Rule.RESET:
+    if written.rule is MergeRule.RESET:
         return written
     if isinstance(value, dict):
         entries = {key: interpolate(entry, variables, on_unset) for key, entry in value.items()}
-        return Written(Unique(entries) if isinstance(value, Unique) else entries, written.place, written.rule)
+        return ComposeNode(
+            UniqueList(entries) if isinstance(value, UniqueList) else entries, written.place, written.rule
+        )
     if isinstance(value, list):
-        return Written([interpolate(entry, variables, on_unset) for entry in value], written.place, written.rule)
+        return ComposeNode([interpolate(entry, variables, on_unset) for entry in value], written.place, written.rule)
     if isinstance(value, str) and "$" in value:
-        return Written(substitute(value, variables, written.place, on_unset), written.place, written.rule)
+        return ComposeNode(substitute(value, variables, written.place, on_unset), written.place, written.rule)
     return written
 
 

@@ -15,8 +15,8 @@ from tonnage.sources.compose.file_selection import add_dotenv, project_name_from
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.interpolation import interpolate
 from tonnage.sources.compose.merging import merge, without_resets
-from tonnage.sources.compose.nodes import Written, mapping_at, nearest, place_of, plain
-from tonnage.sources.compose.scalars import Ground
+from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, place_of, plain
+from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.top_level_keys import COMPOSE_FILE
 from tonnage.sources.compose.yaml_text import read_yaml
 
@@ -31,16 +31,16 @@ _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
 
 
-class _Source(Struct, frozen=True):
+class _LoadingGroup(Struct, frozen=True):
     """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``."""
 
-    ground: Ground
+    ground: PathBase
     variables: Mapping[str, str]
     notes: list[str]
-    parsed: dict[str, Written]
+    parsed: dict[str, ComposeNode]
     where: Files
     included: tuple[str, ...] = ()
-    files: dict[str, Written] = field(default_factory=dict)
+    files: dict[str, ComposeNode] = field(default_factory=dict)
 
     def unset(self, name: str, place: Place) -> None:
         note = f"{place}: the variable {name} is not set; an empty text stands for it"
@@ -59,7 +59,7 @@ class Loaded(Struct, frozen=True):
         where: The machine that the files are on.
     """
 
-    tree: Written
+    tree: ComposeNode
     name: str
     variables: Mapping[str, str]
     notes: tuple[str, ...]
@@ -84,8 +84,8 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     parsed = {path: read_yaml(read_text(path, what="the compose file", where=where), path) for path in selection.files}
     name = _project_name(selection, parsed, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
-    ground = Ground(selection.directory, variables.get("HOME", ""), lenient)
-    source = _Source(ground, variables, [], dict(parsed), where)
+    ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
+    source = _LoadingGroup(ground, variables, [], dict(parsed), where)
     with telling_unset(source.notes):
         tree = without_resets(_group(selection.files, source))
     return Loaded(tree, name, variables, tuple(source.notes), where)
@@ -107,7 +107,7 @@ def telling_unset(notes: Iterable[str]) -> Iterator[None]:
         raise
 
 
-def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -> str:
+def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: str) -> str:
     name = flag or selection.variables.get("COMPOSE_PROJECT_NAME", "")
     place = ""
     if not name:
@@ -134,8 +134,8 @@ def _project_name(selection: Selection, raw: Mapping[str, Written], flag: str) -
     return name
 
 
-def _group(files: Sequence[str], source: _Source) -> Written:
-    tree: Written | None = None
+def _group(files: Sequence[str], source: _LoadingGroup) -> ComposeNode:
+    tree: ComposeNode | None = None
     for path in files:
         read = _file(path, source)
         tree = read if tree is None else merge(tree, read)
@@ -144,22 +144,22 @@ def _group(files: Sequence[str], source: _Source) -> Written:
     return tree
 
 
-def _file(path: str, source: _Source, place: Place | None = None) -> Written:
+def _file(path: str, source: _LoadingGroup, place: Place | None = None) -> ComposeNode:
     """Return one file in long form, with what it extends and includes."""
     tree = _long_form(path, source, place)
     services = mapping_at(tree, "services")
     extended = {name: _extended(path, name, services, source, ()) for name in services}
     sections = dict(tree.value)
     if "services" in sections:
-        sections["services"] = Written(extended, sections["services"].place, sections["services"].rule)
+        sections["services"] = ComposeNode(extended, sections["services"].place, sections["services"].rule)
     include = sections.pop("include", None)
-    found = Written({}, tree.place)
+    found = ComposeNode({}, tree.place)
     for entry in include.value if include is not None else ():
         found = _joined(found, _included(path, entry, source))
-    return _joined(found, Written(sections, tree.place))
+    return _joined(found, ComposeNode(sections, tree.place))
 
 
-def _long_form(path: str, source: _Source, place: Place | None) -> Written:
+def _long_form(path: str, source: _LoadingGroup, place: Place | None) -> ComposeNode:
     known = source.files.get(path)
     if known is None:
         tree = source.parsed.get(path)
@@ -176,8 +176,8 @@ def _long_form(path: str, source: _Source, place: Place | None) -> Written:
 
 
 def _extended(
-    path: str, name: str, services: Mapping[str, Written], source: _Source, chain: tuple[tuple[str, str], ...]
-) -> Written:
+    path: str, name: str, services: Mapping[str, ComposeNode], source: _LoadingGroup, chain: tuple[tuple[str, str], ...]
+) -> ComposeNode:
     """Return a service merged over the one that it extends."""
     service = services[name]
     extends = service.value.get("extends") if isinstance(service.value, dict) else None
@@ -201,12 +201,14 @@ def _extended(
             place=str(place_of(extends, "service")),
         )
     base = _extended(base_path, base_name, base_services, base_source, chain)
-    own = Written({key: value for key, value in service.value.items() if key != "extends"}, service.place, service.rule)
+    own = ComposeNode(
+        {key: value for key, value in service.value.items() if key != "extends"}, service.place, service.rule
+    )
     merged = merge(base, own, ("services", name))
-    return Written(merged.value, service.place, service.rule)
+    return ComposeNode(merged.value, service.place, service.rule)
 
 
-def _included(path: str, entry: Written, source: _Source) -> Written:
+def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNode:
     """Return the merged tree of one entry of ``include``."""
     wanted = plain(entry)
     paths = wanted["path"]
@@ -227,7 +229,7 @@ def _included(path: str, entry: Written, source: _Source) -> Written:
     return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
 
 
-def _joined(included: Written, tree: Written) -> Written:
+def _joined(included: ComposeNode, tree: ComposeNode) -> ComposeNode:
     """Return a tree with the resources of included ones; the same name with another content is refused."""
     sections = dict(tree.value)
     for section in _SECTIONS:
@@ -241,5 +243,5 @@ def _joined(included: Written, tree: Written) -> Written:
                 )
         if new:
             place = sections[section].place if section in sections else included.value[section].place
-            sections[section] = Written({**new, **own}, place)
-    return Written(sections, tree.place)
+            sections[section] = ComposeNode({**new, **own}, place)
+    return ComposeNode(sections, tree.place)

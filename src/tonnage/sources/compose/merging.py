@@ -8,10 +8,10 @@ Source: the Compose specification, chapter Merge.
 
 from __future__ import annotations
 
-from tonnage.sources.compose.nodes import Rule, Unique, Written
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList
 
 
-def merge(earlier: Written, later: Written, path: tuple[str, ...] = ()) -> Written:
+def merge(earlier: ComposeNode, later: ComposeNode, path: tuple[str, ...] = ()) -> ComposeNode:
     """Merge two trees.
 
     Args:
@@ -22,7 +22,7 @@ def merge(earlier: Written, later: Written, path: tuple[str, ...] = ()) -> Writt
     Returns:
         The merged tree; each value has the place of the file that it comes from.
     """
-    if later.rule is not Rule.MERGE or earlier.rule is Rule.RESET:
+    if later.rule is not MergeRule.MERGE or earlier.rule is MergeRule.RESET:
         return later
     if later.value is None and isinstance(earlier.value, dict | list):
         return earlier
@@ -32,25 +32,29 @@ def merge(earlier: Written, later: Written, path: tuple[str, ...] = ()) -> Writt
         entries = dict(earlier.value)
         for key, entry in later.value.items():
             entries[key] = merge(entries[key], entry, (*path, key)) if key in entries else entry
-        kept = Unique(entries) if isinstance(later.value, Unique) else entries
-        return Written(kept, earlier.place, earlier.rule)
+        kept = UniqueList(entries) if isinstance(later.value, UniqueList) else entries
+        return ComposeNode(kept, earlier.place, earlier.rule)
     if isinstance(earlier.value, list) and isinstance(later.value, list):
-        return Written([*earlier.value, *later.value], earlier.place, earlier.rule)
+        return ComposeNode([*earlier.value, *later.value], earlier.place, earlier.rule)
     return later
 
 
-def without_resets(written: Written) -> Written:
+def without_resets(written: ComposeNode) -> ComposeNode:
     """Return the tree without what is marked RESET: nothing is left that it could remove."""
     value = written.value
     if isinstance(value, dict):
-        entries = {key: without_resets(entry) for key, entry in value.items() if entry.rule is not Rule.RESET}
-        return Written(Unique(entries) if isinstance(value, Unique) else entries, written.place, written.rule)
+        entries = {key: without_resets(entry) for key, entry in value.items() if entry.rule is not MergeRule.RESET}
+        return ComposeNode(
+            UniqueList(entries) if isinstance(value, UniqueList) else entries, written.place, written.rule
+        )
     if isinstance(value, list):
-        return Written([without_resets(entry) for entry in value if entry.rule is not Rule.RESET], written.place)
+        return ComposeNode(
+            [without_resets(entry) for entry in value if entry.rule is not MergeRule.RESET], written.place
+        )
     return written
 
 
-def _is_other_driver(path: tuple[str, ...], earlier: dict[str, Written], later: dict[str, Written]) -> bool:
+def _is_other_driver(path: tuple[str, ...], earlier: dict[str, ComposeNode], later: dict[str, ComposeNode]) -> bool:
     """Return whether this is ``logging`` with another driver, whose options would mean nothing to it."""
     if len(path) != 3 or path[0] != "services" or path[2] != "logging":  # noqa: PLR2004 - services, NAME, logging
         return False

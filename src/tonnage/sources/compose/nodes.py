@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Place
 
 
-class Rule(StrEnum):
+class MergeRule(StrEnum):
     """What happens to a value of an earlier file when a later file writes the same key."""
 
     MERGE = "merge"
@@ -27,11 +27,11 @@ class Rule(StrEnum):
     RESET = "reset"
 
 
-class Written(Struct, frozen=True):
+class ComposeNode(Struct, frozen=True):
     """One value.
 
     Args:
-        value: A scalar, a dict of written values, a :class:`Unique`, or a list of written values.
+        value: A scalar, a dict of written values, a :class:`UniqueList`, or a list of written values.
         place: Where it is written; of a value in a mapping, the line of its key.
         rule: How it meets what an earlier file says.
         text: The characters of a scalar as they stand in the file; empty for anything else.
@@ -39,27 +39,27 @@ class Written(Struct, frozen=True):
 
     value: Any
     place: Place
-    rule: Rule = Rule.MERGE
+    rule: MergeRule = MergeRule.MERGE
     text: str = ""
 
 
-class Unique(dict[str, Written]):
+class UniqueList(dict[str, ComposeNode]):
     """A list in which an entry replaces an earlier one with the same key."""
 
 
-def plain(written: Written) -> Any:  # noqa: ANN401 - the shape of the data is what the user wrote
+def plain(written: ComposeNode) -> Any:  # noqa: ANN401 - the shape of the data is what the user wrote
     """Return the value without places: dicts, lists and scalars. What is reset is left out."""
     value = written.value
-    if isinstance(value, Unique):
-        return [plain(entry) for entry in value.values() if entry.rule is not Rule.RESET]
+    if isinstance(value, UniqueList):
+        return [plain(entry) for entry in value.values() if entry.rule is not MergeRule.RESET]
     if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items() if entry.rule is not Rule.RESET}
+        return {key: plain(entry) for key, entry in value.items() if entry.rule is not MergeRule.RESET}
     if isinstance(value, list):
-        return [plain(entry) for entry in value if entry.rule is not Rule.RESET]
+        return [plain(entry) for entry in value if entry.rule is not MergeRule.RESET]
     return value
 
 
-def place_of(written: Written, *path: str) -> Place:
+def place_of(written: ComposeNode, *path: str) -> Place:
     """Return where a path of keys is written; where it ends early, the place of the nearest key above it."""
     for key in path:
         if not isinstance(written.value, dict) or key not in written.value:
@@ -68,7 +68,7 @@ def place_of(written: Written, *path: str) -> Place:
     return written.place
 
 
-def mapping_at(written: Written, key: str) -> dict[str, Written]:
+def mapping_at(written: ComposeNode, key: str) -> dict[str, ComposeNode]:
     """Return the mapping at a key; empty when there is none."""
     found = written.value.get(key) if isinstance(written.value, dict) else None
     return found.value if found is not None and isinstance(found.value, dict) else {}
@@ -84,7 +84,7 @@ def describe(value: object) -> str:
         return f"the number {value}"
     if isinstance(value, str):
         return f"the text {value!r}"
-    return "a list" if isinstance(value, list | Unique) else "a mapping"
+    return "a list" if isinstance(value, list | UniqueList) else "a mapping"
 
 
 def nearest(word: str, known: Iterable[str], *, kind: str = "keys") -> str:
@@ -96,6 +96,6 @@ def nearest(word: str, known: Iterable[str], *, kind: str = "keys") -> str:
     return f"Known {kind}: {', '.join(words)}." if words else f"No {kind} are known here."
 
 
-def wrong(written: Written, name: str, expected: str) -> UsageError:
+def wrong(written: ComposeNode, name: str, expected: str) -> UsageError:
     """Return the complaint about a value of the wrong kind."""
     return UsageError(f"{name} must be {expected}, not {describe(written.value)}", place=str(written.place))

@@ -14,14 +14,14 @@ from msgspec import Struct, field
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.sources.compose.nodes import Written, nearest, wrong
+from tonnage.sources.compose.nodes import ComposeNode, nearest, wrong
 from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Ground(Struct, frozen=True):
+class PathBase(Struct, frozen=True):
     """What relative paths stand on.
 
     Args:
@@ -44,7 +44,7 @@ class Ground(Struct, frozen=True):
 class Shape(Protocol):
     """What may stand at a key."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the long form of ``written``, which stands at ``name``.
 
         Raises:
@@ -62,9 +62,9 @@ def _tidy(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def with_value(written: Written, value: object) -> Written:
+def with_value(written: ComposeNode, value: object) -> ComposeNode:
     """Return the written value with another value in its place."""
-    return Written(value, written.place, written.rule, written.text)
+    return ComposeNode(value, written.place, written.rule, written.text)
 
 
 def as_text(value: object) -> str:
@@ -79,7 +79,7 @@ def as_text(value: object) -> str:
 class Anything(Struct, frozen=True):
     """Any value, as it is."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the value."""
         return written
 
@@ -91,7 +91,7 @@ class Text(Struct, frozen=True):
     pattern: str = ""
     example: str = ""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the text.
 
         Raises:
@@ -116,7 +116,7 @@ class PathText(Struct, frozen=True):
 
     keep: Callable[[str], bool] = field(default=lambda _text: False)
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the absolute path.
 
         Raises:
@@ -131,7 +131,7 @@ class Whole(Struct, frozen=True):
 
     words: tuple[tuple[str, int], ...] = ()
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the number.
 
         Raises:
@@ -154,7 +154,7 @@ class Whole(Struct, frozen=True):
 class Number(Struct, frozen=True):
     """A number; text that is one becomes one."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the number.
 
         Raises:
@@ -180,7 +180,7 @@ class Truth(Struct, frozen=True):
 
     words: tuple[str, ...] = ()
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the boolean.
 
         Raises:
@@ -200,7 +200,7 @@ class Truth(Struct, frozen=True):
 class Span(Struct, frozen=True):
     """A duration, written the one way: ``90s`` becomes ``1m30s``."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the duration as text.
 
         Raises:
@@ -244,7 +244,7 @@ def engine_bytes(text: str) -> int | None:
 class Size(Struct, frozen=True):
     """A size as Docker reads it, written as bytes in text."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the bytes as text.
 
         Raises:
@@ -262,7 +262,7 @@ class Size(Struct, frozen=True):
 class Mode(Struct, frozen=True):
     """File permissions; an octal number is written as octal text."""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:  # noqa: ARG002 - a Shape
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
         """Return the mode as octal text.
 
         Raises:

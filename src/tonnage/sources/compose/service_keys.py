@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.sources.compose.scalars import Anything, Mode, Number, PathText, Size, Span, Text, Truth, Whole
-from tonnage.sources.compose.shapes import Command, Distinct, Either, Fields, Listed, Mounted, Named, Pairs
+from tonnage.sources.compose.shapes import CommandShape, Distinct, Either, Fields, Listed, Mounted, Named, Pairs
 from tonnage.sources.compose.short_syntax import (
     is_remote,
     names_a_context,
@@ -69,7 +69,7 @@ _UPDATE = Fields(
     }
 )
 _HOOK_KEYS: dict[str, Shape] = {
-    "command": Command(),
+    "command": CommandShape(),
     "user": _TEXT,
     "privileged": _TRUTH,
     "working_dir": _TEXT,
@@ -126,7 +126,7 @@ HEALTHCHECK = Fields(
         "disable": _TRUTH,
         "interval": _SPAN,
         "retries": _WHOLE,
-        "test": Command(in_shell=True),
+        "test": CommandShape(in_shell=True),
         "timeout": _SPAN,
         "start_period": _SPAN,
         "start_interval": _SPAN,
@@ -251,7 +251,7 @@ SERVICE = Fields(
         "cap_drop": _WORDS,
         "cgroup": Text(choices=("host", "private")),
         "cgroup_parent": _TEXT,
-        "command": Command(),
+        "command": CommandShape(),
         "configs": _FILE_MOUNTS,
         "container_name": _TEXT,
         "cpu_count": _WHOLE,
@@ -292,7 +292,7 @@ SERVICE = Fields(
         "dns_opt": _WORDS,
         "dns_search": _WORD_OR_WORDS,
         "domainname": _TEXT,
-        "entrypoint": Command(),
+        "entrypoint": CommandShape(),
         "env_file": Distinct(
             Fields(
                 {"path": _PATH, "format": Text(choices=("raw",)), "required": _TRUTH},

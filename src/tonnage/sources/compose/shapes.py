@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from tonnage.errors import UsageError
-from tonnage.sources.compose.nodes import Rule, Unique, Written, nearest, wrong
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList, nearest, wrong
 from tonnage.sources.compose.scalars import PathText, Text, as_text, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.sources.compose.scalars import Ground, Shape
+    from tonnage.sources.compose.scalars import PathBase, Shape
 
 
-class Command(Struct, frozen=True):
+class CommandShape(Struct, frozen=True):
     """A command: text is split as a shell splits it. A later file replaces it."""
 
     in_shell: bool = False
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the list; with ``in_shell``, text becomes a shell command of a healthcheck.
 
         Raises:
@@ -37,12 +37,12 @@ class Command(Struct, frozen=True):
                 value = ["CMD-SHELL", value] if self.in_shell else shlex.split(value)
             except ValueError as error:
                 raise UsageError(f"{name} cannot be split: {error}", place=str(written.place)) from None
-            value = [Written(word, written.place) for word in value]
+            value = [ComposeNode(word, written.place) for word in value]
         elif isinstance(value, list):
             value = [Text().read(entry, name, ground) for entry in value]
         elif value is not None:
             raise wrong(written, name, "text or a list of words")
-        return Written(value, written.place, Rule.REPLACE if written.rule is Rule.MERGE else written.rule)
+        return ComposeNode(value, written.place, MergeRule.REPLACE if written.rule is MergeRule.MERGE else written.rule)
 
 
 class Listed(Struct, frozen=True):
@@ -51,7 +51,7 @@ class Listed(Struct, frozen=True):
     each: Shape
     single: bool = False
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the list.
 
         Raises:
@@ -81,12 +81,12 @@ class Distinct(Struct, frozen=True):
     """
 
     each: Shape
-    key: Callable[[Written], str] = field(default=lambda written: str(written.value))
+    key: Callable[[ComposeNode], str] = field(default=lambda written: str(written.value))
     single: bool = False
-    short: Callable[[Written, str], list[Written]] = field(default=lambda written, _name: [written])
+    short: Callable[[ComposeNode, str], list[ComposeNode]] = field(default=lambda written, _name: [written])
     pairs: str = ""
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the entries by key.
 
         Raises:
@@ -99,26 +99,26 @@ class Distinct(Struct, frozen=True):
             value = [_entry(written, value)]
         if not isinstance(value, list | None):
             raise wrong(written, name, "a list")
-        entries = Unique()
+        entries = UniqueList()
         for index, entry in enumerate(value or []):
             for part in self.short(entry, f"{name}[{index}]"):
                 read = self.each.read(part, f"{name}[{index}]", ground)
-                entries[self.key(read)] = Written(read.value, read.place, Rule.REPLACE)
+                entries[self.key(read)] = ComposeNode(read.value, read.place, MergeRule.REPLACE)
         return with_value(written, entries)
 
 
-def _entry(written: Written, value: object) -> Written:
-    return Written(value, written.place, text=written.text)
+def _entry(written: ComposeNode, value: object) -> ComposeNode:
+    return ComposeNode(value, written.place, text=written.text)
 
 
-def _paired(mapping: Mapping[str, Written], sign: str, name: str) -> list[Written]:
+def _paired(mapping: Mapping[str, ComposeNode], sign: str, name: str) -> list[ComposeNode]:
     result = []
     for key, entry in mapping.items():
         for value in entry.value if isinstance(entry.value, list) else [entry]:
             if isinstance(value.value, dict | list):
                 raise wrong(value, f"{name}.{key}", "text")
             text = key if value.value is None else f"{key}{sign}{as_text(value.value)}"
-            result.append(Written(text, entry.place))
+            result.append(ComposeNode(text, entry.place))
     return result
 
 
@@ -128,24 +128,24 @@ class Pairs(Struct, frozen=True):
     missing: str | None = None
     each: Shape = field(default_factory=Text)
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the mapping.
 
         Raises:
             UsageError: The value does not fit.
         """
         value = written.value
-        result: dict[str, Written] = {}
+        result: dict[str, ComposeNode] = {}
         if isinstance(value, list):
             for entry in value:
                 if not isinstance(entry.value, str | int | float):
                     raise wrong(entry, f"an entry of {name}", "text such as NAME=value")
                 key, sign, rest = as_text(entry.value).partition("=")
-                item = Written(rest if sign else self.missing, entry.place, Rule.REPLACE)
+                item = ComposeNode(rest if sign else self.missing, entry.place, MergeRule.REPLACE)
                 result[key.strip()] = self.each.read(item, f"{name}.{key}", ground)
         elif isinstance(value, dict):
             for key, entry in value.items():
-                item = Written(self.missing, entry.place, entry.rule) if entry.value is None else entry
+                item = ComposeNode(self.missing, entry.place, entry.rule) if entry.value is None else entry
                 result[key] = self.each.read(item, f"{name}.{key}", ground)
         elif value is not None:
             raise wrong(written, name, "a mapping, or a list of NAME=value")
@@ -159,7 +159,7 @@ class Named(Struct, frozen=True):
     listed: bool = False
     default: tuple[tuple[str, object], ...] | None = None
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the mapping.
 
         Raises:
@@ -168,7 +168,8 @@ class Named(Struct, frozen=True):
         value = written.value
         if self.listed and isinstance(value, list):
             value = {
-                Text().read(entry, name, ground).value: Written(self._default(entry), entry.place) for entry in value
+                Text().read(entry, name, ground).value: ComposeNode(self._default(entry), entry.place)
+                for entry in value
             }
         if value is None:
             return with_value(written, {})
@@ -176,13 +177,13 @@ class Named(Struct, frozen=True):
             raise wrong(written, name, "a mapping, or a list of names" if self.listed else "a mapping")
         return with_value(written, {key: self._read(entry, f"{name}.{key}", ground) for key, entry in value.items()})
 
-    def _read(self, entry: Written, name: str, ground: Ground) -> Written:
-        return entry if entry.rule is Rule.RESET else self.each.read(entry, name, ground)
+    def _read(self, entry: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
+        return entry if entry.rule is MergeRule.RESET else self.each.read(entry, name, ground)
 
-    def _default(self, entry: Written) -> dict[str, Written] | None:
+    def _default(self, entry: ComposeNode) -> dict[str, ComposeNode] | None:
         if self.default is None:
             return None
-        return {key: Written(value, entry.place) for key, value in self.default}
+        return {key: ComposeNode(value, entry.place) for key, value in self.default}
 
 
 class Fields(Struct, frozen=True):
@@ -196,11 +197,11 @@ class Fields(Struct, frozen=True):
     """
 
     keys: Mapping[str, Shape]
-    short: Callable[[Written, str], dict[str, Written] | None] = field(default=lambda _written, _name: None)
+    short: Callable[[ComposeNode, str], dict[str, ComposeNode] | None] = field(default=lambda _written, _name: None)
     required: tuple[str, ...] = ()
     unsupported: frozenset[str] = frozenset()
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the mapping in long form; nothing stays nothing.
 
         Raises:
@@ -216,7 +217,7 @@ class Fields(Struct, frozen=True):
         result = {}
         for key, entry in value.items():
             path = f"{name}.{key}" if name else key
-            if key.startswith("x-") or entry.rule is Rule.RESET:
+            if key.startswith("x-") or entry.rule is MergeRule.RESET:
                 result[key] = entry
             elif key in self.keys:
                 result[key] = self.keys[key].read(entry, path, ground)
@@ -229,7 +230,7 @@ class Fields(Struct, frozen=True):
                 raise UsageError(f"{name} has no {key!r}", place=str(written.place))
         return with_value(written, result)
 
-    def _refuse(self, key: str, entry: Written, name: str) -> None:
+    def _refuse(self, key: str, entry: ComposeNode, name: str) -> None:
         where = f"in {name}" if name else "at the top of a compose file"
         if key in self.unsupported:
             raise UsageError(
@@ -247,7 +248,7 @@ class Either(Struct, frozen=True):
     scalar: Shape
     mapping: Shape
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the long form of whichever it is.
 
         Raises:
@@ -262,7 +263,7 @@ class Mounted(Struct, frozen=True):
 
     fields: Fields
 
-    def read(self, written: Written, name: str, ground: Ground) -> Written:
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the mount with an absolute source where it has a path.
 
         Raises:
@@ -271,7 +272,7 @@ class Mounted(Struct, frozen=True):
         read = self.fields.read(written, name, ground)
         if read.value is None:
             raise wrong(written, name, "a mount")
-        entries: Mapping[str, Written] = read.value
+        entries: Mapping[str, ComposeNode] = read.value
         if entries["type"].value != "bind":
             return read
         source = entries.get("source")

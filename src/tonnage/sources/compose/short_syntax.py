@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.sources.compose.nodes import Written, wrong
+from tonnage.sources.compose.nodes import ComposeNode, wrong
 from tonnage.sources.compose.scalars import as_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 _HIGHEST_PORT = 65535
 
 
-def _written(written: Written, **values: object) -> dict[str, Written]:
-    return {key: Written(value, written.place) for key, value in values.items() if value is not None}
+def _written(written: ComposeNode, **values: object) -> dict[str, ComposeNode]:
+    return {key: ComposeNode(value, written.place) for key, value in values.items() if value is not None}
 
 
 def is_remote(context: str) -> bool:
@@ -34,41 +34,41 @@ def names_a_context(value: str) -> bool:
     return is_remote(value) or value.startswith(("service:", "target:", "docker-image:", "oci-layout:"))
 
 
-def short_build(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
+def short_build(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
     """Return ``build: DIRECTORY`` as a mapping."""
     return _written(written, context=written.value) if isinstance(written.value, str) else None
 
 
-def short_extends(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
+def short_extends(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
     """Return ``extends: SERVICE`` as a mapping."""
     return _written(written, service=written.value) if isinstance(written.value, str) else None
 
 
-def short_path(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
+def short_path(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
     """Return ``PATH``, an entry of ``env_file`` or ``include``, as a mapping."""
     return _written(written, path=written.value) if isinstance(written.value, str) else None
 
 
-def short_source(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
+def short_source(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
     """Return ``NAME``, an entry of ``secrets`` or ``configs``, as a mapping."""
     return _written(written, source=written.value) if isinstance(written.value, str) else None
 
 
-def short_host(written: Written, name: str) -> list[Written]:  # noqa: ARG001 - as Distinct.short
+def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
     """Return ``HOST:ADDRESS`` as ``HOST=ADDRESS``."""
     if isinstance(written.value, str) and "=" not in written.value:
-        return [Written(written.value.replace(":", "=", 1), written.place)]
+        return [ComposeNode(written.value.replace(":", "=", 1), written.place)]
     return [written]
 
 
-def short_gpus(written: Written, name: str) -> list[Written]:  # noqa: ARG001 - as Distinct.short
+def short_gpus(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
     """Return ``gpus: all`` as a device request."""
     if written.value == "all":
-        return [Written(_written(written, count=-1), written.place)]
+        return [ComposeNode(_written(written, count=-1), written.place)]
     return [written]
 
 
-def short_device(written: Written, name: str) -> dict[str, Written] | None:  # noqa: ARG001 - as Fields.short
+def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
     """Return ``SOURCE[:TARGET[:PERMISSIONS]]`` as a mapping."""
     if not isinstance(written.value, str):
         return None
@@ -77,7 +77,7 @@ def short_device(written: Written, name: str) -> dict[str, Written] | None:  # n
     return _written(written, source=source, target=target or source, permissions=permissions or "rwm")
 
 
-def short_volume(written: Written, name: str) -> dict[str, Written] | None:
+def short_volume(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
     """Return ``[SOURCE:]TARGET[:OPTIONS]`` as a mapping.
 
     Raises:
@@ -114,7 +114,7 @@ def _clean(target: str) -> str:
     return target.rstrip("/") or "/"
 
 
-def short_port(written: Written, name: str) -> list[Written]:
+def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
     """Return one published port, or one for each port of a range, as mappings.
 
     Raises:
@@ -148,7 +148,7 @@ def short_port(written: Written, name: str) -> list[Written]:
             )
     host_ip = match["ip"].strip("[]") if match["ip"] else None
     return [
-        Written(
+        ComposeNode(
             _written(
                 written,
                 mode="ingress",
@@ -163,7 +163,7 @@ def short_port(written: Written, name: str) -> list[Written]:
     ]
 
 
-def _range(text: str, written: Written, name: str) -> list[int]:
+def _range(text: str, written: ComposeNode, name: str) -> list[int]:
     first, _, last = text.partition("-")
     low, high = int(first), int(last or first)
     if not 0 < low <= high <= _HIGHEST_PORT:
@@ -173,12 +173,12 @@ def _range(text: str, written: Written, name: str) -> list[int]:
     return list(range(low, high + 1))
 
 
-def _field(entry: Written, key: str, default: object = "") -> object:
-    found: Mapping[str, Written] = entry.value if isinstance(entry.value, dict) else {}
+def _field(entry: ComposeNode, key: str, default: object = "") -> object:
+    found: Mapping[str, ComposeNode] = entry.value if isinstance(entry.value, dict) else {}
     return found[key].value if key in found and found[key].value is not None else default
 
 
-def port_key(entry: Written) -> str:
+def port_key(entry: ComposeNode) -> str:
     """Return what makes a published port unique."""
     return (
         f"{_field(entry, 'host_ip')}:{_field(entry, 'published')}"
@@ -186,21 +186,21 @@ def port_key(entry: Written) -> str:
     )
 
 
-def target_key(entry: Written) -> str:
+def target_key(entry: ComposeNode) -> str:
     """Return what makes a mount or a device unique: its path in the container."""
     return str(_field(entry, "target") or _field(entry, "source"))
 
 
-def secret_key(entry: Written) -> str:
+def secret_key(entry: ComposeNode) -> str:
     """Return what makes a secret or config of a service unique: where it is mounted."""
     return str(_field(entry, "target") or _field(entry, "source")).removeprefix("/run/secrets/")
 
 
-def path_key(entry: Written) -> str:
+def path_key(entry: ComposeNode) -> str:
     """Return what makes a file of variables unique: its path."""
     return str(_field(entry, "path"))
 
 
-def tmpfs_key(entry: Written) -> str:
+def tmpfs_key(entry: ComposeNode) -> str:
     """Return what makes a tmpfs unique: its path, without the options."""
     return str(entry.value).partition(":")[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.stack import Place
     from tonnage.sources.compose.canonical import Canonical
-    from tonnage.sources.compose.nodes import Written
+    from tonnage.sources.compose.nodes import ComposeNode
 
 _OF_SERVICE = "service:"
 _NOT_CONFIG = {"build", "profiles"}
@@ -30,7 +30,7 @@ _BUILD_KEYS_IGNORED = (
 )  # fmt: skip
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class ComposeExtras(Struct, frozen=True, kw_only=True):
     """What the canonical form does not tell.
 
     Args:
@@ -41,7 +41,7 @@ class Origin(Struct, frozen=True, kw_only=True):
         notes: What the reading already wants people to know.
     """
 
-    tree: Written
+    tree: ComposeNode
     files: tuple[str, ...]
     directory: str
     profiles: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Origin(Struct, frozen=True, kw_only=True):
         """Return where a path of keys is written, or the nearest key above it."""
         return place_of(self.tree, *path)
 
-    def own_settings(self, service: str) -> Written | None:
+    def own_settings(self, service: str) -> ComposeNode | None:
         """Return ``x-tonnage`` of a service as written."""
         return mapping_at(self.tree, "services")[service].value.get("x-tonnage") if self._has(service) else None
 
@@ -60,7 +60,7 @@ class Origin(Struct, frozen=True, kw_only=True):
         return found is not None and isinstance(found.value, dict)
 
 
-def build_stack(form: Canonical, origin: Origin) -> Stack:
+def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
     """Make the model of a stack.
 
     Args:
@@ -102,7 +102,7 @@ def as_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _notes(form: Canonical, origin: Origin) -> list[str]:
+def _notes(form: Canonical, origin: ComposeExtras) -> list[str]:
     notes = []
     for name, written in mapping_at(origin.tree, "services").items():
         profiles = hidden_by(written, origin.profiles)
@@ -118,7 +118,7 @@ def _notes(form: Canonical, origin: Origin) -> list[str]:
     return notes
 
 
-def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> Service:
+def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: bool) -> Service:
     raw: Canonical = form["services"][name]
     image = _image(name, form)
     config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG and key[:2] != "x-"}
@@ -152,7 +152,7 @@ def _service(name: str, form: Canonical, origin: Origin, *, one_shot: bool) -> S
     )
 
 
-def _dependencies(name: str, raw: Canonical, origin: Origin) -> list[Dependency]:
+def _dependencies(name: str, raw: Canonical, origin: ComposeExtras) -> list[Dependency]:
     """Return the dependencies in the order of writing, as far as it is known."""
     found: Mapping[str, Canonical] = raw.get("depends_on") or {}
     service = mapping_at(origin.tree, "services").get(name)
@@ -168,7 +168,7 @@ def _dependencies(name: str, raw: Canonical, origin: Origin) -> list[Dependency]
     ]
 
 
-def _build(name: str, raw: Canonical, form: Canonical, origin: Origin) -> BuildSpec:
+def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) -> BuildSpec:
     service = mapping_at(origin.tree, "services").get(name)
     written = service.value.get("build") if service is not None and isinstance(service.value, dict) else None
     context = raw["context"]
@@ -209,7 +209,7 @@ def _image(name: str, form: Canonical) -> str:
     return form["services"][name].get("image") or f"{form['name']}-{name}"
 
 
-def _pairs(raw: Canonical, key: str, build: Written | None) -> tuple[tuple[str, str], ...]:
+def _pairs(raw: Canonical, key: str, build: ComposeNode | None) -> tuple[tuple[str, str], ...]:
     """Return names and values in the order of writing, as far as it is known; Compose v2 prints them sorted."""
     found: Mapping[str, Any] = raw.get(key) or {}
     order = [name for name in (mapping_at(build, key) if build is not None else ()) if name in found]

@@ -17,13 +17,13 @@ from tonnage.sources.compose.scalars import Text, Whole
 from tonnage.sources.compose.shapes import Fields, Listed
 
 if TYPE_CHECKING:
-    from tonnage.sources.compose.nodes import Written
+    from tonnage.sources.compose.nodes import ComposeNode
 
 _SHA256 = "[0-9a-fA-F]{64}"
 _VERSION = 1
 
 
-def _short(written: Written, _name: str) -> dict[str, Written] | None:
+def _short(written: ComposeNode, _name: str) -> dict[str, ComposeNode] | None:
     return {"manifest": written} if isinstance(written.value, str) else None
 
 
@@ -47,7 +47,7 @@ WEIGHTS = Fields(
 )
 
 
-def weights_spec(written: Written, name: str) -> WeightsSpec | None:
+def weights_spec(written: ComposeNode, name: str) -> WeightsSpec | None:
     """Return what a service says of its weights.
 
     Args:
@@ -62,7 +62,7 @@ def weights_spec(written: Written, name: str) -> WeightsSpec | None:
     """
     if written.value is None:
         return None
-    fields: dict[str, Written] = {key: entry for key, entry in written.value.items() if entry.value is not None}
+    fields: dict[str, ComposeNode] = {key: entry for key, entry in written.value.items() if entry.value is not None}
     if not fields.keys() & {"manifest", "files"}:
         raise UsageError(f"{name} has neither 'manifest' nor 'files'", place=str(written.place))
     listed = [entry for entry in (fields["files"].value if "files" in fields else ()) if entry.value is not None]
@@ -102,7 +102,7 @@ def read_manifest(text: str, path: str) -> tuple[WeightsFile, ...]:
     return tuple(_described(entry, index, path) for index, entry in enumerate(entries))
 
 
-def _inside(written: Written, name: str) -> str:
+def _inside(written: ComposeNode, name: str) -> str:
     path = str(written.value)
     if not path.startswith("/"):
         raise UsageError(
@@ -113,8 +113,8 @@ def _inside(written: Written, name: str) -> str:
     return posixpath.normpath(path)
 
 
-def _listed(written: Written, name: str) -> WeightsFile:
-    fields: dict[str, Written] = written.value
+def _listed(written: ComposeNode, name: str) -> WeightsFile:
+    fields: dict[str, ComposeNode] = written.value
     if fields["bytes"].value < 0:
         raise wrong(fields["bytes"], f"{name}.bytes", "a number of bytes")
     return WeightsFile(

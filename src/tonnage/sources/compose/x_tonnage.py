@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.model.stack import ProbeSpec, ServiceSettings
 from tonnage.sources.compose.nodes import nearest, wrong
-from tonnage.sources.compose.scalars import Ground, Span, Text, Truth, Whole, as_text
+from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
 from tonnage.sources.compose.shapes import Fields
 from tonnage.sources.compose.weights import WEIGHTS, weights_spec
 from tonnage.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Place
-    from tonnage.sources.compose.nodes import Written
+    from tonnage.sources.compose.nodes import ComposeNode
 
 _KEEP_FREE = "keep-free"
 _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
 STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _ASSUME_UNKNOWN, "forecast")
-_GROUND = Ground("/")
+_GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
 
@@ -35,7 +35,7 @@ SERVICE = Fields(
 )
 
 
-def stack_settings(written: Written | None) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Place], ...]]:
+def stack_settings(written: ComposeNode | None) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Place], ...]]:
     """Read ``x-tonnage`` of the stack.
 
     Args:
@@ -66,7 +66,7 @@ def stack_settings(written: Written | None) -> tuple[tuple[tuple[str, str], ...]
     return tuple(values), tuple(places)
 
 
-def _stack_value(key: str, entry: Written) -> str:
+def _stack_value(key: str, entry: ComposeNode) -> str:
     name = f"x-tonnage.{key}"
     if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
@@ -83,7 +83,7 @@ def _stack_value(key: str, entry: Written) -> str:
     return text
 
 
-def service_settings(written: Written | None, service: str, *, one_shot: bool) -> ServiceSettings:
+def service_settings(written: ComposeNode | None, service: str, *, one_shot: bool) -> ServiceSettings:
     """Read ``x-tonnage`` of a service.
 
     Args:
@@ -108,7 +108,7 @@ def service_settings(written: Written | None, service: str, *, one_shot: bool) -
                     todo=f"{key!r} belongs under x-tonnage at the top of the file.",
                     place=str(entry.place),
                 )
-    fields: dict[str, Written] = SERVICE.read(written, name, _GROUND).value
+    fields: dict[str, ComposeNode] = SERVICE.read(written, name, _GROUND).value
     defaults = ServiceSettings()
     wants_one_shot = fields["one-shot"].value if "one-shot" in fields else None
     return ServiceSettings(
@@ -120,10 +120,10 @@ def service_settings(written: Written | None, service: str, *, one_shot: bool) -
     )
 
 
-def _probe(written: Written, name: str) -> ProbeSpec | None:
+def _probe(written: ComposeNode, name: str) -> ProbeSpec | None:
     if written.value is None:
         return None
-    fields: dict[str, Written] = written.value
+    fields: dict[str, ComposeNode] = written.value
     port = _within(fields["port"], f"{name}.probe.port", _PORTS)
     status = _within(fields["status"], f"{name}.probe.status", _HTTP_STATUS) if "status" in fields else 200
     path = fields["path"].value if "path" in fields else "/"
@@ -135,12 +135,12 @@ def _probe(written: Written, name: str) -> ProbeSpec | None:
     )
 
 
-def _within(written: Written, name: str, limits: range) -> int:
+def _within(written: ComposeNode, name: str, limits: range) -> int:
     value = written.value
     if not isinstance(value, int) or value not in limits:
         raise wrong(written, name, f"a whole number from {limits.start} to {limits.stop - 1}")
     return value
 
 
-def _seconds(written: Written | None, default: float) -> float:
+def _seconds(written: ComposeNode | None, default: float) -> float:
     return default if written is None or written.value is None else parse_seconds(written.value)

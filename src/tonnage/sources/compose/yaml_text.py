@@ -14,7 +14,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.stack import Place
-from tonnage.sources.compose.nodes import Rule, Written
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule
 
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
@@ -25,10 +25,10 @@ _WHOLE = regex(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)
 _FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _OCTAL = regex(r"([-+]?)0([0-7_]+)")
 _MOST_VALUES = 1_000_000
-_RULES = {"!reset": Rule.RESET, "!override": Rule.REPLACE}
+_RULES = {"!reset": MergeRule.RESET, "!override": MergeRule.REPLACE}
 
 
-def read_yaml(text: str, file: str) -> Written:
+def read_yaml(text: str, file: str) -> ComposeNode:
     """Read one YAML document.
 
     Args:
@@ -43,7 +43,7 @@ def read_yaml(text: str, file: str) -> Written:
     """
     try:
         node = YAML(typ="safe", pure=True).compose(text)
-        return Written(None, Place(file, 1)) if node is None else _Builder(file).build(node)
+        return ComposeNode(None, Place(file, 1)) if node is None else _Builder(file).build(node)
     except MarkedYAMLError as error:
         raise _invalid(error, file) from error
     except YAMLError as error:
@@ -82,11 +82,11 @@ class _Builder:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._built: dict[int, Written] = {}
+        self._built: dict[int, ComposeNode] = {}
         self._values: dict[int, int] = {}
         self._open: set[int] = set()
 
-    def build(self, node: Node) -> Written:
+    def build(self, node: Node) -> ComposeNode:
         known = self._built.get(id(node))
         if known is not None:
             return known
@@ -115,27 +115,27 @@ class _Builder:
     def _place(self, node: Node) -> Place:
         return Place(self._file, node.start_mark.line + 1)
 
-    def _build(self, node: Node) -> Written:
+    def _build(self, node: Node) -> ComposeNode:
         place = self._place(node)
         tag = str(node.tag or "")
-        rule = _RULES.get(tag, Rule.MERGE)
-        if tag.startswith("!") and rule is Rule.MERGE and tag != "!":
+        rule = _RULES.get(tag, MergeRule.MERGE)
+        if tag.startswith("!") and rule is MergeRule.MERGE and tag != "!":
             raise UsageError(
                 f"the tag {tag} is not known", todo="Compose files know !reset and !override.", place=str(place)
             )
         if isinstance(node, MappingNode):
-            return Written(self._mapping(node), place, rule)
+            return ComposeNode(self._mapping(node), place, rule)
         if isinstance(node, SequenceNode):
-            return Written([self.build(entry) for entry in node.value], place, rule)
+            return ComposeNode([self.build(entry) for entry in node.value], place, rule)
         if not isinstance(node, ScalarNode):
             raise UsageError("this YAML cannot be read", place=str(place))
         is_text = node.style is not None or tag == "tag:yaml.org,2002:str"
         value = node.value if is_text else read_scalar(node.value)
-        return Written(value, place, rule, text=node.value)
+        return ComposeNode(value, place, rule, text=node.value)
 
-    def _mapping(self, node: MappingNode) -> dict[str, Written]:
-        own: dict[str, Written] = {}
-        merged: dict[str, Written] = {}
+    def _mapping(self, node: MappingNode) -> dict[str, ComposeNode]:
+        own: dict[str, ComposeNode] = {}
+        merged: dict[str, ComposeNode] = {}
         for key_node, value_node in node.value:
             key = self._key(key_node)
             if key == "<<" and key_node.style is None:
@@ -150,7 +150,7 @@ class _Builder:
                     place=str(self._place(key_node)),
                 )
             value = self.build(value_node)
-            own[key] = Written(value.value, self._place(key_node), value.rule, value.text)
+            own[key] = ComposeNode(value.value, self._place(key_node), value.rule, value.text)
         return {**{name: value for name, value in merged.items() if name not in own}, **own} if merged else own
 
     def _key(self, node: Node) -> str:
@@ -158,9 +158,9 @@ class _Builder:
             raise UsageError("a key must be text", place=str(self._place(node)))
         return str(node.value)
 
-    def _merged(self, node: Node) -> dict[str, Written]:
+    def _merged(self, node: Node) -> dict[str, ComposeNode]:
         nodes = node.value if isinstance(node, SequenceNode) else [node]
-        result: dict[str, Written] = {}
+        result: dict[str, ComposeNode] = {}
         for entry in nodes:
             built = self.build(entry)
             if not isinstance(built.value, dict):

@@ -29,7 +29,7 @@ class Directives(Struct, frozen=True):
     syntax: str = ""
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class LogicalLine(Struct, frozen=True, kw_only=True):
     """One instruction as a text.
 
     Args:
@@ -70,7 +70,7 @@ def read_directives(lines: list[str], file: str) -> Directives:
     return Directives(found.get("escape", "\\"), found.get("syntax", ""))
 
 
-def cut(lines: list[str], escape: str, file: str) -> tuple[Piece, ...]:
+def cut(lines: list[str], escape: str, file: str) -> tuple[LogicalLine, ...]:
     """Cut lines into instructions.
 
     Args:
@@ -84,7 +84,7 @@ def cut(lines: list[str], escape: str, file: str) -> tuple[Piece, ...]:
     Raises:
         UsageError: A here-document has no end.
     """
-    pieces: list[Piece] = []
+    pieces: list[LogicalLine] = []
     position = 0
     while position < len(lines):
         first = lines[position].lstrip()
@@ -99,7 +99,7 @@ def cut(lines: list[str], escape: str, file: str) -> tuple[Piece, ...]:
                 document, position = _document(lines, position, heading, f"{file}:{begin}")
                 heredocs.append(document)
         if text.strip():
-            pieces.append(Piece(text=text.rstrip(), starts=starts, end_line=position, heredocs=tuple(heredocs)))
+            pieces.append(LogicalLine(text=text.rstrip(), starts=starts, end_line=position, heredocs=tuple(heredocs)))
     return tuple(pieces)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.model.forecast.recipe import Origin, OriginKind
+from tonnage.model.forecast.recipe import FileSource, FileSourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Names(Struct, frozen=True):
             f"there is no stage {name}", todo=todo or "Give the stage a name with AS.", place=self.dockerfile.file
         )
 
-    def base(self, reference: str, index: int, platform: str) -> Origin:
+    def base(self, reference: str, index: int, platform: str) -> FileSource:
         """Return what a stage stands on.
 
         Args:
@@ -69,14 +69,14 @@ class Names(Struct, frozen=True):
             return self._named(own, platform)
         earlier = self.stage(reference, index)
         if earlier is not None:
-            return Origin(OriginKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
+            return FileSource(FileSourceKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
         if reference == "scratch":
-            return Origin(OriginKind.SCRATCH)
+            return FileSource(FileSourceKind.SCRATCH)
         if reference in self.contexts:
             return self._named(reference, platform)
-        return Origin(OriginKind.IMAGE, reference, None, platform)
+        return FileSource(FileSourceKind.IMAGE, reference, None, platform)
 
-    def copied(self, name: str, index: int, platform: str, place: str) -> Origin:
+    def copied(self, name: str, index: int, platform: str, place: str) -> FileSource:
         """Return where ``--from`` or ``from=`` takes files.
 
         Args:
@@ -112,15 +112,15 @@ class Names(Struct, frozen=True):
                 place=place,
             )
         if earlier is not None:
-            return Origin(OriginKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
+            return FileSource(FileSourceKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
         if name in self.contexts:
             return self._named(name, platform)
         if name == "scratch":
-            return Origin(OriginKind.SCRATCH)
-        return Origin(OriginKind.IMAGE, name, None, platform)
+            return FileSource(FileSourceKind.SCRATCH)
+        return FileSource(FileSourceKind.IMAGE, name, None, platform)
 
-    def _named(self, name: str, platform: str) -> Origin:
+    def _named(self, name: str, platform: str) -> FileSource:
         value = self.contexts[name]
         if value.startswith(_NAMED_IMAGE):
-            return Origin(OriginKind.IMAGE, value.removeprefix(_NAMED_IMAGE), None, platform)
-        return Origin(OriginKind.NAMED, value)
+            return FileSource(FileSourceKind.IMAGE, value.removeprefix(_NAMED_IMAGE), None, platform)
+        return FileSource(FileSourceKind.NAMED, value)

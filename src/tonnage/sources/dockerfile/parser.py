@@ -11,7 +11,7 @@ from tonnage.errors import UsageError
 from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
 from tonnage.sources.dockerfile.checks import check, suggestion
 from tonnage.sources.dockerfile.forms import json_words, split_flags
-from tonnage.sources.dockerfile.lines import Piece, cut, read_directives
+from tonnage.sources.dockerfile.lines import LogicalLine, cut, read_directives
 
 if TYPE_CHECKING:
     from tonnage.sources.dockerfile.lines import Directives
@@ -77,7 +77,7 @@ def read_instructions(text: str, file: str = "Dockerfile") -> tuple[Directives, 
     return directives, tuple(_instruction(piece) for piece in cut(lines, directives.escape, file))
 
 
-def _instruction(piece: Piece) -> Instruction:
+def _instruction(piece: LogicalLine) -> Instruction:
     """Take one instruction apart."""
     words = piece.text.split(maxsplit=1)
     keyword = words[0].upper()
@@ -88,7 +88,9 @@ def _instruction(piece: Piece) -> Instruction:
     current = [index for index, (offset, _) in enumerate(starts) if offset == 0]
     trigger = None
     if keyword == "ONBUILD" and rest:
-        trigger = _instruction(Piece(text=rest, starts=piece.starts, end_line=piece.end_line, heredocs=piece.heredocs))
+        trigger = _instruction(
+            LogicalLine(text=rest, starts=piece.starts, end_line=piece.end_line, heredocs=piece.heredocs)
+        )
     return Instruction(
         keyword=keyword,
         text=rest,

@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.forecast.recipe import BaseConfig, Builder, OriginKind, Recipe
+from tonnage.model.forecast.recipe import BaseConfig, Builder, FileSourceKind, Recipe
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.forms import definitions
 from tonnage.sources.dockerfile.origins import Names
-from tonnage.sources.dockerfile.stage_reader import Outside, StageReader, expanded
+from tonnage.sources.dockerfile.stage_reader import StageInputs, StageReader, expanded
 from tonnage.sources.substitution import Lexer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
-    from tonnage.model.forecast.recipe import Origin, RecipeStage
+    from tonnage.model.forecast.recipe import FileSource, RecipeStage
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 _GIVEN = frozenset({*_PROXIES, *(name.lower() for name in _PROXIES), "SOURCE_DATE_EPOCH"})
@@ -33,7 +33,7 @@ def recipe(
     platform: str = "linux/amd64",
     build_platform: str = "",
     contexts: Mapping[str, str] | None = None,
-    base_config: Callable[[Origin], BaseConfig | None] | None = None,
+    base_config: Callable[[FileSource], BaseConfig | None] | None = None,
     builder: Builder = Builder.BUILDKIT,
 ) -> Recipe:
     """Work out what a build does.
@@ -61,10 +61,10 @@ def recipe(
     lexer = Lexer(dockerfile.escape)
     predefined = _platforms(platform, build_platform or platform, target) if builder is Builder.BUILDKIT else {}
     shared = _globals(dockerfile, lexer, predefined, values)
-    work = _Work(
+    work = _StageQueue(
         dockerfile,
         names,
-        Outside(
+        StageInputs(
             names=names,
             lexer=lexer,
             globals=shared,
@@ -121,22 +121,22 @@ def _globals(
     return found
 
 
-class _Work:
+class _StageQueue:
     """Stages as they are worked out, each after those that it needs."""
 
     def __init__(
         self,
         dockerfile: Dockerfile,
         names: Names,
-        outside: Outside,
-        base_config: Callable[[Origin], BaseConfig | None],
+        outside: StageInputs,
+        base_config: Callable[[FileSource], BaseConfig | None],
     ) -> None:
         self.done: dict[int, RecipeStage] = {}
         self._dockerfile = dockerfile
         self._names = names
         self._outside = outside
         self._base_config = base_config
-        self._configs: dict[Origin, BaseConfig | None] = {}
+        self._configs: dict[FileSource, BaseConfig | None] = {}
 
     def visit(self, index: int) -> None:
         """Work out a stage and those that it needs."""
@@ -159,7 +159,7 @@ class _Work:
         if base.stage is not None:
             self.visit(base.stage)
             below = self.done[base.stage]
-        elif base.kind is not OriginKind.SCRATCH:
+        elif base.kind is not FileSourceKind.SCRATCH:
             if base not in self._configs:
                 self._configs[base] = self._base_config(base)
             config = self._configs[base]
@@ -173,7 +173,7 @@ class _Work:
         instructions = () if replaced else stage.instructions
         self.done[index] = reader.read(base, kept, instructions, place)
 
-    def _kept(self, base: Origin, config: BaseConfig | None) -> tuple[Instruction, ...]:
+    def _kept(self, base: FileSource, config: BaseConfig | None) -> tuple[Instruction, ...]:
         """Return what the base keeps for the stage on it."""
         if base.stage is not None:
             below = self._dockerfile.stages[base.stage].instructions

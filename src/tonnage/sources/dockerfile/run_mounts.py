@@ -1,4 +1,4 @@
-"""``RUN --mount=...`` as a ``Mount``.
+"""``RUN --mount=...`` as a ``RunMount``.
 
 Source: ``frontend/dockerfile/instructions/commands_runmount.go`` of BuildKit, read in version 0.26.
 """
@@ -10,7 +10,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.forecast.recipe import Mount, Origin, OriginKind
+from tonnage.model.forecast.recipe import FileSource, FileSourceKind, RunMount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,8 @@ _KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "reado
 
 
 def read_mount(
-    value: str, *, expand: Callable[[str], str], origin: Callable[[str], Origin], directory: str, place: str
-) -> Mount:
+    value: str, *, expand: Callable[[str], str], origin: Callable[[str], FileSource], directory: str, place: str
+) -> RunMount:
     """Read one mount.
 
     Args:
@@ -57,9 +57,9 @@ def read_mount(
     if target:
         target = posixpath.normpath(posixpath.join(directory, target))
     begun = fields.get("from")
-    where = origin(begun) if begun else Origin(OriginKind.CONTEXT) if kind == "bind" else None
+    where = origin(begun) if begun else FileSource(FileSourceKind.CONTEXT) if kind == "bind" else None
     readonly = _yes(fields, "readonly") or (kind == "bind" and not _yes(fields, "readwrite"))
-    return Mount(
+    return RunMount(
         kind=kind,
         target=target,
         source=expand(fields.get("source", "")),

@@ -18,15 +18,15 @@ from tonnage.model.forecast.recipe import (
     SHELL,
     BaseConfig,
     Builder,
-    Configure,
-    Copy,
-    Enter,
-    Origin,
-    OriginKind,
+    CopyInstruction,
+    FileSource,
+    FileSourceKind,
+    InstructionEnvironment,
+    MetadataInstruction,
     RecipeStage,
     RecipeStep,
-    Run,
-    Surroundings,
+    RunInstruction,
+    WorkdirInstruction,
 )
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.forms import definitions, pairs
@@ -51,7 +51,7 @@ _HEADING = regex(r"\d*<<-?[^<\s]+")
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
 
 
-class Outside(Struct, frozen=True, kw_only=True):
+class StageInputs(Struct, frozen=True, kw_only=True):
     """What every stage of one Dockerfile is given."""
 
     names: Names
@@ -85,7 +85,7 @@ class StageReader:
     """Reads one stage from its first instruction to its last."""
 
     def __init__(
-        self, outside: Outside, stage: Stage, *, platform: str, config: BaseConfig | None, below: RecipeStage | None
+        self, outside: StageInputs, stage: Stage, *, platform: str, config: BaseConfig | None, below: RecipeStage | None
     ) -> None:
         self._outside = outside
         self._stage = stage
@@ -95,7 +95,7 @@ class StageReader:
             self._now = below.ending if inherits else replace(below.ending, arguments={})
             return
         given = config or BaseConfig()
-        self._now = Surroundings(
+        self._now = InstructionEnvironment(
             environment={"PATH": _PATH, **given.environment},
             working_directory=posixpath.join("/", given.working_directory),
             user=given.user,
@@ -124,7 +124,7 @@ class StageReader:
         return tuple(found)
 
     def read(
-        self, base: Origin, kept: Sequence[Instruction], instructions: Sequence[Instruction], place: Place
+        self, base: FileSource, kept: Sequence[Instruction], instructions: Sequence[Instruction], place: Place
     ) -> RecipeStage:
         """Read the whole stage.
 
@@ -159,7 +159,7 @@ class StageReader:
     def _place(self, instruction: Instruction) -> Place:
         return Place(self._outside.file, instruction.line)
 
-    def _origin(self, name: str, place: str) -> Origin:
+    def _origin(self, name: str, place: str) -> FileSource:
         return self._outside.names.copied(name, self._stage.index, self._platform, place)
 
     def _step(self, instruction: Instruction, place: Place, *, inherited: bool) -> RecipeStep:
@@ -206,7 +206,7 @@ class StageReader:
         if keyword == "WORKDIR":
             directory = posixpath.normpath(posixpath.join(self._now.working_directory, expand(instruction.body)))
             self._now = replace(self._now, working_directory=directory)
-            return Enter(directory=directory)
+            return WorkdirInstruction(directory=directory)
         if keyword == "ENV":
             self._env(instruction, expand)
         elif keyword == "ARG":
@@ -215,7 +215,7 @@ class StageReader:
             self._now = replace(self._now, user=expand(instruction.body))
         elif keyword == "SHELL":
             self._now = replace(self._now, shell=instruction.words or SHELL)
-        return Configure()
+        return MetadataInstruction()
 
     def _env(self, instruction: Instruction, expand: Expand) -> None:
         written = pairs(instruction.body, self._outside.lexer.escape)
@@ -237,7 +237,7 @@ class StageReader:
             if self._outside.builder is Builder.BUILDKIT or name not in self._now.environment:
                 self._now = replace(self._now, arguments={**self._now.arguments, name: value})
 
-    def _run(self, instruction: Instruction, expand: Expand, place: str) -> Run:
+    def _run(self, instruction: Instruction, expand: Expand, place: str) -> RunInstruction:
         mounts = tuple(
             read_mount(
                 flag.value,
@@ -251,11 +251,11 @@ class StageReader:
         )
         network = expand(instruction.flag("network") or "")
         if instruction.words is not None:
-            return Run(words=instruction.words, mounts=mounts, network=network)
+            return RunInstruction(words=instruction.words, mounts=mounts, network=network)
         script, starts = _script(instruction)
-        return Run(script=script, mounts=mounts, network=network, line_starts=starts)
+        return RunInstruction(script=script, mounts=mounts, network=network, line_starts=starts)
 
-    def _copy(self, instruction: Instruction, expand: Expand, place: str) -> Copy:
+    def _copy(self, instruction: Instruction, expand: Expand, place: str) -> CopyInstruction:
         written = instruction.words if instruction.words is not None else tuple(instruction.body.split())
         *sources, destination = (
             word if instruction.heredocs and _HEADING.fullmatch(word) else expand(word) for word in written
@@ -270,10 +270,10 @@ class StageReader:
         path = posixpath.normpath(posixpath.join(self._now.working_directory, destination))
         from_ = instruction.flag("from") if instruction.keyword == "COPY" else None
         unpack = instruction.flag("unpack")
-        return Copy(
+        return CopyInstruction(
             sources=tuple(named),
             destination=f"{path.rstrip('/')}/" if is_directory else path,
-            origin=self._origin(from_, place) if from_ else Origin(OriginKind.CONTEXT),
+            origin=self._origin(from_, place) if from_ else FileSource(FileSourceKind.CONTEXT),
             adds=instruction.keyword == "ADD",
             unpacks=None if unpack is None else unpack.lower() not in {"false", "0"},
             inline=inline,

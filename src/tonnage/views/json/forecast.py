@@ -15,10 +15,10 @@ if TYPE_CHECKING:
         StackForecast,
     )
     from tonnage.model.forecast.finding import Finding
-    from tonnage.model.forecast.fit import Fitting
+    from tonnage.model.forecast.fit import FilesystemFit
 
 
-def forecast_form(forecast: StackForecast, fittings: Sequence[Fitting] = ()) -> dict[str, object]:
+def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = ()) -> dict[str, object]:
     """Return the forecast of a stack.
 
     Args:

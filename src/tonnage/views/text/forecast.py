@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.model.forecast.estimate import Grade
-from tonnage.model.forecast.fit import Fit, worst
+from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
 from tonnage.views.text.columns import columns
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StackForecast,
     )
     from tonnage.model.forecast.finding import Finding
-    from tonnage.model.forecast.fit import Fitting
+    from tonnage.model.forecast.fit import FilesystemFit
 
 _HEADS = ("service", "image", "disk", "on top", "download", "known")
 _LARGEST = 5
@@ -34,7 +34,7 @@ _WORTH_SHOWING = 1_000_000
 
 
 def forecast_text(
-    forecast: StackForecast, fittings: Sequence[Fitting] = (), *, width: int = 80, disk_known: bool = True
+    forecast: StackForecast, fittings: Sequence[FilesystemFit] = (), *, width: int = 80, disk_known: bool = True
 ) -> str:
     """Write the forecast of a stack.
 
@@ -73,7 +73,7 @@ def forecast_text(
     return "\n".join(lines)
 
 
-def fit_lines(forecast: StackForecast, fittings: Sequence[Fitting], *, disk_known: bool = True) -> list[str]:
+def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, disk_known: bool = True) -> list[str]:
     """Write whether it fits.
 
     Args:
@@ -263,32 +263,32 @@ def _folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
     return [*lines, *(f"{hanging}  {line}" for line in said[1:])]
 
 
-def _verdict(each: Fitting) -> str:
+def _verdict(each: FilesystemFit) -> str:
     missing = f"{format_bytes(each.missing_bytes)} ({each.missing_bytes} bytes)"
     match each.fit:
-        case Fit.FITS:
+        case FitVerdict.FITS:
             return "fits, also all at once"
-        case Fit.ONE_AT_A_TIME:
+        case FitVerdict.ONE_AT_A_TIME:
             return f"fits only one at a time: all at once {missing} would be missing on {each.room.mount}"
-        case Fit.DOUBTFUL:
+        case FitVerdict.DOUBTFUL:
             return f"may not fit: up to {missing} could be missing on {each.room.mount}"
     return f"does not fit by {missing} on {each.room.mount}"
 
 
-def _reserved(forecast: StackForecast, each: Fitting) -> str:
+def _reserved(forecast: StackForecast, each: FilesystemFit) -> str:
     """Return what a verdict rests on besides figures that are known."""
     rests = (
         [] if each.one_after_the_other.grade is not Grade.UNKNOWN else ["with what is assumed for what nobody knows"]
     )
     if any(service.broken for service in forecast.services):
         rests.append("once what cannot be built is corrected")
-    return f", {' and '.join(rests)}" if rests and each.fit in {Fit.FITS, Fit.ONE_AT_A_TIME} else ""
+    return f", {' and '.join(rests)}" if rests and each.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME} else ""
 
 
-def _way_out(each: Fitting) -> list[str]:
+def _way_out(each: FilesystemFit) -> list[str]:
     """Return what helps where a stack does not fit, or may not."""
     room = each.room
-    if each.fit in {Fit.FITS, Fit.ONE_AT_A_TIME}:
+    if each.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME}:
         return []
     lines = ["to make room: tonnage reclaim; what takes it: tonnage forecast --explain SERVICE"]
     if room.headroom_bytes <= 0:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.reclaim.candidate import Candidate, Protected
-    from tonnage.model.reclaim.outcome import Choice, Reclaimed, Removal
+    from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed, Removal
 
 _TOGETHER = 3
 """More records of the build cache of one sort than this stand on one line."""
@@ -21,7 +21,7 @@ _LONGEST_NAME = 48
 _NAMED_KINDS = frozenset({"image", "container", "volume", "cache"})
 
 
-def choice_text(choice: Choice, *, mount: str) -> str:
+def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
     """Write what would be removed, with bytes, cost, reason and what breaks.
 
     Args:
@@ -91,7 +91,7 @@ def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
 
 
 def reclaim_form(
-    choice: Choice, *, mount: str, done: Reclaimed | None, reasons: Sequence[str] = ()
+    choice: ReclaimChoice, *, mount: str, done: Reclaimed | None, reasons: Sequence[str] = ()
 ) -> dict[str, object]:
     """Return what was decided and done as a JSON-able mapping.
 

@@ -10,7 +10,7 @@ from tests.answering import Answer, answering
 
 from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.costs.apt_selection import choose
 from tonnage.model.forecast.base_image import AptSource, AptState
@@ -86,7 +86,7 @@ def source(server: Answering, suite: str = "stable") -> AptSource:
 
 def test_an_index_tells_packages_and_the_bytes_of_its_lists(server: Answering, web: Web, tmp_path: Path) -> None:
     publish(server)
-    index = AptLists(web, Kept(tmp_path)).index([source(server)], "amd64")
+    index = AptLists(web, DiskCache(tmp_path)).index([source(server)], "amd64")
     assert [each.version for each in index.candidates("curl")] == ["8.0-1", "7.0-1"]
     newest = index.candidates("curl")[0]
     assert (newest.installed_bytes, newest.deb_bytes) == (311 * 1024, 2_003)
@@ -108,7 +108,7 @@ def test_an_index_tells_packages_and_the_bytes_of_its_lists(server: Answering, w
 
 def test_a_list_is_fetched_once_and_works_without_a_network(server: Answering, web: Web, tmp_path: Path) -> None:
     publish(server)
-    kept = Kept(tmp_path)
+    kept = DiskCache(tmp_path)
     first = AptLists(web, kept).index([source(server)], "amd64")
     count = len(server.asked)
     AptLists(web, kept).index([source(server)], "amd64")
@@ -124,7 +124,7 @@ def test_a_release_that_is_not_automatic_is_taken_only_when_it_is_named(
     publish(server)
     newer = PACKAGES.replace(b"Version: 8.0-1", b"Version: 9.0-1")
     publish(server, "backports", packages=newer, header="NotAutomatic: yes\n")
-    index = AptLists(web, Kept(tmp_path)).index([source(server), source(server, "backports")], "amd64")
+    index = AptLists(web, DiskCache(tmp_path)).index([source(server), source(server, "backports")], "amd64")
     assert index.candidates("curl")[0].version == "8.0-1"
     assert index.candidates("curl", "backports")[0].version == "9.0-1"
 
@@ -133,7 +133,7 @@ def test_one_source_that_is_missing_is_told_and_none_at_all_is_a_failure(
     server: Answering, web: Web, tmp_path: Path
 ) -> None:
     publish(server)
-    lists = AptLists(web, Kept(tmp_path))
+    lists = AptLists(web, DiskCache(tmp_path))
     index = lists.index([source(server), source(server, "gone")], "amd64")
     assert index.missing == (f"{server.address}/debian/dists/gone/InRelease cannot be read",)
     with pytest.raises(CannotFetchError, match="cannot be read"):
@@ -146,4 +146,4 @@ def test_a_list_that_is_not_the_one_released_is_not_believed(server: Answering, 
     publish(server)
     server.routes["/debian/dists/stable/main/binary-amd64/Packages.xz"] = Answer(body=lzma.compress(b"other"))
     with pytest.raises(CannotFetchError, match="not what its Release file says"):
-        AptLists(web, Kept(tmp_path)).index([source(server)], "amd64")
+        AptLists(web, DiskCache(tmp_path)).index([source(server)], "amd64")

@@ -15,7 +15,7 @@ from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.image_transfer import ImageStore
 from tonnage.adapters.docker.throwaway_container import LABEL, EngineProbe
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.costs.apt_costs import apt_forecast, probed_forecast
 from tonnage.forecast.costs.apt_selection import choose
@@ -58,7 +58,7 @@ def test_what_apt_brings_is_forecast_by_lists_and_by_the_image_itself(engine: Re
     assert (base.distribution.name, base.distribution.suite) == ("debian", "bookworm")
     assert base.apt is not None
     with Web(os.environ) as web:
-        lists = AptLists(web, Kept(tmp_path / "kept"))
+        lists = AptLists(web, DiskCache(tmp_path / "kept"))
         try:
             index = lists.index(base.apt.sources, base.apt.architecture)
         except CannotFetchError as error:

@@ -12,10 +12,10 @@ from tonnage.adapters.context.context_files import ContextFiles
 from tonnage.adapters.context.copied_files import CopyMeter
 from tonnage.adapters.context.entries import read_rules
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
-from tonnage.adapters.web.remote_sizes import Heads
+from tonnage.adapters.web.disk_cache import DiskCache
+from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.model.forecast.dockerfile import Heredoc
-from tonnage.model.forecast.recipe import Copy, Origin, OriginKind
+from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.file_tree import Tree
 
 DIRECTORY = 4096
-CONTEXT = Origin(OriginKind.CONTEXT)
+CONTEXT = FileSource(FileSourceKind.CONTEXT)
 
 
 @pytest.fixture
 def meter(tmp_path: Path) -> Iterator[CopyMeter]:
     with Web({}) as web:
-        yield CopyMeter(Heads(web, Kept(tmp_path / "kept")))
+        yield CopyMeter(RemoteSizes(web, DiskCache(tmp_path / "kept")))
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def copy(*sources: str, to: str = "/srv/", **options: Any) -> Copy:  # noqa: ANN401 - passed on
-    return Copy(sources=sources, destination=to, origin=CONTEXT, **options)
+def copy(*sources: str, to: str = "/srv/", **options: Any) -> CopyInstruction:  # noqa: ANN401 - passed on
+    return CopyInstruction(sources=sources, destination=to, origin=CONTEXT, **options)
 
 
-def measured(meter: CopyMeter, root: Path, instruction: Copy, ignored: str = "") -> tuple[int, int, int]:
+def measured(meter: CopyMeter, root: Path, instruction: CopyInstruction, ignored: str = "") -> tuple[int, int, int]:
     tree = meter.tree(instruction, ContextFiles(str(root), read_rules(ignored)))
     return numbers(tree)
 

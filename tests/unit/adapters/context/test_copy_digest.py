@@ -7,12 +7,12 @@ import pytest
 
 from tonnage.adapters.context.context_files import ContextFiles
 from tonnage.adapters.context.copy_digest import FileTokens, contents_of
-from tonnage.model.forecast.recipe import Copy, Origin, OriginKind
+from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.adapters.context.copy_digest import Contents
+    from tonnage.adapters.context.copy_digest import CopyContents
 
 SMALL = b"small"
 LARGE_BYTES = 1_000_003
@@ -30,15 +30,19 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def looked_at(root: Path, *sources: str, **options: Any) -> Contents:  # noqa: ANN401 - passed on
-    copy = Copy(sources=sources, destination="/srv/", origin=Origin(OriginKind.CONTEXT), **options)
+def looked_at(root: Path, *sources: str, **options: Any) -> CopyContents:  # noqa: ANN401 - passed on
+    copy = CopyInstruction(sources=sources, destination="/srv/", origin=FileSource(FileSourceKind.CONTEXT), **options)
     return contents_of(copy, ContextFiles(str(root)), FileTokens())
 
 
 def alike(root: Path, one: str, other: str) -> bool:
     tokens, files = FileTokens(), ContextFiles(str(root))
     found = [
-        contents_of(Copy(sources=(source,), destination="/srv/", origin=Origin(OriginKind.CONTEXT)), files, tokens)
+        contents_of(
+            CopyInstruction(sources=(source,), destination="/srv/", origin=FileSource(FileSourceKind.CONTEXT)),
+            files,
+            tokens,
+        )
         for source in (one, other)
     ]
     assert found[0].by_path != found[1].by_path
@@ -92,7 +96,10 @@ def test_the_builder_is_sent_what_is_below_a_directory_and_those_above(root: Pat
 
 
 def test_files_of_a_remote_context_are_the_same_by_their_words_only() -> None:
-    copies = [Copy(sources=(name,), destination="/", origin=Origin(OriginKind.CONTEXT)) for name in ("a/x", "b/x")]
+    copies = [
+        CopyInstruction(sources=(name,), destination="/", origin=FileSource(FileSourceKind.CONTEXT))
+        for name in ("a/x", "b/x")
+    ]
     one, other = (contents_of(copy, None, FileTokens()) for copy in copies)
 
     assert one.by_name != other.by_name

@@ -10,7 +10,7 @@ import pytest
 from tonnage.adapters.docker.preflight import check_ready
 from tonnage.adapters.docker.tools import find_tools
 from tonnage.errors import EngineLacksError
-from tonnage.model.deploy.plan import Build, Plan, RemoveContainer, StartBeside, Step, Switch
+from tonnage.model.deploy.plan import Build, Plan, RemoveContainer, StartFirst, Step, Switch
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def test_what_the_builder_lacks_is_told_before_anything_is_built(tmp_path: Path)
     assert "several platforms" in _refusal(_plan(_step(Build(spec=spec, reference="r", labels=()))), tools).what
 
 
-@pytest.mark.parametrize(
-    "action", [Switch(project_json=NEEDS_2), StartBeside(project_json=NEEDS_2, container_name="b")]
-)
+@pytest.mark.parametrize("action", [Switch(project_json=NEEDS_2), StartFirst(project_json=NEEDS_2, container_name="b")])
 def test_what_compose_1_lacks_is_told_before_anything_is_built(tmp_path: Path, action: Action) -> None:
     assert "services.web.uts" in _refusal(_plan(_step(action)), _tools(tmp_path, "1.29.2")).why
 

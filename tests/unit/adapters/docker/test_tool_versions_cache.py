@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.docker.tool_versions_cache import Remembered
+from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache
 from tonnage.adapters.docker.tools import find_tools
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _asked(folder: Path) -> int:
 
 def _version(tmp_path: Path, environment: dict[str, str] | None = None) -> str:
     environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), **(environment or {})}
-    tools = find_tools(environment, Remembered(tmp_path / "cache" / "programs.json", environment))
+    tools = find_tools(environment, ToolVersionsCache(tmp_path / "cache" / "programs.json", environment))
     return tools.need_build().version
 
 
@@ -71,11 +71,11 @@ def test_a_new_plugin_or_configuration_makes_it_ask_again(tmp_path: Path, place:
 def test_an_answer_is_forgotten_in_time(tmp_path: Path, told: str, age_s: float, holds: bool) -> None:  # noqa: FBT001
     path = tmp_path / "programs.json"
     program = _docker(tmp_path / "bin", "20.10.24")
-    Remembered(path, {}).keep([str(program)], told)
+    ToolVersionsCache(path, {}).keep([str(program)], told)
     written = json.loads(path.read_text())
     path.write_text(json.dumps({key: [time.time() - age_s, told] for key in written}))
 
-    assert (Remembered(path, {}).answer([str(program)]) == told) is holds
+    assert (ToolVersionsCache(path, {}).answer([str(program)]) == told) is holds
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": ["x", "y"]}', "\0"])

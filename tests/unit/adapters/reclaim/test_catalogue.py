@@ -10,7 +10,7 @@ from tonnage.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.reclaim.catalogue import Entry
+    from tonnage.model.reclaim.catalogue import CatalogueEntry
 
 WHOLE = load_catalogue()
 # What the cleaners of hosted runners remove, and what issue authors paste into workflows.
@@ -28,7 +28,7 @@ REMOVED_BY_OTHERS = (
 
 
 @pytest.mark.parametrize("entry", WHOLE, ids=lambda entry: entry.name)
-def test_an_entry_says_what_breaks_and_how_it_is_got_back_and_where_that_was_read(entry: Entry) -> None:
+def test_an_entry_says_what_breaks_and_how_it_is_got_back_and_where_that_was_read(entry: CatalogueEntry) -> None:
     assert all((entry.what, entry.breaks, entry.back, entry.source))
     assert entry.cost_s(7_000_000_007) > entry.cost_s(0) >= 0
 

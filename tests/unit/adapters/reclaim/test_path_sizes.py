@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.host.linux_calls import open_within_mount
-from tonnage.adapters.reclaim.count_pool import CountingCrew
+from tonnage.adapters.reclaim.count_pool import CountingPool
 from tonnage.adapters.reclaim.measure_order import is_well_enough
 from tonnage.adapters.reclaim.path_sizes import measure
 
@@ -39,7 +39,7 @@ def ranked(tree: Path) -> list[tuple[tuple[float, ...], Sequence[str]]]:
 def test_processes_count_what_this_one_counts_also_when_they_have_ended(tree: Path) -> None:
     device = tree.stat().st_dev
     here = measure(ranked(tree), device)
-    with CountingCrew(2) as crew:
+    with CountingPool(2) as crew:
         assert measure(ranked(tree), device, ask=crew.count) == here
     assert measure(ranked(tree), device, ask=crew.count) == here
     assert [tally.inodes for tally in here.tallies] == [4, 3, 2]
@@ -47,7 +47,7 @@ def test_processes_count_what_this_one_counts_also_when_they_have_ended(tree: Pa
 
 def test_what_ranks_first_is_enough_whatever_was_counted_sooner(tree: Path) -> None:
     device, late = tree.stat().st_dev, threading.Event()
-    with CountingCrew(1) as crew:
+    with CountingPool(1) as crew:
 
         def ask(task: Task) -> Count:
             if task[0][0].endswith("group-3"):

@@ -16,7 +16,7 @@ import pytest
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import ReadFrom
 
@@ -88,7 +88,7 @@ def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, 
     assert not [line for line in pushed if "error" in line]
     image = next(image for image in DockerFacts(engine.connection).images() if REFERENCE in image.references)
 
-    kept = Kept(tmp_path / "kept")
+    kept = DiskCache(tmp_path / "kept")
     with registry(tmp_path), Web(os.environ) as web:
         found = ImageRegistry(web, kept, environment={}).base_image(REFERENCE, "linux/amd64")
         with pytest.raises(CannotFetchError, match=r"there is no image fleet/base:2\.0"):

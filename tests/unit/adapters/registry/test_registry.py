@@ -13,7 +13,7 @@ from tests.answering import Answer, answering
 
 from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import AptSource, ReadFrom
 from tonnage.model.forecast.estimate import Grade
@@ -110,7 +110,7 @@ def web() -> Iterator[Web]:
 
 def registry(web: Web, tmp_path: Path, **options: Any) -> ImageRegistry:  # noqa: ANN401 - passed on
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **options.pop("environment", {})}
-    return ImageRegistry(web, Kept(tmp_path / "kept"), environment=environment, **options)
+    return ImageRegistry(web, DiskCache(tmp_path / "kept"), environment=environment, **options)
 
 
 def configured(tmp_path: Path, content: object) -> None:

@@ -6,8 +6,8 @@ import pytest
 from tests.answering import Answer, answering
 
 from tonnage.adapters.web.client import Web, shown
-from tonnage.adapters.web.disk_cache import Kept
-from tonnage.adapters.web.remote_sizes import Heads, RemoteSize
+from tonnage.adapters.web.disk_cache import DiskCache
+from tonnage.adapters.web.remote_sizes import RemoteSize, RemoteSizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def server() -> Iterator[Answering]:
 
 def size(server: Answering, tmp_path: Path, *, holds_s: float = 60.0, offline: bool = False) -> RemoteSize:
     with Web({}, offline=offline) as web:
-        return Heads(web, Kept(tmp_path), holds_s=holds_s).size(f"{server.address}/model.bin")
+        return RemoteSizes(web, DiskCache(tmp_path), holds_s=holds_s).size(f"{server.address}/model.bin")
 
 
 def test_a_file_is_as_large_as_its_headers_say_and_none_of_it_is_fetched(server: Answering, tmp_path: Path) -> None:

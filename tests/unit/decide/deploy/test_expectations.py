@@ -6,7 +6,7 @@ from tonnage.decide.deploy.expectations import freed, why_not_fit, with_expectat
 from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Push, Step
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
-from tonnage.model.forecast.learned import Learned
+from tonnage.model.forecast.learned import LearnedStep
 
 
 def step(name: str, kept: Estimate, transient: Estimate = NOTHING, key: str = "") -> Step:
@@ -15,11 +15,11 @@ def step(name: str, kept: Estimate, transient: Estimate = NOTHING, key: str = ""
     )
 
 
-def learned(kept: int, transient: int) -> Learned:
+def learned(kept: int, transient: int) -> LearnedStep:
     def graded(count: int) -> Estimate:
         return Estimate(count - 7, count, count + 11, Grade.LEARNED)
 
-    return Learned(kept=graded(kept), transient=graded(transient), seconds=3.0, runs=2)
+    return LearnedStep(kept=graded(kept), transient=graded(transient), seconds=3.0, runs=2)
 
 
 def test_available_falls_by_what_is_kept_and_lowest_by_the_transient_too() -> None:

@@ -10,7 +10,7 @@ from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay
 from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import find_image, tagged
 from tonnage.model.reclaim.pulls import Pulling
-from tonnage.model.reclaim.roots import Need, Needs
+from tonnage.model.reclaim.roots import Root, Roots
 
 DIGEST = "sha256:" + "ab" * 32
 NGINX = replace(observed.image(7, "nginx:1.25"), image_id="sha256:" + "7c" * 32, digests=(f"nginx@{DIGEST}",))
@@ -37,7 +37,7 @@ NOW_S = 2_000_000.0
 )
 def test_an_image_stays_however_a_compose_file_writes_its_name(written: str) -> None:
     inventory = observed.inventory(images=(THEIRS, NGINX, REGISTRY))
-    needs = Needs(images=(Need(written, "web of the stack shop is run from it"),))
+    needs = Roots(images=(Root(written, "web of the stack shop is run from it"),))
     assert images_that_stay(inventory, needs) == {NGINX.image_id: "web of the stack shop is run from it"}
 
 
@@ -65,7 +65,7 @@ def test_what_was_pulled_just_now_stays_and_what_was_built_just_now_may_go() -> 
     built = replace(observed.image(3, "built:1"), created_s=NOW_S - 21, named_s=NOW_S - 20)
     untold = replace(observed.image(4, "untold:1"), created_s=NOW_S - 90_000)
     inventory = observed.inventory(images=(pulled, long_ago, built, untold))
-    assert list(images_that_stay(inventory, Needs(now_s=NOW_S))) == [pulled.image_id]
+    assert list(images_that_stay(inventory, Roots(now_s=NOW_S))) == [pulled.image_id]
 
 
 def test_what_a_registry_knows_was_pulled_also_when_it_was_made_a_moment_before() -> None:
@@ -74,7 +74,7 @@ def test_what_a_registry_knows_was_pulled_also_when_it_was_made_a_moment_before(
     )
     pushed = replace(observed.image(2, "own:1"), created_s=NOW_S - 21, named_s=NOW_S - 20, digests=(f"own@{DIGEST}",))
     inventory = observed.inventory(images=(pulled, pushed))
-    assert list(images_that_stay(inventory, Needs(now_s=NOW_S))) == [pulled.image_id]
+    assert list(images_that_stay(inventory, Roots(now_s=NOW_S))) == [pulled.image_id]
 
 
 def test_what_came_since_a_pull_began_stays_as_long_as_that_goes_on() -> None:
@@ -84,9 +84,9 @@ def test_what_came_since_a_pull_began_stays_as_long_as_that_goes_on() -> None:
     built = replace(observed.image(3, "built:1"), created_s=began_s + 1, named_s=began_s + 2)
     inventory = observed.inventory(images=(before, first, built))
     pulling = Pulling(began_s, "docker compose pull (7)")
-    stay = images_that_stay(inventory, Needs(now_s=NOW_S, pulling=pulling))
+    stay = images_that_stay(inventory, Roots(now_s=NOW_S, pulling=pulling))
     assert stay == {first.image_id: "it came while docker compose pull (7) pulls, which goes on"}
-    assert not images_that_stay(inventory, Needs(now_s=NOW_S))
+    assert not images_that_stay(inventory, Roots(now_s=NOW_S))
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "created", "restarting", "removing", "exited", "dead"])
@@ -94,7 +94,7 @@ def test_what_came_since_a_pull_began_stays_as_long_as_that_goes_on() -> None:
 def test_the_image_of_a_container_in_any_state_stays(state: str, project: str) -> None:
     container = observed.container(observed.service(), THEIRS, state=state, project=project)
     inventory = observed.inventory(images=(THEIRS, NGINX), containers=(container,))
-    stay = images_that_stay(inventory, Needs(now_s=NOW_S))
+    stay = images_that_stay(inventory, Roots(now_s=NOW_S))
     assert list(stay) == [THEIRS.image_id]
     over = state in {"exited", "dead"}
     assert ("image of the stopped container" if over else "uses it") in stay[THEIRS.image_id]
@@ -103,9 +103,9 @@ def test_the_image_of_a_container_in_any_state_stays(state: str, project: str) -
 def test_a_stopped_container_whose_image_was_forced_away_keeps_nothing_from_being_told() -> None:
     gone = observed.image(5, "gone:1")
     stopped = observed.container(observed.service(), gone, state="exited", project="")
-    stay = images_that_stay(observed.inventory(images=(NGINX,), containers=(stopped,)), Needs(now_s=NOW_S))
+    stay = images_that_stay(observed.inventory(images=(NGINX,), containers=(stopped,)), Roots(now_s=NOW_S))
     assert NGINX.image_id not in stay
     with pytest.raises(CannotReclaimError, match="cannot be told"):
         images_that_stay(
-            observed.inventory(images=(NGINX,), containers=(replace(stopped, state="running"),)), Needs(now_s=NOW_S)
+            observed.inventory(images=(NGINX,), containers=(replace(stopped, state="running"),)), Roots(now_s=NOW_S)
         )

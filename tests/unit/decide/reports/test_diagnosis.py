@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.reports.diagnosis import Machine, Need, explain
+from tonnage.decide.reports.diagnosis import BuildNeed, Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.inventory import Filesystem
@@ -45,7 +45,9 @@ RUN = Run(
     line_bytes=1_000_000_007,
     steps=(STEP,),
 )
-THREE = tuple(Need(service=name, peak_bytes=8_100_000_000, kept_bytes=5_200_000_000, grade="exact") for name in "abc")
+THREE = tuple(
+    BuildNeed(service=name, peak_bytes=8_100_000_000, kept_bytes=5_200_000_000, grade="exact") for name in "abc"
+)
 
 
 def only(log: str, machine: Machine) -> Explanation:

@@ -16,7 +16,7 @@ from tonnage.model.forecast.estimate import (
     StackForecast,
     exactly,
 )
-from tonnage.model.forecast.fit import Fit, Room, worst
+from tonnage.model.forecast.fit import FitVerdict, Room, worst
 
 
 def stack(one: Estimate, every: Estimate, role: str = DATA_ROOT) -> StackForecast:
@@ -41,16 +41,16 @@ EVERY = Estimate(1700, 1800, 1900, Grade.DECLARED)
 @pytest.mark.parametrize(
     ("headroom_bytes", "fit", "missing_bytes"),
     [
-        (1900, Fit.FITS, 0),
-        (1899, Fit.ONE_AT_A_TIME, 1),
-        (900, Fit.ONE_AT_A_TIME, 1000),
-        (899, Fit.DOUBTFUL, 1),
-        (700, Fit.DOUBTFUL, 200),
-        (699, Fit.NOT, 101),
+        (1900, FitVerdict.FITS, 0),
+        (1899, FitVerdict.ONE_AT_A_TIME, 1),
+        (900, FitVerdict.ONE_AT_A_TIME, 1000),
+        (899, FitVerdict.DOUBTFUL, 1),
+        (700, FitVerdict.DOUBTFUL, 200),
+        (699, FitVerdict.NOT, 101),
     ],
 )
 def test_promises_are_made_by_the_high_figures_and_refusals_by_the_low_ones(
-    headroom_bytes: int, fit: Fit, missing_bytes: int
+    headroom_bytes: int, fit: FitVerdict, missing_bytes: int
 ) -> None:
     [found] = fit_into(stack(ONE, EVERY), [room(headroom_bytes)])
 
@@ -79,7 +79,7 @@ def test_the_filesystem_with_the_least_room_decides() -> None:
 
     decisive = worst(both)
     assert decisive is not None
-    assert (decisive.room.roles, decisive.fit) == (("containerd",), Fit.NOT)
+    assert (decisive.room.roles, decisive.fit) == (("containerd",), FitVerdict.NOT)
 
 
 def service(name: str, *keys: str) -> ServiceForecast:

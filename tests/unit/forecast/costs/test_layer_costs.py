@@ -4,11 +4,11 @@ from tonnage.forecast.costs.copied_image_files import taken
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.path_coverage import covers, covers_part, moved
 from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
-from tonnage.model.forecast.sized_effects import Aside, Deed, Piece
+from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes
 
 
-def piece(name: str, place: str, count_bytes: int) -> Piece:
-    return Piece(name=name, place=place, image=exactly(count_bytes), disk=exactly(count_bytes))
+def piece(name: str, place: str, count_bytes: int) -> WrittenBytes:
+    return WrittenBytes(name=name, place=place, image=exactly(count_bytes), disk=exactly(count_bytes))
 
 
 CACHE = piece("cache", "/root/.cache/pip", 13_000_027)
@@ -16,15 +16,15 @@ WHEEL = piece("numpy", "/usr/local/lib/python3.11/site-packages", 63_000_031)
 
 
 def test_what_is_removed_in_the_same_instruction_was_only_needed_on_the_way() -> None:
-    cost = layer_cost((Deed(writes=(WHEEL, CACHE)), Deed(removes=("/root/.cache/*",))))
+    cost = layer_cost((SizedEffect(writes=(WHEEL, CACHE)), SizedEffect(removes=("/root/.cache/*",))))
 
     assert cost.disk == exactly(63_000_031)
     assert cost.transient == exactly(13_000_027)
 
 
 def test_what_is_removed_by_a_later_instruction_stays() -> None:
-    first = layer_cost((Deed(writes=(CACHE,)),))
-    later = layer_cost((Deed(removes=("/root/.cache",)),), first.visible)
+    first = layer_cost((SizedEffect(writes=(CACHE,)),))
+    later = layer_cost((SizedEffect(removes=("/root/.cache",)),), first.visible)
 
     assert first.disk == exactly(13_000_027)
     assert later.disk == NOTHING
@@ -32,27 +32,27 @@ def test_what_is_removed_by_a_later_instruction_stays() -> None:
 
 
 def test_another_owner_writes_files_of_earlier_layers_once_more() -> None:
-    first = layer_cost((Deed(writes=(piece("data", "/srv/data", 30_000_011),)),))
+    first = layer_cost((SizedEffect(writes=(piece("data", "/srv/data", 30_000_011),)),))
 
-    assert layer_cost((Deed(rewrites=("/srv",)),), first.visible).disk == exactly(30_000_011)
-    assert layer_cost((Deed(rewrites=("/opt",)),), first.visible).disk == NOTHING
+    assert layer_cost((SizedEffect(rewrites=("/srv",)),), first.visible).disk == exactly(30_000_011)
+    assert layer_cost((SizedEffect(rewrites=("/opt",)),), first.visible).disk == NOTHING
 
 
 def test_another_owner_in_the_same_instruction_costs_nothing() -> None:
     data = piece("data", "/srv/data", 30_000_011)
 
-    assert layer_cost((Deed(writes=(data,)), Deed(rewrites=("/srv",)))).disk == exactly(30_000_011)
+    assert layer_cost((SizedEffect(writes=(data,)), SizedEffect(rewrites=("/srv",)))).disk == exactly(30_000_011)
 
 
 def test_the_worst_moment_is_when_most_is_there() -> None:
-    one = Deed(writes=(piece("one", "/a", 101),), transient=exactly(1009))
-    two = Deed(writes=(piece("two", "/b", 503),), transient=exactly(7))
+    one = SizedEffect(writes=(piece("one", "/a", 101),), transient=exactly(1009))
+    two = SizedEffect(writes=(piece("two", "/b", 503),), transient=exactly(7))
 
     assert layer_cost((one, two)).transient == exactly(101 + 1009 - 101 - 503)
 
 
 def test_a_cache_mount_is_no_part_of_the_layer() -> None:
-    cost = layer_cost((Deed(writes=(WHEEL,), asides=(Aside(key="cache:pip", name="cache", disk=exactly(17)),)),))
+    cost = layer_cost((SizedEffect(writes=(WHEEL,), asides=(Aside(key="cache:pip", name="cache", disk=exactly(17)),)),))
 
     assert cost.disk == exactly(63_000_031)
     assert [aside.key for aside in cost.asides] == ["cache:pip"]
@@ -61,9 +61,9 @@ def test_a_cache_mount_is_no_part_of_the_layer() -> None:
 
 def test_moved_within_a_layer_is_there_once_and_out_of_an_earlier_one_twice() -> None:
     data = piece("data", "/srv/data", 30_000_011)
-    moves = Deed(moves=(("/srv/data", "/opt/data"),))
+    moves = SizedEffect(moves=(("/srv/data", "/opt/data"),))
 
-    assert layer_cost((Deed(writes=(data,)), moves)).disk == exactly(30_000_011)
+    assert layer_cost((SizedEffect(writes=(data,)), moves)).disk == exactly(30_000_011)
     assert layer_cost((moves,), (data,)).disk == exactly(30_000_011)
 
 
@@ -86,7 +86,7 @@ def test_of_a_base_image_it_is_at_most_the_whole_and_called_unknown() -> None:
 
 
 def test_what_nobody_knows_where_it_was_written_may_be_what_is_taken() -> None:
-    made = Piece(name="make", image=assumed(503), disk=assumed(503))
+    made = WrittenBytes(name="make", image=assumed(503), disk=assumed(503))
 
     found = taken(("/out",), "/out", (made,), NOTHING, "build")
 
@@ -104,8 +104,8 @@ def test_places_are_covered_by_paths_and_patterns() -> None:
 
 def test_what_is_written_on_a_mount_is_no_part_of_the_layer() -> None:
     deeds = (
-        Deed(writes=(piece("kept", "/cache/kept", 503), piece("lost", "/tmp/lost", 101), WHEEL)),
-        Deed(file_copies=(("/cache/kept", "/srv/copy"),)),
+        SizedEffect(writes=(piece("kept", "/cache/kept", 503), piece("lost", "/tmp/lost", 101), WHEEL)),
+        SizedEffect(file_copies=(("/cache/kept", "/srv/copy"),)),
     )
     cost = layer_cost(deeds, beside=(("/cache", "wheels"), ("/tmp", "")))
 

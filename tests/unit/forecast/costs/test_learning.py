@@ -4,22 +4,22 @@ from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import lesson_of, with_lesson
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.learn_keys import learn_key, lesson_keys
-from tonnage.model.forecast.learned import Taught
-from tonnage.model.forecast.sized_effects import Aside, Deed, Lesson, Piece
+from tonnage.model.forecast.learned import LearnedInstruction
+from tonnage.model.forecast.sized_effects import Aside, Lesson, SizedEffect, WrittenBytes
 
 TEXT = "RUN make all"
 BASE = ("debian:bookworm",)
-TAUGHT = Taught(
+TAUGHT = LearnedInstruction(
     image=Estimate(97_000_003, 101_000_003, 103_000_003, Grade.LEARNED),
     disk=UNKNOWN,
     transient=Estimate(7, 11, 13, Grade.LEARNED),
     runs=3,
 )
 OWN = Lesson(taught=TAUGHT, source="measured")
-UNREAD = Piece(name="make", image=assumed(500_000_000), disk=assumed(500_000_000), download=assumed(500_000_000))
+UNREAD = WrittenBytes(name="make", image=assumed(500_000_000), disk=assumed(500_000_000), download=assumed(500_000_000))
 
 
-def taught_by(service: str, before: tuple[str, ...] | None = BASE, text: str = TEXT) -> dict[str, Taught]:
+def taught_by(service: str, before: tuple[str, ...] | None = BASE, text: str = TEXT) -> dict[str, LearnedInstruction]:
     return {key: TAUGHT for key in lesson_keys(learn_key(service, text, before)) if key}
 
 
@@ -58,7 +58,7 @@ def test_the_same_words_beside_other_files_or_after_other_instructions_teach_a_g
 
 
 def test_what_was_measured_replaces_what_was_assumed() -> None:
-    learned = with_lesson(layer_cost((Deed(writes=(UNREAD,)),)), OWN)
+    learned = with_lesson(layer_cost((SizedEffect(writes=(UNREAD,)),)), OWN)
 
     [found] = learned.pieces
     assert found.image == learned.image == TAUGHT.image
@@ -70,7 +70,9 @@ def test_what_was_measured_replaces_what_was_assumed() -> None:
 
 
 def test_a_guess_is_likely_but_promises_no_more_than_what_was_assumed() -> None:
-    learned = with_lesson(layer_cost((Deed(writes=(UNREAD,)),)), Lesson(taught=TAUGHT, guess=True, source="guessed"))
+    learned = with_lesson(
+        layer_cost((SizedEffect(writes=(UNREAD,)),)), Lesson(taught=TAUGHT, guess=True, source="guessed")
+    )
 
     assert learned.image == Estimate(0, TAUGHT.image.likely_bytes, 500_000_000, Grade.UNKNOWN)
     assert learned.transient.grade is not Grade.LEARNED
@@ -78,23 +80,23 @@ def test_a_guess_is_likely_but_promises_no_more_than_what_was_assumed() -> None:
 
 def test_a_guess_changes_nothing_that_somebody_declared() -> None:
     size = Estimate(90, 100, 110, Grade.DECLARED)
-    cost = layer_cost((Deed(writes=(Piece(name="curl", image=size, disk=size),)),))
+    cost = layer_cost((SizedEffect(writes=(WrittenBytes(name="curl", image=size, disk=size),)),))
 
     assert with_lesson(cost, Lesson(taught=TAUGHT, guess=True, source="guessed")).disk == size
 
 
 def test_what_is_exact_keeps_its_figure_and_the_rest_takes_the_difference() -> None:
-    wheel = Piece(name="torch", image=exactly(90_000_001), disk=exactly(90_000_001))
+    wheel = WrittenBytes(name="torch", image=exactly(90_000_001), disk=exactly(90_000_001))
 
-    [first, second] = with_lesson(layer_cost((Deed(writes=(wheel, UNREAD)),)), OWN).pieces
+    [first, second] = with_lesson(layer_cost((SizedEffect(writes=(wheel, UNREAD)),)), OWN).pieces
 
     assert first == wheel
     assert second.image.likely_bytes == 11_000_002
 
 
 def test_files_of_earlier_layers_that_are_written_again_are_not_counted_twice() -> None:
-    earlier = Piece(name="data", place="/srv/data", image=exactly(60_000_000), disk=exactly(60_000_000))
-    cost = layer_cost((Deed(rewrites=("/srv/data",)), Deed(writes=(UNREAD,))), (earlier,))
+    earlier = WrittenBytes(name="data", place="/srv/data", image=exactly(60_000_000), disk=exactly(60_000_000))
+    cost = layer_cost((SizedEffect(rewrites=("/srv/data",)), SizedEffect(writes=(UNREAD,))), (earlier,))
 
     assert with_lesson(cost, OWN).image.likely_bytes == TAUGHT.image.likely_bytes
 
@@ -102,14 +104,16 @@ def test_files_of_earlier_layers_that_are_written_again_are_not_counted_twice() 
 def test_what_stays_beside_the_layer_is_not_counted_into_it() -> None:
     disk = Estimate(101_000_003, 101_000_003, 101_000_003, Grade.LEARNED)
     aside = Aside(key="cache:/root/.npm", name="cache", disk=exactly(40_000_000))
-    cost = layer_cost((Deed(writes=(UNREAD,), asides=(aside,)),))
+    cost = layer_cost((SizedEffect(writes=(UNREAD,), asides=(aside,)),))
 
-    learned = with_lesson(cost, Lesson(taught=Taught(image=disk, disk=disk, transient=UNKNOWN, runs=1), source="x"))
+    learned = with_lesson(
+        cost, Lesson(taught=LearnedInstruction(image=disk, disk=disk, transient=UNKNOWN, runs=1), source="x")
+    )
 
     assert learned.disk.likely_bytes == 61_000_003
 
 
 def test_an_instruction_that_is_exact_learns_nothing() -> None:
-    cost = layer_cost((Deed(writes=(Piece(name="torch", image=exactly(7), disk=exactly(4096)),)),))
+    cost = layer_cost((SizedEffect(writes=(WrittenBytes(name="torch", image=exactly(7), disk=exactly(4096)),)),))
 
     assert with_lesson(cost, OWN) == cost

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.stack import BuildSpec, Service
@@ -192,7 +192,7 @@ def forecast(context: Path, line: str, cache: Path) -> Estimate:
     build = BuildSpec(context=str(context), dockerfile=str(context / "Dockerfile"))
     service = Service(name="web", image="web", config_json="{}", build=build)
     with FactLookups(FACTS, cache) as lookups:
-        [found] = forecast_services([service], Circumstances(assume_bytes=BOUND), lookups)
+        [found] = forecast_services([service], ForecastContext(assume_bytes=BOUND), lookups)
     assert found.found_out
     return found.steps[-1].image
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learn_keys import lesson_keys
-from tonnage.model.forecast.learned import Taught
+from tonnage.model.forecast.learned import LearnedInstruction
 from tonnage.model.stack import BuildSpec, Service
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Stacks:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.taught: dict[str, Taught] = {}
+        self.taught: dict[str, LearnedInstruction] = {}
 
     def forecast(self, stack: str, name: str, dockerfile: str) -> tuple[InstructionForecast, ...]:
         context = self.directory / stack / name
@@ -37,7 +37,7 @@ class Stacks:
         (context / "Dockerfile").write_text(dockerfile)
         spec = BuildSpec(context=str(context), dockerfile=str(context / "Dockerfile"))
         service = Service(name=name, image=name, config_json="{}", build=spec)
-        around = Circumstances(taught=self.taught, stack=stack)
+        around = ForecastContext(taught=self.taught, stack=stack)
         with FactLookups(FACTS, self.directory / "cache") as lookups:
             [found] = forecast_services([service], around, lookups)
         assert found.found_out, found.failures
@@ -46,7 +46,7 @@ class Stacks:
     def learn(self, step: InstructionForecast, image_bytes: int = MEASURED_BYTES) -> None:
         measured = Estimate(image_bytes, image_bytes, image_bytes, Grade.LEARNED)
         for key in filter(None, lesson_keys(step.learn_key)):
-            self.taught[key] = Taught(image=measured, disk=UNKNOWN, transient=UNKNOWN, runs=1)
+            self.taught[key] = LearnedInstruction(image=measured, disk=UNKNOWN, transient=UNKNOWN, runs=1)
 
 
 def test_what_a_service_was_measured_to_write_is_forecast_of_it_again(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.wiring.forecast_lookups import RealLookups
@@ -19,7 +19,7 @@ def test_a_tmpfs_may_bring_the_whole_context_to_the_builder(tmp_path: Path) -> N
     build = BuildSpec(context=str(tmp_path), dockerfile=str(tmp_path / "Dockerfile"))
     with RealLookups({}, tmp_path / "cache", offline=True) as lookups:
         [found] = forecast_services(
-            [Service(name="web", image="web", config_json="{}", build=build)], Circumstances(), lookups
+            [Service(name="web", image="web", config_json="{}", build=build)], ForecastContext(), lookups
         )
 
     assert found.image.high_bytes < LARGE_BYTES

@@ -9,7 +9,7 @@ import pytest
 from tonnage.errors import UsageError
 from tonnage.forecast.costs.build_costs import IMAGE_DISK
 from tonnage.forecast.costs.stack_costs import forecast_stack
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import EngineKind
@@ -41,7 +41,7 @@ def service(root: Path, name: str, dockerfile: str, image: str = "", **files: by
 
 
 def forecast(lookups: RealLookups, *services: Service) -> tuple[ServiceForecast, ...]:
-    around = Circumstances(builders=tuple(each for each in services if each.build is not None))
+    around = ForecastContext(builders=tuple(each for each in services if each.build is not None))
     return forecast_services(services, around, lookups)
 
 
@@ -98,7 +98,7 @@ def test_services_on_each_other_are_refused_with_the_line(tmp_path: Path, lookup
     first = service(tmp_path, "first", "FROM shop/third\n")
     second = service(tmp_path, "second", "FROM shop/first\n")
     third = service(tmp_path, "third", "# a\nFROM scratch\nCOPY --from=shop/second / /\n")
-    around = Circumstances(builders=(first, second, third))
+    around = ForecastContext(builders=(first, second, third))
 
     with pytest.raises(UsageError) as refused:
         refuse_circles(around, lookups)

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.wiring.forecast_lookups import RealLookups
@@ -40,7 +40,7 @@ def test_what_takes_too_long_is_given_up_and_the_others_are_forecast(tmp_path: P
     began = time.monotonic()
 
     services = [service("slow", tmp_path), service("web", tmp_path)]
-    slow, web = forecast_services(services, Circumstances(assume_bytes=104_729), lookups, within_s=0.5)
+    slow, web = forecast_services(services, ForecastContext(assume_bytes=104_729), lookups, within_s=0.5)
     lookups.go_on.set()
 
     assert time.monotonic() - began < 10
@@ -56,7 +56,7 @@ def test_a_signal_ends_it(tmp_path: Path) -> None:
     cancel = threading.Event()
     cancel.set()
 
-    [slow] = forecast_services([service("slow", tmp_path)], Circumstances(), lookups, cancel=cancel)
+    [slow] = forecast_services([service("slow", tmp_path)], ForecastContext(), lookups, cancel=cancel)
     lookups.go_on.set()
 
     assert not slow.found_out
@@ -65,7 +65,7 @@ def test_a_signal_ends_it(tmp_path: Path) -> None:
 def test_a_defect_keeps_nobody_from_a_forecast_of_the_others(tmp_path: Path) -> None:
     lookups = Waiting(tmp_path / "cache")
 
-    odd, web = forecast_services([service("odd", tmp_path), service("web", tmp_path)], Circumstances(), lookups)
+    odd, web = forecast_services([service("odd", tmp_path), service("web", tmp_path)], ForecastContext(), lookups)
 
     assert "ZeroDivisionError" in odd.failures[0]
     assert web.found_out
@@ -73,6 +73,6 @@ def test_a_defect_keeps_nobody_from_a_forecast_of_the_others(tmp_path: Path) -> 
 
 def test_why_a_dockerfile_cannot_be_read_is_told_in_sentences(tmp_path: Path) -> None:
     with RealLookups({}, tmp_path / "cache", offline=True) as lookups:
-        [web] = forecast_services([service("web", tmp_path)], Circumstances(), lookups)
+        [web] = forecast_services([service("web", tmp_path)], ForecastContext(), lookups)
 
     assert "cannot be read. No such file or directory. Write it" in web.failures[0]

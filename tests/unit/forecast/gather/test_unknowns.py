@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
-from tonnage.forecast.gather.context import Circumstances
+from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.stack import BuildSpec, Service
@@ -62,7 +62,7 @@ def forecast(directory: Path, line: str) -> ServiceForecast:
     spec = BuildSpec(context=str(directory), dockerfile=str(directory / "Dockerfile"))
     service = Service(name="web", image="web", config_json="{}", build=spec)
     with FactLookups(FACTS, directory / "cache") as lookups:
-        [found] = forecast_services([service], Circumstances(), lookups)
+        [found] = forecast_services([service], ForecastContext(), lookups)
     assert found.found_out, found.failures
     return found
 

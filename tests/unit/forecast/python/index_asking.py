@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.index_relay import IndexRelay
 from tonnage.forecast.python.resolution import resolve
@@ -39,7 +39,7 @@ def asking(directory: Path) -> Ask:
             "PIP_CONFIG_FILE": os.devnull,
             **(extra or {}),
         }
-        kept = Kept(directory / "kept")
+        kept = DiskCache(directory / "kept")
         found: dict[int, Lock | BaseException] = {}
         with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
 

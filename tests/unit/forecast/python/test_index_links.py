@@ -11,7 +11,7 @@ from tests.unit.adapters.file_server import wheel_bytes
 from tests.unit.forecast.python.index_asking import MANY, page
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.wheels import read_wheels
@@ -72,7 +72,7 @@ def test_files_that_are_listed_beside_their_page_are_known_by_their_hash(
     before = len(server.asked)
     with Web({}) as web:
         access = index_access(ResolveRequest(requirements=()), {})
-        (contents,) = read_wheels(lock.wheels, web=web, access=access, kept=Kept(tmp_path / "kept")).contents
+        (contents,) = read_wheels(lock.wheels, web=web, access=access, kept=DiskCache(tmp_path / "kept")).contents
     assert (len(server.asked), contents.reading) == (before, Reading.REMEMBERED)
 
 

@@ -18,7 +18,7 @@ from tests.unit.adapters.file_server import Index, wheel_bytes
 from tests.unit.forecast.python.index_asking import MANY, count, page
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.index_pages import IndexPages
@@ -55,7 +55,7 @@ def test_what_was_read_for_the_resolver_is_not_read_again_for_the_forecast(
     before = len(server.asked)
     with Web({}) as web:
         access = index_access(ResolveRequest(requirements=()), {})
-        (contents,) = read_wheels(lock.wheels, web=web, access=access, kept=Kept(tmp_path / "kept")).contents
+        (contents,) = read_wheels(lock.wheels, web=web, access=access, kept=DiskCache(tmp_path / "kept")).contents
     assert len(server.asked) == before
     assert contents.reading is Reading.REMEMBERED
     assert contents.files == len(MANY) + 3
@@ -64,7 +64,7 @@ def test_what_was_read_for_the_resolver_is_not_read_again_for_the_forecast(
 def test_a_connection_that_the_resolver_left_behind_prints_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Web({}) as web, IndexRelay(web, Kept(tmp_path), {}) as relay:
+    with Web({}) as web, IndexRelay(web, DiskCache(tmp_path), {}) as relay:
         host, port = relay.address.removeprefix("http://").split(":")
         for _ in range(3):
             with socket.create_connection((host, int(port))) as left:
@@ -230,7 +230,7 @@ def test_what_one_user_is_refused_another_is_given(server: FileServer, ask: Ask)
     (lock,) = ask(("one", "two"), extra=extra)
     assert [wheel.name for wheel in lock.wheels] == ["one", "two"]
     with Web({}) as web:
-        pages = IndexPages(web, Kept(Path(os.devnull)))
+        pages = IndexPages(web, DiskCache(Path(os.devnull)))
         address = f"{server.address}/one/simple/one/"
         statuses = [
             pages.page(address, index_access(ResolveRequest(requirements=(), index_url=url), {})).status
@@ -260,7 +260,7 @@ def test_the_proxy_of_the_user_is_not_asked_for_the_loopback(server: FileServer,
 
 
 def test_nobody_else_is_answered(server: FileServer, tmp_path: Path) -> None:
-    with Web({}) as web, IndexRelay(web, Kept(tmp_path), {}) as relay:
+    with Web({}) as web, IndexRelay(web, DiskCache(tmp_path), {}) as relay:
         assert relay.answer("/guessed/http/127.0.0.1/simple/thing/")[0] == 404
         access = index_access(ResolveRequest(requirements=()), {})
         with relay.session(access) as session:

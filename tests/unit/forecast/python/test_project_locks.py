@@ -7,7 +7,7 @@ import pytest
 from tests.unit.adapters.file_server import Index, serving
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.index_relay import IndexRelay
@@ -164,7 +164,7 @@ def read(index: Index, tmp_path: Path) -> Read:
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "uv"),
             "PIP_CONFIG_FILE": os.devnull,
         }  # fmt: skip
-        kept = Kept(tmp_path / "kept")
+        kept = DiskCache(tmp_path / "kept")
         with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
             access = index_access(asked, environment)
             return read_locked(request, PY311, web=web, access=access, kept=kept, relay=relay, environment=environment)

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.adapters.file_server import Index, serving, wheel_bytes
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.index_relay import IndexRelay
@@ -65,7 +65,7 @@ def solve(index: Index, tmp_path: Path) -> Resolve:
             "UV_CACHE_DIR": str(tmp_path / "uv"),
         }
         request = ResolveRequest(requirements=lines, **{"index_url": index.url, **asked})  # type: ignore[arg-type]
-        kept = Kept(tmp_path / "kept")
+        kept = DiskCache(tmp_path / "kept")
         with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
             return resolve(
                 request, target, web=web, access=index_access(request, environment), kept=kept, relay=relay,
@@ -270,7 +270,7 @@ def test_a_resolution_can_be_stopped(index: Index, tmp_path: Path) -> None:
     cancel.set()
     request = ResolveRequest(requirements=("lower",), index_url=index.url)
     environment = {"UV_CACHE_DIR": str(tmp_path / "uv"), "PATH": os.environ["PATH"]}
-    kept = Kept(tmp_path)
+    kept = DiskCache(tmp_path)
     with (
         Web({}) as web,
         IndexRelay(web, kept, environment) as relay,
@@ -293,7 +293,7 @@ def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path, monk
         request = ResolveRequest(
             requirements=("lower",), index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
         )
-        kept = Kept(tmp_path / "kept")
+        kept = DiskCache(tmp_path / "kept")
 
         def stop_when_it_asks() -> None:
             with silent.accept()[0] as asked:
@@ -337,7 +337,7 @@ def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, 
         "UV_EXCLUDE_NEWER": "2001-01-01", "UV_CONSTRAINT": "/nowhere",
     }  # fmt: skip
     request = ResolveRequest(requirements=("lower",), index_url=index.url)
-    kept = Kept(tmp_path / "kept")
+    kept = DiskCache(tmp_path / "kept")
     with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
         lock = resolve(
             request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
@@ -349,7 +349,7 @@ def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, 
 def test_a_home_that_cannot_be_written_only_costs_time(index: Index, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": "/proc/nowhere"}
     request = ResolveRequest(requirements=("upper",), index_url=index.url)
-    kept = Kept(tmp_path / "kept")
+    kept = DiskCache(tmp_path / "kept")
     with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
         lock = resolve(
             request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,

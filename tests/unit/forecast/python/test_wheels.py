@@ -12,7 +12,7 @@ import pytest
 from tests.unit.adapters.file_server import serving, wheel_bytes
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.disk_cache import Kept
+from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.forecast.python.index_access import IndexAccess
 from tonnage.forecast.python.ranged_file import TAIL_BYTES, may_be_kept
 from tonnage.forecast.python.wheel_contents import directory_bytes
@@ -46,7 +46,7 @@ def wheel_at(url: str, content: bytes = b"", *, size: int | None = None, hashed:
 
 def read(*wheels: Wheel, cache: Path, offline: bool = False, access: IndexAccess | None = None) -> WheelsRead:
     with Web({}, offline=offline) as web:
-        return read_wheels(wheels, web=web, access=access or IndexAccess(), kept=Kept(cache))
+        return read_wheels(wheels, web=web, access=access or IndexAccess(), kept=DiskCache(cache))
 
 
 def large_wheel(**more: bytes) -> bytes:

@@ -18,7 +18,7 @@ from tonnage.errors import EngineLacksError, TonnageError, UsageError
 from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Step, Version
 from tonnage.model.deploy.run import Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
-from tonnage.model.forecast.learned import Taught
+from tonnage.model.forecast.learned import LearnedInstruction
 from tonnage.model.stack import BuildSpec
 from tonnage.runtime.journal.writer import Journal
 
@@ -644,7 +644,7 @@ def test_what_instructions_did_stands_beside_what_was_forecast_of_them(tmp_path:
     assert [outcome.image_bytes for outcome in outcomes] == [603, 602]
     assert outcomes[0].forecast_image == INSTRUCTION.image
     assert (outcomes[0].service, outcomes[0].kept_bytes, outcomes[0].transient_bytes) == ("web", 4_099, 17)
-    assert taught == Taught(
+    assert taught == LearnedInstruction(
         image=Estimate(601, 603, 603, Grade.LEARNED),
         disk=Estimate(4_099, 4_099, 4_099, Grade.LEARNED),
         transient=Estimate(17, 17, 17, Grade.LEARNED),

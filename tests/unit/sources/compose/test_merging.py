@@ -6,7 +6,7 @@ import pytest
 
 from tonnage.sources.compose.merging import merge, without_resets
 from tonnage.sources.compose.nodes import place_of, plain
-from tonnage.sources.compose.scalars import Ground
+from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.top_level_keys import COMPOSE_FILE
 from tonnage.sources.compose.yaml_text import read_yaml
 
@@ -14,7 +14,7 @@ from tonnage.sources.compose.yaml_text import read_yaml
 def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the test's
     trees = [
         COMPOSE_FILE.read(
-            read_yaml(f"services: {{web: {{{text}}}}}", f"{number}.yaml"), "", Ground("/project", "/home/me")
+            read_yaml(f"services: {{web: {{{text}}}}}", f"{number}.yaml"), "", PathBase("/project", "/home/me")
         )
         for number, text in enumerate((first, *later))
     ]
@@ -94,8 +94,8 @@ def test_what_was_reset_can_be_written_again_by_a_third_file() -> None:
 
 
 def test_each_merged_value_keeps_the_place_that_it_comes_from() -> None:
-    first = COMPOSE_FILE.read(read_yaml("services:\n web:\n  image: a\n  user: u\n", "a.yaml"), "", Ground("/"))
-    second = COMPOSE_FILE.read(read_yaml("services:\n web:\n\n\n  user: v\n", "b.yaml"), "", Ground("/"))
+    first = COMPOSE_FILE.read(read_yaml("services:\n web:\n  image: a\n  user: u\n", "a.yaml"), "", PathBase("/"))
+    second = COMPOSE_FILE.read(read_yaml("services:\n web:\n\n\n  user: v\n", "b.yaml"), "", PathBase("/"))
 
     tree = merge(first, second)
 

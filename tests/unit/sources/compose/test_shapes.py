@@ -6,14 +6,14 @@ import pytest
 
 from tonnage.errors import UsageError
 from tonnage.sources.compose.nodes import plain
-from tonnage.sources.compose.scalars import Ground, Mode, Number, PathText, Size, Span, Text, Truth, Whole
+from tonnage.sources.compose.scalars import Mode, Number, PathBase, PathText, Size, Span, Text, Truth, Whole
 from tonnage.sources.compose.service_keys import SERVICE
 from tonnage.sources.compose.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from tonnage.sources.compose.scalars import Shape
 
-GROUND = Ground("/project/here", "/home/me")
+GROUND = PathBase("/project/here", "/home/me")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.model.forecast.recipe import BaseConfig, Builder, Copy, Enter, Mount, Origin, OriginKind, Run
+from tonnage.model.forecast.recipe import (
+    BaseConfig,
+    Builder,
+    CopyInstruction,
+    FileSource,
+    FileSourceKind,
+    RunInstruction,
+    RunMount,
+    WorkdirInstruction,
+)
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
@@ -23,7 +32,7 @@ def made(
     contexts: Mapping[str, str] | None = None,
     platform: str = "linux/amd64",
     builder: Builder = Builder.BUILDKIT,
-    base: Callable[[Origin], BaseConfig | None] | None = None,
+    base: Callable[[FileSource], BaseConfig | None] | None = None,
 ) -> Recipe:
     return recipe(
         read_dockerfile(text),
@@ -74,17 +83,17 @@ def test_bases_are_stages_named_contexts_images_or_nothing() -> None:
     contexts = {"ctx": "/srv/ctx", "kit": "docker-image://example.org/kit:3"}
     built = made(text, target="1", contexts=contexts)
     assert [stage.base for stage in built.stages] == [
-        Origin(OriginKind.IMAGE, "img:1", None, "linux/amd64"),
-        Origin(OriginKind.STAGE, "a", 0),
+        FileSource(FileSourceKind.IMAGE, "img:1", None, "linux/amd64"),
+        FileSource(FileSourceKind.STAGE, "a", 0),
     ]
     copies = [step.action for step in built.final.steps]
-    assert [each.origin for each in copies if isinstance(each, Copy)] == [
-        Origin(OriginKind.NAMED, "/srv/ctx"),
-        Origin(OriginKind.IMAGE, "example.org/kit:3", None, "linux/amd64"),
-        Origin(OriginKind.IMAGE, "other:2", None, "linux/amd64"),
+    assert [each.origin for each in copies if isinstance(each, CopyInstruction)] == [
+        FileSource(FileSourceKind.NAMED, "/srv/ctx"),
+        FileSource(FileSourceKind.IMAGE, "example.org/kit:3", None, "linux/amd64"),
+        FileSource(FileSourceKind.IMAGE, "other:2", None, "linux/amd64"),
     ]
-    assert made(text, target="b", contexts=contexts).final.base == Origin(OriginKind.NAMED, "/srv/ctx")
-    assert made(text, target="c", contexts=contexts).final.base == Origin(OriginKind.SCRATCH)
+    assert made(text, target="b", contexts=contexts).final.base == FileSource(FileSourceKind.NAMED, "/srv/ctx")
+    assert made(text, target="c", contexts=contexts).final.base == FileSource(FileSourceKind.SCRATCH)
 
 
 def test_a_context_of_a_stages_name_replaces_the_stage() -> None:
@@ -161,7 +170,7 @@ def test_an_unknown_base_is_told_and_the_usual_path_assumed() -> None:
 
 
 def test_a_base_is_asked_for_once() -> None:
-    asked: list[Origin] = []
+    asked: list[FileSource] = []
     made("FROM i AS a\nFROM i AS b\nCOPY --from=a / /\n", base=asked.append)
     assert len(asked) == 1
 
@@ -176,7 +185,7 @@ def test_directories_users_and_shells_are_in_force_from_their_line() -> None:
     text = 'FROM i\nRUN a\nWORKDIR /w\nWORKDIR x/../y\nUSER me\nSHELL ["/bin/bash", "-c"]\nRUN b\n'
     steps = made(text).final.steps
     assert steps[0].surroundings.working_directory == "/"
-    assert steps[2].action == Enter(directory="/w/y")
+    assert steps[2].action == WorkdirInstruction(directory="/w/y")
     last = steps[-1].surroundings
     assert (last.working_directory, last.user, last.shell) == ("/w/y", "me", ("/bin/bash", "-c"))
 
@@ -188,13 +197,15 @@ def test_mounts_are_read_with_their_usual_values() -> None:
         "--mount=type=bind,from=tools,source=/a,dst=/b --mount=type=secret,id=tok x\n"
     )
     run = made(text).final.steps[-1].action
-    assert isinstance(run, Run)
+    assert isinstance(run, RunInstruction)
     assert run.mounts == (
-        Mount(kind="cache", target="/cache", identity="pip"),
-        Mount(kind="bind", target="/w/src", origin=Origin(OriginKind.CONTEXT)),
-        Mount(kind="cache", target="/w/rel", identity="/w/rel"),
-        Mount(kind="bind", target="/b", source="/a", origin=Origin(OriginKind.STAGE, "tools", 0), writable=False),
-        Mount(kind="secret", identity="tok"),
+        RunMount(kind="cache", target="/cache", identity="pip"),
+        RunMount(kind="bind", target="/w/src", origin=FileSource(FileSourceKind.CONTEXT)),
+        RunMount(kind="cache", target="/w/rel", identity="/w/rel"),
+        RunMount(
+            kind="bind", target="/b", source="/a", origin=FileSource(FileSourceKind.STAGE, "tools", 0), writable=False
+        ),
+        RunMount(kind="secret", identity="tok"),
     )
 
 
@@ -204,7 +215,7 @@ def test_mounts_are_read_with_their_usual_values() -> None:
 )
 def test_a_destination_is_absolute_and_a_directory_ends_in_a_slash(written: str, destination: str) -> None:
     copy = made(f"FROM i\nWORKDIR /w\nCOPY {written}\n").final.steps[-1].action
-    assert isinstance(copy, Copy)
+    assert isinstance(copy, CopyInstruction)
     assert copy.destination == destination
 
 
@@ -214,7 +225,7 @@ def test_copies_carry_their_flags_and_documents() -> None:
         "a <<E /d/\n$U\nE\n"
     )
     copy = made(text).final.steps[-1].action
-    assert isinstance(copy, Copy)
+    assert isinstance(copy, CopyInstruction)
     assert (copy.sources, copy.owner, copy.mode, copy.link, copy.unpacks) == (("a",), "me:me", "640", True, False)
     assert copy.excludes == ("*.md", "me")
     assert copy.inline[0].body == "me\n"
