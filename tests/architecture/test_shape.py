@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.architecture.source_tree import ROOT, modules
 
 if TYPE_CHECKING:
     from tests.architecture.source_tree import Module
 
 MOST_LINES = 400
+MOST_MODULES = 30
+# Where every argument is described with its unit or shape, and what is returned.
+DOORS = ("tonnage.flows.", "tonnage.adapters.", "tonnage.wiring.")
 VAGUE_NAMES = frozenset(
     {"utils", "util", "helpers", "helper", "common", "manager", "handler", "base", "misc", "tools_"}
 )
@@ -43,14 +46,22 @@ def raised_classes(function: ast.FunctionDef) -> set[str]:
     return {func.id for func in made if isinstance(func, ast.Name) and func.id.endswith("Error")}
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_a_module_states_its_law(module: Module) -> None:
-    assert ast.get_docstring(module.tree)
+def test_every_module_states_its_law() -> None:
+    assert not [module.name for module in modules() if not ast.get_docstring(module.tree)]
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_a_module_is_small(module: Module) -> None:
-    assert len(module.path.read_text().splitlines()) <= MOST_LINES
+def test_every_module_is_small() -> None:
+    assert not [m.name for m in modules() if len(m.path.read_text().splitlines()) > MOST_LINES]
+
+
+def test_no_folder_is_a_warehouse() -> None:
+    folders = Counter(module.path.parent for module in modules())
+    assert not [str(folder) for folder, count in folders.items() if count > MOST_MODULES]
+
+
+def test_one_class_name_means_one_thing() -> None:
+    names = Counter(node.name for module in modules() for node in module.tree.body if isinstance(node, ast.ClassDef))
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def test_no_module_has_a_vague_name() -> None:
@@ -58,23 +69,31 @@ def test_no_module_has_a_vague_name() -> None:
     assert not names & VAGUE_NAMES
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_a_public_function_has_a_docstring_that_tells_what_it_raises(module: Module) -> None:
-    for name, function in public_functions(module):
-        text = ast.get_docstring(function)
-        assert text, f"{module}.{name} has no docstring"
-        for raised_class in raised_classes(function):
-            assert raised_class in text, f"{module}.{name} raises {raised_class} and does not say so"
+def test_a_public_function_has_a_docstring_that_tells_what_it_raises() -> None:
+    silent = []
+    for module in modules():
+        for name, function in public_functions(module):
+            text = ast.get_docstring(function) or ""
+            silent += [f"{module}.{name}"] if not text else []
+            silent += [f"{module}.{name} raises {each}" for each in raised_classes(function) if each not in text]
+    assert not silent
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_a_public_function_with_described_arguments_says_what_it_returns(module: Module) -> None:
-    for name, function in public_functions(module):
-        text = (ast.get_docstring(function) or "").lower()
-        if "args:" not in text:
-            continue
-        returns = [n for n in own_nodes(function) if isinstance(n, ast.Return) and n.value is not None]
-        assert not returns or "return" in text or "yield" in text, f"{module}.{name} does not say what it returns"
+def test_a_public_function_with_described_arguments_says_what_it_returns() -> None:
+    silent = []
+    for module in modules():
+        for name, function in public_functions(module):
+            text = (ast.get_docstring(function) or "").lower()
+            returns = any(isinstance(n, ast.Return) and n.value is not None for n in own_nodes(function))
+            if (
+                module.name.startswith(DOORS)
+                and "args:" in text
+                and returns
+                and "return" not in text
+                and "yield" not in text
+            ):
+                silent.append(f"{module}.{name}")
+    assert not silent
 
 
 def test_bytes_are_named_bytes_wherever_the_model_counts_them() -> None:

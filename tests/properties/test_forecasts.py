@@ -14,7 +14,7 @@ from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.model.forecast.estimate import EngineKind, Grade, spread
 from tonnage.model.forecast.sized_effects import (
     Aside,
-    BaseLayer,
+    BaseLayerBytes,
     BaseLayers,
     BuildWork,
     SizedEffect,
@@ -63,7 +63,7 @@ STEPS = structs(
 GROUND = BaseLayers(
     name="base",
     layers=(
-        BaseLayer(
+        BaseLayerBytes(
             chain_id="base/0",
             image=spread(120_519_024, 120_519_024, 120_519_024, Grade.EXACT),
             disk=spread(130_000_003, 130_000_003, 130_000_003, Grade.EXACT),

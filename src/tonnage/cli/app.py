@@ -43,9 +43,6 @@ def main(arguments: Sequence[str] | None = None, *, outside: World | None = None
     Args:
         arguments: What was typed after the program's name; None for the process's own arguments.
         outside: What may be reached; None for the real world.
-
-    Returns:
-        The exit code: 0, or the one of the failure that ended it.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()

@@ -91,15 +91,6 @@ def command(
 def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | None], plan_file: str | None) -> Job:
     """Return the job of a deploy.
 
-    Args:
-        session: What may be reached.
-        flags: Which stack, as typed.
-        typed: Settings typed as flags.
-        plan_file: A plan file, which brings its own services and settings.
-
-    Returns:
-        The job.
-
     Raises:
         UsageError: What the user wrote cannot be used.
     """

@@ -121,14 +121,6 @@ cleanup_after_option = click.option(
 def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
     """Read what was typed for an option; what is wrong about it is told with the option's name.
 
-    Args:
-        option: The option, as typed.
-        text: Its value.
-        read: Gives the value a meaning.
-
-    Returns:
-        What ``read`` returns.
-
     Raises:
         UsageError: The value is none.
     """

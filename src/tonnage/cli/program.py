@@ -26,11 +26,7 @@ def run() -> NoReturn:
 
 
 def end(code: int) -> NoReturn:
-    """End the process: when every thread that is not a daemon has ended, with nothing left in a buffer.
-
-    Args:
-        code: The exit code.
-    """
+    """End the process: when every thread that is not a daemon has ended, with nothing left in a buffer."""
     with contextlib.suppress(KeyboardInterrupt):
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:

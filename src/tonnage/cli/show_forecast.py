@@ -69,11 +69,6 @@ class ForecastFlags(Struct, frozen=True, kw_only=True):
 def forecast(session: Session, flags: StackFlags, wish: ForecastFlags) -> None:
     """Forecast a stack and show it.
 
-    Args:
-        session: Where output goes.
-        flags: Which stack.
-        wish: What was typed.
-
     Raises:
         UsageError: What the user wrote cannot be used.
         EngineUnreachableError: The engine that was named does not answer.

@@ -264,12 +264,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
 
 def find_image(images: Iterable[Image], reference_or_id: str) -> Image | None:
-    """Return the image that an engine would take a name for; None when it has none.
-
-    Args:
-        images: All images of the engine.
-        reference_or_id: A name as people write it, with or without registry, tag and digest; an id, or its beginning.
-    """
+    """Return the image that an engine would take a name for; None when it has none."""
     known = tuple(images)
     wanted = spellings(reference_or_id)
     for image in known:

@@ -19,9 +19,6 @@ _TO_WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 def make_private_directory(path: Path) -> None:
     """Make a directory (0700), and those above it as usual, where they are missing.
 
-    Args:
-        path: The directory.
-
     Raises:
         OSError: It cannot be made.
     """
@@ -38,9 +35,6 @@ def make_private_directory(path: Path) -> None:
 
 def make_private_file(path: Path) -> None:
     """Make an empty file (0600) where there is none, and let nobody else read the one that is there.
-
-    Args:
-        path: The file; its directory is there.
 
     Raises:
         OSError: It cannot be made or changed, or is a link.

@@ -93,12 +93,8 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
     """Decide where each setting comes from.
 
     Args:
-        stack: Its ``x-tonnage`` is the weakest after the defaults.
         environment: The process environment; an empty variable counts as not set.
         flags: Values by key (``keep-free``), as text; None for a flag that was not given.
-
-    Returns:
-        Every setting, in a fixed order.
     """
     written, places = dict(stack.settings), dict(stack.settings_places)
     given = {key.removeprefix("--").replace("_", "-"): value for key, value in flags.items() if value is not None}
@@ -117,13 +113,6 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
 
 def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
     """Turn settings into what planning depends on.
-
-    Args:
-        settings: As ranked.
-        push: Push what is built; only a flag of ``build`` asks for it.
-
-    Returns:
-        The policy.
 
     Raises:
         UsageError: A value is no size or no yes or no; the message names where it comes from.

@@ -55,9 +55,5 @@ class CancelOnSignal:
 
 
 def write_at_once(text: str) -> None:
-    """Write to standard error without any lock, so that a signal handler may do it.
-
-    Args:
-        text: A line, with its newline.
-    """
+    """Write to standard error without any lock, so that a signal handler may do it."""
     os.write(_STDERR, text.encode("ascii", "replace"))

@@ -83,7 +83,7 @@ class RealOutside:
         tool = self.tools.compose_2
         if tool is None:
             return None
-        from tonnage.adapters.docker.compose import ComposeText  # noqa: PLC0415
+        from tonnage.adapters.docker.compose.command import ComposeText  # noqa: PLC0415
 
         return ComposeText(tool, self.environment)
 

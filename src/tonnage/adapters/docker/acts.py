@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker import build, compose, log_files, sdk, transfer
+from tonnage.adapters.docker import build, log_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
+from tonnage.adapters.docker.compose import command as compose
 from tonnage.adapters.docker.environment import aimed_at
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts

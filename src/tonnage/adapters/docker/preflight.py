@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker.build import refuse_what_it_lacks
-from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 
 if TYPE_CHECKING:

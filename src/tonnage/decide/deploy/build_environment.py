@@ -30,12 +30,8 @@ def with_build_environment(
     """Return a service whose build gets the variables that it asks for.
 
     Args:
-        service: A service, built or not.
         declared: What its Dockerfile declares with ``ARG``, by name, with its default; None where it has none.
         environment: The user's environment; an empty variable counts as not set.
-
-    Returns:
-        The service; the same one when nothing is added.
     """
     if service.build is None:
         return service

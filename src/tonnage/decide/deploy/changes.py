@@ -47,16 +47,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
-    """Return what has to change for a service.
-
-    Args:
-        stack: The stack.
-        service: One of its services.
-        inventory: What was observed; it holds the service's inputs when it is built.
-
-    Returns:
-        The change with its causes.
-    """
+    """Return what has to change for a service."""
     nowhere = service.replicas == 0 and not inventory.service_containers(stack.name, service.name)
     if nowhere and not stands_below(stack, service):
         return Change()
@@ -100,11 +91,6 @@ def stands_below(stack: Stack, service: Service) -> bool:
 
 def ready_image(stack: Stack, service: Service, inventory: Inventory) -> Image | None:
     """Return an image that was built from exactly what a build would read now, on the base that is there now.
-
-    Args:
-        stack: The stack.
-        service: A service that is built.
-        inventory: What was observed.
 
     Returns:
         The image, the one that already has the service's name before any other; None when there is none.

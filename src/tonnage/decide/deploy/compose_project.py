@@ -25,13 +25,7 @@ def project_json(stack: Stack, service: Service, inputs_digest: str, *, image: s
     """Write the project file for switching one service.
 
     Args:
-        stack: The stack.
-        service: The service that will be switched; its containers are labelled with what they were made from.
         inputs_digest: Identity of what its image was built from; empty when it is pulled or not known.
-        image: What the service runs in place of its own image name.
-
-    Returns:
-        JSON, which Compose reads as YAML; every ``$`` is doubled so that nothing is substituted a second time.
     """
     services = {}
     for each in stack.services:

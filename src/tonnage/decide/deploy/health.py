@@ -108,12 +108,7 @@ class _ContainerVerdict(Struct, frozen=True, kw_only=True):
 
 
 def judge(prove: Prove, history: Iterable[ServiceObservation]) -> Proof:
-    """Return what a whole history of observations comes to.
-
-    Args:
-        prove: What healthy means for this service.
-        history: The observations, oldest first.
-    """
+    """Return what a whole history of observations comes to."""
     proof = Proof()
     for observation in history:
         proof = advance(prove, proof, observation)
@@ -121,13 +116,7 @@ def judge(prove: Prove, history: Iterable[ServiceObservation]) -> Proof:
 
 
 def advance(prove: Prove, proof: Proof, observation: ServiceObservation) -> Proof:
-    """Return the proof after one more observation; a proof that has ended is returned as it is.
-
-    Args:
-        prove: What healthy means for this service.
-        proof: What it has come to so far; ``Proof()`` at the beginning.
-        observation: What is seen now, not earlier than what was seen before.
-    """
+    """Return the proof after one more observation; a proof that has ended is returned as it is."""
     if proof.health is not HealthResult.PENDING:
         return proof
     known = dict(proof.restarts)

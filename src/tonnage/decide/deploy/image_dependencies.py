@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 def with_what_is_built_on(stack: Stack, own: Mapping[str, Inputs]) -> dict[str, Inputs]:
     """Return inputs that are other ones, too, when those of an image change that the build stands on.
 
-    Args:
-        stack: The stack.
-        own: What each build reads itself, by service.
-
-    Returns:
-        The same services in the same order; those that are built on no other are left as they are.
-
     Raises:
         UsageError: Services that are built on each other in a circle.
     """
@@ -40,16 +33,7 @@ def with_what_is_built_on(stack: Stack, own: Mapping[str, Inputs]) -> dict[str, 
 
 
 def with_builds_below(stack: Stack, inventory: Inventory, wanted: Collection[str]) -> set[str]:
-    """Return the services that are wanted, and those whose images must be built before theirs.
-
-    Args:
-        stack: The stack.
-        inventory: What was observed, with the build inputs.
-        wanted: Names of services.
-
-    Returns:
-        The names.
-    """
+    """Return the services that are wanted, and those whose images must be built before theirs."""
     chosen = set(wanted)
     waiting = list(wanted)
     while waiting:

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 
 
 def leftover_steps(case: ServiceContext) -> list[Step]:
-    """Return steps that remove what earlier runs left: a container beside, a candidate, a version rolled away from.
-
-    Args:
-        case: The service.
-
-    Returns:
-        The steps; usually none.
-    """
+    """Return steps that remove what earlier runs left: a container beside, a candidate, a version rolled away from."""
     steps = []
     left = next((c for c in case.inventory.containers if c.name == case.beside), None)
     if left is not None:
@@ -77,28 +70,14 @@ def _nameless_steps(case: ServiceContext) -> list[Step]:
 
 
 def came_back_steps(case: ServiceContext) -> list[Step]:
-    """Return the step that takes the name of a version rolled away from off the image that is deployed again.
-
-    Args:
-        case: The service; its switch-over is in the plan.
-
-    Returns:
-        At most one step.
-    """
+    """Return the step that takes the name of a version rolled away from off the image that is deployed again."""
     if not case.change.source or not case.names(case.change.source, case.withdrawn):
         return []
     return [_untag(case, "drop-withdrawn-name", case.withdrawn)]
 
 
 def superseded_steps(case: ServiceContext) -> list[Step]:
-    """Return steps that remove the images which the switch-over superseded and rollback does not need.
-
-    Args:
-        case: The service; its switch-over is in the plan.
-
-    Returns:
-        The steps; none for a service whose image is only pulled: other stacks may need it.
-    """
+    """Return steps that remove the images which the switch-over superseded and rollback does not need."""
     running = case.change.running_image
     if case.service.build is None or running is None or running.image_id == case.change.source:
         return []

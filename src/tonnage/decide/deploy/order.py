@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:
     """Return the wanted services, each after all of its dependencies that are wanted too.
 
-    Args:
-        stack: The stack.
-        wanted: Names of services of the stack.
-
-    Returns:
-        The services; those that do not depend on each other stay in the order of writing.
-
     Raises:
         UsageError: A dependency cycle; the message names it.
     """

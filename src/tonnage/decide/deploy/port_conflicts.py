@@ -23,11 +23,6 @@ def check_ports(stack: Stack, inventory: Inventory, started: Collection[str]) ->
 
     The stack's own services let go of their ports when their turn comes, so they are not looked at.
 
-    Args:
-        stack: The stack.
-        inventory: What was observed.
-        started: Names of the services whose containers will be made.
-
     Raises:
         UsageError: A port is taken; the message names who holds it.
     """

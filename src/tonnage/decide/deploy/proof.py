@@ -18,12 +18,7 @@ def prove_action(service: Service, container_name: str = "") -> Prove:
     """Return the proof for a service.
 
     Args:
-        service: The service as it will be.
         container_name: The single container to look at; empty for all the service's containers.
-
-    Returns:
-        A proof whose time limit leaves room for the healthcheck's own start period and retries. Where the compose file
-        has no healthcheck the image may bring one that nobody has seen yet, so the engine's defaults are allowed for.
     """
     health = service.health or HealthSpec()
     start_period_s = 0.0 if health.disabled else health.start_period_s

@@ -44,16 +44,7 @@ class Fitted(Struct, frozen=True):
 
 
 def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:
-    """Return what of the engine may go for a plan.
-
-    Args:
-        inventory: What was observed; without its needs nothing may go.
-        stack: The stack of the plan.
-        steps: The steps of the plan.
-
-    Returns:
-        Candidates and pieces, without anything of this stack.
-    """
+    """Return what of the engine may go for a plan."""
     if inventory.needs is None or not steps:
         return Findings()
     reason = f"the stack {stack.name} is about to need it"
@@ -70,17 +61,7 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
 
 
 def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesystem, line_bytes: int) -> Fitted:
-    """Return the steps with reclaiming where the line would be crossed.
-
-    Args:
-        steps: The steps with their forecasts.
-        spare: What may go.
-        disk: The filesystem with the data root, as it was measured.
-        line_bytes: What must remain available.
-
-    Returns:
-        The steps as they were when nothing has to go, or when what may go is not enough: then with the refusal.
-    """
+    """Return the steps with reclaiming where the line would be crossed."""
     refusal = why_not_fit(steps, available_bytes=disk.available_bytes, line_bytes=line_bytes, filesystem=disk.mount)
     with_them = _with_reclaims(steps, spare, disk.available_bytes, line_bytes)
     if len(with_them) == len(steps):

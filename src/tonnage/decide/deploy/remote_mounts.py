@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 
 def moved(stack: Stack, place: str) -> Stack:
-    """Return a stack whose mounts below its project directory are resolved below another one.
-
-    Args:
-        stack: The stack as it was read.
-        place: The project directory on the engine's machine, absolute.
-
-    Returns:
-        The stack; ``sent`` names what it mounts from its project directory.
-    """
+    """Return a stack whose mounts below its project directory are resolved below another one."""
     place = place.rstrip("/") or "/"
     shared = json.loads(stack.shared_json)
     sent = {
@@ -53,16 +45,7 @@ def moved(stack: Stack, place: str) -> Stack:
 def files_to_send(
     here: Mapping[str, tuple[int, int, bool]], there: Mapping[str, tuple[int, int]]
 ) -> tuple[FileToSend, ...]:
-    """Return the files that the other machine lacks or has in another form.
-
-    Args:
-        here: Bytes, time of change in whole seconds, and whether containers only read it, by path below the project
-            directory.
-        there: Bytes and time of change of those that are there.
-
-    Returns:
-        The files, by path. What containers may write is sent only where there is none: it may hold their data.
-    """
+    """Return the files that the other machine lacks or has in another form."""
     return tuple(
         FileToSend(path=path, size_bytes=size_bytes)
         for path, (size_bytes, changed_s, read_only) in sorted(here.items())

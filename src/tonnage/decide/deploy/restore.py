@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 
 def recorded_version(case: ServiceContext, container: Container) -> Version | None:
-    """Return the good version that a container runs, or None when it was not recorded.
-
-    Args:
-        case: The service.
-        container: One of its containers.
-
-    Returns:
-        The latest record of it.
-    """
+    """Return the good version that a container runs, or None when it was not recorded."""
     for version in reversed(case.history.versions_of(case.service.name)):
         same_image = version.image_id == container.image_id
         if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
@@ -38,9 +30,6 @@ def good_before(case: ServiceContext) -> Version | None:
     That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
     whoever did that wanted it so.
 
-    Args:
-        case: The service.
-
     Returns:
         The version, whose image is there; None when what runs is known to be good, or nothing good is known.
     """
@@ -52,42 +41,19 @@ def good_before(case: ServiceContext) -> Version | None:
 
 
 def switch_to(version: Version) -> Switch:
-    """Return the switch to a recorded version.
-
-    Args:
-        version: The version.
-
-    Returns:
-        The action. A built image is given its name again; the name of a pulled one says which it is.
-    """
+    """Return the switch to a recorded version."""
     if not version.inputs_digest:
         return Switch(project_json=version.project_json)
     return Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name)
 
 
 def restore_steps(case: ServiceContext, version: Version) -> tuple[Step, ...]:
-    """Return the steps that make a recorded version run again.
-
-    Args:
-        case: The service.
-        version: What ran before.
-
-    Returns:
-        Switch and proof.
-    """
+    """Return the steps that make a recorded version run again."""
     return _steps(case, switch_to(version), version.prove, "the version that ran before has to run again")
 
 
 def restore_image_steps(case: ServiceContext, running: Container) -> tuple[Step, ...]:
-    """Return the steps that make an image run again of which nobody recorded how it was configured.
-
-    Args:
-        case: The service.
-        running: What ran before.
-
-    Returns:
-        Switch and proof, with the present configuration.
-    """
+    """Return the steps that make an image run again of which nobody recorded how it was configured."""
     if case.service.build is None:
         # Its own name, not the new one: that may be another release of the same thing.
         project = project_json(case.stack, case.service, "", image=running.image_reference or case.service.image)

@@ -108,19 +108,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """Return a step of this service.
 
         Args:
-            name: Its name within the service.
-            action: What is done.
-            cause: Why.
-            changes: What it changes, in words.
-            kept: Forecast bytes; without it they are unknown until they were learned. A name alone takes no bytes.
             learned: The kind under which measured bytes are stored; empty for the name.
-            version: The version that is good after it.
-            withdraw: The version that is no longer good after it.
-            at_line: What gives bytes back when it is stopped at the line.
-            on_failure: What undoes it.
-
-        Returns:
-            The step.
         """
         nameless = isinstance(action, Tag | Untag)
         default = NOTHING if nameless else UNKNOWN

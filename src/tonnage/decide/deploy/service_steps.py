@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 
 def deploy_steps(case: ServiceContext) -> list[Step]:
-    """Return the steps that deploy one service; none when nothing changed and nothing was left behind.
-
-    Args:
-        case: The service.
-
-    Returns:
-        The steps in order.
-    """
+    """Return the steps that deploy one service; none when nothing changed and nothing was left behind."""
     change = case.change
     steps = leftover_steps(case)
     if not change.switch:
@@ -52,14 +45,7 @@ def deploy_steps(case: ServiceContext) -> list[Step]:
 
 
 def build_steps(case: ServiceContext) -> list[Step]:
-    """Return the steps of the build half for one service: build, push, remove, as the policy says.
-
-    Args:
-        case: A service that is built.
-
-    Returns:
-        The steps in order; none when the image is there and nothing else is asked for.
-    """
+    """Return the steps of the build half for one service: build, push, remove, as the policy says."""
     name = case.own_name
     steps = []
     old = case.inventory.image(name)

@@ -13,14 +13,7 @@ _PRIVATE_MOUNTS = frozenset({"tmpfs", "image"})
 
 
 def why_not_beside(service: Service) -> str:
-    """Return why two containers of this service must not run at once; empty when they may.
-
-    Args:
-        service: The service as it will be.
-
-    Returns:
-        A short reason that stands in the plan, such as ``writable volume data at /var/lib/db``.
-    """
+    """Return why two containers of this service must not run at once; empty when they may."""
     if service.settings.beside == "never":
         return "x-tonnage.beside: never"
     if service.settings.one_shot:

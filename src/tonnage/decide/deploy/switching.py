@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 
 
 def beside_steps(case: ServiceContext) -> list[Step]:
-    """Return the steps that prove the new version beside the running one; none when that is not allowed or not needed.
-
-    Args:
-        case: The service.
-
-    Returns:
-        Start, proof, removal.
-    """
+    """Return the steps that prove the new version beside the running one; none where that is not allowed or needed."""
     if not case.change.running or why_not_beside(case.service):
         return []
     image = case.source or case.service.image
@@ -74,14 +67,7 @@ def beside_steps(case: ServiceContext) -> list[Step]:
 
 
 def keep_previous_steps(case: ServiceContext) -> list[Step]:
-    """Return the step that keeps the image of the last good version for rollback, mostly the one that runs.
-
-    Args:
-        case: The service.
-
-    Returns:
-        At most one step; none when it is kept already or need not be.
-    """
+    """Return the step that keeps the image of the last good version for rollback, mostly the one that runs."""
     running, before = case.change.running_image, good_before(case)
     image_id = before.image_id if before else running.image_id if running else ""
     if (
@@ -103,14 +89,7 @@ def keep_previous_steps(case: ServiceContext) -> list[Step]:
 
 
 def switch_steps(case: ServiceContext) -> list[Step]:
-    """Return the switch-over and the proof that follows it, each with the way back.
-
-    Args:
-        case: The service.
-
-    Returns:
-        The steps.
-    """
+    """Return the switch-over and the proof that follows it, each with the way back."""
     change, service = case.change, case.service
     reason = why_not_beside(service)
     project = project_json(case.stack, service, change.inputs_digest)
@@ -149,12 +128,6 @@ def unproven_steps(case: ServiceContext) -> list[Step]:
     """Return the proof of a version that runs in its place but is not known to be good.
 
     That is so when an earlier run was killed between switch-over and proof, or when the journal is a new one.
-
-    Args:
-        case: The service; nothing has to change for it.
-
-    Returns:
-        At most one step.
     """
     service, running = case.service, case.change.running
     ends = service.settings.one_shot and any(container.state != "exited" for container in running)

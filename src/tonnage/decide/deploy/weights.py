@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 def path_here(stack: Stack, service: Service, inside: str, *, local: bool) -> tuple[str, str]:
     """Return where on this machine a path inside of a service's container lies.
 
-    Args:
-        stack: The stack, perhaps moved to another machine.
-        service: The service.
-        inside: The path inside of the container, absolute.
-        local: The engine is this machine's own.
-
     Returns:
         The path, empty when it does not lie here; and why not, empty when it does.
 
@@ -55,15 +49,6 @@ def path_here(stack: Stack, service: Service, inside: str, *, local: bool) -> tu
 def chosen(service: Service, spec: WeightsSpec, manifest: Sequence[WeightsFile], path: str) -> list[WeightsFile]:
     """Return the files of a manifest that a service needs.
 
-    Args:
-        service: The service, whose variable ``BACKEND`` says which backend it uses, unless ``spec`` does.
-        spec: What it says of its weights.
-        manifest: The files of the manifest.
-        path: Where the manifest lies, for messages.
-
-    Returns:
-        The files.
-
     Raises:
         UsageError: The manifest has none for a model, or none for the backend.
     """
@@ -83,10 +68,6 @@ def chosen(service: Service, spec: WeightsSpec, manifest: Sequence[WeightsFile],
 
 def require_weights(needed: Sequence[NeededFile], seen: Mapping[str, SeenFile]) -> None:
     """Refuse to go on where a file is missing, or is not what it has to be.
-
-    Args:
-        needed: What services need.
-        seen: What was found, by path on this machine.
 
     Raises:
         UsageError: A file is missing or damaged; the message tells of each.

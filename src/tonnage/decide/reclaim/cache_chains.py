@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
 
 def descendants(records: Sequence[CacheRecord]) -> dict[str, frozenset[str]]:
-    """Return the records that stand on each record, directly or not.
-
-    Args:
-        records: The whole build cache.
-
-    Returns:
-        By the record's id, the ids of those that have to go before it.
-    """
+    """Return the records that stand on each record, directly or not."""
     children: dict[str, list[str]] = {record.record_id: [] for record in records}
     for record in records:
         for parent in record.parents:
@@ -45,13 +38,6 @@ def holders_by_layer(images: Sequence[Image], records: Sequence[CacheRecord]) ->
     """Return the records that have to be removed by themselves before a layer can come free.
 
     Records that share a layer go with the last image that has it. What stands on them and is no image's goes first.
-
-    Args:
-        images: All images.
-        records: The whole build cache.
-
-    Returns:
-        By chain id, ids of records that share no layer, or are in use; layers that nothing holds are left out.
     """
     by_id = {record.record_id: record for record in records}
     above = descendants(records)

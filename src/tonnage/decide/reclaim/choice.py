@@ -22,12 +22,7 @@ def narrowed(findings: Findings, *, keep: Sequence[str] = (), only: Sequence[str
     """Return the findings without what the user wants left alone.
 
     Args:
-        findings: What was found.
-        keep: Patterns of names that stay, with ``*`` and ``?``.
         only: Kinds that may go; empty for all.
-
-    Returns:
-        The findings; what stays for a pattern stands among what is protected.
     """
     kept = {each.candidate_id: pattern for each in findings.candidates if (pattern := _matching(each, keep))}
     candidates = tuple(
@@ -51,13 +46,6 @@ def still_staying(findings: Findings, earlier: Iterable[Protected]) -> Findings:
     """Return the findings of a further look of the same run, in which what stayed before stays.
 
     So an image does not follow the stopped container that went before it, and what could not go is not tried again.
-
-    Args:
-        findings: What was found now.
-        earlier: What stayed in the looks before, each with its reason.
-
-    Returns:
-        The findings.
     """
     stay = {each.candidate_id: each for each in earlier}
     known = {each.candidate_id for each in findings.protected}
@@ -74,12 +62,7 @@ def still_staying(findings: Findings, earlier: Iterable[Protected]) -> Findings:
 
 
 def what_stayed(choice: ReclaimChoice, done: Reclaimed) -> tuple[Protected, ...]:
-    """Return what stays for the rest of a run: what was protected when it was decided, and what could not go.
-
-    Args:
-        choice: What was decided.
-        done: What came of it.
-    """
+    """Return what stays for the rest of a run: what was protected when it was decided, and what could not go."""
     refused = tuple(
         Protected(
             candidate_id=each.candidate.candidate_id,
@@ -95,15 +78,7 @@ def what_stayed(choice: ReclaimChoice, done: Reclaimed) -> tuple[Protected, ...]
 
 
 def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
-    """Return the findings with a note for each pattern that kept nothing: it may be mistyped.
-
-    Args:
-        findings: What was found, narrowed.
-        keep: The patterns.
-
-    Returns:
-        The findings.
-    """
+    """Return the findings with a note for each pattern that kept nothing: it may be mistyped."""
     reasons = {each.reason for each in findings.protected}
     notes = tuple(
         f"--keep {pattern} matches nothing that was found and may go"
@@ -114,30 +89,13 @@ def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
 
 
 def decide(findings: Findings, *, available_bytes: int, target_bytes: int) -> ReclaimChoice:
-    """Choose what to remove until a target is reached.
-
-    Args:
-        findings: What may go, narrowed to what the user allows.
-        available_bytes: Measured now.
-        target_bytes: What is to be available.
-
-    Returns:
-        The choice; its ``short_bytes`` say by how much it is not enough.
-    """
+    """Choose what to remove until a target is reached."""
     chosen = choose(findings.candidates, findings.pieces, target_bytes - available_bytes)
     return _choice(findings, chosen, available_bytes, target_bytes)
 
 
 def decide_everything(findings: Findings, *, available_bytes: int) -> ReclaimChoice:
-    """Choose everything that may go and gives bytes.
-
-    Args:
-        findings: What may go.
-        available_bytes: Measured now.
-
-    Returns:
-        The choice, with a target of 0.
-    """
+    """Choose everything that may go and gives bytes."""
     everything = sum(piece.size_bytes for piece in findings.pieces) + 1
     chosen = choose(findings.candidates, findings.pieces, everything)
     return _choice(findings, chosen, available_bytes, 0)

@@ -67,14 +67,6 @@ def volume_key(name: str) -> str:
 def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[str] = ()) -> Findings:
     """Return what of an engine may be removed.
 
-    Args:
-        inventory: What was observed, with the bytes of containers and volumes where they are to be counted.
-        needs: What is needed beyond what the engine tells.
-        volumes: Volumes that the user named.
-
-    Returns:
-        Candidates, pieces and what is protected.
-
     Raises:
         CannotReclaimError: What must stay cannot be told.
     """

@@ -24,18 +24,7 @@ class Disposable(Struct, frozen=True):
 
 
 def judge_machine(environment: Mapping[str, str], *, declared: bool = False) -> Disposable:
-    """Judge from what the environment says.
-
-    Args:
-        environment: That of this process. What ``sudo`` leaves out of it is missing here too.
-        declared: Whether the user said that the machine, or the tree at ``--root``, is disposable.
-
-    Returns:
-        Yes when the user said so, or when everything that a hosted runner of GitHub sets is set.
-
-    Source: GitHub's reference of default environment variables: RUNNER_ENVIRONMENT is github-hosted or self-hosted;
-        actions/runner-images sets ImageOS, ImageVersion and AGENT_TOOLSDIRECTORY in /etc/environment.
-    """
+    """Judge from what the environment says."""
     if declared:
         return Disposable(yes=True, reason="it was said to be disposable")
     lacking = [

@@ -34,11 +34,7 @@ def while_pulling(pulling: Pulling) -> str:
 
 
 def why_container_stays(container: Container) -> str:
-    """Return why a container must stay; empty when it may be removed.
-
-    Args:
-        container: Any container.
-    """
+    """Return why a container must stay; empty when it may be removed."""
     if container.state not in _OVER:
         return f"it is {container.state}"
     swarm_service = container.labels.get(_SWARM_SERVICE, "")
@@ -51,13 +47,6 @@ def why_container_stays(container: Container) -> str:
 
 def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     """Return the images that must stay.
-
-    Args:
-        inventory: What was observed.
-        needs: What is needed beyond what the engine tells.
-
-    Returns:
-        By the image's id, why.
 
     Raises:
         CannotReclaimError: What was observed does not hold together, so nobody knows what is needed.

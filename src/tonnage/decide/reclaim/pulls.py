@@ -33,11 +33,7 @@ _INTERPRETERS = ("python", "sh", "bash", "dash")
 
 
 def asked_by(client: Client) -> Asked | None:
-    """Return what a program asked for; None when it is none that pulls.
-
-    Args:
-        client: The program.
-    """
+    """Return what a program asked for; None when it is none that pulls."""
     program, words = _program(client.arguments)
     if not program:
         return None
@@ -75,12 +71,7 @@ def asked_by(client: Client) -> Asked | None:
 
 
 def is_asked(endpoint: str, asked: Asked) -> bool:
-    """Return whether a program may be asking an engine: another one is not meant when it names one.
-
-    Args:
-        endpoint: How the engine is reached.
-        asked: What the program asked for.
-    """
+    """Return whether a program may be asking an engine: another one is not meant when it names one."""
     return not asked.host or _spelled(asked.host) == _spelled(endpoint)
 
 
@@ -92,11 +83,6 @@ def going_on(traffic: Traffic, asked: Sequence[Asked], now_s: float) -> Pulling 
     """Return the pull that has been going on longest; None when none goes on.
 
     What goes on to run what it pulled, as ``docker run`` does, counts only while the engine may be downloading.
-
-    Args:
-        traffic: What was seen.
-        asked: What its clients asked for.
-        now_s: Seconds since the epoch.
     """
     counted = [each for each in asked if each.only_pulls or traffic.downloading is not False]
     if counted:

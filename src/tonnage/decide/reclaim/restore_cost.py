@@ -43,15 +43,7 @@ _CACHE_BACK = {
 
 
 def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float]) -> tuple[float, str]:
-    """Return what it costs to get an unused image back.
-
-    Args:
-        image: The image.
-        build_seconds: How long building took the last time, by stack and service.
-
-    Returns:
-        Seconds, and how it is got back.
-    """
+    """Return what it costs to get an unused image back."""
     own = (image.labels.get("tonnage.stack", ""), image.labels.get("tonnage.service", ""))
     if image.digests:
         return 2.0 + image.size_bytes / PULLED_BYTES_PER_S, f"docker pull {shown(image)}"
@@ -67,15 +59,7 @@ def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float]) -> 
 
 
 def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
-    """Return what it costs to get a record of the build cache back.
-
-    Args:
-        record: The record.
-        worthless: Whether a run left it that came to nothing.
-
-    Returns:
-        Seconds, and how it is got back.
-    """
+    """Return what it costs to get a record of the build cache back."""
     if worthless:
         return 0.0, "it need not be: the run that made it came to nothing"
     speed = _CACHE_BYTES_PER_S.get(record.kind, BUILT_BYTES_PER_S)
@@ -83,29 +67,14 @@ def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
 
 
 def container_cost(container: Container) -> tuple[float, str]:
-    """Return what it costs to get a stopped container back.
-
-    Args:
-        container: The container.
-
-    Returns:
-        Seconds, and how it is got back.
-    """
+    """Return what it costs to get a stopped container back."""
     if container.writable_bytes == 0:
         return 5.0, f"docker run {container.image_reference}, with the options that it had"
     return LOST_DATA_S, "what it wrote into its own layer is lost, as is its log"
 
 
 def removal_s(kind: str, size_bytes: int) -> float:
-    """Return how long the engine takes to remove something.
-
-    Args:
-        kind: image, container, cache or volume.
-        size_bytes: Its bytes.
-
-    Returns:
-        Seconds.
-    """
+    """Return how long the engine takes to remove something."""
     return (_CALL_CACHE_S if kind == "cache" else _CALL_S) + size_bytes / _REMOVED_BYTES_PER_S
 
 

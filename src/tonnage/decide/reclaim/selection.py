@@ -33,30 +33,12 @@ class _HolderGroup(Struct, frozen=True):
 
 
 def freed_bytes(pieces: Iterable[SharedBytes], removed: frozenset[str]) -> int:
-    """Return how many bytes come free when all of ``removed`` is removed.
-
-    Args:
-        pieces: All pieces.
-        removed: Ids of candidates.
-
-    Returns:
-        The bytes of the pieces that nothing holds any more.
-    """
+    """Return how many bytes come free when all of ``removed`` is removed."""
     return sum(piece.size_bytes for piece in pieces if piece.holders <= removed)
 
 
 def choose(candidates: Sequence[Candidate], pieces: Iterable[SharedBytes], missing_bytes: int) -> frozenset[str]:
-    """Return what to remove.
-
-    Args:
-        candidates: What may be removed; their ids are unique.
-        pieces: What holds which bytes.
-        missing_bytes: How many bytes must come free.
-
-    Returns:
-        Ids of candidates: a set that gives as much at the lowest cost. Everything that gives bytes at all when that is
-        still too little, and nothing when nothing is missing.
-    """
+    """Return what to remove."""
     if missing_bytes <= 0:
         return frozenset()
     ordered = sorted(candidates, key=lambda each: (each.cost_s, each.removal_s, each.candidate_id))

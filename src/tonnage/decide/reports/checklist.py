@@ -32,14 +32,7 @@ _COMMENT = regex(r"^[ \t]*#.*$", re.MULTILINE)
 
 
 def checklist(evidence: Evidence) -> tuple[Item, ...]:
-    """Return every item in the order of the way: disk, installs, deploy, variant, watching, cleaning, going back.
-
-    Args:
-        evidence: What was looked at.
-
-    Returns:
-        The items.
-    """
+    """Return every item in the order of the way: disk, installs, deploy, variant, watching, cleaning, going back."""
     return (
         _cleanup_in_workflows(evidence),
         _installs(evidence),

@@ -57,15 +57,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
 
 def explain(symptoms: Sequence[Symptom], machine: Machine) -> tuple[Explanation, ...]:
-    """Explain what a log shows.
-
-    Args:
-        symptoms: What was found in it.
-        machine: The figures.
-
-    Returns:
-        One explanation for each cause, the full disk first; none when nothing was found.
-    """
+    """Explain what a log shows."""
     full = [each for each in symptoms if each.kind in FULL_DISK_FOR_SURE]
     perhaps = [each for each in symptoms if each.kind in FULL_DISK_PERHAPS]
     if full or any(_tight(machine, _filesystem(each, machine)) for each in perhaps):

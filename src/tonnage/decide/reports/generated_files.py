@@ -20,14 +20,7 @@ _SUM = regex(r"^# sum: (?P<sum>[0-9a-f]{64})\n", re.MULTILINE)
 
 
 def sealed(text: str) -> str:
-    """Return a file's text with its sum in it, as its last line.
-
-    Args:
-        text: The file as it was made, without a sum.
-
-    Returns:
-        The text with the sum.
-    """
+    """Return a file's text with its sum in it, as its last line."""
     return f"{text}# sum: {_sum_of(text)}\n"
 
 
@@ -46,11 +39,7 @@ def carried_over(fresh: str, existing: str) -> str:
     """Return a fresh text with what the user wrote between the marks of an existing one.
 
     Args:
-        fresh: The text as it is made now, sealed or not.
         existing: The file as it stands; may be empty.
-
-    Returns:
-        The fresh text. Where it has no such marks any more, what stood between them is gone.
     """
     kept = _regions(existing)
     places = iter(_regions(fresh))

@@ -187,14 +187,7 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 
 def find_symptoms(text: str) -> tuple[Symptom, ...]:
-    """Return what a log shows, in its order.
-
-    Args:
-        text: The log, with or without colours and times in front of its lines.
-
-    Returns:
-        One symptom for each line that complains.
-    """
+    """Return what a log shows, in its order."""
     return tuple(_in_lines(text.splitlines()))
 
 

@@ -24,14 +24,6 @@ _EVERY = "all"
 def runner_services(stack: Stack, needs: Mapping[str, tuple[int, str]]) -> tuple[RunnerService, ...]:
     """Return the services of a stack, dependencies first.
 
-    Args:
-        stack: The stack.
-        needs: Forecast: what a build needs at its worst moment in bytes and its grade, by service; those that are not
-            known left out.
-
-    Returns:
-        One entry for each service.
-
     Raises:
         UsageError: A name cannot stand in a workflow, no service is built, or a dependency cycle.
     """

@@ -35,18 +35,7 @@ _ROOT = frozenset({"", "root", "0"})
 def effects(
     step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
 ) -> tuple[AnyEffect, ...]:
-    """Return what an instruction does.
-
-    Args:
-        step: The instruction, with what is in force at it.
-        platform: The platform that its stage is built for.
-        remembered: Settings that earlier instructions of the stage wrote into files, as environment variables. New ones
-            are added, so that one dictionary goes through a stage; a stage on another one begins with a copy.
-
-    Returns:
-        The effects in the order in which they happen. Nothing for an instruction that writes no file, and for a
-        ``COPY``, whose bytes are those of its sources.
-    """
+    """Return what an instruction does."""
     kept = {} if remembered is None else remembered
     if isinstance(step.action, CopyInstruction):
         return _added(step, step.action)

@@ -55,13 +55,7 @@ _INSTALLING = frozenset({"install", "sync", "add", "update"})
 
 
 def python_effects(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
-    """Return what a program of this family does; nothing for every other program.
-
-    Args:
-        context: The command.
-        program: The program without its directories.
-        words: The words after it.
-    """
+    """Return what a program of this family does; nothing for every other program."""
     if _PIP.fullmatch(program):
         return _pip(context, words, program.removeprefix("pip"))
     if _PYTHON.fullmatch(program):

@@ -17,16 +17,7 @@ _SEPARATOR = regex(r"[\s,]+")
 
 
 def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
-    """Gather where to look, from the environment and then from the line.
-
-    Args:
-        context: The command.
-        options: Its options.
-        prefix: How the installer's variables begin: ``PIP`` or ``UV``.
-
-    Returns:
-        The indexes, and what to take from them.
-    """
+    """Gather where to look, from the environment and then from the line."""
     found = IndexOptions()
     for name, variable in (
         ("--index-url", "INDEX_URL"),

@@ -89,12 +89,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
     """Read ``pip install``, ``pip download`` or ``pip wheel``.
 
     Args:
-        context: The command.
-        words: The words after ``pip``; the first names what pip does.
         python: The interpreter that is named, as ``python3.11`` of ``python3.11 -m pip``; empty for none.
-
-    Returns:
-        What is installed, from where and to where.
     """
     action = words[0].text
     options = PIP.read(words[1:])
@@ -171,15 +166,7 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
 
 
 def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
-    """Read ``uv sync``; also what ``uv run`` and ``uv add`` do before anything else.
-
-    Args:
-        context: The command.
-        words: The words after ``uv``; the first is ``sync``, ``run`` or ``add``.
-
-    Returns:
-        What is installed.
-    """
+    """Read ``uv sync``; also what ``uv run`` and ``uv add`` do before anything else."""
     options = UV_SYNC.read(_named(words[1:]))
     added: tuple[Requirement, ...] = ()
     unread: tuple[str, ...] = ()
@@ -234,13 +221,7 @@ def uv_tool(context: Context, words: Sequence[Word]) -> PythonInstall:
 
 
 def cache_of(context: Context, directory: str, *, off: bool) -> Cache:
-    """Return where a cache is left.
-
-    Args:
-        context: The command, with its mounts.
-        directory: The cache's path.
-        off: The installer is told to keep none.
-    """
+    """Return where a cache is left."""
     if off:
         return Cache(kind=CacheKind.NONE)
     mount = context.mount_over(directory)
@@ -252,11 +233,7 @@ def cache_of(context: Context, directory: str, *, off: bool) -> Cache:
 
 
 def install_requirements(context: Context, words: Sequence[Word]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
-    """Read words that name requirements.
-
-    Returns:
-        The requirements, and the words that could not be read.
-    """
+    """Read words that name requirements."""
     found: list[Requirement] = []
     unread: list[str] = []
     for word in words:

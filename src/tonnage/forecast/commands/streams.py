@@ -48,9 +48,6 @@ _STREAMING = regex(
 def printed(context: Context) -> Source | None:
     """Return where what a command prints comes from, for the command that reads it.
 
-    Args:
-        context: The command.
-
     Returns:
         None where it is short, or stands in the script.
     """

@@ -44,17 +44,7 @@ _ASSUMED = 0.25
 def apt_forecast(
     choice: PackageSelection, lists: ListBytes, state: AptState, *, by: str = "lists of packages"
 ) -> AptForecast:
-    """Return what an update and an install bring.
-
-    Args:
-        choice: What would be installed.
-        lists: What fetching the lists takes.
-        state: What apt of the image is told.
-        by: Who chose, in words.
-
-    Returns:
-        The costs, each apart, because what is removed again in the same ``RUN`` is not kept.
-    """
+    """Return what an update and an install bring."""
     image = _installed(choice, state)
     debs = sum(package.deb_bytes for package in choice.packages)
     notes = []
@@ -77,15 +67,7 @@ def apt_forecast(
 
 
 def probed_forecast(probed: Probed, state: AptState) -> AptForecast:
-    """Return what an update and an install bring, by the word of the image's own solver.
-
-    Args:
-        probed: What it said.
-        state: What apt of the image is told.
-
-    Returns:
-        The costs, each apart.
-    """
+    """Return what an update and an install bring, by the word of the image's own solver."""
     found = apt_forecast(probed.choice, ListBytes(), state, by="the image's own solver")
     unpacked = probed.lists_bytes / (_LZ4 if state.lists_compressed else 1)
     return replace(

@@ -32,15 +32,7 @@ def choose(
     """Choose what an install brings.
 
     Args:
-        index: What the sources have.
-        wanted: Packages as they are named to apt: ``curl``, ``gcc=4:12.2.0-3``, ``libgl1:amd64``, ``tool/backports``.
-        state: What the image has already; with nothing installed the usual packages are taken for it.
-        recommends: Whether recommended packages come too; an image can have turned that off for itself.
         release: The release that is preferred (``-t``); empty for none.
-        upgrades: Whether everything that has a newer version is replaced.
-
-    Returns:
-        What would be installed, each package once, with the one that wants it.
     """
     solving = _Solving(index, state, recommends=recommends and state.recommends, release=release)
     if upgrades:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.python_lock import Target
-from tonnage.model.forecast.sized_effects import BaseLayer, BaseLayers
+from tonnage.model.forecast.sized_effects import BaseLayerBytes, BaseLayers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,16 +32,7 @@ _NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 
 def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> BaseLayers:
-    """Return an image as what a stage stands on.
-
-    Args:
-        base: The image.
-        layers_there: Chain ids of the layers that the engine has.
-        assume_bytes: What is assumed for a layer of which nothing is known.
-
-    Returns:
-        The ground.
-    """
+    """Return an image as what a stage stands on."""
     known = all(layer.image.known for layer in base.layers)
     layers = []
     for number, layer in enumerate(base.layers, 1):
@@ -51,7 +42,7 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
             image = _bounded(base.image, assume_bytes) if number == len(base.layers) else NOTHING
         compressed = exactly(layer.compressed_bytes) if layer.compressed_bytes is not None else _compressed(image)
         layers.append(
-            BaseLayer(
+            BaseLayerBytes(
                 chain_id=layer.chain_id,
                 image=image,
                 disk=layer.disk if layer.disk.known else image,
@@ -64,18 +55,9 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
 
 
 def unknown_ground(reference: str, assume_bytes: int, why: str) -> BaseLayers:
-    """Return what is assumed of an image that could not be read.
-
-    Args:
-        reference: Its name.
-        assume_bytes: What is assumed.
-        why: Why it could not be read.
-
-    Returns:
-        The ground.
-    """
+    """Return what is assumed of an image that could not be read."""
     bound = assumed(assume_bytes)
-    layer = BaseLayer(chain_id=f"unknown:{reference}", image=bound, disk=bound, compressed=bound)
+    layer = BaseLayerBytes(chain_id=f"unknown:{reference}", image=bound, disk=bound, compressed=bound)
     return BaseLayers(name=reference, layers=(layer,), identity=reference, how=f"assumed: {why}")
 
 
@@ -86,8 +68,6 @@ def target_of(
 
     Args:
         python: The version; empty for the system's own where there is one.
-        platform: Of the image, such as ``linux/arm64/v8``.
-        distribution: The system in it.
         chosen_platform: A platform that the install itself names, as its installer writes it; empty for the image's.
 
     Returns:
@@ -106,11 +86,7 @@ def target_of(
 
 
 def python_named(text: str) -> str:
-    """Return the version in the name of an interpreter or image; empty where there is none.
-
-    Args:
-        text: Such as ``3.12``, ``/usr/bin/python3.11`` or ``python:3.11-slim``.
-    """
+    """Return the version in the name of an interpreter or image; empty where there is none."""
     tagged = _TAGGED.search(text)
     if tagged:
         return tagged[1]
@@ -122,12 +98,8 @@ def site_packages(python: str, environment: str, *, user_home: str = "") -> str:
     """Return where packages are installed to.
 
     Args:
-        python: The version.
         environment: The virtual environment; empty for the interpreter's own place.
         user_home: The home directory of an install for one user; empty for none.
-
-    Returns:
-        The directory.
     """
     minor = ".".join(python.split(".")[:2])
     if user_home:

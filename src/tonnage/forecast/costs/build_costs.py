@@ -64,16 +64,7 @@ class _StageEnd(Struct, frozen=True, kw_only=True):
 
 
 def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[str] = ()) -> ServiceForecast:
-    """Return what building one image costs.
-
-    Args:
-        work: What its instructions do.
-        engine: What builds and keeps it.
-        present: Identities of layers made by instructions that the engine has.
-
-    Returns:
-        The forecast.
-    """
+    """Return what building one image costs."""
     endings: dict[int, _StageEnd] = {}
     steps: list[tuple[int, int, InstructionForecast]] = []
     in_image = _stages_of_image(work)

@@ -49,16 +49,7 @@ class Bytecode(Struct, frozen=True):
 
 
 def bytecode(name: str, python_file_bytes: Sequence[int], minor: tuple[int, int]) -> Bytecode:
-    """Return how large the bytecode of a package becomes.
-
-    Args:
-        name: Its normalised name.
-        python_file_bytes: The size of each of its Python files.
-        minor: The version of Python, such as ``(3, 11)``; one that was not measured is taken for the nearest.
-
-    Returns:
-        Its bytes and its blocks; the grade is learned where the package was never measured and is large.
-    """
+    """Return how large the bytecode of a package becomes."""
     if not python_file_bytes:
         return Bytecode(NOTHING, NOTHING)
     version = min(max(minor, min(_LINES)), max(_LINES))

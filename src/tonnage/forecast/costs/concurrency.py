@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 
 def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:
-    """Return the instructions, each with what other stages may need on top at its worst moment.
-
-    Args:
-        work: What is built.
-        steps: Number of the stage, number in the stage (0 is its ``FROM`` where there is one), forecast.
-
-    Returns:
-        The forecasts in their order. Only the high figure grows: whether they meet nobody knows.
-    """
+    """Return the instructions, each with what other stages may need on top at its worst moment."""
     needed = _needed(work, steps)
     found = []
     for stage, number, step in steps:

@@ -23,16 +23,7 @@ _DEPTH = 3
 
 
 def kept_sources(context: str, files: Sequence[tuple[str, int]], sent: set[str]) -> tuple[Aside, ...]:
-    """Return what is kept of the files that one instruction needs.
-
-    Args:
-        context: The identity of the context.
-        files: Path in it and bytes on the disk of each file and directory.
-        sent: Paths that the builder was sent for the same build already; those of this instruction are added.
-
-    Returns:
-        What is kept, in pieces that other builds may have in common with this one.
-    """
+    """Return what is kept of the files that one instruction needs."""
     fresh = [(path, disk_bytes) for path, disk_bytes in files if path not in sent]
     sent.update(path for path, _ in fresh)
     groups: dict[str, list[tuple[str, int]]] = {}

@@ -37,18 +37,7 @@ _CHANGED = "its owner or mode is changed in a later layer"
 def taken(
     paths: Sequence[str], into: str, visible: Sequence[WrittenBytes], ground: Estimate, what: str
 ) -> tuple[WrittenBytes, ...]:
-    """Return what copying paths out of a stage writes.
-
-    Args:
-        paths: Paths and patterns in the stage.
-        into: Where they go.
-        visible: What the stage's instructions left there.
-        ground: The bytes of the image that the stage stands on.
-        what: How the stage is named.
-
-    Returns:
-        The pieces in the layer that they are copied to.
-    """
+    """Return what copying paths out of a stage writes."""
     pieces: list[WrittenBytes] = []
     for path in paths:
         whole, part = _found(path, visible)
@@ -66,18 +55,7 @@ def from_inside(
     ground: Estimate,
     mounted: Sequence[WrittenBytes] = (),
 ) -> list[WrittenBytes]:
-    """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode.
-
-    Args:
-        deed: What the command does; what it moves within its own layer is moved there.
-        below: What earlier instructions left.
-        own: What this instruction wrote so far.
-        ground: The bytes of the image below the stage.
-        mounted: What it can read besides.
-
-    Returns:
-        The pieces.
-    """
+    """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode."""
     found: list[WrittenBytes] = []
     for path in deed.rewrites:
         found += _fresh(_rewritten(path, below, own, ground), (*own, *found))

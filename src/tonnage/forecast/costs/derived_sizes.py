@@ -24,16 +24,7 @@ _SHORT_TEXT = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
 
 
 def derived_pieces(deed: SizedEffect, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
-    """Return what a command makes from files.
-
-    Args:
-        deed: The command.
-        pieces: What it can read, as far as that is known.
-        ground: The bytes of the image below.
-
-    Returns:
-        One piece for each file that is made.
-    """
+    """Return what a command makes from files."""
     found = [_made(derived, pieces, ground) for derived in deed.derives]
     return found if deed.certain else [perhaps(piece) for piece in found]
 

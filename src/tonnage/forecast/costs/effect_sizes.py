@@ -74,15 +74,7 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
 
 
 def deeds_of(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
-    """Return what the commands of one instruction do, in their order.
-
-    Args:
-        effects: The commands.
-        found: What was found out about them.
-
-    Returns:
-        One deed for each.
-    """
+    """Return what the commands of one instruction do, in their order."""
     deeds = []
     fetched: dict[str, Estimate] = {}
     for number, effect in enumerate(effects):

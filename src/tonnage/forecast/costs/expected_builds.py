@@ -23,17 +23,7 @@ if TYPE_CHECKING:
 def expected_builds(
     forecasts: Sequence[ServiceForecast], *, roles: Collection[str], elsewhere: Collection[str], cached_bytes: int
 ) -> dict[str, ExpectedBuild]:
-    """Return what each build will do, in the order of the plan.
-
-    Args:
-        forecasts: Of the services that are built, in that order: what one builds the next ones find.
-        roles: What lies on the filesystem of the plan.
-        elsewhere: What lies on other filesystems that are known.
-        cached_bytes: What the builder has cached now.
-
-    Returns:
-        By service.
-    """
+    """Return what each build will do, in the order of the plan."""
     seen = CountedLayers()
     found = {}
     for forecast in forecasts:
@@ -75,28 +65,13 @@ def expected_builds(
 
 
 def cached_bytes(inventory: Inventory) -> int:
-    """Return how many bytes a build may find done already.
-
-    Args:
-        inventory: What was observed.
-
-    Returns:
-        The build cache, and images without a name, which the builder before BuildKit takes for its cache.
-    """
+    """Return how many bytes a build may find done already."""
     records = sum(record.size_bytes for record in inventory.cache)
     return records + sum(image.unique_bytes for image in inventory.images if not image.references)
 
 
 def present_layers(built: Sequence[tuple[str, str]], inventory: Inventory) -> frozenset[str]:
-    """Return the identities of layers that were built on this engine and that it still has.
-
-    Args:
-        built: Identity and image, as the journal knows them.
-        inventory: What was observed.
-
-    Returns:
-        The identities; none where the engine has no build cache left to find them by.
-    """
+    """Return the identities of layers that were built on this engine and that it still has."""
     if not inventory.cache:
         return frozenset()
     images = {image.image_id for image in inventory.images}

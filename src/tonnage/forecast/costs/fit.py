@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 
 
 def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[FilesystemFit, ...]:
-    """Return how a stack fits some filesystems.
-
-    Args:
-        forecast: The stack.
-        rooms: The filesystems; the one of the data root first. What lies on none of them is on that one.
-
-    Returns:
-        One entry for each filesystem that is written, in the order given.
-    """
+    """Return how a stack fits some filesystems."""
     known = {role for room in rooms for role in room.roles}
     found = []
     for number, room in enumerate(rooms):

@@ -57,14 +57,7 @@ def layer_cost(
     """Add up what the commands of one instruction do.
 
     Args:
-        deeds: What they do, in order.
-        earlier: What the stage holds before.
-        ground: The bytes of the image below the stage.
-        mounted: What the commands can read besides, and what is no part of the image.
         beside: Places that lie on a mount, with the cache that keeps what is written there; empty for none.
-
-    Returns:
-        What it costs.
     """
     below, own = list(earlier), list[WrittenBytes]()
     moments: list[Estimate] = []

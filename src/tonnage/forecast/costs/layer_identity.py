@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 
 def copy_identity(action: CopyInstruction, contents: str) -> str:
-    """Return the identity of a ``COPY`` or an ``ADD``.
-
-    Args:
-        action: The instruction.
-        contents: What tells its sources from others. For files of a stage nothing but their paths does.
-
-    Returns:
-        The identity; owners are told from each other as they are written, not by their numbers.
-    """
+    """Return the identity of a ``COPY`` or an ``ADD``."""
     kind = "ADD" if action.adds else "COPY"
     how = (str(action.unpacks), str(action.link), str(action.parents), action.checksum)
     return "\0".join((kind, action.destination, action.owner, action.mode, *how, *action.excludes, "", contents))
@@ -37,12 +29,7 @@ def run_identity(step: RecipeStep, action: RunInstruction, mounted: Sequence[str
     """Return the identity of a ``RUN``.
 
     Args:
-        step: The instruction with its surroundings.
-        action: What it runs.
         mounted: For each mount what tells its contents from others; empty for what the builder does not look at.
-
-    Returns:
-        The identity.
     """
     around = step.surroundings
     variables = (f"{name}={value}" for name, value in sorted(around.variables.items()))

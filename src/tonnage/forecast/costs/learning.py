@@ -33,7 +33,6 @@ def lesson_of(key: str, taught: Mapping[str, LearnedInstruction]) -> Lesson | No
 
     Args:
         key: Its learn key; empty for one of which nothing is learned.
-        taught: By lesson key.
 
     Returns:
         The lesson; None where there is none.
@@ -52,15 +51,7 @@ def lesson_of(key: str, taught: Mapping[str, LearnedInstruction]) -> Lesson | No
 
 
 def with_lesson(cost: LayerCost, lesson: Lesson | None) -> LayerCost:
-    """Return what an instruction costs with what earlier runs taught in place of what is not exact.
-
-    Args:
-        cost: What it costs as far as its words tell.
-        lesson: What was learned of it.
-
-    Returns:
-        The cost, unchanged where everything is exact or nothing was learned.
-    """
+    """Return what an instruction costs with what earlier runs taught in place of what is not exact."""
     if lesson is None:
         return cost
     doubtful = [each for each in cost.pieces if _is_doubtful(each, lesson)]

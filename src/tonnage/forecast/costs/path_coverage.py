@@ -17,15 +17,7 @@ _LITTLE = ("/etc", "/run", "/srv", "/tmp", "/mnt", "/media", "/var")  # noqa: S1
 
 
 def covers(pattern: str, place: str) -> bool:
-    """Return whether everything at a place lies below a path or pattern.
-
-    Args:
-        pattern: An absolute path, perhaps with ``*``, ``?`` and ``[...]``; a final ``/*`` means all that is in it.
-        place: An absolute path.
-
-    Returns:
-        Whether it is covered; False where one of the two is not known.
-    """
+    """Return whether everything at a place lies below a path or pattern."""
     if not pattern.startswith("/") or not place.startswith("/"):
         return False
     wanted = _parts(pattern)
@@ -38,15 +30,7 @@ def covers(pattern: str, place: str) -> bool:
 
 
 def covers_part(pattern: str, place: str) -> bool:
-    """Return whether a path lies inside a place, so that a part of what is there is meant.
-
-    Args:
-        pattern: An absolute path or pattern.
-        place: An absolute path.
-
-    Returns:
-        Whether it is below that place and not the whole of it.
-    """
+    """Return whether a path lies inside a place, so that a part of what is there is meant."""
     if not pattern.startswith("/") or not place.startswith("/") or covers(pattern, place):
         return False
     wanted, parts = _parts(pattern), _parts(place)
@@ -85,16 +69,7 @@ def holds_little(path: str) -> bool:
 
 
 def moved(place: str, source: str, destination: str) -> str:
-    """Return where a place is after its path, or one above it, was copied.
-
-    Args:
-        place: Where it was.
-        source: The path or pattern that was copied.
-        destination: Where to.
-
-    Returns:
-        The place below the destination.
-    """
+    """Return where a place is after its path, or one above it, was copied."""
     rest = _parts(place)[len(_parts(source)) :] if "*" not in source else []
     return "/" + "/".join([*_parts(destination), *rest])
 

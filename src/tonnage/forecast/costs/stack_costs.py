@@ -14,16 +14,7 @@ if TYPE_CHECKING:
 
 
 def forecast_stack(stack: str, engine: EngineKind, services: Sequence[ServiceForecast]) -> StackForecast:
-    """Add up the services of a stack.
-
-    Args:
-        stack: The project name.
-        engine: What builds and keeps the images.
-        services: Their forecasts, in the order of building.
-
-    Returns:
-        The forecast of the stack.
-    """
+    """Add up the services of a stack."""
     seen = CountedLayers()
     sums = [add_up(service.steps, beside=service.beside, seen=seen) for service in services]
     kept_on, at_once = summed(sums)

@@ -11,16 +11,7 @@ if TYPE_CHECKING:
 
 
 def renumbered(stage: StageWork, by: int, service: str) -> StageWork:
-    """Return a stage with higher numbers, and a name that says whose it is.
-
-    Args:
-        stage: The stage.
-        by: What is added to its number and to those of the stages that it needs.
-        service: The service that it belongs to.
-
-    Returns:
-        The stage.
-    """
+    """Return a stage with higher numbers, and a name that says whose it is."""
     return replace(
         stage,
         index=stage.index + by,

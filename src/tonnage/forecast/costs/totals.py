@@ -48,16 +48,7 @@ class Sums(Struct, frozen=True, kw_only=True):
 def add_up(
     steps: Sequence[InstructionForecast], *, beside: Estimate = NOTHING, seen: CountedLayers | None = None
 ) -> Sums:
-    """Add up instructions in the order in which they are built.
-
-    Args:
-        steps: The instructions.
-        beside: What is needed during the whole build, on the filesystem of the data root.
-        seen: What was counted before; what is counted here is added to it.
-
-    Returns:
-        The sums.
-    """
+    """Add up instructions in the order in which they are built."""
     seen = seen or CountedLayers()
     kept_on: dict[str, Estimate] = {}
     moments: list[Estimate] = []
@@ -99,14 +90,7 @@ def add_up(
 
 
 def summed(sums: Sequence[Sums]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Return what stays and the sum of the worst moments, by filesystem, over several services.
-
-    Args:
-        sums: Of each service.
-
-    Returns:
-        What stays, and the peaks added up.
-    """
+    """Return what stays and the sum of the worst moments, by filesystem, over several services."""
     roles = {role for each in sums for role in each.kept_on}
     kept = {role: total(each.kept_on.get(role, NOTHING) for each in sums) for role in roles}
     peaks = {role: total(each.peak_on.get(role, NOTHING) for each in sums) for role in roles}

@@ -82,21 +82,7 @@ def installed(
     copies: bool = False,
     assumed_bytes: int = 500_000_000,
 ) -> Installation:
-    """Return what installing a lock costs.
-
-    Args:
-        lock: What is installed.
-        contents: What lies inside its wheels.
-        uv: The installer links or unpacks straight from its cache, as uv does; otherwise it fetches every archive
-            first and copies, as pip does.
-        compiles: It writes bytecode: pip does unless told not to, uv only when told to.
-        cache: Where its cache is left.
-        copies: uv copies from its cache instead of linking; it always does across a mount.
-        assumed_bytes: The bound for something of which nothing is known.
-
-    Returns:
-        The bytes of each part.
-    """
+    """Return what installing a lock costs."""
     minor = lock.target.minor
     pieces = [_piece(each, minor, uv=uv, compiles=compiles) for each in contents]
     archives: tuple[Sdist | Other, ...] = (*lock.sdists, *lock.others)

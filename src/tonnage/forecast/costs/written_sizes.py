@@ -34,16 +34,7 @@ _RECORDS = Estimate(0, 16_384, 500_000, Grade.EXACT)
 
 
 def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:
-    """Return what a command does that writes a file.
-
-    Args:
-        effect: The command.
-        sizes: How large the files behind addresses are.
-        unknown: What is assumed where nothing is known.
-
-    Returns:
-        The deed.
-    """
+    """Return what a command does that writes a file."""
     appends = (effect.path,) if effect.appends else ()
     percent = _PERCENT.get(effect.program, _TEXT)
     source = effect.source
@@ -76,11 +67,7 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
 
 
 def records(effect: Records) -> WrittenBytes:
-    """Return what is written of accounts, certificates and the like.
-
-    Args:
-        effect: The command.
-    """
+    """Return what is written of accounts, certificates and the like."""
     image = disk = _RECORDS
     if effect.logs:
         number = _NEXT_NUMBER if effect.number is None else effect.number

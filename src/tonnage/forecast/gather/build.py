@@ -29,16 +29,7 @@ if TYPE_CHECKING:
 
 
 def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
-    """Return what pulling the image of a service does.
-
-    Args:
-        service: A service without a build section.
-        around: What is the same for all services.
-        lookups: The outside.
-
-    Returns:
-        The work: one stage without instructions.
-    """
+    """Return what pulling the image of a service does."""
     builder = around.builder_of(service.image)
     if builder is not None:
         return replace(built(builder, around, lookups), service=service.name)
@@ -52,14 +43,6 @@ def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> Build
 
 def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
     """Return what building the image of a service does.
-
-    Args:
-        service: A service with a build section.
-        around: What is the same for all services.
-        lookups: The outside.
-
-    Returns:
-        The work.
 
     Raises:
         UsageError: The Dockerfile cannot be read, or asks for what is not there; the message says where.

@@ -41,12 +41,7 @@ class Contexts:
         return self.of(origin).text
 
     def kept(self, origin: FileSource, copied: Copied) -> tuple[Aside, ...]:
-        """Return what a builder keeps of what it is sent, or fetches, for one instruction.
-
-        Args:
-            origin: Where the files lie.
-            copied: What the instruction takes.
-        """
+        """Return what a builder keeps of what it is sent, or fetches, for one instruction."""
         context = self.of(origin)
         sent = kept_sources(context.key, copied.files, self._sent.setdefault(context.key, set()))
         if copied.tree.disk.known and copied.tree.download == NOTHING:
@@ -66,12 +61,7 @@ class Contexts:
         return (Aside(key=f"context:{self._own.key}\0whole", name="the rest of the context", disk=perhaps),)
 
     def mounted(self, mount: RunMount, origin: FileSource) -> tuple[Copied, tuple[Aside, ...]]:
-        """Return what a mount of a context shows, and what a builder keeps of it.
-
-        Args:
-            mount: The mount.
-            origin: Where its files lie: in a context.
-        """
+        """Return what a mount of a context shows, and what a builder keeps of it."""
         copied = self.of(origin).copied(
             CopyInstruction(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
         )

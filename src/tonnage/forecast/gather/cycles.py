@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 def refuse_circles(around: ForecastContext, lookups: Lookups) -> None:
     """Refuse services that can never be built, because each stands on the image of the next one.
 
-    Args:
-        around: Which services are built.
-        lookups: Reads their Dockerfiles; one that cannot be read is left to its own forecast.
-
     Raises:
         UsageError: There is a circle; the message names it, and the line that closes it.
     """
@@ -44,12 +40,7 @@ def refuse_circles(around: ForecastContext, lookups: Lookups) -> None:
 
 
 def circle(names: Sequence[str], place: str) -> UsageError:
-    """Return the failure of services that are built on each other.
-
-    Args:
-        names: Their names; the last is the first.
-        place: Where one of them names the image of the next.
-    """
+    """Return the failure of services that are built on each other."""
     return UsageError(
         f"services are built on each other's images in a circle: {' -> '.join(names)}",
         todo="Let one of them stand on another image.",

@@ -36,13 +36,7 @@ class Diagnostics(Struct):
 
 
 def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requirement]) -> str:
-    """Return why an install is not known, and where that is written.
-
-    Args:
-        error: What was met.
-        effect: The install.
-        lines: The requirements that were read for it.
-    """
+    """Return why an install is not known, and where that is written."""
     names = error.packages if isinstance(error, CannotResolveError) else ()
     places = dict.fromkeys(str(each.place) for each in lines if each.name and each.name in names)
     where = error.place or ", ".join(places)
@@ -52,11 +46,7 @@ def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requi
 
 
 def in_one_line(text: str) -> str:
-    """Return what a failure says, sentence after sentence.
-
-    Args:
-        text: Its lines.
-    """
+    """Return what a failure says, sentence after sentence."""
     told = ""
     for line in text.splitlines():
         between = " " if told.endswith((".", ":", "?", "!")) else ". "

@@ -83,20 +83,7 @@ def install_deed(
     environment: Mapping[str, str],
     assume_bytes: int,
 ) -> SizedEffect:
-    """Return what an install does.
-
-    Args:
-        effect: The install.
-        python: The Python of its stage; what is installed is added to it.
-        files: What the stage sees.
-        lookups: The outside.
-        said: Failures, findings and notes are added here.
-        environment: The variables of the step, for ``${NAME}`` in requirement files.
-        assume_bytes: What is assumed where nothing is known.
-
-    Returns:
-        The deed.
-    """
+    """Return what an install does."""
     target = _target(effect, python)
     name = f"{effect.place}: {effect.command[:80]}"
     if target is None:
@@ -157,15 +144,6 @@ def with_own_bytecode(
     """Add the bytecode of the installer itself, which Python writes when it runs for the first time.
 
     Official images have their bytecode removed; where it is there, nothing is written.
-
-    Args:
-        deed: What the install does.
-        effect: The install.
-        python: The Python of the stage.
-        surroundings: What is in force.
-
-    Returns:
-        The deed.
     """
     told = surroundings.variables.get("PYTHONDONTWRITEBYTECODE")
     user = surroundings.user.partition(":")[0]
@@ -348,14 +326,7 @@ def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
 
 
 def hash_of(lock: Lock) -> str:
-    """Return what tells what is installed from other sets of packages.
-
-    Args:
-        lock: What is installed.
-
-    Returns:
-        A hash.
-    """
+    """Return what tells what is installed from other sets of packages."""
     names = sorted(f"{wheel.name}=={wheel.version}" for wheel in lock.wheels)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 

@@ -31,10 +31,6 @@ class Before(Struct):
     def learn_key(self, step: RecipeStep, service: str) -> str:
         """Return the learn key of the next instruction, which then is among those before.
 
-        Args:
-            step: The instruction.
-            service: The service, with its stack.
-
         Returns:
             The key; empty for an instruction that writes no file of its own.
         """

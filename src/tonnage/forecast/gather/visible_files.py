@@ -60,13 +60,7 @@ class StageFiles(Struct):
         context: Callable[[FileSource], Reader],
         stages: Mapping[int, StageFiles],
     ) -> None:
-        """Take what a ``COPY`` or an ``ADD`` brings.
-
-        Args:
-            step: The instruction.
-            context: Gives for an origin how a file of it is read.
-            stages: The stages before, by number.
-        """
+        """Take what a ``COPY`` or an ``ADD`` brings."""
         action = step.action
         if not isinstance(action, CopyInstruction):
             return
@@ -84,16 +78,7 @@ class StageFiles(Struct):
         context: Callable[[FileSource], Reader],
         stages: Mapping[int, StageFiles],
     ) -> StageFiles:
-        """Return the files that a ``RUN`` sees, its bind mounts included.
-
-        Args:
-            step: The instruction.
-            context: Gives for an origin how a file of it is read.
-            stages: The stages before, by number.
-
-        Returns:
-            The files.
-        """
+        """Return the files that a ``RUN`` sees, its bind mounts included."""
         action = step.action
         if not isinstance(action, RunInstruction) or not any(mount.kind == "bind" for mount in action.mounts):
             return self
@@ -106,29 +91,17 @@ class StageFiles(Struct):
         return seen
 
     def text(self, path: str) -> str | None:
-        """Return the text of a file; None where none is known to be there.
-
-        Args:
-            path: An absolute path in the image.
-        """
+        """Return the text of a file; None where none is known to be there."""
         found = self.file(path)
         return None if found is None else found.text
 
     def shown(self, path: str) -> str:
-        """Return where the user finds a file; its path in the image where it is not known to come from elsewhere.
-
-        Args:
-            path: An absolute path in the image.
-        """
+        """Return where the user finds a file; its path in the image where it is not known to come from elsewhere."""
         found = self.file(path)
         return path if found is None else found.place
 
     def file(self, path: str) -> TextFile | None:
-        """Return a file; None where none is known to be there.
-
-        Args:
-            path: An absolute path in the image.
-        """
+        """Return a file; None where none is known to be there."""
         wanted = posixpath.normpath(path)
         if wanted in self.written:
             return TextFile(self.written[wanted], path)

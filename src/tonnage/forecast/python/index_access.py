@@ -65,32 +65,17 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
         return {"Authorization": f"Basic {pair}"}
 
     def nearest_to(self, address: str) -> IndexAccess:
-        """Return the same with the user of one address before all others, where several are as near.
-
-        Args:
-            address: The address.
-        """
+        """Return the same with the user of one address before all others, where several are as near."""
         asked = urlsplit(address)
         return replace(self, credentials=tuple(sorted(self.credentials, key=lambda known: -_nearness(known[0], asked))))
 
     def knowing(self, urls: Iterable[str]) -> IndexAccess:
-        """Return the same with the users that further addresses name.
-
-        Args:
-            urls: Addresses of indexes.
-        """
+        """Return the same with the users that further addresses name."""
         return replace(self, credentials=tuple(dict.fromkeys((*self.credentials, *_users(urls)))))
 
 
 def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> IndexAccess:
     """Find how the indexes of a request are reached.
-
-    Args:
-        request: What is to be resolved; what it says itself comes first.
-        environment: The user's environment: ``PIP_*``, ``UV_*`` and where the settings of pip are.
-
-    Returns:
-        Addresses, certificates and credentials.
 
     Raises:
         CannotResolveError: An address is none.

@@ -44,15 +44,7 @@ NOT_TOLD = "0" * 64
 
 
 def passed_on(page: Page, *, plain: bool) -> bytes:
-    """Return a page with the addresses of its wheels changed, and their metadata promised.
-
-    Args:
-        page: The page as its index gave it.
-        plain: Promise nothing, and give the real addresses.
-
-    Returns:
-        Its bytes; those of the index where it is none that can be read.
-    """
+    """Return a page with the addresses of its wheels changed, and their metadata promised."""
     if page.is_json:
         entries = [_entry(page, *each, plain=plain) for each in listed(page)]
         # What is no page of a project is for the resolver to tell.
@@ -94,12 +86,7 @@ def _up(page: Page) -> bytes:
 
 
 def small_wheel(filename: str, metadata: bytes) -> bytes:
-    """Return a wheel that says the same of itself as another one, and holds nothing else.
-
-    Args:
-        filename: The name of the other.
-        metadata: What the other says of itself.
-    """
+    """Return a wheel that says the same of itself as another one, and holds nothing else."""
     information = f"{'-'.join(filename.split('-')[:2])}.dist-info"
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

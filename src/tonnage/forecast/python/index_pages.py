@@ -103,9 +103,6 @@ class Page(Struct, frozen=True, kw_only=True):
     def offered(self, filename: str) -> Offer | None:
         """Return what it says of one file.
 
-        Args:
-            filename: The last part of the file's address, as it is written there.
-
         Returns:
             The file; None where it is not listed.
         """
@@ -145,9 +142,6 @@ class Page(Struct, frozen=True, kw_only=True):
 
 def listed(page: Page) -> Iterator[tuple[dict[str, Any], Offer]]:
     """Yield the files of a page in JSON.
-
-    Args:
-        page: The page.
 
     Yields:
         The entry as it is written, and what it says.
@@ -205,14 +199,6 @@ class IndexPages:
 
     def page(self, address: str, access: IndexAccess, *, dated: bool = False) -> Page:
         """Return a page.
-
-        Args:
-            address: Its address.
-            access: What identifies the user.
-            dated: Whether the times of uploads are needed.
-
-        Returns:
-            The page, or the status in place of one.
 
         Raises:
             CannotFetchError: The index cannot be reached and no earlier page is known, or it gives too much.

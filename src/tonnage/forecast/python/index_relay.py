@@ -32,7 +32,7 @@ from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.index_links import passed_on, small_wheel
 from tonnage.forecast.python.index_pages import IndexPages
-from tonnage.forecast.python.index_session import Session
+from tonnage.forecast.python.index_session import ResolverRun
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.uv import indexes_asked
 from tonnage.forecast.python.wheels import WheelMetadata, read_metadata
@@ -71,7 +71,7 @@ class IndexRelay:
         self._lock = threading.Lock()
         self._at_once = threading.Semaphore(_AT_ONCE)
         self._servers: dict[str, Servers] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, ResolverRun] = {}
         self._server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Self:
@@ -93,20 +93,12 @@ class IndexRelay:
                 ).start()
             return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def session(self, access: IndexAccess, *, dated: bool = False) -> Session:
-        """Begin a run of the resolver.
-
-        Args:
-            access: What identifies the user.
-            dated: Whether the times of uploads are needed.
-
-        Returns:
-            The session; it ends with its context.
-        """
+    def session(self, access: IndexAccess, *, dated: bool = False) -> ResolverRun:
+        """Begin a run of the resolver."""
         name = uuid4().hex
         self._web.trust(access.certificates)
         base = f"{self.address}/{name}"
-        begun = Session(self.pages, base, lambda: self._sessions.pop(name, None), access, dated=dated)
+        begun = ResolverRun(self.pages, base, lambda: self._sessions.pop(name, None), access, dated=dated)
         self._sessions[name] = begun
         return begun
 
@@ -119,23 +111,14 @@ class IndexRelay:
                 self._server = None
 
     def indexes(self, access: IndexAccess) -> tuple[str, ...]:
-        """Return the addresses of the indexes of a request, the one of last resort last.
-
-        Args:
-            access: How they are reached.
-        """
+        """Return the addresses of the indexes of a request, the one of last resort last."""
         if access.index_url:
             return (*access.extra_index_urls, access.index_url)
         question = ("indexes", access.certificates, access.extra_index_urls)
         return self._once.ask(question, lambda: indexes_asked(access, self._environment))
 
     def stands_in(self, index: str, access: IndexAccess) -> bool:
-        """Return whether it can ask an index as the resolver would.
-
-        Args:
-            index: Its address.
-            access: How it is reached.
-        """
+        """Return whether it can ask an index as the resolver would."""
         parts = urlsplit(index)
         own = any(value and _RESOLVERS_OWN.fullmatch(name) for name, value in self._environment.items())
         trusted = {parts.hostname, parts.netloc.rpartition("@")[2]} & set(access.trusted_hosts)
@@ -143,14 +126,7 @@ class IndexRelay:
         return parts.scheme in {"http", "https"} and not (trusted or own or socks)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Answer one request.
-
-        Args:
-            path: Its path, with the query.
-
-        Returns:
-            Status, headers and body.
-        """
+        """Answer one request."""
         name, scheme, rest = [*path.lstrip("/").split("/", 2), "", ""][:3]
         session = self._sessions.get(name)
         apart = scheme == "apart"
@@ -175,7 +151,7 @@ class IndexRelay:
             session.failure = error
             return _UNREACHABLE, {}, b""
 
-    def _page(self, session: Session, address: str) -> tuple[int, dict[str, str], bytes]:
+    def _page(self, session: ResolverRun, address: str) -> tuple[int, dict[str, str], bytes]:
         with self._at_once:
             page = session.page(address)
         if page.status != _OK:
@@ -187,7 +163,7 @@ class IndexRelay:
         body = self._once.ask(("page", address, user, session.dated, plain), lambda: passed_on(page, plain=plain))
         return _OK, {"Content-Type": page.kind} if page.kind else {}, body
 
-    def _metadata(self, session: Session, url: str) -> tuple[int, dict[str, str], bytes]:
+    def _metadata(self, session: ResolverRun, url: str) -> tuple[int, dict[str, str], bytes]:
         offer, access = session.offer(url)
         user = access.headers(url).get("Authorization", "")
         found = self._once.ask(("metadata", url, user), lambda: self._read(url, offer, access))
@@ -209,7 +185,7 @@ class IndexRelay:
             raise CannotFetchError(f"{shown(url)} is not in the cache", "offline", todo="Run once without --offline.")
         return _MOVED, {"Location": url}, b""
 
-    def _small(self, session: Session, url: str) -> tuple[int, dict[str, str], bytes]:
+    def _small(self, session: ResolverRun, url: str) -> tuple[int, dict[str, str], bytes]:
         """Give a small wheel that says of itself what another one does; the other where that cannot be known."""
         status, _, text = self._metadata(session, url)
         if status != _OK:

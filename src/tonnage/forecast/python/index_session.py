@@ -1,7 +1,7 @@
 """One run of the resolver as it sees package indexes: which addresses it is given, and what was met on its behalf.
 
 Public:
-    ``Session``: begun by :class:`tonnage.forecast.python.index_relay.IndexRelay`.
+    ``ResolverRun``: begun by :class:`tonnage.forecast.python.index_relay.IndexRelay`.
     ``WHEEL_ADDRESS``: the address of a wheel in a requirement.
 """
 
@@ -31,7 +31,7 @@ WHEEL_ADDRESS = regex(r"https?://[^\s;#\"']+\.whl(?:\?[^\s;#]*)?(?:#[^\s;]*)?", 
 _REFUSED = frozenset({401, 403, 407})
 
 
-class Session:
+class ResolverRun:
     """One run of the resolver, and what it met.
 
     Args:
@@ -63,21 +63,13 @@ class Session:
         self.failure: Exception | None = None
 
     def address(self, index: str) -> str:
-        """Return the address that stands in for another.
-
-        Args:
-            index: The address of an index or a page.
-        """
+        """Return the address that stands in for another."""
         parts = urlsplit(index)
         place = f"{parts.path}?{parts.query}" if parts.query else parts.path
         return f"{self._base}/{parts.scheme}/{parts.netloc.rpartition('@')[2]}{place}"
 
     def request(self, request: ResolveRequest) -> ResolveRequest:
-        """Return a request with addresses that stand in for those of pages and wheels.
-
-        Args:
-            request: The request.
-        """
+        """Return a request with addresses that stand in for those of pages and wheels."""
 
         def apart(found: re.Match[str]) -> str:
             address, _, fragment = found[0].partition("#")
@@ -94,11 +86,7 @@ class Session:
         )
 
     def told(self, wheel: Wheel) -> Wheel:
-        """Return a wheel of the resolver's lock with what is really known of it.
-
-        Args:
-            wheel: The wheel, its address a real one.
-        """
+        """Return a wheel of the resolver's lock with what is really known of it."""
         hashes = tuple(pair for pair in wheel.hashes if pair[1] != NOT_TOLD)
         if wheel.url in self._apart:
             wheel = replace(wheel, size_bytes=None)
@@ -119,18 +107,11 @@ class Session:
         return bool(self.refused) or any("CERTIFICATE_VERIFY_FAILED" in each.why for each in self.troubles)
 
     def restored(self, text: str) -> str:
-        """Return a text of the resolver with real addresses in place of those that stand in for them.
-
-        Args:
-            text: What it printed or wrote.
-        """
+        """Return a text of the resolver with real addresses in place of those that stand in for them."""
         return regex(rf"{self._base}/(?:apart/)?(https?)/").sub(r"\1://", text)
 
     def page(self, address: str) -> Page:
         """Return the page of a project, and remember it.
-
-        Args:
-            address: The real address.
 
         Raises:
             CannotFetchError: It cannot be had.
@@ -144,11 +125,7 @@ class Session:
         return page
 
     def offer(self, url: str) -> tuple[Offer | None, IndexAccess]:
-        """Return what a page that was asked for says of a wheel, and what identifies the user to those who give it.
-
-        Args:
-            url: The real address of the wheel.
-        """
+        """Return what a page that was asked for says of a wheel, and what identifies the user to those who give it."""
         filename = posixpath.basename(urlsplit(url).path)
         bare = url.partition("?")[0]
         name = canonicalize_name(filename.partition("-")[0])

@@ -49,19 +49,6 @@ def read_locked(
 ) -> Lock:
     """Return what an installer takes from a lock.
 
-    Args:
-        request: The lock and what of it is installed.
-        target: The Python that it is for.
-        web: The door to the network.
-        access: How indexes are reached.
-        kept: What was asked earlier.
-        relay: Stands in for the indexes.
-        environment: The user's environment.
-        cancel: Stops the resolver when it is set.
-
-    Returns:
-        What will be installed, without the project itself.
-
     Raises:
         CannotResolveError: The lock cannot be read, or has nothing for this target.
         CannotFetchError: The lock has no addresses, and the index cannot be reached.

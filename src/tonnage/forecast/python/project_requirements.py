@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 def needs(request: LockedRequest) -> list[str]:
     """Return the requirements of what is installed of a project.
 
-    Args:
-        request: The project and which of its parts.
-
-    Returns:
-        Requirement lines; versions in a form that only Poetry knows are left out.
-
     Raises:
         CannotResolveError: ``pyproject.toml`` cannot be read.
     """

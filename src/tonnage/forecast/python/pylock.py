@@ -39,14 +39,7 @@ def read_pylock(
     """Read a lock file for one target.
 
     Args:
-        text: Its text.
-        target: The Python that it is for.
-        place: How the file is named in messages, and the directory that paths in it are relative to.
-        extras: The extras that are installed.
         groups: The dependency groups that are installed; None for the default ones.
-
-    Returns:
-        What is installed.
 
     Raises:
         CannotResolveError: It is no lock file, or has nothing for this target.
@@ -83,14 +76,7 @@ def shown(target: Target) -> str:
 
 
 def markers_of(target: Target) -> Mapping[str, str]:
-    """Return the environment that markers are evaluated in.
-
-    Args:
-        target: The Python.
-
-    Returns:
-        A value for each variable of PEP 508.
-    """
+    """Return the environment that markers are evaluated in."""
     full = target.python if target.python.count(".") > 1 else f"{target.python}.0"
     cpython = target.implementation == "cp"
     return {

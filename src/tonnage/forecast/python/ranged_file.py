@@ -76,12 +76,7 @@ class Servers:
         """Ask for a part of a file, or for all of it.
 
         Args:
-            url: Its address.
             extent: Which bytes, as in ``bytes=-65536``; empty for all.
-            most_bytes: How much of the answer is read.
-
-        Returns:
-            The answer, whatever its status.
 
         Raises:
             UnreadableError: The server cannot be reached, now or a moment ago.
@@ -248,17 +243,7 @@ class RangedFile(io.RawIOBase):
 
 
 def may_be_kept(url: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether pip would keep an answer in its cache: from ``https`` with an ETag always, else by its age.
-
-    Args:
-        url: What was asked for.
-        headers: Those of the answer, names in small letters.
-
-    Returns:
-        Whether it would.
-
-    Source: CacheControl 0.14, ``cache_response``, and ``PipSession`` of pip 26.3; tried with pip 23.2.
-    """
+    """Tell whether pip would keep an answer in its cache: from ``https`` with an ETag always, else by its age."""
     if not url.startswith("https://"):
         return False
     control = {part.strip().lower() for part in headers.get("cache-control", "").split(",")}

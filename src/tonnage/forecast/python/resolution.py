@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.index_relay import IndexRelay
-    from tonnage.forecast.python.index_session import Session
+    from tonnage.forecast.python.index_session import ResolverRun
     from tonnage.model.forecast.python_lock import ResolveRequest, Target, Wheel
 
 _KIND = "lock-2"
@@ -69,18 +69,7 @@ def resolve(
     """Resolve requirements.
 
     Args:
-        request: What is asked for.
-        target: The Python that it is for.
-        web: The door to the network; where that is offline, only what is known from earlier is used.
-        access: How the indexes are reached.
-        kept: What was resolved earlier.
-        relay: Stands in for the indexes.
-        environment: The user's environment.
-        cancel: Stops the resolver when it is set.
         now_s: Now, seconds since the epoch; None to ask the clock.
-
-    Returns:
-        What will be installed.
 
     Raises:
         CannotResolveError: There is no such requirement, no solution, or nothing for this target.
@@ -219,7 +208,7 @@ def _ask(
     )
 
 
-def _machine_notes(access: IndexAccess, session: Session) -> tuple[str, ...]:
+def _machine_notes(access: IndexAccess, session: ResolverRun) -> tuple[str, ...]:
     """Return what is true of this machine alone."""
     notes = []
     if access.left_out:
@@ -257,7 +246,7 @@ def _stood_in_for(
 
 
 def _better(
-    reason: CannotResolveError | CannotFetchError, session: Session, access: IndexAccess
+    reason: CannotResolveError | CannotFetchError, session: ResolverRun, access: IndexAccess
 ) -> CannotResolveError | CannotFetchError:
     """Return a failure as the resolver told it, or what was met on its behalf where that says more."""
     if isinstance(reason, CannotFetchError) and session.troubles:

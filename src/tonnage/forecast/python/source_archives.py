@@ -32,14 +32,6 @@ def source_archive(
 ) -> Sdist | None:
     """Find the source archive of a project.
 
-    Args:
-        name: The project.
-        allowed: Which versions of it may be taken; the newest final one of them is.
-        python: The version of Python that it is for.
-        pages: The pages of indexes.
-        access: What identifies the user to servers.
-        indexes: Addresses of indexes, in the order in which they are asked.
-
     Returns:
         The archive; None where no index that answers has one.
     """
@@ -64,13 +56,7 @@ def source_archive(
 
 
 def versions_asked_for(name: str, lines: Iterable[str], target: Target) -> SpecifierSet:
-    """Return which versions of a project some requirements allow together.
-
-    Args:
-        name: The project.
-        lines: Requirements, of this project and of others.
-        target: The Python that they are for.
-    """
+    """Return which versions of a project some requirements allow together."""
     allowed = SpecifierSet()
     environment = {**markers_of(target), "extra": ""}
     for line in lines:
@@ -84,11 +70,7 @@ def versions_asked_for(name: str, lines: Iterable[str], target: Target) -> Speci
 
 
 def needed_by(metadata: bytes) -> tuple[str, ...]:
-    """Return the requirements that a wheel has.
-
-    Args:
-        metadata: What it says of itself.
-    """
+    """Return the requirements that a wheel has."""
     head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
     return tuple(line.partition(":")[2].strip() for line in head.split("\n") if line.startswith("Requires-Dist:"))
 

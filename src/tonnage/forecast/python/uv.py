@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_session import Session
+    from tonnage.forecast.python.index_session import ResolverRun
     from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest, Target
 
 # Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
@@ -49,22 +49,12 @@ def run_resolver(
     *,
     excluded: Iterable[str] = (),
     offline: bool = False,
-    session: Session | None = None,
+    session: ResolverRun | None = None,
 ) -> Lock | str:
     """Run the resolver once.
 
     Args:
-        request: What is asked for; each requirement is one that an index can answer.
-        target: The Python that it is for.
-        access: How the indexes are reached.
-        environment: The user's environment.
-        cancel: Stops it when it is set.
-        excluded: Names that are left out wherever they are needed.
-        offline: Ask no server but what stands in for indexes.
         session: Stands in for them; None to let the resolver ask them itself.
-
-    Returns:
-        The lock, or what it printed when there is none.
 
     Raises:
         CannotResolveError: The resolver knows no such platform, or its lock has nothing for it.
@@ -109,14 +99,6 @@ def _started(arguments: list[str], environment: Mapping[str, str], directory: st
 def export_lock(request: LockedRequest, environment: Mapping[str, str], access: IndexAccess) -> str:
     """Turn uv's own lock into the standard's form, which needs no network.
 
-    Args:
-        request: The lock, its project and what of it is installed.
-        environment: The user's environment.
-        access: How indexes are reached.
-
-    Returns:
-        The text of the lock that is the same in the standard's form.
-
     Raises:
         CannotResolveError: The lock and the project do not belong together, or cannot be read.
         EngineLacksError: The resolver cannot be started.
@@ -160,15 +142,7 @@ def export_lock(request: LockedRequest, environment: Mapping[str, str], access: 
 
 
 def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the addresses of the indexes that the resolver asks, its own default included; it is never written here.
-
-    Args:
-        access: How the indexes are reached.
-        environment: The user's environment.
-
-    Returns:
-        The addresses, the extra ones first as the resolver asks them; none where it does not start.
-    """
+    """Return the addresses of the indexes that the resolver asks, its own default included."""
     if access.index_url:
         return (*access.extra_index_urls, access.index_url)
     with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:

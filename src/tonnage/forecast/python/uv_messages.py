@@ -36,9 +36,6 @@ _PLATFORMS = regex(r"on the following platforms?: (.*)")
 def source_only(stderr: str) -> dict[str, str]:
     """Return the packages that exist as source archives only, and their version where it was told.
 
-    Args:
-        stderr: What the resolver printed.
-
     Returns:
         Versions by name; an empty one where none was told.
     """
@@ -52,9 +49,6 @@ def source_only(stderr: str) -> dict[str, str]:
 def without_wheels(stderr: str) -> dict[str, str]:
     """Return the packages that have no wheel for the target, whether or not they have a source archive.
 
-    Args:
-        stderr: What the resolver printed.
-
     Returns:
         Versions by name; an empty one where none was told.
     """
@@ -65,15 +59,7 @@ def without_wheels(stderr: str) -> dict[str, str]:
 
 
 def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchError:
-    """Return the failure that the resolver's words mean.
-
-    Args:
-        stderr: What the resolver printed.
-        target: The Python and platform, for the message.
-
-    Returns:
-        A failure with the resolver's own reason.
-    """
+    """Return the failure that the resolver's words mean."""
     why = _reason(stderr)
     if _OFFLINE.search(stderr):
         return CannotFetchError("What the requirements need is not in the cache", "offline", why=why)

@@ -31,24 +31,13 @@ _HASHED_FILL = 0.69
 
 
 def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
-    """Return what lies inside a wheel.
-
-    Args:
-        wheel: The wheel.
-        archive: The same, opened; only the directory and the entry points are read.
-
-    Returns:
-        Its contents.
-    """
+    """Return what lies inside a wheel."""
     members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
     return _summary(wheel, members, _console_scripts(archive, members))
 
 
 def metadata_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
     """Return the part in which a wheel says what it is and what it needs.
-
-    Args:
-        archive: The wheel.
 
     Returns:
         Its ``METADATA``; None where it has none, or one that is too large to be one.
@@ -151,15 +140,7 @@ def _commands(text: str) -> int:
 
 
 def guessed(wheel: Wheel, reason: str) -> WheelContents:
-    """Return the contents of a wheel of which only the compressed size is known, if that.
-
-    Args:
-        wheel: The wheel.
-        reason: Why its directory could not be read.
-
-    Returns:
-        Contents that are a ratio of the compressed size, or nothing.
-    """
+    """Return the contents of a wheel of which only the compressed size is known, if that."""
     if wheel.size_bytes is None:
         return WheelContents(wheel=wheel, reading=Reading.NOTHING, reason=reason)
     content_bytes = wheel.size_bytes * _RATIO_TIMES_100 // 100

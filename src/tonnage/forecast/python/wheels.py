@@ -79,19 +79,7 @@ def read_wheels(
     cancel: Cancel | None = None,
     at_once: int = 8,
 ) -> WheelsRead:
-    """Read what lies inside wheels.
-
-    Args:
-        wheels: The wheels.
-        web: The door to the network; where that is offline, only what is kept is known.
-        access: What identifies the user to servers.
-        kept: What was read earlier.
-        cancel: When it is set, the wheels that are still to be read are not read any more.
-        at_once: How many are read at the same time.
-
-    Returns:
-        The contents of each wheel, and the traffic.
-    """
+    """Read what lies inside wheels."""
     servers = Servers(web, access)
 
     def read(wheel: Wheel) -> WheelContents:
@@ -118,11 +106,6 @@ def read_wheels(
 
 def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMetadata | None:
     """Read what a wheel says of itself. What lies inside it comes along and is kept as well.
-
-    Args:
-        wheel: The wheel.
-        servers: The servers that are asked.
-        kept: What was read earlier.
 
     Returns:
         Its metadata; None where the server does not give parts of it, or they are not those of a wheel.

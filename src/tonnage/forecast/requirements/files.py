@@ -58,15 +58,8 @@ def read_requirements(
     """Read a requirement file and every file that it includes.
 
     Args:
-        file: Its path.
         read: Returns the text of a file by its path; None when there is none that can be read.
-        environment: The variables that ``${NAME}`` means.
-        constraints: It is a constraint file.
         directory: Where the installer runs, from which local paths count; empty for the file's own directory.
-        shown: How a path is named in messages.
-
-    Returns:
-        What it asks for.
 
     Raises:
         UsageError: A file is missing, includes itself, or has a line that is no requirement.

@@ -43,11 +43,7 @@ def read_requirement(
     """Read one requirement.
 
     Args:
-        text: The requirement without options and comment, variables put in.
-        place: Where it is written.
         directory: The directory from which paths count; empty leaves them as they are.
-        editable: It is given with ``-e``.
-        hashes: The hashes that are allowed.
 
     Returns:
         The requirement; None when the text is none.

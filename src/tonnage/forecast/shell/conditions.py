@@ -19,10 +19,6 @@ _OR = frozenset({"-o", "||"})
 def decide(words: Sequence[Word], *, patterns: bool = False) -> bool | None:
     """Return what a test says.
 
-    Args:
-        words: What stands between the brackets.
-        patterns: The right of ``==`` is a pattern where it is not quoted: ``[[ ]]``.
-
     Returns:
         True or False; None where it depends on files or on what is not known.
     """

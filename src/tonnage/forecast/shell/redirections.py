@@ -21,16 +21,7 @@ REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect
 
 
 def redirections(node: Node, expander: Expander, absolute: Callable[[Word], str]) -> list[Redirection]:
-    """Read one redirection; that of a here-document may have others behind it.
-
-    Args:
-        node: The redirection.
-        expander: Puts variables in.
-        absolute: Makes a path absolute where the directory is known.
-
-    Returns:
-        What is redirected, in the order of writing.
-    """
+    """Read one redirection; that of a here-document may have others behind it."""
     descriptor = next((int(text_of(child)) for child in node.children if child.type == "file_descriptor"), None)
     if node.type == "heredoc_redirect":
         start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")

@@ -32,19 +32,7 @@ def read_script(
     unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
 ) -> Script:
-    """Read a script.
-
-    Args:
-        text: The script.
-        environment: The variables that the shell is given.
-        directory: Where it begins.
-        complete: There are no other variables than those.
-        unset: Variables that have no value, where others than those given may have one.
-        answers: What commands print whose output is known, by their text, such as ``uname -m``.
-
-    Returns:
-        Its commands.
-    """
+    """Read a script."""
     variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
     walk = Walk(parse, variables, directory, answers)
     walk.script(text)
@@ -60,19 +48,7 @@ def read_words(
     unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
 ) -> Script:
-    """Read a command that no shell sees: the exec form of ``RUN``.
-
-    Args:
-        words: Its words.
-        environment: The variables that it is given.
-        directory: Where it runs.
-        complete: There are no other variables than those.
-        unset: Variables that have no value, where others than those given may have one.
-        answers: As for ``read_script``.
-
-    Returns:
-        The one command; of a shell that is given a script the commands of that.
-    """
+    """Read a command that no shell sees: the exec form of ``RUN``."""
     plain = unwrap(tuple(Word(word, quoted=True) for word in words))
     call = shell_call(plain.words)
     given = {**environment, **plain.environment}

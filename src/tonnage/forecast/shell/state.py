@@ -54,10 +54,6 @@ class ShellState(Struct):
     def builtin(self, name: str, words: Sequence[Word]) -> bool | None:
         """Carry out a builtin.
 
-        Args:
-            name: The command.
-            words: Its words, the command among them.
-
         Returns:
             What it says; None for a command that is no builtin, or where it cannot be told.
         """

@@ -20,15 +20,7 @@ _PARTS = regex(r"(\D*)(\d*)")
 
 
 def compare(one: str, other: str) -> int:
-    """Return which of two versions is newer.
-
-    Args:
-        one: A version.
-        other: Another.
-
-    Returns:
-        Less than, equal to, or more than 0, as ``one`` is older, the same, or newer.
-    """
+    """Return which of two versions is newer."""
     for mine, yours in zip(_split(one), _split(other), strict=True):
         order = _compare_part(mine, yours)
         if order:
@@ -40,9 +32,7 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
     """Return whether a version is what is asked for.
 
     Args:
-        version: A version.
         operator: ``<<``, ``<=``, ``=``, ``>=`` or ``>>``; empty for any version.
-        wanted: What it is compared with.
     """
     if not operator:
         return True
@@ -57,11 +47,7 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
 
 
 def newest_first(version: str) -> SupportsRichComparison:
-    """Return what sorts versions with the newest first.
-
-    Args:
-        version: A version.
-    """
+    """Return what sorts versions with the newest first."""
     return _KEY(version)
 
 

@@ -37,15 +37,7 @@ class ImageName(Struct, frozen=True, kw_only=True):
 
 
 def image_name(text: str) -> ImageName | None:
-    """Take a name apart; None when an engine would not take the text as the name of an image.
-
-    Args:
-        text: Such as ``python:3.11-slim`` or ``registry.example.org:5000/team/web@sha256:...``.
-
-    Returns:
-        Its parts. The first of several names is a registry when it has a dot or a colon, has capitals, or is
-        ``localhost``.
-    """
+    """Take a name apart; None when an engine would not take the text as the name of an image."""
     match = _REFERENCE.fullmatch(text)
     if match is None or len(match["name"]) > _LONGEST:
         return None

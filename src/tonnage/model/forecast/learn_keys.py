@@ -17,12 +17,7 @@ def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
     """Return under which key an instruction is stored: how many blanks it has does not count.
 
     Args:
-        service: The service, with its stack.
-        text: The instruction, variables put in.
         before: What it stands on and the instructions before it; None where files of a context were among them.
-
-    Returns:
-        The key: what :func:`lesson_keys` makes of it finds the lesson again.
     """
     others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
     return f"instruction/{_hash(_normal(text))}/{_hash(service)}/{others}"
@@ -30,9 +25,6 @@ def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
 
 def lesson_keys(key: str) -> tuple[str, ...]:
     """Return under which keys a lesson is found, that of the service itself first.
-
-    Args:
-        key: From :func:`learn_key`.
 
     Returns:
         The keys: of the service, of the same instructions before (empty where there are none), of the same words.

@@ -170,7 +170,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
         return (*copied, *(index for index, *_ in self.mounts))
 
 
-class BaseLayer(Struct, frozen=True, kw_only=True):
+class BaseLayerBytes(Struct, frozen=True, kw_only=True):
     """One layer of the image that a stage stands on.
 
     Args:
@@ -199,7 +199,7 @@ class BaseLayers(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    layers: tuple[BaseLayer, ...] = ()
+    layers: tuple[BaseLayerBytes, ...] = ()
     identity: str = ""
     how: str = ""
 

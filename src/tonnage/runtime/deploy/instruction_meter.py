@@ -83,14 +83,7 @@ class InstructionMeter:
             self._parts.append(_Part(text, cached, self._latest, self._latest, self._latest))
 
     def end(self, expected: Sequence[ExpectedInstruction]) -> tuple[MeasuredInstruction, ...]:
-        """End the build.
-
-        Args:
-            expected: Its instructions in the order of building.
-
-        Returns:
-            What was measured of each; nothing known where the builder did not name it.
-        """
+        """End the build."""
         with self._lock:
             self._running = False
             parts = list(self._parts)
@@ -116,14 +109,7 @@ class InstructionMeter:
 
 
 def instruction_text(where: str) -> str:
-    """Return the instruction that a builder's progress names, blanks made single.
-
-    Args:
-        where: Such as ``[build 3/7] RUN  make (cached)``.
-
-    Returns:
-        ``RUN make``.
-    """
+    """Return the instruction that a builder's progress names, blanks made single."""
     text = where.removesuffix(_CACHED)
     numbered = _NUMBERED.match(text)
     if numbered and not text.startswith("[internal]"):
@@ -138,12 +124,6 @@ def with_layers(
     reference: str,
 ) -> tuple[tuple[MeasuredInstruction, ...], str]:
     """Add the bytes of each layer, as the engine counts them, where layers and instructions can be put together.
-
-    Args:
-        expected: The instructions.
-        measured: What is known of them.
-        facts: The engine.
-        reference: The image that was built.
 
     Returns:
         What was measured, and the image's id; empty when it is not there.

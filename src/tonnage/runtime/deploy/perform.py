@@ -48,16 +48,6 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
 ) -> None:
     """Do what a step says.
 
-    Args:
-        step: The step.
-        plan: The plan it stands in.
-        facts: Reads.
-        acts: Changes.
-        progress: Is told how it goes on.
-        cancel: Stops it.
-        clock: Time.
-        cache_before: Ids of the build-cache records that were there before the run.
-
     Raises:
         TonnageError: It failed; which class says how.
     """

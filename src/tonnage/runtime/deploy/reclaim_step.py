@@ -33,15 +33,6 @@ def reclaim_for_plan(
     What cannot be removed stays and is told. When that leaves too little, the step that follows still begins: the
     guard stops it at the line.
 
-    Args:
-        action: What goes, in order.
-        plan: The plan it stands in.
-        facts: Reads.
-        acts: Changes.
-        progress: Is told what goes and what comes free.
-        cancel: Ends it after the removal that is going on.
-        clock: Time.
-
     Raises:
         StepFailedError: It was stopped.
         EngineUnreachableError: The engine stops answering.

@@ -88,9 +88,6 @@ class Sampler:
     def end(self) -> tuple[Measured, ...]:
         """Take the last sample of a step.
 
-        Returns:
-            One entry for each filesystem that was there at the beginning and at the end, in the gauge's order.
-
         Raises:
             Exception: The first thing that the gauge or ``on_sample`` raised since :meth:`begin`: a figure that may
                 have missed the lowest point is not given out as measured. The next :meth:`begin` starts afresh.

@@ -33,15 +33,6 @@ def prove(
 ) -> None:
     """Return when the service is healthy.
 
-    Args:
-        facts: The engine.
-        project: The compose project.
-        service: The service.
-        action: What healthy means for it, and which containers are meant.
-        progress: Is told where the proof is, whenever that changes.
-        cancel: Ends the waiting.
-        clock: What to wait with.
-
     Raises:
         NotHealthyError: It is not healthy; with the last lines of the container that is to blame.
         StepFailedError: The waiting was ended by ``cancel``.

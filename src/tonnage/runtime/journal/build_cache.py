@@ -87,13 +87,6 @@ def worthless(found: Iterable[LeftoverCache], records: Iterable[CacheRecord]) ->
     """Return the records that runs left which came to nothing.
 
     Of a run that was killed nobody knows what it left: of those it is what was made since it began.
-
-    Args:
-        found: What the journal knows.
-        records: The build cache now.
-
-    Returns:
-        Ids of records.
     """
     records = tuple(records)
     ids: set[str] = set()

@@ -56,14 +56,7 @@ def rows(
     """Return the rows of one build step.
 
     Args:
-        run_id: The run.
-        step_position: The step.
-        expected: What was forecast, instruction by instruction.
-        measured: What was measured, in the same order; shorter where the build stopped.
         image_id: The image that was built; empty where none was.
-
-    Returns:
-        Values for :data:`INSERT`.
     """
     found: list[tuple[object, ...]] = []
     for position, (each, seen) in enumerate(zip(expected, measured, strict=False)):

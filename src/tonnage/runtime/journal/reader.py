@@ -62,11 +62,6 @@ SELECT version_json FROM version WHERE stack = ? AND engine_id = ? AND withdrawn
 def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> History:
     """Return what is known about a stack.
 
-    Args:
-        connection: The journal.
-        stack: The project name.
-        engine_id: The engine whose versions are wanted. Sizes are learned from every engine: they do not depend on it.
-
     Raises:
         sqlite3.Error: The file cannot be read.
         msgspec.DecodeError: A version in it cannot be understood.

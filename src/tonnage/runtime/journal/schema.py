@@ -136,12 +136,6 @@ _ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3}
 def open_to_write(path: Path) -> sqlite3.Connection:
     """Open the journal, and create it with its directory when it is not there.
 
-    Args:
-        path: The file. It can hold secrets of the project, so it is made for its owner only (0600, directory 0700).
-
-    Returns:
-        A connection in autocommit mode.
-
     Raises:
         UsageError: File or directory cannot be created or written by this user.
         EngineLacksError: The file was written by a newer Tonnage.
@@ -158,9 +152,6 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 def open_to_read(path: Path) -> sqlite3.Connection | None:
     """Open the journal without ever creating or changing anything, or return None when there is none yet.
-
-    Args:
-        path: The file.
 
     Raises:
         UsageError: This user may not read it.
@@ -180,10 +171,6 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
 
 def keep_room(connection: sqlite3.Connection, path: Path) -> None:
     """Have bytes on the disk for the writes to come, so that they succeed on a disk that is full by then.
-
-    Args:
-        connection: An open journal, outside of a transaction.
-        path: Its file.
 
     Raises:
         sqlite3.Error: There is no room now; the journal is as it was.
@@ -324,12 +311,7 @@ def _unusable(path: Path, error: OSError) -> TonnageError:
 
 
 def refused(path: Path, error: sqlite3.Error) -> TonnageError:
-    """Return what SQLite refused, as people should read it.
-
-    Args:
-        path: The journal.
-        error: What SQLite raised.
-    """
+    """Return what SQLite refused, as people should read it."""
     if _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return TonnageError(
             f"the journal {path} is damaged",

@@ -25,10 +25,6 @@ ORDER BY step.run_id, step.position
 def good_versions(path: Path, engine_id: str) -> tuple[tuple[str, Version], ...]:
     """Return every good version of every stack on an engine, oldest first, with its stack.
 
-    Args:
-        path: The journal; nothing is created when there is none.
-        engine_id: The engine.
-
     Raises:
         TonnageError: The journal cannot be read, or a version in it cannot be understood.
     """
@@ -48,9 +44,6 @@ def good_versions(path: Path, engine_id: str) -> tuple[tuple[str, Version], ...]
 
 def build_seconds(path: Path) -> dict[tuple[str, str], float]:
     """Return how long building each service took the last time, by stack and service.
-
-    Args:
-        path: The journal; nothing is created when there is none.
 
     Raises:
         TonnageError: The journal cannot be read.

@@ -38,10 +38,6 @@ class Background:
     def begin(self) -> bool:
         """Part in two processes.
 
-        Returns:
-            True in the one that goes on in the background, with its output in a file; False in the other one, once the
-            first can be waited for.
-
         Raises:
             LockHeldError: One goes on already.
         """

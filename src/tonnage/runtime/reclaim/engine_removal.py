@@ -40,9 +40,6 @@ class EngineRemoval:
     def remove(self, candidate: Candidate) -> None:
         """Remove one candidate; nothing happens when it is gone already.
 
-        Args:
-            candidate: One of the kinds of :data:`KINDS`.
-
         Raises:
             StepFailedError: It is used or named by now, or the engine refuses.
             EngineUnreachableError: The engine stops answering.
@@ -62,11 +59,7 @@ class EngineRemoval:
                 self._acts.remove_volume(name)
 
     def give_names_back(self) -> tuple[str, ...]:
-        """Compare the names of images that stay, and give those back that were lost.
-
-        Returns:
-            What was given back, as sentences; mostly nothing.
-        """
+        """Compare the names of images that stay, and give those back that were lost."""
         if self._named_before is None:
             return ()
         images = self._facts.images()

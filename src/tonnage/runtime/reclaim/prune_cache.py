@@ -13,14 +13,7 @@ if TYPE_CHECKING:
 def remove_free_records(
     facts: EngineFacts, acts: EngineActs, progress: Progress, may_go: Callable[[str], bool]
 ) -> None:
-    """Remove records that share no layer with an image and that nothing uses.
-
-    Args:
-        facts: Reads.
-        acts: Changes.
-        progress: Is told how many go.
-        may_go: Says of the id of a record whether it may.
-    """
+    """Remove records that share no layer with an image and that nothing uses."""
     # Records that an image's layers stand behind give nothing back, and the next build needs them: they stay.
     # A record is in use while another one stands on it, so the removal goes on until nothing more can go.
     removed: set[str] = set()

@@ -16,32 +16,19 @@ if TYPE_CHECKING:
 
 
 def pull_needs(pulled: Iterable[tuple[str, float]], pulling: Pulling | None) -> tuple[Root, ...]:
-    """Return the images that were pulled just now, or since a pull began that goes on.
-
-    Args:
-        pulled: By name, and how many seconds ago.
-        pulling: The pull that has been going on longest.
-    """
+    """Return the images that were pulled just now, or since a pull began that goes on."""
     return tuple(
         Root(name, JUST_NOW if pulling is None or age_s < YOUNG_S else while_pulling(pulling)) for name, age_s in pulled
     )
 
 
 def client_needs(asked: Iterable[Asked]) -> tuple[Root, ...]:
-    """Return what programs that run now name on their command lines.
-
-    Args:
-        asked: What they asked for. Words that are no names of images do no harm: no image has them.
-    """
+    """Return what programs that run now name on their command lines."""
     return tuple(Root(word, f"{each.who} asks for it") for each in asked for word in each.words)
 
 
 def requests_of_clients(asked: Iterable[Asked]) -> tuple[StackRequest, ...]:
-    """Return how the compose projects can be read that programs are about to pull or run.
-
-    Args:
-        asked: What they asked for. Of one whose directory is not told nothing can be read.
-    """
+    """Return how the compose projects can be read that programs are about to pull or run."""
     found: dict[StackRequest, None] = {}
     for each in asked:
         if not each.compose or not each.client.directory:

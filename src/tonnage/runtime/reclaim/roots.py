@@ -40,15 +40,7 @@ VERSIONS_KEPT = 2
 
 
 def requests_of(containers: Iterable[Container]) -> tuple[StackRequest, ...]:
-    """Return how the compose projects on an engine can be read, each once, every profile active.
-
-    Args:
-        containers: Every container of the engine.
-
-    Returns:
-        The requests, by what the labels of the projects' containers say. One without files is of a project that was
-        deployed from a resolved copy: it is read from its directory, when there is something.
-    """
+    """Return how the compose projects on an engine can be read, each once, every profile active."""
     found: dict[StackRequest, None] = {}
     for container in containers:
         resolved = LABEL_CONFIG in container.labels
@@ -81,14 +73,6 @@ def read_projects(
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     """Read compose projects.
 
-    Args:
-        requests: Which.
-        read: Reads one from a machine.
-        machines: Where files are looked for. One that has them on several is read from each: any may be meant.
-
-    Returns:
-        The projects, and a note for each of which files are gone: of those only what their containers use is known.
-
     Raises:
         CannotReclaimError: Files are there and cannot be read or understood: they may name anything.
     """
@@ -108,11 +92,7 @@ def read_projects(
 
 
 def paths_of(requests: Iterable[StackRequest]) -> tuple[str, ...]:
-    """Return the paths that will be looked at to read projects, as far as they are known before.
-
-    Args:
-        requests: Which projects.
-    """
+    """Return the paths that will be looked at to read projects, as far as they are known before."""
     found: dict[str, None] = {}
     for request in requests:
         directory = PurePosixPath(request.directory or request.working_directory)
@@ -177,23 +157,7 @@ def needs_of(
     now_s: float,
     notes: Sequence[str] = (),
 ) -> Roots:
-    """Put together what is needed.
-
-    Args:
-        projects: Every stack that is known here.
-        versions: Every good version of the journal with its stack, oldest first.
-        images_needed: Returns the images from elsewhere that a service stands on, by its files on a machine.
-        plan: The plan that bytes are freed for.
-        worthless: Records of the build cache that runs left which came to nothing.
-        build_seconds: How long building took the last time, by stack and service.
-        pulls: What was pulled of late, or is asked for by programs that pull.
-        pulling: The pull that has been going on longest.
-        now_s: Seconds since the epoch.
-        notes: What could not be looked at.
-
-    Returns:
-        The needs.
-    """
+    """Put together what is needed."""
     images = [Root(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
     images += _of_versions(versions)
     images += [] if plan is None else _of_plan(plan, images_needed)

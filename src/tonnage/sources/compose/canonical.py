@@ -29,14 +29,6 @@ _NESTED = {"blkio_config", "credential_spec", "deploy", "develop", "healthcheck"
 def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Canonical:
     """Return the canonical form of a stack.
 
-    Args:
-        loaded: The merged tree.
-        directory: The project directory, absolute.
-        profiles: The active profiles; ``*`` stands for all.
-
-    Returns:
-        The form; services that no active profile wants are not in it, and what only they use is not either.
-
     Raises:
         UsageError: A file of variables or labels is missing or wrong.
     """

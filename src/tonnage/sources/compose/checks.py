@@ -25,13 +25,6 @@ _WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 def check_form(form: Canonical, origin: ComposeExtras) -> Canonical:
     """Check the canonical form; it is the first thing that both ways of reading do with it.
 
-    Args:
-        form: The canonical form.
-        origin: Where it comes from, for the places.
-
-    Returns:
-        The form, without dependencies that are not required and not active.
-
     Raises:
         UsageError: No services, a service without image and build, something undefined that is referred to, a
             dependency that is unknown, hidden or in a circle, or two services that publish the same port.
@@ -54,10 +47,6 @@ def check_form(form: Canonical, origin: ComposeExtras) -> Canonical:
 
 def check_build(service: str, build: BuildSpec) -> None:
     """Check that what a build reads is there.
-
-    Args:
-        service: The service's name.
-        build: How it is built.
 
     Raises:
         UsageError: The context or the Dockerfile does not exist or cannot be read.

@@ -26,12 +26,6 @@ _DOLLAR = "\0"  # stands for an escaped dollar sign while variables are put in; 
 def read_dotenv(text: str, file: str, variables: Mapping[str, str], *, raw: bool = False) -> dict[str, str | None]:
     """Read a file of variables.
 
-    Args:
-        text: The file.
-        file: How it is named in messages.
-        variables: What is set already; a name without ``=`` takes its value from here.
-        raw: Take every value as it stands: no quotes, no variables.
-
     Returns:
         The variables in the order of writing; None for a name that has no value anywhere.
 

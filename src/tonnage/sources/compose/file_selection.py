@@ -71,12 +71,6 @@ def select_files(
         directory: What ``--project-directory`` named; empty for the directory of the first file.
         profiles: What ``--profile`` named; empty for COMPOSE_PROFILES.
         env_files: What ``--env-file`` named; empty for COMPOSE_ENV_FILES, or ``.env``.
-        working_directory: Where the command was called; relative paths stand on it.
-        environment: The process environment.
-        where: The machine that the files are on.
-
-    Returns:
-        The selection.
 
     Raises:
         UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
@@ -110,12 +104,6 @@ def select_files(
 def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files) -> None:
     """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
 
-    Args:
-        variables: What is set; it grows.
-        directory: Where ``.env`` is looked for.
-        env_files: Files that were named.
-        where: The machine that they are on.
-
     Raises:
         UsageError: A file is missing, cannot be read, or has a wrong line.
     """
@@ -125,15 +113,6 @@ def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[st
 
 def read_text(path: str, *, what: str = "the file", place: Place | None = None, where: Files = HERE) -> str:
     """Return the text of a file.
-
-    Args:
-        path: Absolute.
-        what: How the file is called in the message.
-        place: Where it is named.
-        where: The machine that it is on.
-
-    Returns:
-        The text.
 
     Raises:
         UsageError: It is missing, cannot be read, or is no UTF-8 text.
@@ -166,11 +145,7 @@ def read_text(path: str, *, what: str = "the file", place: Place | None = None, 
 
 
 def is_text(text: str) -> bool:
-    """Return whether a text can be written as UTF-8: names and variables of the outside may hold other bytes.
-
-    Args:
-        text: Any text, as Python keeps it.
-    """
+    """Return whether a text can be written as UTF-8: names and variables of the outside may hold other bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:

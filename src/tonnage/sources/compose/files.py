@@ -16,19 +16,12 @@ class Files(Protocol):
     def read(self, path: str, most_bytes: int) -> bytes:
         """Return what a file begins with.
 
-        Args:
-            path: Absolute.
-            most_bytes: How much at most.
-
         Raises:
             OSError: It is not there, or cannot be read.
         """
 
     def kind(self, path: str) -> str:
         """Return what is there: ``file``, ``directory``, ``other``, or an empty text when there is nothing.
-
-        Args:
-            path: Absolute.
 
         Raises:
             OSError: It may not be looked at.

@@ -27,13 +27,7 @@ def substitute(text: str, variables: Mapping[str, str], place: Place, on_unset: 
     """Put the values of variables into one text.
 
     Args:
-        text: As written.
-        variables: What is set.
-        place: Where the text is written, for messages.
         on_unset: Is told of each variable that is not set and has no default; the empty text stands for it.
-
-    Returns:
-        The text with every ``$$`` reduced to ``$``.
 
     Raises:
         UsageError: A ``$`` that begins nothing, a brace that is not closed, or a required variable that is missing.
@@ -65,14 +59,6 @@ def interpolate(
     written: ComposeNode, variables: Mapping[str, str], on_unset: Callable[[str, Place], None]
 ) -> ComposeNode:
     """Put the values of variables into every text of a tree; keys stay as they are.
-
-    Args:
-        written: The tree.
-        variables: What is set.
-        on_unset: As in :func:`substitute`.
-
-    Returns:
-        The tree with the same places.
 
     Raises:
         UsageError: As in :func:`substitute`.

@@ -70,12 +70,7 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     """Read and merge the files of a stack.
 
     Args:
-        selection: Files, project directory and variables.
         project_name: What ``-p`` named; empty for COMPOSE_PROJECT_NAME, ``name:``, or the directory's name.
-        lenient: Let unknown keys pass, because Compose itself has judged the files.
-
-    Returns:
-        The merged tree.
 
     Raises:
         UsageError: Anything in the files that cannot be read; it names file and line.
@@ -93,11 +88,7 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
 
 @contextlib.contextmanager
 def telling_unset(notes: Iterable[str]) -> Iterator[None]:
-    """Add to a complaint about a line which of its variables are not set: that is often the cause.
-
-    Args:
-        notes: What was noted up to the complaint.
-    """
+    """Add to a complaint about a line which of its variables are not set: that is often the cause."""
     try:
         yield
     except UsageError as error:

@@ -12,16 +12,7 @@ from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList
 
 
 def merge(earlier: ComposeNode, later: ComposeNode, path: tuple[str, ...] = ()) -> ComposeNode:
-    """Merge two trees.
-
-    Args:
-        earlier: The tree so far.
-        later: The tree that wins.
-        path: Where in the file both stand; ``()`` is the top.
-
-    Returns:
-        The merged tree; each value has the place of the file that it comes from.
-    """
+    """Merge two trees."""
     if later.rule is not MergeRule.MERGE or earlier.rule is MergeRule.RESET:
         return later
     if later.value is None and isinstance(earlier.value, dict | list):

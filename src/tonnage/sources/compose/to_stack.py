@@ -63,13 +63,6 @@ class ComposeExtras(Struct, frozen=True, kw_only=True):
 def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
     """Make the model of a stack.
 
-    Args:
-        form: The canonical form.
-        origin: Where it comes from.
-
-    Returns:
-        The stack.
-
     Raises:
         UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
     """

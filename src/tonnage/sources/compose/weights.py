@@ -50,10 +50,6 @@ WEIGHTS = Fields(
 def weights_spec(written: ComposeNode, name: str) -> WeightsSpec | None:
     """Return what a service says of its weights.
 
-    Args:
-        written: The section in long form.
-        name: Where it stands, for messages.
-
     Returns:
         The weights; None where the section is empty.
 
@@ -79,13 +75,6 @@ def read_manifest(text: str, path: str) -> tuple[WeightsFile, ...]:
     """Read a manifest: an object whose ``files`` have ``file``, ``bytes`` and ``sha256`` each.
 
     ``model``, ``backend`` and ``source`` are read where they are there; anything else is left to the service.
-
-    Args:
-        text: Its text.
-        path: Where it was read from.
-
-    Returns:
-        Its files, in the order of writing.
 
     Raises:
         UsageError: It is no such JSON.

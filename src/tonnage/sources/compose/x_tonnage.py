@@ -41,9 +41,6 @@ def stack_settings(written: ComposeNode | None) -> tuple[tuple[tuple[str, str], 
     Args:
         written: The section; None when there is none.
 
-    Returns:
-        Each key with its value as text, and each key with its place.
-
     Raises:
         UsageError: An unknown key, a value of the wrong kind, or a size that is none.
     """
@@ -88,11 +85,6 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
 
     Args:
         written: The section; None when there is none.
-        service: The service's name, for messages.
-        one_shot: Another service waits for this one to complete.
-
-    Returns:
-        The settings.
 
     Raises:
         UsageError: An unknown key or a value of the wrong kind.

@@ -31,10 +31,6 @@ _RULES = {"!reset": MergeRule.RESET, "!override": MergeRule.REPLACE}
 def read_yaml(text: str, file: str) -> ComposeNode:
     """Read one YAML document.
 
-    Args:
-        text: The document.
-        file: How the file is named in messages.
-
     Returns:
         The tree; its value is None when the document is empty.
 

@@ -34,10 +34,6 @@ def instructions(dockerfile: str) -> tuple[Instruction, ...]:
 def line_of(dockerfile: str, step: str) -> int | None:
     """Find the line of a step that a builder names, such as ``[stage-1 3/7] RUN pip install``.
 
-    Args:
-        dockerfile: The Dockerfile's text.
-        step: The step as the builder writes it; of a ``FROM`` the image alone is compared.
-
     Returns:
         The first line that reads like the step; None when none does, or when steps of one text could be meant.
     """
@@ -52,10 +48,7 @@ def base_reference(
     """Find the image that the built stage stands on, through the stages below it.
 
     Args:
-        dockerfile: Its text.
-        arguments: Build arguments.
         target: The stage that is built, by name or number; empty for the last.
-        contexts: Named contexts, which go before stages and images of that name.
 
     Returns:
         The reference; empty for ``scratch`` and where it cannot be told.
@@ -66,13 +59,7 @@ def base_reference(
 
 
 def images_in(dockerfile: str, arguments: Mapping[str, str], contexts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the images from outside that a Dockerfile names, in the order of their first use.
-
-    Args:
-        dockerfile: Its text.
-        arguments: Build arguments.
-        contexts: Named contexts, which go before images of that name.
-    """
+    """Return the images from outside that a Dockerfile names, in the order of their first use."""
     read = instructions(dockerfile)
     stages = _stages(read, arguments)
     found: dict[str, None] = {}

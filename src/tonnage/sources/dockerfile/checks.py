@@ -58,11 +58,6 @@ def suggestion(sentence: str, form: str) -> str:
 def check(instruction: Instruction, file: str, *, newer: bool) -> None:
     """Refuse what no builder accepts.
 
-    Args:
-        instruction: The instruction.
-        file: How its file is named in messages.
-        newer: The file asks for a frontend of its own, which may know more flags.
-
     Raises:
         UsageError: With the line and what to write instead.
     """

@@ -15,11 +15,7 @@ _FLAG = regex(r"--(?P<name>[a-zA-Z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
 def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
-    """Take the flags off the front of an instruction's text; quotes keep blanks together.
-
-    Returns:
-        The flags, and what follows them.
-    """
+    """Take the flags off the front of an instruction's text; quotes keep blanks together."""
     flags: list[Flag] = []
     while text.startswith("--"):
         word, rest = _first_word(text)
@@ -63,12 +59,7 @@ def json_words(body: str) -> tuple[str, ...] | None:
 
 
 def quoted_words(text: str, escape: str) -> tuple[str, ...]:
-    """Return a text cut at blanks that are neither quoted nor escaped; quotes and escapes stay.
-
-    Args:
-        text: The text of an ENV, LABEL or ARG.
-        escape: The escape character.
-    """
+    """Return a text cut at blanks that are neither quoted nor escaped; quotes and escapes stay."""
     words: list[str] = []
     word, quote, begun = "", "", False
     at = 0

@@ -73,14 +73,6 @@ def read_directives(lines: list[str], file: str) -> Directives:
 def cut(lines: list[str], escape: str, file: str) -> tuple[LogicalLine, ...]:
     """Cut lines into instructions.
 
-    Args:
-        lines: The lines without their ends.
-        escape: The character that continues a line.
-        file: How the file is named in messages.
-
-    Returns:
-        One piece for each instruction, in their order.
-
     Raises:
         UsageError: A here-document has no end.
     """

@@ -57,13 +57,7 @@ class Names(Struct, frozen=True):
         )
 
     def base(self, reference: str, index: int, platform: str) -> FileSource:
-        """Return what a stage stands on.
-
-        Args:
-            reference: What stands after FROM, variables put in.
-            index: The number of the stage.
-            platform: The platform for an image.
-        """
+        """Return what a stage stands on."""
         own = self.dockerfile.stages[index].name
         if own and own in self.contexts:
             return self._named(own, platform)
@@ -78,12 +72,6 @@ class Names(Struct, frozen=True):
 
     def copied(self, name: str, index: int, platform: str, place: str) -> FileSource:
         """Return where ``--from`` or ``from=`` takes files.
-
-        Args:
-            name: What is written.
-            index: The number of the stage in which it is written.
-            platform: The platform for an image.
-            place: Where it is written.
 
         Raises:
             UsageError: It contains a variable, or means a stage that does not stand before this one.

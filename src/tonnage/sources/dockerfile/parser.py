@@ -23,13 +23,6 @@ _NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
     """Read a Dockerfile.
 
-    Args:
-        text: Its text.
-        file: How it is named in messages.
-
-    Returns:
-        Its stages and instructions, as they are written.
-
     Raises:
         UsageError: Something that no builder accepts, with its line and what to write instead.
     """
@@ -61,13 +54,6 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
 
 def read_instructions(text: str, file: str = "Dockerfile") -> tuple[Directives, tuple[Instruction, ...]]:
     """Cut a text into instructions without judging them.
-
-    Args:
-        text: The text of a Dockerfile, or of one instruction.
-        file: How it is named in messages.
-
-    Returns:
-        The directives, and the instructions in their order.
 
     Raises:
         UsageError: A directive is wrong or a here-document has no end, so that it cannot be cut.

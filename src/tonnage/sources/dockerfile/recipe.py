@@ -39,18 +39,8 @@ def recipe(
     """Work out what a build does.
 
     Args:
-        dockerfile: The Dockerfile.
-        build_args: Build arguments.
-        target: The stage that becomes the image, by name or number; the last without one.
-        platform: The platform that is built for.
-        build_platform: The platform of the builder; ``platform`` without one.
-        contexts: Named contexts, by name.
         base_config: Says what an image or named context gives to the stage on it; None for what is not known.
             It is asked once for each.
-        builder: Which builder it is for.
-
-    Returns:
-        The stages that are built, and what each of their instructions does.
 
     Raises:
         UsageError: A stage is not there, a variable cannot be put in, or an instruction makes no sense so.

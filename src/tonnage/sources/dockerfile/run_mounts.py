@@ -24,16 +24,6 @@ def read_mount(
 ) -> RunMount:
     """Read one mount.
 
-    Args:
-        value: What stands after ``--mount=``.
-        expand: Puts variables in.
-        origin: Says what ``from=`` means.
-        directory: The working directory.
-        place: Where it is written.
-
-    Returns:
-        The mount.
-
     Raises:
         UsageError: Its type is not known, or a bind or a cache has no target.
     """

@@ -53,14 +53,7 @@ class Unwrapped(Struct, frozen=True):
 
 
 def unwrap(words: Sequence[Word]) -> Unwrapped:
-    """Take away the programs that only start another one.
-
-    Args:
-        words: The words of a command.
-
-    Returns:
-        The words of what is started; of a wrapper without anything to start the wrapper itself.
-    """
+    """Take away the programs that only start another one."""
     environment: dict[str, str] = {}
     left = tuple(words)
     for _ in range(_MOST_WRAPPERS):

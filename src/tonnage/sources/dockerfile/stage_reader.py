@@ -128,15 +128,6 @@ class StageReader:
     ) -> RecipeStage:
         """Read the whole stage.
 
-        Args:
-            base: What it stands on.
-            kept: What that keeps for it.
-            instructions: Its own instructions.
-            place: The place of its FROM.
-
-        Returns:
-            The stage with its steps.
-
         Raises:
             UsageError: A variable cannot be put in, or an instruction makes no sense so.
         """

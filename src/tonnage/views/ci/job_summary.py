@@ -34,9 +34,6 @@ def job_summary(forecast: JobForecast | None, run: JobRun | None, reclaimed: Job
         forecast: What was forecast; None when that failed.
         run: The run; None when there was none.
         reclaimed: What was reclaimed; None when nothing was.
-
-    Returns:
-        Markdown.
     """
     name = forecast.stack.name if forecast is not None else ""
     parts = [f"## Tonnage{f': {literal(name)}' if name else ''}", *_ending(run)]
@@ -73,16 +70,7 @@ def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobR
 
 
 def disk_picture(moments: Sequence[DiskMoment]) -> str:
-    """Draw the disk over time, with its line.
-
-    Args:
-        moments: Samples of one filesystem, in their order; at least one.
-
-    Returns:
-        A picture in the language of Mermaid, as GitHub shows it.
-
-    Source: the documentation of Mermaid's XY chart, which has numeric axes and any number of lines.
-    """
+    """Draw the disk over time, with its line."""
     shown = thinned(moments, _POINTS)
     highest = max(*(each.available_bytes for each in shown), shown[0].line_bytes, 1)
     divisor, unit = next(each for each in _UNITS if highest >= each[0])
@@ -105,15 +93,7 @@ def disk_picture(moments: Sequence[DiskMoment]) -> str:
 
 
 def thinned(moments: Sequence[DiskMoment], most: int) -> list[DiskMoment]:
-    """Leave out samples, but never the lowest of a stretch: that one is what matters.
-
-    Args:
-        moments: Samples in their order.
-        most: How many may stay.
-
-    Returns:
-        At most so many, evenly spread over the time; the first stays, and at least two where there are any.
-    """
+    """Leave out samples, but never the lowest of a stretch: that one is what matters."""
     if not moments:
         return []
     begin_s, end_s = moments[0].at_s, moments[-1].at_s
@@ -133,41 +113,19 @@ def thinned(moments: Sequence[DiskMoment], most: int) -> list[DiskMoment]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table.
-
-    Args:
-        head: The names of its columns; all but the first hold figures.
-        rows: Its cells.
-
-    Returns:
-        Markdown.
-    """
+    """Write a table."""
     marks = ["---", *("---:" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
 
 
 def literal(text: str) -> str:
-    """Return a text in which nothing is markup, in one line, as it stands in a table.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text, as code.
-    """
+    """Return a text in which nothing is markup, in one line, as it stands in a table."""
     shown = (letter if letter.isalnum() or letter in " .-/:" else f"&#{ord(letter)};" for letter in text)
     return f"<code>{' '.join(''.join(shown).replace('&#10;', ' ').split())}</code>"
 
 
 def figure(known: Figures) -> str:
-    """Write a forecast figure with its grade.
-
-    Args:
-        known: The figure.
-
-    Returns:
-        For example ``1.20 GB (learned)``.
-    """
+    """Write a forecast figure with its grade."""
     return "unknown" if known.likely is None else f"{format_bytes(known.likely)} ({known.grade})"
 
 

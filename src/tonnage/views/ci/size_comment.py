@@ -14,14 +14,7 @@ _HEAD = ("service", "image, base", "image, here", "change", "disk, change")
 
 
 def marker(stack: str) -> str:
-    """Return what a comment of ours begins with, by which it is found again.
-
-    Args:
-        stack: The name of the stack: a repository may have several.
-
-    Returns:
-        A line that is not shown.
-    """
+    """Return what a comment of ours begins with, by which it is found again."""
     name = "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in stack)
     return f"<!-- tonnage: sizes of {name} -->"
 
@@ -30,11 +23,7 @@ def size_comment(here: JobForecast, base: JobForecast | None) -> str:
     """Write the comment.
 
     Args:
-        here: The forecast of the pull request.
         base: The forecast of the base branch; None when it has none.
-
-    Returns:
-        Markdown that begins with the marker.
     """
     parts = [marker(here.stack.name), f"### Forecast sizes of {literal(here.stack.name)}"]
     if base is None:

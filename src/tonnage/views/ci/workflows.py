@@ -34,26 +34,12 @@ _STATUS = '{} --json > "$RUNNER_TEMP/status.json"\n'
 
 
 def workflows(stack: RunnerStack) -> dict[str, str]:
-    """Write both workflows of a stack.
-
-    Args:
-        stack: What they are for.
-
-    Returns:
-        Text by file name.
-    """
+    """Write both workflows of a stack."""
     return {DOCKER_DEPLOY: docker_deploy(stack), SEQUENTIAL_DEPLOY: sequential_deploy(stack)}
 
 
 def docker_deploy(stack: RunnerStack) -> str:
-    """Write the workflow that builds on every push: one job for each service, each on a runner of its own.
-
-    Args:
-        stack: What it is for.
-
-    Returns:
-        The workflow.
-    """
+    """Write the workflow that builds on every push: one job for each service, each on a runner of its own."""
     triggers = f"on:\n  push:\n    branches: [{json.dumps(stack.branch)}]\n"
     push = " ${PUSH:+--push}" * bool(stack.registries)
     rows = "".join(
@@ -91,14 +77,7 @@ def docker_deploy(stack: RunnerStack) -> str:
 
 
 def sequential_deploy(stack: RunnerStack) -> str:
-    """Write the workflow that is started by hand: one runner, one service after the other.
-
-    Args:
-        stack: What it is for.
-
-    Returns:
-        The workflow.
-    """
+    """Write the workflow that is started by hand: one runner, one service after the other."""
     choices = "".join(f"          - {json.dumps(name)}\n" for name in ("all", *(each.name for each in stack.built)))
     triggers = (
         "on:\n  workflow_dispatch:\n    inputs:\n"

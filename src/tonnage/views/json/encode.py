@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 
 def json_text(form: Mapping[str, object]) -> str:
-    """Write a mapping as JSON in one line.
-
-    Args:
-        form: What JSON can hold; bytes that are no UTF-8 text, as Python keeps them in names, are shown as U+FFFD.
-
-    Returns:
-        The line, without a newline at its end.
-    """
+    """Write a mapping as JSON in one line."""
     try:
         return msgspec.json.encode(form).decode()
     except UnicodeEncodeError:

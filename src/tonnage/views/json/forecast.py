@@ -22,11 +22,7 @@ def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = (
     """Return the forecast of a stack.
 
     Args:
-        forecast: The forecast.
         fittings: How it fits each filesystem; empty where none is known.
-
-    Returns:
-        The fields of ``docs/json.md``.
     """
     return {
         "engine_kind": str(forecast.engine),
@@ -62,14 +58,7 @@ def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = (
 
 
 def service_forecast_form(service: ServiceForecast) -> dict[str, object]:
-    """Return the forecast of a service.
-
-    Args:
-        service: The forecast.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return the forecast of a service."""
     return {
         "service": service.service,
         "image_bytes": figures(service.image),
@@ -85,14 +74,7 @@ def service_forecast_form(service: ServiceForecast) -> dict[str, object]:
 
 
 def figures(estimate: Estimate) -> dict[str, object]:
-    """Return the figures of a forecast, in bytes.
-
-    Args:
-        estimate: Any forecast.
-
-    Returns:
-        ``low``, ``likely``, ``high`` (null where nothing is known and nothing assumed) and ``grade``.
-    """
+    """Return the figures of a forecast, in bytes."""
     known = estimate.known
     return {
         "low": estimate.low_bytes if known else None,

@@ -33,27 +33,12 @@ _SHOWN_ACTION_FIELDS = ("reference", "references", "image", "image_name", "conta
 
 
 def document(kind: str, form: dict[str, object]) -> dict[str, object]:
-    """Return a form with the head that every printed document has.
-
-    Args:
-        kind: ``plan``, ``runs``, ``status``, ``verification``, ``settings``, ``checks`` or ``error``.
-        form: The fields.
-
-    Returns:
-        A mapping that begins with ``format`` and ``document``.
-    """
+    """Return a form with the head that every printed document has."""
     return {"format": FORMAT, "document": kind, **form}
 
 
 def plan_form(plan: Plan) -> dict[str, object]:
-    """Return a plan to be shown; it cannot be executed (a plan file can).
-
-    Args:
-        plan: Any plan.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return a plan to be shown; it cannot be executed (a plan file can)."""
     refusal = plan.refusal
     return {
         "stack": plan.stack,
@@ -79,14 +64,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
 
 
 def step_form(step: Step) -> dict[str, object]:
-    """Return a step of a plan.
-
-    Args:
-        step: Any step.
-
-    Returns:
-        The fields of ``docs/json.md``; of its action only names of images and containers.
-    """
+    """Return a step of a plan."""
     action = step.action
     names = {name: getattr(action, name) for name in _SHOWN_ACTION_FIELDS if hasattr(action, name)}
     return {
@@ -106,14 +84,7 @@ def step_form(step: Step) -> dict[str, object]:
 
 
 def estimate_form(estimate: Estimate) -> dict[str, object]:
-    """Return a forecast; its numbers are null where it is not known.
-
-    Args:
-        estimate: Any forecast.
-
-    Returns:
-        ``low_bytes``, ``likely_bytes``, ``high_bytes`` and ``grade``.
-    """
+    """Return a forecast; its numbers are null where it is not known."""
     known = estimate.known
     return {
         "low_bytes": estimate.low_bytes if known else None,
@@ -124,14 +95,7 @@ def estimate_form(estimate: Estimate) -> dict[str, object]:
 
 
 def run_form(run: Run) -> dict[str, object]:
-    """Return a run with its steps.
-
-    Args:
-        run: Any run, unfinished ones included.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return a run with its steps."""
     return {
         "run_id": run.run_id,
         "stack": run.stack,
@@ -148,14 +112,7 @@ def run_form(run: Run) -> dict[str, object]:
 
 
 def outcome_form(outcome: StepOutcome) -> dict[str, object]:
-    """Return how a step ended, forecast beside measured.
-
-    Args:
-        outcome: Any step's outcome.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return how a step ended, forecast beside measured."""
     return {
         "name": outcome.name,
         "service": outcome.service,
@@ -172,14 +129,7 @@ def outcome_form(outcome: StepOutcome) -> dict[str, object]:
 
 
 def event_form(event: Event) -> dict[str, object]:
-    """Return one event of a run, as one line of ``--json`` output holds it.
-
-    Args:
-        event: Any event.
-
-    Returns:
-        A mapping that begins with ``format`` and ``event``.
-    """
+    """Return one event of a run, as one line of ``--json`` output holds it."""
     return {"format": FORMAT, "event": EVENT_NAMES[type(event)], **_event_fields(event)}
 
 

@@ -23,27 +23,13 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_plan(plan: Plan) -> str:
-    """Write a plan as the text of a plan file.
-
-    Args:
-        plan: Any plan.
-
-    Returns:
-        JSON with a newline at its end.
-    """
+    """Write a plan as the text of a plan file."""
     encoded = msgspec.json.encode(_Saved(document=DOCUMENT, format=PLAN_FORMAT, plan=plan), order="deterministic")
     return msgspec.json.format(encoded, indent=1).decode() + "\n"
 
 
 def read_plan(text: str, *, place: str = "") -> Plan:
     """Read the text of a plan file.
-
-    Args:
-        text: What :func:`save_plan` wrote.
-        place: The file's name, for messages.
-
-    Returns:
-        The plan, equal to the one that was saved.
 
     Raises:
         UsageError: The text is no plan file, one of another format, or one that was changed by hand into nonsense.

@@ -99,12 +99,7 @@ class Board(Struct):
     _service_of: dict[str, str] = field(default_factory=dict)
 
     def take(self, event: Event, now_s: float) -> None:
-        """Bring the picture up to date.
-
-        Args:
-            event: Any event of the run.
-            now_s: Seconds on a clock that only ever grows.
-        """
+        """Bring the picture up to date."""
         match event:
             case RunStarted():
                 self._begin(event.plan, now_s)

@@ -42,11 +42,7 @@ class JsonLinesView:
         """End; nothing is written."""
 
     def show(self, event: Event) -> None:
-        """Write one event.
-
-        Args:
-            event: Any event.
-        """
+        """Write one event."""
         form = event_form(event)
         with self._lock, contextlib.suppress(OSError):
             now_s = self._monotonic()

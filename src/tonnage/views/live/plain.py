@@ -60,11 +60,7 @@ class PlainView:
         """End; nothing is written."""
 
     def show(self, event: Event) -> None:
-        """Write one event, or nothing when it says nothing new.
-
-        Args:
-            event: Any event.
-        """
+        """Write one event, or nothing when it says nothing new."""
         with self._lock:
             line = self._line(event)
             if line:
@@ -105,14 +101,7 @@ class PlainView:
 
 
 def started_line(plan: Plan) -> str:
-    """Write that a run begins.
-
-    Args:
-        plan: What is carried out.
-
-    Returns:
-        One line.
-    """
+    """Write that a run begins."""
     count = len(plan.steps)
     steps = {0: "nothing to do", 1: "1 step"}.get(count, f"{count} steps")
     return (
@@ -122,14 +111,7 @@ def started_line(plan: Plan) -> str:
 
 
 def finished_line(outcome: StepOutcome) -> str:
-    """Write how a step ended, forecast beside measured.
-
-    Args:
-        outcome: Any step's outcome.
-
-    Returns:
-        One line.
-    """
+    """Write how a step ended, forecast beside measured."""
     line = f"  {outcome.name} {outcome.outcome} in {format_seconds(outcome.seconds)}"
     if outcome.measured:
         disk = outcome.measured[0]
@@ -148,12 +130,5 @@ def finished_line(outcome: StepOutcome) -> str:
 
 
 def ended_line(run: Run) -> str:
-    """Write how a run ended.
-
-    Args:
-        run: A finished run.
-
-    Returns:
-        One line.
-    """
+    """Write how a run ended."""
     return f"{run.purpose} {run.stack} {run.outcome} in {format_seconds(run.seconds)}"

@@ -27,10 +27,6 @@ class SeveralViews:
         self._views = views
 
     def show(self, event: Event) -> None:
-        """Show one event.
-
-        Args:
-            event: Any event.
-        """
+        """Show one event."""
         for view in self._views:
             view.show(event)

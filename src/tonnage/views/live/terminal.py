@@ -85,11 +85,7 @@ class LiveView:
             self._live.stop()
 
     def show(self, event: Event) -> None:
-        """Take an event into the picture; a notice is printed above it.
-
-        Args:
-            event: Any event.
-        """
+        """Take an event into the picture; a notice is printed above it."""
         if isinstance(event, Notice):
             style = "yellow" if event.level == "warning" else ""
             with contextlib.suppress(OSError):
@@ -111,18 +107,7 @@ class LiveView:
 
 
 def draw(picture: Board, *, now_s: float, width: int, height: int, ascii_only: bool = False) -> Group:
-    """Draw the board for a terminal of a given size.
-
-    Args:
-        picture: What to draw.
-        now_s: Seconds on the clock that the board was fed with.
-        width: Columns of the terminal.
-        height: Rows of the terminal; no more than that are drawn.
-        ascii_only: Draw without characters beyond ASCII.
-
-    Returns:
-        Lines, none of which is longer than ``width``.
-    """
+    """Draw the board for a terminal of a given size."""
     if not picture.title:
         return Group()
     disks = [line for disk in picture.disks.values() for line in _disk_lines(disk, width, ascii_only=ascii_only)]

@@ -56,15 +56,7 @@ class Comparison(Struct, frozen=True):
 
 
 def comparisons(runs: Sequence[Run], instructions: Sequence[InstructionOutcome]) -> tuple[Comparison, ...]:
-    """Return every forecast figure with the measured one, builds that the cache answered left out.
-
-    Args:
-        runs: Runs with their steps.
-        instructions: Instructions of builds.
-
-    Returns:
-        Instructions first.
-    """
+    """Return every forecast figure with the measured one, builds that the cache answered left out."""
     found: list[Comparison] = []
     for each in instructions:
         if each.cached:
@@ -91,15 +83,7 @@ def comparisons(runs: Sequence[Run], instructions: Sequence[InstructionOutcome])
 
 
 def accuracy_text(found: Sequence[Comparison], *, width: int = 80) -> str:
-    """Write forecasts beside what was measured.
-
-    Args:
-        found: The figures.
-        width: Columns of the terminal.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write forecasts beside what was measured."""
     if not found:
         return "nothing was forecast and measured yet"
     rows = [_HEADS, *(_row(each, width) for each in found)]
@@ -113,14 +97,7 @@ def accuracy_text(found: Sequence[Comparison], *, width: int = 80) -> str:
 
 
 def accuracy_form(found: Sequence[Comparison]) -> dict[str, object]:
-    """Return forecasts beside what was measured.
-
-    Args:
-        found: The figures.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return forecasts beside what was measured."""
     return {
         "figures": [
             {

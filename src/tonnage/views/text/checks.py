@@ -27,15 +27,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 def settings_text(settings: Sequence[Setting], *, width: int = 80) -> str:
-    """Write settings for people.
-
-    Args:
-        settings: In the order of printing.
-        width: Columns of the terminal; where the table does not fit, each setting takes several lines.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write settings for people."""
     rows = [(each.key, each.value, each.origin, each.meaning) for each in settings]
     table = columns((("setting", "value", "origin", "meaning"), *rows))
     if fits(table, width):
@@ -47,14 +39,7 @@ def settings_text(settings: Sequence[Setting], *, width: int = 80) -> str:
 
 
 def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
-    """Return settings as a JSON-able mapping.
-
-    Args:
-        settings: In the order of printing.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return settings as a JSON-able mapping."""
     return {
         "settings": [
             {"key": each.key, "value": each.value, "origin": each.origin, "meaning": each.meaning} for each in settings
@@ -63,14 +48,7 @@ def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
 
 
 def checks_text(checks: Sequence[Check]) -> str:
-    """Write checks for people.
-
-    Args:
-        checks: In the order of printing.
-
-    Returns:
-        Lines joined by newlines, without one at the end. What to do stands below its check.
-    """
+    """Write checks for people."""
     lines = []
     for check, line in zip(checks, columns([(each.state, each.name, each.found) for each in checks]), strict=True):
         lines.append(line)
@@ -79,27 +57,12 @@ def checks_text(checks: Sequence[Check]) -> str:
 
 
 def items_text(items: Sequence[Item]) -> str:
-    """Write a checklist for people.
-
-    Args:
-        items: In the order of printing.
-
-    Returns:
-        Lines joined by newlines, without one at the end. What mends an item stands below it.
-    """
+    """Write a checklist for people."""
     return checks_text([Check(name=each.name, state=each.state, found=each.found, todo=each.todo) for each in items])
 
 
 def checks_form(checks: Sequence[Check], items: Sequence[Item] = ()) -> dict[str, object]:
-    """Return checks as a JSON-able mapping.
-
-    Args:
-        checks: In the order of printing.
-        items: The checklist of the stack; none where there is no stack.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return checks as a JSON-able mapping."""
     return {
         "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks],
         "checklist": [

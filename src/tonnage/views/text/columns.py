@@ -11,16 +11,7 @@ GAP = "  "
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "") -> list[str]:
-    """Align rows.
-
-    Args:
-        rows: Cells; every row has the same number of them. The last column may be of any length.
-        right: Indices of columns whose cells end at the same place (figures).
-        indent: What every line begins with.
-
-    Returns:
-        One line for each row, without blanks at its end.
-    """
+    """Align rows."""
     if not rows:
         return []
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]

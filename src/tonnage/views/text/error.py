@@ -13,13 +13,8 @@ def failure_text(error: TonnageError, *, width: int | None = None) -> str:
     """Write a failure as a block: what, why, what to do, and the log at the end.
 
     Args:
-        error: Any failure.
         width: Columns of the terminal, for lines to end between words; None to leave them long. Commands and log lines
             are left as they are: they are to be copied.
-
-    Returns:
-        Lines joined by newlines, without one at the end. Log lines are indented and marked, so that they cannot be
-        taken for Tonnage's own words.
     """
     what = f"{error.place}: {error.what}" if error.place else error.what
     blocks = [_wrapped(f"error: {what}", width)]
@@ -34,14 +29,7 @@ def failure_text(error: TonnageError, *, width: int | None = None) -> str:
 
 
 def failure_form(error: TonnageError) -> dict[str, object]:
-    """Return a failure as a JSON-able mapping.
-
-    Args:
-        error: Any failure.
-
-    Returns:
-        The fields ``exit_code``, ``title``, ``what``, ``why``, ``todo``, ``place`` and ``log``.
-    """
+    """Return a failure as a JSON-able mapping."""
     return {
         "exit_code": error.exit_code,
         "title": error.title,

@@ -14,15 +14,7 @@ _SHOWN = 3
 
 
 def explanations_text(explanations: Sequence[Explanation], *, width: int) -> str:
-    """Write explanations for people.
-
-    Args:
-        explanations: What was found, the most likely cause first.
-        width: Columns.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write explanations for people."""
     if not explanations:
         return "nothing in it is known to be a sign of a full disk, a failed build or a failed install"
     return "\n\n".join(_block(each, width) for each in explanations)
@@ -48,15 +40,7 @@ def _block(explanation: Explanation, width: int) -> str:
 
 
 def explanations_form(log: str, explanations: Sequence[Explanation]) -> dict[str, object]:
-    """Return explanations as a JSON-able mapping.
-
-    Args:
-        log: The file that was read.
-        explanations: What was found.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return explanations as a JSON-able mapping."""
     return {"log": log, "explanations": [_form(each) for each in explanations]}
 
 

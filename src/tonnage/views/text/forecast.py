@@ -36,17 +36,7 @@ _WORTH_SHOWING = 1_000_000
 def forecast_text(
     forecast: StackForecast, fittings: Sequence[FilesystemFit] = (), *, width: int = 80, disk_known: bool = True
 ) -> str:
-    """Write the forecast of a stack.
-
-    Args:
-        forecast: The forecast.
-        fittings: How it fits each filesystem.
-        width: Columns of the terminal.
-        disk_known: Whether there was a disk to compare it with.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write the forecast of a stack."""
     rows: list[tuple[str, ...]] = [_HEADS]
     below: list[list[str]] = [[]]
     for service in forecast.services:
@@ -74,16 +64,7 @@ def forecast_text(
 
 
 def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, disk_known: bool = True) -> list[str]:
-    """Write whether it fits.
-
-    Args:
-        forecast: The forecast.
-        fittings: How it fits each filesystem.
-        disk_known: Whether there was a disk to compare it with.
-
-    Returns:
-        Lines; the last one is the verdict.
-    """
+    """Write whether it fits."""
     lines = []
     for each in fittings:
         room = each.room
@@ -110,15 +91,7 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, dis
 
 
 def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
-    """Write every instruction of one service with what weighs in it.
-
-    Args:
-        service: The forecast.
-        width: Columns of the terminal.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write every instruction of one service with what weighs in it."""
     lines = [f"{service.service}: {format_bytes(service.image.likely_bytes)} image"]
     if service.target:
         lines[0] += f", {service.target}"

@@ -9,19 +9,7 @@ ASCII_FULL, ASCII_EMPTY, ASCII_LINE, ASCII_KEPT = "#", "-", "|", "."
 def gauge_parts(
     *, size_bytes: int, available_bytes: int, line_bytes: int, cells: int, ascii_only: bool = False
 ) -> tuple[str, str, str]:
-    """Draw a disk that fills from the left up to the line, which is marked.
-
-    Args:
-        size_bytes: All bytes of the filesystem.
-        available_bytes: What is available now.
-        line_bytes: What must remain available.
-        cells: Characters of the whole bar.
-        ascii_only: Draw without characters beyond ASCII.
-
-    Returns:
-        Three parts that make the bar when joined: what is left of the line, the mark of the line, what is right of it.
-        Past the line nothing should ever be full.
-    """
+    """Draw a disk that fills from the left up to the line, which is marked."""
     full, empty, line, kept = (
         (ASCII_FULL, ASCII_EMPTY, ASCII_LINE, ASCII_KEPT) if ascii_only else (FULL, EMPTY, LINE, KEPT)
     )

@@ -22,16 +22,7 @@ _NARROWEST = 40
 
 
 def plan_text(plan: Plan, *, width: int = 0) -> str:
-    """Write a plan for people.
-
-    Args:
-        plan: Any plan, refused ones included.
-        width: Columns to write for: lines are broken between words, and what is the same as above or says nothing is
-            left out. 0 keeps each step on one line, whatever its length, with everything.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write a plan for people."""
     blocks = [_head(plan)]
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
@@ -51,14 +42,7 @@ def plan_text(plan: Plan, *, width: int = 0) -> str:
 
 
 def estimate_text(estimate: Estimate) -> str:
-    """Write a forecast with its grade: ``8.41 GB (learned)``, or ``unknown``.
-
-    Args:
-        estimate: Any forecast.
-
-    Returns:
-        The likely bytes and how they are known.
-    """
+    """Write a forecast with its grade: ``8.41 GB (learned)``, or ``unknown``."""
     if not estimate.known:
         return "unknown"
     return f"{format_bytes(estimate.likely_bytes)} ({estimate.grade})"
@@ -125,28 +109,13 @@ def _broken(line: str, width: int) -> list[str]:
 
 
 def unchanged_text(plan: Plan, *, width: int = 0) -> str:
-    """Write which services a plan leaves alone, each with the reason.
-
-    Args:
-        plan: Any plan.
-        width: Columns to write for; 0 keeps each service on one line.
-
-    Returns:
-        Lines joined by newlines, without one at the end; nothing where every service is worked on.
-    """
+    """Write which services a plan leaves alone, each with the reason."""
     lines = [f"{each.service} unchanged: {each.reason}" for each in plan.unchanged]
     return "\n".join(part for line in lines for part in _broken(line, width))
 
 
 def what_changes(step: Step) -> str:
-    """Return what a step changes, as it stands after its name.
-
-    Args:
-        step: Any step.
-
-    Returns:
-        Its own words, or that it changes nothing.
-    """
+    """Return what a step changes, as it stands after its name."""
     return f"changes {step.changes}" if step.changes.startswith("nothing") else step.changes
 
 

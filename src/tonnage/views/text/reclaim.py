@@ -22,15 +22,7 @@ _NAMED_KINDS = frozenset({"image", "container", "volume", "cache"})
 
 
 def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
-    """Write what would be removed, with bytes, cost, reason and what breaks.
-
-    Args:
-        choice: What was decided.
-        mount: The filesystem.
-
-    Returns:
-        Lines joined by newlines.
-    """
+    """Write what would be removed, with bytes, cost, reason and what breaks."""
     available = f"{mount}: {format_bytes(choice.available_bytes)} available"
     if choice.target_bytes:
         head = f"{available}, {format_bytes(choice.target_bytes)} wanted"
@@ -55,14 +47,7 @@ def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
 
 
 def removal_text(removal: Removal) -> str:
-    """Write what came of one removal, in one line.
-
-    Args:
-        removal: What was done.
-
-    Returns:
-        The line.
-    """
+    """Write what came of one removal, in one line."""
     name = f"{removal.candidate.kind} {_short(removal.candidate.name)}"
     if removal.error is not None:
         return f"stays  {name}: {removal.error.what}"
@@ -71,16 +56,7 @@ def removal_text(removal: Removal) -> str:
 
 
 def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
-    """Write what a reclaim did.
-
-    Args:
-        done: What was done.
-        mount: The filesystem.
-        before_bytes: Available before it.
-
-    Returns:
-        Lines joined by newlines.
-    """
+    """Write what a reclaim did."""
     came = format_bytes(done.available_bytes - before_bytes)
     lines = [f"{mount}: {came} came free, {format_bytes(done.available_bytes)} available"]
     if done.target_bytes:
@@ -96,13 +72,7 @@ def reclaim_form(
     """Return what was decided and done as a JSON-able mapping.
 
     Args:
-        choice: What was decided.
-        mount: The filesystem.
         done: What was done; None when it was only shown.
-        reasons: Why less came free than was promised.
-
-    Returns:
-        The fields of ``docs/json.md``.
     """
     after_bytes = choice.available_bytes if done is None else done.available_bytes
     return {
@@ -123,16 +93,7 @@ def reclaim_form(
 
 
 def enough_form(mount: str, available_bytes: int, target_bytes: int) -> dict[str, object]:
-    """Return the form of a reclaim that had nothing to do and looked at nothing.
-
-    Args:
-        mount: The filesystem.
-        available_bytes: Available there.
-        target_bytes: What was asked for.
-
-    Returns:
-        The same fields as :func:`reclaim_form`.
-    """
+    """Return the form of a reclaim that had nothing to do and looked at nothing."""
     return {
         "mount": mount,
         "available_bytes": available_bytes,

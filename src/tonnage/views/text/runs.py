@@ -18,30 +18,14 @@ _FIGURES = (1, 2, 3, 4, 5)
 
 
 def runs_text(runs: Sequence[Run], *, width: int = 80) -> str:
-    """Write several runs, the latest last.
-
-    Args:
-        runs: In the order of printing.
-        width: Columns of the terminal.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write several runs, the latest last."""
     if not runs:
         return "no runs yet"
     return "\n\n".join(run_text(run, width=width) for run in runs)
 
 
 def run_text(run: Run, *, width: int = 80) -> str:
-    """Write one run as a table.
-
-    Args:
-        run: Any run, unfinished ones included.
-        width: Columns of the terminal; where the table does not fit, each step takes two lines.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write one run as a table."""
     started = format_moment(run.started_s)
     lines = [f"run {run.run_id}: {run.purpose} {run.stack}, {started}, {_ended(run)}"]
     rows = [_cells(step) for step in run.steps]

@@ -23,13 +23,7 @@ def status_form(
     """Return what is there as a JSON-able mapping.
 
     Args:
-        inventory: What was observed.
-        lines: The line of each filesystem in bytes, by mount.
-        stack: The stack; without a name when there is no compose file here.
         services: Names of the services to tell about; empty for all.
-
-    Returns:
-        The fields of ``docs/json.md``. Sizes that the engine does not tell are null.
     """
     engine = inventory.engine
     return {
@@ -49,15 +43,7 @@ def status_form(
 
 
 def engine_use(inventory: Inventory) -> dict[str, object]:
-    """Return what the engine keeps, by kind, in bytes; null where it does not tell.
-
-    Args:
-        inventory: What was observed.
-
-    Returns:
-        For each of ``images``, ``containers``, ``build_cache`` and ``volumes`` a count and its bytes. Layers that
-        images share are counted once; a container counts with its own writable layer only.
-    """
+    """Return what the engine keeps, by kind, in bytes; null where it does not tell."""
     layers = {layer.chain_id: layer.size_bytes for image in inventory.images for layer in image.layers}
     writable = [container.writable_bytes for container in inventory.containers]
     return {
@@ -86,15 +72,7 @@ def status_text(
     """Write what is there for people.
 
     Args:
-        inventory: What was observed.
-        lines: The line of each filesystem in bytes, by mount.
-        stack: The stack; without a name when there is no compose file here.
         services: Names of the services to tell about; empty for all.
-        width: Columns of the terminal.
-        ascii_only: Draw without characters beyond ASCII.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
     """
     engine = inventory.engine
     blocks = [[f"engine {engine.version} ({engine.storage_driver}, {engine.image_store} store) at {engine.endpoint}"]]

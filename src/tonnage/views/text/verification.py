@@ -22,28 +22,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def verification_text(verdicts: Sequence[Verdict]) -> str:
-    """Write the verdicts for people.
-
-    Args:
-        verdicts: In the order of printing.
-
-    Returns:
-        Lines joined by newlines, without one at the end.
-    """
+    """Write the verdicts for people."""
     rows = [(each.service, "healthy" if each.healthy else "NOT HEALTHY", each.reason) for each in verdicts]
     return "\n".join(columns(rows))
 
 
 def verification_form(stack: str, verdicts: Sequence[Verdict]) -> dict[str, object]:
-    """Return the verdicts as a JSON-able mapping.
-
-    Args:
-        stack: The project name.
-        verdicts: In the order of printing.
-
-    Returns:
-        The fields of ``docs/json.md``.
-    """
+    """Return the verdicts as a JSON-able mapping."""
     services = [
         {"service": each.service, "healthy": each.healthy, "reason": each.reason, "log": each.log} for each in verdicts
     ]

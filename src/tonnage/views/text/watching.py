@@ -47,12 +47,7 @@ class InPlace:
         self._live.stop()
 
     def show(self, inventory: Inventory, lines: Mapping[str, int]) -> None:
-        """Show one look.
-
-        Args:
-            inventory: What was observed.
-            lines: The line of each filesystem in bytes, by mount.
-        """
+        """Show one look."""
         text = status_text(
             inventory,
             lines=lines,
@@ -71,15 +66,7 @@ def _within(text: str, height: int) -> str:
 
 
 def watch_lines(inventory: Inventory, lines: Mapping[str, int]) -> list[str]:
-    """Write one look for a log.
-
-    Args:
-        inventory: What was observed.
-        lines: The line of each filesystem in bytes, by mount.
-
-    Returns:
-        One line for each filesystem.
-    """
+    """Write one look for a log."""
     return [
         f"{disk.mount}: {format_bytes(disk.available_bytes)} available, line {format_bytes(lines[disk.mount])},"
         f" headroom {format_bytes(disk.available_bytes - lines[disk.mount])}"

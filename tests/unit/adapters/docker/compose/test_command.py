@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tonnage.adapters.docker.compose import ComposeText, start_one_beside, switch
-from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.command import ComposeText, start_one_beside, switch
+from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 

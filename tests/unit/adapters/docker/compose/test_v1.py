@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.sources.compose.test_cases import GOOD, open_case
 
-from tonnage.adapters.docker.compose_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
 from tonnage.decide.deploy.compose_project import project_json
 from tonnage.errors import EngineLacksError
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tonnage.adapters.docker.progress import NOTHING_HEARD, BuildFailure, BuildStep, ProgressLine, plain_text
+from tonnage.adapters.docker.progress.output import NOTHING_HEARD, BuildFailure, BuildStep, ProgressLine, plain_text
 from tonnage.lazily import regex
 
 _STEP = regex(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.adapters.docker.progress import (
+from tonnage.adapters.docker.progress.output import (
     NOTHING_HEARD,
     BuildFailure,
     BuildStep,

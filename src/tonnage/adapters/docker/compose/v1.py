@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tonnage.adapters.docker.compose_v1_mounts import rewrite_mounts
-from tonnage.adapters.docker.compose_v1_service import rewrite_service
+from tonnage.adapters.docker.compose.v1_mounts import rewrite_mounts
+from tonnage.adapters.docker.compose.v1_service import rewrite_service
 from tonnage.errors import EngineLacksError
 
 Mapping = dict[str, Any]

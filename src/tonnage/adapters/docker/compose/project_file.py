@@ -1,7 +1,7 @@
 """The project file as one generation of Compose accepts it: what differs between the two is settled here.
 
 The second generation is given the project as it was resolved; what the first needs is in
-:mod:`tonnage.adapters.docker.compose_v1`.
+:mod:`tonnage.adapters.docker.compose.v1`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tonnage.adapters.docker import compose_v1 as compose_one
+from tonnage.adapters.docker.compose import v1 as compose_one
 from tonnage.lazily import regex
 
 Mapping = dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tonnage.adapters.docker.progress import (
+from tonnage.adapters.docker.progress.output import (
     NOTHING_HEARD,
     BuildFailure,
     BuildStep,
