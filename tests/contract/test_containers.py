@@ -79,16 +79,18 @@ def test_up_brings_as_many_containers_as_are_wanted(world: World) -> None:
 def test_a_container_beside_the_running_one_takes_no_port_from_it(world: World) -> None:
     web = {**put(world, STEADY), "ports": ["18467:80"], "restart": "always"}
     running = up(world, "web", web=web)
-    world.acts.start_beside(PROJECT, world.directory, "web", project_json(web=web), "contract-web-beside", cancel=NEVER)
-    beside = world.facts.container("contract-web-beside")
+    world.acts.start_first(
+        PROJECT, world.directory, "web", project_json(web=web), "contract-web-candidate", cancel=NEVER
+    )
+    beside = world.facts.container("contract-web-candidate")
     assert beside is not None
     assert (beside.state, beside.one_off, beside.service) == ("running", True, "web")
     still = world.facts.container(running.container_id)
     assert still is not None
     assert still.state == "running"
     assert [container.container_id for container in containers_of(world, "web")] == [running.container_id]
-    world.acts.remove_container("contract-web-beside")
-    assert world.facts.container("contract-web-beside") is None
+    world.acts.remove_container("contract-web-candidate")
+    assert world.facts.container("contract-web-candidate") is None
 
 
 def test_a_port_that_another_service_has_is_refused_and_named(world: World) -> None:

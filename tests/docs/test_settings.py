@@ -47,7 +47,7 @@ def test_every_setting_of_a_service_is_there_with_its_default() -> None:
     assert default("probe.status") == str(probe.status)
     assert parse_seconds(default("probe.timeout")) == probe.timeout_s
     assert parse_seconds(default("stability")) == settings.stability_s
-    assert default("beside") == settings.beside
+    assert default("switch") == settings.switch
 
 
 @pytest.mark.parametrize("page", ["docs/settings.md", "README.md"])

@@ -169,7 +169,7 @@ def _image(scene: Scene, written: SceneImage) -> Image:
 def _container(stack: Stack, written: SceneContainer) -> Container:
     config = _config(stack, written.service, written.config) if written.config else ""
     return Container(
-        container_id=f"container-{written.service}-{written.number}{'-beside' if written.one_off else ''}",
+        container_id=f"container-{written.service}-{written.number}{'-candidate' if written.one_off else ''}",
         name=written.name or f"{written.project}-{written.service}-{written.number}",
         image_id=_id(written.image),
         project=written.project,

@@ -61,13 +61,13 @@ def never_two_at_once_on_the_same_state(place: Harbour, services: Sequence[Descr
 
 
 def nothing_is_left_over(place: Harbour) -> None:
-    """Check that no container beside and no candidate is there."""
-    no_container_beside(place)
+    """Check that no candidate container and no candidate is there."""
+    no_candidate_container(place)
     assert not candidates(place)
 
 
-def no_container_beside(place: Harbour) -> None:
-    """Check that no container beside is there."""
+def no_candidate_container(place: Harbour) -> None:
+    """Check that no candidate container is there."""
     assert not [c for c in place.engine.facts.containers(PROJECT) if c.one_off]
 
 
@@ -236,7 +236,7 @@ def test_after_a_power_cut_at_any_act_the_next_deploy_finishes_the_rest(
         assert [step.name for step in place.plan(stack_of(place.engine, services)).steps] == []
         others_are_untouched(place)
         never_two_at_once_on_the_same_state(place, services)
-        no_container_beside(place)
+        no_candidate_container(place)
 
 
 @often
@@ -260,7 +260,7 @@ def test_whatever_act_fails_some_good_version_of_every_service_runs(
         never_two_at_once_on_the_same_state(place, services)
         place.engine.faults = Faults()
         assert place.deploy(now).outcome is Outcome.DONE
-        no_container_beside(place)
+        no_candidate_container(place)
 
 
 @often

@@ -59,14 +59,14 @@ def test_with_known_sizes_the_line_is_never_crossed_or_the_plan_is_refused(
         disk.eaten_by_neighbour(disk.available_bytes - line_bytes - room_bytes)
         place.policy = Policy(keep_free_bytes=line_bytes)
         plan = place.plan(stack_of(place.engine, services), history=history)
-        assert all(step.lowest.known for step in plan.steps)
+        assert all(step.available_lowest.known for step in plan.steps)
         assert (plan.refusal is not None) == (needed_bytes(plan) > room_bytes)
         if plan.refusal is None:
             disk.mark()
             run = place.carry_out(plan)
             assert run.outcome is Outcome.DONE, run.message
             assert disk.lowest_bytes >= line_bytes
-            assert disk.lowest_bytes == min(step.lowest.likely_bytes for step in plan.steps)
+            assert disk.lowest_bytes == min(step.available_lowest.likely_bytes for step in plan.steps)
 
 
 @often
@@ -143,4 +143,6 @@ def test_what_a_build_alone_cleans_up_teaches_a_deploy_nothing() -> None:
 
 def needed_bytes(plan: Plan) -> int:
     """Return what a plan with known sizes needs at its worst moment."""
-    return plan.available_bytes - min((step.lowest.likely_bytes for step in plan.steps), default=plan.available_bytes)
+    return plan.available_bytes - min(
+        (step.available_lowest.likely_bytes for step in plan.steps), default=plan.available_bytes
+    )

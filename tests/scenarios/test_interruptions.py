@@ -71,7 +71,7 @@ def test_what_a_killed_proof_left_is_removed_by_the_next_deploy(project: Project
     first = engine.container("web")
     project.web("web", "web 2", cmd=NEVER_SERVES, healthcheck={**CHECK, "start_period": "60s"})
     running = project.start("deploy")
-    running.until(lambda: at_step(project, "web.prove-beside"), "the new version is being proven")
+    running.until(lambda: at_step(project, "web.prove-candidate"), "the new version is being proven")
     second = next(c for c in engine.containers("web") if c.id != first.id)
     running.kill()
     run = project.runs()[0]

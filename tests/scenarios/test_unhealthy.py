@@ -38,7 +38,7 @@ def test_while_a_new_version_fails_beside_it_the_old_one_answers_throughout(proj
     assert [answer for answer in answers.seen if answer != "web 1"] == []
     assert engine.everything() == before
     assert project.runs()[0].outcome is Outcome.FAILED
-    assert project.step("web.prove-beside").outcome is Outcome.FAILED
+    assert project.step("web.prove-candidate").outcome is Outcome.FAILED
     assert "web.switch" not in project.step_names()
 
 
@@ -53,7 +53,7 @@ def test_a_version_that_fails_only_in_its_place_gives_it_back(project: Project) 
     ended = project.tonnage("deploy")
     assert ended.exit_code == 5
     assert "forty-three tensors are missing" in ended.stderr
-    assert project.step("web.prove-beside").outcome is Outcome.DONE
+    assert project.step("web.prove-candidate").outcome is Outcome.DONE
     assert project.step("web.prove").outcome is Outcome.FAILED
     assert engine.container("web").image == first.image
     assert engine.details("web")["Config"]["Labels"]["tonnage.config"] == labels["tonnage.config"]

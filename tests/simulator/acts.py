@@ -94,13 +94,13 @@ class SimulatedActs:
                 del store.names[name]
             store.drop_image(image_id)
 
-    def start_beside(
+    def start_first(
         self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
     ) -> None:
         """Start one container beside those of its service."""
         del directory, cancel
-        with self._act(f"start-beside {project} {service} {container_name}"):
-            starting.start_beside(self._engine, project, service, project_json, container_name)
+        with self._act(f"start-first {project} {service} {container_name}"):
+            starting.start_first(self._engine, project, service, project_json, container_name)
 
     def up(
         self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel

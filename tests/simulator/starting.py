@@ -45,7 +45,7 @@ def up(engine: Simulator, project: str, service: str, project_json: str) -> None
         _start(engine, container)
 
 
-def start_beside(engine: Simulator, project: str, service: str, project_json: str, container_name: str) -> None:
+def start_first(engine: Simulator, project: str, service: str, project_json: str, container_name: str) -> None:
     """Start one container as ``compose run -d`` does: no host ports, no restart policy, no number.
 
     Raises:

@@ -133,7 +133,7 @@ class EngineActs(Protocol):
         Names and digests in ``names`` go with it, and are given back when it stays. Any other name makes it stay.
         """
 
-    def start_beside(
+    def start_first(
         self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
     ) -> None:
         """Start one container of a service, without host ports and without its network alias, under its own name."""

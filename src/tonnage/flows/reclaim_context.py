@@ -315,5 +315,7 @@ def _target(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int
 
 def _needed_by(plan: Plan) -> int:
     """Return what has to be available before a plan begins: the line, and the most that it is expected to take."""
-    taken = [plan.available_bytes - step.lowest.low_bytes for step in plan.steps if step.lowest.known]
+    taken = [
+        plan.available_bytes - step.available_lowest.low_bytes for step in plan.steps if step.available_lowest.known
+    ]
     return plan.line_bytes + max([0, *taken])

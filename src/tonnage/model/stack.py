@@ -5,6 +5,8 @@ Paths are absolute, variables are substituted, files are merged. Nothing here wa
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct, field
 
 
@@ -152,19 +154,27 @@ class WeightsSpec(Struct, frozen=True, kw_only=True):
     place: Place | None = None
 
 
+class SwitchOrder(StrEnum):
+    """Which of two versions goes first at a switch; ``auto`` decides from what the service shares."""
+
+    AUTO = "auto"
+    START_FIRST = "start-first"
+    STOP_FIRST = "stop-first"
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """``x-tonnage`` of one service.
 
     Args:
         probe: The HTTP probe, if there is one.
-        beside: ``auto`` decides from the service's state; ``never`` forbids two at once.
+        switch: Whether the new version is started before the running one is stopped.
         one_shot: The service runs to its end; healthy means exit code 0.
         stability_s: Seconds for which it must stay up with an unchanged restart count.
         weights: Files that must be in its mounts before a deploy, if any are named.
     """
 
     probe: ProbeSpec | None = None
-    beside: str = "auto"
+    switch: SwitchOrder = SwitchOrder.AUTO
     one_shot: bool = False
     stability_s: float = 3.0
     weights: WeightsSpec | None = None

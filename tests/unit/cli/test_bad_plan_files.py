@@ -24,8 +24,8 @@ Captured = pytest.CaptureFixture[str]
         (b"[" * 100_003, "It is nested too deeply."),
         (b'{"document": "plan", "format": 1}', "this is a plan as it is shown, not a plan file"),
         (b'{"document": "tonnage-plan", "format": 17}', "this plan file has format 17"),
-        (b'{"document": "tonnage-plan", "format": 1}', "this plan file is damaged"),
-        (b'{"document": "tonnage-plan", "format": 1, "plan": {"stack": 3}}', "this plan file is damaged"),
+        (b'{"document": "tonnage-plan", "format": 2}', "this plan file is damaged"),
+        (b'{"document": "tonnage-plan", "format": 2, "plan": {"stack": 3}}', "this plan file is damaged"),
     ],
 )
 def test_what_is_no_plan_file_is_told_so(world: World, capsys: Captured, content: bytes, words: str) -> None:

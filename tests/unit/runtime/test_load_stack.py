@@ -104,7 +104,7 @@ def test_everything_that_a_plan_needs_is_in_the_model(tmp_path: Path) -> None:
 
 
 def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) -> None:
-    write(tmp_path, "services: {web: {image: a, x-tonnage: {beside: never}}}\n")
+    write(tmp_path, "services: {web: {image: a, x-tonnage: {switch: stop-first}}}\n")
     request = StackRequest(working_directory=str(tmp_path))
     printed = "name: from-compose\nservices:\n  web:\n    image: a\n    environment:\n      A: 5$$\n"
 
@@ -112,7 +112,7 @@ def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) 
 
     assert stack.name == "from-compose"
     assert stack.service("web").config_json == '{"environment":{"A":"5$"},"image":"a"}'
-    assert stack.service("web").settings.beside == "never"
+    assert stack.service("web").settings.switch == "stop-first"
     assert str(stack.service("web").place) == f"{tmp_path / 'compose.yaml'}:1"
 
 

@@ -38,7 +38,7 @@ def learned(count_bytes: int) -> Estimate:
 
 
 DROP = Step(
-    name="web.drop-candidate",
+    name="web.undo-build",
     service="web",
     action=RemoveImage(image="web:candidate"),
     cause="web.build failed",
@@ -52,8 +52,8 @@ BUILD = Step(
     changes="adds the image web:candidate",
     kept=learned(213_000_007),
     transient=learned(31_000_003),
-    after=learned(8_910_456_782),
-    lowest=learned(8_879_456_779),
+    available_after=learned(8_910_456_782),
+    available_lowest=learned(8_879_456_779),
     at_line=(Step(name="web.give-back", action=CleanCache(), cause="at the line", changes="removes build cache"),),
     on_failure=(DROP,),
 )
@@ -121,7 +121,7 @@ NOT_SWITCHED = StepOutcome(
     log="bind: address already in use",
 )
 UNDONE = StepOutcome(
-    name="web.drop-candidate",
+    name="web.undo-build",
     service="web",
     kind="remove-image",
     outcome=Outcome.DONE,

@@ -102,7 +102,7 @@ class DockerActs:
         """Remove one image by id, never by force, and with it these names of it."""
         objects.remove_image(self._connection, image_id, names)
 
-    def start_beside(
+    def start_first(
         self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
     ) -> None:
         """Start one container of a service, without host ports and without its network alias, under its own name.
@@ -114,7 +114,7 @@ class DockerActs:
         """
         tool = self._tools.need_compose()
         self._need_image(service, project_json)
-        compose.start_one_beside(
+        compose.start_first(
             tool,
             project,
             directory,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker.build import refuse_what_it_lacks
-from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check_ready(plan: Plan, tools: Tools) -> None:
             case Switch():
                 for_switch(step.action.project_json, tools.need_compose().generation)
             case StartFirst():
-                for_beside(step.action.project_json, step.service, tools.need_compose().generation)
+                for_start_first(step.action.project_json, step.service, tools.need_compose().generation)
             case _:
                 pass
 

@@ -41,7 +41,7 @@ def with_expectations(
         known = _known(step, history, (builds or {}).get(step.service))
         after = _less(available, known.kept)
         lowest = _less(available, _at_worst(known.kept, known.transient))
-        done.append(msgspec.structs.replace(known, after=after, lowest=lowest))
+        done.append(msgspec.structs.replace(known, available_after=after, available_lowest=lowest))
         available = after
     return tuple(done)
 
@@ -64,12 +64,13 @@ def why_not_fit(steps: Iterable[Step], *, available_bytes: int, line_bytes: int,
             todo=todo,
         )
     for step in steps:
-        if step.lowest.known and step.lowest.high_bytes < line_bytes:
+        lowest = step.available_lowest
+        if lowest.known and lowest.high_bytes < line_bytes:
             return Refusal(
                 what=f"step {step.name} cannot fit on {filesystem}",
-                why=f"It would leave {format_bytes(step.lowest.high_bytes)} at best ({step.lowest.grade}), and"
+                why=f"It would leave {format_bytes(lowest.high_bytes)} at best ({lowest.grade}), and"
                 f" {format_bytes(line_bytes)} must remain:"
-                f" {format_bytes(line_bytes - step.lowest.high_bytes)} are missing.",
+                f" {format_bytes(line_bytes - lowest.high_bytes)} are missing.",
                 todo=todo,
             )
     return None

@@ -69,13 +69,13 @@ def plan_deploy(
     steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
     for service in in_order(stack, wanted):
-        case = _case(stack, service, inventory, policy, history)
-        steps += deploy_steps(case)
-        if case.change.build and not case.change.switch:
+        context = _context(stack, service, inventory, policy, history)
+        steps += deploy_steps(context)
+        if context.change.build and not context.change.switch:
             # It runs nowhere: others are built on its image.
-            steps += build_steps(replace(case, policy=replace(policy, push=False, cleanup_after=False)))
-        elif not case.change.switch:
-            unchanged.append(Unchanged(service=service.name, reason=_state(case.change)))
+            steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))
+        elif not context.change.switch:
+            unchanged.append(Unchanged(service=service.name, reason=_state(context.change)))
     check_ports(stack, inventory, wanted - {each.service for each in unchanged})
     return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged, builds)
 
@@ -111,7 +111,7 @@ def plan_build(
         if service.build is None:
             unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
             continue
-        its_steps = build_steps(_case(stack, service, inventory, policy, history))
+        its_steps = build_steps(_context(stack, service, inventory, policy, history))
         stays = stands_below(stack, service)
         held += [step for step in its_steps if stays and step.name.partition(".")[2] in AFTER_BUILDING]
         steps += [step for step in its_steps if step not in held]
@@ -228,7 +228,7 @@ def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
     ]
 
 
-def _case(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> ServiceContext:
+def _context(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> ServiceContext:
     return ServiceContext(
         stack=stack,
         service=service,

@@ -66,7 +66,9 @@ def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesys
     with_them = _with_reclaims(steps, spare, disk.available_bytes, line_bytes)
     if len(with_them) == len(steps):
         return Fitted(steps, refusal)
-    first = with_them[0].after.likely_bytes if isinstance(with_them[0].action, Reclaim) else disk.available_bytes
+    first = (
+        with_them[0].available_after.likely_bytes if isinstance(with_them[0].action, Reclaim) else disk.available_bytes
+    )
     # A step that only gives back may run below the line.
     others = [step for step in with_them if not isinstance(step.action, Reclaim)]
     still = why_not_fit(others, available_bytes=first, line_bytes=line_bytes, filesystem=disk.mount)
@@ -82,8 +84,10 @@ def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int,
     before, gained_bytes = exactly(available_bytes), 0
     for place, step in enumerate(steps):
         # At worst it takes this much of what is there when it begins, and the line must remain.
-        taken_bytes = before.low_bytes - step.lowest.low_bytes if before.known and step.lowest.known else 0
-        known = before.known and (step.lowest.known or place == 0)
+        taken_bytes = (
+            before.low_bytes - step.available_lowest.low_bytes if before.known and step.available_lowest.known else 0
+        )
+        known = before.known and (step.available_lowest.known or place == 0)
         missing_bytes = line_bytes + taken_bytes - before.low_bytes - gained_bytes if known else 0
         if missing_bytes > 0 and not _gives_back(step):
             choice = decide(spare, available_bytes=0, target_bytes=missing_bytes)
@@ -93,7 +97,7 @@ def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int,
                 gained_bytes += choice.freed_bytes
                 spare = _without(spare, choice)
         done.append(_raised(step, gained_bytes))
-        before = step.after
+        before = step.available_after
     return tuple(done)
 
 
@@ -130,16 +134,16 @@ def _reclaim(
         changes=f"removes {shown}",
         service=step.service,
         kept=freed(choice.freed_bytes),
-        after=_plus(begun, choice.freed_bytes),
-        lowest=begun,
+        available_after=_plus(begun, choice.freed_bytes),
+        available_lowest=begun,
     )
 
 
 def _raised(step: Step, gained_bytes: int) -> Step:
     if not gained_bytes:
         return step
-    after, lowest = _plus(step.after, gained_bytes), _plus(step.lowest, gained_bytes)
-    return msgspec.structs.replace(step, after=after, lowest=lowest)
+    after, lowest = _plus(step.available_after, gained_bytes), _plus(step.available_lowest, gained_bytes)
+    return msgspec.structs.replace(step, available_after=after, available_lowest=lowest)
 
 
 def _plus(estimate: Estimate, gained_bytes: int) -> Estimate:

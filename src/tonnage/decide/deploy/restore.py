@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Container
 
 
-def recorded_version(case: ServiceContext, container: Container) -> Version | None:
+def recorded_version(context: ServiceContext, container: Container) -> Version | None:
     """Return the good version that a container runs, or None when it was not recorded."""
-    for version in reversed(case.history.versions_of(case.service.name)):
+    for version in reversed(context.history.versions_of(context.service.name)):
         same_image = version.image_id == container.image_id
         if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
             return version
     return None
 
 
-def good_before(case: ServiceContext) -> Version | None:
+def good_before(context: ServiceContext) -> Version | None:
     """Return the last good version, when what runs was deployed after it but never proven.
 
     That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
@@ -33,11 +33,11 @@ def good_before(case: ServiceContext) -> Version | None:
     Returns:
         The version, whose image is there; None when what runs is known to be good, or nothing good is known.
     """
-    running = case.change.running
-    if not running or LABEL_CONFIG not in running[0].labels or recorded_version(case, running[0]) is not None:
+    running = context.change.running
+    if not running or LABEL_CONFIG not in running[0].labels or recorded_version(context, running[0]) is not None:
         return None
-    versions = reversed(case.history.versions_of(case.service.name))
-    return next((version for version in versions if case.inventory.image(version.image_id) is not None), None)
+    versions = reversed(context.history.versions_of(context.service.name))
+    return next((version for version in versions if context.inventory.image(version.image_id) is not None), None)
 
 
 def switch_to(version: Version) -> Switch:
@@ -47,28 +47,30 @@ def switch_to(version: Version) -> Switch:
     return Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name)
 
 
-def restore_steps(case: ServiceContext, version: Version) -> tuple[Step, ...]:
+def restore_steps(context: ServiceContext, version: Version) -> tuple[Step, ...]:
     """Return the steps that make a recorded version run again."""
-    return _steps(case, switch_to(version), version.prove, "the version that ran before has to run again")
+    return _steps(context, switch_to(version), version.prove, "the version that ran before has to run again")
 
 
-def restore_image_steps(case: ServiceContext, running: Container) -> tuple[Step, ...]:
+def restore_image_steps(context: ServiceContext, running: Container) -> tuple[Step, ...]:
     """Return the steps that make an image run again of which nobody recorded how it was configured."""
-    if case.service.build is None:
+    if context.service.build is None:
         # Its own name, not the new one: that may be another release of the same thing.
-        project = project_json(case.stack, case.service, "", image=running.image_reference or case.service.image)
+        project = project_json(
+            context.stack, context.service, "", image=running.image_reference or context.service.image
+        )
         action = Switch(project_json=project)
     else:
-        project = project_json(case.stack, case.service, "")
-        action = Switch(project_json=project, image=running.image_id, image_name=case.service.image)
+        project = project_json(context.stack, context.service, "")
+        action = Switch(project_json=project, image=running.image_id, image_name=context.service.image)
     cause = "the image that ran before has to run again, with the present configuration: its own is not known"
-    return _steps(case, action, prove_action(case.service), cause)
+    return _steps(context, action, prove_action(context.service), cause)
 
 
-def _steps(case: ServiceContext, action: Switch, proof: Prove, cause: str) -> tuple[Step, ...]:
+def _steps(context: ServiceContext, action: Switch, proof: Prove, cause: str) -> tuple[Step, ...]:
     return (
-        case.step("restore", action, cause=cause, changes=f"replaces the containers of {case.service.name}"),
-        case.step(
+        context.step("restore", action, cause=cause, changes=f"replaces the containers of {context.service.name}"),
+        context.step(
             "prove-restored",
             proof,
             cause="it has to be healthy again",

@@ -45,7 +45,7 @@ def plan_rollback(
     unchanged: list[Unchanged] = []
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     for service in reversed(in_order(stack, asked_for(stack, services))):
-        case = ServiceContext(
+        context = ServiceContext(
             stack=stack,
             service=service,
             change=change_of(stack, service, inventory),
@@ -53,12 +53,12 @@ def plan_rollback(
             policy=policy,
             history=history,
         )
-        current = _current(case)
-        target = _target(case, current)
+        current = _current(context)
+        target = _target(context, current)
         if target is None:
-            unchanged.append(Unchanged(service=service.name, reason=_why_none(case, current)))
+            unchanged.append(Unchanged(service=service.name, reason=_why_none(context, current)))
         else:
-            steps += _steps(case, current, target)
+            steps += _steps(context, current, target)
     if services and unchanged:
         raise UsageError(
             f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
@@ -68,13 +68,13 @@ def plan_rollback(
     return finish_plan("rollback", stack, inventory, policy, history, services, steps, unchanged)
 
 
-def _current(case: ServiceContext) -> Version | None:
+def _current(context: ServiceContext) -> Version | None:
     """The recorded version that runs; None when what runs was never recorded, or nothing runs."""
-    return recorded_version(case, case.change.running[0]) if case.change.running else None
+    return recorded_version(context, context.change.running[0]) if context.change.running else None
 
 
-def _earlier(case: ServiceContext, current: Version | None) -> tuple[Version, ...]:
-    versions = case.history.versions_of(case.service.name)
+def _earlier(context: ServiceContext, current: Version | None) -> tuple[Version, ...]:
+    versions = context.history.versions_of(context.service.name)
     if current is None:
         return versions
     same = (current.image_id, current.config_digest)
@@ -83,41 +83,41 @@ def _earlier(case: ServiceContext, current: Version | None) -> tuple[Version, ..
     return tuple(v for v in versions[:last] if (v.image_id, v.config_digest) != same)
 
 
-def _target(case: ServiceContext, current: Version | None) -> Version | None:
-    for version in reversed(_earlier(case, current)):
-        if case.inventory.image(version.image_id) is not None:
+def _target(context: ServiceContext, current: Version | None) -> Version | None:
+    for version in reversed(_earlier(context, current)):
+        if context.inventory.image(version.image_id) is not None:
             return version
     return None
 
 
-def _why_none(case: ServiceContext, current: Version | None) -> str:
-    if _earlier(case, current):
+def _why_none(context: ServiceContext, current: Version | None) -> str:
+    if _earlier(context, current):
         return "the images of its earlier versions are gone"
     return "no earlier good version is known"
 
 
-def _steps(case: ServiceContext, current: Version | None, target: Version) -> list[Step]:
-    service, running = case.service, case.change.running_image
+def _steps(context: ServiceContext, current: Version | None, target: Version) -> list[Step]:
+    service, running = context.service, context.change.running_image
     steps = []
     if running is not None and running.image_id != target.image_id and service.build is not None:
         steps.append(
-            case.step(
+            context.step(
                 "keep-withdrawn",
-                Tag(image=running.image_id, reference=case.withdrawn),
+                Tag(image=running.image_id, reference=context.withdrawn),
                 cause="until the next deploy it can still be looked at",
-                changes=f"names it {case.withdrawn}",
+                changes=f"tags it {context.withdrawn}",
             )
         )
-    undo = () if current is None else restore_steps(case, current)
+    undo = () if current is None else restore_steps(context, current)
     steps += [
-        case.step(
+        context.step(
             "switch",
             switch_to(target),
             cause="rollback to the good version before the one that runs",
-            changes=f"{'replaces' if case.change.running else 'starts'} the containers of {service.name}",
+            changes=f"{'replaces' if context.change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
-        case.step(
+        context.step(
             "prove",
             target.prove,
             cause="a version is good only when it is healthy in its place",

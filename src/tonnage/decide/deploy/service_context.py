@@ -10,7 +10,7 @@ from tonnage.decide.deploy.expectations import freed
 from tonnage.model.deploy.image_names import (
     LABEL_SERVICE,
     LABEL_STACK,
-    beside_name,
+    candidate_container_name,
     candidate_reference,
     previous_reference,
     withdrawn_reference,
@@ -60,9 +60,9 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         return withdrawn_reference(self.stack.name, self.service.name)
 
     @property
-    def beside(self) -> str:
-        """Name of the container that is proven beside the running one."""
-        return beside_name(self.stack.name, self.service.name)
+    def candidate_container(self) -> str:
+        """Name of the container that is proven before the running one is stopped."""
+        return candidate_container_name(self.stack.name, self.service.name)
 
     @property
     def source(self) -> str:

@@ -1,4 +1,4 @@
-"""The steps of one service in order: image, proof beside the running version, switch-over, proof in its place, tidying.
+"""The steps of one service in order: image, start-first proof, switch-over, proof in its place, tidying.
 
 A built image carries a candidate name until it is proven; the service's own name moves only at the switch. So a run
 that stops anywhere before it, for whatever reason, leaves the running version and its name as they were.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.leftovers import came_back_steps, leftover_steps, superseded_steps
 from tonnage.decide.deploy.proof import prove_action
-from tonnage.decide.deploy.switching import beside_steps, keep_previous_steps, switch_steps, unproven_steps
+from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag
 
@@ -22,52 +22,56 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Step
 
 
-def deploy_steps(case: ServiceContext) -> list[Step]:
+def deploy_steps(context: ServiceContext) -> list[Step]:
     """Return the steps that deploy one service; none when nothing changed and nothing was left behind."""
-    change = case.change
-    steps = leftover_steps(case)
+    change = context.change
+    steps = leftover_steps(context)
     if not change.switch:
-        return steps + (_unhealthy_now(case) or unproven_steps(case))
+        return steps + (_unhealthy_now(context) or unproven_steps(context))
     if change.pull:
-        steps.append(_pull(case))
+        steps.append(_pull(context))
     if change.build:
-        steps.append(_build(case, case.candidate))
-    elif case.source and not case.names(change.source, case.candidate):
-        steps.append(_adopt(case, case.candidate))
-    steps += beside_steps(case)
-    steps += keep_previous_steps(case)
-    steps += switch_steps(case)
-    steps += came_back_steps(case)
-    steps += superseded_steps(case)
-    if change.build and case.policy.cleanup_after:
-        steps.append(case.clean_cache("clean", "what the build left and no image uses"))
+        steps.append(_build(context, context.candidate))
+    elif context.source and not context.names(change.source, context.candidate):
+        steps.append(_adopt(context, context.candidate))
+    steps += start_first_steps(context)
+    steps += keep_previous_steps(context)
+    steps += switch_steps(context)
+    steps += came_back_steps(context)
+    steps += superseded_steps(context)
+    if change.build and context.policy.cleanup_after:
+        steps.append(context.clean_cache("clean", "what the build left and no image uses"))
     return steps
 
 
-def build_steps(case: ServiceContext) -> list[Step]:
+def build_steps(context: ServiceContext) -> list[Step]:
     """Return the steps of the build half for one service: build, push, remove, as the policy says."""
-    name = case.own_name
+    name = context.own_name
     steps = []
-    old = case.inventory.image(name)
-    if case.change.build:
-        steps.append(_build(case, name))
-        if old is not None and case.is_ours(old) and not case.is_used(old) and set(old.references) <= {name}:
-            steps.append(case.remove_image("remove-superseded", old, f"the new image took its name {name}"))
-    elif case.source:
-        steps.append(_adopt(case, name))
-    if case.policy.push:
+    old = context.inventory.image(name)
+    if context.change.build:
+        steps.append(_build(context, name))
+        if old is not None and context.is_ours(old) and not context.is_used(old) and set(old.references) <= {name}:
+            steps.append(context.remove_image("remove-superseded", old, f"the new image took its name {name}"))
+    elif context.source:
+        steps.append(_adopt(context, name))
+    if context.policy.push:
         steps.append(
-            case.step(
+            context.step(
                 "push",
                 Push(reference=name),
                 cause="asked for with --push",
                 changes=f"sends {name} to its registry",
             )
         )
-    there = old is not None and case.is_ours(old)
-    if case.policy.cleanup_after and (steps or there) and (case.change.build or old is None or not case.is_used(old)):
+    there = old is not None and context.is_ours(old)
+    if (
+        context.policy.cleanup_after
+        and (steps or there)
+        and (context.change.build or old is None or not context.is_used(old))
+    ):
         steps.append(
-            case.step(
+            context.step(
                 "remove-image",
                 RemoveImage(image=name, references=(name,), with_cache=True),
                 cause="asked for with --cleanup-after",
@@ -75,27 +79,27 @@ def build_steps(case: ServiceContext) -> list[Step]:
             )
         )
         # Nothing of the image stays, unlike after a deploy.
-        steps.append(case.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
-        if old is not None and case.is_used(old):
+        steps.append(context.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
+        if old is not None and context.is_used(old):
             steps.append(
-                case.step(
+                context.step(
                     "restore-name",
                     Tag(image=old.image_id, reference=name),
                     cause="a container runs the image that had this name before the build",
-                    changes=f"names it {name} again",
+                    changes=f"tags it {name} again",
                 )
             )
     return steps
 
 
-def _unhealthy_now(case: ServiceContext) -> list[Step]:
-    for container in case.change.running:
+def _unhealthy_now(context: ServiceContext) -> list[Step]:
+    for container in context.change.running:
         if container.state == "restarting" or container.health == "unhealthy":
             state = "restarting" if container.state == "restarting" else container.health
             return [
-                case.step(
+                context.step(
                     "prove",
-                    prove_action(case.service),
+                    prove_action(context.service),
                     cause=f"nothing changed, but {container.name} is {state}",
                     changes="nothing: asks whether it is healthy",
                 )
@@ -103,38 +107,38 @@ def _unhealthy_now(case: ServiceContext) -> list[Step]:
     return []
 
 
-def _pull(case: ServiceContext) -> Step:
-    return case.step(
+def _pull(context: ServiceContext) -> Step:
+    return context.step(
         "pull",
-        Pull(reference=case.service.image),
-        cause=case.change.pull,
-        changes=f"adds the image {case.service.image}",
+        Pull(reference=context.service.image),
+        cause=context.change.pull,
+        changes=f"adds the image {context.service.image}",
     )
 
 
-def _build(case: ServiceContext, reference: str) -> Step:
-    assert case.service.build is not None  # noqa: S101 - only a service with a build section has a cause to build
+def _build(context: ServiceContext, reference: str) -> Step:
+    assert context.service.build is not None  # noqa: S101 - only a service with a build section has a cause to build
     labels = (
-        (LABEL_STACK, case.stack.name),
-        (LABEL_SERVICE, case.service.name),
-        (LABEL_INPUTS, case.change.inputs_digest),
+        (LABEL_STACK, context.stack.name),
+        (LABEL_SERVICE, context.service.name),
+        (LABEL_INPUTS, context.change.inputs_digest),
     )
     # A first build fetches and installs everything; later ones find layers. They teach each other nothing.
-    temperature = "cold" if case.inventory.image(case.service.image) is None else "warm"
-    return case.step(
+    temperature = "cold" if context.inventory.image(context.service.image) is None else "warm"
+    return context.step(
         "build",
-        Build(spec=case.service.build, reference=reference, labels=labels),
-        cause=case.change.build,
+        Build(spec=context.service.build, reference=reference, labels=labels),
+        cause=context.change.build,
         changes=f"adds the image {reference}",
         learned=f"build-{temperature}",
-        at_line=(case.clean_cache("give-back", "the build was stopped at the line"),),
+        at_line=(context.clean_cache("give-back", "the build was stopped at the line"),),
     )
 
 
-def _adopt(case: ServiceContext, reference: str) -> Step:
-    return case.step(
+def _adopt(context: ServiceContext, reference: str) -> Step:
+    return context.step(
         "adopt",
-        Tag(image=case.change.source, reference=reference),
+        Tag(image=context.change.source, reference=reference),
         cause="an image built from the same inputs is here already",
-        changes=f"names it {reference}",
+        changes=f"tags it {reference}",
     )

@@ -1,9 +1,11 @@
-"""Whether a new version may run beside the running one. Never two at once on the same state: when in doubt, no."""
+"""Whether a new version starts before the running one is stopped. Never two at once on the same state: in doubt, no."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+
+from tonnage.model.stack import SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Service
@@ -12,12 +14,14 @@ if TYPE_CHECKING:
 _PRIVATE_MOUNTS = frozenset({"tmpfs", "image"})
 
 
-def why_not_beside(service: Service) -> str:
-    """Return why two containers of this service must not run at once; empty when they may."""
-    if service.settings.beside == "never":
-        return "x-tonnage.beside: never"
+def why_stop_first(service: Service) -> str:
+    """Return why the running containers have to be stopped first; empty when both versions may run at once."""
+    if service.settings.switch is SwitchOrder.STOP_FIRST:
+        return "x-tonnage.switch: stop-first"
     if service.settings.one_shot:
         return "it runs once to its end"
+    if service.settings.switch is SwitchOrder.START_FIRST:
+        return ""
     for mount in service.mounts:
         if not mount.read_only and mount.kind not in _PRIVATE_MOUNTS and (mount.source or mount.kind != "volume"):
             return f"writable {mount.kind} {mount.source} at {mount.target}"

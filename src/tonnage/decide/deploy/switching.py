@@ -1,4 +1,4 @@
-"""From the running version to the new one: proof beside it, switch-over, proof in its place, and the way back."""
+"""From the running version to the new one: start-first proof, switch-over, proof in its place, and the way back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.decide.deploy.compose_project import config_digest, project_json
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.restore import good_before, recorded_version, restore_image_steps, restore_steps
-from tonnage.decide.deploy.start_first import why_not_beside
+from tonnage.decide.deploy.start_first import why_stop_first
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import (
     RemoveContainer,
@@ -25,196 +25,196 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Step
 
 
-def beside_steps(case: ServiceContext) -> list[Step]:
-    """Return the steps that prove the new version beside the running one; none where that is not allowed or needed."""
-    if not case.change.running or why_not_beside(case.service):
+def start_first_steps(context: ServiceContext) -> list[Step]:
+    """Return the steps that prove the new version while the running one still serves; none where it stops first."""
+    if not context.change.running or why_stop_first(context.service):
         return []
-    image = case.source or case.service.image
+    image = context.source or context.service.image
     undo = (
-        case.step(
-            "undo-beside",
-            RemoveContainer(container=case.beside),
+        context.step(
+            "undo-start-first",
+            RemoveContainer(container=context.candidate_container),
             cause="the new version was not proven",
-            changes=f"removes the container {case.beside}",
+            changes=f"removes the container {context.candidate_container}",
         ),
-        *_drop_candidate(case),
+        *_undo_build(context),
     )
     return [
-        case.step(
-            "start-beside",
+        context.step(
+            "start-first",
             StartFirst(
-                project_json=project_json(case.stack, case.service, case.change.inputs_digest, image=image),
-                container_name=case.beside,
+                project_json=project_json(context.stack, context.service, context.change.inputs_digest, image=image),
+                container_name=context.candidate_container,
             ),
-            cause=f"{case.change.switch}; it has no state of its own, so both may run at once",
-            changes=f"starts the container {case.beside} without host ports",
+            cause=f"{context.change.switch}; it has no state of its own, so both may run at once",
+            changes=f"starts the container {context.candidate_container} without host ports",
             on_failure=undo,
         ),
-        case.step(
-            "prove-beside",
-            prove_action(case.service, container_name=case.beside),
+        context.step(
+            "prove-candidate",
+            prove_action(context.service, container_name=context.candidate_container),
             cause="the running version stays until the new one is healthy",
             changes="nothing: asks whether it is healthy",
             on_failure=undo,
         ),
-        case.step(
-            "remove-beside",
-            RemoveContainer(container=case.beside),
+        context.step(
+            "stop-candidate",
+            RemoveContainer(container=context.candidate_container),
             cause="it has proven what it was started for",
-            changes=f"removes the container {case.beside}",
+            changes=f"removes the container {context.candidate_container}",
         ),
     ]
 
 
-def keep_previous_steps(case: ServiceContext) -> list[Step]:
+def keep_previous_steps(context: ServiceContext) -> list[Step]:
     """Return the step that keeps the image of the last good version for rollback, mostly the one that runs."""
-    running, before = case.change.running_image, good_before(case)
+    running, before = context.change.running_image, good_before(context)
     image_id = before.image_id if before else running.image_id if running else ""
     if (
         not image_id
-        or case.service.build is None
-        or not case.policy.keep_previous
-        or image_id == case.change.source
-        or case.names(image_id, case.previous)
+        or context.service.build is None
+        or not context.policy.keep_previous
+        or image_id == context.change.source
+        or context.names(image_id, context.previous)
     ):
         return []
     return [
-        case.step(
+        context.step(
             "keep-previous",
-            Tag(image=image_id, reference=case.previous),
+            Tag(image=image_id, reference=context.previous),
             cause="rollback needs the last good version" if before else "rollback needs the version that runs now",
-            changes=f"names it {case.previous}",
+            changes=f"tags it {context.previous}",
         )
     ]
 
 
-def switch_steps(case: ServiceContext) -> list[Step]:
+def switch_steps(context: ServiceContext) -> list[Step]:
     """Return the switch-over and the proof that follows it, each with the way back."""
-    change, service = case.change, case.service
-    reason = why_not_beside(service)
-    project = project_json(case.stack, service, change.inputs_digest)
+    change, service = context.change, context.service
+    reason = why_stop_first(service)
+    project = project_json(context.stack, service, change.inputs_digest)
     proof = prove_action(service)
-    undo = _way_back(case)
+    undo = _way_back(context)
     steps = [
-        case.step(
+        context.step(
             "switch",
-            Switch(project_json=project, image=case.source, image_name=service.image if case.source else ""),
+            Switch(project_json=project, image=context.source, image_name=service.image if context.source else ""),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
-        case.step(
+        context.step(
             "prove",
             proof,
             cause="a version is good only when it is healthy in its place",
             changes="nothing: asks whether it is healthy",
-            version=_version(case, project),
+            version=_version(context, project),
             on_failure=undo,
         ),
     ]
-    if case.source:
+    if context.source:
         steps.append(
-            case.step(
-                "drop-name",
-                Untag(reference=case.candidate),
-                cause=f"it is called {service.image} now",
-                changes=f"takes the name {case.candidate} away",
+            context.step(
+                "untag",
+                Untag(reference=context.candidate),
+                cause=f"it is tagged {service.image} now",
+                changes=f"untags {context.candidate}",
             )
         )
     return steps
 
 
-def unproven_steps(case: ServiceContext) -> list[Step]:
+def unproven_steps(context: ServiceContext) -> list[Step]:
     """Return the proof of a version that runs in its place but is not known to be good.
 
     That is so when an earlier run was killed between switch-over and proof, or when the journal is a new one.
     """
-    service, running = case.service, case.change.running
+    service, running = context.service, context.change.running
     ends = service.settings.one_shot and any(container.state != "exited" for container in running)
     mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
-    if not mine or (recorded_version(case, mine[0]) is not None and not ends):
+    if not mine or (recorded_version(context, mine[0]) is not None and not ends):
         return []
-    earlier = good_before(case)
+    earlier = good_before(context)
     return [
-        case.step(
+        context.step(
             "prove",
             prove_action(service),
             cause="it has not ended yet"
             if ends
             else "nothing changed, but the version that runs was never proven here",
             changes="nothing: asks whether it is healthy",
-            version=_version(case, project_json(case.stack, service, case.change.inputs_digest)),
-            on_failure=restore_steps(case, earlier) if earlier is not None and not service.settings.one_shot else (),
+            version=_version(context, project_json(context.stack, service, context.change.inputs_digest)),
+            on_failure=restore_steps(context, earlier) if earlier is not None and not service.settings.one_shot else (),
         )
     ]
 
 
-def _version(case: ServiceContext, project: str) -> Version:
+def _version(context: ServiceContext, project: str) -> Version:
     return Version(
-        service=case.service.name,
-        image_name=case.service.image,
+        service=context.service.name,
+        image_name=context.service.image,
         project_json=project,
-        config_digest=config_digest(case.service),
-        inputs_digest=case.change.inputs_digest,
-        prove=prove_action(case.service),
+        config_digest=config_digest(context.service),
+        inputs_digest=context.change.inputs_digest,
+        prove=prove_action(context.service),
     )
 
 
-def _way_back(case: ServiceContext) -> tuple[Step, ...]:
-    change, service = case.change, case.service
+def _way_back(context: ServiceContext) -> tuple[Step, ...]:
+    change, service = context.change, context.service
     if service.settings.one_shot or not change.running:
         ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
-        remove = case.step(
+        remove = context.step(
             "undo-start",
-            RemoveService(project=case.stack.name),
+            RemoveService(project=context.stack.name),
             cause=f"the new version did not become healthy{ran}",
             changes=f"removes the containers of {service.name}; volumes stay",
         )
-        return (remove, *_name_back(case), *_previous_back(case), *_drop_candidate(case))
+        return (remove, *_name_back(context), *_previous_back(context), *_undo_build(context))
     running = change.running[0]
-    version = recorded_version(case, running) or good_before(case)
-    restore = restore_image_steps(case, running) if version is None else restore_steps(case, version)
-    return (*restore, *_previous_back(case), *_drop_candidate(case))
+    version = recorded_version(context, running) or good_before(context)
+    restore = restore_image_steps(context, running) if version is None else restore_steps(context, version)
+    return (*restore, *_previous_back(context), *_undo_build(context))
 
 
-def _name_back(case: ServiceContext) -> tuple[Step, ...]:
-    current = case.inventory.image(case.service.image)
-    if not case.source or current is None:
+def _name_back(context: ServiceContext) -> tuple[Step, ...]:
+    current = context.inventory.image(context.service.image)
+    if not context.source or current is None:
         return ()
     return (
-        case.step(
+        context.step(
             "name-back",
-            Tag(image=current.image_id, reference=case.service.image),
+            Tag(image=current.image_id, reference=context.service.image),
             cause="the name moved before the new version was proven",
-            changes=f"names the earlier image {case.service.image} again",
+            changes=f"tags the earlier image {context.service.image} again",
         ),
     )
 
 
-def _previous_back(case: ServiceContext) -> tuple[Step, ...]:
-    if not keep_previous_steps(case):
+def _previous_back(context: ServiceContext) -> tuple[Step, ...]:
+    if not keep_previous_steps(context):
         return ()
-    kept = case.inventory.image(case.previous)
+    kept = context.inventory.image(context.previous)
     if kept is None:
-        action: Tag | Untag = Untag(reference=case.previous)
-        changes = f"takes the name {case.previous} away"
+        action: Tag | Untag = Untag(reference=context.previous)
+        changes = f"untags {context.previous}"
     else:
-        action = Tag(image=kept.image_id, reference=case.previous)
-        changes = f"names the image that was kept before {case.previous} again"
+        action = Tag(image=kept.image_id, reference=context.previous)
+        changes = f"tags the image that was kept before {context.previous} again"
     cause = "the version that has this name runs on, so there is none to go back to but the one before it"
-    return (case.step("keep-as-before", action, cause=cause, changes=changes),)
+    return (context.step("keep-as-before", action, cause=cause, changes=changes),)
 
 
-def _drop_candidate(case: ServiceContext) -> tuple[Step, ...]:
-    if not case.change.build:
+def _undo_build(context: ServiceContext) -> tuple[Step, ...]:
+    if not context.change.build:
         return ()
     # The service's own name is taken away again only when no image had it before.
-    own = () if case.inventory.image(case.service.image) else (case.own_name,)
+    own = () if context.inventory.image(context.service.image) else (context.own_name,)
     return (
-        case.step(
-            "drop-candidate",
-            RemoveImage(image=case.candidate, references=(case.candidate, *own)),
+        context.step(
+            "undo-build",
+            RemoveImage(image=context.candidate, references=(context.candidate, *own)),
             cause="the new version was not proven",
-            changes=f"removes the image {case.candidate}",
+            changes=f"removes the image {context.candidate}",
         ),
     )

@@ -119,7 +119,7 @@ def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
     def visit(candidate: Candidate, on_the_way: frozenset[str]) -> None:
         if candidate.candidate_id in ordered or candidate.candidate_id in on_the_way:
             return
-        first = [by_id[name] for name in candidate.after if name in by_id]
+        first = [by_id[name] for name in candidate.removed_after if name in by_id]
         for each in sorted(first, key=_price):
             visit(each, on_the_way | {candidate.candidate_id})
         ordered[candidate.candidate_id] = candidate

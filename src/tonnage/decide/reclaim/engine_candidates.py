@@ -80,8 +80,8 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     for container in inventory.containers:
         found += _container(container) + _log(container)
     for record in inventory.cache:
-        after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
-        found += _record(record, after, worthless=record.record_id in needs.worthless)
+        removed_after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
+        found += _record(record, removed_after, worthless=record.record_id in needs.worthless)
     for volume in inventory.volumes:
         found += _volume(volume, named=volume.name in volumes)
     return found
@@ -105,7 +105,7 @@ def _image(
         why = "it has no name, and no container was made from it"
     # An image that was made on top of another one by the classic builder keeps that one from going.
     above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
-    after = (
+    removed_after = (
         *(image_key(each.image_id) for each in above),
         *(cache_key(record) for record in sorted(pinned_by)),
     )
@@ -122,7 +122,7 @@ def _image(
         # No container is left to tell: it was of use when it came or got its name, and perhaps later.
         last_used_s=image.named_s or None,
         names=names,
-        after=after,
+        removed_after=removed_after,
     )
 
 
@@ -172,7 +172,7 @@ def _log(container: Container) -> Findings:
     )
 
 
-def _record(record: CacheRecord, after: tuple[str, ...], *, worthless: bool) -> Findings:
+def _record(record: CacheRecord, removed_after: tuple[str, ...], *, worthless: bool) -> Findings:
     key, name = cache_key(record.record_id), _record_name(record)
     if record.in_use:
         stays = Protected(
@@ -185,7 +185,9 @@ def _record(record: CacheRecord, after: tuple[str, ...], *, worthless: bool) -> 
     cost_s, back = cache_cost(record, worthless=worthless)
     why = "a run left it that came to nothing" if worthless else "no image has it"
     used_s = record.last_used_s
-    return _one(key, "cache", name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, after=after)
+    return _one(
+        key, "cache", name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, removed_after=removed_after
+    )
 
 
 def _record_name(record: CacheRecord) -> str:
@@ -225,7 +227,7 @@ def _one(
     breaks: str = "",
     last_used_s: float | None = None,
     names: tuple[str, ...] = (),
-    after: tuple[str, ...] = (),
+    removed_after: tuple[str, ...] = (),
 ) -> Findings:
     return Findings(
         candidates=(
@@ -241,7 +243,7 @@ def _one(
                 back=back,
                 last_used_s=last_used_s,
                 names=names,
-                after=after,
+                removed_after=removed_after,
             ),
         )
     )

@@ -35,9 +35,9 @@ def withdrawn_reference(stack: str, service: str) -> str:
     return _reference(stack, service, "withdrawn")
 
 
-def beside_name(stack: str, service: str) -> str:
-    """Return the name of the container that is proven beside the running one."""
-    return f"{stack}-{service}-beside"
+def candidate_container_name(stack: str, service: str) -> str:
+    """Return the name of the container that is proven while the running version still serves."""
+    return f"{stack}-{service}-candidate"
 
 
 def _reference(stack: str, service: str, tag: str) -> str:

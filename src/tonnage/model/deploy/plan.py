@@ -13,7 +13,7 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
 from tonnage.model.stack import BuildSpec, ProbeSpec  # noqa: TC001
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
 
 
 class Pull(msgspec.Struct, frozen=True, tag="pull", kw_only=True):
@@ -49,8 +49,8 @@ class Untag(msgspec.Struct, frozen=True, tag="untag", kw_only=True):
     reference: str
 
 
-class StartFirst(msgspec.Struct, frozen=True, tag="start-beside", kw_only=True):
-    """Start one container of the new version beside the running one, without host ports and without its alias.
+class StartFirst(msgspec.Struct, frozen=True, tag="start-first", kw_only=True):
+    """Start one container of the new version while the old one still runs, without host ports and without its alias.
 
     Args:
         project_json: The whole project for Compose, images pinned, ``build`` removed.
@@ -223,8 +223,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         version: Names the version that is good once this step is done: written to the journal by the executor.
         kept: Forecast: bytes that the filesystem keeps after the step (negative: given back).
         transient: Forecast: bytes needed on top during the step and given back at its end.
-        after: Forecast: available bytes after the step.
-        lowest: Forecast: available bytes at the step's lowest point.
+        available_after: Forecast: available bytes after the step.
+        available_lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
         withdraw: A version that is no longer good once this step is done: it was rolled away from.
         at_line: Steps that give bytes back when this step was stopped at the line; they run before ``on_failure``.
@@ -240,8 +240,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     version: Version | None = None
     kept: Estimate = NOTHING
     transient: Estimate = NOTHING
-    after: Estimate = UNKNOWN
-    lowest: Estimate = UNKNOWN
+    available_after: Estimate = UNKNOWN
+    available_lowest: Estimate = UNKNOWN
     learn_key: str = ""
     withdraw: Version | None = None
     at_line: tuple[Step, ...] = ()

@@ -27,7 +27,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         source: The entry of the catalogue that it was found by; empty for what an engine tells.
         needs_root: Whether this user's rights do not suffice to remove it.
         names: Further names that people know it by.
-        after: Ids of candidates that have to be removed before it.
+        removed_after: Candidates that have to be removed before it.
     """
 
     candidate_id: str
@@ -45,7 +45,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     source: str = ""
     needs_root: bool = False
     names: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    removed_after: tuple[str, ...] = ()
 
     @property
     def bytes_per_s(self) -> float:

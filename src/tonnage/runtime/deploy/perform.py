@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.clock import Clock
 
 # A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
-_BESIDE_STOP_S = 1.0
+_CANDIDATE_STOP_S = 1.0
 
 
 def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
@@ -66,7 +66,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case Untag():
             acts.untag(action.reference)
         case StartFirst():
-            acts.start_beside(
+            acts.start_first(
                 plan.stack, plan.directory, step.service, action.project_json, action.container_name, cancel=cancel
             )
         case Prove():
@@ -84,7 +84,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 acts.tag(action.image, action.image_name)
             acts.up(plan.stack, plan.directory, step.service, action.project_json, progress=progress, cancel=cancel)
         case RemoveContainer():
-            acts.remove_container(action.container, _BESIDE_STOP_S)
+            acts.remove_container(action.container, _CANDIDATE_STOP_S)
         case RemoveService():
             for container in facts.containers(action.project):
                 if container.service == step.service and not container.one_off:

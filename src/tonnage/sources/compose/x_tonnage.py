@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.stack import ProbeSpec, ServiceSettings
+from tonnage.model.stack import ProbeSpec, ServiceSettings, SwitchOrder
 from tonnage.sources.compose.nodes import nearest, wrong
 from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
 from tonnage.sources.compose.shapes import Fields
@@ -27,7 +27,7 @@ _PORTS = range(1, 65536)
 SERVICE = Fields(
     {
         "probe": Fields({"path": Text(), "port": Whole(), "status": Whole(), "timeout": Span()}, required=("port",)),
-        "beside": Text(choices=("auto", "never")),
+        "switch": Text(choices=tuple(SwitchOrder)),
         "one-shot": Truth(),
         "stability": Span(),
         "weights": WEIGHTS,
@@ -105,7 +105,7 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
     wants_one_shot = fields["one-shot"].value if "one-shot" in fields else None
     return ServiceSettings(
         probe=_probe(fields["probe"], name) if "probe" in fields else None,
-        beside=(fields["beside"].value if "beside" in fields else None) or defaults.beside,
+        switch=SwitchOrder((fields["switch"].value if "switch" in fields else None) or defaults.switch),
         one_shot=one_shot if wants_one_shot is None else bool(wants_one_shot),
         stability_s=_seconds(fields.get("stability"), defaults.stability_s),
         weights=weights_spec(fields["weights"], f"{name}.weights") if "weights" in fields else None,

@@ -76,8 +76,8 @@ def step_form(step: Step) -> dict[str, object]:
         "changes": step.changes,
         "kept": estimate_form(step.kept),
         "transient": estimate_form(step.transient),
-        "after": estimate_form(step.after),
-        "lowest": estimate_form(step.lowest),
+        "after": estimate_form(step.available_after),
+        "lowest": estimate_form(step.available_lowest),
         "at_line": [step_form(each) for each in step.at_line],
         "undo": [step_form(each) for each in step.on_failure],
     }

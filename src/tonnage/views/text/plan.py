@@ -68,14 +68,14 @@ def _for_people(steps: Sequence[Step], width: int) -> list[str]:
     lines: list[str] = []
     above: list[str] = []
     for number, step in enumerate(steps, 1):
-        known = [] if step.after == step.lowest == UNKNOWN else [", ".join(_expected(step))]
+        known = [] if step.available_after == step.available_lowest == UNKNOWN else [", ".join(_expected(step))]
         line = " | ".join((*_what_and_why(number, step), *known))
         what, why = _what_and_why(number, step)
         lines += [line] if len(line) <= width else [what, *(f"    {part}" for part in (why, *known))]
         besides = _besides(step)
         lines += ["      undo as above"] if besides and besides == above else besides
         above = besides
-    if any(step.lowest == UNKNOWN for step in steps):
+    if any(step.available_lowest == UNKNOWN for step in steps):
         lines += ["", "A step without figures is measured when it runs; from then on they are known."]
     return lines
 
@@ -85,7 +85,7 @@ def _what_and_why(number: int, step: Step) -> tuple[str, str]:
 
 
 def _expected(step: Step) -> tuple[str, str]:
-    return f"after {estimate_text(step.after)}", f"lowest {estimate_text(step.lowest)}"
+    return f"after {estimate_text(step.available_after)}", f"lowest {estimate_text(step.available_lowest)}"
 
 
 def _besides(step: Step) -> list[str]:

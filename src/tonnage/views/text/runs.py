@@ -95,7 +95,7 @@ def _what_runs_now(run: Run) -> list[str]:
     lines = []
     failed = next((s for s in run.steps if not s.undo and s.outcome not in {Outcome.DONE, Outcome.SKIPPED}), None)
     kinds = {step.kind for step in run.steps if failed is not None and step.service == failed.service}
-    if failed is not None and "start-beside" in kinds and "switch" not in kinds:
+    if failed is not None and "start-first" in kinds and "switch" not in kinds:
         lines.append(f"  {failed.service}: the version that ran before was not touched")
     for step in run.steps:
         if step.undo and step.kind == "prove" and step.outcome is Outcome.DONE:

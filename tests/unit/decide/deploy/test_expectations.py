@@ -26,23 +26,23 @@ def test_available_falls_by_what_is_kept_and_lowest_by_the_transient_too() -> No
     first, second = with_expectations(
         [step("a", exactly(101), exactly(53)), step("b", exactly(-31))], available_bytes=1009, history=History()
     )
-    assert (first.after, first.lowest) == (exactly(908), exactly(855))
-    assert (second.after, second.lowest) == (exactly(939), exactly(908))
+    assert (first.available_after, first.available_lowest) == (exactly(908), exactly(855))
+    assert (second.available_after, second.available_lowest) == (exactly(939), exactly(908))
 
 
 def test_what_was_learned_stands_in_for_what_is_unknown() -> None:
     (only,) = with_expectations(
         [step("a", UNKNOWN, UNKNOWN, key="k")], available_bytes=1009, history=History(learned={"k": learned(101, 53)})
     )
-    assert only.after == Estimate(1009 - 112, 1009 - 101, 1009 - 94, Grade.LEARNED)
-    assert only.lowest == Estimate(1009 - 112 - 64, 1009 - 101 - 53, 1009 - 94 - 46, Grade.LEARNED)
+    assert only.available_after == Estimate(1009 - 112, 1009 - 101, 1009 - 94, Grade.LEARNED)
+    assert only.available_lowest == Estimate(1009 - 112 - 64, 1009 - 101 - 53, 1009 - 94 - 46, Grade.LEARNED)
 
 
 def test_after_an_unknown_step_nothing_is_known() -> None:
     steps = with_expectations(
         [step("a", UNKNOWN, UNKNOWN), step("b", exactly(3))], available_bytes=1009, history=History()
     )
-    assert [each.after.known for each in steps] == [False, False]
+    assert [each.available_after.known for each in steps] == [False, False]
 
 
 def test_freed_bytes_are_declared_and_allow_for_blocks() -> None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tonnage.decide.deploy.start_first import why_not_beside
-from tonnage.model.stack import Mount, Service, ServiceSettings
+from tonnage.decide.deploy.start_first import why_stop_first
+from tonnage.model.stack import Mount, Service, ServiceSettings, SwitchOrder
 
 
 def service(**changes: object) -> Service:
@@ -15,14 +15,14 @@ def service(**changes: object) -> Service:
     return Service(**(fields | changes))  # type: ignore[arg-type]
 
 
-def test_a_service_without_state_may_run_beside_itself() -> None:
-    assert why_not_beside(service()) == ""
+def test_a_service_without_state_is_started_first() -> None:
+    assert why_stop_first(service()) == ""
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"settings": ServiceSettings(beside="never")}, "x-tonnage.beside: never"),
+        ({"settings": ServiceSettings(switch=SwitchOrder.STOP_FIRST)}, "x-tonnage.switch: stop-first"),
         ({"settings": ServiceSettings(one_shot=True)}, "it runs once to its end"),
         ({"mounts": (Mount(kind="volume", source="data", target="/db"),)}, "writable volume data at /db"),
         ({"mounts": (Mount(kind="bind", source="/srv", target="/srv"),)}, "writable bind /srv at /srv"),
@@ -39,7 +39,7 @@ def test_a_service_without_state_may_run_beside_itself() -> None:
     ],
 )
 def test_state_that_two_would_share_forbids_it_and_is_named(changes: dict[str, object], reason: str) -> None:
-    assert why_not_beside(service(**changes)) == reason
+    assert why_stop_first(service(**changes)) == reason
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_state_that_two_would_share_forbids_it_and_is_named(changes: dict[str, o
     ],
 )
 def test_what_is_read_only_or_private_to_each_container_does_not_forbid_it(mount: Mount) -> None:
-    assert why_not_beside(service(mounts=(mount,))) == ""
+    assert why_stop_first(service(mounts=(mount,))) == ""
 
 
 def test_networks_without_a_fixed_address_do_not_forbid_it() -> None:
     config = json.dumps({"networks": {"default": None, "back": {"aliases": ["api"]}}})
-    assert why_not_beside(service(config_json=config)) == ""
+    assert why_stop_first(service(config_json=config)) == ""

@@ -34,9 +34,9 @@ def test_a_plan_as_it_is_shown_is_told_from_a_plan_file() -> None:
 
 def test_a_plan_file_of_another_format_is_refused() -> None:
     saved = json.loads(save_plan(PLAN))
-    saved["format"] = 2
+    saved["format"] = 1
 
-    with pytest.raises(UsageError, match="has format 2, and this version of Tonnage reads format 1"):
+    with pytest.raises(UsageError, match="has format 1, and this version of Tonnage reads format 2"):
         read_plan(json.dumps(saved))
 
 

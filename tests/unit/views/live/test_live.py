@@ -52,7 +52,7 @@ def test_the_lowest_point_of_a_finished_step_is_kept() -> None:
 
 def test_a_failed_service_is_marked_and_stays_so_while_it_is_undone() -> None:
     assert any(line.startswith("  x web") for line in lines(board_after(8)))
-    assert any(line.startswith("  < web") and "undo drop-candidate" in line for line in lines(board_after(9)))
+    assert any(line.startswith("  < web") and "undo build" in line for line in lines(board_after(9)))
     [at_the_end] = [line for line in lines(board_after(12)) if line.startswith("  x web")]
     assert at_the_end.split()[:5] == ["x", "web", "switch", "failed,", "undone"]
 

@@ -21,8 +21,8 @@ deploy hello: 3 steps, 9.12 GB available on /var/lib/docker, line 1.00 GB
   web.build done in 12.3 s: kept 217 MB (forecast 213 MB learned), transient 32.0 MB, lowest 8.87 GB
 [2/3] web.switch: replaces the containers of web
   web.switch failed in 0.6 s: the port 8080 is taken
-[1/1] undo web.drop-candidate: removes the image web:candidate
-  web.drop-candidate done in 0.1 s
+[1/1] undo web.undo-build: removes the image web:candidate
+  web.undo-build done in 0.1 s
 warning: the port 8080 is taken by another container
 deploy hello failed in 13.6 s
 """

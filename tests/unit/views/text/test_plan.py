@@ -12,7 +12,7 @@ deploy hello
 
  1. web.build: adds the image web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
       at the line web.give-back: removes build cache
-      undo web.drop-candidate: removes the image web:candidate
+      undo web.undo-build: removes the image web:candidate
  2. web.switch: replaces the containers of web | why: its image is new | after unknown | lowest unknown
  3. web.prove: changes nothing | why: a version is good only when it is healthy | after unknown | lowest unknown
 
@@ -45,7 +45,7 @@ def test_for_people_the_same_undo_is_written_once() -> None:
     )
 
     assert plan_text(twice, width=60).count("undo as above") == 1
-    assert plan_text(twice).count("undo web.drop-candidate") == 3
+    assert plan_text(twice).count("undo web.undo-build") == 3
 
 
 def test_a_plan_without_steps_has_nothing_to_do() -> None:

@@ -9,10 +9,10 @@ from tonnage.views.text.runs import run_text, runs_text
 
 TABLE = """\
 run 7: deploy hello, 2026-11-18 11:06 UTC, failed in 13.6 s
-  step                           forecast    kept  transient   lowest    time
-  web.build                213 MB learned  217 MB    32.0 MB  8.87 GB  12.3 s
-  web.switch (failed)             unknown       -          -        -   0.6 s
-  undo web.drop-candidate       0 B exact       -          -        -   0.1 s
+  step                       forecast    kept  transient   lowest    time
+  web.build            213 MB learned  217 MB    32.0 MB  8.87 GB  12.3 s
+  web.switch (failed)         unknown       -          -        -   0.6 s
+  undo web.undo-build       0 B exact       -          -        -   0.1 s
   measured on /var/lib/docker: kept 217 MB, line 1.00 GB
   lowest 8.87 GB available, 7.87 GB above the line
   the port 8080 is taken"""
@@ -54,8 +54,8 @@ def test_runs_are_printed_in_the_order_given(count: int) -> None:
 
 
 def test_after_a_failure_it_is_told_that_the_version_before_was_not_touched() -> None:
-    beside = replace(BUILT, name="web.start-beside", kind="start-beside")
-    unproven = replace(NOT_SWITCHED, name="web.prove-beside", kind="prove")
+    beside = replace(BUILT, name="web.start-first", kind="start-first")
+    unproven = replace(NOT_SWITCHED, name="web.prove-candidate", kind="prove")
 
     told = run_text(replace(RUN, steps=(BUILT, beside, unproven, UNDONE)))
     assert "  web: the version that ran before was not touched" in told.splitlines()
@@ -70,7 +70,7 @@ def test_after_a_failure_it_is_told_that_the_version_before_was_not_touched() ->
     ],
 )
 def test_after_a_failure_it_is_told_how_the_version_before_came_back(outcome: Outcome, told: str) -> None:
-    beside = replace(BUILT, name="web.start-beside", kind="start-beside")
+    beside = replace(BUILT, name="web.start-first", kind="start-first")
     back = replace(UNDONE, name="web.prove-restored", kind="prove", outcome=outcome)
 
     lines = run_text(replace(RUN, steps=(BUILT, beside, NOT_SWITCHED, back))).splitlines()

@@ -1,4 +1,4 @@
-"""Compose: bringing one service up, starting one container beside it, and reading a stack with Compose's own loader.
+"""Compose: bringing one service up, starting a container of its new version first, reading a stack as Compose does.
 
 The project is handed over as a private file, so that nothing depends on what the user's files say by then. Nothing is
 built here and nothing is pulled: those are steps of their own.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters import process
-from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress.output import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
@@ -74,7 +74,7 @@ def switch(
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
 
 
-def start_one_beside(
+def start_first(
     tool: ComposeTool,
     project: str,
     directory: str,
@@ -104,7 +104,7 @@ def start_one_beside(
         EngineUnreachableError: The engine does not answer it.
     """
     arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
-    text = for_beside(project_json, service, tool.generation)
+    text = for_start_first(project_json, service, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, lambda _: None, cancel)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)

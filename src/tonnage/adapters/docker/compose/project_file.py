@@ -34,7 +34,7 @@ def for_switch(project_json: str, generation: int) -> str:
     return _written(json.loads(project_json), generation)
 
 
-def for_beside(project_json: str, service: str, generation: int) -> str:
+def for_start_first(project_json: str, service: str, generation: int) -> str:
     """Return the file for one further container of a service, which must be in nobody's way.
 
     It gets no host ports, no alias, no fixed address or name, and no restart policy: a version that cannot live is to

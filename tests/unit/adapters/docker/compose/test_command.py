@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tonnage.adapters.docker.compose.command import ComposeText, start_one_beside, switch
-from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.command import ComposeText, start_first, switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 
@@ -53,7 +53,7 @@ def test_a_container_beside_is_in_nobodys_way() -> None:
         deploy={"restart_policy": {"condition": "any"}, "replicas": 3},
         networks={"default": {"aliases": ["api"], "ipv4_address": "192.0.2.17", "priority": 17}, "other": None},
     )
-    assert _web(for_beside(project, "web", 2)) == {
+    assert _web(for_start_first(project, "web", 2)) == {
         "image": "web",
         "pull_policy": "never",
         "restart": "no",
@@ -98,7 +98,7 @@ def test_up_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
 
 def test_one_beside_gets_its_own_name_and_no_ports(tmp_path: Path) -> None:
     tool = _tool(tmp_path, f'echo "$@" > {tmp_path}/told')
-    start_one_beside(
+    start_first(
         tool,
         "shop",
         "/srv/shop",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.sources.compose.test_cases import GOOD, open_case
 
-from tonnage.adapters.docker.compose.project_file import for_beside, for_switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.decide.deploy.compose_project import project_json
 from tonnage.errors import EngineLacksError
 
@@ -180,7 +180,7 @@ def test_what_only_compose_2_can_do_is_refused_by_name(written: dict[str, Any], 
         "secrets": {"token": {"environment": "TOKEN"}},
         "configs": {"inline": {"content": "x"}, "elsewhere": {"external": True}},
     }
-    for text in (for_switch, lambda project, one: for_beside(project, "web", one)):
+    for text in (for_switch, lambda project, one: for_start_first(project, "web", one)):
         with pytest.raises(EngineLacksError) as refused:
             text(_project(top, **written), 1)
         assert told in refused.value.why.splitlines()[1:] or f"  {told}" in refused.value.why.splitlines()[1:]
