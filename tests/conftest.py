@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.real_engine import real_engine, why_there_is_none
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
 
 ENGINE_DISK_BYTES = 2_500_000_001
+
+# How fast an example is depends on the machine. In a CI the same commit gets the same examples, so the same result.
+settings.register_profile(
+    "tonnage", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("tonnage")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -42,7 +42,7 @@ def price(options: Sequence[Candidate], chosen: frozenset[str]) -> tuple[float, 
     return sum(option.cost_s for option in taken), sum(option.removal_s for option in taken)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(problems(), st.integers(0, 300))
 def test_it_is_enough_or_everything_that_gives_anything(
     problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int
@@ -55,7 +55,7 @@ def test_it_is_enough_or_everything_that_gives_anything(
         assert freed_bytes(pieces, chosen) == freed_bytes(pieces, everything)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(problems(), st.integers(0, 300))
 def test_nothing_that_was_chosen_could_be_left_out(
     problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int
@@ -68,7 +68,7 @@ def test_nothing_that_was_chosen_could_be_left_out(
         assert without < min(missing_bytes, given)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(problems(), st.integers(1, 300))
 def test_no_other_set_that_is_enough_costs_less(
     problem: tuple[list[Candidate], list[SharedBytes]], missing_bytes: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.properties.stacks import BAD, GOOD, JOB, harbour, next_recipe, stacks
 from tests.simulator import Behaviour, Faults, Instruction, PowerCutError, Recipe
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulator import Behaviour
     from tests.simulator.deploying import Harbour
 
-often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=30)
 
 
 def running_images(place: Harbour, service: str) -> list[str]:

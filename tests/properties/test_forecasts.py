@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.properties.structs import structs
@@ -99,7 +99,7 @@ def three(estimate: Estimate) -> tuple[int, int, int]:
     return (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_figures_are_in_order(some: list[BuildWork], engine: EngineKind) -> None:
     whole = stack(some, engine)
@@ -111,7 +111,7 @@ def test_figures_are_in_order(some: list[BuildWork], engine: EngineKind) -> None
             assert 0 <= each.low_bytes <= each.likely_bytes <= each.high_bytes
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_a_peak_is_not_below_what_stays(some: list[BuildWork], engine: EngineKind) -> None:
     for disk in stack(some, engine).filesystems:
@@ -121,7 +121,7 @@ def test_a_peak_is_not_below_what_stays(some: list[BuildWork], engine: EngineKin
             assert kept <= one <= every
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(works(), min_size=1, max_size=3), ENGINES)
 def test_the_union_is_at_most_the_sum(some: list[BuildWork], engine: EngineKind) -> None:
     whole = stack(some, engine)
@@ -132,7 +132,7 @@ def test_the_union_is_at_most_the_sum(some: list[BuildWork], engine: EngineKind)
         assert three(whole.download)[figure] <= sum(three(service.download)[figure] for service in whole.services)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(works(), min_size=2, max_size=4), ENGINES, st.data())
 def test_removing_a_service_never_raises_what_stays(
     some: list[BuildWork], engine: EngineKind, data: st.DataObject
@@ -146,7 +146,7 @@ def test_removing_a_service_never_raises_what_stays(
         assert three(less.image)[figure] <= three(whole.image)[figure]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(works(), ENGINES)
 def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) -> None:
     once, twice = stack([work], engine), stack([work, replace(work, service="twin")], engine)
@@ -156,7 +156,7 @@ def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) ->
     assert twice.download == once.download
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(works(), ENGINES)
 def test_what_the_engine_has_adds_nothing(work: BuildWork, engine: EngineKind) -> None:
     made = {step.key for step in forecast_service(work, engine).steps if step.key.startswith("made:")}

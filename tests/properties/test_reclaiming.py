@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.properties.engines import peopled
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # What 1,000 engines were run with for the record; every commit runs fewer.
 ENGINES = int(os.environ.get("TONNAGE_TEST_ENGINES", "100"))
-often = settings(max_examples=ENGINES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=ENGINES)
 
 
 def choose_on(place: Peopled, missing_bytes: int | None) -> ReclaimChoice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.properties.stacks import GOOD, harbour, next_recipe, stacks
 from tests.simulator import Behaviour, Heard, Instruction, Recipe
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
 
 NEVER = threading.Event()
-often = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=30)
 
 
 def known_to_the_byte(elsewhere: Simulator, plan: Plan) -> History:

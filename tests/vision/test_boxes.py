@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from serving.boxes import cxcywh_from_xyxy, overlap, suppress, xyxy_from_cxcywh
@@ -24,7 +24,6 @@ def crowd(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray, 
     return boxes, scores, random.integers(0, classes, count)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(0, 181), confidence=st.floats(0, 0.95), iou=st.floats(0.05, 0.95))
 def test_boxes_of_one_class_are_suppressed_as_opencv_does_it(
     seed: int, count: int, confidence: float, iou: float
@@ -36,7 +35,6 @@ def test_boxes_of_one_class_are_suppressed_as_opencv_does_it(
     assert kept.tolist() == list(expected)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(1, 181), confidence=st.floats(0, 0.95), iou=st.floats(0.05, 0.95))
 def test_boxes_of_several_classes_are_suppressed_as_opencv_does_it(
     seed: int, count: int, confidence: float, iou: float
@@ -79,13 +77,11 @@ EDGES = st_numpy.arrays(
 )
 
 
-@settings(deadline=None)
 @given(boxes=EDGES)
 def test_edges_become_centre_and_size_and_edges_again(boxes: np.ndarray) -> None:
     assert np.allclose(xyxy_from_cxcywh(cxcywh_from_xyxy(boxes)), boxes, rtol=0, atol=1e-9)
 
 
-@settings(deadline=None)
 @given(boxes=EDGES)
 def test_centre_and_size_become_edges_and_centre_and_size_again(boxes: np.ndarray) -> None:
     assert np.allclose(cxcywh_from_xyxy(xyxy_from_cxcywh(boxes)), boxes, rtol=0, atol=1e-9)

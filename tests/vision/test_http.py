@@ -14,7 +14,7 @@ import make_test_weights
 import numpy as np
 import pytest
 import rectangles
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
@@ -265,7 +265,6 @@ def test_a_damaged_image_is_refused(start: Start) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP"]))
 def test_whatever_bytes_are_damaged_it_is_an_image_or_it_is_refused(seed: int, kind: str) -> None:
     random = np.random.default_rng(seed)

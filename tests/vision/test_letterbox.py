@@ -51,7 +51,7 @@ def farthest(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, width=SIDE, height=SIDE, to_width=st.integers(1, 701), to_height=st.integers(1, 701))
 def test_resizing_gives_the_pixels_of_opencv(seed: int, width: int, height: int, to_width: int, to_height: int) -> None:
     image = noise(seed, width, height)
@@ -59,21 +59,20 @@ def test_resizing_gives_the_pixels_of_opencv(seed: int, width: int, height: int,
     assert farthest(resize(image, to_width, to_height), expected.reshape(to_height, to_width, 3)) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, width=st.integers(2, 1409), height=st.integers(2, 1409))
 def test_the_letterbox_gives_the_pixels_of_opencv(seed: int, width: int, height: int) -> None:
     image = noise(seed, width, height)
     assert farthest(fit(image, 640, 640).apply(image), letterbox_of_ultralytics(image, 640)) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, width=st.integers(2, 1409), height=st.integers(2, 1409))
 def test_the_preprocessing_of_yolo_nas_gives_the_pixels_of_opencv(seed: int, width: int, height: int) -> None:
     image = noise(seed, width, height)
     assert farthest(fit(image, 640, 640, margin=4).apply(image), padding_of_super_gradients(image, 636, 640)) <= 1
 
 
-@settings(deadline=None)
 @given(data=st.data(), width=SIDE, height=SIDE, margin=st.integers(0, 7))
 def test_a_point_comes_back_to_where_it_was(data: st.DataObject, width: int, height: int, margin: int) -> None:
     points = np.array([data.draw(st.tuples(st.floats(0, width), st.floats(0, height))) for _ in range(3)])

@@ -32,7 +32,6 @@ def box_in(random: np.random.Generator, width: int, height: int) -> np.ndarray:
     return np.array([left, top, max(right, left + 4), max(bottom, top + 4)])
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS)
 def test_the_region_is_the_one_of_rtmlib(seed: int, size: tuple[int, int]) -> None:
     random = np.random.default_rng(seed)
@@ -44,7 +43,7 @@ def test_the_region_is_the_one_of_rtmlib(seed: int, size: tuple[int, int]) -> No
     assert (region.left + region.width / 2, region.top + region.height / 2) == pytest.approx(tuple(centre))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, size=INPUTS, width=st.integers(30, 1201), height=st.integers(30, 1201))
 def test_the_crop_gives_the_pixels_of_rtmlib(seed: int, size: tuple[int, int], width: int, height: int) -> None:
     random = np.random.default_rng(seed)
@@ -55,7 +54,6 @@ def test_the_crop_gives_the_pixels_of_rtmlib(seed: int, size: tuple[int, int], w
     assert np.abs(cut.astype(int) - expected.astype(int)).max() <= 1
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS)
 def test_the_input_is_normalised_as_rtmlib_does_it(seed: int, size: tuple[int, int]) -> None:
     random = np.random.default_rng(seed)
@@ -68,7 +66,6 @@ def test_the_input_is_normalised_as_rtmlib_does_it(seed: int, size: tuple[int, i
     assert np.abs(batch[0].transpose(1, 2, 0) - expected).max() < 1e-4
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS, points=st.integers(1, 133), kind=st.sampled_from(["any", "none", "zero", "flat"]))
 def test_keypoints_are_decoded_as_rtmlib_does_it(seed: int, size: tuple[int, int], points: int, kind: str) -> None:
     random = np.random.default_rng(seed)
@@ -90,7 +87,6 @@ def test_keypoints_are_decoded_as_rtmlib_does_it(seed: int, size: tuple[int, int
     assert np.allclose(found[:, 2], scores[0], rtol=0, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, size=INPUTS)
 def test_a_point_comes_back_to_where_it_was(seed: int, size: tuple[int, int]) -> None:
     random = np.random.default_rng(seed)

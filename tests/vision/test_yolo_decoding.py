@@ -7,7 +7,7 @@ import nas_decoding
 import numpy as np
 import pytest
 import yolo_decoding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from serving.boxes import cxcywh_from_xyxy
 from serving.models import OutputError
@@ -20,7 +20,6 @@ def random_boxes(random: np.random.Generator, count: int) -> np.ndarray:
     return np.concatenate([corners, corners + random.uniform(5, 80, (count, 2))], axis=1).astype(np.float32)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(1, 211), classes=st.integers(1, 80), iou=st.floats(0.1, 0.9))
 def test_objects_are_those_that_opencv_would_keep(seed: int, count: int, classes: int, iou: float) -> None:
     random = np.random.default_rng(seed)
@@ -40,7 +39,6 @@ def test_objects_are_those_that_opencv_would_keep(seed: int, count: int, classes
     assert [float(found.scores[row]) for row in kept] == [sure[row] for row in kept]
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(1, 97), points=st.integers(1, 26))
 def test_keypoints_stay_with_their_person(seed: int, count: int, points: int) -> None:
     random = np.random.default_rng(seed)
@@ -67,7 +65,6 @@ def test_poses_of_another_form_are_refused_with_their_shape(shape: tuple[int, ..
     assert str(shape) in str(refusal.value)
 
 
-@settings(deadline=None)
 @given(seed=SEEDS, count=st.integers(1, 101), classes=st.integers(1, 13), iou=st.floats(0.1, 0.9))
 def test_objects_of_yolo_nas_are_those_that_opencv_would_keep(seed: int, count: int, classes: int, iou: float) -> None:
     random = np.random.default_rng(seed)

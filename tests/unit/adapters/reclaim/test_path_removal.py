@@ -356,7 +356,7 @@ trees = st.recursive(st.integers(0, 5003), lambda below: st.dictionaries(names, 
 
 
 @given(tree=st.dictionaries(names, trees, max_size=5), threads=st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_tree_goes_whole(tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object], threads: int) -> None:
     top = tmp_path_factory.mktemp("any")
 
