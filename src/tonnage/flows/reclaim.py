@@ -141,10 +141,10 @@ def _only_show(session: Session, scene: ReclaimContext, choice: ReclaimChoice) -
 def _check_kinds(typed: ReclaimFlags) -> None:
     if not typed.only:
         return
-    from tonnage.decide.reclaim.engine_candidates import KINDS  # noqa: PLC0415
+    from tonnage.model.reclaim.candidate import ENGINE_KINDS  # noqa: PLC0415
     from tonnage.model.reclaim.catalogue import PlaceKind  # noqa: PLC0415
 
-    known = [*KINDS, *(str(kind) for kind in PlaceKind)]
+    known = [*ENGINE_KINDS, *(str(kind) for kind in PlaceKind)]
     for kind in typed.only:
         if kind not in known:
             raise UsageError(f"--only: there is no kind {kind!r}", todo=f"The kinds: {', '.join(known)}.")

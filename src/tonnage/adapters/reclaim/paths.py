@@ -22,7 +22,7 @@ from tonnage.adapters.reclaim.measure_order import is_well_enough, measured_befo
 from tonnage.adapters.reclaim.path_patterns import PathMatch, expand, homes, patterns_below, printable
 from tonnage.adapters.reclaim.path_sizes import measure
 from tonnage.errors import UsageError
-from tonnage.model.reclaim.candidate import Candidate, Findings, Protected, SharedBytes
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
 from tonnage.model.reclaim.catalogue import PlaceKind
 
 if TYPE_CHECKING:
@@ -233,7 +233,9 @@ def _why_stays(
 
 def _protect(search: _PathSearch, entry: CatalogueEntry, path: str, reason: str) -> None:
     name = printable(path)
-    protected = Protected(candidate_id=f"path {name}", kind=entry.kind, name=name, reason=printable(reason))
+    protected = Protected(
+        candidate_id=CandidateId(CandidateKind.PATH, name), kind=entry.kind, name=name, reason=printable(reason)
+    )
     search.protected.setdefault(path, protected)
 
 
@@ -259,7 +261,9 @@ def _findings(
     pieces += [
         # A holder that is too small to be a candidate keeps its bytes: it is not removed.
         SharedBytes(
-            size_bytes, frozenset(ids.get(number, f"path {groups[number].paths[0]}") for number in holders), inodes
+            size_bytes,
+            frozenset(ids.get(number, CandidateId(CandidateKind.PATH, groups[number].paths[0])) for number in holders),
+            inodes,
         )
         for holders, (size_bytes, inodes) in held.items()
         if len(holders) > 1
@@ -273,7 +277,9 @@ def _candidate(group: _PathGroup, tally: Tally, unique_bytes: int, inodes: int) 
     entry = group.entry
     what = f"{entry.what}; {tally.unread} directories in it could not be counted" if tally.unread else entry.what
     return Candidate(
-        candidate_id=f"places {entry.name}" if entry.together else f"path {printable(group.paths[0])}",
+        candidate_id=CandidateId(CandidateKind.PLACES, entry.name)
+        if entry.together
+        else CandidateId(CandidateKind.PATH, printable(group.paths[0])),
         kind=entry.kind,
         name=entry.what if entry.together else printable(group.paths[0]),
         unique_bytes=unique_bytes,

@@ -20,7 +20,7 @@ from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
-from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.candidate import CandidateId, Findings
 from tonnage.model.reclaim.roots import Root
 from tonnage.units import format_bytes
 
@@ -109,7 +109,7 @@ def _reclaim(
     choice: ReclaimChoice, step: Step, before: Estimate, gained_bytes: int, until_bytes: int, number: int
 ) -> Step:
     begun = _plus(before, gained_bytes)
-    items, given_bytes, gone = [], 0, frozenset[str]()
+    items, given_bytes, gone = [], 0, frozenset[CandidateId]()
     for each in choice.chosen:
         gone |= {each.candidate_id}
         with_it = freed_bytes(choice.findings.pieces, gone)

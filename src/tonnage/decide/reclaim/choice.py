@@ -14,7 +14,7 @@ from tonnage.model.reclaim.outcome import ReclaimChoice
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.candidate import Candidate, CandidateId, Findings
     from tonnage.model.reclaim.outcome import Reclaimed
 
 
@@ -101,7 +101,9 @@ def decide_everything(findings: Findings, *, available_bytes: int) -> ReclaimCho
     return _choice(findings, chosen, available_bytes, 0)
 
 
-def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, target_bytes: int) -> ReclaimChoice:
+def _choice(
+    findings: Findings, chosen: frozenset[CandidateId], available_bytes: int, target_bytes: int
+) -> ReclaimChoice:
     return ReclaimChoice(
         available_bytes=available_bytes,
         target_bytes=target_bytes,
@@ -114,9 +116,9 @@ def _choice(findings: Findings, chosen: frozenset[str], available_bytes: int, ta
 def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Return what is cheap to get back first, each after what has to go before it."""
     by_id = {each.candidate_id: each for each in chosen}
-    ordered: dict[str, Candidate] = {}
+    ordered: dict[CandidateId, Candidate] = {}
 
-    def visit(candidate: Candidate, on_the_way: frozenset[str]) -> None:
+    def visit(candidate: Candidate, on_the_way: frozenset[CandidateId]) -> None:
         if candidate.candidate_id in ordered or candidate.candidate_id in on_the_way:
             return
         first = [by_id[name] for name in candidate.removed_after if name in by_id]
@@ -129,7 +131,7 @@ def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(ordered.values())
 
 
-def _price(candidate: Candidate) -> tuple[float, float, str]:
+def _price(candidate: Candidate) -> tuple[float, float, CandidateId]:
     return candidate.cost_s, candidate.removal_s, candidate.candidate_id
 
 
@@ -137,7 +139,7 @@ def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
     """Return the first pattern that means a candidate: in doubt it is meant, because what is meant stays."""
     # An image is meant by its repository as well, with whatever tag.
     repositories = [each.partition("@")[0].removesuffix(f":{_tag(each)}") for each in candidate.names]
-    own = (candidate.name, candidate.candidate_id.partition(" ")[2], candidate.reason)
+    own = (candidate.name, candidate.candidate_id.key, candidate.reason)
     names = {each.casefold() for each in (*own, *candidate.names, *repositories)}
     for path in candidate.paths:
         # By every directory that it lies in as well: by name, or from any directory on.

@@ -21,7 +21,7 @@ from tonnage.decide.reclaim.restore_cost import (
     removal_s,
     shown,
 )
-from tonnage.model.reclaim.candidate import Candidate, Findings, Protected, SharedBytes
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
     from tonnage.model.reclaim.roots import Roots
 
-KINDS = ("image", "container", "container-log", "cache", "volume")
 LEAST_LOG_BYTES = 1_000_000
 """Smaller logs are not worth their loss."""
 
@@ -39,29 +38,24 @@ OVERHEAD_BYTES = {"overlay2": 40_960}
 and the engine's files about it."""
 
 
-def image_key(image_id: str) -> str:
-    """Return the candidate id of an image."""
-    return f"image {image_id}"
+def _image_id(image_id: str) -> CandidateId:
+    return CandidateId(CandidateKind.IMAGE, image_id)
 
 
-def container_key(container_id: str) -> str:
-    """Return the candidate id of a container."""
-    return f"container {container_id}"
+def _container_id(container_id: str) -> CandidateId:
+    return CandidateId(CandidateKind.CONTAINER, container_id)
 
 
-def log_key(container_id: str) -> str:
-    """Return the candidate id of a container's log."""
-    return f"container-log {container_id}"
+def _log_id(container_id: str) -> CandidateId:
+    return CandidateId(CandidateKind.CONTAINER_LOG, container_id)
 
 
-def cache_key(record_id: str) -> str:
-    """Return the candidate id of a record of the build cache."""
-    return f"cache {record_id}"
+def _cache_id(record_id: str) -> CandidateId:
+    return CandidateId(CandidateKind.CACHE, record_id)
 
 
-def volume_key(name: str) -> str:
-    """Return the candidate id of a volume."""
-    return f"volume {name}"
+def _volume_id(name: str) -> CandidateId:
+    return CandidateId(CandidateKind.VOLUME, name)
 
 
 def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[str] = ()) -> Findings:
@@ -80,7 +74,7 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     for container in inventory.containers:
         found += _container(container) + _log(container)
     for record in inventory.cache:
-        removed_after = tuple(sorted(cache_key(one) for one in above[record.record_id]))
+        removed_after = tuple(sorted(_cache_id(one) for one in above[record.record_id]))
         found += _record(record, removed_after, worthless=record.record_id in needs.worthless)
     for volume in inventory.volumes:
         found += _volume(volume, named=volume.name in volumes)
@@ -94,9 +88,9 @@ def _image(
     seconds: Mapping[tuple[str, str], float],
     pinned_by: Collection[str],
 ) -> Findings:
-    key, name = image_key(image.image_id), shown(image)
+    key, name = _image_id(image.image_id), shown(image)
     if reason:
-        stays = Protected(candidate_id=key, kind="image", name=name, reason=reason, size_bytes=image.size_bytes)
+        stays = Protected(candidate_id=key, kind=key.kind, name=name, reason=reason, size_bytes=image.size_bytes)
         return Findings(protected=(stays,))
     cost_s, back = image_cost(image, seconds)
     if image.references or image.digests:
@@ -106,13 +100,12 @@ def _image(
     # An image that was made on top of another one by the classic builder keeps that one from going.
     above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
     removed_after = (
-        *(image_key(each.image_id) for each in above),
-        *(cache_key(record) for record in sorted(pinned_by)),
+        *(_image_id(each.image_id) for each in above),
+        *(_cache_id(record) for record in sorted(pinned_by)),
     )
     names = (*image.references, *image.digests)
     return _one(
         key,
-        "image",
         name,
         image.unique_bytes,
         cost_s,
@@ -137,12 +130,12 @@ def _breaks(image: Image) -> str:
 
 
 def _container(container: Container) -> Findings:
-    key = container_key(container.container_id)
+    key = _container_id(container.container_id)
     reason = why_container_stays(container)
     if reason:
         stays = Protected(
             candidate_id=key,
-            kind="container",
+            kind=key.kind,
             name=container.name,
             reason=reason,
             size_bytes=container.writable_bytes,
@@ -152,7 +145,7 @@ def _container(container: Container) -> Findings:
     size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
     why = "it has ended, and belongs to no stack"
     breaks, used_s = "docker start of it", container.ended_s
-    return _one(key, "container", container.name, size_bytes, cost_s, why, back=back, breaks=breaks, last_used_s=used_s)
+    return _one(key, container.name, size_bytes, cost_s, why, back=back, breaks=breaks, last_used_s=used_s)
 
 
 def _log(container: Container) -> Findings:
@@ -161,8 +154,7 @@ def _log(container: Container) -> Findings:
     if size_bytes < LEAST_LOG_BYTES or not why_container_stays(container):
         return Findings()
     return _one(
-        log_key(container.container_id),
-        "container-log",
+        _log_id(container.container_id),
         f"the log of {container.name}",
         size_bytes,
         LOST_LOG_S,
@@ -172,11 +164,11 @@ def _log(container: Container) -> Findings:
     )
 
 
-def _record(record: CacheRecord, removed_after: tuple[str, ...], *, worthless: bool) -> Findings:
-    key, name = cache_key(record.record_id), _record_name(record)
+def _record(record: CacheRecord, removed_after: tuple[CandidateId, ...], *, worthless: bool) -> Findings:
+    key, name = _cache_id(record.record_id), _record_name(record)
     if record.in_use:
         stays = Protected(
-            candidate_id=key, kind="cache", name=name, reason="a build uses it now", size_bytes=record.size_bytes
+            candidate_id=key, kind=key.kind, name=name, reason="a build uses it now", size_bytes=record.size_bytes
         )
         return Findings(protected=(stays,))
     if record.shared:
@@ -185,9 +177,7 @@ def _record(record: CacheRecord, removed_after: tuple[str, ...], *, worthless: b
     cost_s, back = cache_cost(record, worthless=worthless)
     why = "a run left it that came to nothing" if worthless else "no image has it"
     used_s = record.last_used_s
-    return _one(
-        key, "cache", name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, removed_after=removed_after
-    )
+    return _one(key, name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, removed_after=removed_after)
 
 
 def _record_name(record: CacheRecord) -> str:
@@ -196,13 +186,12 @@ def _record_name(record: CacheRecord) -> str:
 
 
 def _volume(volume: Volume, *, named: bool) -> Findings:
-    key = volume_key(volume.name)
+    key = _volume_id(volume.name)
     if named and not volume.in_use:
         size_bytes = volume.size_bytes or 0
         why = "it was named with --volume, and no container mounts it"
         return _one(
             key,
-            "volume",
             volume.name,
             size_bytes,
             LOST_DATA_S,
@@ -211,13 +200,12 @@ def _volume(volume: Volume, *, named: bool) -> Findings:
             breaks="what kept its data there",
         )
     reason = "a container mounts it" if volume.in_use else "volumes are removed only when they are named"
-    stays = Protected(candidate_id=key, kind="volume", name=volume.name, reason=reason, size_bytes=volume.size_bytes)
+    stays = Protected(candidate_id=key, kind=key.kind, name=volume.name, reason=reason, size_bytes=volume.size_bytes)
     return Findings(protected=(stays,))
 
 
 def _one(
-    key: str,
-    kind: str,
+    key: CandidateId,
     name: str,
     size_bytes: int,
     cost_s: float,
@@ -227,17 +215,17 @@ def _one(
     breaks: str = "",
     last_used_s: float | None = None,
     names: tuple[str, ...] = (),
-    removed_after: tuple[str, ...] = (),
+    removed_after: tuple[CandidateId, ...] = (),
 ) -> Findings:
     return Findings(
         candidates=(
             Candidate(
                 candidate_id=key,
-                kind=kind,
+                kind=key.kind,
                 name=name,
                 unique_bytes=size_bytes,
                 cost_s=cost_s,
-                removal_s=removal_s(kind, size_bytes),
+                removal_s=removal_s(key.kind, size_bytes),
                 reason=reason,
                 breaks=breaks,
                 back=back,
@@ -254,11 +242,11 @@ def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
     for container in inventory.containers:
         stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
         own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
-        pieces.append(SharedBytes(own_bytes, frozenset({container_key(container.container_id)})))
+        pieces.append(SharedBytes(own_bytes, frozenset({_container_id(container.container_id)})))
         if stays and log_bytes >= LEAST_LOG_BYTES:
-            pieces.append(SharedBytes(log_bytes, frozenset({log_key(container.container_id)})))
+            pieces.append(SharedBytes(log_bytes, frozenset({_log_id(container.container_id)})))
     pieces += [
-        SharedBytes(volume.size_bytes, frozenset({volume_key(volume.name)}))
+        SharedBytes(volume.size_bytes, frozenset({_volume_id(volume.name)}))
         for volume in inventory.volumes
         if volume.size_bytes
     ]
@@ -266,15 +254,15 @@ def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
 
 
 def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
-    holders: dict[str, set[str]] = defaultdict(set)
+    holders: dict[str, set[CandidateId]] = defaultdict(set)
     sizes: dict[str, int | None] = {}
     for image in inventory.images:
         for layer in image.layers:
-            holders[layer.chain_id].add(image_key(image.image_id))
+            holders[layer.chain_id].add(_image_id(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
     images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
-        holders[chain_id] |= {cache_key(record) for record in records}
+        holders[chain_id] |= {_cache_id(record) for record in records}
     besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     pieces = [SharedBytes(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
     for image in inventory.images:
@@ -297,7 +285,7 @@ def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
     return [
         SharedBytes(
             record.size_bytes + (besides if record.kind == "regular" else 0),
-            frozenset({cache_key(record.record_id), *(cache_key(one) for one in above[record.record_id])}),
+            frozenset({_cache_id(record.record_id), *(_cache_id(one) for one in above[record.record_id])}),
         )
         for record in inventory.cache
         if not record.shared and record.size_bytes

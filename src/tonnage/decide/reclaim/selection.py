@@ -16,7 +16,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tonnage.model.reclaim.candidate import Candidate, SharedBytes
+    from tonnage.model.reclaim.candidate import Candidate, CandidateId, SharedBytes
 
 MOST_LOOKED_AT = 200_000
 """Pieces that the exact search looks at before it takes the best set so far: less than a tenth of a second."""
@@ -32,12 +32,14 @@ class _HolderGroup(Struct, frozen=True):
     size_bytes: int
 
 
-def freed_bytes(pieces: Iterable[SharedBytes], removed: frozenset[str]) -> int:
+def freed_bytes(pieces: Iterable[SharedBytes], removed: frozenset[CandidateId]) -> int:
     """Return how many bytes come free when all of ``removed`` is removed."""
     return sum(piece.size_bytes for piece in pieces if piece.holders <= removed)
 
 
-def choose(candidates: Sequence[Candidate], pieces: Iterable[SharedBytes], missing_bytes: int) -> frozenset[str]:
+def choose(
+    candidates: Sequence[Candidate], pieces: Iterable[SharedBytes], missing_bytes: int
+) -> frozenset[CandidateId]:
     """Return what to remove."""
     if missing_bytes <= 0:
         return frozenset()

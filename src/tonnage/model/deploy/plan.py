@@ -11,6 +11,7 @@ import msgspec
 
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
+from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ProbeSpec  # noqa: TC001
 
 PLAN_FORMAT = 2
@@ -129,14 +130,14 @@ class Reclaimable(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a reclaim removes.
 
     Args:
-        candidate_id: Its identity, such as ``image sha256:...``.
+        candidate_id: Its identity.
         kind: image, container, cache, volume, or a kind of the catalogue.
         name: What people call it.
         names: Names of an image that go with it; any other name makes it stay.
         promised_bytes: What comes free with it, after what stands before it.
     """
 
-    candidate_id: str
+    candidate_id: CandidateId
     kind: str
     name: str
     names: tuple[str, ...] = ()
@@ -305,7 +306,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         notes: Remarks for people.
         services: The services asked for; empty for all.
         policy: The settings that it was made under.
-        removable: Ids of everything on the engine that might go for it when it was made.
+        removable: Everything on the engine that might go for it when it was made.
         format: Version of the saved form.
     """
 
@@ -324,5 +325,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     policy: Policy = Policy()
-    removable: tuple[str, ...] = ()
+    removable: tuple[CandidateId, ...] = ()
     format: int = PLAN_FORMAT

@@ -5,14 +5,54 @@ Bytes are measured or declared figures of what is there now, never forecasts of 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class CandidateKind(StrEnum):
+    """What a candidate is, and so who removes it: an engine, or this machine (a path, or places of one sort)."""
+
+    IMAGE = "image"
+    CONTAINER = "container"
+    CONTAINER_LOG = "container-log"
+    CACHE = "cache"
+    VOLUME = "volume"
+    PATH = "path"
+    PLACES = "places"
+
+
+ENGINE_KINDS = (
+    CandidateKind.IMAGE,
+    CandidateKind.CONTAINER,
+    CandidateKind.CONTAINER_LOG,
+    CandidateKind.CACHE,
+    CandidateKind.VOLUME,
+)
+"""The kinds that an engine removes."""
+
+
+class CandidateId(Struct, frozen=True, order=True, cache_hash=True):
+    """The identity of a candidate, stable between two looks; printed as ``image sha256:...`` or ``path /opt/ghc``.
+
+    Args:
+        kind: What it is.
+        key: The engine's id, a volume's name, a path, or the entry of the catalogue.
+    """
+
+    kind: CandidateKind
+    key: str
+
+    def __str__(self) -> str:
+        """Return kind and key."""
+        return f"{self.kind} {self.key}"
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
     """One thing that may be removed.
 
     Args:
-        candidate_id: Its identity, stable between two looks: ``image sha256:...``, ``path /opt/ghc``.
+        candidate_id: Its identity.
         kind: image, container, cache, volume, log, sdk, swap, package-cache, journal, core-dump, snap, ...
         name: What people call it.
         unique_bytes: What comes free when it alone is removed; bytes that it shares come free only with the others.
@@ -30,7 +70,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         removed_after: Candidates that have to be removed before it.
     """
 
-    candidate_id: str
+    candidate_id: CandidateId
     kind: str
     name: str
     unique_bytes: int
@@ -45,7 +85,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     source: str = ""
     needs_root: bool = False
     names: tuple[str, ...] = ()
-    removed_after: tuple[str, ...] = ()
+    removed_after: tuple[CandidateId, ...] = ()
 
     @property
     def bytes_per_s(self) -> float:
@@ -64,7 +104,7 @@ class Protected(Struct, frozen=True, kw_only=True):
         size_bytes: Its bytes; None where nobody counted them.
     """
 
-    candidate_id: str
+    candidate_id: CandidateId
     kind: str
     name: str
     reason: str
@@ -76,12 +116,12 @@ class SharedBytes(Struct, frozen=True):
 
     Args:
         size_bytes: How many.
-        holders: Ids of candidates; one that is no candidate's keeps them for ever.
+        holders: One that is no candidate keeps them for ever.
         inodes: Files and directories that come free with them; 0 where nobody counted them.
     """
 
     size_bytes: int
-    holders: frozenset[str]
+    holders: frozenset[CandidateId]
     inodes: int = 0
 
 

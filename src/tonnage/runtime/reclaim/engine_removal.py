@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import StepFailedError, TonnageError
+from tonnage.model.reclaim.candidate import CandidateKind
 from tonnage.runtime.reclaim.prune_cache import remove_free_records
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Image
     from tonnage.model.reclaim.candidate import Candidate
 
-KINDS = frozenset({"image", "container", "container-log", "cache", "volume"})
-"""The kinds of candidates that an engine removes."""
 _OVER = frozenset({"exited", "dead"})
 
 
@@ -44,19 +43,21 @@ class EngineRemoval:
             StepFailedError: It is used or named by now, or the engine refuses.
             EngineUnreachableError: The engine stops answering.
         """
-        name = candidate.candidate_id.partition(" ")[2]
-        match candidate.kind:
-            case "image":
-                self._remove_image(name, candidate)
-            case "container":
-                self._remove_container(name)
-            case "container-log":
-                self._acts.empty_log(name)
-            case "cache":
+        key = candidate.candidate_id.key
+        match candidate.candidate_id.kind:
+            case CandidateKind.IMAGE:
+                self._remove_image(key, candidate)
+            case CandidateKind.CONTAINER:
+                self._remove_container(key)
+            case CandidateKind.CONTAINER_LOG:
+                self._acts.empty_log(key)
+            case CandidateKind.CACHE:
                 # What an image that is gone has left can only go when nothing stands on it any more.
-                self._remove_records(self._behind | {name})
-            case _:
-                self._acts.remove_volume(name)
+                self._remove_records(self._behind | {key})
+            case CandidateKind.VOLUME:
+                self._acts.remove_volume(key)
+            case kind:
+                raise ValueError(f"no engine removes a {kind}")
 
     def give_names_back(self) -> tuple[str, ...]:
         """Compare the names of images that stay, and give those back that were lost."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.reclaim.candidate import Candidate
+    from tonnage.model.reclaim.candidate import Candidate, CandidateId
     from tonnage.model.reclaim.outcome import ReclaimChoice
     from tonnage.runtime.clock import Clock
 
@@ -50,7 +50,7 @@ def carry_out(
         What was done. An engine that stops answering ends it early; the last removal tells.
     """
     removals: list[Removal] = []
-    gone: set[str] = set()
+    gone: set[CandidateId] = set()
     now_bytes = available()
     for place, candidate in enumerate(choice.chosen):
         if (choice.target_bytes and now_bytes >= choice.target_bytes) or cancel.is_set():

@@ -166,7 +166,7 @@ def _step(candidate: Candidate) -> Step:
     )
     kept_bytes = -candidate.unique_bytes
     return Step(
-        name=f"reclaim.{candidate.candidate_id.replace(' ', '.')}",
+        name=f"reclaim.{candidate.candidate_id.kind}.{candidate.candidate_id.key}",
         action=Reclaim(items=(item,), until_bytes=0),
         cause=candidate.reason,
         changes=f"removes the {candidate.kind} {candidate.name}",

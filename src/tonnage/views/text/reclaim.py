@@ -175,7 +175,7 @@ def _short(name: str) -> str:
 
 def _candidate_form(candidate: Candidate) -> dict[str, object]:
     return {
-        "id": candidate.candidate_id,
+        "id": str(candidate.candidate_id),
         "kind": candidate.kind,
         "name": candidate.name,
         "unique_bytes": candidate.unique_bytes,
@@ -191,7 +191,7 @@ def _candidate_form(candidate: Candidate) -> dict[str, object]:
 
 def _removal_form(removal: Removal) -> dict[str, object]:
     return {
-        "id": removal.candidate.candidate_id,
+        "id": str(removal.candidate.candidate_id),
         "kind": removal.candidate.kind,
         "name": removal.candidate.name,
         "promised_bytes": removal.promised_bytes,
@@ -203,7 +203,7 @@ def _removal_form(removal: Removal) -> dict[str, object]:
 
 def _protected_form(protected: Protected) -> dict[str, object]:
     return {
-        "id": protected.candidate_id,
+        "id": str(protected.candidate_id),
         "kind": protected.kind,
         "name": protected.name,
         "size_bytes": protected.size_bytes,

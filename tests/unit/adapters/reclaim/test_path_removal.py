@@ -22,7 +22,7 @@ from tonnage.adapters.host.swap import SwapFile, read_swap_files, why_needed
 from tonnage.adapters.reclaim.in_use import Processes
 from tonnage.adapters.reclaim.path_removal import remove_place
 from tonnage.errors import CannotReclaimError
-from tonnage.model.reclaim.candidate import Candidate
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
 def candidate(*paths: Path, kind: str = "sdk") -> Candidate:
     return Candidate(
-        candidate_id=f"path {paths[0]}",
+        candidate_id=CandidateId(CandidateKind.PATH, str(paths[0])),
         kind=kind,
         name=str(paths[0]),
         unique_bytes=7,

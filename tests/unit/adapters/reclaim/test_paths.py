@@ -44,7 +44,7 @@ def find(
 
 
 def sizes(findings: Findings, root: Path) -> dict[str, int]:
-    names = {each.candidate_id.removeprefix("path ").removeprefix(str(root)): each for each in findings.candidates}
+    names = {each.candidate_id.key.removeprefix(str(root)): each for each in findings.candidates}
     return {name: each.unique_bytes for name, each in names.items()}
 
 
@@ -82,7 +82,7 @@ def test_sdks_are_left_alone_where_the_machine_is_not_disposable_and_caches_are_
     write(root / "usr/share/dotnet/sdk/8.0.101/a.dll", 100_003)
     write(root / "home/someone/.cache/pip/http-v2/a", 100_003)
     findings = find(root, disposable=False)
-    assert [each.candidate_id for each in findings.candidates] == ["places pip"]
+    assert [str(each.candidate_id) for each in findings.candidates] == ["places pip"]
     assert "--this-machine-is-disposable" in findings.notes[0]
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tonnage.decide.reclaim.choice import narrowed
-from tonnage.model.reclaim.candidate import Candidate, Findings
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings
 
 PLACE = "/mnt/opt/hostedtoolcache/CodeQL/2.23.6"
 TOOL = Candidate(
-    candidate_id=f"path {PLACE}", kind="sdk", name=PLACE, unique_bytes=7, cost_s=1.0, removal_s=1.0,
+    candidate_id=CandidateId(CandidateKind.PATH, PLACE),
+    kind="sdk", name=PLACE, unique_bytes=7, cost_s=1.0, removal_s=1.0,
     reason="CodeQL bundle", paths=(PLACE,),
 )  # fmt: skip
 IMAGE = Candidate(
-    candidate_id="image sha256:1", kind="image", name="Shop/web:2", unique_bytes=7, cost_s=1.0, removal_s=1.0,
+    candidate_id=CandidateId(CandidateKind.IMAGE, "sha256:1"),
+    kind="image", name="Shop/web:2", unique_bytes=7, cost_s=1.0, removal_s=1.0,
     reason="unused", names=("Shop/web:2",),
 )  # fmt: skip
 
