@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 from tonnage.decide.reports.generated_files import sealed
 

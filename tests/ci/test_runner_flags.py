@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from tests.ci.stacks import STACKS
 from tests.ci.writing import runs, workflow_files, written
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +113,7 @@ def test_a_check_does_not_care_what_the_directory_is_called(tmp_path: Path) -> N
 def test_where_nobody_knows_how_tonnage_is_installed_it_has_to_be_said(tmp_path: Path, capsys: Captured) -> None:
     world = make_world(tmp_path, compose=STACKS["one-service"])
     (tmp_path / "Dockerfile").write_text("FROM busybox:latest\n")
-    world.outside.installs_with = ""
+    world.ports.installs_with = ""
 
     assert world.run("ci", "github", "--write") == 2
     assert "--install" in capsys.readouterr().err

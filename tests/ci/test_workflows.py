@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 from tests.ci.stacks import STACKS
 from tests.ci.writing import runs, workflow_files, written
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 from tonnage.decide.reports.generated_files import sealed
 from tonnage.model.reports.workflow import RunnerService, RunnerStack

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from tests.ci.stacks import STACKS
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 
 def written(tmp_path: Path, name: str) -> World:

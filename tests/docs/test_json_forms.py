@@ -16,6 +16,8 @@ from tonnage.model.deploy.plan import Action
 from tonnage.model.deploy.policy import Setting
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.views.json.forecast import forecast_form
 from tonnage.views.json.plan_and_run import (
     EVENT_NAMES,
@@ -30,12 +32,15 @@ from tonnage.views.text.accuracy import Comparison, accuracy_form
 from tonnage.views.text.checks import Check, checks_form, settings_form
 from tonnage.views.text.error import failure_form
 from tonnage.views.text.explanation import explanations_form
-from tonnage.views.text.reclaim import enough_form
+from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.status import status_form
 from tonnage.views.text.verification import Verdict, verification_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
 CODE = re.compile(r"`([a-z_-]+)`")
+
+
+NOTHING_CHOSEN = ReclaimChoice(available_bytes=1, target_bytes=1, chosen=(), freed_bytes=0, findings=Findings())
 
 
 def documented(name: str) -> set[str]:
@@ -54,7 +59,7 @@ def test_documents_have_the_documented_fields() -> None:
         "runs": {"runs": [run_form(RUN)]},
         "checks": checks_form([Check(name="engine", state="ok", found="20.10")]),
         "settings": settings_form([setting]),
-        "reclaim": enough_form("/", 1, 1),
+        "reclaim": reclaim_form(NOTHING_CHOSEN, mount="/", done=None),
         "explanations": explanations_form("build.log", ()),
     }
     for name, form in forms.items():

@@ -25,7 +25,7 @@ from tonnage.flows import roots as needing
 from tonnage.model.stack import Stack
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim import pull_roots as needing_pulls
-from tonnage.wiring.real_world import RealOutside
+from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +79,7 @@ def stays(engine: RealEngine) -> str:
     """Return why the quick image stays; empty when it may go."""
     facts = DockerFacts(engine.connection)
     inventory = observe(facts)
-    needs = needing.read_needs(RealOutside(), facts, inventory, Stack(name="", directory="/", files=(), services=()))
+    needs = needing.read_needs(Ports(), facts, inventory, Stack(name="", directory="/", files=(), services=()))
     found, name = engine_findings(inventory, needs), f"{QUICK}:1"
     reasons = [each.reason for each in found.protected if each.name == name]
     assert bool(reasons) != any(each.name == name for each in found.candidates)

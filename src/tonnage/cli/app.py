@@ -1,4 +1,4 @@
-"""Starts a command, gives it the real outside, and turns its end into an exit code.
+"""Starts a command, gives it the real ports, and turns its end into an exit code.
 
 Nothing else in the package decides about exit codes.
 """
@@ -15,12 +15,12 @@ from tonnage.cli.group import COMMANDS, LazyGroup
 from tonnage.cli.session import Session
 from tonnage.cli.streams import let_go_of_output, prepare_streams
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
-from tonnage.wiring.real_world import RealOutside
+from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.flows.ports import World
+    from tonnage.cli.session import AllPorts
 
 _SIGINT = 2
 _SIGPIPE = 13
@@ -37,16 +37,16 @@ def cli() -> None:
     """Load container stacks onto small disks, up to the line and never past it."""
 
 
-def main(arguments: Sequence[str] | None = None, *, outside: World | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = None) -> int:
     """Run the command.
 
     Args:
         arguments: What was typed after the program's name; None for the process's own arguments.
-        outside: What may be reached; None for the real world.
+        ports: What may be reached; None for the real ports.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
-    session = Session(outside=outside or RealOutside(), stdout=sys.stdout, stderr=sys.stderr)
+    session = Session(ports=ports or Ports(), stdout=sys.stdout, stderr=sys.stderr)
     code = 0
     try:
         code = _run(session, typed)
@@ -118,7 +118,7 @@ def _usage_error(wrong: click.ClickException, typed: Sequence[str]) -> UsageErro
 def _unexpected(session: Session, error: Exception) -> TonnageError:
     import traceback  # noqa: PLC0415 - only where something unexpected happened
 
-    wanted = session.outside.environment.get("TONNAGE_TRACEBACK", "") not in {"", "0"}
+    wanted = session.ports.environment.get("TONNAGE_TRACEBACK", "") not in {"", "0"}
     return TonnageError(
         f"an unexpected failure: {type(error).__name__}: {error}",
         why="This is a defect of Tonnage, not of what you did.",

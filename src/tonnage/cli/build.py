@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: bool, keep_free: str | None) -> None:
     """Build."""
-    session.outside.look_ahead()
+    session.ports.programs.look_ahead()
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
     from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
+    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free})
     wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup_after))
-    with session.outside.engine(flags.host) as door:
+    with session.ports.engines.open(flags.host) as door:
         carry_out(session, door, Job(purpose="build", wanted=wanted))

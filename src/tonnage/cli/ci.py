@@ -11,7 +11,11 @@ from tonnage.cli.options import which_stack_options
 from tonnage.errors import StaleFilesError, StepFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from tonnage.cli.session import Session
+    from tonnage.flows.ci_files import WrittenFile
     from tonnage.flows.requests import StackFlags
 
 
@@ -73,7 +77,11 @@ def command(
     install: str | None,
     **job: Any,  # noqa: ANN401 - the fields of JobFlags
 ) -> None:
-    """Write files, or tell of a job."""
+    """Write files, or tell of a job.
+
+    Raises:
+        StaleFilesError: With ``--check``, a file is missing or not current.
+    """
     from tonnage.flows.ci_files import check_files, deploy_script, github_files, write_files  # noqa: PLC0415 - as below
     from tonnage.flows.ci_runner import RunnerFlags  # noqa: PLC0415 - help needs none of these
 
@@ -84,21 +92,55 @@ def command(
     if what in {"summary", "comment"}:
         if write or check:
             raise click.UsageError(f"{what} is printed; --write and --check belong to github and deploy-script")
-        from tonnage.flows.ci_job import JobFlags, comment, summarise  # noqa: PLC0415
-
-        (summarise if what == "summary" else comment)(session, JobFlags(**job))
+        _tell_of_job(session, what, job)
         return
     typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
-    files = (
-        github_files(session, flags, typed, forecast=not check) if what == "github" else deploy_script(session, flags)
-    )
-    if check:
-        check_files(session, files)
-    elif write:
-        write_files(session, files, force=force)
-    elif session.json:
-        session.print_document("files", {"files": [{"path": str(each.path), "text": each.text} for each in files]})
+    if what == "github":
+        files = github_files(session.ports, flags, typed, forecast=not check, tell=session.say)
     else:
-        for each in files:
-            session.say(f"# {each.path}")
-            session.print_text(each.text)
+        files = deploy_script(session.ports, flags)
+    if check:
+        states, failure = check_files(files)
+        _show_states(session, states)
+        if failure is not None:
+            raise failure
+    elif write:
+        _show_states(session, write_files(files, force=force, tell=session.say))
+    else:
+        _show_files(session, files)
+
+
+def _show_files(session: Session, files: Sequence[WrittenFile]) -> None:
+    if session.json:
+        session.print_document("files", {"files": [{"path": str(each.path), "text": each.text} for each in files]})
+        return
+    for each in files:
+        session.say(f"# {each.path}")
+        session.print_text(each.text)
+
+
+def _show_states(session: Session, states: Mapping[Path, str]) -> None:
+    for path, state in states.items():
+        session.say(f"{path}: {state}")
+    if session.json:
+        files = [{"path": str(path), "state": state} for path, state in states.items()]
+        session.print_document("files", {"files": files})
+
+
+def _tell_of_job(session: Session, what: str, job: Mapping[str, Any]) -> None:
+    from tonnage.flows.ci_job import JobFlags, comment, summarise  # noqa: PLC0415 - help needs none of these
+
+    typed = JobFlags(**job)
+    if what == "summary":
+        text, values = summarise(typed)
+        if session.json:
+            session.print_document("job", {**values, "text": text})
+        else:
+            session.print_text(text)
+        return
+    text, replaced = comment(session.ports, typed)
+    if typed.pull_request is None:
+        session.print_text(text)
+    else:
+        done = "replaced" if replaced else "written"
+        session.say(f"the comment on pull request {typed.pull_request} was {done}")

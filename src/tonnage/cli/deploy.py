@@ -74,7 +74,7 @@ def command(
     cleanup_after: bool | None,
 ) -> None:
     """Deploy."""
-    session.outside.look_ahead()
+    session.ports.programs.look_ahead()
     from tonnage.flows.deploy import carry_out  # noqa: PLC0415 - help needs none of these
 
     session.streams = True
@@ -84,7 +84,7 @@ def command(
         "cleanup-after": setting_text(cleanup_after),
     }
     job = deploy_job(session, flags, typed, plan_file)
-    with session.outside.engine(flags.host) as door:
+    with session.ports.engines.open(flags.host) as door:
         carry_out(session, door, job)
 
 
@@ -101,10 +101,10 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
 
     if not plan_file:
-        return Job(purpose="deploy", wanted=read_wanted(session.outside, flags, typed))
+        return Job(purpose="deploy", wanted=read_wanted(session.ports, flags, typed))
     if flags.services or any(value is not None for value in typed.values()):
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     saved = read_plan_file(plan_file)
-    wanted = read_wanted(session.outside, replace(flags, services=saved.services))
+    wanted = read_wanted(session.ports, replace(flags, services=saved.services))
     wanted = replace(wanted, policy=saved.policy)
     return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -20,7 +19,6 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
-    from tonnage.model.reports.checklist import Item
 
 
 @click.command(
@@ -49,10 +47,8 @@ def command(
     cleanup_after: bool | None,
 ) -> None:
     """Check."""
-    from tonnage.decide.reports.checklist import checklist  # noqa: PLC0415
-    from tonnage.errors import TonnageError  # noqa: PLC0415
     from tonnage.flows.checks import check_all  # noqa: PLC0415 - help needs none of these
-    from tonnage.flows.evidence import find_evidence  # noqa: PLC0415
+    from tonnage.flows.evidence import verified_checklist  # noqa: PLC0415
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 
@@ -62,23 +58,19 @@ def command(
         "cleanup-after": setting_text(cleanup_after),
     }
     if show_settings:
-        settings = read_if_there(session.outside, flags, typed).settings
+        settings = read_if_there(session.ports, flags, typed).settings
         if session.json:
             session.print_document("settings", settings_form(settings))
         else:
             session.say(settings_text(settings, width=session.width))
         return
-    checks, failure = check_all(session.outside, flags, typed)
-    items: tuple[Item, ...] = ()
-    with suppress(TonnageError):
-        wanted = read_if_there(session.outside, flags, typed)
-        if wanted.stack.services:
-            items = checklist(find_evidence(session.outside, wanted, flags.host))
+    checks, failure = check_all(session.ports, flags, typed)
+    stack, items = verified_checklist(session.ports, flags, typed)
     if session.json:
         session.print_document("checks", checks_form(checks, items))
     else:
         session.say(checks_text(checks))
         if items:
-            session.say(f"\nchecklist of {wanted.stack.name}:\n{items_text(items)}")
+            session.say(f"\nchecklist of {stack}:\n{items_text(items)}")
     if failure is not None:
         raise failure

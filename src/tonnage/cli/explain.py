@@ -34,13 +34,10 @@ _LONGEST_BYTES = 64 * 2**20
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
-    from tonnage.decide.reports.diagnosis import explain  # noqa: PLC0415
-    from tonnage.decide.reports.log_patterns import find_symptoms  # noqa: PLC0415
-    from tonnage.flows.diagnose import machine_now  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.diagnose import diagnose  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.explanation import explanations_form, explanations_text  # noqa: PLC0415
 
-    symptoms = find_symptoms(_read(log))
-    found = explain(symptoms, machine_now(session.outside, flags)) if symptoms else ()
+    found = diagnose(session.ports, session.ports.machine, flags, _read(log))
     if session.json:
         session.print_document("explanations", explanations_form(log, found))
     else:

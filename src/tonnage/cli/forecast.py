@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options, typed_value
-from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
+from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     " built, such as a requirement that does not exist, everything else is forecast before it ends with exit code 2.",
 )
 @stack_options
-@click.option("--explain", metavar="SERVICE", help="Show every instruction of one service, and what weighs in it.")
+@click.option(
+    "--explain", default="", metavar="SERVICE", help="Show every instruction of one service, and what weighs in it."
+)
 @click.option("--platform", default="", metavar="OS/ARCH", help="For another platform, such as linux/arm64.")
 @click.option("--python", default="", metavar="VERSION", help="For another Python than that of each image.")
 @click.option(
@@ -46,31 +49,37 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     session: Session,
+    /,
     *,
     flags: StackFlags,
-    explain: str | None,
-    platform: str,
-    python: str,
     engine: str | None,
     disk: str | None,
-    assume: str | None,
-    probe: bool,
-    offline: bool,
-    keep_free: str | None,
+    **typed: Any,  # noqa: ANN401 - the other fields of ForecastOptions
 ) -> None:
-    """Forecast."""
-    from tonnage.cli.show_forecast import ForecastFlags, forecast  # noqa: PLC0415 - help needs none of these
-    from tonnage.units import parse_bytes  # noqa: PLC0415
+    """Forecast.
 
-    wish = ForecastFlags(
-        explain=explain or "",
-        platform=platform,
-        python=python,
-        engine=engine or "",
-        disk_bytes=None if disk is None else typed_value("--disk", disk, parse_bytes),
-        assume=assume,
-        probe=probe,
-        offline=offline,
-        keep_free=keep_free,
-    )
-    forecast(session, flags, wish)
+    Raises:
+        UsageError: What is written cannot be built; the rest of the stack was forecast.
+    """
+    from tonnage.flows.forecast import ForecastOptions, forecast  # noqa: PLC0415 - help needs none of these
+    from tonnage.units import parse_bytes  # noqa: PLC0415
+    from tonnage.views.json.forecast import forecast_form  # noqa: PLC0415
+    from tonnage.views.text.forecast import explain_text, forecast_text  # noqa: PLC0415
+
+    disk_bytes = None if disk is None else typed_value("--disk", disk, parse_bytes)
+    options = ForecastOptions(engine=engine or "", disk_bytes=disk_bytes, **typed)
+    answer = forecast(session.ports, flags, options)
+    services = answer.stack.services
+    if session.json:
+        session.print_document("forecast", forecast_form(answer.stack, answer.fits))
+    elif options.explain:
+        session.say(
+            explain_text(next(each for each in services if each.service == options.explain), width=session.width)
+        )
+    else:
+        session.say(forecast_text(answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known))
+    broken = ", ".join(each.service for each in services if each.broken)
+    if broken:
+        raise UsageError(
+            f"{broken}: what is written cannot be built", todo="Correct what is named above by file and line."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.cli.session import Session
-
-_Value = TypeVar("_Value")
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -116,18 +114,6 @@ cleanup_after_option = click.option(
     default=None,
     help="Remove what each service's steps left behind (default: remove).",
 )
-
-
-def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
-    """Read what was typed for an option; what is wrong about it is told with the option's name.
-
-    Raises:
-        UsageError: The value is none.
-    """
-    try:
-        return read(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error.what}", why=error.why, todo=error.todo) from None
 
 
 def setting_text(value: bool | str | None) -> str | None:  # noqa: FBT001 - this is what a flag's value is

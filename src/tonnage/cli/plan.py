@@ -71,11 +71,11 @@ def command(
         "keep-previous": setting_text(keep_previous),
         "cleanup-after": setting_text(cleanup_after),
     }
-    wanted = read_wanted(session.outside, flags, typed)
+    wanted = read_wanted(session.ports, flags, typed)
     if build:
         wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=bool(cleanup_after)))
-    with session.outside.facts(flags.host) as facts:
-        plan = make_plan(session.outside, facts, "build" if build else "deploy", wanted, tell=session.say)
+    with session.ports.engines.facts(flags.host) as facts:
+        plan = make_plan(session.ports, facts, "build" if build else "deploy", wanted, tell=session.say)
     if session.json:
         session.print_document("plan", plan_form(plan))
     else:

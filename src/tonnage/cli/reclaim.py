@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import stack_options, typed_value
+from tonnage.cli.options import stack_options
 from tonnage.errors import (
     CannotReclaimError,
     EngineLacksError,
@@ -18,16 +18,12 @@ from tonnage.errors import (
     StalePlanError,
     UsageError,
 )
-from tonnage.flows.requests import ReclaimFlags
+from tonnage.flows.requests import ReclaimRequest, typed_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
-
-
-_LOOK_EVERY_S = 0.1
+    from tonnage.model.reclaim.outcome import ReclaimReport
 
 
 @click.command(
@@ -67,48 +63,48 @@ _LOOK_EVERY_S = 0.1
 @click.pass_obj
 def command(
     session: Session,
+    /,
     *,
     flags: StackFlags,
     until: str | None,
     free: str | None,
-    plan_file: str,
-    everything: bool,
-    keep: tuple[str, ...],
-    only: tuple[str, ...],
-    volumes: tuple[str, ...],
-    mount: str,
     root: str,
-    disposable: bool,
-    yes: bool,
     background: bool,
     wait: str | None,
+    **typed: Any,  # noqa: ANN401 - the other fields of ReclaimRequest
 ) -> None:
-    """Reclaim."""
-    from tonnage.units import parse_bytes  # noqa: PLC0415 - help needs none of these
+    """Reclaim.
 
-    typed = ReclaimFlags(
+    Raises:
+        CannotReclaimError: It is not enough.
+    """
+    from tonnage.units import format_bytes, parse_bytes  # noqa: PLC0415 - help needs none of these
+
+    request = ReclaimRequest(
         until_bytes=None if until is None else typed_value("--until", until, parse_bytes),
         free_bytes=None if free is None else typed_value("--free", free, parse_bytes),
-        plan_file=plan_file,
-        everything=everything,
-        keep=keep,
-        only=only,
-        volumes=volumes,
-        mount=mount,
         # The tree of this machine is this machine, with its engine.
         root="" if root and os.path.realpath(root) == "/" else root,
-        disposable=disposable,
-        yes=yes,
-        background=background,
-        wait_bytes=None if wait is None else typed_value("--wait", wait, parse_bytes),
+        **typed,
     )
-    _check(flags, typed)
-    if _is_enough(session, flags, typed):
-        return
-    if typed.wait_bytes is not None:
-        _wait(session, flags, typed, typed.wait_bytes)
-        return
-    if typed.background:
+    wait_bytes = None if wait is None else typed_value("--wait", wait, parse_bytes)
+    _check(flags, request, background=background, waits=wait_bytes is not None)
+    wanted_bytes = request.until_bytes if wait_bytes is None else wait_bytes
+    if wanted_bytes is not None:
+        from tonnage.flows.reclaim_wait import enough_already, wait_for_space  # noqa: PLC0415
+
+        directory = request.mount or request.root or session.ports.engines.data_root(flags.host)
+        report = enough_already(session.ports, directory, wanted_bytes)
+        if report is not None:
+            begin, end = "nothing to do: ", f", and {format_bytes(wanted_bytes)} were asked for"
+        elif wait_bytes is not None:
+            report, begin, end = wait_for_space(session.ports, flags.host, request.mount, wait_bytes), "", ""
+        if report is not None:
+            available = format_bytes(report.choice.available_bytes)
+            session.say(f"{begin}{report.mount} has {available} available{end}")
+            _print_form(session, report)
+            return
+    if background:
         from tonnage.runtime.reclaim.background import Background  # noqa: PLC0415
 
         if not Background().begin():
@@ -116,116 +112,55 @@ def command(
             return
     from tonnage.flows.reclaim import reclaim  # noqa: PLC0415
 
-    reclaim(session, flags, typed)
+    report = reclaim(session.ports, flags, request, tell=session.say, confirm=lambda name: _confirm(session, name))
+    _print_form(session, report)
+    if report.failure is not None:
+        raise report.failure
+    if report.done is None and report.choice.chosen:
+        session.say("nothing was removed; add --yes to remove what is shown")
 
 
-def _wait(session: Session, flags: StackFlags, typed: ReclaimFlags, wanted_bytes: int) -> None:
-    """Wait until there is enough, or nothing goes on any more that could free more."""
-    from threading import Event  # noqa: PLC0415
-
-    from tonnage.runtime.reclaim.background import Background  # noqa: PLC0415
-    from tonnage.units import format_bytes  # noqa: PLC0415
-
-    background, never = Background(), Event()
-    with contextlib.ExitStack() as opened:
-        look = _gauge(session, flags, typed, opened)
-        while True:
-            goes_on = background.is_going_on()
-            mount, available_bytes = look()
-            if available_bytes >= wanted_bytes:
-                break
-            if not goes_on:
-                raise CannotReclaimError(
-                    f"{mount} has {format_bytes(available_bytes)} available,"
-                    f" and {format_bytes(wanted_bytes)} were waited for",
-                    why="No reclaim of this user goes on in the background any more.",
-                    todo=f"See what could still go:\n  tonnage reclaim --until {wanted_bytes}B",
-                    log=background.said(),
-                )
-            session.outside.clock.wait(never, _LOOK_EVERY_S)
-    session.say(f"{mount} has {format_bytes(available_bytes)} available")
+def _print_form(session: Session, report: ReclaimReport) -> None:
     if session.json:
-        from tonnage.views.text.reclaim import enough_form  # noqa: PLC0415
+        from tonnage.views.text.reclaim import reclaim_form  # noqa: PLC0415
 
-        session.print_document("reclaim", enough_form(mount, available_bytes, wanted_bytes))
-
-
-def _gauge(
-    session: Session, flags: StackFlags, typed: ReclaimFlags, opened: contextlib.ExitStack
-) -> Callable[[], tuple[str, int]]:
-    """Return what reads mount and available bytes of the filesystem that is meant, here or where the engine is."""
-    from tonnage.adapters.host.space import space_under  # noqa: PLC0415
-
-    outside = session.outside
-    directory = typed.mount or outside.data_root(flags.host) or outside.machine.usual_data_root(flags.host)
-    if directory:
-
-        def here() -> tuple[str, int]:
-            space = space_under(directory)
-            return space.mount, space.available_bytes
-
-        return here
-    door = opened.enter_context(outside.engine(flags.host))
-    mount = door.facts.filesystems()[0].mount
-    gauge = door.gauge([mount])
-    opened.callback(gauge.close)
-    return lambda: (mount, gauge.available()[mount])
+        form = reclaim_form(report.choice, mount=report.mount, done=report.done, reasons=report.reasons)
+        session.print_document("reclaim", form)
 
 
-def _check(flags: StackFlags, typed: ReclaimFlags) -> None:
+def _confirm(session: Session, name: str) -> bool:
+    session.say(f"This removes everything that is shown above. To go on, type the name of the stack: {name}")
+    return sys.stdin.readline().strip() == name
+
+
+def _check(flags: StackFlags, request: ReclaimRequest, *, background: bool, waits: bool) -> None:
     """Refuse what contradicts itself, before anything is looked at."""
     if flags.services:
         raise UsageError(
             "reclaim works on a whole filesystem, not on services",
             todo="Name what is to stay with --keep, or the kinds that may go with --only.",
         )
-    targets = (typed.until_bytes is not None, typed.free_bytes is not None, bool(typed.plan_file), typed.everything)
+    sized = (request.until_bytes, request.free_bytes)
+    targets = (*(each is not None for each in sized), bool(request.plan_file), request.everything)
     if sum(targets) > 1:
         raise UsageError("--until, --free, --for and --everything exclude each other", todo="Give one of them.")
-    waits = typed.wait_bytes is not None
-    if waits and (any(targets) or typed.yes or typed.background):
+    if waits and (any(targets) or request.yes or background):
         raise UsageError(
             "--wait only waits",
             todo="Begin with --background first:\n  tonnage reclaim --until 14GB --yes --background",
         )
-    if (typed.yes or typed.background) and not any(targets):
+    if (request.yes or background) and not any(targets):
         raise UsageError(
             "nothing says how much is to be freed",
             todo="Give a target, such as\n  tonnage reclaim --until 14GB --yes",
         )
-    if typed.background and not typed.yes:
+    if background and not request.yes:
         raise UsageError(
             "--background removes things, so it needs --yes",
             todo="Look first at what would go, then add --yes and --background.",
         )
-    if typed.background and typed.everything:
+    if background and request.everything:
         raise UsageError(
             "--everything asks for a name, so it cannot go on in the background",
             todo="Give a target instead, such as\n  tonnage reclaim --until 14GB --yes --background",
         )
-
-
-def _is_enough(session: Session, flags: StackFlags, typed: ReclaimFlags) -> bool:
-    """Say so when there is nothing to do: that is told before an engine is talked to, or anything large is loaded."""
-    wanted_bytes = typed.until_bytes if typed.wait_bytes is None else typed.wait_bytes
-    if wanted_bytes is None:
-        return False
-    directory = typed.mount or typed.root or session.outside.data_root(flags.host)
-    if not directory:
-        return False
-    from tonnage.adapters.host.space import space_under  # noqa: PLC0415 - only where it is known which one is meant
-
-    space = space_under(directory)
-    if space.available_bytes < wanted_bytes:
-        return False
-    from tonnage.units import format_bytes  # noqa: PLC0415
-
-    session.say(
-        f"nothing to do: {space.mount} has {format_bytes(space.available_bytes)} available,"
-        f" and {format_bytes(wanted_bytes)} were asked for"
-    )
-    if session.json:
-        from tonnage.views.text.reclaim import enough_form  # noqa: PLC0415
-
-        session.print_document("reclaim", enough_form(space.mount, space.available_bytes, wanted_bytes))
-    return True

@@ -8,8 +8,9 @@ import click
 
 from tonnage.cli.deploy import DEPLOY_FAILURES
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, sequential_option, stack_options, typed_value
+from tonnage.cli.options import keep_free_option, sequential_option, stack_options
 from tonnage.errors import StalePlanError
+from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -60,7 +61,7 @@ def command(
     if remove:
         if disk or keep or imports:
             raise click.UsageError("--remove stands alone")
-        session.outside.remove_rehearsal(remove)
+        session.ports.rehearsals.remove(remove)
         session.say(f"the rehearsal {remove} is gone")
         return
     if not disk:

@@ -35,6 +35,6 @@ def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> No
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.outside, flags, {"keep-free": keep_free}, builds=False)
-    with session.outside.engine(flags.host) as door:
+    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free}, builds=False)
+    with session.ports.engines.open(flags.host) as door:
         carry_out(session, door, Job(purpose="rollback", wanted=wanted))

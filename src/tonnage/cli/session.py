@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import CiPorts, RehearsalPorts
     from tonnage.model.deploy.event import Event
+
+    class AllPorts(RehearsalPorts, CiPorts, Protocol):
+        """What commands may reach: all that their use cases need."""
 
     class View(Protocol):
         """Shows events."""
@@ -34,7 +37,7 @@ class Session:
     """One invocation.
 
     Args:
-        outside: What it may reach.
+        ports: What it may reach.
         stdout: Where JSON goes.
         stderr: Where everything for people goes.
 
@@ -48,8 +51,8 @@ class Session:
     """
 
     # A plain class: what makes data classes takes longer to import than help takes to be shown.
-    def __init__(self, *, outside: World, stdout: TextIO, stderr: TextIO) -> None:
-        self.outside = outside
+    def __init__(self, *, ports: AllPorts, stdout: TextIO, stderr: TextIO) -> None:
+        self.ports = ports
         self.stdout = stdout
         self.stderr = stderr
         self.json = False
@@ -62,12 +65,12 @@ class Session:
     @property
     def terminal(self) -> bool:
         """Whether people read standard error on a terminal that can be drawn on."""
-        return self.stderr.isatty() and self.outside.environment.get("TERM", "") not in {"", "dumb"}
+        return self.stderr.isatty() and self.ports.environment.get("TERM", "") not in {"", "dumb"}
 
     @property
     def width(self) -> int:
         """Columns for tables."""
-        columns = self.outside.environment.get("COLUMNS", "")
+        columns = self.ports.environment.get("COLUMNS", "")
         if columns.isdecimal() and int(columns) > 0:
             return int(columns)
         if not self.stderr.isatty():
@@ -162,12 +165,12 @@ class Session:
         with (
             events,
             self._view() as shown,
-            JsonLinesView(events, monotonic=self.outside.clock.monotonic) as written,
+            JsonLinesView(events, monotonic=self.ports.clock.monotonic) as written,
         ):
             yield SeveralViews(shown, written)
 
     def _view(self) -> AbstractContextManager[View]:
-        monotonic = self.outside.clock.monotonic
+        monotonic = self.ports.clock.monotonic
         if self.json:
             from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415
 

@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
     """Show what is there."""
-    from tonnage.flows.snapshot import look  # noqa: PLC0415 - help needs none of these
-    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
+    from tonnage.flows.snapshot import look_once  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
-    wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
-    with session.outside.facts(flags.host, sizes=True) as facts:
-        seen = look(facts, wanted)
+    wanted, seen = look_once(session.ports, flags, {"keep-free": keep_free})
     if session.json:
         form = status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services)
         session.print_document("status", form)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import Verb
-from tonnage.cli.options import keep_free_option, stack_options, typed_value
+from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,13 +47,13 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
 
     session.streams = True
     pause_s = typed_value("--interval", interval, parse_seconds)
-    wanted = read_if_there(session.outside, flags, {"keep-free": keep_free})
+    wanted = read_if_there(session.ports, flags, {"keep-free": keep_free})
     never = Event()
     try:
-        with session.outside.facts(flags.host) as facts, _shower(session, wanted) as show:
+        with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted) as show:
             while True:
                 show(look(facts, wanted))
-                session.outside.clock.wait(never, pause_s)
+                session.ports.clock.wait(never, pause_s)
     except KeyboardInterrupt:
         # This is how watching ends: nothing was interrupted that people need to hear about.
         raise click.exceptions.Exit(128 + signal.SIGINT) from None

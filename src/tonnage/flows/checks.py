@@ -19,17 +19,17 @@ from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import RehearsalPorts
     from tonnage.flows.requests import StackFlags
 
 
 def check_all(
-    outside: World, flags: StackFlags, settings: Mapping[str, str | None]
+    ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]
 ) -> tuple[list[Check], TonnageError | None]:
     """Carry every check out; none depends on another one's success more than it must.
 
     Args:
-        outside: What is checked.
+        ports: What is checked.
         flags: Which stack and engine, as typed.
         settings: Settings typed as flags, by key.
 
@@ -48,35 +48,35 @@ def check_all(
             return Check(name=name, state=FAILED if needed else WARNING, found=found, todo=error.todo or error.why)
 
     checks = [
-        checked("stack", lambda: _stack(outside, flags, settings)),
-        *_weights_checks(outside, flags, settings, checked),
-        checked("engine", lambda: _engine(outside, flags)),
-        checked("disk", lambda: _disk(outside, flags, settings)),
-        checked("builder", outside.builder_found),
-        checked("compose", outside.compose_found),
-        checked("journal", lambda: _journal(outside)),
-        checked("rehearse", outside.rehearsal_found, needed=False),
+        checked("stack", lambda: _stack(ports, flags, settings)),
+        *_weights_checks(ports, flags, settings, checked),
+        checked("engine", lambda: _engine(ports, flags)),
+        checked("disk", lambda: _disk(ports, flags, settings)),
+        checked("builder", ports.programs.builder_found),
+        checked("compose", ports.programs.compose_found),
+        checked("journal", lambda: _journal(ports)),
+        checked("rehearse", ports.rehearsals.check, needed=False),
     ]
     return checks, failures[0] if failures else None
 
 
-def _stack(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
-    wanted = read_if_there(outside, flags, settings)
+def _stack(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+    wanted = read_if_there(ports, flags, settings)
     if not wanted.stack.name:
         return "no compose file here"
-    inputs = read_inputs(outside, wanted.stack)
+    inputs = read_inputs(ports, wanted.stack)
     return f"{wanted.stack.name}: {len(wanted.stack.services)} services, {len(inputs)} of them built"
 
 
 def _weights_checks(
-    outside: World,
+    ports: RehearsalPorts,
     flags: StackFlags,
     settings: Mapping[str, str | None],
     checked: Callable[[str, Callable[[], str]], Check],
 ) -> list[Check]:
     """Check weights where there are any; a stack that cannot be read was told already."""
     try:
-        wanted = read_if_there(outside, flags, settings)
+        wanted = read_if_there(ports, flags, settings)
     except TonnageError:
         return []
     names = asked_for(wanted.stack, wanted.services)
@@ -87,7 +87,7 @@ def _weights_checks(
 
     def look_at() -> str:
         count, notes = check_weights(
-            outside, wanted.stack, names, local=_is_here(outside, flags), tell=lambda _text: None
+            ports.weights, wanted.stack, names, local=_is_here(ports, flags), tell=lambda _text: None
         )
         unknown.extend(notes)
         return "; ".join([*([f"{count} files are there, as described"] if count else []), *notes])
@@ -96,25 +96,25 @@ def _weights_checks(
     return [replace(check, state=WARNING) if unknown else check]
 
 
-def _is_here(outside: World, flags: StackFlags) -> bool:
+def _is_here(ports: RehearsalPorts, flags: StackFlags) -> bool:
     """Return whether the engine is this machine's own, as far as that can be known while it does not answer."""
     try:
-        with outside.facts(flags.host) as facts:
+        with ports.engines.facts(flags.host) as facts:
             endpoint = facts.engine().endpoint
     except TonnageError:
-        endpoint = flags.host or outside.environment.get("DOCKER_HOST", "")
+        endpoint = flags.host or ports.environment.get("DOCKER_HOST", "")
     return not endpoint or endpoint.startswith("unix://")
 
 
-def _engine(outside: World, flags: StackFlags) -> str:
-    with outside.facts(flags.host) as facts:
+def _engine(ports: RehearsalPorts, flags: StackFlags) -> str:
+    with ports.engines.facts(flags.host) as facts:
         engine = facts.engine()
     return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
 
 
-def _disk(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
-    wanted = read_if_there(outside, flags, settings)
-    with outside.facts(flags.host) as facts:
+def _disk(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
+    wanted = read_if_there(ports, flags, settings)
+    with ports.engines.facts(flags.host) as facts:
         seen = look(facts, wanted)
     disk = seen.inventory.filesystems[0]
     return (
@@ -123,8 +123,8 @@ def _disk(outside: World, flags: StackFlags, settings: Mapping[str, str | None])
     )
 
 
-def _journal(outside: World) -> str:
-    path = journal_path(outside.environment)
+def _journal(ports: RehearsalPorts) -> str:
+    path = journal_path(ports.environment)
     journal = Journal.open_existing(path)
     if journal is None:
         return f"{path}: none yet"

@@ -22,10 +22,10 @@ from tonnage.units import format_bytes
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from tonnage.cli.session import Session
     from tonnage.flows.ci_runner import RunnerFlags
+    from tonnage.flows.ports import CiPorts, StackPorts
     from tonnage.flows.requests import StackFlags
 
 _WORKFLOWS = Path(".github", "workflows")
@@ -46,15 +46,21 @@ class WrittenFile(Struct, frozen=True, kw_only=True):
 
 
 def github_files(
-    session: Session, flags: StackFlags, runner: RunnerFlags, *, forecast: bool = True
+    ports: CiPorts,
+    flags: StackFlags,
+    runner: RunnerFlags,
+    *,
+    forecast: bool = True,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> list[WrittenFile]:
     """Make the workflows of a stack.
 
     Args:
-        session: Where people are told what does not fit.
+        ports: What may be reached.
         flags: Which stack, as typed.
         runner: What was typed about the runner.
         forecast: Forecast what each service needs, to say which ones a runner cannot hold even alone.
+        tell: Is told what does not fit.
 
     Returns:
         The files, below the root of the repository that the compose file is in.
@@ -63,16 +69,16 @@ def github_files(
         UsageError: The stack cannot be read, has names that cannot stand in a workflow, or builds nothing; or a runner
             could not install Tonnage.
     """
-    wanted = read_wanted(session.outside, flags)
+    wanted = read_wanted(ports, flags)
     directory = Path(wanted.stack.directory).resolve()
     root = repository(directory)
     place = directory.relative_to(root).as_posix()
     paths = {name: root / _WORKFLOWS / name for name in WORKFLOWS}
     earlier = next((text for text in map(_existing, paths.values()) if directory_in(text) == place), "")
     chosen = choose_runner(runner, remembered_options(earlier))
-    words = stack_words(flags, wanted.stack, root, session.outside.environment, session.outside.working_directory)
+    words = stack_words(flags, wanted.stack, root, ports.environment, ports.working_directory)
     assumed_bytes = wanted.policy.assume_unknown_bytes
-    needs = needs_now(session.outside, wanted.stack, assumed_bytes, offline=False) if forecast else ()
+    needs = needs_now(ports, wanted.stack, assumed_bytes, offline=False) if forecast else ()
     command = " ".join(("tonnage ci github", *map(shlex.quote, words), *chosen.words))
     stack = RunnerStack(
         name=wanted.stack.name,
@@ -81,25 +87,25 @@ def github_files(
         services=runner_services(wanted.stack, {need.service: (need.peak_bytes, need.grade) for need in needs}),
         runner=chosen.labels,
         runner_bytes=chosen.disk_bytes,
-        install=chosen.install or _how_to_install(session, command),
+        install=chosen.install or _how_to_install(ports, command),
         branch=chosen.branch,
         written_by=f"{command} --write",
     )
     for note in wanted.stack.notes if forecast else ():
-        session.say(f"note: {note}")
+        tell(f"note: {note}")
     for each in stack.too_large:
-        session.say(
+        tell(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
-        session.say(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
+        tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
     return [_written(paths[name], text, command) for name, text in workflows(stack).items()]
 
 
-def _how_to_install(session: Session, command: str) -> str:
-    found = session.outside.install_command()
+def _how_to_install(ports: CiPorts, command: str) -> str:
+    found = ports.install_command()
     if found:
         return found
     raise UsageError(
@@ -110,11 +116,11 @@ def _how_to_install(session: Session, command: str) -> str:
     )
 
 
-def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
+def deploy_script(ports: StackPorts, flags: StackFlags) -> list[WrittenFile]:
     """Make the deploy script of a stack.
 
     Args:
-        session: Where the user is.
+        ports: What may be reached.
         flags: Which stack, as typed.
 
     Returns:
@@ -123,10 +129,10 @@ def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
     Raises:
         UsageError: The stack cannot be read, or what was typed cannot stand in a script.
     """
-    wanted = read_wanted(session.outside, flags, builds=False)
+    wanted = read_wanted(ports, flags, builds=False)
     text = resources("tonnage").joinpath("written", "deploy.sh").read_text(encoding="utf-8")
     directory = Path(wanted.stack.directory).resolve()
-    settings = stack_variables(flags, wanted.stack, directory, session.outside.working_directory)
+    settings = stack_variables(flags, wanted.stack, directory, ports.working_directory)
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
     text = text.replace(_SETTINGS, _SETTINGS + "".join(lines))
     words = [word for name in flags.files for word in ("--file", name)]
@@ -134,23 +140,23 @@ def deploy_script(session: Session, flags: StackFlags) -> list[WrittenFile]:
     return [_written(Path(wanted.stack.directory) / _SCRIPT, text, command, _SCRIPT_MODE)]
 
 
-def check_files(session: Session, made: Sequence[WrittenFile]) -> None:
+def check_files(made: Sequence[WrittenFile]) -> tuple[dict[Path, str], StaleFilesError | None]:
     """Compare the files on disk with what would be written now.
 
     Args:
-        session: Where people are told.
         made: The files as they are made now.
 
-    Raises:
-        StaleFilesError: One of them is missing or not current.
+    Returns:
+        The state of each, and the failure to raise when one of them is missing or not current.
     """
     stale = [each for each in made if _without_figures(_existing(each.path)) != _without_figures(each.text)]
-    _tell(session, {each.path: "not current" if each in stale else "current" for each in made})
-    if stale:
-        raise StaleFilesError(
-            f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
-            todo=f"Write them anew:\n  {stale[0].command} --write",
-        )
+    states = {each.path: "not current" if each in stale else "current" for each in made}
+    if not stale:
+        return states, None
+    return states, StaleFilesError(
+        f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
+        todo=f"Write them anew:\n  {stale[0].command} --write",
+    )
 
 
 def _without_figures(text: str) -> str:
@@ -159,13 +165,18 @@ def _without_figures(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if line and not line.startswith(left_out))
 
 
-def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -> None:
+def write_files(
+    made: Sequence[WrittenFile], *, force: bool, tell: Callable[[str], None] = lambda _text: None
+) -> dict[Path, str]:
     """Write the files; none is written when one of them must not be.
 
     Args:
-        session: Where people are told.
         made: The files as they are made now.
         force: Overwrite what was changed outside of the marks, or is not ours.
+        tell: Is told what would be lost.
+
+    Returns:
+        The state of each.
 
     Raises:
         UsageError: A file was changed or is not ours, or cannot be written.
@@ -173,22 +184,14 @@ def write_files(session: Session, made: Sequence[WrittenFile], *, force: bool) -
     for each in made:
         existing = _existing(each.path)
         if existing and existing != each.text and not force:
-            _refuse_to_lose(session, each, existing)
+            _refuse_to_lose(each, existing, tell)
     stale = [each for each in made if _existing(each.path) != each.text]
     for each in stale:
         _write(each)
-    _tell(session, {each.path: "written" if each in stale else "current" for each in made})
+    return {each.path: "written" if each in stale else "current" for each in made}
 
 
-def _tell(session: Session, states: Mapping[Path, str]) -> None:
-    for path, state in states.items():
-        session.say(f"{path}: {state}")
-    if session.json:
-        files = [{"path": str(path), "state": state} for path, state in states.items()]
-        session.print_document("files", {"files": files})
-
-
-def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
+def _refuse_to_lose(each: WrittenFile, existing: str, tell: Callable[[str], None]) -> None:
     lost = lost_marks(each.text, existing)
     other = directory_in(existing) if directory_in(existing) != directory_in(each.text) else None
     if is_unchanged(existing) and not lost and other is None:
@@ -196,7 +199,7 @@ def _refuse_to_lose(session: Session, each: WrittenFile, existing: str) -> None:
     difference = difflib.unified_diff(
         existing.splitlines(), each.text.splitlines(), str(each.path), "as it would be written", lineterm=""
     )
-    session.say("\n".join(difference))
+    tell("\n".join(difference))
     why = "It was not written by this command."
     if is_ours(existing):
         why = f"It has no place any more for: {', '.join(lost)}." if lost else "It was changed outside of its marks."

@@ -1,4 +1,4 @@
-"""What ``tonnage ci`` says about a job from the files it left: the summary, and the comment on a pull request."""
+"""What ``tonnage ci`` tells of a job from the files it left: the summary, and the comment on a pull request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
-    from tonnage.cli.session import Session
+    from tonnage.flows.ports import CiPorts
 
 _REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
 
@@ -30,12 +30,14 @@ class JobFlags(Struct, frozen=True, kw_only=True):
     pull_request: int | None
 
 
-def summarise(session: Session, typed: JobFlags) -> None:
-    """Print the summary of a job as Markdown, and add its figures to the file of outputs.
+def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
+    """Sum up a job, and add its figures to the file of outputs.
 
     Args:
-        session: Where the summary goes.
         typed: Where the job's files are.
+
+    Returns:
+        The summary as Markdown, and its figures by name.
 
     Raises:
         UsageError: A file holds something else, or the outputs cannot be written.
@@ -43,7 +45,6 @@ def summarise(session: Session, typed: JobFlags) -> None:
     forecast, run = read_job_forecast(typed.forecast), read_job_run(typed.events)
     reclaimed = read_job_reclaim(typed.reclaim)
     values = job_values(forecast, run, reclaimed)
-    text = job_summary(forecast, run, reclaimed)
     if typed.outputs:
         try:
             with open(typed.outputs, "a", encoding="utf-8") as outputs:  # noqa: PTH123 - any path
@@ -52,18 +53,18 @@ def summarise(session: Session, typed: JobFlags) -> None:
                 )
         except OSError as error:
             raise UsageError(f"--outputs: {typed.outputs} cannot be written", why=f"{error.strerror}.") from error
-    if session.json:
-        session.print_document("job", {**values, "text": text})
-    else:
-        session.print_text(text)
+    return job_summary(forecast, run, reclaimed), values
 
 
-def comment(session: Session, typed: JobFlags) -> None:
-    """Print the change of every service's forecast size, or write it on a pull request.
+def comment(ports: CiPorts, typed: JobFlags) -> tuple[str, bool]:
+    """Tell the change of every service's forecast size, on a pull request where one is named.
 
     Args:
-        session: Where the comment goes when no pull request is named.
+        ports: What may be reached.
         typed: Where the forecasts are, and which pull request.
+
+    Returns:
+        The comment as Markdown, and whether it replaced an earlier one.
 
     Raises:
         UsageError: There is no forecast, or no repository is named.
@@ -74,18 +75,11 @@ def comment(session: Session, typed: JobFlags) -> None:
         raise UsageError("there is no forecast to tell of", todo="Make one:\n  tonnage forecast --json > forecast.json")
     text = size_comment(here, read_job_forecast(typed.base))
     if typed.pull_request is None:
-        session.print_text(text)
-        return
-    repository = typed.repository or session.outside.environment.get("GITHUB_REPOSITORY", "")
+        return text, False
+    repository = typed.repository or ports.environment.get("GITHUB_REPOSITORY", "")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} names no repository", todo="Write --repository OWNER/NAME.")
-    from tonnage.adapters.github.pull_request_comments import write_comment  # noqa: PLC0415 - only where one is written
-
-    replaced = write_comment(
-        text,
-        marker=marker(here.stack.name),
-        repository=repository,
-        pull_request=typed.pull_request,
-        environment=session.outside.environment,
+    replaced = ports.write_comment(
+        text, marker=marker(here.stack.name), repository=repository, pull_request=typed.pull_request
     )
-    session.say(f"the comment on pull request {typed.pull_request} was {'replaced' if replaced else 'written'}")
+    return text, replaced

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.cli.options import typed_value
 from tonnage.errors import UsageError
+from tonnage.flows.requests import typed_value
 from tonnage.lazily import regex
 from tonnage.units import parse_bytes
 from tonnage.views.ci.workflows import ANEW, DIRECTORY

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.cli.session import Session
-    from tonnage.flows.ports import EngineDoor, World
+    from tonnage.flows.ports import DeployPorts, EngineAccess
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan
@@ -60,7 +60,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def make_plan(
-    outside: World,
+    ports: DeployPorts,
     facts: EngineFacts,
     purpose: str,
     wanted: DesiredState,
@@ -73,7 +73,7 @@ def make_plan(
     """Observe and plan. Changes nothing.
 
     Args:
-        outside: Where build contexts and the journal are.
+        ports: Where build contexts and the journal are.
         facts: The engine.
         purpose: deploy, build or rollback.
         wanted: What the user wants.
@@ -91,12 +91,12 @@ def make_plan(
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     # Going back needs nothing of what a build would read now; it may even be broken.
-    inventory = observe(facts, () if purpose == "rollback" else read_inputs(outside, wanted.stack), engine)
-    inventory, notes = with_needs(outside, facts, inventory, wanted.stack)
+    inventory = observe(facts, () if purpose == "rollback" else read_inputs(ports, wanted.stack), engine)
+    inventory, notes = with_needs(ports, facts, inventory, wanted.stack)
     if wanted.stack.sent and purpose == "deploy":
-        inventory = replace(inventory, to_send=outside.to_send(wanted.host, wanted.stack))
+        inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, wanted.stack))
     if history is None:
-        history = read_history(outside, wanted.stack.name, inventory.engine.engine_id)
+        history = read_history(ports, wanted.stack.name, inventory.engine.engine_id)
     if purpose == "rollback":
         from tonnage.decide.deploy.rollback import plan_rollback  # noqa: PLC0415 - builds do without it
 
@@ -105,24 +105,24 @@ def make_plan(
         plan = PLANNED[purpose](wanted.stack, inventory, wanted.policy, history, wanted.services)
     if purpose == "deploy":
         names = asked_for(wanted.stack, wanted.services) | {step.service for step in plan.steps}
-        notes += _weights(outside, inventory.engine, wanted, names, tell)
+        notes += _weights(ports, inventory.engine, wanted, names, tell)
     if forecasts:
-        plan = _with_forecasts(outside, facts, plan, inventory, wanted, history)
+        plan = _with_forecasts(ports, facts, plan, inventory, wanted, history)
     return msgspec.structs.replace(plan, notes=(*plan.notes, *notes))
 
 
 def _weights(
-    outside: World, engine: Engine, wanted: DesiredState, names: set[str], tell: Callable[[str], None]
+    ports: DeployPorts, engine: Engine, wanted: DesiredState, names: set[str], tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """Refuse a deploy whose weights are missing or damaged; return what cannot be known about them from here."""
     from tonnage.flows.weights import check_weights  # noqa: PLC0415 - builds do without it
 
     local = engine.endpoint.startswith("unix://")
-    return check_weights(outside, wanted.stack, names, local=local, tell=tell)[1]
+    return check_weights(ports.weights, wanted.stack, names, local=local, tell=tell)[1]
 
 
 def _with_forecasts(
-    outside: World, facts: EngineFacts, plan: Plan, inventory: Inventory, wanted: DesiredState, history: History
+    ports: DeployPorts, facts: EngineFacts, plan: Plan, inventory: Inventory, wanted: DesiredState, history: History
 ) -> Plan:
     """Plan once more with what the builds of a plan are forecast to do; a plan without builds asks nobody."""
     names = list(dict.fromkeys(step.service for step in plan.steps if isinstance(step.action, Build)))
@@ -138,8 +138,8 @@ def _with_forecasts(
         stack=wanted.stack.name,
         builders=services,
     )
-    kind = outside.engine_kind(inventory.engine)
-    found = gather(outside, services, kind, asked, facts=facts, inventory=inventory, history=history)
+    kind = ports.engines.kind(inventory.engine)
+    found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     if not found:
         return plan
     fresh = PLANNED[plan.purpose](
@@ -150,7 +150,7 @@ def _with_forecasts(
     return msgspec.structs.replace(fresh, notes=(*fresh.notes, *notes))
 
 
-def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
+def carry_out(session: Session, door: EngineAccess, job: Job) -> Run:
     """Carry a job out and show it, from taking the lock to the report.
 
     Args:
@@ -173,14 +173,14 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
     stack = job.wanted.stack.name
     if job.purpose == "deploy":
         # What takes long is read while nobody has to wait for the lock and Ctrl-C ends it; planning looks once more.
-        _weights(session.outside, engine, job.wanted, asked_for(job.wanted.stack, job.wanted.services), session.say)
+        _weights(session.ports, engine, job.wanted, asked_for(job.wanted.stack, job.wanted.services), session.say)
     with (
-        session.outside.lock(engine, stack),
-        Journal(journal_path(session.outside.environment)) as journal,
+        session.ports.engines.lock(engine, stack),
+        Journal(journal_path(session.ports.environment)) as journal,
         CancelOnSignal(lambda: _stop(session)) as signals,
     ):
         fresh = make_plan(
-            session.outside,
+            session.ports,
             door.facts,
             job.purpose,
             job.wanted,
@@ -194,7 +194,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
             raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
-        _need_programs(session.outside, plan)
+        _need_programs(session.ports, plan)
         door.check(plan)
         acts = door.acts()
         gauge = door.gauge([disk.mount for disk in door.facts.filesystems()])
@@ -210,7 +210,7 @@ def carry_out(session: Session, door: EngineDoor, job: Job) -> Run:
                     journal=journal,
                     emit=view.show,
                     cancel=signals.cancel,
-                    clock=session.outside.clock,
+                    clock=session.ports.clock,
                 )
                 for notice in journal.take_notices():
                     view.show(notice)
@@ -233,12 +233,12 @@ def _stop(session: Session) -> None:
         write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
 
 
-def _need_programs(outside: World, plan: Plan) -> None:
+def _need_programs(ports: DeployPorts, plan: Plan) -> None:
     """Find the programs that the plan needs before its first step changes anything."""
     if any(isinstance(step.action, Build) for step in plan.steps):
-        outside.builder_found()
+        ports.programs.builder_found()
     if any(isinstance(step.action, StartFirst | Switch) for step in plan.steps):
-        outside.compose_found()
+        ports.programs.compose_found()
 
 
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
@@ -267,7 +267,7 @@ def _report(session: Session, plan: Plan, run: Run) -> None:
         session.say(unchanged_text(plan, width=session.width if session.stderr.isatty() else 0))
 
 
-def _explain(session: Session, door: EngineDoor, plan: Plan, run: Run) -> None:
+def _explain(session: Session, door: EngineAccess, plan: Plan, run: Run) -> None:
     """Say what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
     if session.json or run.error is None or isinstance(run.error, LineCrossedError):
         return

@@ -1,4 +1,4 @@
-"""Looks at what the checklist of ``tonnage doctor`` is verified from. Changes nothing; asks no server."""
+"""The checklist of ``tonnage doctor``, and what it is verified from. Changes nothing; asks no server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.decide.reports.checklist import checklist
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.directories import journal_path
 from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.snapshot import look
-from tonnage.flows.stack import build_environment_of
+from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
@@ -20,12 +21,14 @@ from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import RehearsalPorts
+    from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import Contributor, ServiceForecast
+    from tonnage.model.reports.checklist import Item
     from tonnage.model.stack import Service, Stack
 
 _RUNS = 200
@@ -34,11 +37,31 @@ _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
 
-def find_evidence(outside: World, wanted: DesiredState, host: str = "") -> Evidence:
+def verified_checklist(
+    ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]
+) -> tuple[str, tuple[Item, ...]]:
+    """Verify the checklist of the stack of this directory.
+
+    Args:
+        ports: What may be reached.
+        flags: Which stack and engine.
+        settings: Settings typed as flags, by key.
+
+    Returns:
+        The stack's name and the items; none where there is no stack, or it cannot be read.
+    """
+    with contextlib.suppress(TonnageError):
+        wanted = read_if_there(ports, flags, settings)
+        if wanted.stack.services:
+            return wanted.stack.name, checklist(find_evidence(ports, wanted, flags.host))
+    return "", ()
+
+
+def find_evidence(ports: RehearsalPorts, wanted: DesiredState, host: str = "") -> Evidence:
     """Look at a stack, its repository and the journal.
 
     Args:
-        outside: Where everything is.
+        ports: Where everything is.
         wanted: The stack.
         host: The engine whose images builds begin from, as it was typed; empty for the usual one.
 
@@ -49,11 +72,11 @@ def find_evidence(outside: World, wanted: DesiredState, host: str = "") -> Evide
     root = repository(directory)
     return Evidence(
         workflows=tuple(_workflows(root)),
-        installs=_installs(build_environment_of(outside, wanted.stack)),
-        torch=_torch(outside, wanted, host),
-        runs=_runs(outside, wanted.stack.name),
+        installs=_installs(build_environment_of(ports, wanted.stack)),
+        torch=_torch(ports, wanted, host),
+        runs=_runs(ports, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
-        rehearsals=outside.rehearsal_root(),
+        rehearsals=ports.rehearsals.root(),
     )
 
 
@@ -100,15 +123,15 @@ def _installs_of(service: Service) -> Iterator[FoundInstall]:
                     yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
 
 
-def _torch(outside: World, wanted: DesiredState, host: str) -> tuple[FoundTorch, ...] | None:
+def _torch(ports: RehearsalPorts, wanted: DesiredState, host: str) -> tuple[FoundTorch, ...] | None:
     """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
-    stack = build_environment_of(outside, wanted.stack)
+    stack = build_environment_of(ports, wanted.stack)
     built = stack.built
     asked = ForecastRequest(
         assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S, builders=built
     )
     try:
-        forecasts = _forecasts(outside, wanted, built, asked, host)
+        forecasts = _forecasts(ports, wanted, built, asked, host)
     except TonnageError:
         return None
     if len(forecasts) != len(built) or any(each.failures or not each.found_out for each in forecasts):
@@ -130,17 +153,17 @@ def _torch(outside: World, wanted: DesiredState, host: str) -> tuple[FoundTorch,
 
 
 def _forecasts(
-    outside: World, wanted: DesiredState, built: Sequence[Service], asked: ForecastRequest, host: str
+    ports: RehearsalPorts, wanted: DesiredState, built: Sequence[Service], asked: ForecastRequest, host: str
 ) -> tuple[ServiceForecast, ...]:
     """Forecast builds, also those that are built already, with the base images of the engine where it answers."""
     with contextlib.ExitStack() as opened:
         try:
-            facts = opened.enter_context(outside.facts(host))
+            facts = opened.enter_context(ports.engines.facts(host))
             inventory = look(facts, wanted).inventory
         except TonnageError:
-            return gather(outside, built, outside.engine_kind(None), asked)
-        kind = outside.engine_kind(inventory.engine)
-        return gather(outside, built, kind, asked, facts=facts, inventory=inventory)
+            return gather(ports, built, ports.engines.kind(None), asked)
+        kind = ports.engines.kind(inventory.engine)
+        return gather(ports, built, kind, asked, facts=facts, inventory=inventory)
 
 
 def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:
@@ -148,9 +171,9 @@ def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:
         yield from (part for part in step.contributors if part.name.split())
 
 
-def _runs(outside: World, stack: str) -> tuple[Run, ...]:
+def _runs(ports: RehearsalPorts, stack: str) -> tuple[Run, ...]:
     with contextlib.suppress(TonnageError):
-        journal = Journal.open_existing(journal_path(outside.environment))
+        journal = Journal.open_existing(journal_path(ports.environment))
         if journal is not None:
             with journal:
                 return journal.runs(_RUNS, stack)

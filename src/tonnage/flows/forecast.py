@@ -1,32 +1,93 @@
-"""From a stack and what was observed to forecasts: for the command that shows them, and for plans."""
+"""Forecasts: of a stack as it was asked for, and of single builds for plans and other use cases."""
 
 from __future__ import annotations
 
+import contextlib
 import platform as machine
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.planning import asked_for
+from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.decide.reports.diagnosis import BuildNeed
+from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
+from tonnage.flows.history import read_history
+from tonnage.flows.snapshot import look
+from tonnage.flows.stack import read_wanted
 from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
+from tonnage.forecast.costs.fit import fit_into
+from tonnage.forecast.costs.stack_costs import forecast_stack
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
+from tonnage.lazily import regex
 from tonnage.model.deploy.history import History
+from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.forecast.fit import Room
+from tonnage.model.inventory import Filesystem
+from tonnage.runtime.signals import CancelOnSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import EnginePorts, ForecastPorts
+    from tonnage.flows.requests import StackFlags
+    from tonnage.flows.snapshot import Snapshot
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.expected_build import ExpectedBuild
-    from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
+    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
+    from tonnage.model.forecast.fit import FilesystemFit
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
+_PYTHON = regex(r"\d+\.\d+(\.\d+)?")
+_WRITTEN = frozenset({"data-root", "containerd", "temporary"})
+
+
+class ForecastOptions(Struct, frozen=True, kw_only=True):
+    """What is forecast, as the user says it.
+
+    Args:
+        explain: A service that is to be among those forecast; empty for none.
+        platform: The platform; empty for the engine's.
+        python: The version of Python; empty for the image's.
+        engine: The kind of engine; empty for the one that is here.
+        disk_bytes: The size of an empty disk; None for the engine's.
+        assume: The bound for what nobody knows, as a setting; None when it was not said.
+        probe: Base images may be started.
+        offline: Ask no server.
+        keep_free: The line, as a setting; None when it was not said.
+    """
+
+    explain: str = ""
+    platform: str = ""
+    python: str = ""
+    engine: str = ""
+    disk_bytes: int | None = None
+    assume: str | None = None
+    probe: bool = False
+    offline: bool = False
+    keep_free: str | None = None
+
+
+class ForecastAnswer(Struct, frozen=True, kw_only=True):
+    """The forecast of a stack.
+
+    Args:
+        stack: What its builds need, together and service by service.
+        fits: How that fits, for each filesystem that would be written.
+        disk_known: Whether there was a disk to compare with.
+    """
+
+    stack: StackForecast
+    fits: tuple[FilesystemFit, ...]
+    disk_known: bool
 
 
 class ForecastRequest(Struct, frozen=True, kw_only=True):
@@ -55,8 +116,95 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     refuses_circles: bool = False
 
 
+def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
+    """Forecast a stack, with the engine's images and disk where it answers.
+
+    Args:
+        ports: What may be reached.
+        flags: Which stack and engine.
+        options: How it is asked for.
+
+    Returns:
+        The forecast. Builds that cannot succeed as they are written are marked as broken in it.
+
+    Raises:
+        UsageError: What the user wrote cannot be used.
+        EngineUnreachableError: The engine that was named does not answer.
+        EngineLacksError: The disk of the engine that was named cannot be read from here.
+        InterruptedRunError: A signal ended it.
+    """
+    if options.python and not _PYTHON.fullmatch(options.python):
+        raise UsageError(f"--python: {options.python!r} is no version", todo="Write it like 3.11 or 3.11.9.")
+    if options.platform and options.platform.count("/") not in {1, 2}:
+        raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
+    wanted = read_wanted(ports, flags, {"keep-free": options.keep_free, "assume-unknown": options.assume})
+    chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
+    with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
+        seen = look(facts, wanted) if facts is not None else None
+        engine = seen.inventory.engine if seen else None
+        kind = EngineKind(options.engine) if options.engine else ports.engines.kind(engine)
+        found = gather(
+            ports,
+            in_order(wanted.stack, chosen),
+            kind,
+            ForecastRequest(
+                assume_bytes=wanted.policy.assume_unknown_bytes,
+                platform=options.platform,
+                python=options.python,
+                offline=options.offline,
+                probe=options.probe,
+                stack=wanted.stack.name,
+                builders=wanted.stack.built,
+                refuses_circles=True,
+            ),
+            facts=facts,
+            inventory=seen.inventory if seen else None,
+            history=read_history(ports, wanted.stack.name, engine.engine_id if engine else ""),
+            cancel=signals.cancel,
+        )
+    if signals.number:
+        raise InterruptedRunError(signals.number, "stopped; nothing was changed")
+    whole = forecast_stack(wanted.stack.name, kind, found)
+    rooms = _rooms(wanted, seen, options.disk_bytes)
+    return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms))
+
+
+@contextlib.contextmanager
+def _engine(ports: EnginePorts, host: str) -> Iterator[EngineFacts | None]:
+    """Reach the engine; None when there is none, unless one was named."""
+    with contextlib.ExitStack() as opened:
+        facts: EngineFacts | None = None
+        try:
+            facts = opened.enter_context(ports.engines.facts(host))
+            facts.filesystems()
+        except (EngineUnreachableError, EngineLacksError):
+            if host:
+                raise
+            facts = None
+        yield facts
+
+
+def _rooms(wanted: DesiredState, seen: Snapshot | None, disk_bytes: int | None) -> list[Room]:
+    if disk_bytes is not None:
+        disk = Filesystem(mount="the disk", roles=("data-root",), size_bytes=disk_bytes, available_bytes=disk_bytes)
+        return [_room(disk, line_bytes(disk, wanted.policy.keep_free_bytes))]
+    if seen is None:
+        return []
+    return [_room(disk, seen.lines[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)]
+
+
+def _room(disk: Filesystem, line: int) -> Room:
+    return Room(
+        mount=disk.mount,
+        roles=disk.roles,
+        available_bytes=disk.available_bytes,
+        line_bytes=line,
+        size_bytes=disk.size_bytes,
+    )
+
+
 def gather(
-    outside: World,
+    ports: ForecastPorts,
     services: Sequence[Service],
     kind: EngineKind,
     asked: ForecastRequest,
@@ -69,7 +217,7 @@ def gather(
     """Forecast services.
 
     Args:
-        outside: What may be reached.
+        ports: What may be reached.
         services: The services, in the order of building.
         kind: What builds and keeps images.
         asked: How it is asked.
@@ -84,7 +232,7 @@ def gather(
     Raises:
         UsageError: Services are built on each other in a circle, and that was to be refused.
     """
-    opened = outside.lookups(facts, inventory.images if inventory else (), offline=asked.offline, probe=asked.probe)
+    opened = ports.lookups(facts, inventory.images if inventory else (), offline=asked.offline, probe=asked.probe)
     if opened is None:
         return ()
     history = history or History()
@@ -106,11 +254,11 @@ def gather(
         return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
 
 
-def needs_now(outside: World, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[BuildNeed, ...]:
+def needs_now(ports: ForecastPorts, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[BuildNeed, ...]:
     """Return what the builds of a stack need at their worst moment, each alone on an empty disk.
 
     Args:
-        outside: What may be reached.
+        ports: What may be reached.
         stack: The stack.
         assume_bytes: What is assumed for what nobody knows.
         offline: Ask no server.
@@ -121,7 +269,7 @@ def needs_now(outside: World, stack: Stack, assume_bytes: int, *, offline: bool)
     built = stack.built
     asked = ForecastRequest(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S, builders=built)
     found = []
-    for each in gather(outside, built, outside.engine_kind(None), asked):
+    for each in gather(ports, built, ports.engines.kind(None), asked):
         peak = each.disk + each.transient + each.beside
         if each.found_out and not each.failures and peak.known:
             found.append(

@@ -9,21 +9,21 @@ from tonnage.model.deploy.history import History
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import Process
 
 
-def read_history(outside: World, stack: str, engine_id: str) -> History:
+def read_history(ports: Process, stack: str, engine_id: str) -> History:
     """Return what the journal knows; nothing is created when there is none.
 
     Args:
-        outside: Where the journal is.
+        ports: Where the journal is.
         stack: The project name.
         engine_id: The engine.
 
     Returns:
         The history; an empty one when there is no journal.
     """
-    journal = Journal.open_existing(journal_path(outside.environment))
+    journal = Journal.open_existing(journal_path(ports.environment))
     if journal is None:
         return History()
     with journal:

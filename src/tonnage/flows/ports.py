@@ -1,4 +1,7 @@
-"""What a command may reach outside of the program. Only ``cli/app.py`` makes the real one; tests make their own."""
+"""What use cases may reach outside of the program, by subject. ``wiring`` makes the real ones; tests make their own.
+
+A use case asks for the subjects that it needs and gets no others: the protocols at the end say which belong together.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
@@ -27,12 +31,12 @@ if TYPE_CHECKING:
     from tonnage.sources.compose.files import Files
 
 
-class EngineDoor(Struct, frozen=True, kw_only=True):
+class EngineAccess(Struct, frozen=True, kw_only=True):
     """An engine that was reached, to be changed.
 
     Args:
         facts: Reads.
-        acts: Makes the door for changes.
+        acts: Makes what changes it.
         gauge: Opens a gauge of available bytes for some mounts.
         check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them.
     """
@@ -47,27 +51,113 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     """A private engine that runs.
 
     Args:
-        door: The engine.
+        engine: The engine.
         images: Takes images from elsewhere.
         how_to_reach: How people reach and remove it, when it is kept.
     """
 
-    door: EngineDoor
+    engine: EngineAccess
     images: ImageTarget
     how_to_reach: str
 
 
-class MachineDoor(Protocol):
-    """Files and directories as far as a reclaim deals with them; all but one question are about this machine."""
+class Process(Protocol):
+    """What this process was given."""
 
-    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+
+    @property
+    def working_directory(self) -> str:
+        """The directory that the user is in."""
+
+
+class Programs(Protocol):
+    """Programs of this machine that read stacks and act on an engine."""
+
+    def look_ahead(self) -> None:
+        """Begin to look for those that act on an engine."""
+
+    def compose(self) -> ComposeConfig | None:
+        """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
+
+    def builder_found(self) -> str:
+        """Say which builder was found; raises EngineLacksError when there is none."""
+
+    def compose_found(self) -> str:
+        """Say which Compose was found; raises EngineLacksError when there is none."""
+
+
+class StackFiles(Protocol):
+    """Files that a stack names: Dockerfiles, contexts, and what is sent to another machine."""
+
+    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
+        """Return what a build's Dockerfile declares with ``ARG``, with its default."""
+
+    def inputs(self, service: Service) -> Inputs:
+        """Return what a service's build would read now."""
+
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on, by its files on a machine."""
+
+    def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
 
-    def traffic(self, engine: Engine, now_s: float) -> Traffic:
-        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        """Return the files that a stack mounts from here and that the engine's machine lacks."""
+
+
+class WeightFiles(Protocol):
+    """Files of weights on this machine."""
+
+    def text(self, path: str, *, service: str, place: str) -> str:
+        """Return the text of a manifest; what is wrong with it is told for a service, at its place."""
+
+    def look(self, needed: Sequence[NeededFile], tell: Callable[[str], None]) -> Mapping[str, SeenFile]:
+        """Return the length and checksum of files, by path."""
+
+
+class Engines(Protocol):
+    """Engines by their address; an empty one means the one of the environment."""
+
+    def facts(self, host: str, *, sizes: bool = False) -> AbstractContextManager[EngineFacts]:
+        """Reach an engine to read from it.
+
+        With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
+        """
+
+    def open(self, host: str) -> AbstractContextManager[EngineAccess]:
+        """Reach an engine to change it."""
+
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+        """Return the lock of one stack on one engine."""
+
+    def kind(self, engine: Engine | None) -> EngineKind:
+        """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""
+
+    def data_root(self, host: str) -> str:
+        """Return where a local engine keeps its data, when it says so within a moment; empty else."""
 
     def usual_data_root(self, host: str) -> str:
         """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
+
+
+class LocalMachine(Protocol):
+    """This machine's filesystems, and what on them may go; one question is also about an engine's machine."""
+
+    def space(self, directory: str) -> Space:
+        """Measure the filesystem that a directory lies on; raises UsageError when it is not there."""
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        """Measure the filesystems that programs write to without being told to."""
+
+    def traffic(self, engine: Engine, now_s: float) -> Traffic:
+        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
 
     def containers(self, host: str) -> Sequence[Container]:
         """Return the containers of this machine's engine without asking it, with what they mount."""
@@ -98,48 +188,47 @@ class MachineDoor(Protocol):
         """Return how many layers below a data root the engine does not know, and their bytes."""
 
 
-class WeightsDoor(Protocol):
-    """Files of weights on this machine."""
+class Rehearsals(Protocol):
+    """Private engines on disks of their own."""
 
-    def text(self, path: str, *, service: str, place: str) -> str:
-        """Return the text of a manifest; what is wrong with it is told for a service, at its place."""
+    def check(self) -> str:
+        """Say that this machine can rehearse; raises EngineLacksError when it cannot."""
 
-    def look(self, needed: Sequence[NeededFile], tell: Callable[[str], None]) -> Mapping[str, SeenFile]:
-        """Return the length and checksum of files, by path."""
+    def root(self) -> str:
+        """Return where they put their disks."""
+
+    def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
+        """Start one; leaving the context removes it, unless it is to be kept."""
+
+    def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
+        """Reach an engine to copy images from; None when there is none."""
+
+    def remove(self, name: str) -> None:
+        """Remove one that was kept."""
 
 
-class World(Protocol):
-    """Everything outside of the program."""
+class StackPorts(Process, Protocol):
+    """What reading a stack needs."""
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment variables."""
+    def programs(self) -> Programs:
+        """Programs of this machine."""
 
     @property
-    def clock(self) -> Clock:
-        """The clock."""
+    def files(self) -> StackFiles:
+        """Files that a stack names."""
+
+
+class EnginePorts(StackPorts, Protocol):
+    """What looking at a stack and its engine needs."""
 
     @property
-    def working_directory(self) -> str:
-        """The directory that the user is in."""
+    def engines(self) -> Engines:
+        """Engines."""
 
-    def compose(self) -> ComposeConfig | None:
-        """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
 
-    def look_ahead(self) -> None:
-        """Begin to look for the programs that act on an engine."""
-
-    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
-        """Return what a build's Dockerfile declares with ``ARG``, with its default."""
-
-    def inputs(self, service: Service) -> Inputs:
-        """Return what a service's build would read now."""
-
-    def facts(self, host: str, *, sizes: bool = False) -> AbstractContextManager[EngineFacts]:
-        """Reach an engine to read from it. An empty host means the one of the environment.
-
-        With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
-        """
+class ForecastPorts(EnginePorts, Protocol):
+    """What a forecast needs."""
 
     def lookups(
         self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
@@ -153,55 +242,36 @@ class World(Protocol):
             probe: A base image may be started in a throw-away container to ask its own package manager.
         """
 
-    def engine_kind(self, engine: Engine | None) -> EngineKind:
-        """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""
 
-    def data_root(self, host: str) -> str:
-        """Return where a local engine keeps its data, when it says so within a moment; empty else."""
+class ReclaimPorts(EnginePorts, Protocol):
+    """What a reclaim needs."""
+
+    @property
+    def machine(self) -> LocalMachine:
+        """This machine."""
+
+
+class DeployPorts(ForecastPorts, ReclaimPorts, Protocol):
+    """What a deploy needs."""
+
+    @property
+    def weights(self) -> WeightFiles:
+        """Files of weights."""
+
+
+class RehearsalPorts(DeployPorts, Protocol):
+    """What a rehearsal needs."""
+
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """Private engines."""
+
+
+class CiPorts(ForecastPorts, Protocol):
+    """What the files and comments of ``tonnage ci`` need."""
 
     def install_command(self) -> str:
         """Return the command that installs this very Tonnage on another machine; empty when there is none."""
 
-    def rehearsal_root(self) -> str:
-        """Return where rehearsals put their disks."""
-
-    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
-        """Return the files that a stack mounts from here and that the engine's machine lacks."""
-
-    def local_disks(self) -> tuple[Filesystem, ...]:
-        """Measure the filesystems of this machine that programs write to without being told to."""
-
-    @property
-    def machine(self) -> MachineDoor:
-        """This machine's files and directories."""
-
-    @property
-    def weights(self) -> WeightsDoor:
-        """Files of weights on this machine."""
-
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
-        """Return the lock of one stack on one engine."""
-
-    def builder_found(self) -> str:
-        """Say which builder was found; raises EngineLacksError when there is none."""
-
-    def compose_found(self) -> str:
-        """Say which Compose was found; raises EngineLacksError when there is none."""
-
-    def rehearsal_found(self) -> str:
-        """Say that this machine can rehearse; raises EngineLacksError when it cannot."""
-
-    def engine(self, host: str) -> AbstractContextManager[EngineDoor]:
-        """Reach an engine to change it. An empty host means the one of the environment."""
-
-    def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
-        """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
-
-    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
-        """Return the images from elsewhere that a service stands on, by its files on a machine."""
-
-    def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
-        """Reach an engine to copy images from; None when there is none."""
-
-    def remove_rehearsal(self, name: str) -> None:
-        """Remove a private engine that was kept."""
+    def write_comment(self, text: str, *, marker: str, repository: str, pull_request: int) -> bool:
+        """Write a comment on a pull request; return whether it replaced the one with this marker."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.host.space import space_under
 from tonnage.decide.reclaim.choice import narrowed, still_staying, telling_unmatched
 from tonnage.decide.reclaim.selection import freed_bytes
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.cli.session import Session
-    from tonnage.flows.ports import EngineDoor
-    from tonnage.flows.requests import ReclaimFlags, StackFlags
+    from tonnage.flows.ports import EngineAccess, ReclaimPorts
+    from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected
@@ -41,7 +39,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
         available: Reads its available bytes.
         findings: What was found there.
         inventory: What the engine told; None when it did not.
-        door: The engine; None when it does not answer.
+        access: The engine; None when it does not answer.
         trouble: Why the engine does not answer.
     """
 
@@ -51,15 +49,15 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
     available: Callable[[], int]
     findings: Findings
     inventory: Inventory | None = None
-    door: EngineDoor | None = None
+    access: EngineAccess | None = None
     trouble: TonnageError | None = None
 
 
 @contextlib.contextmanager
 def scene_of(
-    session: Session,
+    ports: ReclaimPorts,
     flags: StackFlags,
-    typed: ReclaimFlags,
+    request: ReclaimRequest,
     plan: Plan | None,
     earlier: Sequence[Protected] = (),
     *,
@@ -68,9 +66,9 @@ def scene_of(
     """Look at everything; the engine stays open while the scene is used.
 
     Args:
-        session: What may be reached.
+        ports: What may be reached.
         flags: Which stack and engine.
-        typed: What was typed.
+        request: What is to be freed.
         plan: The plan that bytes are freed for.
         earlier: What stayed in the looks before this one.
         meanwhile: Done while files and directories are measured.
@@ -83,72 +81,73 @@ def scene_of(
         StalePlanError: The plan is for another engine.
         UsageError: A volume, a directory or a mount is not there.
     """
-    outside = session.outside
     with contextlib.ExitStack() as opened:
-        if typed.root:
-            yield _without_engine(session, flags, typed, typed.root, None, earlier, meanwhile)
+        if request.root:
+            yield _without_engine(ports, flags, request, request.root, None, earlier, meanwhile)
             return
         try:
-            facts = opened.enter_context(outside.facts(flags.host, sizes=True))
+            facts = opened.enter_context(ports.engines.facts(flags.host, sizes=True))
             engine = facts.engine()
-            _check_engine(engine, typed, plan)
-            if (enough := _enough(facts, typed, plan)) is not None:
+            _check_engine(engine, request, plan)
+            if (enough := _enough(ports, facts, request, plan)) is not None:
                 yield enough
                 return
             from tonnage.runtime.deploy.observe import observe  # noqa: PLC0415 - not where no engine answers
 
             inventory = observe(facts, engine=engine)
-            door = opened.enter_context(outside.engine(flags.host))
+            access = opened.enter_context(ports.engines.open(flags.host))
         except EngineUnreachableError as error:
-            data_root = outside.machine.usual_data_root(flags.host)
+            data_root = ports.engines.usual_data_root(flags.host)
             if not data_root:
                 # Another machine was meant: nothing of this one is to go for it.
                 raise
-            yield _without_engine(session, flags, typed, data_root, error, earlier, meanwhile)
+            yield _without_engine(ports, flags, request, data_root, error, earlier, meanwhile)
             return
-        _check_volumes(inventory, typed)
-        disk = _disk(inventory, typed)
+        _check_volumes(inventory, request)
+        disk = _disk(ports, inventory, request)
         from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
         from tonnage.flows.roots import read_needs  # noqa: PLC0415 - not where no engine is asked
 
-        needs = read_needs(outside, facts, inventory, _stack_here(session, flags), plan)
-        found = engine_findings(inventory, needs, volumes=typed.volumes) if disk.holds_engine else Findings()
-        found = still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
+        needs = read_needs(ports, facts, inventory, _stack_here(ports, flags), plan)
+        found = engine_findings(inventory, needs, volumes=request.volumes) if disk.holds_engine else Findings()
+        found = still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
         available = disk.available
         if available is None:
-            gauge = door.gauge([disk.mount])
+            gauge = access.gauge([disk.mount])
             opened.callback(gauge.close)
             available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
         if not inventory.engine.endpoint.startswith("ssh://"):
-            missing_bytes = missing_bytes_of(typed, plan, available())
-            found += _places(session, typed, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
+            missing_bytes = missing_bytes_of(request, plan, available())
+            found += _places(ports, request, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
         yield ReclaimContext(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
             read_only=disk.read_only,
             available=available,
-            findings=telling_unmatched(found, typed.keep),
+            findings=telling_unmatched(found, request.keep),
             inventory=inventory,
-            door=door,
+            access=access,
         )
 
 
-def _check_engine(engine: Engine, typed: ReclaimFlags, plan: Plan | None) -> None:
+def _check_engine(engine: Engine, request: ReclaimRequest, plan: Plan | None) -> None:
     if plan is not None and plan.engine_id != engine.engine_id:
         raise StalePlanError(
             "the plan is for another engine; nothing was removed",
             why=f"It was made for the engine at {plan.endpoint}.",
             todo="Name that engine with -H.",
-            place=typed.plan_file,
+            place=request.plan_file,
         )
 
 
-def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> ReclaimContext | None:
+def _enough(
+    ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, plan: Plan | None
+) -> ReclaimContext | None:
     """Return a scene without anything in it when nothing is missing: everything else takes longer to look at."""
     told = facts.filesystems()[0]
-    space = space_under(typed.mount) if typed.mount else None
+    space = ports.machine.space(request.mount) if request.mount else None
     available_bytes = told.available_bytes if space is None else space.available_bytes
-    missing_bytes = missing_bytes_of(typed, plan, available_bytes)
+    missing_bytes = missing_bytes_of(request, plan, available_bytes)
     if missing_bytes is None or missing_bytes > 0:
         return None
     return ReclaimContext(
@@ -161,8 +160,8 @@ def _enough(facts: EngineFacts, typed: ReclaimFlags, plan: Plan | None) -> Recla
 
 
 def _places(
-    session: Session,
-    typed: ReclaimFlags,
+    ports: ReclaimPorts,
+    request: ReclaimRequest,
     mount: str,
     kept: Mapping[str, str],
     missing_bytes: int | None,
@@ -170,20 +169,20 @@ def _places(
     meanwhile: Callable[[], None],
 ) -> Findings:
     """Return what of files and directories may go; nothing when only kinds of the engine are asked for."""
-    if typed.only and not set(typed.only) & set(PlaceKind):
+    if request.only and not set(request.only) & set(PlaceKind):
         return Findings()
 
     def look(missing_bytes: int | None) -> Findings:
-        found = session.outside.machine.find_places(
+        found = ports.machine.find_places(
             mount=mount,
-            root=typed.root,
-            disposable=typed.disposable,
-            only=typed.only,
+            root=request.root,
+            disposable=request.disposable,
+            only=request.only,
             kept=kept,
             missing_bytes=missing_bytes,
             meanwhile=meanwhile,
         )
-        return still_staying(narrowed(found, keep=typed.keep, only=typed.only), earlier)
+        return still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
 
     found = look(missing_bytes)
     if missing_bytes is None:
@@ -209,35 +208,35 @@ class _Disk(Struct, frozen=True, kw_only=True):
     available: Callable[[], int] | None
 
 
-def _disk(inventory: Inventory, typed: ReclaimFlags) -> _Disk:
+def _disk(ports: ReclaimPorts, inventory: Inventory, request: ReclaimRequest) -> _Disk:
     """Return the filesystem that is meant: the engine's own unless another one was named."""
     told = inventory.filesystems[0]
-    directory = typed.mount or typed.root
+    directory = request.mount or request.root
     if not directory:
         return _Disk(mount=told.mount, size_bytes=told.size_bytes, read_only=False, holds_engine=True, available=None)
-    space = space_under(directory)
+    space = ports.machine.space(directory)
     return _Disk(
         mount=space.mount,
         size_bytes=space.size_bytes,
         read_only=space.read_only,
-        holds_engine=not typed.root and space.mount == told.mount,
-        available=lambda: space_under(directory).available_bytes,
+        holds_engine=not request.root and space.mount == told.mount,
+        available=lambda: ports.machine.space(directory).available_bytes,
     )
 
 
 def _without_engine(
-    session: Session,
+    ports: ReclaimPorts,
     flags: StackFlags,
-    typed: ReclaimFlags,
+    request: ReclaimRequest,
     usual: str,
     trouble: TonnageError | None,
     earlier: Sequence[Protected],
     meanwhile: Callable[[], None],
 ) -> ReclaimContext:
     """Return the scene of files and directories alone."""
-    directory = typed.mount or usual
-    space = space_under(directory)
-    missing_bytes = missing_bytes_of(typed, None, space.available_bytes)
+    directory = request.mount or usual
+    space = ports.machine.space(directory)
+    missing_bytes = missing_bytes_of(request, None, space.available_bytes)
     kept: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     if trouble is None:
@@ -245,41 +244,41 @@ def _without_engine(
         with contextlib.suppress(CannotReclaimError):
             kept = {
                 path: f"the container {each.name} mounts it"
-                for each in session.outside.machine.containers(flags.host)
+                for each in ports.machine.containers(flags.host)
                 for path in each.binds
             }
     else:
         from tonnage.flows.roots import paths_needed  # noqa: PLC0415 - only where an engine is dead
 
-        stack = _stack_here(session, flags)
-        needs, notes = paths_needed(session.outside, session.outside.machine.containers(flags.host), stack)
+        stack = _stack_here(ports, flags)
+        needs, notes = paths_needed(ports, ports.machine.containers(flags.host), stack)
         kept = {need.what: need.reason for need in reversed(needs)}
-    found = _places(session, typed, directory, kept, missing_bytes, earlier, meanwhile) + Findings(notes=notes)
+    found = _places(ports, request, directory, kept, missing_bytes, earlier, meanwhile) + Findings(notes=notes)
     return ReclaimContext(
         mount=space.mount,
         size_bytes=space.size_bytes,
         read_only=space.read_only,
-        available=lambda: space_under(directory).available_bytes,
-        findings=telling_unmatched(found, typed.keep),
+        available=lambda: ports.machine.space(directory).available_bytes,
+        findings=telling_unmatched(found, request.keep),
         trouble=trouble,
     )
 
 
-def _stack_here(session: Session, flags: StackFlags) -> Stack:
+def _stack_here(ports: ReclaimPorts, flags: StackFlags) -> Stack:
     """Return the stack of this directory. One that is there and cannot be read may need anything."""
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - not where no engine is asked
 
     try:
-        return read_if_there(session.outside, flags, {}).stack
+        return read_if_there(ports, flags, {}).stack
     except TonnageError as error:
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
         ) from error
 
 
-def _check_volumes(inventory: Inventory, typed: ReclaimFlags) -> None:
+def _check_volumes(inventory: Inventory, request: ReclaimRequest) -> None:
     known = {volume.name: volume for volume in inventory.volumes}
-    for name in typed.volumes:
+    for name in request.volumes:
         if name not in known:
             raise UsageError(f"--volume: there is no volume {name!r}", todo="See them all:\n  docker volume ls")
         if known[name].in_use:
@@ -289,28 +288,28 @@ def _check_volumes(inventory: Inventory, typed: ReclaimFlags) -> None:
             )
 
 
-def missing_bytes_of(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int | None:
+def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes: int) -> int | None:
     """Return how much more is to be available.
 
     Args:
-        typed: What was typed.
+        request: What is to be freed.
         plan: The plan that bytes are freed for.
         available_bytes: Available now.
 
     Returns:
         The bytes, negative when there is more than enough; None for everything that may go.
     """
-    if typed.until_bytes is None and typed.free_bytes is None and plan is None:
+    if request.until_bytes is None and request.free_bytes is None and plan is None:
         return None
-    return _target(typed, plan, available_bytes) - available_bytes
+    return _target(request, plan, available_bytes) - available_bytes
 
 
-def _target(typed: ReclaimFlags, plan: Plan | None, available_bytes: int) -> int:
-    if typed.until_bytes is not None:
-        return typed.until_bytes
+def _target(request: ReclaimRequest, plan: Plan | None, available_bytes: int) -> int:
+    if request.until_bytes is not None:
+        return request.until_bytes
     if plan is not None:
         return _needed_by(plan)
-    return available_bytes + (typed.free_bytes or 0)
+    return available_bytes + (request.free_bytes or 0)
 
 
 def _needed_by(plan: Plan) -> int:

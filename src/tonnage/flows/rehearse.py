@@ -44,22 +44,23 @@ def rehearse(
         EngineLacksError: The machine lacks Linux, root or programs.
         TonnageError: What ended the run.
     """
-    wanted = read_wanted(session.outside, flags, {"keep-free": keep_free})
-    files = image_files(imports, session.outside.working_directory)
+    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free})
+    files = image_files(imports, session.ports.working_directory)
     session.say(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
     # Looked at once more when planning, but an engine and images are not brought for nothing.
-    check_weights(session.outside, wanted.stack, [each.name for each in _meant(wanted)], local=True, tell=session.say)
-    with session.outside.rehearsal(size_bytes, keep=keep) as rehearsal:
+    names = [each.name for each in _meant(wanted)]
+    check_weights(session.ports.weights, wanted.stack, names, local=True, tell=session.say)
+    with session.ports.rehearsals.start(size_bytes, keep=keep) as rehearsal:
         try:
-            with session.outside.image_source(flags.host) as source:
+            with session.ports.rehearsals.image_source(flags.host) as source:
                 bring_images(
-                    [image for service in _meant(wanted) for image in session.outside.images_needed(service)],
+                    [image for service in _meant(wanted) for image in session.ports.files.images_needed(service)],
                     files=files,
                     source=source,
                     target=rehearsal.images,
                     tell=session.say,
                 )
-            carry_out(session, rehearsal.door, Job(purpose="deploy", wanted=wanted))
+            carry_out(session, rehearsal.engine, Job(purpose="deploy", wanted=wanted))
         except (CannotFitError, LineCrossedError) as error:
             # The disk is thrown away: there is nothing on it to free.
             error.todo = (

@@ -1,8 +1,17 @@
-"""What is asked of a use case, as the command line or a program says it. Data only."""
+"""What is asked of a use case, as the command line or a program says it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 from msgspec import Struct
+
+from tonnage.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Value = TypeVar("_Value")
 
 
 class StackFlags(Struct, frozen=True, kw_only=True):
@@ -18,19 +27,51 @@ class StackFlags(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
 
 
-class ReclaimFlags(Struct, frozen=True, kw_only=True):
-    """What was typed, sizes read; None and empty where nothing was."""
+class ReclaimRequest(Struct, frozen=True, kw_only=True):
+    """What is to be freed; without a target everything that may go is chosen.
 
-    until_bytes: int | None
-    free_bytes: int | None
-    plan_file: str
-    everything: bool
-    keep: tuple[str, ...]
-    only: tuple[str, ...]
-    volumes: tuple[str, ...]
-    mount: str
-    root: str
-    disposable: bool
-    yes: bool
-    background: bool
-    wait_bytes: int | None
+    Args:
+        until_bytes: Stop when so much is available.
+        free_bytes: Free so much on top of what is available.
+        plan_file: As much as this saved plan needs.
+        everything: Remove all that may go.
+        keep: Patterns of names that stay.
+        only: Kinds that may go; empty for all.
+        volumes: Names of volumes that may go too.
+        mount: The filesystem under this path; empty for the engine's.
+        root: Look for directories below this one; empty for this machine.
+        disposable: Installed toolchains may go too.
+        yes: Remove what was chosen.
+    """
+
+    until_bytes: int | None = None
+    free_bytes: int | None = None
+    plan_file: str = ""
+    everything: bool = False
+    keep: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    mount: str = ""
+    root: str = ""
+    disposable: bool = False
+    yes: bool = False
+
+
+def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
+    """Read what was typed for an option; what is wrong about it is told with the option's name.
+
+    Args:
+        option: Its name.
+        text: What was typed.
+        read: Reads it.
+
+    Returns:
+        The value.
+
+    Raises:
+        UsageError: The value is none.
+    """
+    try:
+        return read(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.what}", why=error.why, todo=error.todo) from None

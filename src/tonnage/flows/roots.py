@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import ReclaimPorts
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
     from tonnage.model.reclaim.pulls import Asked
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 
 def read_needs(
-    outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None = None
+    ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None = None
 ) -> Roots:
     """Return what is needed.
 
     Args:
-        outside: Where files are.
+        ports: Where files are.
         facts: The engine.
         inventory: What was observed.
         stack: The stack of this directory; one without a name when there is none.
@@ -51,7 +51,7 @@ def read_needs(
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
     try:
-        return _read(outside, facts, inventory, stack, plan)
+        return _read(ports, facts, inventory, stack, plan)
     except CannotReclaimError:
         raise
     except TonnageError as error:
@@ -60,10 +60,10 @@ def read_needs(
         ) from error
 
 
-def _read(outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Roots:
-    path, engine_id, now_s = journal_path(outside.environment), inventory.engine.engine_id, outside.clock.time()
+def _read(ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Roots:
+    path, engine_id, now_s = journal_path(ports.environment), inventory.engine.engine_id, ports.clock.time()
     left = left_on(path, engine_id)
-    traffic = outside.machine.traffic(inventory.engine, now_s)
+    traffic = ports.machine.traffic(inventory.engine, now_s)
     asked = tuple(
         each
         for client in traffic.clients
@@ -71,11 +71,11 @@ def _read(outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack
     )
     pulling = going_on(traffic, asked, now_s)
     pulled = facts.pulled(max(YOUNG_S, now_s - pulling.since_s if pulling else 0.0))
-    projects, notes = _projects(outside, inventory, asked)
+    projects, notes = _projects(ports, inventory, asked)
     return needs_of(
         (*projects, *((Project(stack),) if stack.name else ())),
         good_versions(path, engine_id),
-        images_needed=outside.images_needed,
+        images_needed=ports.files.images_needed,
         plan=plan,
         worthless=worthless(left, inventory.cache),
         build_seconds=build_seconds(path).items(),
@@ -87,24 +87,22 @@ def _read(outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack
 
 
 def _projects(
-    outside: World, inventory: Inventory, asked: Sequence[Asked]
+    ports: ReclaimPorts, inventory: Inventory, asked: Sequence[Asked]
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     """Return the compose projects of an engine; those of one on another machine are read there as well as here.
 
     What Compose is about to run has no container yet: it is known by the program that runs.
     """
-    return _read_on(
-        outside, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint
-    )
+    return _read_on(ports, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint)
 
 
 def _read_on(
-    outside: World, requests: Sequence[StackRequest], endpoint: str
+    ports: ReclaimPorts, requests: Sequence[StackRequest], endpoint: str
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
     machines: list[Files] = [HERE]
-    environment = {name: value for name, value in outside.environment.items() if not name.startswith("COMPOSE_")}
+    environment = {name: value for name, value in ports.environment.items() if not name.startswith("COMPOSE_")}
     if requests and endpoint.startswith("ssh://"):
-        machines.insert(0, outside.machine.files_there(endpoint, paths_of(requests)))
+        machines.insert(0, ports.files.remote(endpoint, paths_of(requests)))
 
     def read(request: StackRequest, where: Files) -> Stack:
         # What is set in this shell means nothing for files of another machine.
@@ -115,12 +113,12 @@ def _read_on(
 
 
 def paths_needed(
-    outside: World, containers: Sequence[Container], stack: Stack
+    ports: ReclaimPorts, containers: Sequence[Container], stack: Stack
 ) -> tuple[tuple[Root, ...], tuple[str, ...]]:
     """Return the files and directories that must stay for an engine of this machine that does not answer.
 
     Args:
-        outside: Where files are.
+        ports: Where files are.
         containers: Its containers, by its own files.
         stack: The stack of this directory; one without a name when there is none.
 
@@ -130,20 +128,20 @@ def paths_needed(
     Raises:
         CannotReclaimError: A compose file cannot be read, so nobody knows what is needed.
     """
-    projects, notes = _read_on(outside, requests_of(containers), "")
+    projects, notes = _read_on(ports, requests_of(containers), "")
     known = (*projects, *((Project(stack),) if stack.name else ()))
-    needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=outside.clock.time())
+    needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=ports.clock.time())
     mounted = (Root(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
     return (*mounted, *needs.paths), notes
 
 
 def with_needs(
-    outside: World, facts: EngineFacts, inventory: Inventory, stack: Stack
+    ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack
 ) -> tuple[Inventory, tuple[str, ...]]:
     """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
 
     Args:
-        outside: Where files are.
+        ports: Where files are.
         facts: The engine.
         inventory: What was observed.
         stack: The stack that is planned.
@@ -152,6 +150,6 @@ def with_needs(
         The inventory, and a note when what is needed cannot be told.
     """
     try:
-        return replace(inventory, needs=read_needs(outside, facts, inventory, stack)), ()
+        return replace(inventory, needs=read_needs(ports, facts, inventory, stack)), ()
     except CannotReclaimError as error:
         return inventory, (f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " "),)

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.flows.stack import read_if_there
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tonnage.adapters.interface import EngineFacts
+    from tonnage.flows.ports import EnginePorts
+    from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.inventory import Inventory
 
@@ -20,6 +25,29 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     inventory: Inventory
     lines: dict[str, int]
+
+
+def look_once(
+    ports: EnginePorts, flags: StackFlags, settings: Mapping[str, str | None]
+) -> tuple[DesiredState, Snapshot]:
+    """Read the stack if there is one here, and look at the engine once, with the bytes of volumes and containers.
+
+    Args:
+        ports: What may be reached.
+        flags: Which stack and engine.
+        settings: Settings typed as flags, by key.
+
+    Returns:
+        The stack, without a name when there is none; and what was seen.
+
+    Raises:
+        UsageError: What the user wrote cannot be used.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    wanted = read_if_there(ports, flags, settings)
+    with ports.engines.facts(flags.host, sizes=True) as facts:
+        return wanted, look(facts, wanted)
 
 
 def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:

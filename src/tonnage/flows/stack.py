@@ -19,7 +19,7 @@ from tonnage.sources.compose.file_selection import FILE_NAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import StackPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
@@ -36,12 +36,12 @@ class DesiredState(Struct, frozen=True, kw_only=True):
 
 
 def read_wanted(
-    outside: World, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
+    ports: StackPorts, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
 ) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
-        outside: Where files and environment are.
+        ports: Where files and environment are.
         flags: Which stack, as typed.
         settings: Settings typed as flags, by key; None where a flag was not typed.
         builds: Check that build contexts and Dockerfiles are there.
@@ -52,29 +52,29 @@ def read_wanted(
     Raises:
         UsageError: What the user wrote cannot be read or used; the message says where.
     """
-    request = request_of(outside, flags)
-    stack = load_stack(request, environment=outside.environment, compose=outside.compose(), builds=builds)
+    request = request_of(ports, flags)
+    stack = load_stack(request, environment=ports.environment, compose=ports.programs.compose(), builds=builds)
     require_services(stack, flags.services)
     if builds:
-        stack = build_environment_of(outside, stack)
+        stack = build_environment_of(ports, stack)
     if flags.place:
         stack = moved(stack, flags.place)
-    ranked = rank(stack, environment=outside.environment, flags=settings or {})
+    ranked = rank(stack, environment=ports.environment, flags=settings or {})
     return DesiredState(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
-def build_environment_of(outside: World, stack: Stack) -> Stack:
+def build_environment_of(ports: StackPorts, stack: Stack) -> Stack:
     """Return a stack whose builds get the well-known variables that their Dockerfiles declare.
 
     Args:
-        outside: Where Dockerfiles and the environment are.
+        ports: Where Dockerfiles and the environment are.
         stack: The stack as it was read.
 
     Returns:
         The stack; the same one when nothing is added.
     """
     services = tuple(
-        with_build_environment(service, outside.declared_arguments(service.build), outside.environment)
+        with_build_environment(service, ports.files.declared_arguments(service.build), ports.environment)
         if service.build is not None
         else service
         for service in stack.services
@@ -82,11 +82,11 @@ def build_environment_of(outside: World, stack: Stack) -> Stack:
     return stack if services == stack.services else replace(stack, services=services)
 
 
-def request_of(outside: World, flags: StackFlags) -> StackRequest:
+def request_of(ports: StackPorts, flags: StackFlags) -> StackRequest:
     """Return the request for a stack that flags stand for.
 
     Args:
-        outside: Where the user is.
+        ports: Where the user is.
         flags: Which stack, as typed.
 
     Returns:
@@ -99,15 +99,15 @@ def request_of(outside: World, flags: StackFlags) -> StackRequest:
         profiles=flags.profiles,
         services=flags.services,
         env_files=flags.env_files,
-        working_directory=outside.working_directory,
+        working_directory=ports.working_directory,
     )
 
 
-def read_inputs(outside: World, stack: Stack) -> tuple[Inputs, ...]:
+def read_inputs(ports: StackPorts, stack: Stack) -> tuple[Inputs, ...]:
     """Return what every built service's build would read now.
 
     Args:
-        outside: Where the build contexts are.
+        ports: Where the build contexts are.
         stack: The stack.
 
     Returns:
@@ -116,7 +116,7 @@ def read_inputs(outside: World, stack: Stack) -> tuple[Inputs, ...]:
     Raises:
         UsageError: A Dockerfile or a context is missing.
     """
-    own = {service.name: outside.inputs(service) for service in stack.services if service.build is not None}
+    own = {service.name: ports.files.inputs(service) for service in stack.services if service.build is not None}
     return tuple(with_what_is_built_on(stack, own).values())
 
 
@@ -137,11 +137,11 @@ def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
     return replace(chosen, push=push, cleanup_after=cleanup_after)
 
 
-def read_if_there(outside: World, flags: StackFlags, settings: Mapping[str, str | None]) -> DesiredState:
+def read_if_there(ports: StackPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 
     Args:
-        outside: Where files and environment are.
+        ports: Where files and environment are.
         flags: Which stack, as typed.
         settings: Settings typed as flags, by key.
 
@@ -151,10 +151,10 @@ def read_if_there(outside: World, flags: StackFlags, settings: Mapping[str, str 
     Raises:
         UsageError: There is a compose file, or one was named, and it cannot be read.
     """
-    named = flags.files or flags.project_directory or flags.services or outside.environment.get("COMPOSE_FILE")
-    here = Path(outside.working_directory)
+    named = flags.files or flags.project_directory or flags.services or ports.environment.get("COMPOSE_FILE")
+    here = Path(ports.working_directory)
     if named or any((directory / name).exists() for directory in (here, *here.parents) for name in FILE_NAMES):
-        return read_wanted(outside, flags, settings, builds=False)
-    nothing = Stack(name="", directory=outside.working_directory, files=(), services=())
-    ranked = rank(nothing, environment=outside.environment, flags=settings)
+        return read_wanted(ports, flags, settings, builds=False)
+    nothing = Stack(name="", directory=ports.working_directory, files=(), services=())
+    ranked = rank(nothing, environment=ports.environment, flags=settings)
     return DesiredState(stack=nothing, settings=ranked, policy=policy(ranked), services=())

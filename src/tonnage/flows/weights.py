@@ -12,17 +12,17 @@ from tonnage.sources.compose.weights import read_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tonnage.flows.ports import World
+    from tonnage.flows.ports import WeightFiles
     from tonnage.model.stack import Service, Stack, WeightsFile, WeightsSpec
 
 
 def check_weights(
-    outside: World, stack: Stack, names: Collection[str], *, local: bool, tell: Callable[[str], None]
+    weights: WeightFiles, stack: Stack, names: Collection[str], *, local: bool, tell: Callable[[str], None]
 ) -> tuple[int, tuple[str, ...]]:
     """Make sure that the weights of services are there, and are what they have to be.
 
     Args:
-        outside: Where the files are.
+        weights: Where the files are.
         stack: The stack.
         names: The services that matter.
         local: The engine is this machine's own, so that it mounts this machine's files.
@@ -40,7 +40,7 @@ def check_weights(
         spec = service.settings.weights
         if spec is None or service.name not in names:
             continue
-        for inside, described in _described(outside, stack, service, spec, notes, local=local):
+        for inside, described in _described(weights, stack, service, spec, notes, local=local):
             path, why = path_here(stack, service, inside, local=local)
             if why:
                 notes[_note(service, why)] = None
@@ -52,12 +52,12 @@ def check_weights(
                 )
             )
     if needed:
-        require_weights(needed, outside.weights.look(needed, tell))
+        require_weights(needed, weights.look(needed, tell))
     return len({file.path for file in needed}), tuple(notes)
 
 
 def _described(
-    outside: World, stack: Stack, service: Service, spec: WeightsSpec, notes: dict[str, None], *, local: bool
+    weights: WeightFiles, stack: Stack, service: Service, spec: WeightsSpec, notes: dict[str, None], *, local: bool
 ) -> list[tuple[str, WeightsFile]]:
     """Return the files that a service needs, with their paths inside of the container."""
     found = [(file.file, file) for file in spec.files]
@@ -67,7 +67,7 @@ def _described(
     if why:
         notes[_note(service, why)] = None
         return found
-    text = outside.weights.text(path, service=service.name, place=str(spec.place or ""))
+    text = weights.text(path, service=service.name, place=str(spec.place or ""))
     beside = posixpath.dirname(spec.manifest)
     listed = chosen(service, spec, read_manifest(text, path), path)
     return [*found, *((posixpath.normpath(posixpath.join(beside, file.file)), file) for file in listed)]

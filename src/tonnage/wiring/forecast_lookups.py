@@ -22,6 +22,7 @@ from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import UsageError
+from tonnage.flows.directories import cache_directory
 from tonnage.forecast.gather.lookups import Copied
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.throwaway_container import EngineProbe
+    from tonnage.adapters.interface import EngineFacts
     from tonnage.adapters.registry.images import ImageRegistry
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.index_relay import IndexRelay
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
     from tonnage.model.forecast.recipe import CopyInstruction
+    from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
 
 _MOST_TEXT_BYTES = 20_000_000
@@ -339,6 +342,46 @@ class RealLookups:
         """Return how large the file behind an address is, or None and why that is not known."""
         told = self._once.ask(("address", address), lambda: self._heads.size(address))
         return (None if told.size_bytes is None else exactly(told.size_bytes)), told.reason
+
+
+def open_lookups(
+    environment: Mapping[str, str],
+    facts: EngineFacts | None,
+    images: Sequence[Image] = (),
+    *,
+    offline: bool = False,
+    probe: bool = False,
+) -> RealLookups:
+    """Open what forecasting reads.
+
+    Args:
+        environment: The user's environment.
+        facts: The engine; None without one.
+        images: Its images, as they were observed.
+        offline: Ask no server.
+        probe: A base image may be started in a throw-away container.
+
+    Returns:
+        The lookups, with the mirrors and insecure registries that the engine was told.
+    """
+    from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+
+    cache = cache_directory(environment) / "forecast"
+    if not isinstance(facts, DockerFacts):
+        return RealLookups(environment, cache, offline=offline)
+    from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
+    from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
+
+    registries = facts.registries()
+    return RealLookups(
+        environment,
+        cache,
+        engine=EngineImages(facts.connection, images),
+        offline=offline,
+        probe=EngineProbe(facts.connection) if probe else None,
+        mirrors=registries.mirrors,
+        insecure=registries.insecure,
+    )
 
 
 def _debian(platform: str) -> str:

@@ -1,10 +1,11 @@
-"""The real machine's files and directories, as a reclaim deals with them.
+"""This machine's filesystems, and its files and directories as a reclaim deals with them.
 
 Each way to them is loaded when it is gone: most reclaims need few, and begin the sooner.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
@@ -13,15 +14,15 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.inventory import Container, Engine
+    from tonnage.model.inventory import Container, Engine, Filesystem
     from tonnage.model.reclaim.candidate import Candidate, Findings
     from tonnage.model.reclaim.pulls import Traffic
-    from tonnage.sources.compose.files import Files
 
 
-class RealMachine:
-    """Satisfies ``MachineDoor``.
+class ThisMachine:
+    """Satisfies ``LocalMachine``.
 
     Args:
         environment: That of this process.
@@ -30,11 +31,17 @@ class RealMachine:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
-    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
-        """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
-        from tonnage.adapters.ssh.files import RemoteFiles  # noqa: PLC0415
+    def space(self, directory: str) -> Space:
+        """Measure the filesystem that a directory lies on."""
+        from tonnage.adapters.host.space import space_under  # noqa: PLC0415
 
-        return RemoteFiles(endpoint, paths)
+        return space_under(directory)
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        """Measure the filesystems that programs write to without being told to."""
+        from tonnage.adapters.host.filesystem import usual_filesystems  # noqa: PLC0415
+
+        return usual_filesystems(self._environment, str(Path.cwd()))
 
     def traffic(self, engine: Engine, now_s: float) -> Traffic:
         """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
@@ -46,12 +53,6 @@ class RealMachine:
         if engine.endpoint.startswith("ssh://"):
             return Traffic(clients=(*clients, *clients_there(engine.endpoint, PROGRAMS)))
         return Traffic(clients=clients, downloading=downloading(engine.data_root, now_s))
-
-    def usual_data_root(self, host: str) -> str:
-        """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
-        from tonnage.adapters.docker.data_root import usual_data_root  # noqa: PLC0415
-
-        return usual_data_root(self._environment, host)
 
     def containers(self, host: str) -> tuple[Container, ...]:
         """Return the containers of this machine's engine without asking it.
@@ -81,6 +82,10 @@ class RealMachine:
         from tonnage.adapters.reclaim.paths import find_places  # noqa: PLC0415
         from tonnage.decide.reclaim.ephemeral_machine import judge_machine  # noqa: PLC0415
 
+        def get_ready() -> None:
+
+            meanwhile()
+
         judged = judge_machine(self._environment, declared=disposable)
         return find_places(
             [entry for entry in load_catalogue() if not only or entry.kind in only],
@@ -91,7 +96,7 @@ class RealMachine:
             why_not_disposable=judged.reason,
             kept=kept,
             missing_bytes=missing_bytes,
-            meanwhile=meanwhile,
+            meanwhile=get_ready,
         )
 
     def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:

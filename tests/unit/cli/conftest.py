@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from tonnage.runtime.signals import CancelOnSignal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
     from tonnage.model.inventory import Inputs
     from tonnage.model.stack import Service
@@ -112,7 +112,7 @@ def broken(service: Service) -> Inputs:
 
 
 def test_an_unexpected_failure_is_told_shortly_and_how_to_get_the_traceback(world: World, capsys: Captured) -> None:
-    world.outside.inputs = broken  # type: ignore[method-assign]
+    world.ports.files.inputs = broken  # type: ignore[method-assign]
 
     assert world.run("plan") == 1
 
@@ -123,8 +123,8 @@ def test_an_unexpected_failure_is_told_shortly_and_how_to_get_the_traceback(worl
 
 
 def test_the_traceback_is_shown_where_it_was_asked_for(world: World, capsys: Captured) -> None:
-    world.outside.inputs = broken  # type: ignore[method-assign]
-    world.outside.environment = {**world.outside.environment, "TONNAGE_TRACEBACK": "1"}
+    world.ports.files.inputs = broken  # type: ignore[method-assign]
+    world.ports.environment = {**world.ports.environment, "TONNAGE_TRACEBACK": "1"}
 
     assert world.run("plan") == 1
     assert "    | Traceback (most recent call last):" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from tonnage.errors import TonnageError
 
 if TYPE_CHECKING:
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
     from tonnage.adapters.interface import EngineFacts
 
@@ -62,10 +62,10 @@ def test_what_is_installed_is_looked_up_with_the_images_of_the_engine(world: Wor
         asked.append((facts, offline))
         raise TonnageError("nothing is known from earlier")
 
-    world.outside.looks_up = looks_up
+    world.ports.looks_up = looks_up
     items(world, capsys)
     assert asked == [(world.simulator.facts, True)]
 
-    world.outside.reachable = False
+    world.ports.reachable = False
     items(world, capsys)
     assert asked[1:] == [(None, True)]

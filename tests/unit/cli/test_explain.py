@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.recipe import Instruction, Recipe
 
 if TYPE_CHECKING:
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 LOGS = Path(__file__).parents[2] / "logs"
 Captured = pytest.CaptureFixture[str]
@@ -26,7 +26,7 @@ def test_a_log_is_explained_with_the_disk_of_the_engine(world: World, capsys: Ca
 
 
 def test_without_engine_and_stack_a_log_is_explained_all_the_same(world: World, capsys: Captured) -> None:
-    world.outside.reachable = False
+    world.ports.reachable = False
     (world.directory / "compose.yaml").write_text("services: [")
 
     assert world.run("explain", str(LOGS / "full" / "tar.log")) == 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.adapters.file_server import Index, serving
-from tests.unit.cli.outside import GOOD, make_world
+from tests.unit.cli.simulated_ports import GOOD, make_world
 
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
     from tonnage.adapters.interface import EngineFacts
 
@@ -95,7 +95,7 @@ def world(tmp_path: Path, index: Index) -> World:
         del facts
         return LocalLookups(environment, tmp_path / "cache", offline=offline)
 
-    found.outside.looks_up = look_up
+    found.ports.looks_up = look_up
     return found
 
 
@@ -105,7 +105,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_a_stack_is_forecast_without_an_engine(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.outside.reachable = False
+    world.ports.reachable = False
 
     assert world.run("forecast", "--json", "--disk", "3GB", "web", "worker") == 0
 
@@ -203,7 +203,7 @@ def test_commands_of_a_finding_stand_alone_and_sentences_end_between_words(
 ) -> None:
     line = "lower==1.0 --index-url https://own.example.org/simple"
     (world.directory / "web" / "requirements.txt").write_text(f"{line}\n")
-    world.outside.environment = {**world.outside.environment, "COLUMNS": "80"}
+    world.ports.environment = {**world.ports.environment, "COLUMNS": "80"}
 
     assert world.run("forecast", "web") == 0
 
@@ -263,21 +263,21 @@ def test_a_plan_that_cannot_fit_is_refused(world: World, capsys: pytest.CaptureF
 def test_a_deploy_without_changes_asks_nobody(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     assert world.run("deploy") == 0
-    asked = world.outside.forecasts
+    asked = world.ports.forecasts
 
     assert world.run("deploy") == 0
 
     assert asked == 1
-    assert world.outside.forecasts == asked
+    assert world.ports.forecasts == asked
 
 
 def test_forecasts_of_plans_can_be_switched_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.outside.environment = {**world.outside.environment, "TONNAGE_FORECAST": "false"}
+    world.ports.environment = {**world.ports.environment, "TONNAGE_FORECAST": "false"}
 
     assert world.run("plan", "--build", "--json", "web") == 0
 
     assert told(capsys)["steps"][0]["kept"]["grade"] == "unknown"
-    assert world.outside.forecasts == 0
+    assert world.ports.forecasts == 0
 
 
 def test_services_that_are_built_on_each_other_are_refused(world: World, capsys: pytest.CaptureFixture[str]) -> None:

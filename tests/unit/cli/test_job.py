@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.cli.outside import BROKEN, make_world
+from tests.unit.cli.simulated_ports import BROKEN, make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 Captured = pytest.CaptureFixture[str]
 

@@ -7,12 +7,12 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 Captured = pytest.CaptureFixture[str]
 
@@ -113,7 +113,7 @@ def test_a_broken_compose_file_is_told_by_status_too(world: World, capsys: Captu
 
 
 def test_an_engine_that_does_not_answer_ends_with_6(world: World, capsys: Captured) -> None:
-    world.outside.reachable = False
+    world.ports.reachable = False
 
     for command in ("plan", "deploy", "build", "rollback", "verify", "status", "doctor", "watch"):
         assert world.run(command, "-H", "unix:///nowhere.sock") == 6
@@ -121,7 +121,7 @@ def test_an_engine_that_does_not_answer_ends_with_6(world: World, capsys: Captur
 
 
 def test_doctor_ends_with_the_code_of_the_first_check_that_failed(world: World, capsys: Captured) -> None:
-    world.outside.can_build = False
+    world.ports.can_build = False
 
     assert world.run("doctor", "--json") == 7
 
@@ -166,7 +166,7 @@ def test_a_rehearsal_on_a_machine_that_cannot_ends_with_7(world: World) -> None:
 
 def test_a_kept_rehearsal_is_removed_by_name(world: World) -> None:
     assert world.run("rehearse", "--remove", "r1a2b3c") == 0
-    assert world.outside.removed == ["r1a2b3c"]
+    assert world.ports.removed == ["r1a2b3c"]
 
 
 def test_remove_stands_alone(world: World) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.cli.outside import EmptyMachine
+from tests.unit.cli.simulated_ports import EmptyMachine
 
 from tonnage.errors import EngineUnreachableError
 from tonnage.model.inventory import Container
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 UNUSED_BYTES = 2_000_000_011
 
@@ -132,7 +132,7 @@ def test_everything_asks_for_the_name_of_the_stack(
 
 
 def test_what_rollback_goes_to_stays(crowded: World) -> None:
-    from tests.unit.cli.outside import BETTER  # noqa: PLC0415
+    from tests.unit.cli.simulated_ports import BETTER  # noqa: PLC0415
 
     assert crowded.run("deploy") == 0
     crowded.recipe(BETTER)
@@ -147,7 +147,7 @@ def test_what_rollback_goes_to_stays(crowded: World) -> None:
 def test_an_engine_that_does_not_answer_is_told_and_costs_exit_code_4(
     crowded: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    crowded.outside.reachable = False
+    crowded.ports.reachable = False
     assert crowded.run("reclaim", "--free", "1B", "--mount", str(crowded.directory)) == 4
     shown = capsys.readouterr().err
     assert "there is no engine" in shown
@@ -188,8 +188,8 @@ def test_what_stacks_mount_stays_also_when_the_engine_is_dead(
         container_id="1", name="web", image_id="", project="theirs", labels=labels, binds=("/srv/mounted",)
     )
     machine = WithCaches((known,))
-    crowded.outside.machine = machine
-    crowded.outside.reachable = False
+    crowded.ports.machine = machine
+    crowded.ports.reachable = False
     assert crowded.run("reclaim", "--mount", str(crowded.directory)) == 0
     assert machine.kept == {
         "/srv/mounted": "the container web mounts it",
@@ -280,25 +280,19 @@ class FilesBelow:
         return HERE.kind(self.at(path))
 
 
-class WithOther(EmptyMachine):
-    """A machine that reaches another one."""
-
-    def __init__(self, there: FilesBelow) -> None:
-        self.there = there
-
-    def files_there(self, endpoint: str, paths: Sequence[str]) -> FilesBelow:
-        assert endpoint == "ssh://vm.example.org"
-        assert paths
-        return self.there
-
-
 @pytest.fixture
 def elsewhere(crowded: World, tmp_path: Path) -> FilesBelow:
     """Let the engine be behind ssh, with one more project that was deployed on that machine from ``/srv/theirs``."""
     simulator = crowded.simulator
     simulator.identity = replace(simulator.identity, endpoint="ssh://vm.example.org")
     there = FilesBelow(tmp_path / "vm")
-    crowded.outside.machine = WithOther(there)
+
+    def reach(endpoint: str, paths: Sequence[str]) -> FilesBelow:
+        assert endpoint == "ssh://vm.example.org"
+        assert paths
+        return there
+
+    crowded.ports.files.remote = reach  # type: ignore[method-assign]
     (there.root / "srv" / "theirs" / "worker").mkdir(parents=True)
     label(crowded, working_dir="/srv/theirs", config_files="/srv/theirs/stack.yaml")
     return there
@@ -359,7 +353,7 @@ def test_what_a_stack_names_that_was_deployed_from_elsewhere_stays(
 
 
 def test_enough_is_told_without_asking_the_engine(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
-    crowded.outside.reachable = False
+    crowded.ports.reachable = False
     assert crowded.run("reclaim", "--until", "1B", "--mount", str(crowded.directory), "--json") == 0
     document = told(capsys)
     assert document["enough"]
@@ -405,7 +399,7 @@ def test_the_journal_tells_of_it(crowded: World, capsys: pytest.CaptureFixture[s
 def test_nothing_of_this_machine_goes_for_an_engine_elsewhere_that_does_not_answer(
     crowded: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    crowded.outside.reachable = False
+    crowded.ports.reachable = False
     assert crowded.run("reclaim", "-H", "ssh://user@machine", "--free", "1B", "--yes") == 6
     assert "come free" not in capsys.readouterr().err
 

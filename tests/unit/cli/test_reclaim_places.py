@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 from tonnage.errors import CannotReclaimError
 from tonnage.runtime.process_identity import this_process
-from tonnage.wiring.machine import RealMachine
+from tonnage.wiring.machine import ThisMachine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def free_bytes(path: Path) -> int:
 
 def places(root: Path) -> tuple[Candidate, ...]:
     """Return what may go."""
-    found = RealMachine({}).find_places(
+    found = ThisMachine({}).find_places(
         mount=str(root), root=str(root), disposable=True, only=(), kept={}, missing_bytes=None, meanwhile=lambda: None
     )
     return found.candidates
@@ -157,7 +157,7 @@ def test_a_removal_that_was_cancelled_is_not_gone(tmp_path: Path) -> None:
     cancel.set()
     chosen = places(tmp_path)[0]
     with pytest.raises(CannotReclaimError, match="was interrupted"):
-        RealMachine({}).remove_place(chosen, cancel)
+        ThisMachine({}).remove_place(chosen, cancel)
     assert Path(chosen.paths[0]).exists()
 
 
@@ -185,7 +185,7 @@ def test_without_the_right_to_it_what_root_could_free_is_told(tmp_path: Path) ->
         try:
             chosen = places(tmp_path)[0]
             said = f"needs root: {chosen.needs_root} "
-            RealMachine({}).remove_place(chosen, threading.Event())
+            ThisMachine({}).remove_place(chosen, threading.Event())
         except CannotReclaimError as error:
             said += error.todo
         finally:
@@ -258,7 +258,7 @@ def test_names_that_are_no_text_or_look_like_options_go_as_others_do(disk: Path,
     assert not list(tools.iterdir())
 
 
-class Busy(RealMachine):
+class Busy(ThisMachine):
     """A machine on which a process begins to work in the first directory that is about to go."""
 
     def __init__(self) -> None:
@@ -282,7 +282,7 @@ def test_a_directory_that_is_used_by_now_stays_and_the_next_one_goes(
     disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = make_world(tmp_path)
-    world.outside.machine = busy = Busy()
+    world.ports.machine = busy = Busy()
     target = f"{free_bytes(disk) + SDK_BYTES - 100}B"
     arguments = ("--root", str(disk), "--this-machine-is-disposable", "--until", target, "--yes", "--json")
     assert world.run("reclaim", *arguments) == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.outside import BETTER, BROKEN, SICK, make_world
+from tests.unit.cli.simulated_ports import BETTER, BROKEN, SICK, make_world
 
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 Captured = pytest.CaptureFixture[str]
 
@@ -91,13 +91,13 @@ def test_a_disk_that_is_below_its_line_already_is_refused_with_3_and_nothing_is_
 
 
 def test_a_missing_program_ends_with_7_before_anything_is_touched(world: World) -> None:
-    world.outside.can_compose = False
+    world.ports.can_compose = False
 
     assert world.run("deploy") == 7
     assert world.simulator.facts.containers() == ()
     assert world.run("build") == 0
 
-    world.outside.can_build = False
+    world.ports.can_build = False
     world.recipe(BETTER)
     assert world.run("build") == 7
 

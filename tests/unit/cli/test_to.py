@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 Captured = pytest.CaptureFixture[str]
 MOUNTING = """

@@ -9,7 +9,7 @@ from tonnage.flows.requests import StackFlags
 from tonnage.flows.stack import read_wanted
 
 if TYPE_CHECKING:
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
 Captured = pytest.CaptureFixture[str]
 
@@ -18,16 +18,16 @@ def test_a_build_gets_what_its_dockerfile_declares(world: World) -> None:
     (world.directory / "web" / "Dockerfile").write_text(
         "FROM busybox:latest\nARG PIP_NO_CACHE_DIR\nARG TORCH_INDEX_URL\n"
     )
-    world.outside.environment = {**world.outside.environment, "TORCH_INDEX_URL": "https://example.org/cpu"}
+    world.ports.environment = {**world.ports.environment, "TORCH_INDEX_URL": "https://example.org/cpu"}
 
-    build = read_wanted(world.outside, StackFlags()).stack.service("web").build
+    build = read_wanted(world.ports, StackFlags()).stack.service("web").build
 
     assert build is not None
     assert dict(build.args) == {"PIP_NO_CACHE_DIR": "1", "TORCH_INDEX_URL": "https://example.org/cpu"}
 
 
 def test_doctor_shows_the_build_variables_with_their_origin(world: World, capsys: Captured) -> None:
-    world.outside.environment = {**world.outside.environment, "TORCH_CPU_ONLY": "1"}
+    world.ports.environment = {**world.ports.environment, "TORCH_CPU_ONLY": "1"}
     assert world.run("doctor", "--settings", "--json") == 0
 
     shown = {each["key"]: each for each in json.loads(capsys.readouterr().out)["settings"]}

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.simulator.engine import Simulator
-from tests.unit.cli.outside import GOOD, SICK
+from tests.unit.cli.simulated_ports import GOOD, SICK
 
-from tonnage.flows.ports import EngineDoor, Rehearsal
+from tonnage.flows.ports import EngineAccess, Rehearsal
 from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.unit.cli.outside import World
+    from tests.unit.cli.simulated_ports import World
 
     from tonnage.model.stack import Service
     from tonnage.sources.compose.files import Files
@@ -71,10 +71,10 @@ class PrivateEngines:
         self.started.append(size_bytes)
         simulator = self.simulator
         simulator.describe(str(self.world.directory / "web"), GOOD)
-        door = EngineDoor(facts=simulator.facts, acts=lambda: simulator.acts, gauge=lambda _mounts: simulator.gauge)
+        engine = EngineAccess(facts=simulator.facts, acts=lambda: simulator.acts, gauge=lambda _mounts: simulator.gauge)
         try:
             yield Rehearsal(
-                door=door, images=self.images, how_to_reach="Reach it with:\n  export DOCKER_HOST=unix:///x"
+                engine=engine, images=self.images, how_to_reach="Reach it with:\n  export DOCKER_HOST=unix:///x"
             )
         finally:
             self.ended += 1
@@ -88,9 +88,9 @@ class PrivateEngines:
 def engines(world: World) -> PrivateEngines:
     made = PrivateEngines(world)
     made.simulator.clock = world.simulator.clock
-    world.outside.rehearsal = made.start  # type: ignore[method-assign]
-    world.outside.image_source = lambda host: contextlib.nullcontext(OwnEngine() if not host else None)  # type: ignore[method-assign]
-    world.outside.images_needed = made.images_needed  # type: ignore[method-assign]
+    world.ports.start = made.start  # type: ignore[method-assign]
+    world.ports.image_source = lambda host: contextlib.nullcontext(OwnEngine() if not host else None)  # type: ignore[method-assign]
+    world.ports.files.images_needed = made.images_needed  # type: ignore[method-assign]
     return made
 
 
@@ -137,7 +137,7 @@ def test_a_failed_rehearsal_ends_with_its_code_and_is_removed(world: World, engi
             engines.simulator.describe(str(world.directory / "web"), SICK)
             yield rehearsal
 
-    world.outside.rehearsal = start_sick  # type: ignore[method-assign]
+    world.ports.start = start_sick  # type: ignore[method-assign]
 
     assert world.run("rehearse", "--disk", "3GB") == 5
     assert engines.ended == 1

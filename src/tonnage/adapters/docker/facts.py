@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.adapters.docker import log_files, sdk, wire
+from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.docker.disk_usage import disk_usage
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.host import filesystem
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from tonnage.adapters.docker import schemas as replies
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
@@ -57,6 +57,10 @@ class DockerFacts:
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
         return wire.engine(self._info(), self._connection.endpoint, self._connection.api_version)
+
+    def registries(self) -> replies.RegistryConfig:
+        """Return what the engine was told about registries."""
+        return (self._told or self._info()).registries or replies.RegistryConfig()
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Return every filesystem that a run writes to, measured now; the one with the data root first.

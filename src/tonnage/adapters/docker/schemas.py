@@ -18,6 +18,30 @@ class Swarm(Struct, kw_only=True):
     local_node_state: str = field(name="LocalNodeState", default="inactive")
 
 
+class RegistryIndex(Struct, kw_only=True):
+    """One entry of ``RegistryConfig.IndexConfigs`` of ``GET /info``."""
+
+    secure: bool = field(name="Secure", default=True)
+
+
+class RegistryConfig(Struct, kw_only=True):
+    """``RegistryConfig`` of ``GET /info``: what the engine was told about registries."""
+
+    told_mirrors: list[str] | None = field(name="Mirrors", default=None)
+    hosts: dict[str, RegistryIndex] | None = field(name="IndexConfigs", default=None)
+    networks: list[str] | None = field(name="InsecureRegistryCIDRs", default=None)
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Addresses that stand in for Docker's own index, with their scheme."""
+        return tuple(mirror.rstrip("/") for mirror in self.told_mirrors or ())
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        """Hosts, hosts with a port, and networks that may be spoken to without TLS."""
+        return (*(name for name, index in (self.hosts or {}).items() if not index.secure), *(self.networks or ()))
+
+
 class Info(Struct, kw_only=True):
     """``GET /info``."""
 
@@ -34,6 +58,7 @@ class Info(Struct, kw_only=True):
     swarm: Swarm | None = field(name="Swarm", default=None)
     containerd: dict[str, Any] | None = field(name="Containerd", default=None)
     system_time: str = field(name="SystemTime", default="")
+    registries: RegistryConfig | None = field(name="RegistryConfig", default=None)
 
     @property
     def image_store(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from tonnage.errors import TonnageError
+    from tonnage.errors import CannotReclaimError, TonnageError
     from tonnage.model.reclaim.candidate import Candidate, Findings
 
 
@@ -87,3 +87,21 @@ class Reclaimed(Struct, frozen=True, kw_only=True):
         promised = sum(each.promised_bytes for each in self.removals if each.error is None)
         came = sum(each.freed_bytes for each in self.removals if each.error is None)
         return max(0, promised - came)
+
+
+class ReclaimReport(Struct, frozen=True, kw_only=True):
+    """How a reclaim ended.
+
+    Args:
+        mount: The filesystem.
+        choice: What was chosen, from what was available at first.
+        done: What was removed; None when it was only shown, or nothing had to be.
+        reasons: Why less came free than was promised.
+        failure: Why it is not enough; None when it is.
+    """
+
+    mount: str
+    choice: ReclaimChoice
+    done: Reclaimed | None = None
+    reasons: tuple[str, ...] = ()
+    failure: CannotReclaimError | None = None

@@ -92,25 +92,6 @@ def reclaim_form(
     }
 
 
-def enough_form(mount: str, available_bytes: int, target_bytes: int) -> dict[str, object]:
-    """Return the form of a reclaim that had nothing to do and looked at nothing."""
-    return {
-        "mount": mount,
-        "available_bytes": available_bytes,
-        "target_bytes": target_bytes,
-        "done": False,
-        "after_bytes": available_bytes,
-        "enough": True,
-        "freeable_bytes": 0,
-        "short_bytes": 0,
-        "chosen": [],
-        "removed": [],
-        "protected": [],
-        "reasons": [],
-        "notes": [],
-    }
-
-
 _HEAD = ("frees", "costs", "kind", "what", "why, and what breaks")
 
 

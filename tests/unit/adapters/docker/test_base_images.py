@@ -9,7 +9,6 @@ import pytest
 from tonnage.adapters.context.copied_files import tree_of
 from tonnage.adapters.docker.base_images import EngineImages
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.registry_config import registry_settings
 from tonnage.model.forecast.base_image import Distribution, ReadFrom
 
 if TYPE_CHECKING:
@@ -75,6 +74,6 @@ def test_an_image_that_is_not_there_or_not_for_the_platform_is_none(engine: Real
 
 
 def test_an_engine_tells_which_registries_are_spoken_to_plainly(engine: RealEngine) -> None:
-    settings = registry_settings(engine.connection)
+    settings = DockerFacts(engine.connection).registries()
     assert "127.0.0.0/8" in settings.insecure
     assert settings.mirrors == ()

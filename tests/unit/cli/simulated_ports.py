@@ -1,4 +1,4 @@
-"""A simulated outside for whole commands: real files in a directory, the simulated engine, virtual time."""
+"""Simulated ports for whole commands: real files in a directory, the simulated engine, virtual time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 
-from tonnage.adapters.context.dockerfile_arguments import declared_arguments
 from tonnage.adapters.host.checksums import Checksums
+from tonnage.adapters.host.space import space_under
 from tonnage.cli.app import main
 from tonnage.errors import EngineLacksError, EngineUnreachableError
-from tonnage.flows.ports import EngineDoor
+from tonnage.flows.ports import EngineAccess
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.pulls import Traffic
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
+from tonnage.wiring.stack_files import RealStackFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 
     from tests.simulator.clock import VirtualClock
 
+    from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.flows.ports import MachineDoor, Rehearsal
+    from tonnage.flows.ports import LocalMachine, Rehearsal
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate
-    from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.model.stack import Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.sources.compose.files import Files
@@ -70,17 +72,17 @@ BROKEN = Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=(
 
 
 class EmptyMachine:
-    """Satisfies ``MachineDoor``: nothing of its files may go, and no other machine is reached."""
+    """Satisfies ``LocalMachine``: the filesystem of the tests, on which nothing may go."""
 
-    def files_there(self, endpoint: str, paths: Sequence[str]) -> Files:
-        raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
+    def space(self, directory: str) -> Space:
+        return space_under(directory)
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        return ()
 
     def traffic(self, engine: Engine, now_s: float) -> Traffic:
         del engine, now_s
         return Traffic()
-
-    def usual_data_root(self, host: str) -> str:
-        return "" if host.startswith("ssh://") else "/"
 
     def containers(self, host: str) -> tuple[Container, ...]:
         del host
@@ -106,8 +108,30 @@ class EmptyMachine:
 
 
 @dataclass
-class SimulatedOutside:
-    """Satisfies ``tonnage.flows.ports.Outside``."""
+class SimulatedFiles(RealStackFiles):
+    """The files of the tests, with inputs that the simulator tells, and no other machine."""
+
+    simulator: Simulator
+
+    def inputs(self, service: Service) -> Inputs:
+        assert service.build is not None
+        return self.simulator.inputs_of(service.name, service.build)
+
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        del where
+        return (service.image,)
+
+    def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
+        raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
+
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        del host
+        return tuple(FileToSend(path=path, size_bytes=17) for path, _ in stack.sent)
+
+
+@dataclass
+class SimulatedPorts:
+    """Satisfies ``AllPorts``, and ``Programs``, ``Engines`` and ``Rehearsals`` by itself."""
 
     working_directory: str
     simulator: Simulator
@@ -119,7 +143,11 @@ class SimulatedOutside:
     forecasts: int = 0
     installs_with: str = "pipx install tonnage==7.1.3"
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
-    machine: MachineDoor = field(default_factory=EmptyMachine)
+    machine: LocalMachine = field(default_factory=EmptyMachine)
+
+    def __post_init__(self) -> None:
+        self.programs = self.engines = self.rehearsals = self
+        self.files: SimulatedFiles = SimulatedFiles(self.simulator)
 
     @property
     def clock(self) -> VirtualClock:
@@ -128,29 +156,21 @@ class SimulatedOutside:
     def compose(self) -> ComposeConfig | None:
         return None
 
-    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
-        return declared_arguments(spec)
-
-    def inputs(self, service: Service) -> Inputs:
-        assert service.build is not None
-        return self.simulator.inputs_of(service.name, service.build)
-
     def data_root(self, host: str) -> str:
         del host
         return ""
 
+    def usual_data_root(self, host: str) -> str:
+        return "" if host.startswith("ssh://") else "/"
+
     def install_command(self) -> str:
         return self.installs_with
 
-    def rehearsal_root(self) -> str:
+    def write_comment(self, text: str, *, marker: str, repository: str, pull_request: int) -> bool:
+        raise NotImplementedError(text, marker, repository, pull_request)
+
+    def root(self) -> str:
         return "/var/tmp/tonnage"
-
-    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
-        del host
-        return tuple(FileToSend(path=path, size_bytes=17) for path, _ in stack.sent)
-
-    def local_disks(self) -> tuple[Filesystem, ...]:
-        return ()
 
     @property
     def weights(self) -> Checksums:
@@ -169,7 +189,7 @@ class SimulatedOutside:
         self.forecasts += 1
         return None if self.looks_up is None else self.looks_up(facts, offline)
 
-    def engine_kind(self, engine: Engine | None) -> EngineKind:
+    def kind(self, engine: Engine | None) -> EngineKind:
         del engine
         return EngineKind.BUILDKIT
 
@@ -183,7 +203,7 @@ class SimulatedOutside:
             raise EngineLacksError("no Compose was found", todo="Install one.")
         return "a Compose"
 
-    def rehearsal_found(self) -> str:
+    def check(self) -> str:
         raise EngineLacksError("this machine cannot rehearse", why="Missing: root.")
 
     @contextlib.contextmanager
@@ -194,22 +214,20 @@ class SimulatedOutside:
         yield self.simulator.facts
 
     @contextlib.contextmanager
-    def engine(self, host: str) -> Iterator[EngineDoor]:
+    def open(self, host: str) -> Iterator[EngineAccess]:
         with self.facts(host) as facts:
-            yield EngineDoor(facts=facts, acts=lambda: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge)
+            yield EngineAccess(
+                facts=facts, acts=lambda: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
+            )
 
-    def rehearsal(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
+    def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         raise EngineLacksError(f"this machine cannot rehearse on {size_bytes} B", why=f"Missing: root (keep={keep}).")
-
-    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
-        del where
-        return (service.image,)
 
     def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
         del host
         return contextlib.nullcontext(None)
 
-    def remove_rehearsal(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         self.removed.append(name)
 
 
@@ -218,14 +236,14 @@ class World:
     """A directory with a stack, a simulated engine, and the command."""
 
     directory: Path
-    outside: SimulatedOutside
+    ports: SimulatedPorts
 
     @property
     def simulator(self) -> Simulator:
-        return self.outside.simulator
+        return self.ports.simulator
 
     def run(self, *arguments: str) -> int:
-        return main(arguments, outside=self.outside)
+        return main(arguments, ports=self.ports)
 
     def recipe(self, recipe: Recipe) -> None:
         """Let the build of ``web`` do this from now on."""
@@ -239,6 +257,6 @@ def make_world(directory: Path, *, compose: str = COMPOSE, size_bytes: int = 14_
     (directory / "compose.yaml").write_text(compose)
     environment = {"TONNAGE_STATE_DIR": str(directory / "state"), "TERM": "dumb"}
     simulator = Simulator(size_bytes)
-    world = World(directory, SimulatedOutside(str(directory), simulator, environment))
+    world = World(directory, SimulatedPorts(str(directory), simulator, environment))
     world.recipe(GOOD)
     return world

@@ -1,0 +1,48 @@
+"""The last runs, from the journal alone. No engine is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.flows.directories import journal_path
+from tonnage.flows.stack import read_wanted
+from tonnage.runtime.journal.writer import Journal
+
+if TYPE_CHECKING:
+    from tonnage.flows.ports import StackPorts
+    from tonnage.flows.requests import StackFlags
+    from tonnage.model.deploy.run import InstructionOutcome, Run
+
+_MOST_INSTRUCTIONS = 5000
+
+
+def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run], list[InstructionOutcome]]:
+    """Return runs, and what their builds did instruction by instruction.
+
+    Args:
+        ports: What may be reached.
+        flags: The stack and the services that are meant; every stack where none is named.
+        last: How many runs.
+
+    Returns:
+        The runs, the newest last, and the instructions in their order.
+
+    Raises:
+        UsageError: The stack that was named cannot be read.
+    """
+    stack = flags.project_name
+    if not stack and (flags.files or flags.project_directory):
+        stack = read_wanted(ports, flags, builds=False).stack.name
+    journal = Journal.open_existing(journal_path(ports.environment))
+    if journal is None:
+        return [], []
+    with journal:
+        runs = list(reversed(journal.runs(last, stack)))
+        instructions = journal.instructions(_MOST_INSTRUCTIONS, stack)
+    if flags.services:
+        runs = [replace(run, steps=tuple(each for each in run.steps if each.service in flags.services)) for run in runs]
+    shown = {run.run_id for run in runs}
+    services = {step.service for run in runs for step in run.steps}
+    return runs, [each for each in reversed(instructions) if each.run_id in shown and each.service in services]

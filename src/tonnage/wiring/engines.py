@@ -1,0 +1,158 @@
+"""The real engines: the one that is meant, and private ones for rehearsals."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.flows.directories import state_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.flows.ports import EngineAccess, Rehearsal
+    from tonnage.model.forecast.estimate import EngineKind
+    from tonnage.model.inventory import Engine
+    from tonnage.runtime.rehearsal_images import ImageSource
+    from tonnage.wiring.programs import FoundPrograms
+
+
+class DockerEngines:
+    """Satisfies ``Engines``.
+
+    Args:
+        environment: Where the usual engine is named.
+        programs: What changes go through.
+    """
+
+    def __init__(self, environment: Mapping[str, str], programs: FoundPrograms) -> None:
+        self.environment = environment
+        self._programs = programs
+
+    @contextlib.contextmanager
+    def facts(self, host: str, *, sizes: bool = False) -> Iterator[EngineFacts]:
+        """Reach an engine to read from it."""
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+
+        with self.connection(host) as connection:
+            yield DockerFacts(connection, [state_place(self.environment)], sizes=sizes)
+
+    @contextlib.contextmanager
+    def open(self, host: str) -> Iterator[EngineAccess]:
+        """Reach an engine to change it."""
+        with self.connection(host) as connection:
+            yield self.access(connection)
+
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+        """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
+        from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
+        from tonnage.runtime.lock import StackLock  # noqa: PLC0415
+
+        remote = SshLock(engine.endpoint) if engine.endpoint.startswith("ssh://") else None
+        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote)
+
+    def kind(self, engine: Engine | None) -> EngineKind:
+        """Return what builds and keeps images here."""
+        from tonnage.adapters.docker.tools import BuilderKind  # noqa: PLC0415
+        from tonnage.model.forecast.estimate import EngineKind  # noqa: PLC0415
+
+        if engine is not None and engine.image_store == "containerd":
+            return EngineKind.CONTAINERD
+        tool = self._programs.tools.build if engine else None
+        return EngineKind.CLASSIC if tool and tool.kind is BuilderKind.LEGACY else EngineKind.BUILDKIT
+
+    def data_root(self, host: str) -> str:
+        """Return where a local engine keeps its data, when it says so within a moment; empty else."""
+        from tonnage.adapters.docker.data_root import data_root  # noqa: PLC0415
+
+        return data_root(self.environment, host)
+
+    def usual_data_root(self, host: str) -> str:
+        """Return where an engine of this machine that does not answer has its data; empty for one elsewhere."""
+        from tonnage.adapters.docker.data_root import usual_data_root  # noqa: PLC0415
+
+        return usual_data_root(self.environment, host)
+
+    def connection(self, host: str, netns: str = "") -> DockerConnection:
+        """Connect to an engine, whose containers are in a network namespace of their own where one is named."""
+        from tonnage.adapters.docker.connect import connect  # noqa: PLC0415
+
+        return connect(self.environment, host, netns=netns)
+
+    def access(self, connection: DockerConnection) -> EngineAccess:
+        """Return what changes the engine of a connection."""
+        from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415
+        from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415
+        from tonnage.flows.ports import EngineAccess  # noqa: PLC0415
+
+        return EngineAccess(
+            facts=DockerFacts(connection, [state_place(self.environment)]),
+            acts=lambda: DockerActs(connection, self._programs.tools, self.environment),
+            gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
+            check=lambda plan: check_ready(plan, self._programs.tools),
+        )
+
+
+class PrivateEngines:
+    """Satisfies ``Rehearsals``.
+
+    Args:
+        engines: How the private ones, and the user's own, are reached.
+    """
+
+    def __init__(self, engines: DockerEngines) -> None:
+        self._engines = engines
+        self._environment = engines.environment
+
+    def check(self) -> str:
+        """Say that this machine can rehearse."""
+        from tonnage.adapters.private_engine.requirements import check_machine  # noqa: PLC0415
+
+        check_machine(self._environment.get("PATH", ""))
+        return "this machine can"
+
+    def root(self) -> str:
+        """Return where rehearsals put their disks."""
+        from tonnage.adapters.private_engine.layout import rehearsal_root  # noqa: PLC0415
+
+        return str(rehearsal_root(self._environment))
+
+    @contextlib.contextmanager
+    def start(self, size_bytes: int, *, keep: bool) -> Iterator[Rehearsal]:
+        """Start a private engine on a disk of its own; leaving the context removes it, unless it is to be kept."""
+        from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
+        from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
+        from tonnage.flows.ports import Rehearsal  # noqa: PLC0415
+
+        with (
+            PrivateEngine.start(size_bytes, environment=self._environment, keep=keep) as private,
+            self._engines.connection(private.endpoint, private.netns) as connection,
+        ):
+            engine = self._engines.access(connection)
+            yield Rehearsal(engine=engine, images=ImageStore(connection), how_to_reach=private.how_to_reach())
+
+    @contextlib.contextmanager
+    def image_source(self, host: str) -> Iterator[ImageSource | None]:
+        """Reach an engine to copy images from; None when there is none, unless one was named."""
+        from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
+
+        with contextlib.ExitStack() as opened:
+            connection = None
+            try:
+                connection = opened.enter_context(self._engines.connection(host))
+            except (EngineUnreachableError, EngineLacksError):
+                if host:
+                    raise
+            yield None if connection is None else ImageStore(connection)
+
+    def remove(self, name: str) -> None:
+        """Remove a private engine that was kept."""
+        from tonnage.adapters.private_engine.engine import remove_rehearsal  # noqa: PLC0415
+
+        remove_rehearsal(name, environment=self._environment)

@@ -1,0 +1,114 @@
+"""The real ports: this machine's files, programs and engines, put together from the adapters.
+
+Each is made, and what it needs is loaded, when it is first used: most commands use few of them.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonnage.flows.directories import cache_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from tonnage.adapters.host.checksums import Checksums
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.inventory import Image
+    from tonnage.runtime.clock import Clock
+    from tonnage.wiring.engines import DockerEngines, PrivateEngines
+    from tonnage.wiring.machine import ThisMachine
+    from tonnage.wiring.programs import FoundPrograms
+    from tonnage.wiring.stack_files import RealStackFiles
+
+
+class Ports:
+    """All ports.
+
+    Args:
+        environment: The environment variables; None for those of this process.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment: Mapping[str, str] = os.environ if environment is None else environment
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock."""
+        from tonnage.runtime.clock import SystemClock  # noqa: PLC0415
+
+        return SystemClock()
+
+    @property
+    def working_directory(self) -> str:
+        """The directory that the user is in."""
+        return str(Path.cwd())
+
+    @cached_property
+    def programs(self) -> FoundPrograms:
+        """Programs of this machine."""
+        from tonnage.wiring.programs import FoundPrograms  # noqa: PLC0415
+
+        return FoundPrograms(self.environment)
+
+    @cached_property
+    def files(self) -> RealStackFiles:
+        """Files that a stack names."""
+        from tonnage.wiring.stack_files import RealStackFiles  # noqa: PLC0415
+
+        return RealStackFiles()
+
+    @cached_property
+    def engines(self) -> DockerEngines:
+        """Engines."""
+        from tonnage.wiring.engines import DockerEngines  # noqa: PLC0415
+
+        return DockerEngines(self.environment, self.programs)
+
+    @cached_property
+    def rehearsals(self) -> PrivateEngines:
+        """Private engines."""
+        from tonnage.wiring.engines import PrivateEngines  # noqa: PLC0415
+
+        return PrivateEngines(self.engines)
+
+    @cached_property
+    def machine(self) -> ThisMachine:
+        """This machine."""
+        from tonnage.wiring.machine import ThisMachine  # noqa: PLC0415
+
+        return ThisMachine(self.environment)
+
+    @cached_property
+    def weights(self) -> Checksums:
+        """Files of weights."""
+        from tonnage.adapters.host.checksums import Checksums  # noqa: PLC0415
+
+        return Checksums(cache_directory(self.environment) / "checksums.json")
+
+    def lookups(
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+    ) -> AbstractContextManager[Lookups]:
+        """Open what forecasting reads."""
+        from tonnage.wiring.forecast_lookups import open_lookups  # noqa: PLC0415
+
+        return open_lookups(self.environment, facts, images, offline=offline, probe=probe)
+
+    def install_command(self) -> str:
+        """Return the command that installs this very Tonnage on another machine; empty when there is none."""
+        from tonnage.adapters.host.installation import install_command  # noqa: PLC0415
+
+        return install_command(self.environment)
+
+    def write_comment(self, text: str, *, marker: str, repository: str, pull_request: int) -> bool:
+        """Write a comment on a pull request; return whether it replaced the one with this marker."""
+        from tonnage.adapters.github.pull_request_comments import write_comment  # noqa: PLC0415
+
+        return write_comment(
+            text, marker=marker, repository=repository, pull_request=pull_request, environment=self.environment
+        )
