@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.contract.world import NEVER, PROJECT, build, containers_of, project_json, up, wait_for
+from tests.contract.world import NEVER, PROJECT, build, containers_of, project, up, wait_for
 from tests.simulator import Behaviour, Check, Heard, Instruction, Recipe
 
 from tonnage.errors import StepFailedError
@@ -79,9 +79,7 @@ def test_up_brings_as_many_containers_as_are_wanted(world: World) -> None:
 def test_a_container_beside_the_running_one_takes_no_port_from_it(world: World) -> None:
     web = {**put(world, STEADY), "ports": ["18467:80"], "restart": "always"}
     running = up(world, "web", web=web)
-    world.acts.start_first(
-        PROJECT, world.directory, "web", project_json(web=web), "contract-web-candidate", cancel=NEVER
-    )
+    world.acts.start_first(PROJECT, world.directory, "web", project(web=web), "contract-web-candidate", cancel=NEVER)
     beside = world.facts.container("contract-web-candidate")
     assert beside is not None
     assert (beside.state, beside.one_off, beside.service) == ("running", True, "web")
@@ -168,7 +166,7 @@ def test_removing_a_container_that_is_not_there_does_nothing(world: World) -> No
 
 def test_removing_a_container_takes_its_anonymous_volumes_and_leaves_the_named_ones(world: World) -> None:
     web = {**put(world, STEADY), "volumes": ["data:/data", "/scratch"]}
-    document = project_json(web=web).removesuffix("}") + ', "volumes": {"data": {"name": "contract-data"}}}'
+    document = {**project(web=web), "volumes": {"data": {"name": "contract-data"}}}
     world.acts.up(PROJECT, world.directory, "web", document, progress=Heard(), cancel=NEVER)
     assert len(world.facts.volumes()) == 2
     world.acts.remove_container(containers_of(world, "web")[0].container_id)
@@ -177,7 +175,7 @@ def test_removing_a_container_takes_its_anonymous_volumes_and_leaves_the_named_o
 
 def test_removing_an_ended_container_leaves_all_its_volumes(world: World) -> None:
     web = {**put(world, Behaviour(exits_after_s=0.5)), "volumes": ["data:/data", "/scratch"]}
-    document = project_json(web=web).removesuffix("}") + ', "volumes": {"data": {"name": "contract-data"}}}'
+    document = {**project(web=web), "volumes": {"data": {"name": "contract-data"}}}
     world.acts.up(PROJECT, world.directory, "web", document, progress=Heard(), cancel=NEVER)
     world.sleep(3.0)
     world.acts.remove_ended_container(containers_of(world, "web")[0].container_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.model.inventory import Container, Image
+    from tonnage.model.stack import ComposeMapping
 
 BASE = "busybox:latest"
 PROJECT = "contract"
@@ -145,14 +145,14 @@ def available_bytes(world: World) -> int:
     return last_bytes
 
 
-def project_json(**services: dict[str, Any]) -> str:
-    """Write the project file for Compose."""
-    return json.dumps({"name": PROJECT, "services": services})
+def project(**services: dict[str, Any]) -> ComposeMapping:
+    """Return the project for Compose."""
+    return {"name": PROJECT, "services": services}
 
 
 def up(world: World, service: str, **services: dict[str, Any]) -> Container:
     """Bring one service up and return its first container."""
-    world.acts.up(PROJECT, world.directory, service, project_json(**services), progress=Heard(), cancel=NEVER)
+    world.acts.up(PROJECT, world.directory, service, project(**services), progress=Heard(), cancel=NEVER)
     return containers_of(world, service)[0]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.deploy.compose_project import config_digest, project_json
+from tonnage.decide.deploy.compose_project import compose_project, config_digest
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.rollback import plan_rollback
@@ -209,7 +209,7 @@ def _version(stack: Stack, written: SceneVersion) -> Version:
     return Version(
         service=service.name,
         image_name=service.image,
-        project_json=project_json(stack, service, digest),
+        project=compose_project(stack, service, digest),
         config_digest=_config(stack, service.name, written.config),
         inputs_digest=digest,
         prove=prove_action(service),

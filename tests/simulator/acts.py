@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulator.engine import Simulator
 
     from tonnage.adapters.interface import Cancel, Progress
-    from tonnage.model.stack import BuildSpec
+    from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
 class SimulatedActs:
@@ -95,21 +95,35 @@ class SimulatedActs:
             store.drop_image(image_id)
 
     def start_first(
-        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        container_name: str,
+        *,
+        cancel: Cancel,
     ) -> None:
         """Start one container beside those of its service."""
         del directory, cancel
         with self._act(f"start-first {project} {service} {container_name}"):
-            starting.start_first(self._engine, project, service, project_json, container_name)
+            starting.start_first(self._engine, project, service, definition, container_name)
 
     def up(
-        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        progress: Progress,
+        cancel: Cancel,
     ) -> None:
         """Bring a service to its configuration."""
         del directory, cancel
         with self._act(f"up {project} {service}"):
             progress.at("starting")
-            starting.up(self._engine, project, service, project_json)
+            starting.up(self._engine, project, service, definition)
 
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:  # noqa: ARG002 - stopping takes no time here
         """Stop and remove a container."""

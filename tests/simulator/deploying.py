@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -64,7 +63,7 @@ def stack_of(engine: Simulator, services: Sequence[Described]) -> Stack:
         directory=DIRECTORY,
         files=(f"{DIRECTORY}/compose.yaml",),
         services=tuple(_service(engine, each) for each in services),
-        shared_json=json.dumps({"volumes": volumes} if volumes else {}),
+        shared={"volumes": volumes} if volumes else {},
     )
 
 
@@ -148,7 +147,7 @@ def _service(engine: Simulator, described: Described) -> Service:
     return Service(
         name=described.name,
         image=described.reference,
-        config_json=json.dumps(config, sort_keys=True, separators=(",", ":")),
+        config=config,
         build=engine.describe(context, described.recipe) if described.recipe else None,
         depends_on=tuple(Dependency(service=name) for name in described.depends_on),
         ports=(Port(target=80, published=described.port),) if described.port else (),

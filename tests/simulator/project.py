@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.simulator.recipe import Check, digest_of
 
 from tonnage.errors import StepFailedError
 from tonnage.units import parse_seconds
+
+if TYPE_CHECKING:
+    from tonnage.model.stack import ComposeMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +35,20 @@ class Wanted:
     config_hash: str
 
 
-def read_project(project: str, service: str, project_json: str) -> Wanted:
+def read_project(project: str, service: str, definition: ComposeMapping) -> Wanted:
     """Read one service of a project file.
 
     Raises:
         StepFailedError: There is no such service in it.
     """
-    document = json.loads(project_json)
-    config: dict[str, Any] | None = document.get("services", {}).get(service)
+    config: dict[str, Any] | None = definition.get("services", {}).get(service)
     if config is None:
         raise StepFailedError(f"no such service: {service}")
     if "build" in config:
         raise StepFailedError(f"{service} still has a build section")
     deploy: dict[str, Any] = config.get("deploy") or {}
     sources = [_source(mount) for mount in config.get("volumes") or ()]
-    top: dict[str, Any] = document.get("volumes") or {}
+    top: dict[str, Any] = definition.get("volumes") or {}
     hashed = {key: value for key, value in config.items() if key not in {"scale", "deploy", "depends_on"}}
     healthcheck: dict[str, Any] = config.get("healthcheck") or {}
     switched_off = bool(healthcheck.get("disable")) or healthcheck.get("test") == ["NONE"]

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from tests.simulator.project import Wanted
     from tests.simulator.store import StoredImage
 
+    from tonnage.model.stack import ComposeMapping
 
-def up(engine: Simulator, project: str, service: str, project_json: str) -> None:
+
+def up(engine: Simulator, project: str, service: str, definition: ComposeMapping) -> None:
     """Bring a service's containers to their configuration: each is replaced only when image or configuration changed.
 
     Raises:
         StepFailedError: There is no such service or image, a port is taken, or the disk is full.
     """
-    wanted = read_project(project, service, project_json)
+    wanted = read_project(project, service, definition)
     image = _image(engine, wanted)
     mine = sorted(_containers(engine, project, service), key=lambda c: c.number)
     for surplus in mine[wanted.replicas :]:
@@ -45,13 +47,13 @@ def up(engine: Simulator, project: str, service: str, project_json: str) -> None
         _start(engine, container)
 
 
-def start_first(engine: Simulator, project: str, service: str, project_json: str, container_name: str) -> None:
+def start_first(engine: Simulator, project: str, service: str, definition: ComposeMapping, container_name: str) -> None:
     """Start one container as ``compose run -d`` does: no host ports, no restart policy, no number.
 
     Raises:
         StepFailedError: There is no such service or image, the name is taken, or the disk is full.
     """
-    wanted = read_project(project, service, project_json)
+    wanted = read_project(project, service, definition)
     container = _create(engine, project, service, wanted=wanted, image=_image(engine, wanted), name=container_name)
     container.one_off = True
     _start(engine, container)

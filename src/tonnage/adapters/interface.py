@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
-    from tonnage.model.stack import BuildSpec
+    from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
 class Cancel(Protocol):
@@ -134,12 +134,26 @@ class EngineActs(Protocol):
         """
 
     def start_first(
-        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        container_name: str,
+        *,
+        cancel: Cancel,
     ) -> None:
         """Start one container of a service, without host ports and without its network alias, under its own name."""
 
     def up(
-        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        progress: Progress,
+        cancel: Cancel,
     ) -> None:
         """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``."""
 

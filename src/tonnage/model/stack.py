@@ -6,8 +6,12 @@ Paths are absolute, variables are substituted, files are merged. Nothing here wa
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
+
+ComposeMapping = dict[str, Any]
+"""A mapping of a compose file as JSON would hold it, resolved. It is shared and never changed in place."""
 
 
 class Place(Struct, frozen=True):
@@ -187,8 +191,7 @@ class Service(Struct, frozen=True, kw_only=True):
         name: Its name in the compose file.
         image: Reference that its containers run: the ``image`` key, or the name that Compose gives to a build.
         build: How the image is built; None when it is only pulled.
-        config_json: The resolved Compose mapping of the service, as canonical JSON (sorted keys, no spaces),
-            ``x-tonnage`` left out.
+        config: The resolved Compose mapping of the service, ``x-tonnage`` and ``build`` left out.
         depends_on: Its dependencies, in the order of writing.
         ports: What it publishes on the host.
         mounts: What it mounts, tmpfs included.
@@ -205,7 +208,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
     name: str
     image: str
-    config_json: str
+    config: ComposeMapping = field(default_factory=dict)
     build: BuildSpec | None = None
     depends_on: tuple[Dependency, ...] = ()
     ports: tuple[Port, ...] = ()
@@ -229,7 +232,7 @@ class Stack(Struct, frozen=True, kw_only=True):
         directory: The project directory, absolute.
         files: The files it was read from, absolute, in the order of merging.
         services: The active services (profiles applied), in the order of writing.
-        shared_json: Canonical JSON of the top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
+        shared: The top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
         settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
         settings_places: Where each of these keys is written.
         notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
@@ -242,7 +245,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     directory: str
     files: tuple[str, ...]
     services: tuple[Service, ...]
-    shared_json: str = "{}"
+    shared: ComposeMapping = field(default_factory=dict)
     settings: tuple[tuple[str, str], ...] = ()
     settings_places: tuple[tuple[str, Place], ...] = ()
     notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import config_digest, project_json
+from tonnage.decide.deploy.compose_project import compose_project, config_digest
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.model.deploy.plan import Version
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inventory, Layer
@@ -20,7 +20,7 @@ def service(name: str = "web", **changes: object) -> Service:
     fields: dict[str, object] = {
         "name": name,
         "image": f"shop-{name}",
-        "config_json": f'{{"environment":{{"NAME":"{name}"}}}}',
+        "config": {"environment": {"NAME": name}},
         "build": BuildSpec(context=f"/srv/shop/{name}", dockerfile=f"/srv/shop/{name}/Dockerfile"),
     }
     return Service(**(fields | changes))  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def version(of_stack: Stack, of: Service, runs: Image, inputs: str = "") -> Vers
     return Version(
         service=of.name,
         image_name=of.image,
-        project_json=project_json(of_stack, of, inputs),
+        project=compose_project(of_stack, of, inputs),
         config_digest=config_digest(of),
         inputs_digest=inputs,
         prove=prove_action(of),

@@ -97,10 +97,9 @@ def test_everything_that_a_plan_needs_is_in_the_model(tmp_path: Path) -> None:
     assert web.settings == ServiceSettings(probe=ProbeSpec(port=80), stability_s=7.0)
     assert web.place == Place(str(tmp_path / "compose.yaml"), 4)
     assert migrate.settings.one_shot
-    assert '"PRICE":"5$"' in web.config_json
-    assert "x-tonnage" not in web.config_json
-    assert '"build"' not in web.config_json
-    assert '"image":"hello-web"' in web.config_json
+    assert web.config["environment"]["PRICE"] == "5$"
+    assert not {"x-tonnage", "build"} & web.config.keys()
+    assert web.config["image"] == "hello-web"
 
 
 def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) -> None:
@@ -111,7 +110,7 @@ def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) 
     stack = load_stack(request, environment={}, compose=Prints(printed))
 
     assert stack.name == "from-compose"
-    assert stack.service("web").config_json == '{"environment":{"A":"5$"},"image":"a"}'
+    assert stack.service("web").config == {"environment": {"A": "5$"}, "image": "a"}
     assert stack.service("web").settings.switch == "stop-first"
     assert str(stack.service("web").place) == f"{tmp_path / 'compose.yaml'}:1"
 
@@ -124,7 +123,7 @@ def test_files_that_only_compose_understands_are_left_to_it_and_that_is_noted(tm
         request, environment={}, compose=Prints('{"name": "n", "services": {"web": {"image": "a", "new_key": 1}}}')
     )
 
-    assert stack.service("web").config_json == '{"image":"a","new_key":1}'
+    assert stack.service("web").config == {"image": "a", "new_key": 1}
     assert "x-tonnage of services is not seen" in stack.notes[0]
 
 

@@ -30,7 +30,7 @@ MOUNT = "/var/lib/docker"
 SIZE_BYTES = 14_000_000_029
 AVAILABLE_BYTES = 9_123_456_789
 LINE_BYTES = 1_000_000_007
-PROJECT_JSON = f'{{"services":{{"web":{{"environment":{{"TOKEN":"{SECRET}"}}}}}}}}'
+PROJECT = {"services": {"web": {"environment": {"TOKEN": SECRET}}}}
 
 
 def learned(count_bytes: int) -> Estimate:
@@ -60,7 +60,7 @@ BUILD = Step(
 SWITCH = Step(
     name="web.switch",
     service="web",
-    action=Switch(project_json=PROJECT_JSON, image="web:candidate", image_name="web:latest"),
+    action=Switch(project=PROJECT, image="web:candidate", image_name="web:latest"),
     cause="its image is new",
     changes="replaces the containers of web",
 )
@@ -74,7 +74,7 @@ PROVE = Step(
     version=Version(
         service="web",
         image_name="web:latest",
-        project_json=PROJECT_JSON,
+        project=PROJECT,
         config_digest="c0ffee",
         inputs_digest="beef",
         prove=Prove(),
@@ -162,9 +162,9 @@ STACK = Stack(
     directory="/srv",
     files=("/srv/compose.yaml",),
     services=(
-        Service(name="db", image="postgres:16", config_json="{}"),
-        Service(name="web", image="hello-web", config_json="{}", replicas=2),
-        Service(name="job", image="hello-job", config_json="{}"),
+        Service(name="db", image="postgres:16"),
+        Service(name="web", image="hello-web", replicas=2),
+        Service(name="job", image="hello-job"),
     ),
 )
 INVENTORY = Inventory(

@@ -5,7 +5,6 @@ Builds and Compose go through the user's programs, the rest through the engine's
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import build, log_files, sdk, transfer
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import Cancel, Progress
-    from tonnage.model.stack import BuildSpec
+    from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
 class DockerActs:
@@ -103,7 +102,14 @@ class DockerActs:
         objects.remove_image(self._connection, image_id, names)
 
     def start_first(
-        self, project: str, directory: str, service: str, project_json: str, container_name: str, *, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        container_name: str,
+        *,
+        cancel: Cancel,
     ) -> None:
         """Start one container of a service, without host ports and without its network alias, under its own name.
 
@@ -113,20 +119,27 @@ class DockerActs:
             EngineUnreachableError: The engine does not answer.
         """
         tool = self._tools.need_compose()
-        self._need_image(service, project_json)
+        self._need_image(service, definition)
         compose.start_first(
             tool,
             project,
             directory,
             service,
-            project_json,
+            definition,
             container_name,
             environment=self._environment,
             cancel=cancel,
         )
 
     def up(
-        self, project: str, directory: str, service: str, project_json: str, *, progress: Progress, cancel: Cancel
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        progress: Progress,
+        cancel: Cancel,
     ) -> None:
         """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
 
@@ -136,13 +149,13 @@ class DockerActs:
             EngineUnreachableError: The engine does not answer.
         """
         tool = self._tools.need_compose()
-        self._need_image(service, project_json)
+        self._need_image(service, definition)
         compose.switch(
             tool,
             project,
             directory,
             service,
-            project_json,
+            definition,
             environment=self._environment,
             on_line=progress.log,
             holder=self._holder_of,
@@ -179,9 +192,9 @@ class DockerActs:
             except sdk.NotFound:
                 return None
 
-    def _need_image(self, service: str, project_json: str) -> None:
+    def _need_image(self, service: str, definition: ComposeMapping) -> None:
         """Refuse before Compose has taken anything away: without the image it would give up half-way."""
-        image = str(json.loads(project_json)["services"][service]["image"]).replace("$$", "$")
+        image = str(definition["services"][service]["image"])
         if self._image_id(image) is None:
             raise StepFailedError(
                 f"{service} cannot be started: the engine has no image {image}",

@@ -33,9 +33,9 @@ def check_ready(plan: Plan, tools: Tools) -> None:
             case Build():
                 refuse_what_it_lacks(tools.need_build(), step.action.spec)
             case Switch():
-                for_switch(step.action.project_json, tools.need_compose().generation)
+                for_switch(step.action.project, tools.need_compose().generation)
             case StartFirst():
-                for_start_first(step.action.project_json, step.service, tools.need_compose().generation)
+                for_start_first(step.action.project, step.service, tools.need_compose().generation)
             case _:
                 pass
 

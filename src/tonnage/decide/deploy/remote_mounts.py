@@ -5,7 +5,6 @@ Builds read this machine's files; mounts are resolved by the engine on its own. 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def moved(stack: Stack, place: str) -> Stack:
     """Return a stack whose mounts below its project directory are resolved below another one."""
     place = place.rstrip("/") or "/"
-    shared = json.loads(stack.shared_json)
+    shared = {key: dict(entries) for key, entries in stack.shared.items()}
     sent = {
         mount.source: mount.read_only
         for service in stack.services
@@ -29,14 +28,14 @@ def moved(stack: Stack, place: str) -> Stack:
         if mount.kind == "bind" and _below(mount.source, stack.directory)
     }
     for section in ("configs", "secrets"):
-        for entry in shared.get(section, {}).values():
+        for name, entry in shared.get(section, {}).items():
             if isinstance(entry, dict) and _below(str(entry.get("file", "")), stack.directory):
                 sent[entry["file"]] = True
-                entry["file"] = _there(entry["file"], stack.directory, place)
+                shared[section][name] = {**entry, "file": _there(entry["file"], stack.directory, place)}
     return replace(
         stack,
         services=tuple(_moved_service(service, stack.directory, place) for service in stack.services),
-        shared_json=json.dumps(shared, sort_keys=True, separators=(",", ":")),
+        shared=shared,
         place=place,
         sent=tuple((_relative(path, stack.directory), read_only) for path, read_only in sorted(sent.items())),
     )
@@ -54,15 +53,16 @@ def files_to_send(
 
 
 def _moved_service(service: Service, directory: str, place: str) -> Service:
-    config = json.loads(service.config_json)
-    for entry in config.get("volumes") or ():
-        if isinstance(entry, dict) and entry.get("type") == "bind" and _below(str(entry.get("source", "")), directory):
-            entry["source"] = _there(entry["source"], directory, place)
-    return replace(
-        service,
-        config_json=json.dumps(config, sort_keys=True, separators=(",", ":")),
-        mounts=_moved_mounts(service.mounts, directory, place),
-    )
+    config, volumes = service.config, service.config.get("volumes")
+    if volumes:
+        config = {**config, "volumes": [_moved_volume(entry, directory, place) for entry in volumes]}
+    return replace(service, config=config, mounts=_moved_mounts(service.mounts, directory, place))
+
+
+def _moved_volume(entry: object, directory: str, place: str) -> object:
+    if isinstance(entry, dict) and entry.get("type") == "bind" and _below(str(entry.get("source", "")), directory):
+        return {**entry, "source": _there(entry["source"], directory, place)}
+    return entry
 
 
 def _moved_mounts(mounts: Sequence[Mount], directory: str, place: str) -> tuple[Mount, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import project_json
+from tonnage.decide.deploy.compose_project import compose_project
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Switch
@@ -43,8 +43,8 @@ def good_before(context: ServiceContext) -> Version | None:
 def switch_to(version: Version) -> Switch:
     """Return the switch to a recorded version."""
     if not version.inputs_digest:
-        return Switch(project_json=version.project_json)
-    return Switch(project_json=version.project_json, image=version.image_id, image_name=version.image_name)
+        return Switch(project=version.project)
+    return Switch(project=version.project, image=version.image_id, image_name=version.image_name)
 
 
 def restore_steps(context: ServiceContext, version: Version) -> tuple[Step, ...]:
@@ -56,13 +56,13 @@ def restore_image_steps(context: ServiceContext, running: Container) -> tuple[St
     """Return the steps that make an image run again of which nobody recorded how it was configured."""
     if context.service.build is None:
         # Its own name, not the new one: that may be another release of the same thing.
-        project = project_json(
+        project = compose_project(
             context.stack, context.service, "", image=running.image_reference or context.service.image
         )
-        action = Switch(project_json=project)
+        action = Switch(project=project)
     else:
-        project = project_json(context.stack, context.service, "")
-        action = Switch(project_json=project, image=running.image_id, image_name=context.service.image)
+        project = compose_project(context.stack, context.service, "")
+        action = Switch(project=project, image=running.image_id, image_name=context.service.image)
     cause = "the image that ran before has to run again, with the present configuration: its own is not known"
     return _steps(context, action, prove_action(context.service), cause)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from tonnage.model.stack import SwitchOrder
 
 if TYPE_CHECKING:
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import ComposeMapping, Service
 
 # Mounts of these kinds are private to each container or cannot be written.
 _PRIVATE_MOUNTS = frozenset({"tmpfs", "image"})
@@ -31,10 +30,10 @@ def why_stop_first(service: Service) -> str:
         return f"fixed hostname {service.hostname}"
     if service.network_mode and service.network_mode not in {"bridge", "none", "default"}:
         return f"network_mode {service.network_mode}"
-    return _fixed_identity(json.loads(service.config_json))
+    return _fixed_identity(service.config)
 
 
-def _fixed_identity(config: dict[str, object]) -> str:
+def _fixed_identity(config: ComposeMapping) -> str:
     if config.get("volumes_from"):
         return "volumes_from shares another container's volumes"
     if config.get("mac_address"):

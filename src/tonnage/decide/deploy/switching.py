@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import config_digest, project_json
+from tonnage.decide.deploy.compose_project import compose_project, config_digest
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.restore import good_before, recorded_version, restore_image_steps, restore_steps
 from tonnage.decide.deploy.start_first import why_stop_first
@@ -23,6 +23,7 @@ from tonnage.model.deploy.plan import (
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
+    from tonnage.model.stack import ComposeMapping
 
 
 def start_first_steps(context: ServiceContext) -> list[Step]:
@@ -43,7 +44,7 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
         context.step(
             "start-first",
             StartFirst(
-                project_json=project_json(context.stack, context.service, context.change.inputs_digest, image=image),
+                project=compose_project(context.stack, context.service, context.change.inputs_digest, image=image),
                 container_name=context.candidate_container,
             ),
             cause=f"{context.change.switch}; it has no state of its own, so both may run at once",
@@ -92,13 +93,13 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     """Return the switch-over and the proof that follows it, each with the way back."""
     change, service = context.change, context.service
     reason = why_stop_first(service)
-    project = project_json(context.stack, service, change.inputs_digest)
+    project = compose_project(context.stack, service, change.inputs_digest)
     proof = prove_action(service)
     undo = _way_back(context)
     steps = [
         context.step(
             "switch",
-            Switch(project_json=project, image=context.source, image_name=service.image if context.source else ""),
+            Switch(project=project, image=context.source, image_name=service.image if context.source else ""),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
@@ -143,17 +144,17 @@ def unproven_steps(context: ServiceContext) -> list[Step]:
             if ends
             else "nothing changed, but the version that runs was never proven here",
             changes="nothing: asks whether it is healthy",
-            version=_version(context, project_json(context.stack, service, context.change.inputs_digest)),
+            version=_version(context, compose_project(context.stack, service, context.change.inputs_digest)),
             on_failure=restore_steps(context, earlier) if earlier is not None and not service.settings.one_shot else (),
         )
     ]
 
 
-def _version(context: ServiceContext, project: str) -> Version:
+def _version(context: ServiceContext, project: ComposeMapping) -> Version:
     return Version(
         service=context.service.name,
         image_name=context.service.image,
-        project_json=project,
+        project=project,
         config_digest=config_digest(context.service),
         inputs_digest=context.change.inputs_digest,
         prove=prove_action(context.service),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def chosen(service: Service, spec: WeightsSpec, manifest: Sequence[WeightsFile],
     Raises:
         UsageError: The manifest has none for a model, or none for the backend.
     """
-    backend = spec.backend or str((json.loads(service.config_json).get("environment") or {}).get("BACKEND") or "")
+    backend = spec.backend or str((service.config.get("environment") or {}).get("BACKEND") or "")
     usable = [file for file in manifest if not backend or file.backend in {"", backend}]
     lacking = [model for model in spec.models if all(file.model != model for file in usable)]
     if lacking or not usable:

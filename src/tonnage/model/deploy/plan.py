@@ -12,7 +12,7 @@ import msgspec
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
-from tonnage.model.stack import BuildSpec, ProbeSpec  # noqa: TC001
+from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
 PLAN_FORMAT = 2
 
@@ -54,11 +54,11 @@ class StartFirst(msgspec.Struct, frozen=True, tag="start-first", kw_only=True):
     """Start one container of the new version while the old one still runs, without host ports and without its alias.
 
     Args:
-        project_json: The whole project for Compose, images pinned, ``build`` removed.
+        project: The whole project for Compose, images pinned, ``build`` removed.
         container_name: What the new container is called.
     """
 
-    project_json: str
+    project: ComposeMapping
     container_name: str
 
 
@@ -88,12 +88,12 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     """Let Compose bring the step's service to this configuration: ``up -d --no-build --no-deps``.
 
     Args:
-        project_json: The whole project for Compose, images pinned, ``build`` removed.
+        project: The whole project for Compose, images pinned, ``build`` removed.
         image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
         image_name: The name that Compose runs.
     """
 
-    project_json: str
+    project: ComposeMapping
     image: str = ""
     image_name: str = ""
 
@@ -256,7 +256,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         service: The service.
         image_name: The name its containers run under.
-        project_json: The whole project for Compose, as it was switched to.
+        project: The whole project for Compose, as it was switched to.
         config_digest: Identity of the service's configuration.
         inputs_digest: Identity of what its image was built from; empty when it was pulled.
         prove: How it was proven healthy.
@@ -265,7 +265,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     service: str
     image_name: str
-    project_json: str
+    project: ComposeMapping
     config_digest: str
     inputs_digest: str
     prove: Prove

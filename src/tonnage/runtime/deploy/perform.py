@@ -67,7 +67,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             acts.untag(action.reference)
         case StartFirst():
             acts.start_first(
-                plan.stack, plan.directory, step.service, action.project_json, action.container_name, cancel=cancel
+                plan.stack, plan.directory, step.service, action.project, action.container_name, cancel=cancel
             )
         case Prove():
             prove(
@@ -82,7 +82,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case Switch():
             if action.image:
                 acts.tag(action.image, action.image_name)
-            acts.up(plan.stack, plan.directory, step.service, action.project_json, progress=progress, cancel=cancel)
+            acts.up(plan.stack, plan.directory, step.service, action.project, progress=progress, cancel=cancel)
         case RemoveContainer():
             acts.remove_container(action.container, _CANDIDATE_STOP_S)
         case RemoveService():

@@ -15,7 +15,7 @@ from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
 from tonnage.runtime.journal.instructions import read_built, read_taught
-from tonnage.runtime.journal.schema import has_instructions
+from tonnage.runtime.journal.schema import has_instructions, version_column
 from tonnage.runtime.process_identity import Owner, has_died
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ FROM measured WHERE run_id = ? ORDER BY step_position, position
 """
 
 _VERSIONS = """
-SELECT version_json FROM version WHERE stack = ? AND engine_id = ? AND withdrawn = 0 ORDER BY id
+SELECT {column} FROM version WHERE stack = ? AND engine_id = ? AND withdrawn = 0 ORDER BY id
 """
 
 
@@ -70,8 +70,9 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
     for key, before_bytes, after_bytes, lowest_bytes, seconds in connection.execute(_LEARN, (stack,)):
         entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0)
         measured.setdefault(key, []).append((entry, seconds or 0.0))
+    of_versions = _VERSIONS.format(column=version_column(connection))
     versions = tuple(
-        msgspec.json.decode(text, type=Version) for (text,) in connection.execute(_VERSIONS, (stack, engine_id))
+        msgspec.json.decode(text, type=Version) for (text,) in connection.execute(of_versions, (stack, engine_id))
     )
     is_there = has_instructions(connection)
     return History(

@@ -19,7 +19,7 @@ from tonnage.runtime.private_files import make_private_directory, make_private_f
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 
@@ -130,7 +130,13 @@ CREATE TABLE IF NOT EXISTS cache (
     left_json TEXT NOT NULL DEFAULT ''
 ) STRICT;
 """
-_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3}
+VERSION_JSON_BEFORE_4 = """
+json_remove(
+    json_set(version_json, '$.project', json(replace(json_extract(version_json, '$.project_json'), '$$', '$'))),
+    '$.project_json')"""
+"""A version that was written before format 4, as one of today: its project was a text, with every ``$`` doubled."""
+_CHANGED_IN_4 = f"UPDATE version SET version_json = {VERSION_JSON_BEFORE_4};\n"  # noqa: S608 - nothing from outside
+_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4}
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -283,6 +289,12 @@ def has_instructions(connection: sqlite3.Connection) -> bool:
 def has_cache(connection: sqlite3.Connection) -> bool:
     """Return whether the journal is of a format that holds what runs left in the build cache."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 3  # noqa: PLR2004 - the format that added it
+
+
+def version_column(connection: sqlite3.Connection) -> str:
+    """Return the expression that reads a version from a journal of any format."""
+    written_format = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    return "version_json" if written_format >= 4 else VERSION_JSON_BEFORE_4  # noqa: PLR2004 - the format that changed it
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

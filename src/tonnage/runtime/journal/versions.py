@@ -9,12 +9,12 @@ import msgspec
 
 from tonnage.errors import TonnageError
 from tonnage.model.deploy.plan import Version
-from tonnage.runtime.journal.schema import open_to_read, refused
+from tonnage.runtime.journal.schema import open_to_read, refused, version_column
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_VERSIONS = "SELECT stack, version_json FROM version WHERE engine_id = ? AND withdrawn = 0 ORDER BY id"
+_VERSIONS = "SELECT stack, {column} FROM version WHERE engine_id = ? AND withdrawn = 0 ORDER BY id"
 _BUILDS = """
 SELECT run.stack, step.service, step.seconds FROM step JOIN run ON run.id = step.run_id
 WHERE step.kind = 'build' AND step.outcome = 'done' AND step.undo = 0 AND step.seconds IS NOT NULL
@@ -32,7 +32,7 @@ def good_versions(path: Path, engine_id: str) -> tuple[tuple[str, Version], ...]
     if connection is None:
         return ()
     try:
-        rows = connection.execute(_VERSIONS, (engine_id,)).fetchall()
+        rows = connection.execute(_VERSIONS.format(column=version_column(connection)), (engine_id,)).fetchall()
         return tuple((stack, msgspec.json.decode(text, type=Version)) for stack, text in rows)
     except sqlite3.Error as error:
         raise refused(path, error) from error

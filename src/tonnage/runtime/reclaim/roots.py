@@ -215,6 +215,6 @@ def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]
     for step in steps:
         if isinstance(step.action, Build):
             # Of the stack's own files nothing is known: they may be elsewhere, or other ones by now.
-            built = Service(name=step.service, image=step.action.reference, config_json="{}", build=step.action.spec)
+            built = Service(name=step.service, image=step.action.reference, build=step.action.spec)
             names += images_needed(built, HERE)
     return [Root(name, reason) for name in names if name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -83,16 +82,11 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         directory=origin.directory,
         files=origin.files,
         services=services,
-        shared_json=as_json({key: value for key, value in shared.items() if value}),
+        shared={key: value for key, value in shared.items() if value},
         settings=settings,
         settings_places=places,
         notes=(*origin.notes, *_notes(form, origin)),
     )
-
-
-def as_json(value: object) -> str:
-    """Return canonical JSON: sorted keys, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _notes(form: Canonical, origin: ComposeExtras) -> list[str]:
@@ -120,7 +114,7 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
     return Service(
         name=name,
         image=image,
-        config_json=as_json(config),
+        config=config,
         build=_build(name, raw["build"], form, origin) if raw.get("build") else None,
         depends_on=tuple(_dependencies(name, raw, origin)),
         ports=tuple(

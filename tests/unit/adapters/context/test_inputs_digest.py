@@ -34,7 +34,7 @@ def _spec(context: Path) -> BuildSpec:
 
 
 def _inputs(spec: BuildSpec) -> Inputs:
-    return build_inputs(Service(name="web", image="web", config_json="{}", build=spec))
+    return build_inputs(Service(name="web", image="web", build=spec))
 
 
 def _digest(spec: BuildSpec) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.model.deploy.plan import Action
 
-NEEDS_2 = json.dumps({"name": "shop", "services": {"web": {"image": "web", "uts": "host"}}})
-PLAIN = json.dumps({"name": "shop", "services": {"web": {"image": "web"}}})
+NEEDS_2 = {"name": "shop", "services": {"web": {"image": "web", "uts": "host"}}}
+PLAIN = {"name": "shop", "services": {"web": {"image": "web"}}}
 
 
 def _tools(folder: Path, compose: str = "", docker: str = "") -> Tools:
@@ -61,7 +60,7 @@ def test_a_plan_that_neither_builds_nor_starts_needs_no_program(tmp_path: Path) 
 
 
 def test_a_plan_that_starts_needs_compose(tmp_path: Path) -> None:
-    assert "no Docker Compose" in _refusal(_plan(_step(Switch(project_json=PLAIN))), _tools(tmp_path)).what
+    assert "no Docker Compose" in _refusal(_plan(_step(Switch(project=PLAIN))), _tools(tmp_path)).what
 
 
 def test_a_plan_that_builds_needs_a_builder(tmp_path: Path) -> None:
@@ -75,15 +74,15 @@ def test_what_the_builder_lacks_is_told_before_anything_is_built(tmp_path: Path)
     assert "several platforms" in _refusal(_plan(_step(Build(spec=spec, reference="r", labels=()))), tools).what
 
 
-@pytest.mark.parametrize("action", [Switch(project_json=NEEDS_2), StartFirst(project_json=NEEDS_2, container_name="b")])
+@pytest.mark.parametrize("action", [Switch(project=NEEDS_2), StartFirst(project=NEEDS_2, container_name="b")])
 def test_what_compose_1_lacks_is_told_before_anything_is_built(tmp_path: Path, action: Action) -> None:
     assert "services.web.uts" in _refusal(_plan(_step(action)), _tools(tmp_path, "1.29.2")).why
 
 
 def test_the_way_back_is_asked_about_as_well(tmp_path: Path) -> None:
-    plan = _plan(_step(Switch(project_json=PLAIN), on_failure=(_step(Switch(project_json=NEEDS_2)),)))
+    plan = _plan(_step(Switch(project=PLAIN), on_failure=(_step(Switch(project=NEEDS_2)),)))
     assert "services.web.uts" in _refusal(plan, _tools(tmp_path, "1.29.2")).why
 
 
 def test_compose_2_may_be_asked_for_everything(tmp_path: Path) -> None:
-    check_ready(_plan(_step(Switch(project_json=NEEDS_2))), _tools(tmp_path, "2.27.0"))
+    check_ready(_plan(_step(Switch(project=NEEDS_2))), _tools(tmp_path, "2.27.0"))

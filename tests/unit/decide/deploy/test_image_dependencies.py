@@ -7,7 +7,7 @@ from tonnage.model.stack import BuildSpec, Service, Stack
 
 def _service(name: str, *built_on: str) -> Service:
     build = BuildSpec(context=f"/{name}", built_on=built_on)
-    return Service(name=name, image=f"{name}:1", config_json="{}", build=build)
+    return Service(name=name, image=f"{name}:1", build=build)
 
 
 STACK = Stack(

@@ -14,7 +14,6 @@ def stack(**needs: tuple[str, ...]) -> Stack:
         Service(
             name=name,
             image=f"{name}:1",
-            config_json="{}",
             depends_on=tuple(Dependency(service=other) for other in others),
             place=Place("compose.yaml", 7),
         )
@@ -37,8 +36,8 @@ def test_a_dependency_comes_before_what_needs_it() -> None:
 
 def test_what_an_image_is_built_on_comes_before_it() -> None:
     services = (
-        Service(name="web", image="web:1", config_json="{}", build=BuildSpec(context="/web", built_on=("base",))),
-        Service(name="base", image="base:1", config_json="{}", build=BuildSpec(context="/base")),
+        Service(name="web", image="web:1", build=BuildSpec(context="/web", built_on=("base",))),
+        Service(name="base", image="base:1", build=BuildSpec(context="/base")),
     )
     assert names(Stack(name="shop", directory="/srv/shop", files=(), services=services)) == ["base", "web"]
 

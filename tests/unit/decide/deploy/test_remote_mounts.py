@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -22,9 +21,9 @@ NAMED = Mount(kind="volume", source="cache", target="/cache")
 def shop() -> Stack:
     mounts = (WEIGHTS, DATA, SYSTEM, NAMED)
     volumes = [{"type": each.kind, "source": each.source, "target": each.target} for each in mounts]
-    web = replace(service(config_json=json.dumps({"volumes": volumes})), mounts=mounts)
+    web = replace(service(config={"volumes": volumes}), mounts=mounts)
     shared = {"secrets": {"token": {"file": "/home/me/shop/token.txt"}}, "configs": {}, "networks": {}, "volumes": {}}
-    return replace(stack(web), directory="/home/me/shop", shared_json=json.dumps(shared))
+    return replace(stack(web), directory="/home/me/shop", shared=shared)
 
 
 def test_what_is_mounted_from_the_project_directory_is_mounted_from_the_other_one() -> None:
@@ -32,11 +31,11 @@ def test_what_is_mounted_from_the_project_directory_is_mounted_from_the_other_on
 
     sources = ["/srv/shop/weights", "/srv/shop/data", "/etc/ssl", "cache"]
     assert [mount.source for mount in web.mounts] == sources
-    assert [entry["source"] for entry in json.loads(web.config_json)["volumes"]] == sources
+    assert [entry["source"] for entry in web.config["volumes"]] == sources
 
 
 def test_files_of_secrets_move_too() -> None:
-    assert json.loads(moved(shop(), "/srv/shop").shared_json)["secrets"]["token"]["file"] == "/srv/shop/token.txt"
+    assert moved(shop(), "/srv/shop").shared["secrets"]["token"]["file"] == "/srv/shop/token.txt"
 
 
 def test_what_has_to_be_sent_is_named_with_whether_it_is_only_read() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
 
 WEB = service()
-EARLIER = service(config_json='{"environment":{"NAME":"earlier"}}')
+EARLIER = service(config={"environment": {"NAME": "earlier"}})
 SHOP = stack(WEB)
 OLD = image(1, "localhost/tonnage/shop/web:previous", inputs="one")
 NEW = image(2, "shop-web:latest", inputs="two")
@@ -39,14 +39,14 @@ def test_the_image_and_the_configuration_of_the_version_before_come_back() -> No
     switch = made.steps[1].action
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (OLD.image_id, "shop-web")
-    assert switch.project_json == FIRST.project_json
+    assert switch.project == FIRST.project
     assert made.steps[2].withdraw == SECOND
 
 
 def test_a_rollback_that_fails_brings_back_what_ran() -> None:
     restore = plan(FIRST, SECOND).steps[1].on_failure[0].action
     assert isinstance(restore, Switch)
-    assert (restore.image, restore.project_json) == (NEW.image_id, SECOND.project_json)
+    assert (restore.image, restore.project) == (NEW.image_id, SECOND.project)
 
 
 def test_without_an_earlier_version_nothing_happens_and_the_reason_is_given() -> None:

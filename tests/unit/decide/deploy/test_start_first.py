@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from msgspec.structs import replace
 
 from tonnage.decide.deploy.start_first import why_stop_first
 from tonnage.model.stack import Mount, Service, ServiceSettings, SwitchOrder
 
 
 def service(**changes: object) -> Service:
-    fields: dict[str, object] = {"name": "web", "image": "web:1", "config_json": "{}"}
+    fields: dict[str, object] = {"name": "web", "image": "web:1"}
     return Service(**(fields | changes))  # type: ignore[arg-type]
 
 
@@ -30,10 +29,10 @@ def test_a_service_without_state_is_started_first() -> None:
         ({"hostname": "db"}, "fixed hostname db"),
         ({"network_mode": "host"}, "network_mode host"),
         ({"network_mode": "service:other"}, "network_mode service:other"),
-        ({"config_json": json.dumps({"mac_address": "02:42:ac:11:00:02"})}, "fixed mac_address"),
-        ({"config_json": json.dumps({"volumes_from": ["db"]})}, "volumes_from shares another container's volumes"),
+        ({"config": {"mac_address": "02:42:ac:11:00:02"}}, "fixed mac_address"),
+        ({"config": {"volumes_from": ["db"]}}, "volumes_from shares another container's volumes"),
         (
-            {"config_json": json.dumps({"networks": {"back": {"ipv4_address": "10.7.0.3"}}})},
+            {"config": {"networks": {"back": {"ipv4_address": "10.7.0.3"}}}},
             "fixed ipv4_address on network back",
         ),
     ],
@@ -56,5 +55,12 @@ def test_what_is_read_only_or_private_to_each_container_does_not_forbid_it(mount
 
 
 def test_networks_without_a_fixed_address_do_not_forbid_it() -> None:
-    config = json.dumps({"networks": {"default": None, "back": {"aliases": ["api"]}}})
-    assert why_stop_first(service(config_json=config)) == ""
+    config = {"networks": {"default": None, "back": {"aliases": ["api"]}}}
+    assert why_stop_first(service(config=config)) == ""
+
+
+def test_start_first_as_asked_goes_before_what_is_shared_but_not_for_what_runs_to_its_end() -> None:
+    mounts = (Mount(kind="volume", source="data", target="/db"),)
+    asked = ServiceSettings(switch=SwitchOrder.START_FIRST)
+    assert why_stop_first(service(mounts=mounts, settings=asked)) == ""
+    assert why_stop_first(service(settings=replace(asked, one_shot=True))) == "it runs once to its end"

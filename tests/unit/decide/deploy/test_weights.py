@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,7 +84,7 @@ def entry(model: str, backend: str) -> WeightsFile:
 
 
 def with_backend(backend: str) -> Service:
-    return service(config_json=json.dumps({"environment": {"BACKEND": backend}}))
+    return service(config={"environment": {"BACKEND": backend}})
 
 
 MANIFEST = [entry("a", "onnx"), entry("a", "torch"), entry("b", "onnx"), entry("c", "")]

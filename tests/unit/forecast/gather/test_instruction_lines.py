@@ -190,7 +190,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forecast(context: Path, line: str, cache: Path) -> Estimate:
     (context / "Dockerfile").write_text(f"FROM base\nWORKDIR /src\nCOPY . .\nRUN {line}\n")
     build = BuildSpec(context=str(context), dockerfile=str(context / "Dockerfile"))
-    service = Service(name="web", image="web", config_json="{}", build=build)
+    service = Service(name="web", image="web", build=build)
     with FactLookups(FACTS, cache) as lookups:
         [found] = forecast_services([service], ForecastContext(assume_bytes=BOUND), lookups)
     assert found.found_out

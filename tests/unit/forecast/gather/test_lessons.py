@@ -36,7 +36,7 @@ class Stacks:
         (context / "source.c").write_text(f"/* {stack} {name} */")
         (context / "Dockerfile").write_text(dockerfile)
         spec = BuildSpec(context=str(context), dockerfile=str(context / "Dockerfile"))
-        service = Service(name=name, image=name, config_json="{}", build=spec)
+        service = Service(name=name, image=name, build=spec)
         around = ForecastContext(taught=self.taught, stack=stack)
         with FactLookups(FACTS, self.directory / "cache") as lookups:
             [found] = forecast_services([service], around, lookups)

@@ -18,9 +18,7 @@ def test_a_tmpfs_may_bring_the_whole_context_to_the_builder(tmp_path: Path) -> N
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nRUN --mount=type=tmpfs,target=/t true\n")
     build = BuildSpec(context=str(tmp_path), dockerfile=str(tmp_path / "Dockerfile"))
     with RealLookups({}, tmp_path / "cache", offline=True) as lookups:
-        [found] = forecast_services(
-            [Service(name="web", image="web", config_json="{}", build=build)], ForecastContext(), lookups
-        )
+        [found] = forecast_services([Service(name="web", image="web", build=build)], ForecastContext(), lookups)
 
     assert found.image.high_bytes < LARGE_BYTES
     assert found.disk.low_bytes < LARGE_BYTES < found.disk.high_bytes

@@ -37,7 +37,7 @@ def service(root: Path, name: str, dockerfile: str, image: str = "", **files: by
     for file, content in files.items():
         (directory / file).write_bytes(content)
     build = BuildSpec(context=str(directory), dockerfile=str(directory / "Dockerfile"))
-    return Service(name=name, image=image or f"shop/{name}", config_json="{}", build=build)
+    return Service(name=name, image=image or f"shop/{name}", build=build)
 
 
 def forecast(lookups: RealLookups, *services: Service) -> tuple[ServiceForecast, ...]:
@@ -76,7 +76,7 @@ def test_files_are_copied_out_of_another_service(tmp_path: Path, lookups: RealLo
 
 def test_an_image_that_another_service_builds_is_not_pulled(tmp_path: Path, lookups: RealLookups) -> None:
     base = service(tmp_path, "base", BASE, large=b"x" * LARGE_BYTES)
-    worker = Service(name="worker", image="shop/base", config_json="{}")
+    worker = Service(name="worker", image="shop/base")
 
     below, above = forecast(lookups, base, worker)
 

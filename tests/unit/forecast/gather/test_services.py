@@ -30,9 +30,7 @@ class Waiting(RealLookups):
 
 def service(name: str, directory: Path) -> Service:
     (directory / name).mkdir(exist_ok=True)
-    return Service(
-        name=name, image=name, config_json="{}", build=BuildSpec(context=str(directory / name), dockerfile="x")
-    )
+    return Service(name=name, image=name, build=BuildSpec(context=str(directory / name), dockerfile="x"))
 
 
 def test_what_takes_too_long_is_given_up_and_the_others_are_forecast(tmp_path: Path) -> None:

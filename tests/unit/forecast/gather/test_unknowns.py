@@ -60,7 +60,7 @@ LINES = (
 def forecast(directory: Path, line: str) -> ServiceForecast:
     (directory / "Dockerfile").write_text(f"FROM python:3.11-slim\n{line}\n")
     spec = BuildSpec(context=str(directory), dockerfile=str(directory / "Dockerfile"))
-    service = Service(name="web", image="web", config_json="{}", build=spec)
+    service = Service(name="web", image="web", build=spec)
     with FactLookups(FACTS, directory / "cache") as lookups:
         [found] = forecast_services([service], ForecastContext(), lookups)
     assert found.found_out, found.failures

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
@@ -20,6 +22,7 @@ from tonnage.model.deploy.run import Measured, MeasuredInstruction, Outcome, Run
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction
 from tonnage.model.stack import BuildSpec
+from tonnage.runtime.journal.versions import good_versions
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def version(service: str, image_id: str, *, inputs: str = "i1") -> Version:
     return Version(
         service=service,
         image_name=f"hello-{service}",
-        project_json='{"services":{}}',
+        project={"services": {}},
         config_digest="c1",
         inputs_digest=inputs,
         prove=Prove(replicas=2, timeout_s=61.0),
@@ -629,6 +632,28 @@ def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: 
         assert history.taught["instruction/cafe"].image == Estimate(601, 601, 601, Grade.LEARNED)
         assert history.built == (("made:1", "sha256:beef"),)
         assert journal.history("hello", "OTHER").built == ()
+
+
+def test_versions_that_were_written_before_format_4_are_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    good = replace(version("web", "sha256:1"), project={"services": {"web": {"environment": {"PRICE": '5$ "a"'}}}})
+    with Journal(path) as journal:
+        journal.record_version("hello", "ABCD", good, STARTED_S)
+    written = to_builtins(good)
+    written["project_json"] = json.dumps(written.pop("project")).replace("$", "$$")
+    older = sqlite3.connect(path)
+    older.execute("UPDATE version SET version_json = ?", (json.dumps(written),))
+    older.execute("PRAGMA user_version = 3")
+    older.commit()
+    older.close()
+
+    reader = Journal.open_existing(path)
+    assert reader is not None
+    with reader:
+        assert reader.history("hello", "ABCD").versions == (good,)
+    with Journal(path) as journal:
+        assert journal.history("hello", "ABCD").versions == (good,)
+    assert good_versions(path, "ABCD") == (("hello", good),)
 
 
 def test_what_instructions_did_stands_beside_what_was_forecast_of_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Compose 1.29 knows no profiles by file, no nested defaults, no ``!reset`` and no
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ import pytest
 from tonnage.sources.compose.canonical import canonical
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.loading import load_files
-from tonnage.sources.compose.to_stack import as_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,9 @@ def services(directory: Path, *files: str) -> dict[str, Any]:
 def sorted_lists(service: dict[str, Any]) -> dict[str, Any]:
     """Return a service with the order of its lists left out, except where order has a meaning."""
     return {
-        key: sorted(value, key=as_json) if isinstance(value, list) and key not in {"command", "entrypoint"} else value
+        key: sorted(value, key=lambda each: json.dumps(each, sort_keys=True))
+        if isinstance(value, list) and key not in {"command", "entrypoint"}
+        else value
         for key, value in service.items()
     }
 

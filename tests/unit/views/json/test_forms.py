@@ -30,7 +30,7 @@ def test_a_shown_plan_holds_no_configuration() -> None:
     shown = json.dumps([plan_form(PLAN), *(event_form(event) for event in EVENTS)])
 
     assert SECRET not in shown
-    assert "project_json" not in shown
+    assert "project" not in shown
 
 
 def test_a_step_is_shown_with_the_names_its_action_has() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import ComposeTool
     from tonnage.adapters.interface import Cancel
     from tonnage.errors import TonnageError
+    from tonnage.model.stack import ComposeMapping
 
 _CONFIG_TIMEOUT_S = 120.0
 _PORT_TAKEN = regex(
@@ -41,7 +42,7 @@ def switch(
     project: str,
     directory: str,
     service: str,
-    project_json: str,
+    definition: ComposeMapping,
     *,
     environment: Mapping[str, str],
     on_line: Callable[[str], None],
@@ -55,7 +56,7 @@ def switch(
         project: The project's name.
         directory: The project's directory.
         service: The service.
-        project_json: The whole resolved project; every ``$`` doubled.
+        definition: The whole resolved project.
         environment: The whole environment, aimed at the engine.
         on_line: Is given each line that Compose prints.
         holder: Says who publishes a port of the host, for the message when it is taken.
@@ -68,7 +69,7 @@ def switch(
         EngineUnreachableError: The engine does not answer it.
     """
     arguments = ["up", "-d", "--no-build", "--no-deps", "--", service]
-    text = for_switch(project_json, tool.generation)
+    text = for_switch(definition, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, on_line, cancel)
     if failed is not None:
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
@@ -79,7 +80,7 @@ def start_first(
     project: str,
     directory: str,
     service: str,
-    project_json: str,
+    definition: ComposeMapping,
     container_name: str,
     *,
     environment: Mapping[str, str],
@@ -92,7 +93,7 @@ def start_first(
         project: The project's name.
         directory: The project's directory.
         service: The service.
-        project_json: The whole resolved project; every ``$`` doubled.
+        definition: The whole resolved project.
         container_name: What the container is called.
         environment: The whole environment, aimed at the engine.
         cancel: Stops Compose.
@@ -104,7 +105,7 @@ def start_first(
         EngineUnreachableError: The engine does not answer it.
     """
     arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
-    text = for_start_first(project_json, service, tool.generation)
+    text = for_start_first(definition, service, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, lambda _: None, cancel)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)

@@ -7,22 +7,23 @@ The second generation is given the project as it was resolved; what the first ne
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tonnage.adapters.docker.compose import v1 as compose_one
 from tonnage.lazily import regex
 
-Mapping = dict[str, Any]
+if TYPE_CHECKING:
+    from tonnage.model.stack import ComposeMapping
 
 _ESCAPED = regex("[\x7f-\uffff]")
 _FIXED_ADDRESSES = ("aliases", "ipv4_address", "ipv6_address", "mac_address", "link_local_ips")
 
 
-def for_switch(project_json: str, generation: int) -> str:
+def for_switch(project: ComposeMapping, generation: int) -> str:
     """Return the file for ``up``.
 
     Args:
-        project_json: The whole resolved project; every ``$`` doubled.
+        project: The whole resolved project.
         generation: 1 or 2.
 
     Returns:
@@ -31,17 +32,17 @@ def for_switch(project_json: str, generation: int) -> str:
     Raises:
         EngineLacksError: Only the second generation can do what the project asks for.
     """
-    return _written(json.loads(project_json), generation)
+    return _written(_doubled(project), generation)
 
 
-def for_start_first(project_json: str, service: str, generation: int) -> str:
+def for_start_first(project: ComposeMapping, service: str, generation: int) -> str:
     """Return the file for one further container of a service, which must be in nobody's way.
 
     It gets no host ports, no alias, no fixed address or name, and no restart policy: a version that cannot live is to
     be seen dead, not started again and again.
 
     Args:
-        project_json: The whole resolved project; every ``$`` doubled.
+        project: The whole resolved project.
         service: The service.
         generation: 1 or 2.
 
@@ -51,7 +52,7 @@ def for_start_first(project_json: str, service: str, generation: int) -> str:
     Raises:
         EngineLacksError: Only the second generation can do what the project asks for.
     """
-    project = json.loads(project_json)
+    project = _doubled(project)
     config = project["services"][service]
     for key in ("ports", "container_name", "mac_address"):
         config.pop(key, None)
@@ -67,7 +68,20 @@ def for_start_first(project_json: str, service: str, generation: int) -> str:
     return _written(project, generation)
 
 
-def _written(project: Mapping, generation: int) -> str:
+def _doubled(value: Any) -> Any:  # noqa: ANN401 - whatever JSON may hold
+    """Return a copy in which every ``$`` is doubled, so that Compose substitutes nothing again."""
+    match value:
+        case str():
+            return value.replace("$", "$$")
+        case dict():
+            return {key: _doubled(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_doubled(item) for item in value]
+        case _:
+            return value
+
+
+def _written(project: ComposeMapping, generation: int) -> str:
     for config in project.get("services", {}).values():
         # Whoever wrote the project has chosen its services; building and pulling are steps of their own.
         config.pop("profiles", None)

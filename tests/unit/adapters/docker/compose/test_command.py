@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tonnage.errors import TonnageError
 
 
-def _project(**web: object) -> str:
-    return json.dumps({"name": "shop", "services": {"web": {"image": "web", **web}, "db": {"image": "db"}}})
+def _project(**web: object) -> dict[str, Any]:
+    return {"name": "shop", "services": {"web": {"image": "web", **web}, "db": {"image": "db"}}}
 
 
 def _web(text: str) -> dict[str, Any]:
@@ -39,13 +39,19 @@ def test_the_second_generation_gets_the_project_as_it_is() -> None:
     assert _web(text) == {"image": "web", "pull_policy": "never", "gpus": gpus, "command": None}
 
 
+def test_a_dollar_is_doubled_so_that_compose_substitutes_nothing_again() -> None:
+    project = _project(environment={"PRICE": "5$"})
+    assert _web(for_switch(project, 2))["environment"] == {"PRICE": "5$$"}
+    assert project == _project(environment={"PRICE": "5$"})
+
+
 def test_characters_reach_yaml_as_what_they_are() -> None:
     text = for_switch(_project(environment={"A": "\u00fc\u0085\u2028\U0001f600\x7f"}), 2)
     assert '"\\u00fc\\u0085\\u2028\U0001f600\\u007f"' in text
     assert _web(text)["environment"] == {"A": "\u00fc\u0085\u2028\U0001f600\x7f"}
 
 
-def test_a_container_beside_is_in_nobodys_way() -> None:
+def test_a_container_that_starts_first_is_in_nobodys_way() -> None:
     project = _project(
         ports=["80:80"],
         container_name="web",
@@ -96,7 +102,7 @@ def test_up_gets_a_private_file_that_is_gone_afterwards(tmp_path: Path) -> None:
     assert not Path(where).exists()
 
 
-def test_one_beside_gets_its_own_name_and_no_ports(tmp_path: Path) -> None:
+def test_one_that_starts_first_gets_its_own_name_and_no_ports(tmp_path: Path) -> None:
     tool = _tool(tmp_path, f'echo "$@" > {tmp_path}/told')
     start_first(
         tool,

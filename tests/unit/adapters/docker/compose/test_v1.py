@@ -13,7 +13,7 @@ import pytest
 from tests.unit.sources.compose.test_cases import GOOD, open_case
 
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
-from tonnage.decide.deploy.compose_project import project_json
+from tonnage.decide.deploy.compose_project import compose_project
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
@@ -44,10 +44,8 @@ NEEDS_2 = {
 }
 
 
-def _project(top: dict[str, Any] | None = None, **web: object) -> str:
-    return json.dumps(
-        {"name": "shop", "services": {"web": {"image": "web", **web}, "db": {"image": "db"}}, **(top or {})}
-    )
+def _project(top: dict[str, Any] | None = None, **web: object) -> dict[str, Any]:
+    return {"name": "shop", "services": {"web": {"image": "web", **web}, "db": {"image": "db"}}, **(top or {})}
 
 
 def _given(text: str) -> dict[str, Any]:
@@ -238,7 +236,7 @@ def test_compose_1_accepts_what_it_is_given_for_every_good_stack(
     name: str, compose_1: Callable[[Path], str], tmp_path: Path
 ) -> None:
     stack = open_case(name).stack()
-    project = project_json(stack, stack.services[0], "17")
+    project = compose_project(stack, stack.services[0], "17")
     if name in NEEDS_2:
         with pytest.raises(EngineLacksError) as refused:
             for_switch(project, 1)
