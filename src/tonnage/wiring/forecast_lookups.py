@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.adapters.registry.images import ImageRegistry
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_relay import IndexRelay
+    from tonnage.forecast.python.source_archives import SourceArchives
+    from tonnage.forecast.python.uv import Uv
     from tonnage.model.forecast.base_image import AptSource, AptState, BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
@@ -123,6 +123,7 @@ class RealLookups:
         self._engine = engine
         self._probe = probe
         self._web = Web(environment, offline=offline)
+        self._cache = cache
         self._kept = DiskCache(cache)
         self._mirrors = mirrors
         self._insecure = insecure
@@ -131,7 +132,6 @@ class RealLookups:
         self._tokens = FileTokens()
         self._once = SingleFlight()
         self._over = threading.Event()
-        self._closing = ExitStack()
         self._reading_lock = threading.Lock()
         self._reading: dict[Wheel, Future[WheelContents]] = {}
 
@@ -142,7 +142,6 @@ class RealLookups:
     def __exit__(self, *_: object) -> None:
         """End what is still asked, and close every connection."""
         self._over.set()
-        self._closing.close()
         self._web.close()
 
     @property
@@ -222,21 +221,20 @@ class RealLookups:
         return self._once.ask(
             ("lock", request, target),
             lambda: resolve(
-                request,
-                target,
-                web=self._web,
-                access=access,
-                kept=self._kept,
-                relay=self._once.ask("relay", self._relay),
-                environment=self._environment,
-                cancel=self._over,
+                request, target, uv=self._uv(), archives=self._archives(), web=self._web, access=access,
+                kept=self._kept, cancel=self._over,
             ),
-        )
+        )  # fmt: skip
 
-    def _relay(self) -> IndexRelay:
-        from tonnage.forecast.python.index_relay import IndexRelay  # noqa: PLC0415
+    def _uv(self) -> Uv:
+        from tonnage.forecast.python.uv import Uv  # noqa: PLC0415
 
-        return self._closing.enter_context(IndexRelay(self._web, self._kept, self._environment))
+        return self._once.ask("uv", lambda: Uv(self._cache / "uv", self._environment))
+
+    def _archives(self) -> SourceArchives:
+        from tonnage.forecast.python.source_archives import SourceArchives  # noqa: PLC0415
+
+        return self._once.ask("archives", lambda: SourceArchives(self._web, self._kept))
 
     def locked(self, request: LockedRequest, target: Target) -> Lock:
         """Return what an installer takes from a lock that lies beside a project.
@@ -251,16 +249,10 @@ class RealLookups:
         return self._once.ask(
             ("locked", request, target),
             lambda: read_locked(
-                request,
-                target,
-                web=self._web,
-                access=access,
-                kept=self._kept,
-                relay=self._once.ask("relay", self._relay),
-                environment=self._environment,
-                cancel=self._over,
+                request, target, uv=self._uv(), archives=self._archives(), web=self._web, access=access,
+                kept=self._kept, cancel=self._over,
             ),
-        )
+        )  # fmt: skip
 
     def needs(self, request: LockedRequest) -> Sequence[str]:
         """Return the requirements of a project, from its ``pyproject.toml``.

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.adapters.file_server import serving
-from tests.unit.forecast.python.index_asking import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.unit.adapters.file_server import FileServer
-    from tests.unit.forecast.python.index_asking import Ask
 
 
 @pytest.fixture
@@ -34,9 +32,3 @@ def server() -> Iterator[FileServer]:
     """A server on the loopback."""
     with serving() as running:
         yield running
-
-
-@pytest.fixture
-def ask(tmp_path: Path) -> Ask:
-    """Resolve sets of requirements at the same time, with a cache of their own."""
-    return asking(tmp_path)

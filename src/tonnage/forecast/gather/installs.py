@@ -17,6 +17,7 @@ from tonnage.forecast.costs.base_layers import python_named, site_packages, targ
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.diagnostics import failure_of
 from tonnage.forecast.requirements.files import read_requirements
+from tonnage.forecast.requirements.lines import refused_character
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
@@ -109,8 +110,7 @@ def install_deed(
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
     fresh = [each for each in contents if effect.force_reinstall or present.get(each.wheel.name) != each.wheel.version]
     present.update({wheel.name: wheel.version for wheel in lock.wheels})
-    names = {each.wheel.name for each in fresh}
-    lock = replace(lock, wheels=tuple(wheel for wheel in lock.wheels if wheel.name in names))
+    lock = replace(lock, wheels=tuple(each.wheel for each in fresh))
     if effect.downloads_only:
         return _downloaded(lock, place, assume_bytes)
     found = installed(
@@ -181,6 +181,8 @@ def _request(
         UsageError: A requirement file is missing or cannot be read.
     """
     wanted, limits, options = _read(effect, files, said, environment)
+    for word in effect.unread:
+        _refuse(word, str(effect.place))
     read += [*wanted, *limits]
     lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
     return ResolveRequest(
@@ -238,7 +240,28 @@ def _read(
 
 
 def _line(each: Requirement) -> str:
-    return " ".join((each.text, *(f"--hash={digest}" for digest in each.hashes)))
+    """Return a requirement as it was understood.
+
+    Raises:
+        UsageError: It has a character that no requirement has.
+    """
+    _refuse(each.text, str(each.place))
+    if each.kind is RequirementKind.NAMED or (each.kind is RequirementKind.ADDRESS and each.name):
+        extras = f"[{','.join(each.extras)}]" if each.extras else ""
+        what = f" @ {each.location}" if each.location else each.specifier
+        return f"{each.name}{extras}{what}" + (f" ; {each.marker}" if each.marker else "")
+    # A name and an archive without a directory look alike.
+    bare = each.kind is RequirementKind.PATH and "@" not in each.text and not each.text.startswith((".", "/", "file:"))
+    return f"./{each.text}" if bare else each.text
+
+
+def _refuse(text: str, place: str) -> None:
+    refused = refused_character(text)
+    if refused:
+        raise UsageError(
+            f"a requirement has the character {refused}, which no requirement has",
+            why=f"It is written as {text!a}.", todo="Take the character away.", place=place,
+        )  # fmt: skip
 
 
 def _is_project(each: Requirement, effect: PythonInstall, files: StageFiles) -> bool:

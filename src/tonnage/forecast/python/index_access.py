@@ -1,7 +1,8 @@
 """How package indexes are reached from here: addresses, certificates and names that the user has set for pip and uv.
 
 The only addresses are those that the user or the Dockerfile wrote; without any, the resolver's own default holds.
-A directory of this machine that pip's settings name is left out and told: the build inside an image cannot see it.
+A directory of this machine that settings name is left out and told: the build inside an image cannot see it. What of
+the settings concerns indexes is read here, and the resolver reads none of them itself.
 
 Source: https://pip.pypa.io/en/stable/topics/configuration/ (pip 26.3), uv 0.13.9 ``uv pip compile --help``.
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 import base64
 import configparser
 import netrc
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,9 +29,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.python_lock import ResolveRequest
 
-_UV_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_UV_MORE_INDEX_NAMES = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
+_USER = regex(r"//[^/?#]*@")
 
 
 class IndexAccess(Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
         index_url: In place of the resolver's default; empty to leave it.
         extra_index_urls: Further indexes.
         certificates: A file of certificates to trust; empty for the usual ones.
+        system_certificates: Whether the resolver trusts the system's certificates.
         trusted_hosts: Hosts whose certificate is not checked.
         credentials: Triples of what is protected, name and password: an address without a user, or a host.
         left_out: Settings of this machine that a build cannot see.
@@ -47,6 +49,7 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
     certificates: str = ""
+    system_certificates: bool = False
     trusted_hosts: tuple[str, ...] = ()
     credentials: tuple[tuple[str, str, str], ...] = ()
     left_out: tuple[str, ...] = ()
@@ -57,17 +60,23 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
         Several indexes of one host can ask for different users: those of the address that is nearest above come first,
         then those of the same server, then those of the host.
         """
-        asked = urlsplit(url)
-        nearest = max(self.credentials, key=lambda known: _nearness(known[0], asked), default=None)
-        if nearest is None or not _nearness(nearest[0], asked):
+        user = self._user(urlsplit(url))
+        if user is None:
             return {}
-        pair = base64.b64encode(f"{nearest[1]}:{nearest[2]}".encode()).decode("ascii")
+        pair = base64.b64encode(":".join(user).encode()).decode("ascii")
         return {"Authorization": f"Basic {pair}"}
 
-    def nearest_to(self, address: str) -> IndexAccess:
-        """Return the same with the user of one address before all others, where several are as near."""
-        asked = urlsplit(address)
-        return replace(self, credentials=tuple(sorted(self.credentials, key=lambda known: -_nearness(known[0], asked))))
+    def signed(self, url: str) -> str:
+        """Return an address with the user that it is known to ask for."""
+        parts = urlsplit(url)
+        user = None if parts.username else self._user(parts)
+        if user is None:
+            return url
+        return parts._replace(netloc=f"{':'.join(quote(each, safe='') for each in user)}@{parts.netloc}").geturl()
+
+    def _user(self, asked: SplitResult) -> tuple[str, str] | None:
+        nearest = max(self.credentials, key=lambda known: _nearness(known[0], asked), default=None)
+        return None if nearest is None or not _nearness(nearest[0], asked) else nearest[1:]
 
     def knowing(self, urls: Iterable[str]) -> IndexAccess:
         """Return the same with the users that further addresses name."""
@@ -78,30 +87,32 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
     """Find how the indexes of a request are reached.
 
     Raises:
-        CannotResolveError: An address is none.
+        CannotResolveError: An address is none, or is one that only the build sees.
     """
-    settings = _pip_settings(environment)
-    index_url = request.index_url
-    if not index_url and not any(environment.get(name) for name in _UV_INDEX_NAMES):
-        index_url = settings.get("index-url", "").strip()
-    wanted = settings.get("extra-index-url", "").split()
-    extra = [url for url in wanted if _is_remote(url)]
-    if not _is_remote(index_url) and index_url != request.index_url:
-        wanted.append(index_url)
-        index_url = ""
-    left_out = [url for url in (*wanted, *settings.get("find-links", "").split()) if url and not _is_remote(url)]
-    named = (environment.get(name, "").strip() for name in _UV_INDEX_NAMES)
-    more = (url for name in _UV_MORE_INDEX_NAMES for url in environment.get(name, "").split())
-    urls = (index_url, *request.extra_index_urls, *extra, *map(_unnamed, (*named, *more)))
-    for url in urls:
+    if request.index_url and not _is_remote(request.index_url):
+        raise CannotResolveError(
+            f"The package index {request.index_url} is known to the build alone", "missing",
+            why="It is a place in the image.",
+        )  # fmt: skip
+    pip, uv = _pip_settings(environment), _uv_settings(environment)
+    names: dict[str, str] = {}
+    of_uv = {key: [_unnamed(url, names) for url in urls] for key, urls in _uv_indexes(uv, environment).items()}
+    defaults = (request.index_url, *of_uv["environment"], pip.get("index-url", "").strip(), *of_uv["default"])
+    index_url = next((url for url in defaults if _is_remote(url)), "")
+    wanted = [*request.extra_index_urls, *pip.get("extra-index-url", "").split(), *of_uv["extra"]]
+    extra = tuple(dict.fromkeys(filter(_is_remote, wanted)))
+    for url in (index_url, *extra):
         _check(url)
+    # What the project names and no server has lies in the image: that is told elsewhere.
+    places = (*defaults, *wanted[len(request.extra_index_urls) :], *pip.get("find-links", "").split())
     return IndexAccess(
         index_url=index_url,
-        extra_index_urls=tuple(dict.fromkeys((*request.extra_index_urls, *extra))),
-        certificates=settings.get("cert", "") or next(filter(None, map(environment.get, _AUTHORITIES)), ""),
-        trusted_hosts=tuple(settings.get("trusted-host", "").split()),
-        credentials=tuple(_credentials(urls, environment)),
-        left_out=tuple(left_out),
+        extra_index_urls=extra,
+        certificates=pip.get("cert", "") or next(filter(None, map(environment.get, _AUTHORITIES)), ""),
+        system_certificates=any(str(uv.get(name)).lower() in {"true", "1"} for name in ("system-certs", "native-tls")),
+        trusted_hosts=(*pip.get("trusted-host", "").split(), *_texts(uv.get("allow-insecure-host"))),
+        credentials=tuple(_credentials((index_url, *extra), names, environment)),
+        left_out=tuple(dict.fromkeys(url for url in places if url and not _is_remote(url))),
     )
 
 
@@ -114,9 +125,10 @@ def _check(url: str) -> None:
     try:
         _ = urlsplit(url).port
     except ValueError as error:
+        bare = _USER.sub("//", url)
         raise CannotResolveError(
-            f"{url} is no address of a package index", "invalid", why=f"{error}.", todo="Correct the address."
-        ) from error
+            f"{bare} is no address of a package index", "invalid", why=f"{error}.", todo="Correct the address."
+        ) from None
 
 
 def _is_remote(url: str) -> bool:
@@ -160,9 +172,63 @@ def _pip_files(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(own)
 
 
-def _unnamed(url: str) -> str:
-    """Return the address of an index of uv's settings without the name that may stand before it."""
-    return regex(r"^[A-Za-z0-9_.-]+=(?=[a-z]+:)").sub("", url)
+def _uv_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return uv's settings: of the file that the environment names, else of the system and of the user."""
+    home = environment.get("HOME", "")
+    shared = (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    files = [Path("/etc/uv/uv.toml"), *(Path(each) / "uv" / "uv.toml" for each in shared)]
+    if environment.get("XDG_CONFIG_HOME") or home:
+        files.append(Path(environment.get("XDG_CONFIG_HOME") or Path(home) / ".config") / "uv" / "uv.toml")
+    if environment.get("UV_CONFIG_FILE"):
+        files = [Path(environment["UV_CONFIG_FILE"])]
+    settings: dict[str, Any] = {}
+    for path in files:
+        try:
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            continue
+        of_pip = told.get("pip")
+        settings |= told | (of_pip if isinstance(of_pip, dict) else {})
+    for name, variable in (
+        ("system-certs", "UV_SYSTEM_CERTS"), ("native-tls", "UV_NATIVE_TLS"),
+        ("allow-insecure-host", "UV_INSECURE_HOST"),
+    ):  # fmt: skip
+        settings |= {name: environment[variable]} if environment.get(variable) else {}
+    return settings
+
+
+def _uv_indexes(settings: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the indexes of uv's settings: of the environment in place of the default, of files, and further ones."""
+    told = settings.get("index")
+    tables = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    tables = [each for each in tables if isinstance(each.get("url"), str) and not each.get("explicit")]
+    written = [(f"{each.get('name', '')}=".lstrip("=") + each["url"], bool(each.get("default"))) for each in tables]
+    return {
+        "environment": [environment.get("UV_DEFAULT_INDEX", "").strip(), environment.get("UV_INDEX_URL", "").strip()],
+        "default": [*(url for url, default in written if default), *_texts(settings.get("index-url"))],
+        "extra": [
+            *environment.get("UV_INDEX", "").split(),
+            *environment.get("UV_EXTRA_INDEX_URL", "").split(),
+            *(url for url, default in written if not default),
+            *_texts(settings.get("extra-index-url")),
+        ],
+    }
+
+
+def _texts(told: object) -> list[str]:
+    """Return the words of a setting that is a text or a list of texts."""
+    return [
+        word for each in (told if isinstance(told, list) else [told]) if isinstance(each, str) for word in each.split()
+    ]
+
+
+def _unnamed(url: str, names: dict[str, str]) -> str:
+    """Return the address of an index of uv's settings without the name that may stand before it, which is noted."""
+    named = regex(r"([A-Za-z0-9_.-]+)=(?=[a-z]+:)").match(url)
+    if named is None:
+        return url
+    names[named[1]] = url[named.end() :]
+    return names[named[1]]
 
 
 def _nearness(protected: str, asked: SplitResult) -> int:
@@ -173,7 +239,8 @@ def _nearness(protected: str, asked: SplitResult) -> int:
     if there.hostname != asked.hostname or (there.scheme == "https" and asked.scheme == "http"):
         return 0
     same_server = (there.scheme, there.netloc) == (asked.scheme, asked.netloc.rpartition("@")[2])
-    path = there.path.rstrip("/")
+    # Files of an index often lie beside its pages.
+    path = there.path.rstrip("/").removesuffix("/simple")
     above = same_server and (asked.path == path or asked.path.startswith(f"{path}/"))
     return 4 + len(path) if above else 2 + same_server
 
@@ -183,13 +250,25 @@ def _users(urls: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     for url in urls:
         parts = urlsplit(url)
         if parts.hostname and parts.username:
-            bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
-            yield bare.geturl(), unquote(parts.username), unquote(parts.password or "")
+            yield without_user(url), unquote(parts.username), unquote(parts.password or "")
 
 
-def _credentials(urls: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield what identifies the user to hosts: from the addresses, then from the user's netrc file."""
+def without_user(url: str) -> str:
+    """Return an address as it may be shown and kept: without what can hold secrets."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _credentials(
+    urls: tuple[str, ...], names: Mapping[str, str], environment: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what identifies the user: from addresses, from uv's variables of named ones, then from the netrc file."""
     yield from _users(urls)
+    for name, url in names.items():
+        variable = f"UV_INDEX_{regex('[^A-Z0-9]').sub('_', name.upper())}"
+        login, password = environment.get(f"{variable}_USERNAME", ""), environment.get(f"{variable}_PASSWORD", "")
+        if login or password:
+            yield without_user(url), login, password
     path = environment.get("NETRC") or str(Path(environment.get("HOME") or "/") / ".netrc")
     try:
         hosts = netrc.netrc(path).hosts

@@ -1,7 +1,7 @@
 """Locks that lie beside a project: what they say is used as it is, and nothing is resolved that they decide.
 
 Public:
-    ``read_locked(request, target, web=, access=, kept=, environment=, cancel=) -> Lock``
+    ``read_locked(request, target, uv=, archives=, web=, access=, kept=, cancel=) -> Lock``
 
 uv's lock and the standard's have addresses and sizes: no index is asked. Those of Poetry and PDM have versions only:
 the resolver gets them as constraints, so it decides about markers and finds the addresses, and nothing else.
@@ -22,17 +22,17 @@ from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
-from tonnage.forecast.python.uv import export_lock
 from tonnage.model.forecast.python_lock import LockOrigin, Other
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_relay import IndexRelay
+    from tonnage.forecast.python.source_archives import SourceArchives
+    from tonnage.forecast.python.uv import Uv
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target
 
 
@@ -40,11 +40,11 @@ def read_locked(
     request: LockedRequest,
     target: Target,
     *,
+    uv: Uv,
+    archives: SourceArchives,
     web: Web,
     access: IndexAccess,
     kept: DiskCache,
-    relay: IndexRelay,
-    environment: Mapping[str, str],
     cancel: Cancel | None = None,
 ) -> Lock:
     """Return what an installer takes from a lock.
@@ -56,8 +56,7 @@ def read_locked(
     """
     left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
     if request.lock_name == "uv.lock":
-        text = export_lock(request, environment, access)
-        lock = read_pylock(text, target, place="uv.lock", groups=(), extras=())
+        lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
         return replace(_without(lock, left_out), requested=tuple(_names(needs(request))))
     if request.lock_name not in {"poetry.lock", "pdm.lock"}:
         groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
@@ -72,9 +71,7 @@ def read_locked(
         dependencies=True,
     )
     reached = replace(access, extra_index_urls=tuple(dict.fromkeys((*access.extra_index_urls, *indexes))))
-    lock = resolve(
-        asked, target, web=web, access=reached, kept=kept, relay=relay, environment=environment, cancel=cancel
-    )
+    lock = resolve(asked, target, uv=uv, archives=archives, web=web, access=reached, kept=kept, cancel=cancel)
     notes = [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
     found = replace(
         lock,

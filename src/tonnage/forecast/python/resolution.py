@@ -1,14 +1,15 @@
 """What a set of Python requirements resolves to for the Python of an image: uv decides, nothing is built or installed.
 
 Public:
-    ``resolve(request, target, web=, access=, kept=, relay=, environment=, cancel=, now_s=) -> Lock``
+    ``resolve(request, target, uv=, archives=, web=, access=, kept=, cancel=, now_s=) -> Lock``
 
 Nothing of a source archive is ever run on this machine, so wheels alone are considered; a package that has none is
 left out of the resolution and told, with what only it needs. The resolver's answer is kept for a day, or for ever
 where the requirements leave it no choice; the last known one is used, and said to be, where no index answers.
 
 Limits: for pip, indexes are weighed as pip does (the best version of all). Where the newest version of a package has no
-wheel, pip builds it while this takes the newest version that has one.
+wheel, pip builds it while this takes the newest version that has one. Where an index tells no hash of a wheel, the
+resolver fetches all of it, and it is said.
 
 Source: uv 0.13.9, ``uv pip compile --format pylock.toml``.
 """
@@ -16,53 +17,69 @@ Source: uv 0.13.9, ``uv pip compile --format pylock.toml``.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urldefrag, urlsplit
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from tonnage.adapters.web.client import shown as addressed
-from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.forecast.python.index_session import WHEEL_ADDRESS
+from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.pylock import shown
-from tonnage.forecast.python.source_archives import needed_by, source_archive, versions_asked_for
-from tonnage.forecast.python.uv import run_resolver
+from tonnage.forecast.python.ranged_file import Servers
+from tonnage.forecast.python.resolver_lines import holding, sorted_out
+from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
+from tonnage.forecast.python.uv import StandIn
 from tonnage.forecast.python.uv_messages import failure, without_wheels
-from tonnage.lazily import regex
-from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist
+from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
+from tonnage.model.forecast.python_lock import Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from packaging.requirements import Requirement
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_relay import IndexRelay
-    from tonnage.forecast.python.index_session import ResolverRun
-    from tonnage.model.forecast.python_lock import ResolveRequest, Target, Wheel
+    from tonnage.forecast.python.source_archives import SourceArchives
+    from tonnage.forecast.python.uv import Uv
+    from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
-_KIND = "lock-2"
+_KIND = "lock-3"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
-_DIRECT = regex(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
-_OPTION = regex(r"\s+--(?:hash|config-settings?|global-option)\b.*$", re.DOTALL)
+
+
+class _Asked(Struct, frozen=True, kw_only=True):
+    """One question to the resolver, and who answers what belongs to it."""
+
+    request: ResolveRequest
+    target: Target
+    access: IndexAccess
+    uv: Uv
+    archives: SourceArchives
+    web: Web
+    kept: DiskCache
+    cancel: Cancel | None
+    offline: bool
 
 
 def resolve(
     request: ResolveRequest,
     target: Target,
     *,
+    uv: Uv,
+    archives: SourceArchives,
     web: Web,
     access: IndexAccess,
     kept: DiskCache,
-    relay: IndexRelay,
-    environment: Mapping[str, str],
     cancel: Cancel | None = None,
     now_s: float | None = None,
 ) -> Lock:
@@ -85,17 +102,25 @@ def resolve(
         if now_s - earlier.resolved_s < fresh_s:
             return replace(earlier, origin=LockOrigin.REMEMBERED)
         return _last_known(earlier, "There is no network")
+    asked = _Asked(
+        request=request, target=target, access=access, uv=uv, archives=archives, web=web, kept=kept, cancel=cancel,
+        offline=web.offline,
+    )  # fmt: skip
     try:
-        lock = _ask(request, target, access, relay, environment, cancel, offline=web.offline)
+        lock = _ask(asked)
     except CannotFetchError as error:
-        if earlier is None:
+        if earlier is not None:
+            return _last_known(earlier, error.what)
+        if web.offline or error.cause != "unreachable":
             raise
-        return _last_known(earlier, error.what)
-    if lock.origin is LockOrigin.LAST_KNOWN:
-        # Pages of earlier stood in for the index: its next answer must not wait for a day.
-        return lock if earlier is None else _last_known(earlier, "The package index cannot be reached")
-    lock = replace(lock, resolved_s=now_s)
-    kept.keep(_KIND, key, msgspec.msgpack.encode(lock))
+        try:
+            lock = _ask(replace(asked, offline=True))
+        except TonnageError:
+            raise error from None
+    if lock.origin is LockOrigin.RESOLVED:
+        # Where pages of earlier stood in for the index, its next answer must not wait for a day.
+        lock = replace(lock, resolved_s=now_s)
+        kept.keep(_KIND, key, msgspec.msgpack.encode(lock))
     return lock
 
 
@@ -128,99 +153,158 @@ def _last_known(earlier: Lock, why: str) -> Lock:
     return replace(earlier, origin=LockOrigin.LAST_KNOWN, notes=notes)
 
 
-def _ask(
-    request: ResolveRequest,
-    target: Target,
-    access: IndexAccess,
-    relay: IndexRelay,
-    environment: Mapping[str, str],
-    cancel: Cancel | None,
-    *,
-    offline: bool,
-) -> Lock:
+def _ask(asked: _Asked) -> Lock:
     """Ask the resolver, once more for each package that turns out to have no wheel but a source archive."""
-    named, others = _sorted_out(request.requirements)
-    excluded: dict[str, Sdist] = {}
-    indexes = () if request.no_index else relay.indexes(access)
-    addresses = [*indexes, *request.find_links, *(found[0] for line in named for found in WHEEL_ADDRESS.finditer(line))]
-    access = access.knowing(addresses)
-    stood_in = _stood_in_for(request, addresses, access, relay, offline=offline)
-    asked_for = [_OPTION.sub("", line) for line in (*named, *request.constraints)]
-
-    def built_from(name: str, version: str, needed: Iterable[str]) -> Sdist | None:
-        """Find what a package is built from, where several lines ask for it."""
-        allowed = versions_asked_for(name, (*asked_for, *needed), target)
-        if version:
-            allowed &= SpecifierSet(f"=={version}")
-        return source_archive(name, allowed, target.python, relay.pages, access, indexes)
-
-    with relay.session(access, dated=bool(request.exclude_newer)) as session:
-        while True:
-            plain = session.plain
-            asked = replace(request, requirements=tuple(line for line in named if _name(line) not in excluded))
-            reached = access
-            if stood_in:
-                local = tuple(map(session.address, indexes))
-                asked = session.request(asked)
-                reached = replace(access, index_url=local[-1] if local else "", extra_index_urls=local[:-1])
-            answer = run_resolver(
-                asked, target, reached, environment, cancel,
-                excluded=excluded, offline=offline and not stood_in, session=session if stood_in else None,
-            )  # fmt: skip
-            if session.failure is not None:
-                raise session.failure
-            if stood_in and (session.is_locked_out or (session.plain and access.credentials)):
-                # The resolver may know the user in more ways, and takes nobody along from the loopback to a server.
-                stood_in = False
-                continue
-            if isinstance(answer, Lock):
-                break
-            if session.plain and not plain:
-                continue
-            reason = failure(answer, target=shown(target))
-            versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
-            names = [name for name in versions if name not in excluded and _may_be_built(name, request)]
-            found = [built_from(name, versions[name], ()) for name in names]
-            archives = {archive.name: archive for archive in found if archive is not None}
-            if not archives or len(excluded) >= _MOST_WITHOUT_WHEELS:
-                raise _better(reason, session, access)
-            excluded |= archives
-        wheels = tuple(map(session.told, answer.wheels))
-        needed = {
-            wheel: needed_by(session.metadata[wheel.url].text) for wheel in wheels if wheel.url in session.metadata
-        }
-        lines = [line for each in needed.values() for line in each]
-        built = tuple(built_from(name, "", lines) or archive for name, archive in excluded.items())
-    machine_notes = _machine_notes(access, session)
-    notes = _notes_of_built(built, needed, target)
-    return _as_built(
-        replace(
-            answer,
-            wheels=wheels,
-            sdists=(*answer.sdists, *built),
-            others=(*answer.others, *others),
-            requested=tuple(name for name in map(_name, named) if name),
-            notes=notes,
-            machine_notes=machine_notes,
-            origin=LockOrigin.LAST_KNOWN if session.oldest_s else LockOrigin.RESOLVED,
+    request, target = asked.request, asked.target
+    named, others = sorted_out(request.requirements)
+    limits, elsewhere = sorted_out(request.constraints)
+    in_image = [each for each in (*request.extra_index_urls, *request.find_links) if not _is_remote(each)]
+    links = tuple(each for each in request.find_links if _is_remote(each))
+    if request.no_index and in_image and not links:
+        raise CannotResolveError(
+            f"What {in_image[0]} offers is known to the build alone", "missing", why="It is a place in the image."
+        )
+    access = asked.access.knowing([*links, *(each.url for each in (*named, *limits) if each.url)])
+    asked = replace(asked, request=replace(request, find_links=links), access=access)
+    stand_ins, metadata = _stand_ins(asked, holding((*named, *limits), target))
+    # A checkout that a constraint names comes in place of what the index offers under that name.
+    checkouts = {each.name: each for each in elsewhere if each.name}
+    built: dict[str, Sdist] = {}
+    while True:
+        left_out = {*checkouts, *built}
+        answer = asked.uv.resolve(
+            asked.request, target, access, [each for each in named if canonicalize_name(each.name) not in left_out],
+            limits, excluded=left_out, stand_ins=stand_ins, offline=asked.offline, cancel=asked.cancel,
+        )  # fmt: skip
+        if isinstance(answer, Lock):
+            break
+        versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
+        names = [name for name in versions if name not in left_out and _may_be_built(name, request)]
+        found = [_built_from(asked, name, versions[name], (*named, *limits)) for name in names]
+        archives = {archive.name: archive for archive in found if archive is not None}
+        if not archives or len(built) >= _MOST_WITHOUT_WHEELS:
+            raise _failure(asked, answer)
+        built |= archives
+    wheels = tuple(_real(wheel, stand_ins, metadata) for wheel in answer.wheels)
+    needed = _needed(asked, wheels) if built or checkouts else {}
+    lines = [line for each in needed.values() for line in each]
+    wanted = {canonicalize_name(each.name) for each in (*named, *lines)}
+    sdists = tuple(_built_from(asked, name, "", (*named, *limits, *lines)) or built[name] for name in built)
+    lock = replace(
+        answer,
+        wheels=wheels,
+        sdists=(*answer.sdists, *sdists),
+        others=(*answer.others, *others, *(each for name, each in checkouts.items() if name in wanted)),
+        requested=tuple(dict.fromkeys(canonicalize_name(each.name) for each in named)),
+        notes=(
+            *(f"{each} is a place in the image: what it offers is not known" for each in in_image),
+            *_notes_of_built(sdists, needed, target),
+            *_note_of_whole(asked, wheels),
         ),
-        request.no_binary,
+        machine_notes=_machine_notes(access, offline=asked.offline),
+        origin=LockOrigin.LAST_KNOWN if asked.offline else LockOrigin.RESOLVED,
     )
+    return _as_built(lock, request.no_binary)
 
 
-def _machine_notes(access: IndexAccess, session: ResolverRun) -> tuple[str, ...]:
+def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, StandIn], dict[str, Wheel]]:
+    """Return small wheels for those that are named by their address, and what is known of the large ones, by address.
+
+    The resolver fetches all of such a wheel, which can be gigabytes; what it says of itself is a small part of it.
+    """
+    servers = Servers(asked.web, asked.access)
+    stand_ins: dict[str, StandIn] = {}
+    known: dict[str, Wheel] = {}
+    for url in dict.fromkeys(each.url or "" for each in wanted):
+        address, fragment = urldefrag(url)
+        filename = unquote(posixpath.basename(urlsplit(address).path))
+        try:
+            name, version, *_ = parse_wheel_filename(filename)
+        except InvalidWheelFilename:
+            continue
+        algorithm, _, digest = fragment.partition("&")[0].partition("=")
+        wheel = Wheel(
+            name=name,
+            version=str(version),
+            filename=filename,
+            url=address,
+            hashes=((algorithm, digest),) if digest and algorithm != "egg" else (),
+        )
+        read = read_metadata(wheel, servers=servers, kept=asked.kept)
+        if read is not None:
+            stand_ins[url] = StandIn(filename=filename, content=wheel_that_says(filename, read.text))
+            known[url] = replace(wheel, size_bytes=read.size_bytes)
+    return stand_ins, known
+
+
+def _real(wheel: Wheel, stand_ins: Mapping[str, StandIn], known: Mapping[str, Wheel]) -> Wheel:
+    """Return a wheel of the resolver's lock, or the one in whose place it stands there."""
+    url = next((url for url, each in stand_ins.items() if wheel.url.endswith(f"/{each.filename}")), "")
+    if not url or not wheel.url.startswith("file:"):
+        return wheel
+    return known[url]
+
+
+def _built_from(asked: _Asked, name: str, version: str, lines: Iterable[Requirement]) -> Sdist | None:
+    """Find what a package is built from, where several lines ask for it."""
+    lines = tuple(lines)
+    address = next((each.url for each in lines if each.url and canonicalize_name(each.name) == name), None)
+    if address:
+        return archive_at(address, name)
+    allowed = versions_asked_for(name, lines, asked.target)
+    if version:
+        allowed &= SpecifierSet(f"=={version}")
+    return asked.archives.find(name, allowed, asked.target.python, asked.access, _indexes(asked))
+
+
+def _indexes(asked: _Asked) -> list[str]:
+    """Return the addresses of the indexes that are asked, the one of last resort last."""
+    if asked.request.no_index:
+        return []
+    last = asked.access.index_url or asked.uv.default_index(asked.access)
+    return [each for each in (*asked.access.extra_index_urls, last) if each]
+
+
+def _failure(asked: _Asked, printed: str) -> CannotResolveError | CannotFetchError:
+    """Return the failure that the resolver's words mean; among several indexes it passes over one that refuses."""
+    reason = failure(printed, target=shown(asked.target))
+    if isinstance(reason, CannotResolveError) and reason.cause == "missing" and asked.access.extra_index_urls:
+        for name in reason.packages:
+            index = asked.archives.refusing(name, asked.access, _indexes(asked))
+            if index:
+                return CannotFetchError(f"The package index {index} refuses access", "refused", why=reason.why)
+    return reason
+
+
+def _needed(asked: _Asked, wheels: Iterable[Wheel]) -> dict[Wheel, tuple[Requirement, ...]]:
+    """Return what each wheel needs, as far as it can be read."""
+    servers = Servers(asked.web, asked.access)
+    read = {wheel: read_metadata(wheel, servers=servers, kept=asked.kept) for wheel in wheels}
+    return {wheel: needed_by(found.text) for wheel, found in read.items() if found is not None}
+
+
+def _machine_notes(access: IndexAccess, *, offline: bool) -> tuple[str, ...]:
     """Return what is true of this machine alone."""
     notes = []
     if access.left_out:
         left_out = ", ".join(access.left_out)
         notes.append(f"settings of pip on this machine are not used, because a build cannot see them: {left_out}")
-    if session.oldest_s:
-        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - session.oldest_s))
-        notes.append(f"the package index cannot be asked: what it offered on {day} is used")
+    if offline:
+        notes.append("the package index cannot be asked: what it offered when it last was is used")
     return tuple(notes)
 
 
-def _notes_of_built(built: Iterable[Sdist], needed: Mapping[Wheel, tuple[str, ...]], target: Target) -> tuple[str, ...]:
+def _note_of_whole(asked: _Asked, wheels: Iterable[Wheel]) -> tuple[str, ...]:
+    """Return what is to be said of wheels that the resolver fetched whole."""
+    # An index that tells sizes tells hashes.
+    unsized = [wheel for wheel in wheels if wheel.size_bytes is None and wheel.url.startswith("http")]
+    names = ", ".join(each.name for each in unsized if asked.uv.fetched_whole(each.name, each.version))
+    return (f"the index tells no hashes, so the resolver fetched all of {names}",) if names else ()
+
+
+def _notes_of_built(
+    built: Iterable[Sdist], needed: Mapping[Wheel, tuple[Requirement, ...]], target: Target
+) -> tuple[str, ...]:
     """Return what is to be said of packages that are built from source."""
     built = tuple(built)
     notes = [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
@@ -229,40 +313,10 @@ def _notes_of_built(built: Iterable[Sdist], needed: Mapping[Wheel, tuple[str, ..
         " other versions, or find none"
         for archive in built
         for wheel, lines in needed.items()
-        if not versions_asked_for(archive.name, lines, target).contains(archive.version, prereleases=True)
+        if archive.version
+        and not versions_asked_for(archive.name, lines, target).contains(archive.version, prereleases=True)
     ]
     return tuple(notes)
-
-
-def _stood_in_for(
-    request: ResolveRequest, addresses: Iterable[str], access: IndexAccess, relay: IndexRelay, *, offline: bool
-) -> bool:
-    """Whether the relay stands in for every index, page and wheel, or the resolver must go there itself."""
-    if not request.requirements or (offline and request.torch_backend):
-        return False
-    # Directories of this machine are read by the resolver, whoever stands in for the others.
-    local = set(request.find_links)
-    return all(relay.stands_in(each, access) for each in addresses if each not in local or "://" in each)
-
-
-def _better(
-    reason: CannotResolveError | CannotFetchError, session: ResolverRun, access: IndexAccess
-) -> CannotResolveError | CannotFetchError:
-    """Return a failure as the resolver told it, or what was met on its behalf where that says more."""
-    if isinstance(reason, CannotFetchError) and session.troubles:
-        met = session.troubles[0]
-        what = (
-            "What the requirements need is not in the cache"
-            if met.cause == "offline"
-            else "The package index cannot be reached"
-        )
-        return CannotFetchError(what, met.cause, why=f"{met.what}: {met.why}" if met.why else met.what, todo=met.todo)
-    # Among several indexes the resolver passes over one that refuses.
-    missing = isinstance(reason, CannotResolveError) and reason.cause == "missing" and access.extra_index_urls
-    if missing and session.refused:
-        index = addressed(session.refused[0].rstrip("/").rpartition("/")[0])
-        return CannotFetchError(f"The package index {index} refuses access", "refused", why=reason.why)
-    return reason
 
 
 def _may_be_built(name: str, request: ResolveRequest) -> bool:
@@ -283,43 +337,5 @@ def _as_built(lock: Lock, no_binary: Iterable[str]) -> Lock:
     )
 
 
-def _sorted_out(lines: Iterable[str]) -> tuple[list[str], list[Other]]:
-    """Return the requirements that the resolver can decide about, and the others.
-
-    Raises:
-        CannotResolveError: One is none.
-    """
-    named, others = [], []
-    for line in lines:
-        text = line.strip()
-        direct = _DIRECT.match(text)
-        try:
-            url = "" if direct else Requirement(_OPTION.sub("", text)).url or ""
-        except InvalidRequirement as error:
-            if text and "://" not in text:
-                name = re.match(r"[A-Za-z0-9._-]*", text)
-                raise CannotResolveError(
-                    f"{text} is no requirement", "invalid",
-                    packages=(canonicalize_name(name[0]),) if name and name[0] else (),
-                    why=str(error).partition("\n")[0],
-                ) from error  # fmt: skip
-            url = ""
-        if direct or url.startswith(("git+", "hg+", "svn+", "bzr+")):
-            name = re.search(r"#egg=([A-Za-z0-9._-]+)", text)
-            others.append(
-                Other(
-                    name=_name(text) or (canonicalize_name(name[1]) if name else ""),
-                    requirement=text,
-                    reason="It is built from a checkout or a directory, whose bytes are not known before",
-                )
-            )
-        elif text:
-            named.append(text)
-    return named, others
-
-
-def _name(line: str) -> str:
-    try:
-        return canonicalize_name(Requirement(_OPTION.sub("", line)).name)
-    except InvalidRequirement:
-        return ""
+def _is_remote(url: str) -> bool:
+    return url.startswith(("http://", "https://"))

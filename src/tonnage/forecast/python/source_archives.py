@@ -1,78 +1,221 @@
 """The source archives that an index has: their names, addresses and sizes, from the index's own page of a project.
 
-Source: PEP 625 for the names of source archives.
+The resolver takes wheels alone, so what it finds no wheel of is looked up here. Pages are kept, and the last one is
+read where the index does not answer.
+
+Source: PEP 503, 592, 629, 691 and 700 for pages; PEP 625 for the names of source archives.
 """
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import msgspec
+from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
+from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
+from tonnage.forecast.python.index_access import without_user
 from tonnage.forecast.python.pylock import markers_of
+from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_pages import IndexPages, Offer
     from tonnage.model.forecast.python_lock import Target
 
+_KIND = "page-2"
+_JSON_FIRST = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_MOST_PAGE_BYTES = 64 << 20
 _OK = 200
+_REFUSED = frozenset({401, 403, 407})
+_LINK_BEGIN = regex(r"<a\s", re.IGNORECASE)
+_ATTRIBUTES = regex(r"(?>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
+_HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORECASE)
+_PYTHON = regex(r"\bdata-requires-python\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 
 
-def source_archive(
-    name: str, allowed: SpecifierSet, python: str, pages: IndexPages, access: IndexAccess, indexes: Iterable[str]
-) -> Sdist | None:
-    """Find the source archive of a project.
+class Offer(Struct, frozen=True, kw_only=True):
+    """One file that a page lists.
 
-    Returns:
-        The archive; None where no index that answers has one.
+    Args:
+        url: Its address.
+        hashes: Hexadecimal digests by algorithm.
+        size_bytes: Its size; None where the page tells none.
+        yanked: Whether it was taken back.
+        python: Which versions of Python it is for; empty where nothing is said.
     """
-    for index in indexes:
+
+    url: str
+    hashes: Mapping[str, str] = {}
+    size_bytes: int | None = None
+    yanked: bool = False
+    python: str = ""
+
+
+class _Page(Struct, frozen=True):
+    """What an index answered for one project, as it is kept."""
+
+    address: str
+    status: int
+    body: bytes = b""
+    is_json: bool = False
+
+
+class SourceArchives:
+    """The source archives of indexes; the page of each project is asked for once. Safe to use from several threads.
+
+    Args:
+        web: The door to the network; where that is offline, only pages that are kept are known.
+        kept: Pages of earlier.
+    """
+
+    def __init__(self, web: Web, kept: DiskCache) -> None:
+        self._web = web
+        self._kept = kept
+        self._once = SingleFlight()
+
+    def find(
+        self, name: str, allowed: SpecifierSet, python: str, access: IndexAccess, indexes: Iterable[str]
+    ) -> Sdist | None:
+        """Find the source archive of a project.
+
+        Args:
+            allowed: Which versions may be taken.
+            python: The version of Python that it is for.
+            indexes: Addresses of indexes; the first that has one is taken.
+
+        Returns:
+            The archive; None where no index that answers has one.
+        """
+        for index in indexes:
+            page = self._asked(name, access, index)
+            found = [
+                archive
+                for offer in offers(page.address, page.body, is_json=page.is_json)
+                if not offer.yanked and _is_for(offer.python, python)
+                for archive in _archive(offer, index)
+                if archive.name == canonicalize_name(name) and allowed.contains(archive.version, prereleases=True)
+            ]
+            final = [each for each in found if not Version(each.version).is_prerelease] or found
+            if final:
+                return max(final, key=lambda each: Version(each.version))
+        return None
+
+    def refusing(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> str:
+        """Return the index that refuses to tell what it has of a project; empty where none does."""
+        pages = ((index, self._asked(name, access, index)) for index in indexes)
+        return next((without_user(index) for index, page in pages if page.status in _REFUSED), "")
+
+    def _asked(self, name: str, access: IndexAccess, index: str) -> _Page:
+        address = f"{without_user(index).rstrip('/')}/{canonicalize_name(name)}/"
+        user = access.headers(index)
+        return self._once.ask((address, user.get("Authorization", "")), lambda: self._page(address, user))
+
+    def _page(self, address: str, user: Mapping[str, str]) -> _Page:
+        """Return a page: from the index, else the last one that is known, else an empty one."""
         try:
-            page = pages.page(f"{_without_user(index).rstrip('/')}/{canonicalize_name(name)}/", access)
+            reply = self._web.get(address, {"Accept": _JSON_FIRST, **user}, limit_bytes=_MOST_PAGE_BYTES)
         except CannotFetchError:
-            continue
-        if page.status != _OK:
-            continue
-        found = [
-            archive
-            for offer in page.offers()
-            if not offer.yanked and _is_for(offer.python, python)
-            for archive in _archive(offer, index)
-            if archive.name == canonicalize_name(name) and allowed.contains(archive.version, prereleases=True)
-        ]
-        final = [each for each in found if not Version(each.version).is_prerelease] or found
-        if final:
-            return max(final, key=lambda each: Version(each.version))
-    return None
+            reply = None
+        if reply is not None and reply.status == _OK:
+            page = _Page(reply.address, _OK, reply.body, "json" in reply.headers.get("content-type", "").lower())
+            self._kept.keep(_KIND, address, msgspec.msgpack.encode(page))
+            return page
+        known = self._kept.read(_KIND, address) if reply is None else None
+        try:
+            return msgspec.msgpack.decode(known or b"", type=_Page)
+        except msgspec.MsgspecError:
+            return _Page(address, reply.status if reply else 0)
 
 
-def versions_asked_for(name: str, lines: Iterable[str], target: Target) -> SpecifierSet:
+def offers(address: str, body: bytes, *, is_json: bool) -> Iterator[Offer]:
+    """Yield every file that a page lists."""
+    if is_json:
+        yield from _listed(address, body)
+        return
+    for piece in _LINK_BEGIN.split(body.decode("utf-8", "replace"))[1:]:
+        attributes = _ATTRIBUTES.match(piece)
+        link = _HREF.search(attributes[0]) if attributes else None
+        if attributes is None or link is None:
+            continue
+        try:
+            url, fragment = urldefrag(urljoin(address, html.unescape(link[1] or link[2] or link[3])))
+        except ValueError:
+            continue
+        algorithm, _, digest = fragment.partition("=")
+        python = _PYTHON.search(attributes[0])
+        yield Offer(
+            url=url,
+            hashes={algorithm: digest} if digest else {},
+            yanked="data-yanked" in attributes[0].lower(),
+            python=html.unescape(next(filter(None, python.groups()), "")) if python else "",
+        )
+
+
+def _listed(address: str, body: bytes) -> Iterator[Offer]:
+    """Yield the files of a page in JSON."""
+    try:
+        told = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return
+    files = told.get("files") if isinstance(told, dict) else None
+    for entry in files if isinstance(files, list) else ():
+        if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
+            continue
+        hashes, size = entry.get("hashes"), entry.get("size")
+        try:
+            url = urljoin(address, entry["url"])
+        except ValueError:
+            continue
+        yield Offer(
+            url=url,
+            hashes={str(k): str(v) for k, v in hashes.items()} if isinstance(hashes, dict) else {},
+            size_bytes=size if isinstance(size, int) and 0 <= size < 1 << 63 else None,
+            yanked=bool(entry.get("yanked")),
+            python=str(entry.get("requires-python") or ""),
+        )
+
+
+def versions_asked_for(name: str, lines: Iterable[Requirement], target: Target) -> SpecifierSet:
     """Return which versions of a project some requirements allow together."""
     allowed = SpecifierSet()
     environment = {**markers_of(target), "extra": ""}
-    for line in lines:
-        try:
-            asked = Requirement(line)
-        except InvalidRequirement:
-            continue
+    for asked in lines:
         if canonicalize_name(asked.name) == canonicalize_name(name):
             allowed &= asked.specifier if not asked.marker or asked.marker.evaluate(environment) else SpecifierSet()
     return allowed
 
 
-def needed_by(metadata: bytes) -> tuple[str, ...]:
+def needed_by(metadata: bytes) -> tuple[Requirement, ...]:
     """Return the requirements that a wheel has."""
     head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
-    return tuple(line.partition(":")[2].strip() for line in head.split("\n") if line.startswith("Requires-Dist:"))
+    found = []
+    for line in head.split("\n"):
+        try:
+            found += [Requirement(line.partition(":")[2].strip())] if line.startswith("Requires-Dist:") else []
+        except InvalidRequirement:
+            continue
+    return tuple(found)
+
+
+def archive_at(url: str, name: str, index: str = "") -> Sdist:
+    """Return the source archive behind an address, whatever its name says of it."""
+    filename = unquote(urlsplit(url).path.rpartition("/")[2])
+    return next(
+        _archive(Offer(url=url), index), Sdist(name=canonicalize_name(name), filename=filename, url=without_user(url))
+    )
 
 
 def _archive(offer: Offer, index: str) -> Iterator[Sdist]:
@@ -88,7 +231,7 @@ def _archive(offer: Offer, index: str) -> Iterator[Sdist]:
         url=offer.url,
         size_bytes=offer.size_bytes,
         hashes=tuple(sorted(offer.hashes.items())),
-        index=_without_user(index),
+        index=without_user(index),
     )
 
 
@@ -98,8 +241,3 @@ def _is_for(declared: str, python: str) -> bool:
         return SpecifierSet(declared).contains(python)
     except InvalidSpecifier:
         return True
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

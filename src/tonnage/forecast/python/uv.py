@@ -1,5 +1,9 @@
 """One run of the resolver: its command, its environment and the files that it reads, and the lock that it writes.
 
+It builds nothing, and reads no settings: what concerns indexes is told by :mod:`index_access`. It runs in a directory
+that nobody else can write, with an environment that has the way to the network and nothing more, and every line that
+it reads is rendered by :mod:`resolver_lines`. All runs share one cache, below ours.
+
 Source: uv 0.13.9, ``uv pip compile --help``.
 """
 
@@ -10,150 +14,231 @@ import re
 import sys
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
+from msgspec import Struct
+from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from tonnage.adapters import process
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.pylock import read_pylock, shown
+from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from packaging.requirements import Requirement
 
     from tonnage.adapters.interface import Cancel
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.forecast.python.index_session import ResolverRun
     from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest, Target
 
-# Which of the user's settings of uv are about reaching an index; the others would change what is chosen.
-_UV_KEPT = regex(
-    r"UV_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL|_.*_(?:USERNAME|PASSWORD))?|HTTP_.*|REQUEST_TIMEOUT|CONCURRENT_.*|CACHE_DIR"
-    r"|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS|CONFIG_FILE|OFFLINE|NETRC)"
-)
+# What it needs of the user's environment to reach a server; proxies are also written in small letters.
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_PASSED_ON = frozenset(
+    {
+        *_PROXIES, *map(str.lower, _PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT",
+        "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_REQUEST_TIMEOUT",
+    }
+)  # fmt: skip
 _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
-_EXTRA_INDEX_LINE = regex(r"^--extra-index-url (\S+)$", re.MULTILINE)
 
 
-def run_resolver(
-    request: ResolveRequest,
-    target: Target,
-    access: IndexAccess,
-    environment: Mapping[str, str],
-    cancel: Cancel | None,
-    *,
-    excluded: Iterable[str] = (),
-    offline: bool = False,
-    session: ResolverRun | None = None,
-) -> Lock | str:
-    """Run the resolver once.
+class StandIn(Struct, frozen=True, kw_only=True):
+    """A small wheel in place of a large one that is named by its address: the resolver would fetch all of that.
 
     Args:
-        session: Stands in for them; None to let the resolver ask them itself.
-
-    Raises:
-        CannotResolveError: The resolver knows no such platform, or its lock has nothing for it.
-        CannotFetchError: It was stopped.
-        EngineLacksError: It cannot be started.
+        filename: The name of both.
+        content: Says of itself what the other one does.
     """
-    platform = _platform(target)
-    if not request.requirements:
-        return Lock(target=target)
-    with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
-        place = Path(directory)
-        arguments = _arguments(request, target, platform, access, place, tuple(excluded), offline=offline)
+
+    filename: str
+    content: bytes
+
+
+class Uv:
+    """The resolver that was installed with this package.
+
+    Args:
+        cache: Where it keeps what it fetched; need not exist.
+        environment: The user's environment.
+    """
+
+    def __init__(self, cache: Path, environment: Mapping[str, str]) -> None:
+        self._cache = cache
+        self._environment = environment
+
+    def resolve(
+        self,
+        request: ResolveRequest,
+        target: Target,
+        access: IndexAccess,
+        requirements: Iterable[Requirement],
+        constraints: Iterable[Requirement],
+        *,
+        excluded: Iterable[str] = (),
+        stand_ins: Mapping[str, StandIn],
+        offline: bool = False,
+        cancel: Cancel | None = None,
+    ) -> Lock | str:
+        """Resolve once.
+
+        Args:
+            request: Options; its lines are not read.
+            requirements: What is asked for.
+            constraints: What limits it.
+            excluded: Names that are left out wherever they are needed.
+            stand_ins: By the address in whose place they stand.
+
+        Returns:
+            The lock, or what the resolver printed when it found none.
+
+        Raises:
+            CannotResolveError: The resolver knows no such platform, or its lock has nothing for it.
+            CannotFetchError: It was stopped.
+            EngineLacksError: It cannot be started.
+        """
+        platform = _platform(target)
+        wanted = holding(requirements, target)
+        if not wanted:
+            return Lock(target=target)
         stop = cancel or threading.Event()
-        # Where it is stopped it leaves its temporary files behind; there they go with the directory.
-        surroundings = _environment(environment, access) | {"TMPDIR": directory}
-        if session is not None:
-            # What stands in keeps what it fetched, and has another address each time.
-            arguments.append("--no-cache")
-            surroundings = _to_loopback(surroundings)
-        exit_code, printed = _started(arguments, surroundings, directory, stop)
-        if exit_code != 0 and "Failed to initialize cache" in printed:
-            exit_code, printed = _started([*arguments, "--no-cache"], surroundings, directory, stop)
-        if stop.is_set():
-            raise CannotFetchError("Resolving was stopped", "stopped")
-        if exit_code != 0:
-            printed = printed if session is None else session.restored(printed)
-            return printed or f"The resolver ended with {exit_code} and gave no reason"
-        output = place / "pylock.toml"
-        text = output.read_text(encoding="utf-8")
-        return read_pylock(text if session is None else session.restored(text), target, place=str(output))
+        with self._place() as place:
+            for each in stand_ins.values():
+                (place / each.filename).write_bytes(each.content)
 
+            def written(name: str, lines: Iterable[str]) -> str:
+                (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+                return name
 
-def _started(arguments: list[str], environment: Mapping[str, str], directory: str, cancel: Cancel) -> tuple[int, str]:
-    """Run a command; return its exit code and what it printed."""
-    printed: list[str] = []
-    exit_code = process.stream(
-        arguments, environment=environment, directory=directory, on_line=printed.append, cancel=cancel
-    )
-    return exit_code, "\n".join(printed)
+            def line(each: Requirement) -> str:
+                stands_in = stand_ins.get(each.url or "")
+                return rendered(each, (place / stands_in.filename).as_uri() if stands_in else "")
 
+            arguments = [written("requirements.in", map(line, wanted)), *_options(request, target, platform, access)]
+            arguments += ["--offline"] if offline else []
+            for option, name, lines in (
+                ("--constraints", "constraints.txt", [line(each) for each in holding(constraints, target)]),
+                ("--excludes", "excludes.txt", [canonicalize_name(each, validate=True) for each in excluded]),
+            ):
+                arguments += [option, written(name, lines)] if lines else []
+            # What is in the image already is preferred, as the lock that is to be renewed.
+            if request.installed:
+                (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
+            exit_code, printed = self._run(["pip", "compile", *arguments], place, access, request, stop)
+            if stop.is_set():
+                raise CannotFetchError("Resolving was stopped", "stopped")
+            if exit_code != 0:
+                for url, each in stand_ins.items():
+                    printed = printed.replace((place / each.filename).as_uri(), encoded(url))
+                return printed or f"The resolver ended with {exit_code} and gave no reason"
+            output = place / "pylock.toml"
+            return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
 
-def export_lock(request: LockedRequest, environment: Mapping[str, str], access: IndexAccess) -> str:
-    """Turn uv's own lock into the standard's form, which needs no network.
+    def fetched_whole(self, name: str, version: str) -> bool:
+        """Whether all of a wheel of an index was fetched: it was where the index told no hash of it."""
+        return any(self._cache.glob(f"wheels-*/**/{name}/{version}-*.http"))
 
-    Raises:
-        CannotResolveError: The lock and the project do not belong together, or cannot be read.
-        EngineLacksError: The resolver cannot be started.
-    """
-    with tempfile.TemporaryDirectory(prefix="tonnage-lock-") as directory:
-        place = Path(directory)
-        (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
-        (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
-        command = [
-            _uv(),
-            "export",
-            "--frozen",
-            "--offline",
-            "--format",
-            "pylock.toml",
-            "--no-header",
-            "--quiet",
-            "--no-cache",
-        ]
-        command += ["--no-emit-project", "--color", "never", "--python", sys.executable]
+    def export(self, request: LockedRequest, access: IndexAccess) -> str:
+        """Turn uv's own lock into the standard's form, which needs no network.
+
+        Raises:
+            CannotResolveError: The lock and the project do not belong together, or cannot be read.
+            EngineLacksError: The resolver cannot be started.
+        """
+        arguments = ["export", "--frozen", "--offline", "--format=pylock.toml", "--no-header", "--no-emit-project"]
         for option, asked in (
             ("--all-extras", request.all_extras),
             ("--all-groups", request.all_groups),
             ("--no-default-groups", "*" in request.without_groups),
         ):
-            command += [option] if asked else []
+            arguments += [option] if asked else []
         for option, names in (
             ("--extra", () if request.all_extras else request.extras),
             ("--group", request.groups),
             ("--no-group", tuple(name for name in request.without_groups if name != "*")),
             ("--only-group", request.only_groups),
         ):
-            for name in names:
-                command += [option, name]
-        answer = process.run(command, environment=_environment(environment, access), directory=directory, timeout_s=60)
-    if answer.exit_code != 0:
-        raise CannotResolveError(
-            "uv.lock cannot be used", "invalid", why=answer.stderr.strip().removeprefix("error: "), todo="Run uv lock."
-        )
-    return answer.stdout
+            arguments += [f"{option}={name}" for name in names]
+        with self._place() as place:
+            (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
+            (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
+            answer = process.run(
+                self._command(arguments), environment=self._surroundings(place, access), directory=str(place),
+                timeout_s=60,
+            )  # fmt: skip
+        if answer.exit_code != 0:
+            why = answer.stderr.strip().removeprefix("error: ")
+            raise CannotResolveError("uv.lock cannot be used", "invalid", why=why, todo="Run uv lock.")
+        return answer.stdout
+
+    def default_index(self, access: IndexAccess) -> str:
+        """Return the address of the index that is asked where no other is named."""
+        with self._place() as place:
+            answer = process.run(
+                self._command(["pip", "compile", "-", "--emit-index-url"]),
+                environment=self._surroundings(place, access), directory=str(place), timeout_s=20,
+            )  # fmt: skip
+        return next(iter(_INDEX_LINE.findall(answer.stdout)), "")
+
+    @contextmanager
+    def _place(self) -> Iterator[Path]:
+        """Make a directory that only this user can look into, and remove it afterwards."""
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            directory = tempfile.TemporaryDirectory(prefix=".run-", dir=self._cache.parent)
+        except OSError:
+            directory = tempfile.TemporaryDirectory(prefix="tonnage-resolve-")
+        with directory as place:
+            yield Path(place)
+
+    def _command(self, arguments: Iterable[str]) -> list[str]:
+        from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where nothing is resolved
+
+        always = ["--no-config", "--no-build", "--quiet", "--color=never", "--no-progress", "--no-python-downloads"]
+        where = [f"--cache-dir={self._cache}", f"--python={sys.executable}"]
+        return [os.fspath(find_uv_bin()), *arguments, *always, *where]
+
+    def _run(
+        self, arguments: list[str], place: Path, access: IndexAccess, request: ResolveRequest, stop: Cancel
+    ) -> tuple[int, str]:
+        """Run a command; return its exit code and what it printed."""
+        surroundings = self._surroundings(place, access) | _indexes(access, request)
+        command = self._command(arguments)
+        for more in ((), ("--no-cache",)):
+            printed: list[str] = []
+            exit_code = process.stream(
+                [*command, *more], environment=surroundings, directory=str(place), on_line=printed.append, cancel=stop
+            )
+            if exit_code == 0 or not any("Failed to initialize cache" in line for line in printed):
+                break
+        return exit_code, "\n".join(printed)
+
+    def _surroundings(self, place: Path, access: IndexAccess) -> dict[str, str]:
+        """Return the resolver's environment."""
+        kept = {name: value for name, value in self._environment.items() if name in _PASSED_ON}
+        if access.certificates:
+            kept["SSL_CERT_FILE"] = access.certificates
+        # Where it is stopped it leaves its temporary files behind; there they go with the directory. What it prints is
+        # read, and shown to people elsewhere: its lines must not end where a terminal would.
+        return kept | {"HOME": str(place), "TMPDIR": str(place), "UV_HTTP_RETRIES": "1", "COLUMNS": "100000"}
 
 
-def indexes_asked(access: IndexAccess, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the addresses of the indexes that the resolver asks, its own default included."""
-    if access.index_url:
-        return (*access.extra_index_urls, access.index_url)
-    with tempfile.TemporaryDirectory(prefix="tonnage-resolve-") as directory:
-        answer = process.run(
-            [_uv(), "pip", "compile", "-", "--emit-index-url", "--quiet", "--no-cache", "--python", sys.executable],
-            environment=_environment(environment, access),
-            directory=directory,
-            timeout_s=20,
-        )
-    extra, last = _EXTRA_INDEX_LINE.findall(answer.stdout), _INDEX_LINE.findall(answer.stdout)
-    return tuple(dict.fromkeys((*access.extra_index_urls, *extra, *last)))
+def _indexes(access: IndexAccess, request: ResolveRequest) -> dict[str, str]:
+    """Return the variables that name indexes: addresses can hold passwords, and other users see a command line."""
+    told = {
+        "UV_DEFAULT_INDEX": encoded(access.signed(access.index_url)),
+        "UV_EXTRA_INDEX_URL": " ".join(encoded(access.signed(url)) for url in access.extra_index_urls),
+        "UV_FIND_LINKS": ",".join(encoded(access.signed(url)) for url in request.find_links),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _platform(target: Target) -> str:
@@ -176,94 +261,39 @@ def _platform(target: Target) -> str:
     return f"{machine}-manylinux_2_{minor}"
 
 
-def _arguments(
-    request: ResolveRequest,
-    target: Target,
-    platform: str,
-    access: IndexAccess,
-    place: Path,
-    excluded: tuple[str, ...],
-    *,
-    offline: bool,
-) -> list[str]:
-    """Return the resolver's command, and write the files that it names."""
-
-    def written(name: str, lines: Iterable[str]) -> str:
-        (place / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return name
-
-    command = [_uv(), "pip", "compile", written("requirements.in", request.requirements)]
-    command += ["--format", "pylock.toml", "--output-file", "pylock.toml", "--no-header", "--quiet", "--no-progress"]
-    command += ["--color", "never", "--python", sys.executable, "--no-build"]
-    command += ["--python-version", target.python, "--python-platform", platform]
+def _options(request: ResolveRequest, target: Target, platform: str, access: IndexAccess) -> list[str]:
+    """Return the resolver's options; each value stands in one word with its option, so that it is none itself."""
     # With one index there is nothing to weigh, and the resolver tells more of an index that refuses.
     several = bool(access.extra_index_urls)
-    # What is in the image already is preferred, as the lock that is to be renewed.
-    if request.installed:
-        (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
-    for option, name, lines in (
-        ("--constraints", "constraints.txt", request.constraints),
-        ("--overrides", "overrides.txt", request.overrides),
-        ("--excludes", "excludes.txt", excluded),
-    ):
-        command += [option, written(name, lines)] if lines else []
+    options = ["--format=pylock.toml", "--output-file=pylock.toml", "--no-header"]
     for option, value in (
-        ("--default-index", access.index_url),
+        ("--python-version", target.python),
+        ("--python-platform", platform),
         ("--exclude-newer", request.exclude_newer),
         ("--torch-backend", request.torch_backend),
         ("--resolution", "" if request.resolution == "highest" else request.resolution),
         ("--prerelease", "allow" if request.prereleases else ""),
         ("--index-strategy", "unsafe-best-match" if request.best_of_all_indexes and several else ""),
+        *(("--allow-insecure-host", host) for host in access.trusted_hosts),
     ):
-        command += [option, value] if value else []
-    for option, values in (
-        ("--extra-index-url", access.extra_index_urls),
-        ("--find-links", request.find_links),
-        ("--allow-insecure-host", access.trusted_hosts),
-    ):
-        for value in values:
-            command += [option, value]
+        options += [f"{option}={value}"] if value else []
     for option, asked in (
         ("--no-index", request.no_index),
         ("--no-deps", not request.dependencies),
-        ("--offline", offline),
+        ("--system-certs", access.system_certificates),
     ):
-        command += [option] if asked else []
-    return command
+        options += [option] if asked else []
+    return options
 
 
 def _preferences(installed: Iterable[str]) -> str:
     """Return what is installed as a lock file of names and versions."""
     lines = ['lock-version = "1.0"', 'created-by = "tonnage"']
     for pin in installed:
-        name, _, version = pin.partition("==")
-        lines += ["[[packages]]", f'name = "{canonicalize_name(name.strip())}"', f'version = "{version.strip()}"']
+        name, _, told = pin.partition("==")
+        try:
+            found = canonicalize_name(name.strip(), validate=True), Version(told)
+        except (InvalidName, InvalidVersion):
+            continue
+        lines += ["[[packages]]", f'name = "{found[0]}"', f'version = "{found[1]}"']
     return "\n".join(lines)
-
-
-def _environment(environment: Mapping[str, str], access: IndexAccess) -> dict[str, str]:
-    """Return the resolver's environment: the user's, without what would change its choice."""
-    kept = {
-        name: value for name, value in environment.items() if not name.startswith("UV_") or _UV_KEPT.fullmatch(name)
-    }
-    kept.setdefault("UV_HTTP_RETRIES", "1")
-    if access.certificates:
-        kept.setdefault("SSL_CERT_FILE", access.certificates)
-    # What it prints is read, and shown to people elsewhere: its lines must not end where a terminal would.
-    return kept | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": "", "COLUMNS": "100000"}
-
-
-def _to_loopback(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the resolver's environment where a server on the loopback stands in for indexes."""
-    around = {name: value for name, value in environment.items() if name not in {"UV_DEFAULT_INDEX", "UV_INDEX_URL"}}
-    for name in ("NO_PROXY", "no_proxy"):
-        around[name] = ",".join(filter(None, ("127.0.0.1", around.get(name, ""))))
-    # It tries again itself.
-    return around | {"UV_HTTP_RETRIES": "0"}
-
-
-def _uv() -> str:
-    """Return the resolver that was installed with this package."""
-    from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where nothing is resolved
-
-    return os.fspath(find_uv_bin())

@@ -3,6 +3,7 @@
 Public:
     ``read_wheels(wheels, web=, access=, kept=, cancel=, at_once=) -> WheelsRead``
     ``read_metadata(wheel, servers=, kept=) -> WheelMetadata | None``: what a wheel says of itself.
+    ``wheel_that_says(filename, metadata) -> bytes``: a small wheel that says the same of itself.
 
 A wheel that has a hash never changes, so what was read once is kept for ever under that hash and needs no network.
 A wheel that cannot be read is never nothing: it is graded down to a ratio of its size, with the reason.
@@ -10,6 +11,7 @@ A wheel that cannot be read is never nothing: it is graded down to a ratio of it
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -34,10 +36,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.python_lock import Wheel
 
 # The number changes with the form of what is kept, so that another form is never read.
-_KIND = "wheel-1"
-_METADATA_KIND = "metadata-2"
+_KIND = "wheel-2"
+_METADATA_KIND = "metadata-3"
 _UNNAMED_FRESH_S = 86400.0
-_UV_TAIL_BYTES = 16384
 # What bytes that are no wheel make of the reader of zip files.
 _DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, RuntimeError, zlib.error)
 
@@ -61,13 +62,11 @@ class WheelMetadata(Struct, frozen=True, kw_only=True):
 
     Args:
         text: Its ``METADATA``.
-        size_bytes: The size of the wheel; None where it was not told.
-        part_bytes: How much of the wheel a resolver fetches to read it; 0 where it was read from beside the wheel.
+        size_bytes: The size of the wheel.
     """
 
     text: bytes
-    size_bytes: int | None = None
-    part_bytes: int = 0
+    size_bytes: int
 
 
 def read_wheels(
@@ -125,12 +124,8 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMe
             member = metadata_member(archive)
             if member is None:
                 return None
-            size_bytes = file.size_bytes
-            contents = contents_of(replace(wheel, size_bytes=size_bytes), archive)
-            contents = replace(contents, cacheable=file.cacheable)
-            found = WheelMetadata(
-                text=archive.read(member), size_bytes=size_bytes, part_bytes=_fetched(archive, member, size_bytes)
-            )
+            contents = _contents(wheel, archive, file.size_bytes, cacheable=file.cacheable)
+            found = WheelMetadata(text=archive.read(member), size_bytes=file.size_bytes)
     except (UnreadableError, *_DAMAGED):
         return None
     kept.keep(_METADATA_KIND, name, msgspec.msgpack.encode(found))
@@ -138,15 +133,23 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMe
     return found
 
 
-def _fetched(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size_bytes: int) -> int:
-    """Return how much of a wheel uv fetches for one member: the end, the rest of the directory, and the member.
+def wheel_that_says(filename: str, metadata: bytes) -> bytes:
+    """Return a wheel that says the same of itself as another one, and holds nothing else."""
+    information = f"{'-'.join(filename.split('-')[:2])}.dist-info"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(f"{information}/METADATA", metadata)
+        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{information}/RECORD", "")
+    return buffer.getvalue()
 
-    Source: uv 0.13.9, ``remote_metadata.rs``: 16 KiB from the end to begin with; the local header takes 30 bytes and
-    names.
-    """
-    held_from = min(archive.start_dir, max(0, size_bytes - _UV_TAIL_BYTES))
-    member_bytes = 30 + 2 * len(member.filename) + member.compress_size if member.header_offset < held_from else 0
-    return size_bytes - held_from + min(member_bytes, held_from)
+
+def _contents(wheel: Wheel, archive: zipfile.ZipFile, size_bytes: int, *, cacheable: bool | None) -> WheelContents:
+    """Return what lies inside a wheel."""
+    # A resolver fetched its metadata before: most indexes have them beside the wheel.
+    member = metadata_member(archive)
+    known = replace(wheel, size_bytes=size_bytes, metadata_bytes=member.file_size if member else 0)
+    return replace(contents_of(known, archive), cacheable=cacheable)
 
 
 def _key(wheel: Wheel) -> str:
@@ -165,7 +168,8 @@ def _remembered(wheel: Wheel, kept: DiskCache, *, offline: bool) -> WheelContent
     size_bytes = wheel.size_bytes if wheel.size_bytes is not None else known.wheel.size_bytes
     # What was read for the resolver a moment ago is not of earlier.
     reading = known.reading if kept.is_new(_KIND, _key(wheel)) else Reading.REMEMBERED
-    return replace(known, wheel=replace(wheel, size_bytes=size_bytes), reading=reading)
+    found = replace(wheel, size_bytes=size_bytes, metadata_bytes=known.wheel.metadata_bytes)
+    return replace(known, wheel=found, reading=reading)
 
 
 def _read(wheel: Wheel, servers: Servers) -> WheelContents:
@@ -178,8 +182,7 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
             RangedFile(servers, wheel.url, wheel.size_bytes) as file,
             zipfile.ZipFile(cast("IO[bytes]", file)) as archive,
         ):
-            read = contents_of(replace(wheel, size_bytes=file.size_bytes), archive)
-            return replace(read, cacheable=file.cacheable)
+            return _contents(wheel, archive, file.size_bytes, cacheable=file.cacheable)
     except UnreadableError as error:
         size_bytes = wheel.size_bytes if wheel.size_bytes is not None else error.size_bytes
         return guessed(replace(wheel, size_bytes=size_bytes), str(error))
@@ -191,4 +194,4 @@ def _read_here(wheel: Wheel, path: str) -> WheelContents:
     with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
         size_bytes = file.seek(0, 2)
         with zipfile.ZipFile(file) as archive:
-            return replace(contents_of(replace(wheel, size_bytes=size_bytes), archive), cacheable=False)
+            return _contents(wheel, archive, size_bytes, cacheable=False)

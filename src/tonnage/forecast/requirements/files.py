@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
-from tonnage.forecast.requirements.lines import read_requirement
+from tonnage.forecast.requirements.lines import read_requirement, refused_character
 from tonnage.lazily import regex
 from tonnage.model.forecast.finding import Finding
 from tonnage.model.forecast.requirements import IndexOptions, Requirements
@@ -225,12 +225,24 @@ def _formats(before: tuple[str, ...], value: str) -> tuple[str, ...]:
 
 
 def _lines(text: str, file: str) -> list[_Line]:
-    """Join continued lines, take comments away, and leave empty lines out."""
+    """Join continued lines, take comments away, and leave empty lines out.
+
+    Raises:
+        UsageError: A line has a character that ends a line for some programs, or controls something.
+    """
     found: list[_Line] = []
     parts: list[str] = []
     begin = 0
-    written = text.removeprefix("\ufeff").splitlines()
+    written = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     for number, line in enumerate(written, 1):
+        refused = refused_character(line)
+        if refused:
+            raise UsageError(
+                f"a line has the character {refused}, which no requirement has",
+                why="Programs do not agree on where such a line ends.",
+                todo="Take the character away.",
+                place=str(Place(file, number)),
+            )
         if not parts:
             begin = number
         comment = _COMMENT.search(line) is not None and line.lstrip().startswith("#")

@@ -31,6 +31,15 @@ _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 _EGG = regex(r"(?:^|[#&])egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?")
 _PATH_EXTRAS = regex(r"(?P<path>.*?)\[(?P<extras>[^\]/]*)\]")
 
+# Every character that ends a line somewhere, and every other one that controls something; a tab is a space.
+_REFUSED = regex(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def refused_character(text: str) -> str:
+    """Return the first character that no requirement may hold, such as ``U+000C``; empty where there is none."""
+    found = _REFUSED.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
 
 def normal_name(name: str) -> str:
     """Return a project's name in the form by which names are compared (PEP 503)."""

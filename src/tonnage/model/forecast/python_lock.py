@@ -48,7 +48,7 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
     """What an install line asks for, as the image sees it.
 
     Args:
-        requirements: Lines of requirement files and of the command line, without ``-r`` and ``-c``; hashes may stay.
+        requirements: Lines of requirement files and of the command line, without options.
         constraints: Lines of constraint files.
         index_url: The index in place of the default one; empty for the user's or the resolver's default.
         extra_index_urls: Further indexes.
@@ -61,7 +61,6 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
         only_binary: Names that may not come from source; ``:all:`` for all.
         no_binary: Names that may not come as wheels; ``:all:`` for all.
         require_hashes: Whether each requirement must carry a hash.
-        overrides: Lines that replace what packages ask for (uv only).
         exclude_newer: Date before which an archive must have been uploaded; empty for none.
         resolution: ``highest``, ``lowest`` or ``lowest-direct``.
         torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
@@ -80,7 +79,6 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
     only_binary: tuple[str, ...] = ()
     no_binary: tuple[str, ...] = ()
     require_hashes: bool = False
-    overrides: tuple[str, ...] = ()
     exclude_newer: str = ""
     resolution: str = "highest"
     torch_backend: str = ""
@@ -128,8 +126,7 @@ class Wheel(Struct, frozen=True, kw_only=True):
         size_bytes: Its compressed size; None where neither index nor lock told it.
         hashes: Pairs of algorithm and hexadecimal digest.
         index: The index that it came from; empty where nobody told it.
-        metadata_bytes: What a resolver fetches to learn what it needs: its metadata where the index gives them apart,
-            else its directory and the part that holds them; 0 where nobody asked.
+        metadata_bytes: What a resolver fetches before to learn what it needs; 0 where that was not read.
     """
 
     name: str

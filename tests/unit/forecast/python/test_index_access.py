@@ -12,8 +12,6 @@ from tonnage.model.forecast.python_lock import ResolveRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.forecast.python.index_access import IndexAccess
-
 NOTHING = ResolveRequest(requirements=("a",))
 OWN = "https://own.example.org/simple"
 MIRROR = "https://mirror.example.org/simple"
@@ -41,9 +39,56 @@ def test_the_environment_wins_over_the_file_and_the_dockerfile_over_both(tmp_pat
     assert index_access(ResolveRequest(requirements=("a",), index_url=OWN), environment).index_url == OWN
 
 
-def test_an_index_of_uvs_environment_is_left_to_uv() -> None:
+def test_an_index_of_uvs_environment_wins_over_one_of_pips() -> None:
     environment = {"PIP_CONFIG_FILE": "/dev/null", "PIP_INDEX_URL": MIRROR, "UV_INDEX_URL": OWN}
-    assert index_access(NOTHING, environment).index_url == ""
+    assert index_access(NOTHING, environment).index_url == OWN
+
+
+def test_indexes_of_uvs_settings_are_read(tmp_path: Path) -> None:
+    (tmp_path / "uv").mkdir()
+    (tmp_path / "uv" / "uv.toml").write_text(
+        f"""
+        system-certs = true
+        allow-insecure-host = ["far.example.org"]
+        [[index]]
+        name = "own-one"
+        url = "{OWN}"
+        [[index]]
+        url = "{MIRROR}"
+        default = true
+        [[index]]
+        name = "asked"
+        url = "https://asked.example.org/simple"
+        explicit = true
+        [pip]
+        extra-index-url = ["https://more.example.org/simple"]
+        no-binary = ["evil"]
+        """
+    )
+    environment = {
+        "PIP_CONFIG_FILE": "/dev/null", "XDG_CONFIG_HOME": str(tmp_path), "UV_INDEX_OWN_ONE_USERNAME": "me",
+        "UV_INDEX_OWN_ONE_PASSWORD": "open",
+    }  # fmt: skip
+    access = index_access(NOTHING, environment)
+    assert access.index_url == MIRROR
+    assert access.extra_index_urls == (OWN, "https://more.example.org/simple")
+    assert (access.system_certificates, access.trusted_hosts) == (True, ("far.example.org",))
+    assert access.signed(OWN) == OWN.replace("://", "://me:open@")
+    assert access.signed(MIRROR) == MIRROR
+
+
+def test_an_index_that_lies_in_the_image_is_told() -> None:
+    with pytest.raises(CannotResolveError, match="known to the build alone"):
+        index_access(ResolveRequest(requirements=("a",), index_url="/wheels"), {"PIP_CONFIG_FILE": "/dev/null"})
+
+
+def test_no_password_is_shown_of_an_address_that_is_none() -> None:
+    with pytest.raises(CannotResolveError) as caught:
+        index_access(
+            ResolveRequest(requirements=("a",), index_url="https://me:hidden@own.example.org:99999/"),
+            {"PIP_CONFIG_FILE": "/dev/null"},
+        )
+    assert "hidden" not in str(caught.value)
 
 
 def test_directories_of_this_machine_are_left_out_and_told(tmp_path: Path) -> None:
@@ -75,8 +120,8 @@ def test_of_several_users_of_a_host_the_one_of_the_nearest_address_is_given() ->
         },
     )
 
-    def password(url: str, of: IndexAccess = access) -> str:
-        told = of.headers(url).get("Authorization", "").removeprefix("Basic ")
+    def password(url: str) -> str:
+        told = access.headers(url).get("Authorization", "").removeprefix("Basic ")
         return base64.b64decode(told).decode().partition(":")[2]
 
     assert password("https://own.example.org/api/1/simple/a/") == "one"
@@ -85,9 +130,7 @@ def test_of_several_users_of_a_host_the_one_of_the_nearest_address_is_given() ->
     assert password("https://far.example.org/files/a.whl") == "four"
     # Nobody tells a password where everyone can read it.
     assert password("http://own.example.org/api/1/simple/a/") == ""
-    files = "https://own.example.org/files/a.whl"
-    assert password(files) == "one"
-    assert password(files, access.nearest_to("https://own.example.org/api/11/simple/a/")) == "two"
+    assert password("https://own.example.org/files/a.whl") == "one"
 
 
 def test_the_users_netrc_is_read(tmp_path: Path) -> None:

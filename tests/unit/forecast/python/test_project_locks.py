@@ -10,10 +10,11 @@ from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
-from tonnage.forecast.python.index_relay import IndexRelay
 from tonnage.forecast.python.project_locks import read_locked
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
+from tonnage.forecast.python.source_archives import SourceArchives
+from tonnage.forecast.python.uv import Uv
 from tonnage.model.forecast.python_lock import LockedRequest, LockOrigin, ResolveRequest, Target
 
 if TYPE_CHECKING:
@@ -160,14 +161,13 @@ def read(index: Index, tmp_path: Path) -> Read:
     def run(name: str, text: str, project: str, *, offline: bool = False, **chosen: object) -> Lock:
         asked = ResolveRequest(requirements=(), index_url=index.url)
         request = LockedRequest(lock_name=name, lock_text=text, project_text=project, asked=asked, **chosen)  # type: ignore[arg-type]
-        environment = {
-            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path / "uv"),
-            "PIP_CONFIG_FILE": os.devnull,
-        }  # fmt: skip
+        environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
         kept = DiskCache(tmp_path / "kept")
-        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
-            access = index_access(asked, environment)
-            return read_locked(request, PY311, web=web, access=access, kept=kept, relay=relay, environment=environment)
+        with Web(environment, offline=offline) as web:
+            return read_locked(
+                request, PY311, uv=Uv(tmp_path / "uv", environment), archives=SourceArchives(web, kept), web=web,
+                access=index_access(asked, environment), kept=kept,
+            )  # fmt: skip
 
     return run
 

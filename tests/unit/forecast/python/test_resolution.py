@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
-import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +14,14 @@ from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
-from tonnage.forecast.python.index_relay import IndexRelay
 from tonnage.forecast.python.resolution import resolve
+from tonnage.forecast.python.source_archives import SourceArchives
+from tonnage.forecast.python.uv import Uv
+from tonnage.forecast.python.wheels import read_wheels
 from tonnage.model.forecast.python_lock import LockOrigin, ResolveRequest, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from tonnage.model.forecast.python_lock import Lock
 
@@ -57,22 +59,43 @@ def index() -> Iterator[Index]:
 def solve(index: Index, tmp_path: Path) -> Resolve:
     """Resolve some lines against the index, with a cache of their own."""
 
-    def run(*lines: str, target: Target = LINUX, offline: bool = False, now_s: float = 1e9, **asked: object) -> Lock:
+    def run(
+        *lines: str,
+        target: Target = LINUX,
+        offline: bool = False,
+        now_s: float = 1e9,
+        extra: Mapping[str, str] | None = None,
+        **asked: object,
+    ) -> Lock:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "PIP_CONFIG_FILE": os.devnull,
-            "UV_CACHE_DIR": str(tmp_path / "uv"),
+            **(extra or {}),
         }
         request = ResolveRequest(requirements=lines, **{"index_url": index.url, **asked})  # type: ignore[arg-type]
-        kept = DiskCache(tmp_path / "kept")
-        with Web(environment, offline=offline) as web, IndexRelay(web, kept, environment) as relay:
-            return resolve(
-                request, target, web=web, access=index_access(request, environment), kept=kept, relay=relay,
-                environment=environment, now_s=now_s,
-            )  # fmt: skip
+        return resolved(request, environment, tmp_path, target=target, offline=offline, now_s=now_s)
 
     return run
+
+
+def resolved(
+    request: ResolveRequest,
+    environment: Mapping[str, str],
+    cache: Path,
+    *,
+    target: Target = LINUX,
+    offline: bool = False,
+    cancel: threading.Event | None = None,
+    now_s: float = 1e9,
+) -> Lock:
+    """Resolve a request as it would be in some environment."""
+    kept = DiskCache(cache / "kept")
+    with Web(environment, offline=offline) as web:
+        return resolve(
+            request, target, uv=Uv(cache / "uv", environment), archives=SourceArchives(web, kept), web=web,
+            access=index_access(request, environment), kept=kept, cancel=cancel, now_s=now_s,
+        )  # fmt: skip
 
 
 def names(lock: Lock) -> list[str]:
@@ -205,12 +228,16 @@ def test_pip_takes_the_best_of_all_indexes_and_uv_the_first_that_has_the_name(so
     assert names(solve("lower==1.0", extra_index_urls=(second.url,))) == ["lower==1.0+cpu"]
 
 
-def test_where_an_index_tells_no_sizes_the_server_of_the_wheel_does(solve: Resolve, index: Index) -> None:
+def test_where_an_index_tells_no_sizes_the_server_of_the_wheel_does(
+    solve: Resolve, index: Index, tmp_path: Path
+) -> None:
     bare = Index(index.server, path="/bare", sizes=False)
     url = bare.wheel("plain", "1.0")
-    (wheel,) = solve("plain", index_url=bare.url).wheels
-    assert wheel.url == url
-    assert wheel.size_bytes == len(wheel_bytes("plain", "1.0"))
+    lock = solve("plain", index_url=bare.url)
+    access = index_access(ResolveRequest(requirements=()), {})
+    with Web({}) as web:
+        (contents,) = read_wheels(lock.wheels, web=web, access=access, kept=DiskCache(tmp_path / "wheels")).contents
+    assert (contents.wheel.url, contents.wheel.size_bytes) == (url, len(wheel_bytes("plain", "1.0")))
 
 
 def test_an_answer_holds_for_a_day(solve: Resolve, index: Index) -> None:
@@ -269,90 +296,56 @@ def test_a_resolution_can_be_stopped(index: Index, tmp_path: Path) -> None:
     cancel = threading.Event()
     cancel.set()
     request = ResolveRequest(requirements=("lower",), index_url=index.url)
-    environment = {"UV_CACHE_DIR": str(tmp_path / "uv"), "PATH": os.environ["PATH"]}
-    kept = DiskCache(tmp_path)
-    with (
-        Web({}) as web,
-        IndexRelay(web, kept, environment) as relay,
-        pytest.raises(CannotFetchError) as caught,
-    ):
-        resolve(
-            request, LINUX, web=web, access=index_access(request, {}), kept=kept, relay=relay, cancel=cancel,
-            environment=environment,
-        )  # fmt: skip
+    with pytest.raises(CannotFetchError) as caught:
+        resolved(request, {}, tmp_path, cancel=cancel)
     assert caught.value.cause == "stopped"
 
 
-def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    environment = {"TMPDIR": str(temporary), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
     cancel = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        request = ResolveRequest(
-            requirements=("lower",), index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
-        )
-        kept = DiskCache(tmp_path / "kept")
+        index_url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        places: list[Path] = []
 
         def stop_when_it_asks() -> None:
             with silent.accept()[0] as asked:
                 asked.recv(1)
-                assert list(temporary.iterdir())
+                places.extend(tmp_path.glob(".run-*"))
                 cancel.set()
 
         waiting = threading.Thread(target=stop_when_it_asks)
         waiting.start()
-        with (
-            Web({}) as web,
-            IndexRelay(web, kept, environment) as relay,
-            pytest.raises(CannotFetchError, match="stopped"),
-        ):
-            resolve(
-                request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
-                cancel=cancel, environment=environment,
-            )  # fmt: skip
+        with pytest.raises(CannotFetchError, match="stopped"):
+            resolved(ResolveRequest(requirements=("lower",), index_url=index_url), {}, tmp_path, cancel=cancel)
         waiting.join()
-    assert list(temporary.iterdir()) == []
+    assert len(places) == 1
+    assert list(tmp_path.glob(".run-*")) == []
 
 
-def test_a_wheel_that_is_given_by_its_address_is_a_wheel(solve: Resolve, index: Index, tmp_path: Path) -> None:
-    content = wheel_bytes("apart", "4.0", requires=("lower",))
+def test_a_wheel_that_is_given_by_its_address_is_a_wheel_and_is_not_fetched(solve: Resolve, index: Index) -> None:
+    content = wheel_bytes("apart", "4.0", {"pkg/large.bin": os.urandom(3_000_017)}, requires=("lower<2",))
     url = index.server.add("/apart-4.0-py3-none-any.whl", content)
-    here = tmp_path / "near-5.0-py3-none-any.whl"
-    here.write_bytes(wheel_bytes("near", "5.0"))
-    lock = solve(f"apart @ {url}", f"near @ {here.as_uri()}")
-    assert names(lock) == ["apart==4.0", "lower==2.0", "near==5.0"]
-    assert [wheel.url for wheel in lock.wheels if wheel.name != "lower"] == [url, here.as_uri()]
+    index.server.sent_bytes = 0
+    lock = solve(f"apart @ {url}#sha256={hashlib.sha256(content).hexdigest()}", "lower")
+    assert names(lock) == ["apart==4.0", "lower==1.1"]
+    assert (lock.wheels[0].url, lock.wheels[0].size_bytes) == (url, len(content))
+    assert lock.wheels[0].digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert index.server.sent_bytes < 100_000
+    with pytest.raises(CannotResolveError) as caught:
+        solve(f"apart @ {url}", "lower>=2")
+    assert "file:" not in caught.value.why
 
 
 def test_nothing_asked_for_is_nothing(solve: Resolve) -> None:
     assert solve().wheels == ()
 
 
-def test_settings_of_the_user_that_would_change_the_choice_do_not(index: Index, tmp_path: Path) -> None:
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull,
-        "UV_CACHE_DIR": str(tmp_path / "uv"), "UV_RESOLUTION": "lowest",
-        "UV_EXCLUDE_NEWER": "2001-01-01", "UV_CONSTRAINT": "/nowhere",
-    }  # fmt: skip
-    request = ResolveRequest(requirements=("lower",), index_url=index.url)
-    kept = DiskCache(tmp_path / "kept")
-    with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
-        lock = resolve(
-            request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
-            environment=environment,
-        )  # fmt: skip
-    assert names(lock) == ["lower==2.0"]
+def test_settings_of_the_user_that_would_change_the_choice_do_not(solve: Resolve) -> None:
+    extra = {"UV_RESOLUTION": "lowest", "UV_EXCLUDE_NEWER": "2001-01-01", "UV_CONSTRAINT": "/nowhere"}
+    assert names(solve("lower", extra=extra)) == ["lower==2.0"]
 
 
-def test_a_home_that_cannot_be_written_only_costs_time(index: Index, tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": "/proc/nowhere"}
+def test_a_home_that_cannot_be_written_only_costs_time(index: Index) -> None:
     request = ResolveRequest(requirements=("upper",), index_url=index.url)
-    kept = DiskCache(tmp_path / "kept")
-    with Web(environment) as web, IndexRelay(web, kept, environment) as relay:
-        lock = resolve(
-            request, LINUX, web=web, access=index_access(request, environment), kept=kept, relay=relay,
-            environment=environment,
-        )  # fmt: skip
+    lock = resolved(request, {"PIP_CONFIG_FILE": os.devnull}, Path("/proc/nowhere"))
     assert names(lock) == ["lower==1.1", "upper==3.0"]

@@ -1,0 +1,266 @@
+"""Package indexes of every kind, asked by the resolver itself: users, pages, and what they leave out."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.adapters.file_server import Index, serving, wheel_bytes
+from tests.unit.forecast.python.test_resolution import names, resolved
+
+from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.forecast.python.source_archives import offers
+from tonnage.model.forecast.python_lock import LockOrigin, ResolveRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.unit.adapters.file_server import FileServer
+
+    from tonnage.model.forecast.python_lock import Lock
+
+    Ask = Callable[..., Lock]
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Resolve some lines, with a cache of their own."""
+
+    def run(*lines: str, extra: Mapping[str, str] | None = None, offline: bool = False, **asked: object) -> Lock:
+        environment = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/dev/null", **(extra or {})}
+        request = ResolveRequest(requirements=lines, **asked)  # type: ignore[arg-type]
+        return resolved(request, environment, tmp_path / "cache", offline=offline)
+
+    return run
+
+
+def page(server: FileServer, name: str, *filenames: str, attributes: str = "", **behaviour: object) -> None:
+    """Offer wheels of a project on a page in HTML, which tells no hashes."""
+    links = []
+    for filename in filenames:
+        server.add(f"/files/{filename}", wheel_bytes(name, filename.split("-")[1]))
+        links.append(f'<a {attributes} href="/files/{filename}">{filename}</a>')
+    headers = {"Content-Type": "text/html", **behaviour.pop("headers", {})}  # type: ignore[dict-item]
+    server.add(f"/simple/{name}/", "".join(links).encode(), ranges=False, headers=headers, **behaviour)
+
+
+def count(server: FileServer, path: str) -> int:
+    return sum(asked == path for asked, _ in server.asked)
+
+
+def private(server: FileServer, name: str, user: str) -> str:
+    """Offer a project on an index of its own that asks for a user; return the index with that user."""
+    index = Index(server, path=f"/{name}/simple")
+    url = index.wheel(name, "1.0")
+    # The file lies beside the pages, below what the user is for.
+    path = url.removeprefix(server.address)
+    beside = f"/{name}{path}"
+    server.files[beside] = server.files.pop(path)
+    page = server.files[f"/{name}/simple/{name}/"]
+    page.content = page.content.replace(path.encode(), beside.encode())
+    for each in (page, server.files[beside]):
+        each.user = f"Basic {base64.b64encode(user.encode()).decode()}"
+    return index.url.replace("://", f"://{user}@")
+
+
+def test_services_that_ask_at_the_same_time_share_one_cache(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("shared", "1.0")
+    for name in ("one", "two", "three"):
+        index.wheel(name, "1.0", requires=("shared",))
+    with ThreadPoolExecutor() as pool:
+        locks = list(pool.map(lambda name: ask(name, index_url=index.url), ("one", "two", "three")))
+    assert [names(lock) for lock in locks] == [
+        ["one==1.0", "shared==1.0"], ["shared==1.0", "two==1.0"], ["shared==1.0", "three==1.0"],
+    ]  # fmt: skip
+
+
+def test_an_index_that_tells_no_hashes_is_told_to_cost_whole_wheels(server: FileServer, ask: Ask) -> None:
+    page(server, "thing", "thing-1.0-py3-none-any.whl")
+    lock = ask("thing", index_url=f"{server.address}/simple")
+    assert lock.wheels[0].url == f"{server.address}/files/thing-1.0-py3-none-any.whl"
+    assert [note for note in lock.notes if "no hashes" in note and "thing" in note]
+
+
+def test_a_version_that_was_taken_back_and_one_for_another_python_are_passed_over(server: FileServer, ask: Ask) -> None:
+    page(server, "thing", *(f"thing-{number}.0-py3-none-any.whl" for number in (1, 2, 3)))
+    served = server.files["/simple/thing/"]
+    served.content = served.content.replace(b">thing-3", b' data-yanked="">thing-3').replace(
+        b">thing-2", b' data-requires-python="&gt;=3.99">thing-2'
+    )
+    assert names(ask("thing", index_url=f"{server.address}/simple")) == ["thing==1.0"]
+
+
+def test_times_of_uploads_are_told_where_they_decide(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0")
+    with pytest.raises(CannotResolveError):
+        ask("thing", index_url=index.url, exclude_newer="2025-06-01T00:00:00Z")
+    assert names(ask("thing", index_url=index.url, exclude_newer="2026-06-01T00:00:00Z")) == ["thing==1.0"]
+
+
+def test_pages_are_kept_as_long_as_their_index_says(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    for name, control in (("thing", "max-age=600"), ("other", "no-cache")):
+        index.wheel(name, "1.0")
+        server.files[f"/simple/{name}/"].headers = {
+            "Content-Type": "application/vnd.pypi.simple.v1+json", "Cache-Control": control,
+        }  # fmt: skip
+    ask("thing", "other", index_url=index.url)
+    ask("thing>0", "other>0", index_url=index.url)
+    assert (count(server, "/simple/thing/"), count(server, "/simple/other/")) == (1, 2)
+
+
+def test_offline_other_requirements_are_resolved_from_pages_of_earlier_and_it_is_said(
+    server: FileServer, ask: Ask
+) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0")
+    ask("thing", index_url=index.url)
+    before = len(server.asked)
+    lock = ask("thing>0", index_url=index.url, offline=True)
+    assert len(server.asked) == before
+    assert names(lock) == ["thing==1.0"]
+    assert lock.origin is LockOrigin.LAST_KNOWN
+    assert any("cannot be asked" in note for note in lock.machine_notes)
+    with pytest.raises(CannotFetchError) as caught:
+        ask("unseen", index_url=index.url, offline=True)
+    assert caught.value.cause == "offline"
+
+
+def test_an_index_that_breaks_is_stood_in_for_by_what_it_offered_before(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0")
+    ask("thing", index_url=index.url)
+    server.files["/simple/thing/"].status = 503
+    assert ask("thing>0", index_url=index.url).origin is LockOrigin.LAST_KNOWN
+    # Nothing of that is remembered as an answer of today.
+    server.files["/simple/thing/"].status = 0
+    assert ask("thing>0", index_url=index.url).origin is LockOrigin.RESOLVED
+
+
+def test_the_password_of_an_index_reaches_its_pages_and_no_lock(server: FileServer, ask: Ask) -> None:
+    url = private(server, "thing", "me:secret")
+    lock = ask("thing", index_url=url)
+    assert lock.wheels[0].url == f"{server.address}/thing/files/thing/simple/thing-1.0-py3-none-any.whl"
+    assert "secret" not in str(lock)
+
+
+def test_each_of_several_indexes_of_one_host_is_given_its_own_user(server: FileServer, ask: Ask) -> None:
+    one, two = private(server, "one", "me:first"), private(server, "two", "me:second")
+    assert names(ask("one", "two", index_url=one, extra_index_urls=(two,))) == ["one==1.0", "two==1.0"]
+
+
+def test_the_user_of_an_index_that_the_dockerfile_names_comes_from_the_users_settings(
+    server: FileServer, ask: Ask, tmp_path: Path
+) -> None:
+    index = private(server, "one", "me:first")
+    (tmp_path / ".config" / "uv").mkdir(parents=True)
+    (tmp_path / ".config" / "uv" / "uv.toml").write_text(f'[[index]]\nname = "own"\nurl = "{index}"\n')
+    assert names(ask("one", index_url=f"{server.address}/one/simple")) == ["one==1.0"]
+
+
+def test_a_netrc_file_names_the_user_of_an_index(server: FileServer, ask: Ask, tmp_path: Path) -> None:
+    private(server, "one", "me:first")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password first\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    assert names(ask("one", index_url=f"{server.address}/one/simple")) == ["one==1.0"]
+
+
+def test_no_password_stands_on_a_command_line(tmp_path: Path) -> None:
+    cancel = threading.Event()
+    commands: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://me:hidden@127.0.0.1:{silent.getsockname()[1]}/simple"
+
+        def look_when_it_asks() -> None:
+            with silent.accept()[0] as asked:
+                asked.recv(1)
+                for each in Path("/proc").glob("[0-9]*/cmdline"):
+                    with contextlib.suppress(OSError):
+                        commands.append(each.read_bytes())
+                cancel.set()
+
+        looking = threading.Thread(target=look_when_it_asks)
+        looking.start()
+        asked = ResolveRequest(requirements=("one",), index_url=url, extra_index_urls=(url,), find_links=(url,))
+        with pytest.raises(CannotFetchError, match="stopped"):
+            resolved(asked, {}, tmp_path, cancel=cancel)
+        looking.join()
+    ours = [command for command in commands if str(tmp_path).encode() in command and b"compile" in command]
+    assert ours
+    assert not any(b"hidden" in command for command in ours)
+
+
+def test_several_packages_without_wheels_also_ones_that_others_need_are_left_out(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    for name in ("deep", "wide", "own"):
+        index.add(f"{name}-1.0.tar.gz", b"s" * 1_009)
+    index.wheel("middle", "1.0", requires=("deep[fast]>=1", "rest"))
+    index.wheel("rest", "1.0")
+    lock = ask("middle", "wide[big]==1.0", "own", index_url=index.url)
+    assert names(lock) == ["middle==1.0", "rest==1.0"]
+    assert sorted((each.name, each.version, each.size_bytes) for each in lock.sdists) == [
+        ("deep", "1.0", 1_009), ("own", "1.0", 1_009), ("wide", "1.0", 1_009),
+    ]  # fmt: skip
+    assert sum("what it needs itself is not known" in note for note in lock.notes) == 3
+
+
+def test_a_checkout_that_a_constraint_names_is_what_the_build_takes(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0", requires=("other",))
+    index.wheel("other", "1.0")
+    limits = (f"other @ git+{server.address}/other.git", "unused @ git+https://git.example.org/u.git", "./here")
+    lock = ask("thing", constraints=limits, index_url=index.url)
+    assert names(lock) == ["thing==1.0"]
+    assert [each.name for each in lock.others] == ["other"]
+    assert not any("other.git" in path for path, _ in server.asked)
+
+
+def test_places_in_the_image_are_not_looked_at_here(server: FileServer, ask: Ask, tmp_path: Path) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0")
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "thing-9.0-py3-none-any.whl").write_bytes(wheel_bytes("thing", "9.0"))
+    links = (str(tmp_path / "wheels"),)
+    lock = ask("thing", index_url=index.url, find_links=links)
+    assert names(lock) == ["thing==1.0"]
+    assert any("place in the image" in note for note in lock.notes)
+    with pytest.raises(CannotResolveError, match="known to the build alone"):
+        ask("thing", no_index=True, find_links=links)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<A HREF='{}'>thing</A>", "<a\n href={}\n>thing</a>", '<a data-requires-python=">=3.8" href = "{}">thing</a>',
+        '<a class="x" HREF="{}?name=1&amp;key=2" rel=nofollow>thing</a>',
+    ],
+)  # fmt: skip
+def test_links_that_are_written_in_an_unusual_way_are_read(form: str) -> None:
+    text = form.format("../../files/thing-1.0.tar.gz")
+    (offer,) = offers("https://own.example.org/simple/thing/", text.encode(), is_json=False)
+    assert offer.url.partition("?")[0] == "https://own.example.org/files/thing-1.0.tar.gz"
+
+
+def test_a_page_of_links_without_end_is_read_in_no_time() -> None:
+    def read() -> None:
+        for text in ("<a " * 200_000, '<a "' * 200_000, "<a href=" * 100_000):
+            assert len(list(offers("https://own.example.org/simple/thing/", text.encode(), is_json=False))) < 2
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(timeout=20)
+    assert not reading.is_alive()
