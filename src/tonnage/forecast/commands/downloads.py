@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.commands.cheap_commands import given, write
 from tonnage.forecast.commands.context import table
-from tonnage.forecast.commands.streams import given
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Unpack, WriteFile
+from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -246,7 +246,7 @@ def _packed(context: Context, program: str, archive: str, within: str, plain: Se
     folder = f"{context.absolute(within)}/" if within else ""
     paths = tuple(context.absolute(text if text.startswith("/") else f"{folder}{text}") for text in plain)
     source = Source(paths=paths) if paths else given(context)
-    return WriteFile(**context.shared, path=path, program=program, source=source or Source(known=False))
+    return write(context, path, (source if source != Source() else Source(known=False)).through(0, 110))
 
 
 def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:

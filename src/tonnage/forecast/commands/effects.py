@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.commands.cheap_commands import printed
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.dispatch import effects_of_command
 from tonnage.forecast.commands.downloads import FETCHING, address_of
-from tonnage.forecast.commands.streams import printed
 from tonnage.forecast.shell.script import is_shell, read_script, read_words
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Opaque, Source

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.commands.outputs import text_output
+from tonnage.forecast.commands.cheap_commands import page
 from tonnage.forecast.commands.project_installs import (
     pdm_install,
     pipx_install,
@@ -23,7 +23,7 @@ from tonnage.forecast.commands.python_installs import (
     uv_tool,
 )
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove, WriteFile
+from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove
 from tonnage.model.forecast.installs import Installer
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         context.remembered.update(remembered_from_poetry_config(words[verb + 1 :]))
     output = _after([word.text for word in words], "-o", "--output")
     if action == "export" and output:
-        return (WriteFile(**context.shared, path=context.absolute(output)),)
+        return (page(context, output),)
     return _quiet_or_opaque(context, f"poetry {action} runs a program", quiet=action in _POETRY_TEXT)
 
 
@@ -126,7 +126,7 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
     verb, action = _verb(words, PIP.values)
     rest = words[verb + 1 :]
     if "--dry-run" in texts:
-        return (text_output(context),)
+        return (page(context),)
     if action in {"install", "download", "wheel"}:
         return (pip_install(context, (words[verb], *words[:verb], *rest), python),)
     if action == "uninstall":
@@ -138,7 +138,7 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
         context.remembered.update(remembered_from_pip_config(rest))
     if action not in _PIP_TEXT:
         return (context.opaque(f"what pip {action} writes is not known"),)
-    return (text_output(context),)
+    return (page(context),)
 
 
 def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -192,7 +192,7 @@ def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if action == "cache" and inner in _CLEANING:
         return (PythonRemove(**context.shared, cache_of=Installer.UV_PIP),)
     if action in _UV_TEXT:
-        return (text_output(context),)
+        return (page(context),)
     return (context.opaque(f"what uv {action} writes is not known"),)
 
 
@@ -204,8 +204,8 @@ def _uv_pip(context: Context, before: Sequence[Word], rest: Sequence[Word], inne
         return (PythonRemove(**context.shared, packages=tuple(t for t in texts[1:] if not t.startswith("-"))),)
     output = _after(texts, "-o", "--output-file")
     if inner == "compile" and output:
-        return (WriteFile(**context.shared, path=context.absolute(output)),)
-    return (text_output(context),)
+        return (page(context, output),)
+    return (page(context),)
 
 
 def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:

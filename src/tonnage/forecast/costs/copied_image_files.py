@@ -304,8 +304,18 @@ def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bo
 
 def perhaps(piece: WrittenBytes) -> WrittenBytes:
     """Return what may be written, or not."""
+    return replace(
+        piece,
+        image=maybe(piece.image),
+        disk=maybe(piece.disk),
+        transient=maybe(piece.transient),
+        download=maybe(piece.download),
+        compressed=maybe(piece.compressed),
+    )
 
-    def some(estimate: Estimate) -> Estimate:
-        return replace(estimate, low_bytes=0, grade=Grade.UNKNOWN) if estimate.high_bytes else estimate
 
-    return replace(piece, image=some(piece.image), disk=some(piece.disk), compressed=some(piece.compressed))
+def maybe(size: Estimate) -> Estimate:
+    """Return from nothing to all of it: what is declared to be anything up to its bound is that already."""
+    if not size.high_bytes or (size.grade is Grade.DECLARED and size.low_bytes == 0):
+        return size
+    return replace(size, low_bytes=min(0, size.low_bytes), grade=Grade.UNKNOWN)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.written_sizes import records, written_file
+from tonnage.forecast.costs.copied_image_files import maybe, perhaps
+from tonnage.forecast.costs.written_sizes import written_file
 from tonnage.model.forecast.effects import (
     AptClean,
     AptInstall,
@@ -27,7 +28,6 @@ from tonnage.model.forecast.effects import (
     Opaque,
     OtherInstall,
     PythonRemove,
-    Records,
     Remove,
     Transfer,
     Unpack,
@@ -119,8 +119,6 @@ def _deed(number: int, effect: AnyEffect, found: InstructionEffects, fetched: di
             return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)
         case WriteFile():
             return written_file(effect, found.sizes, unknown)
-        case Records():
-            return SizedEffect(writes=(records(effect),))
         case MakeEnvironment():
             size = _ENVIRONMENT_WITH_PIP if effect.with_pip else _ENVIRONMENT_ALONE
             return _written(f"environment {effect.directory}", effect.directory, size, "usual size")
@@ -290,22 +288,6 @@ def _caches(effect: PythonRemove) -> tuple[str, ...]:
 
 
 def _maybe(deed: SizedEffect) -> SizedEffect:
-    """Return what may not happen: from nothing to all of it. It is not relied on to remove anything."""
-
-    def some(estimate: Estimate) -> Estimate:
-        if not estimate.high_bytes:
-            return estimate
-        return replace(estimate, low_bytes=min(0, estimate.low_bytes), grade=Grade.UNKNOWN)
-
-    writes = tuple(
-        replace(
-            piece,
-            image=some(piece.image),
-            disk=some(piece.disk),
-            transient=some(piece.transient),
-            download=some(piece.download),
-            compressed=some(piece.compressed),
-        )
-        for piece in deed.writes
-    )
-    return replace(deed, writes=writes, transient=some(deed.transient), removes=(), certain=False)
+    """Return what may not happen. It is not relied on to remove anything."""
+    writes = tuple(map(perhaps, deed.writes))
+    return replace(deed, writes=writes, transient=maybe(deed.transient), removes=(), certain=False)

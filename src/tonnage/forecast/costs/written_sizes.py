@@ -1,103 +1,92 @@
-"""How large the files are that commands write as their output, and the records that the system keeps for itself."""
+"""How large the files are that commands write: by what their words say, and by what goes into them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.model.forecast.estimate import Estimate, Grade, exactly
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.copied_image_files import file_copied, perhaps
+from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
 from tonnage.model.forecast.sized_effects import DerivedFile, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from tonnage.model.forecast.effects import Records, WriteFile
+    from tonnage.model.forecast.effects import WriteFile
 
-_SHORT_TEXT = Estimate(0, BLOCK_BYTES, 1_000_000, Grade.DECLARED)
-# How many bytes come out for a hundred that go in: at least, likely and at most.
-_PERCENT = {
-    **dict.fromkeys(("cat", "tee", "rev", "tac", "dd"), (100, 100, 100)),
-    **dict.fromkeys(("sort", "uniq", "head", "tail", "grep", "egrep", "fgrep", "cut", "comm"), (0, 50, 100)),
-    **dict.fromkeys(("od", "hexdump", "xxd"), (0, 400, 700)),
-    **dict.fromkeys(("tar", "gzip", "bzip2", "xz", "zstd"), (0, 60, 102)),
-    "base64": (70, 135, 140),
-    "gpg": (70, 75, 100),
-}
-_TEXT = (0, 100, 200)
+_WHOLE = (100, 100, 100)
+# What an image has there are settings, and what the kernel tells of itself.
+_SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")
 # Keys and lists of packages are fetched to there.
-_SETTINGS = ("/etc/", "/usr/share/keyrings/")
-# Files that have a place for each number of an account: 292 bytes in one and 32 in the other.
-_LOG_BYTES = 324
-_NEXT_NUMBER = 1_000
-_FEW_NUMBERS = 2_000
-_RECORDS = Estimate(0, 16_384, 500_000, Grade.EXACT)
+_KEYS = ("/etc/", "/usr/share/keyrings/")
 
 
 def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:
     """Return what a command does that writes a file."""
+    source, size, how = effect.source, effect.source.size, "a bound of what it writes"
+    percent = (source.least_percent, 100, source.most_percent)
     appends = (effect.path,) if effect.appends else ()
-    percent = _PERCENT.get(effect.program, _TEXT)
-    source = effect.source
-    if effect.size_bytes is not None:
-        size = exactly(effect.size_bytes)
-        if effect.at_most:
-            size = Estimate(0, effect.size_bytes, effect.size_bytes, Grade.DECLARED)
-        return _deed(effect, size, "the script", appends)
-    if source is None:
-        return _deed(effect, _SHORT_TEXT, "a short text", appends)
-    if source.changed:
-        percent = (0, percent[1], max(percent[2], _TEXT[2]))
-    if source.address:
-        told = sizes.get(source.address)
-        if told is None and effect.path.startswith(_SETTINGS):
-            return _deed(effect, _SHORT_TEXT, "a short text", appends)
-        if told is None:
-            return _deed(effect, unknown, "its address did not tell: assumed", appends)
-        return _deed(effect, _scaled(told, percent), "its address was asked", appends)
-    if source.known:
-        name = ", ".join(path.rpartition("/")[2] for path in source.paths)
-        made = DerivedFile(
-            place=effect.path, paths=source.paths, percent=percent, unknown=unknown, source=f"made from {name}"
-        )
-        return SizedEffect(derives=(made,), appends=appends)
-    if percent == _TEXT or percent[2] > percent[1]:
-        # What is left of a stream is usually little, and may be all of it.
-        unknown = Estimate(0, min(BLOCK_BYTES, unknown.high_bytes), unknown.high_bytes, Grade.UNKNOWN)
-    return _deed(effect, unknown, "its size is not told: assumed", appends)
+    derives: tuple[DerivedFile, ...] = ()
+    if not source.known:
+        size, how = unknown, "its size is not told: assumed"
+        if not source.least_percent:
+            # What is left of a stream is usually little, and may be all of it.
+            size = replace(unknown, likely_bytes=min(BLOCK_BYTES, unknown.high_bytes))
+    elif source.address and source.address in sizes:
+        size, how = _scaled(sizes[source.address], percent), "its address was asked"
+    elif source.address:
+        size, how = unknown, "its address did not tell: assumed"
+        if effect.path.startswith(_KEYS):
+            size, how = KILOBYTES, "a key or a list"
+    else:
+        size = _scaled(size, percent)
+    if source.known and source.paths:
+        how = f"made from {', '.join(path.rpartition('/')[2] for path in source.paths)}"
+        derives = (DerivedFile(effect.path, source.paths, percent, unknown, how),)
+    writes = () if derives and not size.high_bytes else (_piece(effect.path, size, how),)
+    return SizedEffect(writes=writes, derives=derives, appends=appends)
 
 
-def records(effect: Records) -> WrittenBytes:
-    """Return what is written of accounts, certificates and the like."""
-    image = disk = _RECORDS
-    if effect.logs:
-        number = _NEXT_NUMBER if effect.number is None else effect.number
-        logs_bytes = _LOG_BYTES * (number + 1)
-        grade = Grade.EXACT if number < _FEW_NUMBERS else Grade.DECLARED
-        image = Estimate(0, logs_bytes + _RECORDS.likely_bytes, logs_bytes + _RECORDS.high_bytes, grade)
-    return WrittenBytes(
-        name=effect.program, place="/etc", image=image, disk=disk, compressed=disk, source="records of the system"
-    )
+def derived_pieces(deed: SizedEffect, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
+    """Return what a command makes from files."""
+    found = [_made(derived, pieces, ground) for derived in deed.derives]
+    return found if deed.certain else [perhaps(piece) for piece in found]
 
 
-def _deed(effect: WriteFile, size: Estimate, source: str, appends: tuple[str, ...]) -> SizedEffect:
-    disk = blocks_of(size, effect.holes_bytes)
-    piece = WrittenBytes(name=effect.path, place=effect.path, image=size, disk=disk, compressed=disk, source=source)
-    return SizedEffect(writes=(piece,), appends=appends)
-
-
-def blocks_of(size: Estimate, holes_bytes: int = 0) -> Estimate:
-    """Return what a file takes on the disk, without what takes no place there."""
-    low, likely, high = (
-        in_blocks(max(0, each - holes_bytes)) for each in (size.low_bytes, size.likely_bytes, size.high_bytes)
-    )
-    return Estimate(low, likely, high, size.grade)
+def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], ground: Estimate) -> WrittenBytes:
+    image, disk = NOTHING, NOTHING
+    for path in derived.paths:
+        settings = path.startswith(_SETTINGS)
+        # An archive is no usual file of an image below.
+        alone = settings or derived.least_high_bytes > 0
+        visible = [piece for piece in pieces if piece.place] if settings else pieces
+        read = file_copied(path, derived.place, visible, NOTHING if alone else ground)
+        missing = KILOBYTES if settings else derived.unknown
+        image += total(piece.image for piece in read) if read else missing
+        disk += total(piece.disk for piece in read) if read else missing
+    size = image
+    if derived.percent != _WHOLE:
+        # What a directory is made into has a head for each file in it: less than the rest of its last block.
+        whole = max(image.high_bytes, disk.high_bytes) if derived.percent[2] > 100 else image.high_bytes  # noqa: PLR2004 - percent
+        size = _scaled(replace(image, high_bytes=whole), derived.percent)
+        size = replace(size, high_bytes=size.high_bytes + BLOCK_BYTES)
+    if derived.least_high_bytes > size.high_bytes:
+        size = replace(size, high_bytes=derived.least_high_bytes, grade=Grade.UNKNOWN)
+    return _piece(derived.place, size, derived.source)
 
 
 def _scaled(size: Estimate, percent: tuple[int, int, int]) -> Estimate:
-    least, likely, most = percent
-    return Estimate(
-        size.low_bytes * least // 100,
-        size.likely_bytes * likely // 100,
-        size.high_bytes * most // 100,
-        size.grade if least == most else Grade.DECLARED,
+    if percent == _WHOLE or not size.high_bytes:
+        return size
+    low, likely, high = (
+        each * part // 100
+        for each, part in zip((size.low_bytes, size.likely_bytes, size.high_bytes), percent, strict=True)
     )
+    return Estimate(low, min(likely, high), high, weakest((size.grade, Grade.DECLARED)))
+
+
+def _piece(path: str, size: Estimate, source: str) -> WrittenBytes:
+    disk = Estimate(*map(in_blocks, (size.low_bytes, size.likely_bytes, size.high_bytes)), size.grade)
+    return WrittenBytes(name=path, place=path, image=size, disk=disk, compressed=size, source=source)

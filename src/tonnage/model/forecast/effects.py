@@ -1,14 +1,17 @@
-"""What one command of a build does to the files of the image, as far as its words tell. Nothing here knows a size."""
+"""What one command of a build does to the files of the image, as far as its words tell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.forecast.installs import Effect, PythonInstall
 
 if TYPE_CHECKING:
+    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.installs import Installer
 
 
@@ -181,19 +184,48 @@ class Transfer(Effect, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """Where the bytes come from that a command writes.
+    """Where the bytes come from that a command writes, and how many of them are left.
 
     Args:
+        size: Those of a text: it stands in the script, or is a page at most.
         paths: Files of the image.
         address: An address that is fetched.
         known: There is nothing else; if not, nobody can tell what it is.
-        changed: Another program changes on the way how many they are.
+        least_percent: How many are left of a hundred at least, when other programs have changed them.
+        most_percent: How many at most.
     """
 
+    size: Estimate = NOTHING
     paths: tuple[str, ...] = ()
     address: str = ""
     known: bool = True
-    changed: bool = False
+    least_percent: int = 100
+    most_percent: int = 100
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is a text and nothing else."""
+        return self.known and not self.paths and not self.address
+
+    def through(self, least_percent: int, most_percent: int) -> Source:
+        """Return what a program leaves of it."""
+        return replace(
+            self,
+            least_percent=self.least_percent * least_percent // 100,
+            most_percent=self.most_percent * most_percent // 100,
+        )
+
+    def and_also(self, other: Source) -> Source:
+        """Return both; where one is an address, the other is not known any more."""
+        if Source() in {self, other}:
+            return other if self == Source() else self
+        return Source(
+            size=self.size + other.size,
+            paths=(*self.paths, *other.paths),
+            known=self.known and other.known and not (self.address or other.address),
+            least_percent=min(self.least_percent, other.least_percent),
+            most_percent=max(self.most_percent, other.most_percent),
+        )
 
 
 class WriteFile(Effect, frozen=True, kw_only=True):
@@ -201,40 +233,18 @@ class WriteFile(Effect, frozen=True, kw_only=True):
 
     Args:
         path: The file.
-        program: The program whose output it is.
-        size_bytes: Its size, where that stands in the script; None where it does not.
-        at_most: The size is the most that it may have.
-        holes_bytes: How many of these bytes take no place on the disk.
-        source: Where its bytes come from; None for a text that the script itself gives, or a short one.
+        source: Where its bytes come from.
         appends: What is there already stays in it.
     """
 
     path: str
-    program: str = ""
-    size_bytes: int | None = None
-    at_most: bool = False
-    holes_bytes: int = 0
-    source: Source | None = None
+    source: Source
     appends: bool = False
 
     @property
     def address(self) -> str:
         """The address that its bytes come from; empty for none."""
-        return self.source.address if self.source is not None else ""
-
-
-class Records(Effect, frozen=True, kw_only=True):
-    """Records that the system keeps for itself are written anew: accounts, certificates, where libraries lie.
-
-    Args:
-        program: What writes them.
-        number: The number of an account that is added, where it is written; None for the next free one.
-        logs: Files that have a place for each number of an account get one for this one.
-    """
-
-    program: str
-    number: int | None = None
-    logs: bool = False
+        return self.source.address
 
 
 class MakeDirectory(Effect, frozen=True, kw_only=True):
@@ -278,7 +288,7 @@ class PythonRemove(Effect, frozen=True, kw_only=True):
 
 
 class Nothing(Effect, frozen=True, kw_only=True):
-    """It is known to write next to nothing: ``echo``, ``cd``, ``useradd``, ``test``, ..."""
+    """It leaves no file: ``cd``, ``test``, ``echo`` without a redirection, ..."""
 
 
 class Opaque(Effect, frozen=True, kw_only=True):
@@ -307,7 +317,6 @@ AnyEffect = (
     | ChangeMode
     | Transfer
     | WriteFile
-    | Records
     | MakeDirectory
     | MakeEnvironment
     | CompilePython

@@ -86,11 +86,17 @@ class Estimate(Struct, frozen=True):
 
 UNKNOWN = Estimate(0, 0, 0, Grade.UNKNOWN)
 NOTHING = Estimate(0, 0, 0, Grade.EXACT)
+KILOBYTES = Estimate(0, 4_096, 1_000_000, Grade.DECLARED)
 
 
 def exactly(count_bytes: int) -> Estimate:
     """Return an estimate that is known to the byte."""
     return Estimate(count_bytes, count_bytes, count_bytes, Grade.EXACT)
+
+
+def at_most(count_bytes: int) -> Estimate:
+    """Return an estimate of what is declared to be that large, and may be smaller."""
+    return Estimate(0, count_bytes, count_bytes, Grade.DECLARED) if count_bytes else NOTHING
 
 
 def assumed(bound_bytes: int) -> Estimate:

@@ -58,7 +58,7 @@ class Aside(Struct, frozen=True, kw_only=True):
     disk: Estimate
 
 
-class DerivedFile(Struct, frozen=True, kw_only=True):
+class DerivedFile(Struct, frozen=True):
     """A file that is made from files of the image.
 
     Args:

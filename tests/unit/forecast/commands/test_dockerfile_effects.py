@@ -12,6 +12,7 @@ import pytest
 from msgspec import Struct
 
 from tonnage.forecast.commands.effects import effects
+from tonnage.model.forecast.estimate import Estimate
 from tonnage.model.forecast.requirements import Requirement
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
@@ -51,6 +52,8 @@ def _unusual(thing: object) -> dict[str, object]:
 def _shown(value: object) -> str:
     if isinstance(value, Enum):
         return str(value.value).replace(" ", "-")
+    if isinstance(value, Estimate):
+        return f"{value.low_bytes}-{value.likely_bytes}-{value.high_bytes}-{value.grade}"
     if isinstance(value, Requirement):
         return value.text if not value.location else f"{'-e ' if value.editable else ''}{value.kind}:{value.location}"
     if isinstance(value, Struct):

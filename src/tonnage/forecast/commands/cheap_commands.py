@@ -1,0 +1,267 @@
+"""Commands that write kilobytes, and how much a command writes by its output: one table.
+
+A command that leaves little is added here, as a row with its bound. One that changes files that are there is read in
+``file_commands``, one that fetches or unpacks in ``downloads``, a package manager in ``apt_and_others`` or
+``python_commands``; ``dispatch`` says which is asked. What is in no table is never cheap.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.lazily import regex
+from tonnage.model.forecast.effects import Nothing, Source, WriteFile
+from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.forecast.commands.context import Context
+    from tonnage.model.forecast.effects import AnyEffect
+
+
+class Cheap(Struct, frozen=True):
+    """What a command leaves at most; ``prints`` is None where it prints what it reads, or without an end."""
+
+    writes: Estimate = NOTHING
+    prints: Estimate | None = KILOBYTES
+    # How many bytes it prints at least and at most for a hundred that it reads; None for without an end.
+    percent: tuple[int, int] | None = None
+    # How many words stand before the files that it reads; None where it reads its input only.
+    leading: int | None = 0
+
+
+_ROWS: tuple[tuple[str, Cheap | None], ...] = (
+    (": true false", Cheap(prints=NOTHING)),
+    # The shell's own, and what tells of the machine.
+    (
+        """. alias apt-mark arch basename break cd cksum cmp command continue date df dirname dirs dpkg dpkg-
+        query du echo env exit expr file free getent gpgconf hash hostname hostnamectl id kill killall ldd
+        let ls lsb_release md5sum mkfifo mknod mount mountpoint newgrp nproc openssl popd printenv printf ps
+        pushd pwd read readlink realpath return set sha1sum sha256sum sha512sum shift shopt sleep source
+        ssh-keyscan stat stty sync test timedatectl tput trap type ulimit umask umount unalias uname visudo
+        wait wc which whoami""",
+        Cheap(),
+    ),
+    # What the system keeps of itself: accounts, certificates, where libraries lie.
+    (
+        """a2dismod a2enmod a2ensite add-shell addgroup adduser apt-key chage chpasswd chsh debconf-set-selections
+        delgroup deluser dpkg-statoverride gpasswd groupadd groupdel groupmod ldconfig newusers passwd ssh-keygen
+        update-alternatives update-ca-certificates useradd userdel usermod""",
+        Cheap(writes=KILOBYTES),
+    ),
+    # One file of the image gets another name.
+    ("dpkg-divert", Cheap(writes=Estimate(0, 4_096, 10_000_000, Grade.DECLARED))),
+    # A home is copied, moved, or given to another owner with all that is in it.
+    (
+        """useradd:-k useradd:--skel usermod:-d usermod:--home usermod:-m usermod:--move-home usermod:-md usermod:-u
+        usermod:--uid usermod:-g usermod:--gid""",
+        None,
+    ),
+    ("cat rev tac", Cheap(prints=None, percent=(100, 100))),
+    ("tee", Cheap(prints=None, percent=(100, 100), leading=None)),
+    ("comm cut head sort tail uniq", Cheap(prints=None, percent=(0, 100))),
+    ("egrep fgrep grep", Cheap(prints=None, percent=(0, 100), leading=1)),
+    ("bzip2 gzip xz zstd", Cheap(prints=None, percent=(0, 110))),
+    ("base64 column diff paste", Cheap(prints=None, percent=(0, 200))),
+    ("gpg", Cheap(writes=KILOBYTES, prints=None, percent=(0, 200))),
+    ("envsubst jq sed yq", Cheap(prints=None, percent=(0, 200), leading=1)),
+    ("tr", Cheap(prints=None, percent=(0, 200), leading=None)),
+    ("hexdump od", Cheap(prints=None, percent=(0, 700))),
+    (
+        """apt-cache awk find gawk mawk openssl:base64 openssl:cms openssl:enc openssl:rand openssl:smime seq
+        yes""",
+        Cheap(prints=None),
+    ),
+)
+# By the name of a command, or by its name and one of its words, which then counts. None: it may write anything.
+# The empty name is that of a redirection alone.
+CHEAP = {"": Cheap(prints=NOTHING)} | {name: row for names, row in _ROWS for name in names.split()}
+_UNITS = {"": 1, "c": 1, "w": 2, "b": 512} | {
+    f"{unit}{end}": base**power
+    for power, unit in enumerate("kmgt", 1)
+    for end, base in (("", 1024), ("ib", 1024), ("b", 1000))
+}
+# ``printf`` with a width makes more than stands in its words.
+_WIDE = regex(r"%[-+ #0]*(?:\d{3,}|\*)|%[^a-zA-Z%]*\.(?:\d{3,}|\*)")
+# A script of awk or sed that writes files by itself.
+_WRITES = regex(r"print[^|;}]*>|inplace|system\s*\(|(?:^|[;/}\s])w\s+/\S")
+_OUTPUT_OPTIONS = {"gpg": ("-o", "--output"), "openssl": ("-out", "--out"), "sort": ("-o", "--output")}
+_IN_WORDS = regex(r"(?P<before>\$\(|`|\||;|&&)\s*(?:sudo\s+)?(?P<program><|[\w./\[:-]+)")
+_FILES_IN_WORDS = regex(r"\$\(\s*(?:<|cat\s)\s*(?P<paths>[^;|&$()`<>*?\[\]]+)\)")
+_LOG_BYTES = 324
+_ANYTHING = Source(known=False)
+_ANYTHING_OF_IT = Source(known=False, least_percent=0)
+
+
+def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
+    """Return what a command of the table does; nothing for one that is not in it."""
+    program, texts = context.command.program, _texts(context)
+    row = _row(context)
+    if row is None:
+        return (context.opaque("it may write the whole of a home"),) if program in CHEAP else ()
+    if program in {"awk", "gawk", "mawk", "sed"} and any(map(_WRITES.search, texts)):
+        return (context.opaque("its script writes files"),)
+    own = _account(texts) if program in {"adduser", "useradd"} else row.writes
+    if own is None:
+        return (context.opaque("the number of the account is not known"),)
+    found = [write(context, "/etc", Source(size=own))] if own.high_bytes else []
+    appends = program == "tee" and bool({"-a", "--append"} & set(texts))
+    found += [write(context, path, printed(context), appends=appends) for path in _outputs(context, texts)]
+    return tuple(found) or (Nothing(**context.shared),)
+
+
+def page(context: Context, path: str = "") -> AnyEffect:
+    """Return what a command does that prints a page at most, or writes it to a file that its words name."""
+    path = context.absolute(path) if path else context.output()
+    return write(context, path, Source(size=KILOBYTES)) if path else Nothing(**context.shared)
+
+
+def write(context: Context, path: str, source: Source, *, appends: bool = False) -> AnyEffect:
+    """Return what writing a file leaves; of a loop nobody can tell how often it writes."""
+    appends = appends or any(each.operator in {">>", "&>>"} for each in context.command.redirections)
+    if context.command.repeated:
+        if not source.stands_alone or source.size.high_bytes > KILOBYTES.high_bytes:
+            return context.opaque("nobody can tell how often it is repeated")
+        source = _ANYTHING_OF_IT
+    return WriteFile(**context.shared, path=path, source=source, appends=appends)
+
+
+def printed(context: Context) -> Source:
+    """Return where what a command prints comes from."""
+    if context.command.program in {"echo", "printf"}:
+        return _in_words(context)
+    row = _row(context)
+    if row is not None and row.prints is not None:
+        return Source(size=row.prints)
+    if context.command.program == "head" and (count := _bytes(_option(_texts(context), "-c", "--bytes"))) is not None:
+        return Source(size=at_most(count))
+    return _ANYTHING_OF_IT if row is None or row.percent is None else _read(context, row)
+
+
+def given(context: Context) -> Source:
+    """Return where a command's standard input comes from."""
+    for each in reversed(context.command.redirections):
+        if each.descriptor in {None, 0} and each.operator in {"<<", "<<<"}:
+            return Source(size=KILOBYTES if each.text is None else _length(each.text))
+        if each.descriptor in {None, 0} and each.operator == "<":
+            return _ANYTHING if "$" in each.path else _files(context, (each.path,))
+    return context.piped or Source()
+
+
+def sized(context: Context) -> tuple[AnyEffect, ...]:
+    """Read ``dd``, ``fallocate`` and ``truncate``, which name the size of what they write."""
+    texts = _texts(context)
+    if context.command.program == "dd":
+        operands = dict(text.partition("=")[::2] for text in texts)
+        path = context.absolute(operands["of"]) if "of" in operands else context.output()
+        if not path or path.startswith("/dev/"):
+            return (Nothing(**context.shared),)
+        count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
+        known = count is not None and block is not None and not {"seek", "oseek", "obs"} & set(operands)
+        return (write(context, path, Source(size=at_most((count or 0) * (block or 0))) if known else _ANYTHING),)
+    named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
+    size = _bytes(named)
+    paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
+    if not paths or size is None:
+        return (context.opaque("the size cannot be told"),)
+    return tuple(write(context, path, Source(size=at_most(size)), appends=size > 0) for path in paths)
+
+
+def _row(context: Context) -> Cheap | None:
+    program = context.command.program
+    keys = [f"{program}:{word.text.partition('=')[0]}" for word in context.command.words[1:]]
+    return CHEAP.get(next((key for key in keys if key in CHEAP), program))
+
+
+def _outputs(context: Context, texts: Sequence[str]) -> list[str]:
+    """Return the files that a command writes its output to."""
+    program = context.command.program
+    plain = [text for text in texts if not text.startswith("-")]
+    names = plain if program == "tee" else plain[1:2] if program == "uniq" else []
+    if program in _OUTPUT_OPTIONS:
+        names = [_option(texts, *_OUTPUT_OPTIONS[program])]
+    paths = [context.absolute(name) for name in names if name and not name.startswith(("-", "/dev/"))]
+    return [path for path in (*paths, context.output()) if path]
+
+
+def _account(texts: Sequence[str]) -> Estimate | None:
+    """Return what a new account writes, with logs that have a place for every number; None for an unknown number."""
+    number = _option(texts, "-u", "--uid")
+    if number and not number.isdecimal():
+        return None
+    logs_bytes = 0 if {"-l", "--no-log-init"} & set(texts) else _LOG_BYTES * int(number or 0)
+    return Estimate(0, KILOBYTES.likely_bytes + logs_bytes, KILOBYTES.high_bytes + logs_bytes, Grade.DECLARED)
+
+
+def _read(context: Context, row: Cheap) -> Source:
+    """Return what a program prints that reads files, or its input where it names none."""
+    words, texts = context.command.words[1:], _texts(context)
+    named = _option(texts, *_OUTPUT_OPTIONS.get(context.command.program, ("-o", "--output"))) or "-o"
+    # A number or a separator behind an option is its value; what else is no file makes the bound a little wider.
+    plain = [
+        word
+        for before, word in zip(["", *texts], words, strict=False)
+        if word.text != named and not re.match(r"-.", word.text)
+        if word.text == "-" or not (before.startswith("-") and re.fullmatch(r"[\W\d]*", word.text))
+    ]
+    if row.leading is None:
+        plain = []
+    elif not any(re.match(r"-[ef].|--(?:expression|file|regexp)=", text) for text in texts):
+        plain = plain[row.leading :]
+    if not all(word.known for word in plain):
+        return _ANYTHING_OF_IT
+    # A value taken for a file must not hide what the program is fed.
+    found = _files(context, [word.text for word in plain if word.text != "-"]).and_also(given(context))
+    return (found if found != Source() else Source(size=KILOBYTES)).through(*(row.percent or (0, 100)))
+
+
+def _files(context: Context, paths: Sequence[str]) -> Source:
+    found = tuple(context.absolute(path) for path in paths if path not in {"", "/dev/null"})
+    return _ANYTHING if any(path.startswith(("/dev/", "/proc/self")) for path in found) else Source(paths=found)
+
+
+def _in_words(context: Context) -> Source:
+    """Return what ``echo`` and ``printf`` print: their words, and what cheap commands in them put there."""
+    texts = _texts(context)
+    if context.command.program == "printf" and any(map(_WIDE.search, texts)):
+        return _ANYTHING_OF_IT
+    if context.command.known:
+        # ``printf`` goes through its format once for every other word at most.
+        turns = max(1, len(texts) - 1) if context.command.program == "printf" else 1
+        return Source(size=_length((" ".join(texts) + "\n") * turns))
+    others = _FILES_IN_WORDS.sub("", context.text)
+    for match in _IN_WORDS.finditer(others) if "$(" in others or "`" in others else ():
+        row = CHEAP.get(match["program"].rpartition("/")[2])
+        if row is None or (row.prints is None and (match["before"] != "|" or row.percent is None)):
+            return _ANYTHING_OF_IT
+    paths = [path for match in _FILES_IN_WORDS.finditer(context.text) for path in match["paths"].split()]
+    return _files(context, [path.strip("\"'") for path in paths]).and_also(Source(size=KILOBYTES))
+
+
+def _texts(context: Context) -> list[str]:
+    return [word.text for word in context.command.words[1:]]
+
+
+def _option(texts: Sequence[str], short: str, long: str) -> str:
+    """Return the value of an option in any of its forms; empty without one."""
+    for at, text in enumerate(texts):
+        if text in {short, long}:
+            return "".join(texts[at + 1 : at + 2])
+        if text.startswith(f"{long}=") or (text.startswith(short) and not text.startswith("--")):
+            return text.partition("=")[2] if text.startswith("--") else text.removeprefix(short)
+    return ""
+
+
+def _length(text: str) -> Estimate:
+    return at_most(len(text.encode(errors="surrogateescape")))
+
+
+def _bytes(text: str) -> int | None:
+    """Return the number of bytes that ``dd`` and its like mean; None where that cannot be told."""
+    match = re.fullmatch(r"(\d+)\s*([a-z]*)", text.strip().lower())
+    unit = None if match is None else _UNITS.get(match[2])
+    return None if match is None or unit is None else int(match[1]) * unit

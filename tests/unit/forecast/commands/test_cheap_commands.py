@@ -1,0 +1,95 @@
+"""The table of cheap commands: each row has a bound that holds, and nothing is cheap because of what it is piped to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tonnage.forecast.commands.cheap_commands import CHEAP
+from tonnage.forecast.commands.effects import effects
+from tonnage.model.forecast.effects import Nothing, Opaque, WriteFile
+from tonnage.model.forecast.estimate import NOTHING, Grade
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.effects import AnyEffect
+
+BOUND = 10_000_000
+BOUNDED = sorted(name for name, row in CHEAP.items() if row is not None and row.prints is not None)
+ENDLESS = sorted(name for name, row in CHEAP.items() if row is not None and row.prints is None and not row.percent)
+# What the shell keeps for itself, or what is read before the table is asked.
+SHELL = {"", "command", "dpkg", "env"}
+
+
+def done(line: str) -> list[AnyEffect]:
+    [stage] = recipe(read_dockerfile(f"FROM base\nRUN {line}\n"), target="").stages
+    return [effect for step in stage.steps for effect in effects(step)]
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_row_has_a_bound_from_nothing_to_megabytes(name: str) -> None:
+    row = CHEAP[name]
+    for size in (row.writes, row.prints) if row is not None else ():
+        if size not in {NOTHING, None}:
+            assert (size.low_bytes, size.grade) == (0, Grade.DECLARED)
+            assert 0 < size.likely_bytes <= 4_096 < size.high_bytes <= BOUND
+
+
+@pytest.mark.parametrize("name", [name for name in BOUNDED if name not in SHELL and ":" not in name])
+def test_a_cheap_command_and_its_output_are_never_unknown(name: str) -> None:
+    found = done(f"{name} --some-option > /opt/out")
+
+    assert found
+    for effect in found:
+        assert isinstance(effect, WriteFile)
+        assert effect.source.stands_alone
+        assert effect.source.size.high_bytes <= BOUND
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_prints_without_an_end_has_no_bound(name: str) -> None:
+    command = name.replace(":", " ")
+    for line in (f"{command} 1 > /out", f"{command} 1 | tee /out", f"{command} 1 | sort -k 2n > /out"):
+        [wrote] = [effect for effect in done(line) if isinstance(effect, WriteFile)]
+        assert not wrote.source.known
+
+
+@pytest.mark.parametrize("name", [name for name, row in CHEAP.items() if row is None])
+def test_with_some_words_a_cheap_command_is_no_longer_cheap(name: str) -> None:
+    [effect] = done(f"{name.replace(':', ' ')} x")
+
+    assert isinstance(effect, Opaque)
+
+
+@pytest.mark.parametrize(
+    ("line", "high_bytes"),
+    [
+        ("echo x > f", 2),
+        ("printf '%s\\n' a b > f", 18),
+        ("echo x | tee f", 2),
+        ("cat <<EOF > f\n12345\nEOF", 6),
+        ("cat <<EOF | tee -a f\n12345\nEOF", 6),
+        ("> f", 0),
+        (": > f", 0),
+        ("useradd -u 100000 x", 33_400_000),
+        ("useradd -l -u 100000 x", 1_000_000),
+        ("dd if=/dev/urandom of=f bs=1M count=17", 17 * 1024**2),
+        ("fallocate -l 5MiB f", 5 * 1024**2),
+        ("truncate --size 3kB f", 3_000),
+        ("head -c 1k /dev/urandom > f", 1_024),
+        ("some-program | head -c 1k > f", 1_024),
+    ],
+)
+def test_a_text_is_bounded_by_its_length(line: str, high_bytes: int) -> None:
+    *_, last = done(line)
+
+    assert isinstance(last, WriteFile)
+    assert last.source.stands_alone
+    assert last.source.size.high_bytes == high_bytes
+
+
+@pytest.mark.parametrize("line", ["cat x", "ls -l", "echo x > /dev/null", "find / -name x", "gzip --version"])
+def test_what_is_printed_to_the_builder_leaves_no_file(line: str) -> None:
+    assert all(isinstance(effect, Nothing) for effect in done(line))
