@@ -1,0 +1,261 @@
+"""What tests of deploying and reclaiming build their cases from: here alone stand the names of fields.
+
+Cases are literals of the model on the simulator; :mod:`tests.unit.decide.observed` has those of what is observed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.simulator import Faults, Instruction, Recipe, Simulator
+from tests.simulator.deploying import DIRECTORY, PROJECT, Described, Harbour, changed
+from tests.simulator.facts import SimulatedGauge
+from tests.unit.decide.observed import GB
+
+from tonnage.decide.deploy.changes import change_of
+from tonnage.decide.deploy.service_context import ServiceContext
+from tonnage.decide.reclaim.engine_candidates import cache_key, container_key, image_key, log_key, volume_key
+from tonnage.model.deploy.history import History
+from tonnage.model.deploy.plan import Build, Plan, Prove, Reclaim, Reclaimable, Step, Switch, Tag, Version
+from tonnage.model.deploy.policy import Policy
+from tonnage.model.forecast.estimate import exactly
+from tonnage.model.reclaim.candidate import Candidate, Findings, SharedBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from tests.simulator.disk import Disk
+
+    from tonnage.model.deploy.plan import Action
+    from tonnage.model.deploy.run import Run
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.inventory import Filesystem, Inventory
+    from tonnage.model.stack import Service, Stack
+
+LINE_BYTES = 1_000_000_007
+KEYS = {"image": image_key, "container": container_key, "container-log": log_key, "cache": cache_key}
+KEYS["volume"] = volume_key
+# With a volume of its own a service is never started twice at once, so that the first start is the switch.
+WEB = (
+    Described(
+        name="web", recipe=Recipe(instructions=(Instruction(text="RUN one", kept_bytes=1_000_003),)), volume="data"
+    ),
+)
+NEXT_WEB = changed(WEB, "web", recipe=Recipe(instructions=(Instruction(text="RUN two", kept_bytes=1_000_033),)))
+
+
+@dataclass(kw_only=True)
+class Happening(Faults):
+    """Faults by what an act is called: ``on`` does something just before every act whose name begins so."""
+
+    on: dict[str, Callable[[], object]] = field(default_factory=dict)
+
+    def before(self, number: int, act: str, disk: Disk) -> None:
+        """Let happen what is to happen before an act."""
+        super().before(number, act, disk)
+        for beginning, happens in self.on.items():
+            if act.startswith(beginning):
+                happens()
+
+
+class CountedGauge(SimulatedGauge):
+    """A gauge that knows how often it was read, so that a test can wait for the next look instead of for time."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(disk)
+        self.reads = 0
+
+    def available(self) -> Mapping[str, int]:
+        """Return available bytes by mount."""
+        self.reads += 1
+        return super().available()
+
+
+def raises(error: BaseException) -> Callable[[], object]:
+    """Return something that fails so."""
+
+    def fail() -> object:
+        raise error
+
+    return fail
+
+
+def harbour(path: Path, size_bytes: int = 30 * GB) -> Harbour:
+    """Return a simulated engine with a journal in a directory."""
+    engine = Simulator(size_bytes)
+    engine.gauge = CountedGauge(engine.disk)
+    return Harbour(engine=engine, journal=path / "journal.sqlite")
+
+
+def fill_to(place: Harbour, available_bytes: int) -> None:
+    """Let a neighbour take all but so many bytes."""
+    disk = place.engine.disk
+    disk.eaten_by_neighbour(disk.available_bytes - available_bytes)
+
+
+def fill_and_be_seen(place: Harbour, available_bytes: int) -> None:
+    """Let a neighbour take all but so many bytes while a step runs, and wait until whoever watches has seen it."""
+    gauge = place.engine.gauge
+    assert isinstance(gauge, CountedGauge)
+    fill_to(place, available_bytes)
+    # The next look begins after this one, and the one after that only once the next has been handed over.
+    enough, end_s = gauge.reads + 2, time.monotonic() + 60.0
+    while gauge.reads < enough:
+        assert time.monotonic() < end_s, "nobody watches the disk"
+        time.sleep(0.005)
+
+
+def step(name: str, action: Action, *, undo: Iterable[Step] = (), **fields: object) -> Step:
+    """Return a step of the service ``web``."""
+    given: dict[str, object] = {
+        "name": f"web.{name}",
+        "action": action,
+        "cause": "a test wants it",
+        "changes": "what it says",
+        "service": "web",
+        "on_failure": tuple(undo),
+    }
+    return Step(**(given | fields))  # type: ignore[arg-type]
+
+
+def tag(name: str, image: str = "busybox:latest", **fields: object) -> Step:
+    """Return a step that gives an image the name ``name:1``, so that it shows where it ran."""
+    return step(name, Tag(image=image, reference=f"{name}:1"), **fields)  # type: ignore[arg-type]
+
+
+def build(
+    place: Harbour, kept_bytes: int = 7_000_003, *, fails: bool = False, transient_bytes: int = 0, **fields: object
+) -> Step:
+    """Return a step that builds so many bytes."""
+    instruction = Instruction(text="RUN make", kept_bytes=kept_bytes, transient_bytes=transient_bytes, fails=fails)
+    spec = place.engine.describe(f"{DIRECTORY}/web", Recipe(instructions=(instruction,)))
+    return step("build", Build(spec=spec, reference="shop-web"), **fields)  # type: ignore[arg-type]
+
+
+def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
+    """Return a plan for the engine of a harbour."""
+    engine = place.engine
+    given: dict[str, object] = {
+        "stack": PROJECT,
+        "directory": DIRECTORY,
+        "purpose": "deploy",
+        "engine_id": engine.identity.engine_id,
+        "endpoint": engine.identity.endpoint,
+        "fingerprint": "f00d",
+        "filesystem": engine.disk.mount,
+        "available_bytes": engine.disk.available_bytes,
+        "line_bytes": 0,
+        "steps": steps,
+    }
+    return Plan(**(given | fields))  # type: ignore[arg-type]
+
+
+def switch(project: str, image: str = "", name: str = "") -> Switch:
+    """Return a switch to a project file."""
+    return Switch(project_json=project, image=image, image_name=name)
+
+
+def version(service: str = "web", config: str = "c1", image_id: str = "") -> Version:
+    """Return a version of a service."""
+    return Version(
+        service=service,
+        image_name=f"shop-{service}",
+        project_json="{}",
+        config_digest=config,
+        inputs_digest="i1",
+        prove=Prove(),
+        image_id=image_id,
+    )
+
+
+def ran(run: Run) -> list[tuple[str, str, bool]]:
+    """Return the steps of a run as name, outcome and whether they undid another one."""
+    return [(each.name.removeprefix("web."), each.outcome.value, each.undo) for each in run.steps]
+
+
+def expected(name: str, action: Action, *, kept: int = 0, after: Estimate, lowest: Estimate, **fields: object) -> Step:
+    """Return a step with the bytes that are expected around it."""
+    given: dict[str, object] = {"kept": exactly(kept), "after": after, "lowest": lowest}
+    return step(name, action, **(given | fields))  # type: ignore[arg-type]
+
+
+def available_after(each: Step) -> Estimate:
+    """Return the available bytes that are expected after a step."""
+    return each.after
+
+
+def candidate(
+    kind: str, name: str, size_bytes: int = 1_009, *, after: tuple[Candidate, ...] = (), **fields: object
+) -> Candidate:
+    """Return something that may be removed; ``name`` is its identity on the engine too. ``after`` goes before it."""
+    given: dict[str, object] = {
+        "candidate_id": KEYS[kind](name),
+        "kind": kind,
+        "name": name,
+        "unique_bytes": size_bytes,
+        "cost_s": 1.0,
+        "removal_s": 1.0,
+        "reason": "unused",
+        "after": tuple(each.candidate_id for each in after),
+    }
+    return Candidate(**(given | fields))  # type: ignore[arg-type]
+
+
+def shared(size_bytes: int, *holders: Candidate) -> SharedBytes:
+    """Return bytes that come free with the last of their holders."""
+    return SharedBytes(size_bytes, frozenset(each.candidate_id for each in holders))
+
+
+def findings(*candidates: Candidate, pieces: tuple[SharedBytes, ...] = ()) -> Findings:
+    """Return what was found; every candidate has its own bytes, ``pieces`` come on top."""
+    own = tuple(shared(each.unique_bytes, each) for each in candidates)
+    return Findings(candidates=candidates, pieces=(*own, *pieces))
+
+
+def removes(*items: Candidate, until_bytes: int) -> Reclaim:
+    """Return the action that reclaims these things."""
+    return Reclaim(
+        items=tuple(
+            Reclaimable(
+                candidate_id=each.candidate_id,
+                kind=each.kind,
+                name=each.name,
+                names=each.names,
+                promised_bytes=each.unique_bytes,
+            )
+            for each in items
+        ),
+        until_bytes=until_bytes,
+    )
+
+
+def context(
+    of_stack: Stack,
+    of: Service,
+    inventory: Inventory,
+    *,
+    versions: tuple[Version, ...] = (),
+    policy: Policy | None = None,
+) -> ServiceContext:
+    """Return a service with what was observed and what has to change for it."""
+    return ServiceContext(
+        stack=of_stack,
+        service=of,
+        change=change_of(of_stack, of, inventory),
+        inventory=inventory,
+        policy=policy or Policy(keep_free_bytes=0),
+        history=History(versions=versions),
+    )
+
+
+def names(steps: Iterable[Step]) -> list[str]:
+    """Return the names of steps without their service."""
+    return [each.name.partition(".")[2] for each in steps]
+
+
+def disk_of(place: Harbour) -> Filesystem:
+    """Return the one filesystem of a simulated engine."""
+    return place.engine.facts.filesystems()[0]
