@@ -1,0 +1,295 @@
+"""From the running version to the new one: which steps, in which order, and the way back of each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.builders import context, names
+from tests.unit.decide.observed import container, image, inventory, service, stack, version
+
+from tonnage.decide.deploy.compose_project import config_digest
+from tonnage.decide.deploy.restore import restore_steps
+from tonnage.decide.deploy.switching import beside_steps, keep_previous_steps, switch_steps, unproven_steps
+from tonnage.model.deploy.plan import (
+    Prove,
+    RemoveContainer,
+    RemoveImage,
+    RemoveService,
+    StartFirst,
+    Switch,
+    Tag,
+    Untag,
+)
+from tonnage.model.deploy.policy import Policy
+from tonnage.model.inventory import Inputs
+from tonnage.model.stack import Mount, ServiceSettings
+
+if TYPE_CHECKING:
+    from tonnage.decide.deploy.service_context import ServiceContext
+    from tonnage.model.deploy.plan import Version
+    from tonnage.model.inventory import Container, Image
+    from tonnage.model.stack import Service
+
+OWN, CANDIDATE = "shop-web:latest", "localhost/tonnage/shop/web:candidate"
+PREVIOUS, WITHDRAWN = "localhost/tonnage/shop/web:previous", "localhost/tonnage/shop/web:withdrawn"
+WEB = service()
+STATEFUL = service(mounts=(Mount(kind="volume", source="data", target="/data"),))
+RUNS = image(1, OWN, inputs="i1")
+
+
+def case(
+    *images: Image,
+    of: Service = WEB,
+    runs: Container | None = None,
+    stopped: bool = False,
+    digest: str = "i9",
+    versions: tuple[Version, ...] | None = None,
+    policy: Policy | None = None,
+) -> ServiceContext:
+    """Return a service whose sources are other ones than those of the image that runs."""
+    whole = stack(of, service("db"))
+    seen = inventory(
+        images=images or (RUNS,),
+        containers=() if stopped else (runs or container(of, RUNS),),
+        inputs=(Inputs(service=of.name, digest=digest),),
+    )
+    known = (version(whole, of, RUNS, "i1"),) if versions is None else versions
+    return context(whole, of, seen, versions=known, policy=policy)
+
+
+# -- start first
+
+
+def test_a_new_version_is_proven_beside_the_running_one_and_taken_away_again_before_the_switch() -> None:
+    steps = beside_steps(case())
+    assert names(steps) == ["start-beside", "prove-beside", "remove-beside"]
+    start, prove, remove = (step.action for step in steps)
+    assert isinstance(start, StartFirst)
+    assert start.container_name == "shop-web-beside"
+    # It runs the candidate: the service's own name is still the running version's.
+    assert json.loads(start.project_json)["services"]["web"]["image"] == CANDIDATE
+    assert isinstance(prove, Prove)
+    assert prove.container_name == "shop-web-beside"
+    assert remove == RemoveContainer(container="shop-web-beside")
+    assert [step.version for step in steps] == [None] * 3
+
+
+def test_what_fails_beside_the_running_version_is_taken_away_with_its_image_and_nothing_else() -> None:
+    start, prove, remove = beside_steps(case())
+    assert names(start.on_failure) == names(prove.on_failure) == ["undo-beside", "drop-candidate"]
+    assert [step.action for step in prove.on_failure] == [
+        RemoveContainer(container="shop-web-beside"),
+        RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
+    ]
+    assert remove.on_failure == ()
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        STATEFUL,
+        service(settings=ServiceSettings(beside="never")),
+        service(hostname="web"),
+        service(devices=("/dev/x",)),
+    ],
+    ids=["volume", "never", "hostname", "device"],
+)
+def test_a_service_that_must_not_run_twice_is_stopped_first(of: Service) -> None:
+    assert beside_steps(case(of=of)) == []
+    [switch, *_] = switch_steps(case(of=of))
+    assert "; stop-first: " in switch.cause
+
+
+def test_a_service_that_does_not_run_needs_no_proof_beside_itself() -> None:
+    assert beside_steps(case(stopped=True)) == []
+    [switch, *_] = switch_steps(case(stopped=True, of=STATEFUL))
+    assert "stop-first" not in switch.cause
+
+
+def test_with_another_configuration_alone_the_image_that_runs_is_proven_beside_itself() -> None:
+    same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
+    start, prove, _ = beside_steps(same)
+    assert isinstance(start.action, StartFirst)
+    assert json.loads(start.action.project_json)["services"]["web"]["image"] == "shop-web"
+    assert names(prove.on_failure) == ["undo-beside"]
+
+
+# -- what is kept for rollback
+
+
+def test_the_image_that_runs_is_kept_before_the_switch() -> None:
+    [keep] = keep_previous_steps(case())
+    assert keep.action == Tag(image=RUNS.image_id, reference=PREVIOUS)
+
+
+def test_of_an_image_that_was_never_proven_the_good_one_before_it_is_kept_instead() -> None:
+    good = image(2, WITHDRAWN, inputs="i2")
+    whole = stack(WEB, service("db"))
+    [keep] = keep_previous_steps(case(RUNS, good, versions=(version(whole, WEB, good, "i2"),)))
+    assert keep.action == Tag(image=good.image_id, reference=PREVIOUS)
+
+
+def test_nothing_is_kept_where_nothing_has_to_be() -> None:
+    assert keep_previous_steps(case(stopped=True)) == []
+    assert keep_previous_steps(case(policy=Policy(keep_free_bytes=0, keep_previous=False))) == []
+    # It has that name already, or it is what is deployed again.
+    assert keep_previous_steps(case(replace(RUNS, references=(OWN, PREVIOUS)))) == []
+    assert keep_previous_steps(case(runs=container(WEB, RUNS, config="old"), digest="i1")) == []
+    pulled = service(build=None, image="web:2")
+    assert keep_previous_steps(case(image(1, "web:1"), of=pulled, runs=container(pulled, image(1, "web:1")))) == []
+
+
+# -- the switch
+
+
+def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candidates_name_goes_last() -> None:
+    steps = switch_steps(case())
+    assert names(steps) == ["switch", "prove", "drop-name"]
+    switch, prove, drop = (step.action for step in steps)
+    assert isinstance(switch, Switch)
+    assert (switch.image, switch.image_name) == (CANDIDATE, "shop-web")
+    web = json.loads(switch.project_json)["services"]["web"]
+    assert web["image"] == "shop-web"
+    assert web["labels"] == {"tonnage.config": config_digest(WEB), "tonnage.inputs": "i9"}
+    assert isinstance(prove, Prove)
+    assert prove.container_name == ""
+    assert drop == Untag(reference=CANDIDATE)
+
+
+def test_a_version_is_good_with_the_proof_and_not_with_the_switch() -> None:
+    switch, prove, drop = switch_steps(case())
+    assert (switch.version, drop.version) == (None, None)
+    assert prove.version is not None
+    assert isinstance(switch.action, Switch)
+    assert prove.version.project_json == switch.action.project_json
+    assert (prove.version.service, prove.version.image_name, prove.version.inputs_digest) == ("web", "shop-web", "i9")
+    assert (prove.version.config_digest, prove.version.image_id) == (config_digest(WEB), "")
+    assert prove.version.prove == prove.action
+
+
+def test_without_another_image_no_name_moves() -> None:
+    same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
+    [switch, prove] = switch_steps(same)
+    assert isinstance(switch.action, Switch)
+    assert (switch.action.image, switch.action.image_name) == ("", "")
+    assert names(prove.on_failure) == ["restore", "prove-restored"]
+
+
+# -- the way back
+
+
+def test_back_goes_the_version_that_ran_first_then_what_was_kept_and_the_candidate_last() -> None:
+    of = case()
+    switch, prove, drop = switch_steps(of)
+    assert switch.on_failure == prove.on_failure
+    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before", "drop-candidate"]
+    assert prove.on_failure[:2] == restore_steps(of, of.history.versions[-1])
+    assert [step.action for step in prove.on_failure[2:]] == [
+        Untag(reference=PREVIOUS),
+        # The service's own name had an image before: it is that one's again by then.
+        RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
+    ]
+    assert drop.on_failure == ()
+
+
+def test_the_name_that_kept_an_older_image_is_that_ones_again() -> None:
+    older = image(4, PREVIOUS, inputs="i4")
+    [_, prove, _] = switch_steps(case(RUNS, older))
+    assert prove.on_failure[2].action == Tag(image=older.image_id, reference=PREVIOUS)
+
+
+def test_back_from_a_version_that_was_not_recorded_goes_its_image_under_the_services_name() -> None:
+    [_, prove, _] = switch_steps(case(runs=container(WEB, RUNS, labels={}), versions=()))
+    restore = prove.on_failure[0].action
+    assert isinstance(restore, Switch)
+    assert (restore.image, restore.image_name) == (RUNS.image_id, "shop-web")
+
+
+def test_back_from_what_was_never_proven_goes_the_good_version_before_it() -> None:
+    good = image(2, PREVIOUS, inputs="i2")
+    whole = stack(WEB, service("db"))
+    [_, prove, _] = switch_steps(case(RUNS, good, versions=(version(whole, WEB, good, "i2"),)))
+    restore = prove.on_failure[0].action
+    assert isinstance(restore, Switch)
+    assert restore.image == good.image_id
+
+
+def test_a_first_version_that_fails_leaves_neither_containers_nor_image_nor_name() -> None:
+    of = case(image(7, "busybox:latest"), stopped=True, versions=())
+    _, prove, _ = switch_steps(of)
+    assert names(prove.on_failure) == ["undo-start", "drop-candidate"]
+    assert [step.action for step in prove.on_failure] == [
+        RemoveService(project="shop"),
+        RemoveImage(image=CANDIDATE, references=(CANDIDATE, OWN)),
+    ]
+
+
+def test_a_service_that_did_not_run_gets_its_name_back_before_the_candidate_goes() -> None:
+    _, prove, _ = switch_steps(case(stopped=True))
+    assert names(prove.on_failure) == ["undo-start", "name-back", "drop-candidate"]
+    assert [step.action for step in prove.on_failure[1:]] == [
+        Tag(image=RUNS.image_id, reference="shop-web"),
+        RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
+    ]
+
+
+def test_a_one_shot_service_is_not_run_again_to_undo_it() -> None:
+    job = service(settings=ServiceSettings(one_shot=True))
+    _, prove, _ = switch_steps(case(of=job, runs=container(job, RUNS, state="exited", exit_code=0)))
+    assert names(prove.on_failure) == ["undo-start", "name-back", "keep-as-before", "drop-candidate"]
+
+
+def test_an_image_that_was_there_before_is_not_removed_when_it_fails() -> None:
+    ready = image(2, WITHDRAWN, inputs="i9")
+    _, prove, _ = switch_steps(case(RUNS, ready))
+    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before"]
+
+
+# -- what runs but was never proven
+
+
+def unproven(**changes: object) -> ServiceContext:
+    return case(digest="i1", **({"versions": ()} | changes))  # type: ignore[arg-type]
+
+
+def test_what_runs_unchanged_but_was_never_proven_is_proven_and_then_recorded() -> None:
+    [prove] = unproven_steps(unproven())
+    assert prove.version is not None
+    assert (prove.version.service, prove.version.inputs_digest) == ("web", "i1")
+    assert isinstance(prove.action, Prove)
+    assert prove.on_failure == ()
+
+
+def test_when_it_is_not_healthy_the_good_version_before_it_comes_back() -> None:
+    good = image(2, PREVIOUS, inputs="i2")
+    whole = stack(WEB, service("db"))
+    [prove] = unproven_steps(
+        case(RUNS, good, digest="i1", versions=(version(whole, WEB, good, "i2"),), policy=Policy(keep_free_bytes=0))
+    )
+    assert names(prove.on_failure) == ["restore", "prove-restored"]
+    restore = prove.on_failure[0].action
+    assert isinstance(restore, Switch)
+    assert restore.image == good.image_id
+
+
+def test_what_is_known_to_be_good_or_was_not_deployed_here_needs_no_proof() -> None:
+    assert unproven_steps(case(digest="i1")) == []
+    assert unproven_steps(unproven(runs=container(WEB, RUNS, labels={}))) == []
+    assert unproven_steps(unproven(stopped=True)) == []
+
+
+def test_a_one_shot_service_that_still_runs_is_waited_for_and_never_restored() -> None:
+    job = service(settings=ServiceSettings(one_shot=True))
+    good = image(2, PREVIOUS, inputs="i2")
+    whole = stack(job, service("db"))
+    known = (version(whole, job, good, "i2"), version(whole, job, RUNS, "i1"))
+    [prove] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known))
+    assert prove.cause == "it has not ended yet"
+    assert prove.on_failure == ()
+    [never] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known[:1]))
+    assert never.on_failure == ()
+    ended = container(job, RUNS, state="exited", exit_code=0)
+    assert unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known, runs=ended)) == []
