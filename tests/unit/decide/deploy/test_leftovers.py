@@ -34,9 +34,9 @@ def case(*images: Image, others: tuple[Container, ...] = (), policy: Policy | No
     return context(STACK, WEB, seen, versions=(version(STACK, WEB, RUNS, "i1"),), policy=policy)
 
 
-def foreign(runs: Image, **changes: object) -> Container:
+def foreign(runs: Image, state: str = "running") -> Container:
     """Return a container that is not this service's own."""
-    return container(service("db"), runs, container_id="c-else", name="else-1", **changes)
+    return container(service("db"), runs, container_id="c-else", name="else-1", state=state)
 
 
 def test_where_nothing_was_left_there_is_nothing_to_do() -> None:
