@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from tests.simulator import Faults, Instruction, Recipe, Simulator
 from tests.simulator.deploying import DIRECTORY, PROJECT, Described, Harbour, changed
 from tests.simulator.facts import SimulatedGauge
@@ -16,12 +17,11 @@ from tests.unit.decide.observed import GB
 
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
-from tonnage.decide.reclaim.engine_candidates import cache_key, container_key, image_key, log_key, volume_key
 from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Build, Plan, Prove, Reclaim, Reclaimable, Step, Switch, Tag, Version
 from tonnage.model.deploy.policy import Policy
-from tonnage.model.forecast.estimate import exactly
-from tonnage.model.reclaim.candidate import Candidate, Findings, SharedBytes
+from tonnage.model.forecast.estimate import UNKNOWN, exactly
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, SharedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service, Stack
 
 LINE_BYTES = 1_000_000_007
-KEYS = {"image": image_key, "container": container_key, "container-log": log_key, "cache": cache_key}
-KEYS["volume"] = volume_key
 # With a volume of its own a service is never started twice at once, so that the first start is the switch.
 WEB = (
     Described(
@@ -178,13 +176,23 @@ def ran(run: Run) -> list[tuple[str, str, bool]]:
 
 def expected(name: str, action: Action, *, kept: int = 0, after: Estimate, lowest: Estimate, **fields: object) -> Step:
     """Return a step with the bytes that are expected around it."""
-    given: dict[str, object] = {"kept": exactly(kept), "after": after, "lowest": lowest}
+    given: dict[str, object] = {"kept": exactly(kept), "available_after": after, "available_lowest": lowest}
     return step(name, action, **(given | fields))  # type: ignore[arg-type]
 
 
 def available_after(each: Step) -> Estimate:
     """Return the available bytes that are expected after a step."""
-    return each.after
+    return each.available_after
+
+
+def available_lowest(each: Step) -> Estimate:
+    """Return the available bytes that are expected at the lowest point of a step."""
+    return each.available_lowest
+
+
+def unknown(each: Step) -> Step:
+    """Return a step of which nobody knows what it does."""
+    return replace(each, kept=UNKNOWN, available_after=UNKNOWN, available_lowest=UNKNOWN)
 
 
 def candidate(
@@ -192,14 +200,14 @@ def candidate(
 ) -> Candidate:
     """Return something that may be removed; ``name`` is its identity on the engine too. ``after`` goes before it."""
     given: dict[str, object] = {
-        "candidate_id": KEYS[kind](name),
+        "candidate_id": CandidateId(CandidateKind(kind), name),
         "kind": kind,
         "name": name,
         "unique_bytes": size_bytes,
         "cost_s": 1.0,
         "removal_s": 1.0,
         "reason": "unused",
-        "after": tuple(each.candidate_id for each in after),
+        "removed_after": tuple(each.candidate_id for each in after),
     }
     return Candidate(**(given | fields))  # type: ignore[arg-type]
 

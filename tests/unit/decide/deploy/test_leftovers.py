@@ -44,7 +44,7 @@ def test_where_nothing_was_left_there_is_nothing_to_do() -> None:
 
 
 def test_a_container_that_was_left_beside_the_running_one_goes_by_its_id_and_no_other() -> None:
-    left = container(WEB, RUNS, container_id="c-left", name="shop-web-beside", one_off=True)
+    left = container(WEB, RUNS, container_id="c-left", name="shop-web-candidate", one_off=True)
     other = container(WEB, RUNS, container_id="c-job", name="shop-web-run-1", one_off=True)
     [only] = leftover_steps(case(others=(left, other)))
     assert only.name == "web.remove-leftover"
@@ -61,7 +61,7 @@ def test_an_image_that_only_an_earlier_run_names_goes_with_that_name(name: str, 
 
 def test_an_image_that_has_another_name_as_well_only_loses_ours() -> None:
     [only] = leftover_steps(case(image(2, WITHDRAWN, "theirs:1", inputs="i2")))
-    assert only.name == "web.drop-withdrawn-name"
+    assert only.name == "web.untag-withdrawn"
     assert only.action == Untag(reference=WITHDRAWN)
 
 
@@ -78,12 +78,12 @@ def test_the_name_of_a_candidate_stays_when_this_run_needs_it(inputs: str) -> No
 def test_the_name_of_a_candidate_goes_once_it_has_the_services_own() -> None:
     switched = replace(RUNS, references=(OWN, CANDIDATE), labels={**RUNS.labels, "tonnage.inputs": "i9"})
     seen = inventory(images=(switched,), containers=(MINE,), inputs=INPUTS)
-    assert names(leftover_steps(context(STACK, WEB, seen))) == ["drop-candidate-name"]
+    assert names(leftover_steps(context(STACK, WEB, seen))) == ["untag-candidate"]
 
 
 def test_a_candidate_that_the_container_left_beside_was_made_from_goes_after_that_container() -> None:
     left = image(2, CANDIDATE, inputs="i2")
-    beside = container(WEB, left, container_id="c-left", name="shop-web-beside", one_off=True)
+    beside = container(WEB, left, container_id="c-left", name="shop-web-candidate", one_off=True)
     steps = leftover_steps(case(left, others=(beside,)))
     assert names(steps) == ["remove-leftover", "remove-candidate"]
 
@@ -91,7 +91,7 @@ def test_a_candidate_that_the_container_left_beside_was_made_from_goes_after_tha
 @pytest.mark.parametrize("state", ["running", "exited"])
 def test_a_candidate_that_another_container_was_made_from_stays(state: str) -> None:
     left = image(2, CANDIDATE, inputs="i2")
-    beside = container(WEB, left, container_id="c-left", name="shop-web-beside", one_off=True)
+    beside = container(WEB, left, container_id="c-left", name="shop-web-candidate", one_off=True)
     assert names(leftover_steps(case(left, others=(beside, foreign(left, state=state))))) == ["remove-leftover"]
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from tests.unit.builders import available_after, candidate, expected, findings, names, shared, step
+from tests.unit.builders import (
+    available_after,
+    available_lowest,
+    candidate,
+    expected,
+    findings,
+    names,
+    shared,
+    step,
+    unknown,
+)
 from tests.unit.decide.observed import GB, image, inventory, service, stack
 
 from tonnage.decide.deploy.expectations import freed
 from tonnage.decide.deploy.reclaim_steps import Fitted, fitted_by_reclaiming, spare_things
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, StartFirst, Switch, Tag
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.inventory import Filesystem, Inputs
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.roots import Roots
@@ -112,7 +122,7 @@ def test_the_expected_bytes_after_it_are_raised_by_what_it_gives() -> None:
     assert available_after(reclaim) == Estimate(6 * GB, 6 * GB, 6 * GB, Grade.DECLARED)
     assert reclaim.kept == freed(1 * GB)
     assert [available_after(each).likely_bytes for each in (one, two)] == [1 * GB, 1 * GB]
-    assert [each.lowest.likely_bytes for each in (one, two)] == [1 * GB, 1 * GB]
+    assert [available_lowest(each).likely_bytes for each in (one, two)] == [1 * GB, 1 * GB]
 
 
 def test_it_goes_on_until_all_that_later_steps_count_on_is_there() -> None:
@@ -140,17 +150,14 @@ def test_a_step_that_only_gives_back_may_run_below_the_line() -> None:
 
 
 def test_what_nobody_knows_is_not_reclaimed_for() -> None:
-    known = pull("one", 5 * GB, 3 * GB)
-    unknown = replace(pull("two", 2 * GB, 0), after=UNKNOWN, lowest=UNKNOWN)
-    last = replace(pull("three", 0, 0), after=UNKNOWN, lowest=UNKNOWN)
-    found = fitted(known, unknown, last, available=5 * GB)
+    steps = (pull("one", 5 * GB, 3 * GB), unknown(pull("two", 2 * GB, 0)), unknown(pull("three", 0, 0)))
+    found = fitted(*steps, available=5 * GB)
     assert names(found.steps) == ["one", "two", "three"]
     assert found.refusal is None
 
 
 def test_below_the_line_already_the_first_step_is_reclaimed_for_whatever_it_needs() -> None:
-    unknown = replace(pull("one", 0, 0), kept=UNKNOWN, after=UNKNOWN, lowest=UNKNOWN)
-    found = fitted(unknown, available=LINE - 5)
+    found = fitted(unknown(pull("one", 0, 0)), available=LINE - 5)
     assert names(found.steps) == ["reclaim", "one"]
     assert found.refusal is None
 

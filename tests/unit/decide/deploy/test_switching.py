@@ -12,7 +12,7 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 
 from tonnage.decide.deploy.compose_project import config_digest
 from tonnage.decide.deploy.restore import restore_steps
-from tonnage.decide.deploy.switching import beside_steps, keep_previous_steps, switch_steps, unproven_steps
+from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.model.deploy.plan import (
     Prove,
     RemoveContainer,
@@ -25,7 +25,7 @@ from tonnage.model.deploy.plan import (
 )
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.inventory import Inputs
-from tonnage.model.stack import Mount, ServiceSettings
+from tonnage.model.stack import Mount, ServiceSettings, SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
@@ -64,24 +64,24 @@ def case(
 
 
 def test_a_new_version_is_proven_beside_the_running_one_and_taken_away_again_before_the_switch() -> None:
-    steps = beside_steps(case())
-    assert names(steps) == ["start-beside", "prove-beside", "remove-beside"]
+    steps = start_first_steps(case())
+    assert names(steps) == ["start-first", "prove-candidate", "stop-candidate"]
     start, prove, remove = (step.action for step in steps)
     assert isinstance(start, StartFirst)
-    assert start.container_name == "shop-web-beside"
+    assert start.container_name == "shop-web-candidate"
     # It runs the candidate: the service's own name is still the running version's.
     assert json.loads(start.project_json)["services"]["web"]["image"] == CANDIDATE
     assert isinstance(prove, Prove)
-    assert prove.container_name == "shop-web-beside"
-    assert remove == RemoveContainer(container="shop-web-beside")
+    assert prove.container_name == "shop-web-candidate"
+    assert remove == RemoveContainer(container="shop-web-candidate")
     assert [step.version for step in steps] == [None] * 3
 
 
 def test_what_fails_beside_the_running_version_is_taken_away_with_its_image_and_nothing_else() -> None:
-    start, prove, remove = beside_steps(case())
-    assert names(start.on_failure) == names(prove.on_failure) == ["undo-beside", "drop-candidate"]
+    start, prove, remove = start_first_steps(case())
+    assert names(start.on_failure) == names(prove.on_failure) == ["undo-start-first", "undo-build"]
     assert [step.action for step in prove.on_failure] == [
-        RemoveContainer(container="shop-web-beside"),
+        RemoveContainer(container="shop-web-candidate"),
         RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
     ]
     assert remove.on_failure == ()
@@ -91,30 +91,30 @@ def test_what_fails_beside_the_running_version_is_taken_away_with_its_image_and_
     "of",
     [
         STATEFUL,
-        service(settings=ServiceSettings(beside="never")),
+        service(settings=ServiceSettings(switch=SwitchOrder.STOP_FIRST)),
         service(hostname="web"),
         service(devices=("/dev/x",)),
     ],
     ids=["volume", "never", "hostname", "device"],
 )
 def test_a_service_that_must_not_run_twice_is_stopped_first(of: Service) -> None:
-    assert beside_steps(case(of=of)) == []
+    assert start_first_steps(case(of=of)) == []
     [switch, *_] = switch_steps(case(of=of))
     assert "; stop-first: " in switch.cause
 
 
 def test_a_service_that_does_not_run_needs_no_proof_beside_itself() -> None:
-    assert beside_steps(case(stopped=True)) == []
+    assert start_first_steps(case(stopped=True)) == []
     [switch, *_] = switch_steps(case(stopped=True, of=STATEFUL))
     assert "stop-first" not in switch.cause
 
 
 def test_with_another_configuration_alone_the_image_that_runs_is_proven_beside_itself() -> None:
     same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
-    start, prove, _ = beside_steps(same)
+    start, prove, _ = start_first_steps(same)
     assert isinstance(start.action, StartFirst)
     assert json.loads(start.action.project_json)["services"]["web"]["image"] == "shop-web"
-    assert names(prove.on_failure) == ["undo-beside"]
+    assert names(prove.on_failure) == ["undo-start-first"]
 
 
 # -- what is kept for rollback
@@ -147,7 +147,7 @@ def test_nothing_is_kept_where_nothing_has_to_be() -> None:
 
 def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candidates_name_goes_last() -> None:
     steps = switch_steps(case())
-    assert names(steps) == ["switch", "prove", "drop-name"]
+    assert names(steps) == ["switch", "prove", "untag"]
     switch, prove, drop = (step.action for step in steps)
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (CANDIDATE, "shop-web")
@@ -185,7 +185,7 @@ def test_back_goes_the_version_that_ran_first_then_what_was_kept_and_the_candida
     of = case()
     switch, prove, drop = switch_steps(of)
     assert switch.on_failure == prove.on_failure
-    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before", "drop-candidate"]
+    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before", "undo-build"]
     assert prove.on_failure[:2] == restore_steps(of, of.history.versions[-1])
     assert [step.action for step in prove.on_failure[2:]] == [
         Untag(reference=PREVIOUS),
@@ -220,7 +220,7 @@ def test_back_from_what_was_never_proven_goes_the_good_version_before_it() -> No
 def test_a_first_version_that_fails_leaves_neither_containers_nor_image_nor_name() -> None:
     of = case(image(7, "busybox:latest"), stopped=True, versions=())
     _, prove, _ = switch_steps(of)
-    assert names(prove.on_failure) == ["undo-start", "drop-candidate"]
+    assert names(prove.on_failure) == ["undo-start", "undo-build"]
     assert [step.action for step in prove.on_failure] == [
         RemoveService(project="shop"),
         RemoveImage(image=CANDIDATE, references=(CANDIDATE, OWN)),
@@ -229,7 +229,7 @@ def test_a_first_version_that_fails_leaves_neither_containers_nor_image_nor_name
 
 def test_a_service_that_did_not_run_gets_its_name_back_before_the_candidate_goes() -> None:
     _, prove, _ = switch_steps(case(stopped=True))
-    assert names(prove.on_failure) == ["undo-start", "name-back", "drop-candidate"]
+    assert names(prove.on_failure) == ["undo-start", "name-back", "undo-build"]
     assert [step.action for step in prove.on_failure[1:]] == [
         Tag(image=RUNS.image_id, reference="shop-web"),
         RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
@@ -239,7 +239,7 @@ def test_a_service_that_did_not_run_gets_its_name_back_before_the_candidate_goes
 def test_a_one_shot_service_is_not_run_again_to_undo_it() -> None:
     job = service(settings=ServiceSettings(one_shot=True))
     _, prove, _ = switch_steps(case(of=job, runs=container(job, RUNS, state="exited", exit_code=0)))
-    assert names(prove.on_failure) == ["undo-start", "name-back", "keep-as-before", "drop-candidate"]
+    assert names(prove.on_failure) == ["undo-start", "name-back", "keep-as-before", "undo-build"]
 
 
 def test_an_image_that_was_there_before_is_not_removed_when_it_fails() -> None:

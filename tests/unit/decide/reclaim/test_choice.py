@@ -21,6 +21,7 @@ from tonnage.model.reclaim.candidate import Findings, Protected
 from tonnage.model.reclaim.outcome import Reclaimed, Removal
 
 if TYPE_CHECKING:
+    from tonnage.model.reclaim.candidate import Candidate
     from tonnage.model.reclaim.outcome import ReclaimChoice
 
 CHEAP = candidate("image", "cheap:1", 2_003, cost_s=1.0, names=("cheap:1",))
@@ -33,8 +34,11 @@ def chosen(choice: ReclaimChoice) -> list[str]:
     return [each.name for each in choice.chosen]
 
 
-def protected(one: str, reason: str = "a container uses it") -> Protected:
-    return Protected(candidate_id=one, kind="image", name="it", reason=reason)
+OTHER = candidate("image", "other:1")
+
+
+def protected(one: Candidate, reason: str = "a container uses it") -> Protected:
+    return Protected(candidate_id=one.candidate_id, kind="image", name="it", reason=reason)
 
 
 # -- how much
@@ -65,7 +69,7 @@ def test_what_is_protected_or_held_by_what_is_protected_is_never_counted_on() ->
     found = Findings(
         candidates=(CHEAP,),
         pieces=(shared(2_003, CHEAP), shared(7_001, stays), shared(5_003, CHEAP, stays)),
-        protected=(protected(stays.candidate_id),),
+        protected=(protected(stays),),
     )
     for choice in (decide(found, available_bytes=0, target_bytes=9_000), decide_everything(found, available_bytes=0)):
         assert chosen(choice) == ["cheap:1"]
@@ -139,7 +143,7 @@ def test_with_kinds_named_only_those_go_and_the_others_are_not_told_as_kept() ->
 
 
 def test_what_was_protected_before_stays_so_beside_what_is_kept() -> None:
-    already = protected("image other:1")
+    already = protected(OTHER)
     found = narrowed(Findings(candidates=(CHEAP,), protected=(already,)), keep=["cheap"])
     assert [each.reason for each in found.protected] == ["a container uses it", "--keep cheap"]
 
@@ -167,16 +171,16 @@ def test_patterns_that_kept_nothing_are_told_once() -> None:
 
 
 def test_what_stayed_at_the_first_look_stays_at_the_next_one_with_its_reason() -> None:
-    earlier = [protected(CHEAP.candidate_id, "it was used"), protected("image gone:1", "it was used")]
+    earlier = [protected(CHEAP, "it was used"), protected(OTHER, "it was used")]
     found = still_staying(ALL, earlier)
     assert {each.name for each in found.candidates} == {"dear", "middle:1"}
     assert found.protected == (earlier[0],)
-    known = Findings(candidates=(MIDDLE,), protected=(protected(CHEAP.candidate_id, "it is used now"),))
+    known = Findings(candidates=(MIDDLE,), protected=(protected(CHEAP, "it is used now"),))
     assert still_staying(known, earlier).protected == known.protected
 
 
 def test_what_was_protected_and_what_could_not_go_stays_for_the_rest_of_a_run() -> None:
-    already = protected("image other:1")
+    already = protected(OTHER)
     choice = decide(
         Findings(candidates=(CHEAP, MIDDLE), pieces=(shared(1, CHEAP),), protected=(already,)),
         available_bytes=0,
@@ -198,6 +202,6 @@ def test_what_was_protected_and_what_could_not_go_stays_for_the_rest_of_a_run() 
         target_bytes=1,
     )
     assert [(each.candidate_id, each.reason) for each in what_stayed(choice, done)] == [
-        ("image other:1", "a container uses it"),
+        (OTHER.candidate_id, "a container uses it"),
         (MIDDLE.candidate_id, "the engine refused"),
     ]
