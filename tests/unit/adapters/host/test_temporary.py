@@ -20,10 +20,15 @@ mount -t tmpfs -o size=64k none "$1"
 mkdir "$1/here"
 head -c 1000000 /dev/zero > "$1/filling" 2> /dev/null || true
 for each in /var/tmp /tmp; do mount --bind "$1" $each; done
-cd /tmp/here
-exec "$2" -c "$3"
 """
-ASKED = "import os; from tonnage.adapters.host.temporary import temporary_directory; print(temporary_directory({}))"
+# The interpreter and the package may lie in what is mounted over.
+ASKED = """\
+import os, subprocess, sys
+from tonnage.adapters.host.temporary import temporary_directory
+subprocess.run(["sh", "-c", sys.argv[2], "sh", sys.argv[1]], check=True)
+os.chdir("/tmp/here")
+print(temporary_directory({}))
+"""
 
 
 def test_variables_go_first_in_their_order(tmp_path: Path) -> None:
@@ -39,6 +44,6 @@ def test_variables_go_first_in_their_order(tmp_path: Path) -> None:
 def test_it_is_told_where_not_one_byte_can_be_written(tmp_path: Path) -> None:
     point = tmp_path / "full"
     point.mkdir()
-    command = ["unshare", "--mount", "sh", "-c", FILLED, "sh", str(point), sys.executable, ASKED]
+    command = ["unshare", "--mount", sys.executable, "-c", ASKED, str(point), FILLED]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.stdout.strip() == "/tmp", done.stderr
