@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+PYTHON = shlex.quote(sys.executable)
 PROGRAM = "import sys; from tonnage.cli.app import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -21,7 +23,7 @@ def _sh(script: str, directory: Path, **variables: str) -> subprocess.CompletedP
     environment = {**os.environ, "TONNAGE_STATE_DIR": str(directory / "state"), **variables}
     environment.pop("DOCKER_HOST", None)
     return subprocess.run(
-        ["sh", "-c", f"t() {{ {sys.executable} -c '{PROGRAM}' \"$@\"; }}; {script}"],
+        ["sh", "-c", f"t() {{ {PYTHON} -c '{PROGRAM}' \"$@\"; }}; {script}"],
         cwd=directory,
         env=environment,
         capture_output=True,
@@ -43,7 +45,7 @@ def test_a_file_opened_later_does_not_become_standard_output(tmp_path: Path) -> 
         " sys.exit(os.open(os.devnull, os.O_RDONLY) <= 2)"
     )
     done = subprocess.run(
-        ["sh", "-c", f'exec {sys.executable} -c "{code}" >&- 2>&- <&-'],
+        ["sh", "-c", f'exec {PYTHON} -c "{code}" >&- 2>&- <&-'],
         env={**os.environ, "TONNAGE_STATE_DIR": str(tmp_path)},
         check=False,
     )

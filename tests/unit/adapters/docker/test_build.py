@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,8 @@ from tonnage.adapters.docker.tools import BuilderKind, BuildTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
 from tonnage.model.stack import BuildSpec, Place
 
-RECORDED = Path(__file__).parents[3] / "wire" / "progress"
+# As a shell reads it: the checkout may lie below a name with a blank in it.
+RECORDED = shlex.quote(str(Path(__file__).parents[3] / "wire" / "progress"))
 FULL = BuildSpec(
     context="/srv/shop",
     dockerfile="/srv/shop/docker/web.Dockerfile",

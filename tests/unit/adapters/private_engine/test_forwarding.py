@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -29,7 +30,7 @@ assert on()
 
 
 def check(script: str, *, before: str = "0") -> None:
-    command = f"{APART} {sys.executable} -c '{MADE.replace('{before}', before)}{script}'"
+    command = f"{APART} {shlex.quote(sys.executable)} -c '{MADE.replace('{before}', before)}{script}'"
     ended = subprocess.run(
         ["unshare", "--net", "--mount", "sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
     )
