@@ -176,7 +176,7 @@ def test_without_the_right_to_it_what_root_could_free_is_told(open_to_all: Path)
     stopped = threading.Event()
     stopped.set()
     with pytest.raises(CannotReclaimError):
-        RealMachine({}).remove_place(places(open_to_all)[0], stopped)
+        ThisMachine({}).remove_place(places(open_to_all)[0], stopped)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
