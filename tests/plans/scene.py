@@ -16,7 +16,7 @@ from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.model.deploy.history import History
-from tonnage.model.deploy.plan import Version
+from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SAME = "same"
 LATER_S = 1_000_003.0
-PLANNERS = {"deploy": plan_deploy, "build": plan_build, "rollback": plan_rollback}
+PLANNERS = {Purpose.DEPLOY: plan_deploy, Purpose.BUILD: plan_build, Purpose.ROLLBACK: plan_rollback}
 
 
 class SceneImage(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,7 +80,7 @@ class Scene(msgspec.Struct, forbid_unknown_fields=True):
     With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed.
     """
 
-    purpose: str = "deploy"
+    purpose: Purpose = Purpose.DEPLOY
     services: list[str] = []
     size: str = "20GB"
     available: str = "7GB"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tonnage.cli.deploy import run_job
 from tonnage.cli.group import Verb
 from tonnage.cli.options import events_option, keep_free_option, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LockHeldError, StepFailedError
@@ -36,11 +37,11 @@ def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: b
     session.ports.programs.look_ahead()
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415
+    from tonnage.flows.deploy import Job  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
     wanted = read_wanted(session.ports, flags, {"keep-free": keep_free})
     wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup_after))
-    with session.ports.engines.open(flags.host) as door:
-        carry_out(session, door, Job(purpose="build", wanted=wanted))
+    run_job(session, flags.host, Job(purpose=Purpose.BUILD, wanted=wanted))

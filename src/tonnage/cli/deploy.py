@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.deploy import Job
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.deploy.run import Run
 
 DEPLOY_FAILURES = (
     CannotFitError,
@@ -75,17 +76,63 @@ def command(
 ) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
-    from tonnage.flows.deploy import carry_out  # noqa: PLC0415 - help needs none of these
-
     session.streams = True
     typed = {
         "keep-free": keep_free,
         "keep-previous": setting_text(keep_previous),
         "cleanup-after": setting_text(cleanup_after),
     }
-    job = deploy_job(session, flags, typed, plan_file)
-    with session.ports.engines.open(flags.host) as door:
-        carry_out(session, door, job)
+    run_job(session, flags.host, deploy_job(session, flags, typed, plan_file))
+
+
+def run_job(session: Session, host: str, job: Job) -> None:
+    """Carry a job out and show it, from the first event to the report.
+
+    Raises:
+        TonnageError: What ended it.
+    """
+    from tonnage.flows.deploy import carry_out  # noqa: PLC0415 - help needs none of these
+
+    with session.ports.engines.open(host) as access:
+        run = carry_out(
+            session.ports,
+            access,
+            job,
+            view=session.event_view(),
+            tell=session.say,
+            on_stop=lambda: stop(session),
+        )
+    show_run(session, run)
+    if run.error is not None:
+        raise run.error
+
+
+def stop(session: Session) -> None:
+    """Tell people that the run is being stopped; called from a signal handler."""
+    from tonnage.runtime.signals import write_at_once  # noqa: PLC0415
+
+    session.stopping = True
+    if session.json or not session.terminal:
+        write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
+
+
+def show_run(session: Session, run: Run) -> None:
+    """Show the report of a run that has just ended."""
+    if session.json:
+        return
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.views.text.explanation import explanations_text  # noqa: PLC0415
+    from tonnage.views.text.plan import unchanged_text  # noqa: PLC0415
+    from tonnage.views.text.runs import run_text  # noqa: PLC0415
+
+    session.say("")
+    if run.steps:
+        session.say(run_text(replace(run, message=""), width=session.width))
+    if run.plan is not None and run.plan.unchanged:
+        session.say(unchanged_text(run.plan, width=session.width if session.stderr.isatty() else 0))
+    if run.diagnosis:
+        session.say("\n" + explanations_text(run.diagnosis, width=session.width))
 
 
 def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | None], plan_file: str | None) -> Job:
@@ -99,9 +146,10 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     from tonnage.flows.deploy import Job  # noqa: PLC0415
     from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     if not plan_file:
-        return Job(purpose="deploy", wanted=read_wanted(session.ports, flags, typed))
+        return Job(purpose=Purpose.DEPLOY, wanted=read_wanted(session.ports, flags, typed))
     if flags.services or any(value is not None for value in typed.values()):
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     saved = read_plan_file(plan_file)

@@ -61,6 +61,7 @@ def command(
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.plan_and_run import plan_form  # noqa: PLC0415
     from tonnage.views.text.plan import plan_text  # noqa: PLC0415
 
@@ -75,7 +76,7 @@ def command(
     if build:
         wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=bool(cleanup_after)))
     with session.ports.engines.facts(flags.host) as facts:
-        plan = make_plan(session.ports, facts, "build" if build else "deploy", wanted, tell=session.say)
+        plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
     if session.json:
         session.print_document("plan", plan_form(plan))
     else:

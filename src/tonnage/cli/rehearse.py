@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.deploy import DEPLOY_FAILURES
+from tonnage.cli.deploy import DEPLOY_FAILURES, show_run, stop
 from tonnage.cli.group import Verb
 from tonnage.cli.options import keep_free_option, sequential_option, stack_options
 from tonnage.errors import StalePlanError
@@ -68,10 +68,14 @@ def command(
         raise click.UsageError("--disk is missing: say how big the disk is, such as --disk 14GB")
     session.streams = True
     rehearse(
-        session,
+        session.ports,
         flags,
         size_bytes=typed_value("--disk", disk, parse_bytes),
         keep=keep,
         imports=imports,
         keep_free=keep_free,
+        view=session.event_view(),
+        tell=session.say,
+        on_stop=lambda: stop(session),
+        on_run=lambda run: show_run(session, run),
     )

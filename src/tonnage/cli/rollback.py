@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.deploy import DEPLOY_FAILURES
+from tonnage.cli.deploy import DEPLOY_FAILURES, run_job
 from tonnage.cli.group import Verb
 from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import StalePlanError
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
     """Roll back."""
-    from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.deploy import Job  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
     wanted = read_wanted(session.ports, flags, {"keep-free": keep_free}, builds=False)
-    with session.ports.engines.open(flags.host) as door:
-        carry_out(session, door, Job(purpose="rollback", wanted=wanted))
+    run_job(session, flags.host, Job(purpose=Purpose.ROLLBACK, wanted=wanted))

@@ -6,61 +6,77 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, LineCrossedError
-from tonnage.flows.deploy import Job, carry_out
+from tonnage.flows.deploy import CheckedWeights, Job, carry_out
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.weights import check_weights
+from tonnage.model.deploy.plan import Purpose
 from tonnage.runtime.rehearsal_images import bring_images, image_files
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
-    from tonnage.cli.session import Session
+    from tonnage.flows.deploy import EventView
+    from tonnage.flows.ports import RehearsalPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.model.deploy.run import Run
     from tonnage.model.stack import Service
 
 
 def rehearse(
-    session: Session,
+    ports: RehearsalPorts,
     flags: StackFlags,
     *,
     size_bytes: int,
     keep: bool,
     imports: Sequence[str],
     keep_free: str | None,
+    view: AbstractContextManager[EventView],
+    tell: Callable[[str], None],
+    on_stop: Callable[[], None],
+    on_run: Callable[[Run], None],
 ) -> None:
-    """Deploy a stack on a private engine, show the report, and leave nothing behind unless it is to be kept.
+    """Deploy a stack on a private engine, and leave nothing behind unless it is to be kept.
 
     Args:
-        session: Where output goes.
+        ports: What may be reached.
         flags: Which stack; the host names the engine that images are copied from.
         size_bytes: Size of the disk.
         keep: Leave the engine running.
         imports: Images to take from files, each as ``REFERENCE=FILE``.
         keep_free: The line as typed; None when it was not.
+        view: Shows the events of the run.
+        tell: Is told what takes a while.
+        on_stop: Is called when a signal asks the run to stop.
+        on_run: Is given the run when it has ended, while the engine is still there.
 
     Raises:
         EngineLacksError: The machine lacks Linux, root or programs.
         TonnageError: What ended the run.
     """
-    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free})
-    files = image_files(imports, session.ports.working_directory)
-    session.say(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
-    # Looked at once more when planning, but an engine and images are not brought for nothing.
+    wanted = read_wanted(ports, flags, {"keep-free": keep_free})
+    files = image_files(imports, ports.working_directory)
+    tell(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
+    # An engine and images are not brought for nothing.
     names = [each.name for each in _meant(wanted)]
-    check_weights(session.ports.weights, wanted.stack, names, local=True, tell=session.say)
-    with session.ports.rehearsals.start(size_bytes, keep=keep) as rehearsal:
+    _, notes = check_weights(ports.weights, wanted.stack, names, local=True, tell=tell)
+    job = Job(purpose=Purpose.DEPLOY, wanted=wanted, weights=CheckedWeights(frozenset(names), notes))
+    with ports.rehearsals.start(size_bytes, keep=keep) as rehearsal:
         try:
-            with session.ports.rehearsals.image_source(flags.host) as source:
+            with ports.rehearsals.image_source(flags.host) as source:
                 bring_images(
-                    [image for service in _meant(wanted) for image in session.ports.files.images_needed(service)],
+                    [image for service in _meant(wanted) for image in ports.files.images_needed(service)],
                     files=files,
                     source=source,
                     target=rehearsal.images,
-                    tell=session.say,
+                    tell=tell,
                 )
-            carry_out(session, rehearsal.engine, Job(purpose="deploy", wanted=wanted))
+            run = carry_out(ports, rehearsal.engine, job, view=view, tell=tell, on_stop=on_stop)
+            on_run(run)
+            if run.error is not None:
+                raise run.error
         except (CannotFitError, LineCrossedError) as error:
             # The disk is thrown away: there is nothing on it to free.
             error.todo = (
@@ -69,7 +85,7 @@ def rehearse(
             raise
         finally:
             if keep:
-                session.say(rehearsal.how_to_reach)
+                tell(rehearsal.how_to_reach)
 
 
 def _meant(wanted: DesiredState) -> list[Service]:

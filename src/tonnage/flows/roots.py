@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from tonnage.decide.reclaim.protection import YOUNG_S
 from tonnage.decide.reclaim.pulls import asked_by, going_on, is_asked
 from tonnage.errors import CannotReclaimError, TonnageError
-from tonnage.flows.directories import journal_path
+from tonnage.flows.history import opened_journal
 from tonnage.model.reclaim.roots import Root
-from tonnage.runtime.journal.build_cache import left_on, worthless
-from tonnage.runtime.journal.versions import build_seconds, good_versions
+from tonnage.runtime.journal.build_cache import worthless
+from tonnage.runtime.journal.engine_records import EngineRecords
 from tonnage.runtime.load_stack import load_stack
 from tonnage.runtime.reclaim.pull_roots import client_needs, pull_needs, requests_of_clients
 from tonnage.runtime.reclaim.roots import Project, needs_of, paths_of, read_projects, requests_of
 from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import ReclaimPorts
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.pulls import Asked
     from tonnage.model.reclaim.roots import Roots
     from tonnage.model.stack import Stack
+    from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.load_stack import StackRequest
     from tonnage.sources.compose.files import Files
 
@@ -50,8 +50,37 @@ def read_needs(
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
+    with _refusing(), opened_journal(ports.environment) as journal:
+        return _read(ports, facts, inventory, stack, journal, plan)
+
+
+def roots_for_plan(
+    ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, journal: Journal | None
+) -> Roots:
+    """Return what is needed while a plan is made.
+
+    Args:
+        ports: Where files are.
+        facts: The engine.
+        inventory: What was observed.
+        stack: The stack that is planned.
+        journal: The journal, which is open; None when there is none.
+
+    Returns:
+        The needs.
+
+    Raises:
+        CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
+    """
+    with _refusing():
+        return _read(ports, facts, inventory, stack, journal, None)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn whatever cannot be read into a refusal to reclaim."""
     try:
-        return _read(ports, facts, inventory, stack, plan)
+        yield
     except CannotReclaimError:
         raise
     except TonnageError as error:
@@ -60,9 +89,16 @@ def read_needs(
         ) from error
 
 
-def _read(ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, plan: Plan | None) -> Roots:
-    path, engine_id, now_s = journal_path(ports.environment), inventory.engine.engine_id, ports.clock.time()
-    left = left_on(path, engine_id)
+def _read(
+    ports: ReclaimPorts,
+    facts: EngineFacts,
+    inventory: Inventory,
+    stack: Stack,
+    journal: Journal | None,
+    plan: Plan | None,
+) -> Roots:
+    now_s = ports.clock.time()
+    records = journal.engine_records(inventory.engine.engine_id) if journal is not None else EngineRecords()
     traffic = ports.machine.traffic(inventory.engine, now_s)
     asked = tuple(
         each
@@ -74,11 +110,11 @@ def _read(ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: 
     projects, notes = _projects(ports, inventory, asked)
     return needs_of(
         (*projects, *((Project(stack),) if stack.name else ())),
-        good_versions(path, engine_id),
+        records.versions,
         images_needed=ports.files.images_needed,
         plan=plan,
-        worthless=worthless(left, inventory.cache),
-        build_seconds=build_seconds(path).items(),
+        worthless=worthless(records.leftovers, inventory.cache),
+        build_seconds=records.build_seconds.items(),
         pulls=(*pull_needs(pulled, pulling), *client_needs(asked)),
         pulling=pulling,
         now_s=now_s,
@@ -93,7 +129,9 @@ def _projects(
 
     What Compose is about to run has no container yet: it is known by the program that runs.
     """
-    return _read_on(ports, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint)
+    return _read_on(
+        ports, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint
+    )
 
 
 def _read_on(
@@ -133,23 +171,3 @@ def paths_needed(
     needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=ports.clock.time())
     mounted = (Root(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
     return (*mounted, *needs.paths), notes
-
-
-def with_needs(
-    ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack
-) -> tuple[Inventory, tuple[str, ...]]:
-    """Return the inventory with what is needed; as it was when that cannot be told, so that nothing is reclaimed.
-
-    Args:
-        ports: Where files are.
-        facts: The engine.
-        inventory: What was observed.
-        stack: The stack that is planned.
-
-    Returns:
-        The inventory, and a note when what is needed cannot be told.
-    """
-    try:
-        return replace(inventory, needs=read_needs(ports, facts, inventory, stack)), ()
-    except CannotReclaimError as error:
-        return inventory, (f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " "),)

@@ -14,7 +14,18 @@ from tonnage.model.deploy.event import (
     StepProgress,
     StepStarted,
 )
-from tonnage.model.deploy.plan import Build, CleanCache, Plan, Prove, RemoveImage, Step, Switch, Unchanged, Version
+from tonnage.model.deploy.plan import (
+    Build,
+    CleanCache,
+    Plan,
+    Prove,
+    Purpose,
+    RemoveImage,
+    Step,
+    Switch,
+    Unchanged,
+    Version,
+)
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Inventory, Layer, Volume
@@ -83,7 +94,7 @@ PROVE = Step(
 PLAN = Plan(
     stack="hello",
     directory="/srv",
-    purpose="deploy",
+    purpose=Purpose.DEPLOY,
     engine_id="TEST:ENGI:NE",
     endpoint="unix:///run/test.sock",
     fingerprint="f00d",
@@ -134,7 +145,7 @@ RUN = Run(
     run_id=7,
     stack="hello",
     engine_id="TEST:ENGI:NE",
-    purpose="deploy",
+    purpose=Purpose.DEPLOY,
     started_s=1_795_000_007.0,
     seconds=13.57,
     outcome=Outcome.FAILED,

@@ -16,17 +16,17 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import change_of, stands_below
 from tonnage.decide.deploy.compose_project import config_digest
-from tonnage.decide.deploy.expectations import with_expectations
+from tonnage.decide.deploy.expectations import why_not_fit, with_expectations
 from tonnage.decide.deploy.image_dependencies import with_builds_below
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.port_conflicts import check_ports
-from tonnage.decide.deploy.reclaim_steps import fitted_by_reclaiming, spare_things
+from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.decide.deploy.service_context import ServiceContext
-from tonnage.decide.deploy.service_steps import AFTER_BUILDING, build_steps, deploy_steps
+from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
-from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, SendFiles, Step, Unchanged
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
@@ -39,6 +39,29 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
+
+
+def services_to_build(
+    purpose: Purpose, stack: Stack, inventory: Inventory, services: Sequence[str] = ()
+) -> tuple[Service, ...]:
+    """Return the services whose images a plan will build, in the order of building.
+
+    Args:
+        purpose: What the plan is for.
+        stack: What is wanted.
+        inventory: What was observed, with the build inputs of every service that is built.
+        services: Those asked for; empty for all.
+
+    Returns:
+        The services; none for a rollback.
+
+    Raises:
+        UsageError: An unknown service or a dependency cycle.
+    """
+    if purpose is Purpose.ROLLBACK:
+        return ()
+    worked_on = _worked_on(purpose, stack, inventory, services)
+    return tuple(service for service in worked_on if change_of(stack, service, inventory).build)
 
 
 def plan_deploy(
@@ -65,19 +88,20 @@ def plan_deploy(
     Raises:
         UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
-    wanted = _with_dependencies(stack, inventory, with_builds_below(stack, inventory, asked_for(stack, services)))
     steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
-    for service in in_order(stack, wanted):
+    worked_on = _worked_on(Purpose.DEPLOY, stack, inventory, services)
+    for service in worked_on:
         context = _context(stack, service, inventory, policy, history)
         steps += deploy_steps(context)
         if context.change.build and not context.change.switch:
             # It runs nowhere: others are built on its image.
-            steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))
+            steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
         elif not context.change.switch:
             unchanged.append(Unchanged(service=service.name, reason=_state(context.change)))
-    check_ports(stack, inventory, wanted - {each.service for each in unchanged})
-    return finish_plan("deploy", stack, inventory, policy, history, services, steps, unchanged, builds)
+    left_alone = {each.service for each in unchanged}
+    check_ports(stack, inventory, {each.name for each in worked_on} - left_alone)
+    return finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
 
 
 def plan_build(
@@ -107,17 +131,16 @@ def plan_build(
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
     held: list[Step] = []
-    for service in in_order(stack, with_builds_below(stack, inventory, asked_for(stack, services))):
+    for service in _worked_on(Purpose.BUILD, stack, inventory, services):
         if service.build is None:
             unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
             continue
-        its_steps = build_steps(_context(stack, service, inventory, policy, history))
-        stays = stands_below(stack, service)
-        held += [step for step in its_steps if stays and step.name.partition(".")[2] in AFTER_BUILDING]
-        steps += [step for step in its_steps if step not in held]
-        if not its_steps:
+        own, cleanup = build_steps(_context(stack, service, inventory, policy, history))
+        steps += own
+        (held if stands_below(stack, service) else steps).extend(cleanup)
+        if not own and not cleanup:
             unchanged.append(Unchanged(service=service.name, reason="its image is built from what is here now"))
-    return finish_plan("build", stack, inventory, policy, history, services, [*steps, *held], unchanged, builds)
+    return finish_plan(Purpose.BUILD, stack, inventory, policy, history, services, [*steps, *held], unchanged, builds)
 
 
 def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
@@ -157,7 +180,7 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
 
 
 def finish_plan(
-    purpose: str,
+    purpose: Purpose,
     stack: Stack,
     inventory: Inventory,
     policy: Policy,
@@ -169,8 +192,10 @@ def finish_plan(
 ) -> Plan:
     """Return the plan of these steps: expectations filled in, refused when it cannot fit.
 
+    Where the inventory says what others need, steps that reclaim are put in.
+
     Args:
-        purpose: deploy, build or rollback.
+        purpose: What it is for.
         stack: The stack.
         inventory: What was observed.
         policy: The user's settings.
@@ -189,9 +214,7 @@ def finish_plan(
     disk = inventory.filesystems[0]
     line = line_bytes(disk, policy.keep_free_bytes)
     expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
-    spare = spare_things(inventory, stack, expected)
-    fitted = fitted_by_reclaiming(expected, spare, disk, line)
-    return Plan(
+    plan = Plan(
         stack=stack.name,
         directory=stack.directory,
         purpose=purpose,
@@ -201,14 +224,14 @@ def finish_plan(
         filesystem=disk.mount,
         available_bytes=disk.available_bytes,
         line_bytes=line,
-        steps=fitted.steps,
+        steps=expected,
         unchanged=tuple(unchanged),
-        refusal=fitted.refusal,
+        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, line_bytes=line, filesystem=disk.mount),
         notes=stack.notes,
         services=tuple(services),
         policy=policy,
-        removable=tuple(each.candidate_id for each in spare.candidates),
     )
+    return plan if inventory.needs is None else with_reclaim_steps(plan, stack, inventory)
 
 
 def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
@@ -259,6 +282,13 @@ def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:
                 f"the stack {stack.name} has no active service {name!r}", todo=f"Its services: {', '.join(known)}."
             )
     return set(services or known)
+
+
+def _worked_on(purpose: Purpose, stack: Stack, inventory: Inventory, services: Sequence[str]) -> tuple[Service, ...]:
+    wanted = with_builds_below(stack, inventory, asked_for(stack, services))
+    if purpose is Purpose.DEPLOY:
+        wanted = _with_dependencies(stack, inventory, wanted)
+    return in_order(stack, wanted)
 
 
 def _with_dependencies(stack: Stack, inventory: Inventory, wanted: set[str]) -> set[str]:

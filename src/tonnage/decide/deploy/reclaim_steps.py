@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -27,7 +26,7 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.plan import Refusal
+    from tonnage.model.deploy.plan import Plan, Refusal
     from tonnage.model.inventory import Filesystem, Inventory
     from tonnage.model.reclaim.outcome import ReclaimChoice
     from tonnage.model.stack import Stack
@@ -41,6 +40,28 @@ class Fitted(Struct, frozen=True):
 
     steps: tuple[Step, ...]
     refusal: Refusal | None
+
+
+def needs_reclaim(plan: Plan) -> bool:
+    """Return whether a step of a plan without reclaiming may cross the line: only then others' needs matter."""
+    before = exactly(plan.available_bytes)
+    for place, step in enumerate(plan.steps):
+        if _needed_bytes(step, before, plan.line_bytes, first=place == 0) > before.low_bytes:
+            return True
+        before = step.available_after
+    return False
+
+
+def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
+    """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the line.
+
+    Args:
+        inventory: What the plan was made from, with what others need.
+    """
+    spare = spare_things(inventory, stack, plan.steps)
+    fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.line_bytes)
+    removable = tuple(each.candidate_id for each in spare.candidates)
+    return replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable)
 
 
 def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:
@@ -76,24 +97,20 @@ def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesys
         return Fitted(with_them, None)
     gained = format_bytes(sum(-step.kept.likely_bytes for step in with_them if isinstance(step.action, Reclaim)))
     why = f"{still.why} That is with the {gained} that may be reclaimed on this engine."
-    return Fitted(steps, msgspec.structs.replace(still, why=why))
+    return Fitted(steps, replace(still, why=why))
 
 
 def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int, line_bytes: int) -> tuple[Step, ...]:
     done: list[Step] = []
     before, gained_bytes = exactly(available_bytes), 0
     for place, step in enumerate(steps):
-        # At worst it takes this much of what is there when it begins, and the line must remain.
-        taken_bytes = (
-            before.low_bytes - step.available_lowest.low_bytes if before.known and step.available_lowest.known else 0
-        )
-        known = before.known and (step.available_lowest.known or place == 0)
-        missing_bytes = line_bytes + taken_bytes - before.low_bytes - gained_bytes if known else 0
-        if missing_bytes > 0 and not _gives_back(step):
+        needed_bytes = _needed_bytes(step, before, line_bytes, first=place == 0)
+        missing_bytes = needed_bytes - before.low_bytes - gained_bytes
+        if missing_bytes > 0:
             choice = decide(spare, available_bytes=0, target_bytes=missing_bytes)
             if choice.chosen:
                 number = 1 + sum(isinstance(each.action, Reclaim) and each.service == step.service for each in done)
-                done.append(_reclaim(choice, step, before, gained_bytes, line_bytes + taken_bytes, number))
+                done.append(_reclaim(choice, step, before, gained_bytes, needed_bytes, number))
                 gained_bytes += choice.freed_bytes
                 spare = _without(spare, choice)
         done.append(_raised(step, gained_bytes))
@@ -101,8 +118,16 @@ def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int,
     return tuple(done)
 
 
-def _gives_back(step: Step) -> bool:
-    return step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
+def _needed_bytes(step: Step, before: Estimate, line_bytes: int, *, first: bool) -> int:
+    """Return what has to be available when a step begins, at worst; 0 where that is not known, or it only gives back.
+
+    Before the first step it is the line at least, whatever the step does.
+    """
+    gives_back = step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
+    if gives_back or not before.known or not (step.available_lowest.known or first):
+        return 0
+    taken_bytes = before.low_bytes - step.available_lowest.low_bytes if step.available_lowest.known else 0
+    return line_bytes + taken_bytes
 
 
 def _reclaim(
@@ -143,7 +168,7 @@ def _raised(step: Step, gained_bytes: int) -> Step:
     if not gained_bytes:
         return step
     after, lowest = _plus(step.available_after, gained_bytes), _plus(step.available_lowest, gained_bytes)
-    return msgspec.structs.replace(step, available_after=after, available_lowest=lowest)
+    return replace(step, available_after=after, available_lowest=lowest)
 
 
 def _plus(estimate: Estimate, gained_bytes: int) -> Estimate:

@@ -10,7 +10,7 @@ from tonnage.decide.deploy.planning import asked_for, finish_plan
 from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Tag, Unchanged
+from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def plan_rollback(
             why="Nothing was changed.",
             todo="Roll back every service that has an earlier good version:\n  tonnage rollback",
         )
-    return finish_plan("rollback", stack, inventory, policy, history, services, steps, unchanged)
+    return finish_plan(Purpose.ROLLBACK, stack, inventory, policy, history, services, steps, unchanged)
 
 
 def _current(context: ServiceContext) -> Version | None:

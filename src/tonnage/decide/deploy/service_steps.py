@@ -14,9 +14,6 @@ from tonnage.decide.deploy.switching import keep_previous_steps, start_first_ste
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag
 
-AFTER_BUILDING = frozenset({"remove-image", "clean", "restore-name"})
-"""Steps of the build half that have to wait until nothing else is built on the image."""
-
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
@@ -44,10 +41,14 @@ def deploy_steps(context: ServiceContext) -> list[Step]:
     return steps
 
 
-def build_steps(context: ServiceContext) -> list[Step]:
-    """Return the steps of the build half for one service: build, push, remove, as the policy says."""
+def build_steps(context: ServiceContext) -> tuple[list[Step], list[Step]]:
+    """Return the steps of the build half for one service: build and push, and those that clean up as the policy says.
+
+    Cleaning up has to wait until nothing else is built on the image.
+    """
     name = context.own_name
-    steps = []
+    steps: list[Step] = []
+    cleanup: list[Step] = []
     old = context.inventory.image(name)
     if context.change.build:
         steps.append(_build(context, name))
@@ -70,7 +71,7 @@ def build_steps(context: ServiceContext) -> list[Step]:
         and (steps or there)
         and (context.change.build or old is None or not context.is_used(old))
     ):
-        steps.append(
+        cleanup.append(
             context.step(
                 "remove-image",
                 RemoveImage(image=name, references=(name,), with_cache=True),
@@ -79,9 +80,9 @@ def build_steps(context: ServiceContext) -> list[Step]:
             )
         )
         # Nothing of the image stays, unlike after a deploy.
-        steps.append(context.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
+        cleanup.append(context.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all"))
         if old is not None and context.is_used(old):
-            steps.append(
+            cleanup.append(
                 context.step(
                     "restore-name",
                     Tag(image=old.image_id, reference=name),
@@ -89,7 +90,7 @@ def build_steps(context: ServiceContext) -> list[Step]:
                     changes=f"tags it {name} again",
                 )
             )
-    return steps
+    return steps, cleanup
 
 
 def _unhealthy_now(context: ServiceContext) -> list[Step]:

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.reports.checklist import Item, ItemState
 from tonnage.units import format_bytes, format_moment
@@ -150,7 +151,7 @@ def _documented(evidence: Evidence) -> Item:
 
 def _rolled_back(evidence: Evidence) -> Item:
     name = "rollback tested"
-    runs = [run for run in evidence.runs if run.purpose == "rollback" and run.steps]
+    runs = [run for run in evidence.runs if run.purpose is Purpose.ROLLBACK and run.steps]
     todo = "Go back, and deploy again:\n  tonnage rollback\n  tonnage deploy"
     if not runs:
         return Item(name=name, state=ItemState.FAILED, found="never, as far as the journal knows", todo=todo)

@@ -7,6 +7,8 @@ Actions are tagged structs so that a saved plan names each of them.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from tonnage.model.deploy.policy import Policy
@@ -15,6 +17,15 @@ from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
 PLAN_FORMAT = 2
+
+
+class Purpose(StrEnum):
+    """What a plan is for."""
+
+    DEPLOY = "deploy"
+    BUILD = "build"
+    ROLLBACK = "rollback"
+    RECLAIM = "reclaim"
 
 
 class Pull(msgspec.Struct, frozen=True, tag="pull", kw_only=True):
@@ -293,7 +304,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         stack: The project name.
         directory: The project directory.
-        purpose: deploy, build or rollback.
+        purpose: What it is for.
         engine_id: The engine it was made for.
         endpoint: How that engine was reached.
         fingerprint: Identity of everything that the plan was made from; another one makes the plan stale.
@@ -312,7 +323,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     stack: str
     directory: str
-    purpose: str
+    purpose: Purpose
     engine_id: str
     endpoint: str
     fingerprint: str

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
+    from tonnage.model.deploy.plan import Plan, Purpose
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.reports.symptom import Explanation
 
 
 class Outcome(StrEnum):
@@ -139,7 +141,7 @@ class Run(Struct, frozen=True, kw_only=True):
         run_id: Its number in the journal.
         stack: The project name.
         engine_id: The engine.
-        purpose: deploy, build or rollback.
+        purpose: What the plan was for.
         started_s: Seconds since the epoch.
         seconds: How long it took.
         outcome: How it ended.
@@ -147,13 +149,16 @@ class Run(Struct, frozen=True, kw_only=True):
         line_bytes: The line that held.
         steps: What happened.
         message: Why it ended as it did.
-        error: The failure that ended it, while the process that ran it lives; None when it is read from the journal.
+        error: The failure that ended it. This and what follows is there while the process that ran it lives, and not
+            when the run is read from the journal.
+        plan: What was carried out.
+        diagnosis: What the log of the step that failed shows.
     """
 
     run_id: int
     stack: str
     engine_id: str
-    purpose: str
+    purpose: Purpose
     started_s: float
     seconds: float
     outcome: Outcome
@@ -162,3 +167,5 @@ class Run(Struct, frozen=True, kw_only=True):
     steps: tuple[StepOutcome, ...] = ()
     message: str = ""
     error: TonnageError | None = None
+    plan: Plan | None = None
+    diagnosis: tuple[Explanation, ...] = ()

@@ -211,6 +211,7 @@ class _Execution:
             steps=tuple(self._outcomes),
             message=message,
             error=error,
+            plan=plan,
         )
         self._emit(RunFinished(run=run))
         return run

@@ -7,16 +7,15 @@ from the cache of others later, unless it was written down then.
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.runtime.journal.schema import has_cache, open_to_read, refused
+from tonnage.runtime.journal.schema import has_cache
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tonnage.model.inventory import CacheRecord
 
@@ -64,23 +63,6 @@ def read_left(connection: sqlite3.Connection, engine_id: str) -> tuple[LeftoverC
         )
         for _, stack, started_s, before, left in connection.execute(_READ, (engine_id,))
     )
-
-
-def left_on(path: Path, engine_id: str) -> tuple[LeftoverCache, ...]:
-    """Return the same from a journal's file; nothing is created when there is none.
-
-    Raises:
-        TonnageError: The journal cannot be read.
-    """
-    connection = open_to_read(path)
-    if connection is None:
-        return ()
-    try:
-        return read_left(connection, engine_id)
-    except sqlite3.Error as error:
-        raise refused(path, error) from error
-    finally:
-        connection.close()
 
 
 def worthless(found: Iterable[LeftoverCache], records: Iterable[CacheRecord]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tonnage.model.deploy.history import History
-from tonnage.model.deploy.plan import Version
+from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
@@ -120,7 +120,7 @@ def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
         run_id=run_id,
         stack=stack,
         engine_id=engine_id,
-        purpose=purpose,
+        purpose=Purpose(purpose),
         started_s=started_s,
         seconds=_known_seconds(started_s, step_rows) if seconds is None else seconds,
         outcome=Outcome(outcome),

@@ -19,6 +19,7 @@ from tonnage.errors import TonnageError
 from tonnage.model.deploy.event import Notice
 from tonnage.runtime.journal import build_cache as journal_cache
 from tonnage.runtime.journal import instructions as journal_instructions
+from tonnage.runtime.journal.engine_records import read_engine_records
 from tonnage.runtime.journal.reader import read_history, read_runs
 from tonnage.runtime.journal.schema import (
     has_instructions,
@@ -32,7 +33,7 @@ from tonnage.runtime.journal.schema import (
 from tonnage.runtime.process_identity import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import ExpectedInstruction, Plan, Step, Version
     from tonnage.model.deploy.run import InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
+    from tonnage.runtime.journal.engine_records import EngineRecords
 
 _Entry = list[tuple[str, tuple[object, ...]]]
 
@@ -247,13 +249,10 @@ class Journal:
         Raises:
             TonnageError: The file cannot be read.
         """
-        with self._lock:
-            try:
-                if not has_instructions(self._connection):
-                    return ()
-                return journal_instructions.read_outcomes(self._connection, limit, stack)
-            except sqlite3.Error as error:
-                raise refused(self._path, error) from error
+        with self._reading() as connection:
+            if not has_instructions(connection):
+                return ()
+            return journal_instructions.read_outcomes(connection, limit, stack)
 
     def begin_cache(self, run_id: int, plan: Plan, records: Iterable[str], started_s: float) -> None:
         """Write which records the build cache had before a run that builds."""
@@ -297,17 +296,17 @@ class Journal:
         Raises:
             TonnageError: The file cannot be read, or a version in it cannot be understood.
         """
-        with self._lock:
-            try:
-                return read_history(self._connection, stack, engine_id)
-            except sqlite3.Error as error:
-                raise refused(self._path, error) from error
-            except msgspec.DecodeError as error:
-                raise TonnageError(
-                    f"the journal {self._path} has a version of {stack} that cannot be understood",
-                    why=f"{error}.",
-                    todo="Move the journal away; the next run begins a new one.",
-                ) from error
+        with self._reading() as connection:
+            return read_history(connection, stack, engine_id)
+
+    def engine_records(self, engine_id: str) -> EngineRecords:
+        """Return what is known of all stacks on an engine.
+
+        Raises:
+            TonnageError: The file cannot be read, or a version in it cannot be understood.
+        """
+        with self._reading() as connection:
+            return read_engine_records(connection, engine_id)
 
     def runs(self, limit: int, stack: str = "") -> tuple[Run, ...]:
         """Return the last runs, newest first.
@@ -319,11 +318,22 @@ class Journal:
         Raises:
             TonnageError: The file cannot be read.
         """
+        with self._reading() as connection:
+            return read_runs(connection, limit, stack)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
-                return read_runs(self._connection, limit, stack)
+                yield self._connection
             except sqlite3.Error as error:
                 raise refused(self._path, error) from error
+            except msgspec.DecodeError as error:
+                raise TonnageError(
+                    f"the journal {self._path} has a version that cannot be understood",
+                    why=f"{error}.",
+                    todo="Move the journal away; the next run begins a new one.",
+                ) from error
 
     def _next_run_id(self) -> int:
         try:

@@ -42,6 +42,7 @@ class EngineRemoval:
         Raises:
             StepFailedError: It is used or named by now, or the engine refuses.
             EngineUnreachableError: The engine stops answering.
+            ValueError: It is a path, which no engine removes.
         """
         key = candidate.candidate_id.key
         match candidate.candidate_id.kind:

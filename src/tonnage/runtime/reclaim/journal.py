@@ -7,7 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Self
 
 from tonnage.errors import TonnageError
-from tonnage.model.deploy.plan import Plan, Reclaim, Reclaimable, Step
+from tonnage.model.deploy.plan import Plan, Purpose, Reclaim, Reclaimable, Step
 from tonnage.model.deploy.run import Measured, Outcome, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.runtime.journal.writer import Journal
@@ -104,7 +104,7 @@ class ReclaimJournal:
         plan = Plan(
             stack="",
             directory="",
-            purpose="reclaim",
+            purpose=Purpose.RECLAIM,
             engine_id=engine.engine_id if engine else "",
             endpoint=engine.endpoint if engine else "",
             fingerprint="",

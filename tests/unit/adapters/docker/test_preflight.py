@@ -9,7 +9,7 @@ import pytest
 from tonnage.adapters.docker.preflight import check_ready
 from tonnage.adapters.docker.tools import find_tools
 from tonnage.errors import EngineLacksError
-from tonnage.model.deploy.plan import Build, Plan, RemoveContainer, StartFirst, Step, Switch
+from tonnage.model.deploy.plan import Build, Plan, Purpose, RemoveContainer, StartFirst, Step, Switch
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _plan(*steps: Step) -> Plan:
     return Plan(
         stack="shop",
         directory="/srv/shop",
-        purpose="deploy",
+        purpose=Purpose.DEPLOY,
         engine_id="E",
         endpoint="unix:///x",
         fingerprint="f",

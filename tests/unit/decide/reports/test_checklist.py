@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tonnage.decide.reports.checklist import checklist
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch, ItemState
 
@@ -20,7 +21,7 @@ RUN = Run(
     run_id=7,
     stack="shop",
     engine_id="E",
-    purpose="deploy",
+    purpose=Purpose.DEPLOY,
     started_s=1_795_462_800.0,
     seconds=90.0,
     outcome=Outcome.DONE,
@@ -119,7 +120,7 @@ def test_a_measured_run_shows_that_the_disk_is_recorded() -> None:
 
 
 def test_a_rollback_counts_when_it_did_something_and_succeeded() -> None:
-    back = replace(RUN, purpose="rollback")
+    back = replace(RUN, purpose=Purpose.ROLLBACK)
 
     assert item("rollback", Evidence(runs=(RUN, back))).state is ItemState.PASSED
     assert item("rollback", Evidence(runs=(replace(back, outcome=Outcome.FAILED), back))).state is ItemState.FAILED

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.reports.diagnosis import BuildNeed, Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.inventory import Filesystem
 from tonnage.model.reports.symptom import SymptomKind
@@ -37,7 +38,7 @@ RUN = Run(
     run_id=7,
     stack="shop",
     engine_id="E",
-    purpose="deploy",
+    purpose=Purpose.DEPLOY,
     started_s=1.0,
     seconds=90.0,
     outcome=Outcome.FAILED,

@@ -17,12 +17,11 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Step, Version
+from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Purpose, Step, Version
 from tonnage.model.deploy.run import Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction
 from tonnage.model.stack import BuildSpec
-from tonnage.runtime.journal.versions import good_versions
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ STARTED_S = 1_700_000_003.5
 PLAN = Plan(
     stack="hello",
     directory="/srv/hello",
-    purpose="deploy",
+    purpose=Purpose.DEPLOY,
     engine_id="ABCD",
     endpoint="unix:///run/docker.sock",
     fingerprint="f00d",
@@ -120,7 +119,7 @@ def test_a_run_is_told_as_it_was_written(tmp_path: Path) -> None:
                 run_id=run_id,
                 stack="hello",
                 engine_id="ABCD",
-                purpose="deploy",
+                purpose=Purpose.DEPLOY,
                 started_s=STARTED_S,
                 seconds=13.5,
                 outcome=Outcome.DONE,
@@ -404,7 +403,7 @@ def test_a_journal_of_a_newer_tonnage_is_told(tmp_path: Path) -> None:
     for opening in (Journal, Journal.open_existing):
         with pytest.raises(EngineLacksError, match="written by a newer Tonnage") as caught:
             opening(path)
-        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 3."
+        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 4."
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -418,9 +417,9 @@ def test_a_killed_run_is_told_as_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     program = f"""
     import pathlib, sys, time
-    from tonnage.model.deploy.plan import Plan, Pull, Step
+    from tonnage.model.deploy.plan import Plan, Pull, Purpose, Step
     from tonnage.runtime.journal.writer import Journal
-    plan = Plan(stack="hello", directory="/", purpose="deploy", engine_id="ABCD", endpoint="", fingerprint="",
+    plan = Plan(stack="hello", directory="/", purpose=Purpose.DEPLOY, engine_id="ABCD", endpoint="", fingerprint="",
         filesystem="/data", available_bytes=3, line_bytes=2)
     step = Step(name="db.pull", action=Pull(reference="x"), cause="", changes="")
     with Journal(pathlib.Path({str(path)!r})) as journal:
@@ -653,7 +652,7 @@ def test_versions_that_were_written_before_format_4_are_read_and_brought_up_to_d
         assert reader.history("hello", "ABCD").versions == (good,)
     with Journal(path) as journal:
         assert journal.history("hello", "ABCD").versions == (good,)
-    assert good_versions(path, "ABCD") == (("hello", good),)
+        assert journal.engine_records("ABCD").versions == (("hello", good),)
 
 
 def test_what_instructions_did_stands_beside_what_was_forecast_of_them(tmp_path: Path) -> None:

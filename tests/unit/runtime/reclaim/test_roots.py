@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.unit.decide import observed
 
 from tonnage.adapters.context.dockerfile_images import images_needed
-from tonnage.model.deploy.plan import Build, Plan, Step
+from tonnage.model.deploy.plan import Build, Plan, Purpose, Step
 from tonnage.model.stack import BuildSpec, Mount
 from tonnage.runtime.reclaim.roots import Project, needs_of
 
@@ -22,7 +22,7 @@ def test_a_plan_needs_the_images_that_its_builds_stand_on_wherever_it_is_used(tm
     plan = Plan(
         stack="shop",
         directory="/nowhere",
-        purpose="deploy",
+        purpose=Purpose.DEPLOY,
         engine_id="ENGINE",
         endpoint="unix:///run/e.sock",
         fingerprint="",
