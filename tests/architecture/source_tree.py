@@ -43,14 +43,32 @@ def modules() -> tuple[Module, ...]:
 
 def imports(module: Module) -> set[str]:
     """Return the dotted names that a module imports, those inside functions and for type checking too."""
+    return imported_by(ast.walk(module.tree))
+
+
+def imported_by(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the dotted names that statements import."""
     found: set[str] = set()
-    for node in ast.walk(module.tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
+            assert node.level == 0, "a relative import"
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return found
+
+
+def imports_at_run_time(module: Module) -> set[str]:
+    """Return the dotted names that a module imports, but those for type checking, and those it names in a text."""
+    checked = {
+        id(node)
+        for block in ast.walk(module.tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    nodes = [node for node in ast.walk(module.tree) if id(node) not in checked]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return imported_by(nodes) | {text for text in texts if text.startswith("tonnage.") and " " not in text}
 
 
 def called_names(module: Module) -> set[str]:

@@ -9,7 +9,7 @@ import click
 from tonnage.cli.group import Verb
 from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
-from tonnage.flows.requests import typed_value
+from tonnage.flows.requests import ForecastOptions, typed_value
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -61,7 +61,7 @@ def command(
     Raises:
         UsageError: What is written cannot be built; the rest of the stack was forecast.
     """
-    from tonnage.flows.forecast import ForecastOptions, forecast  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.forecast import forecast  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
     from tonnage.views.json.forecast import forecast_form  # noqa: PLC0415
     from tonnage.views.text.forecast import explain_text, forecast_text  # noqa: PLC0415

@@ -25,7 +25,7 @@ from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.history import History
 from tonnage.model.forecast.estimate import EngineKind
-from tonnage.model.forecast.fit import Room
+from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem
 from tonnage.runtime.signals import CancelOnSignal
 
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.ports import EnginePorts, ForecastPorts
-    from tonnage.flows.requests import StackFlags
+    from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.snapshot import Snapshot
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.expected_build import ExpectedBuild
-    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
-    from tonnage.model.forecast.fit import FilesystemFit
+    from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
 
@@ -48,46 +47,6 @@ PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary"})
-
-
-class ForecastOptions(Struct, frozen=True, kw_only=True):
-    """What is forecast, as the user says it.
-
-    Args:
-        explain: A service that is to be among those forecast; empty for none.
-        platform: The platform; empty for the engine's.
-        python: The version of Python; empty for the image's.
-        engine: The kind of engine; empty for the one that is here.
-        disk_bytes: The size of an empty disk; None for the engine's.
-        assume: The bound for what nobody knows, as a setting; None when it was not said.
-        probe: Base images may be started.
-        offline: Ask no server.
-        keep_free: The line, as a setting; None when it was not said.
-    """
-
-    explain: str = ""
-    platform: str = ""
-    python: str = ""
-    engine: str = ""
-    disk_bytes: int | None = None
-    assume: str | None = None
-    probe: bool = False
-    offline: bool = False
-    keep_free: str | None = None
-
-
-class ForecastAnswer(Struct, frozen=True, kw_only=True):
-    """The forecast of a stack.
-
-    Args:
-        stack: What its builds need, together and service by service.
-        fits: How that fits, for each filesystem that would be written.
-        disk_known: Whether there was a disk to compare with.
-    """
-
-    stack: StackForecast
-    fits: tuple[FilesystemFit, ...]
-    disk_known: bool
 
 
 class ForecastRequest(Struct, frozen=True, kw_only=True):

@@ -57,6 +57,32 @@ class ReclaimRequest(Struct, frozen=True, kw_only=True):
     yes: bool = False
 
 
+class ForecastOptions(Struct, frozen=True, kw_only=True):
+    """What is forecast, as the user says it.
+
+    Args:
+        explain: A service that is to be among those forecast; empty for none.
+        platform: The platform; empty for the engine's.
+        python: The version of Python; empty for the image's.
+        engine: The kind of engine; empty for the one that is here.
+        disk_bytes: The size of an empty disk; None for the engine's.
+        assume: The bound for what nobody knows, as a setting; None when it was not said.
+        probe: Base images may be started.
+        offline: Ask no server.
+        keep_free: The line, as a setting; None when it was not said.
+    """
+
+    explain: str = ""
+    platform: str = ""
+    python: str = ""
+    engine: str = ""
+    disk_bytes: int | None = None
+    assume: str | None = None
+    probe: bool = False
+    offline: bool = False
+    keep_free: str | None = None
+
+
 def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
     """Read what was typed for an option; what is wrong about it is told with the option's name.
 

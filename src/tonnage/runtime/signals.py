@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class CancelOnSignal:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        """Catch the signals."""
-        for number in CAUGHT:
+        """Catch the signals, where Python lets us: in the main thread."""
+        for number in CAUGHT if current_thread() is main_thread() else ():
             self._before[number] = signal.signal(number, self._caught)
         return self
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.estimate import Estimate, StackForecast
 
 
 class FitVerdict(StrEnum):
@@ -69,3 +69,17 @@ def worst(fittings: Sequence[FilesystemFit]) -> FilesystemFit | None:
     """Return the filesystem that decides; None when nothing is written."""
     order = list(FitVerdict)
     return max(fittings, key=lambda each: (order.index(each.fit), each.missing_bytes), default=None)
+
+
+class ForecastAnswer(Struct, frozen=True, kw_only=True):
+    """The forecast of a stack.
+
+    Args:
+        stack: What its builds need, together and service by service.
+        fits: How that fits, for each filesystem that would be written.
+        disk_known: Whether there was a disk to compare with.
+    """
+
+    stack: StackForecast
+    fits: tuple[FilesystemFit, ...]
+    disk_known: bool

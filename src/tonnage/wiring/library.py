@@ -1,0 +1,189 @@
+"""The library: what scripts use from ``tonnage``. Each function is the use case of the command that has its name.
+
+A script imports ``tonnage`` alone; this list is the only one of its names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import (
+    CannotFitError,
+    CannotReclaimError,
+    EngineLacksError,
+    EngineUnreachableError,
+    InterruptedRunError,
+    LineCrossedError,
+    LockHeldError,
+    NotHealthyError,
+    StalePlanError,
+    StepFailedError,
+    TonnageError,
+    UsageError,
+)
+from tonnage.flows.requests import ForecastOptions, ReclaimRequest, StackFlags
+from tonnage.model.deploy.plan import Plan
+from tonnage.model.deploy.run import Run
+from tonnage.model.forecast.fit import ForecastAnswer
+from tonnage.model.inventory import Inventory
+from tonnage.model.reclaim.outcome import ReclaimReport
+from tonnage.model.stack import Stack
+from tonnage.units import format_bytes, parse_bytes
+from tonnage.views.text.forecast import forecast_text
+from tonnage.views.text.plan import plan_text
+from tonnage.views.text.runs import run_text
+from tonnage.wiring.ports import Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+__all__ = [
+    "CannotFitError",
+    "CannotReclaimError",
+    "EngineLacksError",
+    "EngineUnreachableError",
+    "ForecastAnswer",
+    "ForecastOptions",
+    "InterruptedRunError",
+    "Inventory",
+    "LineCrossedError",
+    "LockHeldError",
+    "NotHealthyError",
+    "Plan",
+    "ReclaimReport",
+    "ReclaimRequest",
+    "Run",
+    "Stack",
+    "StackFlags",
+    "StalePlanError",
+    "StepFailedError",
+    "TonnageError",
+    "UsageError",
+    "forecast",
+    "forecast_text",
+    "format_bytes",
+    "observe",
+    "parse_bytes",
+    "plan",
+    "plan_text",
+    "reclaim",
+    "run_text",
+    "stack",
+]
+
+_HERE = StackFlags()
+_AS_IT_IS = ForecastOptions()
+
+
+def stack(which: StackFlags = _HERE) -> Stack:
+    """Read a stack.
+
+    Args:
+        which: Which one; the one of the working directory unless files are named.
+
+    Returns:
+        The stack, with build arguments as a build would get them.
+
+    Raises:
+        UsageError: There is none, or it cannot be read; the message says where.
+    """
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+
+    return read_wanted(Ports(), which).stack
+
+
+def observe(which: StackFlags = _HERE) -> Inventory:
+    """Look at an engine and its filesystems, as ``tonnage status`` does.
+
+    Args:
+        which: Which engine, by ``host``; the usual one unless it is named.
+
+    Returns:
+        Images, containers, volumes, build cache and filesystems; sizes are bytes.
+
+    Raises:
+        UsageError: A stack is here and cannot be read.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: Its disk cannot be read from here.
+    """
+    from tonnage.flows.snapshot import look_once  # noqa: PLC0415
+
+    return look_once(Ports(), which, {})[1].inventory
+
+
+def forecast(which: StackFlags = _HERE, options: ForecastOptions = _AS_IT_IS) -> ForecastAnswer:
+    """Forecast what a stack will weigh and what building it needs, from metadata alone.
+
+    Args:
+        which: Which stack and engine; without an engine, or where none answers, no disk is compared with.
+        options: For which platform, Python, kind of engine and disk.
+
+    Returns:
+        The forecast, and whether it fits.
+
+    Raises:
+        UsageError: What the user wrote cannot be used.
+        EngineUnreachableError: The engine that was named does not answer.
+        EngineLacksError: The disk of the engine that was named cannot be read from here.
+        InterruptedRunError: A signal ended it.
+    """
+    from tonnage.flows.forecast import forecast as use_case  # noqa: PLC0415
+
+    return use_case(Ports(), which, options)
+
+
+def plan(which: StackFlags = _HERE, settings: Mapping[str, str | None] | None = None) -> Plan:
+    """Plan a deploy. Changes nothing.
+
+    Args:
+        which: Which stack, services and engine.
+        settings: Settings by key, as in ``x-tonnage``, such as ``{"keep-free": "2GB"}``.
+
+    Returns:
+        The plan; where it cannot fit, one with a ``refusal`` and no promise.
+
+    Raises:
+        UsageError: What the user wrote cannot be planned.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: Its disk cannot be read from here.
+    """
+    from tonnage.flows.deploy import make_plan  # noqa: PLC0415
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+
+    ports = Ports()
+    wanted = read_wanted(ports, which, settings)
+    with ports.engines.facts(which.host) as facts:
+        return make_plan(ports, facts, "deploy", wanted)
+
+
+def reclaim(
+    request: ReclaimRequest,
+    which: StackFlags = _HERE,
+    *,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> ReclaimReport:
+    """Free what is needed, cheapest to get back first, and stop. Removes nothing unless ``request.yes``.
+
+    Args:
+        request: How much is to be freed, and what may go.
+        which: Which engine; the stack of the working directory stays.
+        tell: Is told what is chosen, what comes of each removal, and what stays.
+
+    Returns:
+        What was chosen and what was done.
+
+    Raises:
+        CannotReclaimError: It is not enough, or what has to stay cannot be told.
+        UsageError: What was asked for cannot be done.
+        StalePlanError: The plan in ``request.plan_file`` is for another engine.
+        LockHeldError: Another reclaim goes on.
+        InterruptedRunError: A signal ended it.
+        EngineUnreachableError: The engine does not answer, and nothing of this machine may go for it.
+    """
+    from tonnage.flows.reclaim import reclaim as use_case  # noqa: PLC0415
+
+    report = use_case(Ports(), which, request, tell=tell)
+    if report.failure is not None:
+        raise report.failure
+    return report
