@@ -14,7 +14,7 @@ RAWJSON = "--progress string   Set type of progress output (auto, plain, tty, ra
 PLAIN = "--progress string   Set type of progress output (auto, plain, tty)"
 
 
-def _docker(folder: Path, version: str = "20.10.24+dfsg1", buildx: str = "", compose: str = "") -> str:
+def stand_in_docker(folder: Path, version: str = "20.10.24+dfsg1", buildx: str = "", compose: str = "") -> str:
     """Write a docker program that can do exactly this."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "docker"
@@ -32,7 +32,7 @@ def _docker(folder: Path, version: str = "20.10.24+dfsg1", buildx: str = "", com
     return str(program)
 
 
-def _standalone(folder: Path, version: str) -> str:
+def standalone_compose(folder: Path, version: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "docker-compose"
     program.write_text(f'#!/bin/sh\n[ "$*" = "version --short" ] && echo {version}\n')
@@ -45,47 +45,47 @@ def _path(*folders: Path) -> dict[str, str]:
 
 
 def test_the_program_that_can_most_is_chosen_not_the_first(tmp_path: Path) -> None:
-    _docker(tmp_path / "a", "28.2.2")
-    _docker(tmp_path / "b", "20.10.24")
-    best = _docker(tmp_path / "c", "27.0.1", RAWJSON)
+    stand_in_docker(tmp_path / "a", "28.2.2")
+    stand_in_docker(tmp_path / "b", "20.10.24")
+    best = stand_in_docker(tmp_path / "c", "27.0.1", RAWJSON)
     build = find_tools(_path(tmp_path / "a", tmp_path / "b", tmp_path / "c")).need_build()
     assert (build.program, build.kind, build.buildx) == (best, BuilderKind.RAWJSON, True)
 
 
 def test_an_older_program_with_buildkit_inside_goes_before_a_newer_one_without_buildx(tmp_path: Path) -> None:
-    _docker(tmp_path / "a", "28.2.2")
-    best = _docker(tmp_path / "b", "20.10.24+dfsg1")
+    stand_in_docker(tmp_path / "a", "28.2.2")
+    best = stand_in_docker(tmp_path / "b", "20.10.24+dfsg1")
     build = find_tools(_path(tmp_path / "a", tmp_path / "b")).need_build()
     assert (build.program, build.kind, build.buildx) == (best, BuilderKind.PLAIN, False)
 
 
 def test_of_two_that_can_the_same_the_first_is_chosen(tmp_path: Path) -> None:
-    first = _docker(tmp_path / "a", "20.10.24")
-    _docker(tmp_path / "b", "20.10.25")
+    first = stand_in_docker(tmp_path / "a", "20.10.24")
+    stand_in_docker(tmp_path / "b", "20.10.25")
     assert find_tools(_path(tmp_path / "a", tmp_path / "b")).need_build().program == first
 
 
 def test_buildx_without_rawjson_builds_plain(tmp_path: Path) -> None:
-    _docker(tmp_path, "24.0.7", PLAIN)
+    stand_in_docker(tmp_path, "24.0.7", PLAIN)
     build = find_tools(_path(tmp_path)).need_build()
     assert (build.kind, build.buildx) == (BuilderKind.PLAIN, True)
 
 
 def test_a_new_program_without_buildx_is_left_with_the_classic_builder(tmp_path: Path) -> None:
-    _docker(tmp_path, "28.2.2")
+    stand_in_docker(tmp_path, "28.2.2")
     assert find_tools(_path(tmp_path)).builder == "legacy"
 
 
 @pytest.mark.parametrize("value", ["0", "false", "F"])
 def test_the_user_can_force_the_classic_builder(tmp_path: Path, value: str) -> None:
-    _docker(tmp_path, "27.0.1", RAWJSON)
+    stand_in_docker(tmp_path, "27.0.1", RAWJSON)
     build = find_tools({**_path(tmp_path), "DOCKER_BUILDKIT": value}).need_build()
     assert (build.kind, build.buildx) == (BuilderKind.LEGACY, False)
 
 
 def test_the_user_can_name_the_program(tmp_path: Path) -> None:
-    chosen = _docker(tmp_path / "own", "20.10.24")
-    _docker(tmp_path / "a", "27.0.1", RAWJSON)
+    chosen = stand_in_docker(tmp_path / "own", "20.10.24")
+    stand_in_docker(tmp_path / "a", "27.0.1", RAWJSON)
     assert find_tools({**_path(tmp_path / "a"), "TONNAGE_DOCKER": chosen}).need_build().program == chosen
 
 
@@ -118,28 +118,28 @@ def test_nothing_is_started_before_the_first_question(tmp_path: Path) -> None:
 
 
 def test_the_compose_plugin_of_any_program_goes_before_the_standalone_first_generation(tmp_path: Path) -> None:
-    _docker(tmp_path / "a")
-    plugin = _docker(tmp_path / "b", compose="2.27.0")
-    _standalone(tmp_path / "a", "1.29.2")
+    stand_in_docker(tmp_path / "a")
+    plugin = stand_in_docker(tmp_path / "b", compose="2.27.0")
+    standalone_compose(tmp_path / "a", "1.29.2")
     compose = find_tools(_path(tmp_path / "a", tmp_path / "b")).need_compose()
     assert (compose.command, compose.generation) == ((plugin, "compose"), 2)
 
 
 def test_a_standalone_second_generation_goes_before_a_first(tmp_path: Path) -> None:
-    _standalone(tmp_path / "a", "1.29.2")
-    second = _standalone(tmp_path / "b", "v2.27.0")
+    standalone_compose(tmp_path / "a", "1.29.2")
+    second = standalone_compose(tmp_path / "b", "v2.27.0")
     compose = find_tools(_path(tmp_path / "a", tmp_path / "b")).need_compose()
     assert (compose.command, compose.generation, compose.version) == ((second,), 2, "2.27.0")
 
 
 @pytest.mark.parametrize(("told", "generation"), [("1.29.2", 1), ("v2.3.3", 2), ("2.40.3-desktop.1", 2), ("5.0.0", 2)])
 def test_the_generation_is_told_by_the_version(tmp_path: Path, told: str, generation: int) -> None:
-    _standalone(tmp_path, told)
+    standalone_compose(tmp_path, told)
     assert find_tools(_path(tmp_path)).need_compose().generation == generation
 
 
 def test_without_compose_the_error_says_what_was_tried_and_how_to_install_one(tmp_path: Path) -> None:
-    program = _docker(tmp_path, "20.10.24")
+    program = stand_in_docker(tmp_path, "20.10.24")
     with pytest.raises(EngineLacksError, match="\n  apt-get install -y docker-compose") as caught:
         find_tools(_path(tmp_path)).need_compose()
     assert f"{program} (20.10.24, build 17) has no compose plugin." in caught.value.why
