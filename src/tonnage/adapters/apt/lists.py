@@ -240,7 +240,7 @@ class AptLists:
             reply = self._web.get(address, limit_bytes=_MOST_LIST_BYTES)
             if reply.status == _OK:
                 return reply.body
-            why = f"It answers {reply.status}."
+            why = f"It answers {reply.answer}."
         raise CannotFetchError(f"{shown(addresses[0])} cannot be read", "not found", why=why)
 
     def _packages(self, address: str, file: _File, suffix: str) -> Reduced:

@@ -187,7 +187,7 @@ def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None
         raise CannotFetchError(
             "the registry gives no token",
             "rate limited" if reply.status == 429 else "refused",  # noqa: PLR2004
-            why=f"{urlsplit(realm).netloc} answered {reply.status}.",
+            why=f"{urlsplit(realm).netloc} answered {reply.answer}.",
             todo="Log in again:\n  docker login",
         )
     try:

@@ -179,7 +179,7 @@ class RegistryClient:
         kind, _, reference = path.partition("/")
         joined = f"{repository}{'@' if ':' in reference else ':'}{reference}"
         shown = f"{joined} in the registry {self._shown}"
-        why = f"The registry answered {reply.status}."
+        why = f"The registry answered {reply.answer}."
         if reply.status == _NOT_FOUND:
             what = f"there is no image {shown}" if kind == "manifests" else f"there is no blob {shown}"
             return CannotFetchError(what, "not found", why=why, todo="Correct its name and tag.")

@@ -11,40 +11,35 @@ A status is an answer, not a failure; only an address that cannot be reached, or
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
 import time
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from msgspec import Struct
 
-from tonnage.adapters.web.proxies import proxy_of
+from tonnage.adapters.web.pools import ProxyPools
 from tonnage.errors import CannotFetchError
+from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
     from urllib.parse import SplitResult
 
     import urllib3
+    from urllib3 import Retry
 
 _CONNECT_WITHIN_S = 10.0
 _ANSWER_WITHIN_S = 30.0
-_REDIRECTS = 10
-_AT_ONCE = 16
-_TRIES = 4
-_TRIES_OF_PASSING = 3
+_REDIRECTS, _BROKEN_ANSWERS, _BUSY_ANSWERS = 10, 3, 2
 _PAUSE_S = 0.2
-# What a server says that may be over in a moment.
-_PASSING = frozenset({429, 500, 502, 503, 504})
+_LONGEST_PAUSE_S = 15.0
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({429, 500, 502, 503, 504})
+"""What a server says that may be over in a moment."""
 _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 256 << 20
 _UNBELIEVED = "Name the file with the certificate of who signed the server's in SSL_CERT_FILE."
-_SECRET = frozenset({"authorization", "cookie"})
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -55,12 +50,19 @@ class Reply(Struct, frozen=True, kw_only=True):
         headers: The headers, names in small letters.
         body: What was read; empty for HEAD, and cut where fewer bytes were wanted.
         address: The address that answered in the end.
+        pause_s: How long the server asks not to be asked again; 0 where it does not say.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     address: str
+    pause_s: float = 0.0
+
+    @property
+    def answer(self) -> str:
+        """The status for people, with the time that the server asks to be left alone: ``429, ask again in 2.0 s``."""
+        return f"{self.status}, ask again in {format_seconds(self.pause_s)}" if self.pause_s else str(self.status)
 
     @property
     def length_bytes(self) -> int | None:
@@ -85,12 +87,8 @@ class Web:
     def __init__(self, environment: Mapping[str, str], *, offline: bool = False) -> None:
         self.offline = offline
         self.fetched_bytes = 0
-        self._environment = environment
-        self._pooling = threading.Lock()
-        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._pools = ProxyPools(environment)
         self._unreachable: dict[str, str] = {}
-        self._authorities: set[str] = set()
-        self._trusting: ssl.SSLContext | None = None
 
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask what an address would give, without its body.
@@ -158,9 +156,8 @@ class Web:
         Raises:
             CannotFetchError: It cannot be reached.
         """
-        self._refuse_offline(address)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._once("POST", address, headers, limit_bytes, urlencode(form).encode(), tries=1)
+        return self._answer("POST", address, headers, limit_bytes, urlencode(form).encode(), retries=_no_retries())
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.
@@ -174,10 +171,11 @@ class Web:
         Raises:
             CannotFetchError: Nothing may be asked.
         """
-        self._refuse_offline(address)
         try:
-            self._once("GET", address, {}, 0, tries=1)
-        except CannotFetchError:
+            self._answer("GET", address, {}, 0, retries=_no_retries())
+        except CannotFetchError as error:
+            if error.cause == "offline":
+                raise
             return False
         return True
 
@@ -187,16 +185,11 @@ class Web:
         Args:
             authorities: A file of certificates; one that cannot be read changes nothing.
         """
-        with self._pooling:
-            if authorities and authorities not in self._authorities:
-                self._authorities.add(authorities)
-                if self._trusting is not None:
-                    _believe(self._trusting, authorities)
+        self._pools.trust(authorities)
 
     def close(self) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
-            pool.clear()
+        self._pools.close()
 
     def __enter__(self) -> Self:
         """Return the door."""
@@ -209,27 +202,21 @@ class Web:
         self.close()
 
     def _ask(self, method: str, address: str, headers: Mapping[str, str], most_bytes: int) -> Reply:
-        """Follow redirects by hand, so that secrets stay with the host that they are meant for."""
-        self._refuse_offline(address)
-        asked = _split(address)
+        """Follow redirects. The pools would read what they leave without a limit, and stay with the first proxy."""
+        from urllib3 import Retry  # noqa: PLC0415
+
+        retries = Retry(read=_BROKEN_ANSWERS, status=_BUSY_ANSWERS, backoff_factor=_PAUSE_S)
         for _ in range(_REDIRECTS):
-            there = _split(address)
-            given = dict(headers)
-            if (there.scheme, there.netloc) != (asked.scheme, asked.netloc):
-                given = {name: value for name, value in given.items() if name.lower() not in _SECRET}
-            reply = self._once(method, address, given, most_bytes)
+            reply = self._answer(method, address, headers, most_bytes, retries=retries)
             if reply.status not in _MOVED or "location" not in reply.headers:
                 return reply
-            address = _joined(address, reply.headers["location"])
+            here, address = address, _joined(address, reply.headers["location"])
+            if _split(address)[:2] != _split(here)[:2]:
+                secret = retries.remove_headers_on_redirect
+                headers = {name: value for name, value in headers.items() if name.lower() not in secret}
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
 
-    def _refuse_offline(self, address: str) -> None:
-        if self.offline:
-            raise CannotFetchError(
-                f"{shown(address)} is not in the cache", "offline", todo="Run once without --offline."
-            )
-
-    def _once(
+    def _answer(
         self,
         method: str,
         address: str,
@@ -237,42 +224,46 @@ class Web:
         most_bytes: int,
         sent: bytes | None = None,
         *,
-        tries: int = _TRIES,
+        retries: Retry,
     ) -> Reply:
+        """Ask one address as often as it may be; a failure is remembered of its host when it will last."""
         # Most builds ask nobody: what speaks to servers takes longer to import than all that a plan reads.
         from urllib3 import exceptions as met  # noqa: PLC0415
 
-        host = urlsplit(address).netloc
+        host = _split(address).netloc
+        if self.offline:
+            what = f"{shown(address)} is not in the cache"
+            raise CannotFetchError(what, "offline", todo="Run once without --offline.")
         if host in self._unreachable:
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=self._unreachable[host])
-        # Who cannot be connected to now, or keeps silent, will not do better in a second.
-        lasting = (met.NewConnectionError, met.ConnectTimeoutError, met.ReadTimeoutError, met.ProxyError)
-        for tried in range(1, tries + 1):
-            try:
-                reply = self._reply(method, address, headers, most_bytes, sent)
-            except (met.HTTPError, OSError, met.LocationParseError, ValueError) as error:
-                if isinstance(error, lasting):
-                    self._unreachable[host] = _reason(error)
-                elif tried < tries and isinstance(error, met.ProtocolError):
-                    time.sleep(_PAUSE_S * tried)
+        try:
+            while True:
+                try:
+                    reply, response = self._once(method, address, headers, most_bytes, sent)
+                except met.ProtocolError as error:
+                    # It raises when that was often enough.
+                    retries = retries.increment(method, error=error)
+                    retries.sleep()
                     continue
-                why = _reason(error)
-                todo = _UNBELIEVED if "CERTIFICATE_VERIFY_FAILED" in why else ""
-                raise CannotFetchError(
-                    f"{shown(address)} cannot be reached", "unreachable", why=why, todo=todo
-                ) from error
-            if reply.status not in _PASSING or tried >= min(tries, _TRIES_OF_PASSING):
-                break
-            time.sleep(_PAUSE_S * tried)
-        return reply
+                if reply.status not in _BUSY or not retries.status or reply.pause_s > _LONGEST_PAUSE_S:
+                    return reply
+                retries = retries.increment(method, response=response)
+                time.sleep(reply.pause_s or retries.get_backoff_time())
+        except (met.HTTPError, OSError, ValueError) as error:
+            why = _reason(error)
+            # Who cannot be connected to now, or keeps silent, will not do better in a second.
+            if isinstance(error, (met.NewConnectionError, met.TimeoutError, met.ProxyError)):
+                self._unreachable[host] = why
+            todo = _UNBELIEVED if "CERTIFICATE_VERIFY_FAILED" in why else ""
+            raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=why, todo=todo) from error
 
-    def _reply(
+    def _once(
         self, method: str, address: str, headers: Mapping[str, str], most_bytes: int, sent: bytes | None
-    ) -> Reply:
+    ) -> tuple[Reply, urllib3.BaseHTTPResponse]:
         """Ask once, and read what is wanted of the answer."""
         from urllib3 import Timeout  # noqa: PLC0415
 
-        response = self._pool(address).request(
+        response = self._pools.leading_to(address).request(
             method,
             address,
             body=sent,
@@ -297,34 +288,30 @@ class Web:
                 response.release_conn()
             else:
                 response.close()
-        return Reply(
+        reply = Reply(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
             address=address,
+            pause_s=_pause_s(response),
         )
+        return reply, response
 
-    def _pool(self, address: str) -> urllib3.PoolManager:
-        """Return the pool that leads to an address, through its proxy where it has one."""
-        from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
 
-        proxy = proxy_of(address, self._environment)
-        # Reading the authorities takes a tenth of a second, and the first requests come from many threads at once.
-        with self._pooling:
-            if proxy not in self._pools:
-                trust = self._trusting = self._trusting or _trust(self._environment, self._authorities)
-                if proxy:
-                    user = urlsplit(proxy)
-                    secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
-                    self._pools[proxy] = ProxyManager(
-                        proxy,
-                        proxy_headers=make_headers(proxy_basic_auth=secret),
-                        maxsize=_AT_ONCE,
-                        ssl_context=trust,
-                    )
-                else:
-                    self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
-            return self._pools[proxy]
+def _no_retries() -> Retry:
+    from urllib3 import Retry  # noqa: PLC0415
+
+    return Retry(read=False, status=0)
+
+
+def _pause_s(response: urllib3.BaseHTTPResponse) -> float:
+    """Return how long a server asks to be left alone; 0 where it does not say, or not so that it is understood."""
+    from urllib3 import Retry, exceptions  # noqa: PLC0415
+
+    try:
+        return Retry().get_retry_after(response) or 0.0
+    except (exceptions.InvalidHeader, ValueError, OverflowError):
+        return 0.0
 
 
 def _joined(address: str, place: str) -> str:
@@ -362,25 +349,6 @@ def shown(address: str) -> str:
     if not parts.netloc:
         return address
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
-def _trust(environment: Mapping[str, str], more: Iterable[str]) -> ssl.SSLContext:
-    """Return whom to believe: the system's authorities, or those that the environment names, and further ones."""
-    import ssl  # noqa: PLC0415
-
-    named = (environment.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-    path = next((path for path in named if path and os.path.isfile(path)), None)  # noqa: PTH113 - as it is
-    trusting = ssl.create_default_context(cafile=path)
-    for each in more:
-        _believe(trusting, each)
-    return trusting
-
-
-def _believe(trusting: ssl.SSLContext, authorities: str) -> None:
-    """Add the certificates of a file, where they can be read."""
-    # What they are not is told when a server is not believed.
-    with contextlib.suppress(OSError):
-        trusting.load_verify_locations(cafile=authorities)
 
 
 def _reason(error: BaseException) -> str:

@@ -78,8 +78,8 @@ class RemoteSizes:
         if reply.status == _OK and reply.length_bytes is not None:
             return reply.length_bytes, ""
         if reply.status in _GONE:
-            return None, f"the address answers {reply.status}"
+            return None, f"the address answers {reply.answer}"
         reply = self._web.start(address, {**headers, "Range": "bytes=0-0"})
         if reply.status not in {_OK, _PART}:
-            return None, f"the address answers {reply.status}"
+            return None, f"the address answers {reply.answer}"
         return reply.length_bytes, "" if reply.length_bytes is not None else "the address does not tell a length"

@@ -4,11 +4,12 @@ import contextlib
 import socket
 import threading
 import time
+from email.utils import formatdate
 
 import pytest
 
 from tonnage.adapters.web.client import Web
-from tonnage.adapters.web.proxies import proxy_of
+from tonnage.adapters.web.pools import proxy_of
 from tonnage.errors import CannotFetchError
 
 
@@ -84,6 +85,49 @@ def test_a_server_that_stays_busy_is_told_after_a_few_times() -> None:
     address, asked = answering(BUSY)
     assert Web({}).get(f"{address}/a").status == 503
     assert len(asked) == 3
+
+
+def later(status: int, when: str) -> bytes:
+    """Return an answer that asks to be left alone for a while."""
+    return f"HTTP/1.1 {status} No\r\nRetry-After: {when}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("when", ["1", " 1 ", formatdate(time.time() - 60, usegmt=True), "soon", "9" * 5_000])
+def test_a_server_that_says_when_to_ask_again_is_asked_then(when: str) -> None:
+    address, asked = answering(later(429, when), FINE)
+    begun = time.monotonic()
+    assert Web({}).get(f"{address}/a").body == b"fine"
+    assert len(asked) == 2
+    assert (time.monotonic() - begun >= 1.0) is (when.strip() == "1")
+
+
+@pytest.mark.parametrize("when", ["3600", formatdate(time.time() + 3_700, usegmt=True)])
+def test_a_server_that_wants_an_hour_of_rest_is_not_waited_for(when: str) -> None:
+    address, asked = answering(later(429, when), FINE)
+    begun = time.monotonic()
+    reply = Web({}).get(f"{address}/a")
+    assert (reply.status, reply.answer[:20]) == (429, "429, ask again in 1 ")
+    assert len(asked) == 1
+    assert time.monotonic() - begun < 5.0
+
+
+def test_what_a_busy_server_goes_on_to_send_is_not_waited_for() -> None:
+    endless = b"HTTP/1.1 503 Busy\r\nContent-Length: 999999999\r\nConnection: close\r\n\r\n" + bytes(4_000)
+    address, asked = answering(endless, FINE)
+    web = Web({})
+    assert web.start(f"{address}/a", first_bytes=9).body == b"fine"
+    assert len(asked) == 2
+    assert web.fetched_bytes == 9 + 4
+
+
+def test_a_redirection_keeps_the_range_and_leaves_secrets_of_tls_behind() -> None:
+    address, asked = answering(FINE)
+    moved = f"HTTP/1.1 307 Go\r\nLocation: {address}/b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    first, _ = answering(moved)
+    headers = {"Range": "bytes=0-3", "Authorization": "Basic secret", "cookie": "secret"}
+    assert Web({}).start(f"{first}/a", headers, first_bytes=4).address == f"{address}/b"
+    assert b"Range: bytes=0-3" in asked[0]
+    assert b"secret" not in asked[0]
 
 
 def test_a_form_is_sent_once() -> None:
