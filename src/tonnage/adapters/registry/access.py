@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
-from tonnage.adapters import process
-from tonnage.errors import CannotFetchError, EngineLacksError
+from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.web.client import Web
 
-_TOKEN_USER = "<token>"  # noqa: S105 - what a helper says in place of a user, no secret
-_HELPER_WITHIN_S = 30.0
 _PARAMETER = regex(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _OK = 200
 
@@ -66,20 +64,26 @@ class Credentials:
             The user's credential.
 
         Raises:
-            CannotFetchError: The configuration cannot be understood, or its helper is missing.
+            CannotFetchError: The configuration cannot be understood.
         """
         # Importing it takes a tenth of a second, which who has all answers already does not have to wait for.
-        from docker.auth import INDEX_NAME, INDEX_URL, AuthConfig  # noqa: PLC0415
+        from docker.auth import AuthConfig  # noqa: PLC0415
+        from docker.errors import DockerException  # noqa: PLC0415
 
         if self._read is None:
             self._read = self._load()
+        written = AuthConfig({"auths": self._read.auths})
         helper = self._read.get_credential_store(host)
-        found = self._from_helper(helper, INDEX_URL if host == INDEX_NAME else host) if helper else None
-        if found is not None:
-            return found
-        entry = AuthConfig({"auths": self._read.auths}).resolve_authconfig(host) or {}
-        if entry.get("IdentityToken"):
-            return Credential(token=entry["IdentityToken"])
+        # As for the docker command: without its helper, or an answer of it, there is what the configuration says.
+        found = bool(helper) and shutil.which(f"docker-credential-{helper}", path=self._environment.get("PATH"))
+        try:
+            told = (self._read if found else written).resolve_authconfig(host)
+        except (DockerException, ValueError, LookupError, TypeError):
+            told = written.resolve_authconfig(host)
+        # A helper's answer has capital letters where the configuration has small ones.
+        entry = {name.lower(): value for name, value in (told or {}).items()}
+        if entry.get("identitytoken"):
+            return Credential(token=entry["identitytoken"])
         if entry.get("username"):
             return Credential(entry["username"], entry.get("password", "").rstrip("\0"))
         return None
@@ -99,31 +103,9 @@ class Credentials:
         try:
             told = json.loads(text)
             wanted = {key: told[key] for key in ("auths", "credsStore", "credHelpers") if told.get(key)}
-            return AuthConfig.load_config(None, wanted) if wanted else AuthConfig({})
+            return AuthConfig.load_config(None, wanted, dict(self._environment)) if wanted else AuthConfig({})
         except (ValueError, TypeError, AttributeError, KeyError, DockerException) as error:
             raise _unreadable(path, str(error)) from error
-
-    def _from_helper(self, helper: str, server: str) -> Credential | None:
-        try:
-            done = process.run(
-                [f"docker-credential-{helper}", "get"],
-                environment=self._environment,
-                stdin=server.encode(),
-                timeout_s=_HELPER_WITHIN_S,
-            )
-        except EngineLacksError:
-            # As the docker command does: without its helper the registry is asked as nobody.
-            return None
-        if done.exit_code:
-            return None
-        try:
-            told = json.loads(done.stdout)
-            user, secret = str(told["Username"]), str(told["Secret"])
-        except (ValueError, KeyError, TypeError):
-            return None
-        if not secret:
-            return None
-        return Credential(token=secret) if user == _TOKEN_USER else Credential(user, secret)
 
 
 class Challenge(Struct, frozen=True):

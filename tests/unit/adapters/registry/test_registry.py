@@ -203,7 +203,9 @@ def test_the_users_password_is_shown_to_the_place_of_tokens_only(fleet: Fleet, w
     assert shown == {"/token"}
 
 
-def test_a_helper_program_is_asked_for_the_password(fleet: Fleet, web: Web, tmp_path: Path) -> None:
+def test_a_helper_program_is_asked_for_the_password(
+    fleet: Fleet, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configured(tmp_path, {"credHelpers": {fleet.server.host: "example"}})
     helper = tmp_path / "docker-credential-example"
     helper.write_text('#!/bin/sh\ncat >"$0.asked"\necho \'{"Username": "user", "Secret": "secret"}\'\n')
@@ -211,9 +213,24 @@ def test_a_helper_program_is_asked_for_the_password(fleet: Fleet, web: Web, tmp_
     name = fleet.serve()
     allowed = "Basic " + base64.b64encode(b"user:secret").decode()
     fleet.guard({"WWW-Authenticate": 'Basic realm="fleet"'}, allowed)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    registry(web, tmp_path, environment={"PATH": path}).base_image(name, "linux/amd64")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    registry(web, tmp_path).base_image(name, "linux/amd64")
     assert (tmp_path / "docker-credential-example.asked").read_text() == fleet.server.host
+
+
+@pytest.mark.parametrize("says", ["exit 1", "echo 'credentials not found in native keychain'; exit 1", "echo 7"])
+def test_a_helper_program_without_an_answer_leaves_what_is_written(
+    fleet: Fleet, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    secret = base64.b64encode(b"user:secret").decode()
+    configured(tmp_path, {"auths": {fleet.server.host: {"auth": secret}}, "credsStore": "example"})
+    helper = tmp_path / "docker-credential-example"
+    helper.write_text(f"#!/bin/sh\n{says}\n")
+    helper.chmod(0o755)
+    name = fleet.serve()
+    fleet.guard({"WWW-Authenticate": 'Basic realm="fleet"'}, f"Basic {secret}")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert registry(web, tmp_path).base_image(name, "linux/amd64").layers
 
 
 def test_an_identity_token_is_exchanged(fleet: Fleet, web: Web, tmp_path: Path) -> None:
