@@ -38,8 +38,8 @@ _ROWS: tuple[tuple[str, Cheap | None], ...] = (
     (": true false", Cheap(prints=NOTHING)),
     # The shell's own, and what tells of the machine.
     (
-        """. alias apt-mark arch basename break cd cksum cmp command continue date df dirname dirs dpkg dpkg-
-        query du echo env exit expr file free getent gpgconf hash hostname hostnamectl id kill killall ldd
+        """. alias arch basename break cd cksum cmp command continue date df dirname dirs dpkg
+        dpkg-query du echo env exit expr file free getent gpgconf hash hostname hostnamectl id kill killall ldd
         let ls lsb_release md5sum mkfifo mknod mount mountpoint newgrp nproc openssl popd printenv printf ps
         pushd pwd read readlink realpath return set sha1sum sha256sum sha512sum shift shopt sleep source
         ssh-keyscan stat stty sync test timedatectl tput trap type ulimit umask umount unalias uname visudo
@@ -48,8 +48,8 @@ _ROWS: tuple[tuple[str, Cheap | None], ...] = (
     ),
     # What the system keeps of itself: accounts, certificates, where libraries lie.
     (
-        """a2dismod a2enmod a2ensite add-shell addgroup adduser apt-key chage chpasswd chsh debconf-set-selections
-        delgroup deluser dpkg-statoverride gpasswd groupadd groupdel groupmod ldconfig newusers passwd ssh-keygen
+        """a2dismod a2enmod a2ensite add-shell addgroup adduser apt-key apt-mark chage chpasswd chsh
+        debconf-set-selections delgroup deluser dpkg-statoverride gpasswd groupadd groupdel groupmod ldconfig newusers passwd ssh-keygen
         update-alternatives update-ca-certificates useradd userdel usermod""",
         Cheap(writes=KILOBYTES),
     ),

@@ -88,5 +88,6 @@ def _scaled(size: Estimate, percent: tuple[int, int, int]) -> Estimate:
 
 
 def _piece(path: str, size: Estimate, source: str) -> WrittenBytes:
-    disk = Estimate(*map(in_blocks, (size.low_bytes, size.likely_bytes, size.high_bytes)), size.grade)
+    low, likely, high = map(in_blocks, (size.low_bytes, size.likely_bytes, size.high_bytes))
+    disk = Estimate(low, likely, high, size.grade)
     return WrittenBytes(name=path, place=path, image=size, disk=disk, compressed=size, source=source)
