@@ -49,8 +49,8 @@ _ROWS: tuple[tuple[str, Cheap | None], ...] = (
     # What the system keeps of itself: accounts, certificates, where libraries lie.
     (
         """a2dismod a2enmod a2ensite add-shell addgroup adduser apt-key apt-mark chage chpasswd chsh
-        debconf-set-selections delgroup deluser dpkg-statoverride gpasswd groupadd groupdel groupmod ldconfig newusers passwd ssh-keygen
-        update-alternatives update-ca-certificates useradd userdel usermod""",
+        debconf-set-selections delgroup deluser dpkg-statoverride gpasswd groupadd groupdel groupmod ldconfig
+        newusers passwd ssh-keygen update-alternatives update-ca-certificates useradd userdel usermod""",
         Cheap(writes=KILOBYTES),
     ),
     # One file of the image gets another name.
