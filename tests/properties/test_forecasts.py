@@ -41,7 +41,7 @@ PIECES = structs(
     download=ESTIMATES,
     compressed=ESTIMATES,
 )
-DEEDS = structs(
+EFFECTS = structs(
     SizedEffect,
     writes=st.lists(PIECES, max_size=3).map(tuple),
     transient=ESTIMATES,
@@ -58,7 +58,7 @@ STEPS = structs(
     StepWork,
     line=st.integers(1, 99),
     text=st.sampled_from(["RUN one", "RUN two", "RUN three"]),
-    deeds=st.lists(DEEDS, max_size=3).map(tuple),
+    effects=st.lists(EFFECTS, max_size=3).map(tuple),
 )
 GROUND = BaseLayers(
     name="base",
@@ -80,12 +80,12 @@ def works(draw: st.DrawFn) -> BuildWork:
     # What two services have in common does the same in both: an instruction's text says everything here.
     pool = draw(st.shared(st.lists(STEPS, min_size=3, max_size=3, unique_by=lambda step: step.text), key="pool"))
     chosen = draw(st.lists(st.sampled_from(pool), max_size=4))
-    first = StageWork(index=0, ground=GROUND, steps=tuple(chosen))
+    first = StageWork(index=0, base=GROUND, steps=tuple(chosen))
     stages = [first]
     if draw(st.booleans()):
         taking = StepWork(line=9, text="COPY --from=0", from_stage=0, takes=("/app",), into="/app")
         own = tuple(draw(st.lists(st.sampled_from(pool), max_size=2)))
-        stages.append(StageWork(index=1, ground=GROUND, needs=(0,), steps=(*own, taking)))
+        stages.append(StageWork(index=1, base=GROUND, needs=(0,), steps=(*own, taking)))
     return BuildWork(
         service=draw(st.sampled_from(["web", "worker", "model"])), stages=tuple(stages), target=stages[-1].index
     )

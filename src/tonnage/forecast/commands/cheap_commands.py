@@ -108,7 +108,7 @@ def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
     own = _account(texts) if program in {"adduser", "useradd"} else row.writes
     if own is None:
         return (context.opaque("the number of the account is not known"),)
-    found = [write(context, "/etc", Source(size=own))] if own.high_bytes else []
+    found = [write(context, "/etc", Source(text=own))] if own.high_bytes else []
     appends = program == "tee" and bool({"-a", "--append"} & set(texts))
     found += [write(context, path, printed(context), appends=appends) for path in _outputs(context, texts)]
     return tuple(found) or (Nothing(**context.shared),)
@@ -117,14 +117,14 @@ def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
 def page(context: Context, path: str = "") -> AnyEffect:
     """Return what a command does that prints a page at most, or writes it to a file that its words name."""
     path = context.absolute(path) if path else context.output()
-    return write(context, path, Source(size=KILOBYTES)) if path else Nothing(**context.shared)
+    return write(context, path, Source(text=KILOBYTES)) if path else Nothing(**context.shared)
 
 
 def write(context: Context, path: str, source: Source, *, appends: bool = False) -> AnyEffect:
     """Return what writing a file leaves; of a loop nobody can tell how often it writes."""
     appends = appends or any(each.operator in {">>", "&>>"} for each in context.command.redirections)
     if context.command.repeated:
-        if not source.stands_alone or source.size.high_bytes > KILOBYTES.high_bytes:
+        if not source.stands_alone or source.text.high_bytes > KILOBYTES.high_bytes:
             return context.opaque("nobody can tell how often it is repeated")
         source = _ANYTHING_OF_IT
     return WriteFile(**context.shared, path=path, source=source, appends=appends)
@@ -136,9 +136,9 @@ def printed(context: Context) -> Source:
         return _in_words(context)
     row = _row(context)
     if row is not None and row.prints is not None:
-        return Source(size=row.prints)
+        return Source(text=row.prints)
     if context.command.program == "head" and (count := _bytes(_option(_texts(context), "-c", "--bytes"))) is not None:
-        return Source(size=at_most(count))
+        return Source(text=at_most(count))
     return _ANYTHING_OF_IT if row is None or row.percent is None else _read(context, row)
 
 
@@ -146,7 +146,7 @@ def given(context: Context) -> Source:
     """Return where a command's standard input comes from."""
     for each in reversed(context.command.redirections):
         if each.descriptor in {None, 0} and each.operator in {"<<", "<<<"}:
-            return Source(size=KILOBYTES if each.text is None else _length(each.text))
+            return Source(text=KILOBYTES if each.text is None else _length(each.text))
         if each.descriptor in {None, 0} and each.operator == "<":
             return _ANYTHING if "$" in each.path else _files(context, (each.path,))
     return context.piped or Source()
@@ -162,13 +162,13 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
             return (Nothing(**context.shared),)
         count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
         known = count is not None and block is not None and not {"seek", "oseek", "obs"} & set(operands)
-        return (write(context, path, Source(size=at_most((count or 0) * (block or 0))) if known else _ANYTHING),)
+        return (write(context, path, Source(text=at_most((count or 0) * (block or 0))) if known else _ANYTHING),)
     named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
     if not paths or size is None:
         return (context.opaque("the size cannot be told"),)
-    return tuple(write(context, path, Source(size=at_most(size)), appends=size > 0) for path in paths)
+    return tuple(write(context, path, Source(text=at_most(size)), appends=size > 0) for path in paths)
 
 
 def _row(context: Context) -> Cheap | None:
@@ -216,7 +216,7 @@ def _read(context: Context, row: Cheap) -> Source:
         return _ANYTHING_OF_IT
     # A value taken for a file must not hide what the program is fed.
     found = _files(context, [word.text for word in plain if word.text != "-"]).and_also(given(context))
-    return (found if found != Source() else Source(size=KILOBYTES)).through(*(row.percent or (0, 100)))
+    return (found if found != Source() else Source(text=KILOBYTES)).through(*(row.percent or (0, 100)))
 
 
 def _files(context: Context, paths: Sequence[str]) -> Source:
@@ -232,14 +232,14 @@ def _in_words(context: Context) -> Source:
     if context.command.known:
         # ``printf`` goes through its format once for every other word at most.
         turns = max(1, len(texts) - 1) if context.command.program == "printf" else 1
-        return Source(size=_length((" ".join(texts) + "\n") * turns))
+        return Source(text=_length((" ".join(texts) + "\n") * turns))
     others = _FILES_IN_WORDS.sub("", context.text)
     for match in _IN_WORDS.finditer(others) if "$(" in others or "`" in others else ():
         row = CHEAP.get(match["program"].rpartition("/")[2])
         if row is None or (row.prints is None and (match["before"] != "|" or row.percent is None)):
             return _ANYTHING_OF_IT
     paths = [path for match in _FILES_IN_WORDS.finditer(context.text) for path in match["paths"].split()]
-    return _files(context, [path.strip("\"'") for path in paths]).and_also(Source(size=KILOBYTES))
+    return _files(context, [path.strip("\"'") for path in paths]).and_also(Source(text=KILOBYTES))
 
 
 def _texts(context: Context) -> list[str]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.concurrency import with_others
-from tonnage.forecast.costs.copied_image_files import taken
+from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.totals import add_up
@@ -59,7 +59,7 @@ class _StageEnd(Struct, frozen=True, kw_only=True):
     name: str
     key: str
     visible: tuple[WrittenBytes, ...]
-    ground: Estimate
+    base_size: Estimate
     layers: tuple[Holding, ...]
 
 
@@ -104,36 +104,39 @@ def _stage(
     name = stage.name or str(stage.index)
     if stage.on_stage is not None:
         below = endings[stage.on_stage]
-        key, visible, ground = below.key, below.visible, below.ground
+        key, visible, base_size = below.key, below.visible, below.base_size
         layers += below.layers
     else:
-        key, visible, ground = "scratch", (), NOTHING
-        if stage.ground is not None:
-            step = _from(stage.ground, stage.line, name, engine, shown=shown)
+        key, visible, base_size = "scratch", (), NOTHING
+        if stage.base is not None:
+            step = _from(stage.base, stage.line, name, engine, shown=shown)
             steps.append(step)
             layers += step.holdings
-            key, ground = step.key, total(layer.image for layer in stage.ground.layers)
+            key, base_size = step.key, total(layer.image for layer in stage.base.layers)
     for each in stage.steps:
         if each.configures:
             # The builder before BuildKit makes an image of every instruction; for BuildKit it is no work at all.
             key = _joined(key, each.text) if engine is EngineKind.CLASSIC else key
             steps.append(InstructionForecast(stage=name, line=each.line, text=each.text, key="", how="writes no file"))
             continue
-        deeds = each.deeds
+        effects = each.effects
         identity = each.identity
         if each.from_stage is not None:
             source = endings[each.from_stage]
             what = source.name
-            deeds = (SizedEffect(writes=taken(each.takes, each.into, source.visible, source.ground, what)), *deeds)
+            effects = (
+                SizedEffect(writes=copied_paths(each.takes, each.into, source.visible, source.base_size, what)),
+                *effects,
+            )
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = with_lesson(layer_cost(deeds, visible, ground, _mounted(each, endings), each.beside), each.lesson)
+        cost = with_lesson(layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside), each.lesson)
         visible = cost.visible
         step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
         layers += [holding for holding in step.holdings if holding.key == key]
         steps.append(step)
-    return _StageEnd(name=name, key=key, visible=visible, ground=ground, layers=tuple(layers)), steps
+    return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps
 
 
 def _mounted(work: StepWork, endings: Mapping[int, _StageEnd]) -> tuple[WrittenBytes, ...]:
@@ -141,13 +144,13 @@ def _mounted(work: StepWork, endings: Mapping[int, _StageEnd]) -> tuple[WrittenB
     found = list(work.mounted)
     for index, source, target in work.mounts:
         stage = endings[index]
-        found += taken((f"/{source.lstrip('/')}",), target, stage.visible, stage.ground, stage.name)
+        found += copied_paths((f"/{source.lstrip('/')}",), target, stage.visible, stage.base_size, stage.name)
     return tuple(found)
 
 
-def _from(ground: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
+def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
-    missing = [layer for layer in ground.layers if not layer.present]
+    missing = [layer for layer in base.layers if not layer.present]
     holdings = [
         Holding(
             key=layer.chain_id,
@@ -158,12 +161,12 @@ def _from(ground: BaseLayers, line: int, stage: str, engine: EngineKind, *, show
             present=layer.present,
             in_image=shown,
         )
-        for layer in ground.layers
+        for layer in base.layers
     ]
     if engine is EngineKind.CONTAINERD:
         holdings += [
             Holding(key=f"blob:{layer.chain_id}", role=role, kept=layer.compressed, present=layer.present)
-            for layer in ground.layers
+            for layer in base.layers
         ]
     download = total(layer.compressed for layer in missing)
     transient = NOTHING
@@ -171,21 +174,21 @@ def _from(ground: BaseLayers, line: int, stage: str, engine: EngineKind, *, show
         # Each compressed layer is removed once it is unpacked; how many lie there at once depends on the network.
         worst = highest(layer.compressed for layer in missing)
         transient = Estimate(0, worst.likely_bytes, download.high_bytes, download.grade)
-    key = ground.layers[-1].chain_id if ground.layers else ground.identity or ground.name
+    key = base.layers[-1].chain_id if base.layers else base.identity or base.name
     return InstructionForecast(
         stage=stage,
         line=line,
-        text=f"FROM {ground.name}",
-        image=total(layer.image for layer in ground.layers) if shown else NOTHING,
+        text=f"FROM {base.name}",
+        image=total(layer.image for layer in base.layers) if shown else NOTHING,
         disk=total(holding.kept for holding in holdings if not holding.present),
         transient=transient,
         download=download,
         holdings=tuple(holdings),
         contributors=(),
         key=key,
-        how=ground.how,
+        how=base.how,
         role=role,
-        present=bool(ground.layers) and not missing,
+        present=bool(base.layers) and not missing,
     )
 
 

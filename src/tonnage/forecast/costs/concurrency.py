@@ -43,7 +43,7 @@ def _needed(
         before: frozenset[int] = frozenset()
         if stage.on_stage is not None:
             before = whole[stage.on_stage] | {stage.on_stage}
-        offset = 1 if stage.on_stage is None and stage.ground is not None else 0
+        offset = 1 if stage.on_stage is None and stage.base is not None else 0
         needed[stage.index, 0] = before
         for number, step in enumerate(stage.steps):
             for index in step.stages_read:

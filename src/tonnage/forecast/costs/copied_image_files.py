@@ -34,8 +34,8 @@ _FILE_BYTES = 10_000_000
 _CHANGED = "its owner or mode is changed in a later layer"
 
 
-def taken(
-    paths: Sequence[str], into: str, visible: Sequence[WrittenBytes], ground: Estimate, what: str
+def copied_paths(
+    paths: Sequence[str], into: str, visible: Sequence[WrittenBytes], base_size: Estimate, what: str
 ) -> tuple[WrittenBytes, ...]:
     """Return what copying paths out of a stage writes."""
     pieces: list[WrittenBytes] = []
@@ -44,38 +44,38 @@ def taken(
         pieces += [_copied(piece, path, into) for piece in whole]
         pieces += [_part_of(piece, path, into) for piece in part]
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
-            pieces += _of_ground(path, into, ground, what, certain=not whole and not part)
+            pieces += _of_base(path, into, base_size, what, certain=not whole and not part)
     return tuple(pieces)
 
 
 def from_inside(
-    deed: SizedEffect,
+    effect: SizedEffect,
     below: list[WrittenBytes],
     own: list[WrittenBytes],
-    ground: Estimate,
+    base_size: Estimate,
     mounted: Sequence[WrittenBytes] = (),
 ) -> list[WrittenBytes]:
     """Return what a command writes that it finds in the image itself: copies, and files given another owner or mode."""
     found: list[WrittenBytes] = []
-    for path in deed.rewrites:
-        found += _fresh(_rewritten(path, below, own, ground), (*own, *found))
-        if deed.certain:
+    for path in effect.rewrites:
+        found += _fresh(_rewritten(path, below, own, base_size), (*own, *found))
+        if effect.certain:
             below[:] = _hidden(below, path, covers)
-    for path in deed.alters:
-        found += _fresh(_altered(path, below, own, ground), (*own, *found))
-        if deed.certain:
+    for path in effect.alters:
+        found += _fresh(_altered(path, below, own, base_size), (*own, *found))
+        if effect.certain:
             below[:] = _hidden(below, path, names)
-    for path in deed.appends:
+    for path in effect.appends:
         found += _fresh(_altered(path, below, own, NOTHING), (*own, *found))
-        if deed.certain:
+        if effect.certain:
             below[:] = _hidden(below, path, names)
-    for source, destination in deed.copies:
-        found += taken((source,), destination, (*mounted, *below, *own), ground, "the image")
-    for source, destination in deed.file_copies:
-        found += file_copied(source, destination, (*mounted, *below, *own), ground)
-    for source, destination in deed.moves:
-        found += _moved(source, destination, below, own, ground, certain=deed.certain)
-    return found if deed.certain else [perhaps(piece) for piece in found]
+    for source, destination in effect.copies:
+        found += copied_paths((source,), destination, (*mounted, *below, *own), base_size, "the image")
+    for source, destination in effect.file_copies:
+        found += file_copied(source, destination, (*mounted, *below, *own), base_size)
+    for source, destination in effect.moves:
+        found += _moved(source, destination, below, own, base_size, certain=effect.certain)
+    return found if effect.certain else [perhaps(piece) for piece in found]
 
 
 def _found(path: str, pieces: Sequence[WrittenBytes]) -> tuple[list[WrittenBytes], list[WrittenBytes]]:
@@ -101,7 +101,7 @@ def _may_hold(piece: WrittenBytes, path: str) -> bool:
 
 
 def _rewritten(
-    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], ground: Estimate
+    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], base_size: Estimate
 ) -> list[WrittenBytes]:
     """Return what changing everything below a path writes. What the layer itself wrote is not written again."""
     whole, part = _found(path, below)
@@ -110,12 +110,12 @@ def _rewritten(
     pieces += [_part_of(piece, path, path) for piece in part]
     mine = any(covers(path, piece.place) or covers_part(path, piece.place) for piece in own)
     if (not whole and not part and not mine) or path.strip("/") == "":
-        pieces += _of_ground(path, path, ground, "the image", certain=holds_programs(path))
+        pieces += _of_base(path, path, base_size, "the image", certain=holds_programs(path))
     return pieces
 
 
 def _altered(
-    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], ground: Estimate
+    path: str, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], base_size: Estimate
 ) -> list[WrittenBytes]:
     """Return what changing just the files that a path names writes: of a directory no file in it."""
     if any(names(path, piece.place) or covers_part(path, piece.place) for piece in own):
@@ -130,16 +130,18 @@ def _altered(
             pieces.append(_file_of(piece, path, path))
     if pieces or any(covers(path, piece.place) for piece in below):
         return pieces
-    return _file_of_ground(path, path, ground, _SMALL_FILE_BYTES)
+    return _file_of_base(path, path, base_size, _SMALL_FILE_BYTES)
 
 
-def file_copied(source: str, destination: str, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
+def file_copied(
+    source: str, destination: str, pieces: Sequence[WrittenBytes], base_size: Estimate
+) -> list[WrittenBytes]:
     """Return what copying a file writes, or several that a pattern names; nothing where nobody knows anything of it."""
     whole, part = _found(source, pieces)
     found = [_copied(piece, source, destination) for piece in whole]
     for piece in part:
         found += [_part_of(piece, source, destination) if piece.files else _file_of(piece, source, destination)]
-    return found or _file_of_ground(source, destination, ground, _FILE_BYTES)
+    return found or _file_of_base(source, destination, base_size, _FILE_BYTES)
 
 
 def _moved(
@@ -147,7 +149,7 @@ def _moved(
     destination: str,
     below: list[WrittenBytes],
     own: list[WrittenBytes],
-    ground: Estimate,
+    base_size: Estimate,
     *,
     certain: bool,
 ) -> list[WrittenBytes]:
@@ -166,7 +168,7 @@ def _moved(
     found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
     found += [_part_of(piece, source, destination) for piece in part]
     unplaced = any(map(_is_anywhere, own))
-    return found or ([] if unplaced else _of_ground(source, destination, ground, "the image", certain=True))
+    return found or ([] if unplaced else _of_base(source, destination, base_size, "the image", certain=True))
 
 
 def _hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str], bool]) -> list[WrittenBytes]:
@@ -266,10 +268,10 @@ def _file_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
     )  # fmt: skip
 
 
-def _file_of_ground(path: str, into: str, ground: Estimate, most_bytes: int) -> list[WrittenBytes]:
-    if not ground.high_bytes:
+def _file_of_base(path: str, into: str, base_size: Estimate, most_bytes: int) -> list[WrittenBytes]:
+    if not base_size.high_bytes:
         return []
-    size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, ground.high_bytes)), Grade.DECLARED)
+    size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, base_size.high_bytes)), Grade.DECLARED)
     return [
         WrittenBytes(
             name=path, place=into, image=size, disk=size, compressed=size, source="one file of the image below"
@@ -277,13 +279,13 @@ def _file_of_ground(path: str, into: str, ground: Estimate, most_bytes: int) -> 
     ]
 
 
-def _of_ground(path: str, into: str, ground: Estimate, what: str, *, certain: bool) -> list[WrittenBytes]:
+def _of_base(path: str, into: str, base_size: Estimate, what: str, *, certain: bool) -> list[WrittenBytes]:
     """Return what lies there because the image below has it; how much of that image, nobody told."""
-    if not ground.high_bytes:
+    if not base_size.high_bytes:
         return []
-    most_bytes = ground.high_bytes
+    most_bytes = base_size.high_bytes
     if path.strip("/") == "":
-        size = ground
+        size = base_size
     elif "site-packages" in path or "dist-packages" in path:
         size = Estimate(0, min(_PIP_BYTES, most_bytes), min(4 * _PIP_BYTES, most_bytes), Grade.UNKNOWN)
     elif holds_little(path):

@@ -73,17 +73,17 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     assume_bytes: int = 500_000_000
 
 
-def deeds_of(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
+def sized_effects(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
     """Return what the commands of one instruction do, in their order."""
-    deeds = []
+    found_effects = []
     fetched: dict[str, Estimate] = {}
     for number, effect in enumerate(effects):
-        deed = _deed(number, effect, found, fetched)
-        deeds.append(_maybe(deed) if effect.conditional else deed)
-    return tuple(deeds)
+        sized = _sized(number, effect, found, fetched)
+        found_effects.append(_maybe(sized) if effect.conditional else sized)
+    return tuple(found_effects)
 
 
-def _deed(number: int, effect: AnyEffect, found: InstructionEffects, fetched: dict[str, Estimate]) -> SizedEffect:  # noqa: C901, PLR0912 - one branch for each kind
+def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: dict[str, Estimate]) -> SizedEffect:  # noqa: C901, PLR0912 - one branch for each kind
     unknown = assumed(found.assume_bytes)
     match effect:
         case PythonInstall():
@@ -287,7 +287,7 @@ def _caches(effect: PythonRemove) -> tuple[str, ...]:
     return (f"/root/.cache/{name}", f"/home/*/.cache/{name}")
 
 
-def _maybe(deed: SizedEffect) -> SizedEffect:
+def _maybe(sized: SizedEffect) -> SizedEffect:
     """Return what may not happen. It is not relied on to remove anything."""
-    writes = tuple(map(perhaps, deed.writes))
-    return replace(deed, writes=writes, transient=maybe(deed.transient), removes=(), certain=False)
+    writes = tuple(map(perhaps, sized.writes))
+    return replace(sized, writes=writes, transient=maybe(sized.transient), removes=(), certain=False)

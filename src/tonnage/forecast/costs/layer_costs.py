@@ -48,9 +48,9 @@ class LayerCost(Struct, frozen=True, kw_only=True):
 
 
 def layer_cost(
-    deeds: Sequence[SizedEffect],
+    effects: Sequence[SizedEffect],
     earlier: Sequence[WrittenBytes] = (),
-    ground: Estimate = NOTHING,
+    base_size: Estimate = NOTHING,
     mounted: Sequence[WrittenBytes] = (),
     beside: Sequence[tuple[str, str]] = (),
 ) -> LayerCost:
@@ -63,18 +63,18 @@ def layer_cost(
     moments: list[Estimate] = []
     download, aside_bytes = NOTHING, NOTHING
     asides: list[Aside] = []
-    for deed in deeds:
-        own += from_inside(deed, below, own, ground, mounted)
-        own += derived_pieces(deed, (*mounted, *below, *own), ground)
-        for piece in deed.writes:
+    for effect in effects:
+        own += from_inside(effect, below, own, base_size, mounted)
+        own += derived_pieces(effect, (*mounted, *below, *own), base_size)
+        for piece in effect.writes:
             own.append(piece)
             download += piece.download
             moments.append(total(each.disk for each in own) + piece.transient + aside_bytes)
-        asides += deed.asides
+        asides += effect.asides
         aside_bytes = total(aside.disk for aside in asides)
-        moments.append(total(each.disk for each in own) + deed.transient + aside_bytes)
-        own = [piece for piece in own if not any_covers(deed.removes, piece.place)]
-        below = [piece for piece in below if not any_covers(deed.removes, piece.place)]
+        moments.append(total(each.disk for each in own) + effect.transient + aside_bytes)
+        own = [piece for piece in own if not any_covers(effect.removes, piece.place)]
+        below = [piece for piece in below if not any_covers(effect.removes, piece.place)]
     kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
     own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
     asides += [

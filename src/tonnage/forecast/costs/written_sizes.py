@@ -25,7 +25,7 @@ _KEYS = ("/etc/", "/usr/share/keyrings/")
 
 def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:
     """Return what a command does that writes a file."""
-    source, size, how = effect.source, effect.source.size, "a bound of what it writes"
+    source, size, how = effect.source, effect.source.text, "a bound of what it writes"
     percent = (source.least_percent, 100, source.most_percent)
     appends = (effect.path,) if effect.appends else ()
     derives: tuple[DerivedFile, ...] = ()
@@ -49,20 +49,20 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
     return SizedEffect(writes=writes, derives=derives, appends=appends)
 
 
-def derived_pieces(deed: SizedEffect, pieces: Sequence[WrittenBytes], ground: Estimate) -> list[WrittenBytes]:
+def derived_pieces(effect: SizedEffect, pieces: Sequence[WrittenBytes], base_size: Estimate) -> list[WrittenBytes]:
     """Return what a command makes from files."""
-    found = [_made(derived, pieces, ground) for derived in deed.derives]
-    return found if deed.certain else [perhaps(piece) for piece in found]
+    found = [_made(derived, pieces, base_size) for derived in effect.derives]
+    return found if effect.certain else [perhaps(piece) for piece in found]
 
 
-def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], ground: Estimate) -> WrittenBytes:
+def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], base_size: Estimate) -> WrittenBytes:
     image, disk = NOTHING, NOTHING
     for path in derived.paths:
         settings = path.startswith(_SETTINGS)
         # An archive is no usual file of an image below.
         alone = settings or derived.least_high_bytes > 0
         visible = [piece for piece in pieces if piece.place] if settings else pieces
-        read = file_copied(path, derived.place, visible, NOTHING if alone else ground)
+        read = file_copied(path, derived.place, visible, NOTHING if alone else base_size)
         missing = KILOBYTES if settings else derived.unknown
         image += total(piece.image for piece in read) if read else missing
         disk += total(piece.disk for piece in read) if read else missing

@@ -63,7 +63,7 @@ class Bases:
         base = self.find(origin.name, origin.platform or platform)
         return None if base is None else base.config
 
-    def ground(self, reference: str, base: BaseImage | None) -> BaseLayers:
+    def layers(self, reference: str, base: BaseImage | None) -> BaseLayers:
         """Return what a stage stands on."""
         if base is None:
             why = self._why.get(reference, "it could not be read")

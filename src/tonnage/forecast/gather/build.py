@@ -36,8 +36,8 @@ def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> Build
     said = Diagnostics()
     bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     base = bases.find(service.image, around.platform)
-    ground = bases.ground(service.image, base)
-    stage = StageWork(index=0, ground=ground)
+    layers = bases.layers(service.image, base)
+    stage = StageWork(index=0, base=layers)
     return BuildWork(service=service.name, stages=(stage,), target=0, failures=tuple(said.failures))
 
 

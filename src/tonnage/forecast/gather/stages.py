@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
-from tonnage.forecast.costs.effect_sizes import InstructionEffects, deeds_of
+from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
 from tonnage.forecast.costs.layer_identity import copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.costs.stage_renumbering import renumbered
@@ -127,7 +127,7 @@ class BuildAnalysis:
         )
 
     def _stage(self, stage: RecipeStage) -> StageWork:
-        ground = None
+        layers = None
         on_stage = stage.base.stage
         other = self._other(stage.base.name) if stage.base.kind is FileSourceKind.IMAGE else None
         if on_stage is not None:
@@ -139,7 +139,7 @@ class BuildAnalysis:
             base = None
             if stage.base.kind is FileSourceKind.IMAGE:
                 base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
-                ground = self._bases.ground(stage.base.name, base)
+                layers = self._bases.layers(stage.base.name, base)
             version = self._around.python or (base.python if base else "") or python_named(stage.base.name)
             python = StagePython(
                 version=version,
@@ -155,7 +155,7 @@ class BuildAnalysis:
             index=stage.index,
             name=stage.name,
             line=stage.place.line or 0,
-            ground=ground,
+            base=layers,
             on_stage=on_stage,
             needs=tuple(dict.fromkeys((*stage.needs, *(() if on_stage is None else (on_stage,)), *taken))),
             steps=steps,
@@ -175,8 +175,10 @@ class BuildAnalysis:
             case WorkdirInstruction():
                 place = step.action.directory
                 piece = WrittenBytes(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
-                deed = SizedEffect(writes=(piece,))
-                return StepWork(line=line, text=step.text, deeds=(deed,), identity=f"WORKDIR {step.action.directory}")
+                sized = SizedEffect(writes=(piece,))
+                return StepWork(
+                    line=line, text=step.text, effects=(sized,), identity=f"WORKDIR {step.action.directory}"
+                )
             case CopyInstruction():
                 below.files.take(step, self._contexts.reader, self._files)
                 return self._copy(step, step.action, stage)
@@ -206,7 +208,7 @@ class BuildAnalysis:
         return StepWork(
             line=line,
             text=step.text,
-            deeds=(SizedEffect(writes=(piece,)),),
+            effects=(SizedEffect(writes=(piece,)),),
             identity=copy_identity(action, contents),
             sources=self._contexts.kept(origin, copied),
             how="the files of the context" if tree.image.known else "assumed",
@@ -257,7 +259,7 @@ class BuildAnalysis:
         return StepWork(
             line=step.place.line or 0,
             text=step.text,
-            deeds=deeds_of(done, found),
+            effects=sized_effects(done, found),
             identity=run_identity(step, action, contents),
             mounts=tuple(mounts),
             mounted=tuple(mounted),
@@ -288,11 +290,11 @@ class BuildAnalysis:
                     if named:
                         python.environments[effect.directory] = named
                 case PythonInstall():
-                    deed = install_deed(
+                    sized = install_deed(
                         effect, python, files, self._lookups, self._said,
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
-                    installs[number] = with_own_bytecode(deed, effect, python, step.surroundings)
+                    installs[number] = with_own_bytecode(sized, effect, python, step.surroundings)
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:
@@ -340,8 +342,8 @@ class BuildAnalysis:
         if key not in self._numbers:
             base = self._bases.find(origin.name, origin.platform or platform)
             self._numbers[key] = self._next
-            ground = self._bases.ground(origin.name, base)
-            self._outside.append(StageWork(index=self._next, name=origin.name, ground=ground))
+            layers = self._bases.layers(origin.name, base)
+            self._outside.append(StageWork(index=self._next, name=origin.name, base=layers))
             self._next += 1
         return self._numbers[key]
 

@@ -187,7 +187,7 @@ class Source(Struct, frozen=True, kw_only=True):
     """Where the bytes come from that a command writes, and how many of them are left.
 
     Args:
-        size: Those of a text: it stands in the script, or is a page at most.
+        text: Those of a text: it stands in the script, or is a page at most.
         paths: Files of the image.
         address: An address that is fetched.
         known: There is nothing else; if not, nobody can tell what it is.
@@ -195,7 +195,7 @@ class Source(Struct, frozen=True, kw_only=True):
         most_percent: How many at most.
     """
 
-    size: Estimate = NOTHING
+    text: Estimate = NOTHING
     paths: tuple[str, ...] = ()
     address: str = ""
     known: bool = True
@@ -220,7 +220,7 @@ class Source(Struct, frozen=True, kw_only=True):
         if Source() in {self, other}:
             return other if self == Source() else self
         return Source(
-            size=self.size + other.size,
+            text=self.text + other.text,
             paths=(*self.paths, *other.paths),
             known=self.known and other.known and not (self.address or other.address),
             least_percent=min(self.least_percent, other.least_percent),

@@ -130,7 +130,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
     Args:
         line: The line it begins on.
         text: The instruction on one line.
-        deeds: What it does, in order.
+        effects: What it does, in order.
         identity: Everything that decides about its result besides what it stands on; empty for an instruction that
             makes no layer.
         configures: It only changes the image's configuration.
@@ -149,7 +149,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
 
     line: int
     text: str
-    deeds: tuple[SizedEffect, ...] = ()
+    effects: tuple[SizedEffect, ...] = ()
     identity: str = ""
     configures: bool = False
     from_stage: int | None = None
@@ -211,7 +211,7 @@ class StageWork(Struct, frozen=True, kw_only=True):
         index: Its number in the Dockerfile.
         name: Its name; empty without one.
         line: The line of its ``FROM``.
-        ground: The image it stands on; None where it stands on another stage.
+        base: The image it stands on; None where it stands on another stage.
         on_stage: The stage it stands on; None where it stands on an image.
         needs: The numbers of the stages that it stands on or takes files from.
         steps: Its instructions.
@@ -220,7 +220,7 @@ class StageWork(Struct, frozen=True, kw_only=True):
     index: int
     name: str = ""
     line: int = 0
-    ground: BaseLayers | None = None
+    base: BaseLayers | None = None
     on_stage: int | None = None
     needs: tuple[int, ...] = ()
     steps: tuple[StepWork, ...] = ()

@@ -45,7 +45,7 @@ def test_a_cheap_command_and_its_output_are_never_unknown(name: str) -> None:
     for effect in found:
         assert isinstance(effect, WriteFile)
         assert effect.source.stands_alone
-        assert effect.source.size.high_bytes <= BOUND
+        assert effect.source.text.high_bytes <= BOUND
 
 
 @pytest.mark.parametrize("name", ENDLESS)
@@ -87,7 +87,7 @@ def test_a_text_is_bounded_by_its_length(line: str, high_bytes: int) -> None:
 
     assert isinstance(last, WriteFile)
     assert last.source.stands_alone
-    assert last.source.size.high_bytes == high_bytes
+    assert last.source.text.high_bytes == high_bytes
 
 
 @pytest.mark.parametrize("line", ["cat x", "ls -l", "echo x > /dev/null", "find / -name x", "gzip --version"])

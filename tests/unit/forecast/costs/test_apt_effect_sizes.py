@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.forecast.costs.effect_sizes import InstructionEffects, deeds_of
+from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
 from tonnage.model.forecast.effects import AptInstall
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
@@ -29,8 +29,8 @@ def transient(*, caches: Estimate, keeps_debs: bool, downloads_only: bool = Fals
         packages=("nginx",),
         downloads_only=downloads_only,
     )
-    (deed,) = deeds_of([effect], InstructionEffects(packages={0: brought}, keeps_debs=keeps_debs))
-    return deed.transient.likely_bytes, deed.transient.high_bytes
+    (sized,) = sized_effects([effect], InstructionEffects(packages={0: brought}, keeps_debs=keeps_debs))
+    return sized.transient.likely_bytes, sized.transient.high_bytes
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def test_a_directory_that_changes_its_owner_alone_writes_none_of_its_files() -> 
 
 
 def test_a_part_of_a_copied_directory_is_written_by_its_files() -> None:
-    for deed in (SizedEffect(rewrites=("/app/data",)), SizedEffect(copies=(("/app/data", "/data"),))):
-        assert layer_cost((deed,), (APP,), GROUND).image == exactly(30_000_011)
+    for effect in (SizedEffect(rewrites=("/app/data",)), SizedEffect(copies=(("/app/data", "/data"),))):
+        assert layer_cost((effect,), (APP,), GROUND).image == exactly(30_000_011)
 
 
 def test_what_was_copied_is_known_by_its_files_at_its_new_place() -> None:
@@ -35,7 +35,7 @@ def test_what_was_copied_is_known_by_its_files_at_its_new_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "effect",
     [
         SizedEffect(copies=(("/usr/lib", "/copy"),)),
         SizedEffect(rewrites=("/opt/conda",)),
@@ -44,20 +44,20 @@ def test_what_was_copied_is_known_by_its_files_at_its_new_place() -> None:
     ],
     ids=("copied", "another owner", "moved", "a directory of the user's own base"),
 )
-def test_what_lies_in_the_image_below_is_never_nothing(deed: SizedEffect) -> None:
-    cost = layer_cost((deed,), (), GROUND)
+def test_what_lies_in_the_image_below_is_never_nothing(effect: SizedEffect) -> None:
+    cost = layer_cost((effect,), (), GROUND)
 
     assert cost.image.high_bytes == GROUND.high_bytes
     assert cost.image.grade is Grade.UNKNOWN
 
 
 def test_a_settings_file_of_the_image_below_is_small() -> None:
-    for deed in (
+    for effect in (
         SizedEffect(alters=("/etc/apt/sources.list",)),
         SizedEffect(file_copies=(("/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime"),)),
         SizedEffect(rewrites=("/var/log/nginx",)),
     ):
-        cost = layer_cost((deed,), (), GROUND)
+        cost = layer_cost((effect,), (), GROUND)
         assert 0 < cost.image.likely_bytes <= 4096 < cost.image.high_bytes <= 10_000_000
         assert cost.image.grade is Grade.DECLARED
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tonnage.forecast.costs.copied_image_files import taken
+from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.path_coverage import covers, covers_part, moved
 from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
@@ -68,19 +68,21 @@ def test_moved_within_a_layer_is_there_once_and_out_of_an_earlier_one_twice() ->
 
 
 def test_a_stage_gives_what_was_written_below_the_path() -> None:
-    [found] = taken(("/venv",), "/venv", (piece("numpy", "/venv/lib", 63_000_031), CACHE), exactly(7), "packages")
+    [found] = copied_paths(
+        ("/venv",), "/venv", (piece("numpy", "/venv/lib", 63_000_031), CACHE), exactly(7), "packages"
+    )
 
     assert (found.name, found.place, found.disk) == ("numpy", "/venv/lib", exactly(63_000_031))
 
 
 def test_a_part_of_what_was_written_is_at_most_the_whole() -> None:
-    [found] = taken(("/venv/lib/torch",), "/torch", (piece("wheels", "/venv/lib", 503),), NOTHING, "packages")
+    [found] = copied_paths(("/venv/lib/torch",), "/torch", (piece("wheels", "/venv/lib", 503),), NOTHING, "packages")
 
     assert (found.disk.low_bytes, found.disk.high_bytes, found.disk.grade) == (0, 503, Grade.DECLARED)
 
 
 def test_of_a_base_image_it_is_at_most_the_whole_and_called_unknown() -> None:
-    [found] = taken(("/usr/bin/uv",), "/bin", (), exactly(47_000_003), "uv")
+    [found] = copied_paths(("/usr/bin/uv",), "/bin", (), exactly(47_000_003), "uv")
 
     assert (found.disk.low_bytes, found.disk.high_bytes, found.disk.grade) == (0, 47_000_003, Grade.UNKNOWN)
 
@@ -88,7 +90,7 @@ def test_of_a_base_image_it_is_at_most_the_whole_and_called_unknown() -> None:
 def test_what_nobody_knows_where_it_was_written_may_be_what_is_taken() -> None:
     made = WrittenBytes(name="make", image=assumed(503), disk=assumed(503))
 
-    found = taken(("/out",), "/out", (made,), NOTHING, "build")
+    found = copied_paths(("/out",), "/out", (made,), NOTHING, "build")
 
     assert found[0].disk.high_bytes == 503
 
@@ -103,11 +105,11 @@ def test_places_are_covered_by_paths_and_patterns() -> None:
 
 
 def test_what_is_written_on_a_mount_is_no_part_of_the_layer() -> None:
-    deeds = (
+    effects = (
         SizedEffect(writes=(piece("kept", "/cache/kept", 503), piece("lost", "/tmp/lost", 101), WHEEL)),
         SizedEffect(file_copies=(("/cache/kept", "/srv/copy"),)),
     )
-    cost = layer_cost(deeds, beside=(("/cache", "wheels"), ("/tmp", "")))
+    cost = layer_cost(effects, beside=(("/cache", "wheels"), ("/tmp", "")))
 
     assert cost.disk == exactly(63_000_031 + 503)
     assert [(aside.key, aside.disk) for aside in cost.asides] == [("cache:wheels\0kept", exactly(503))]
