@@ -145,6 +145,16 @@ def available_bytes(world: World) -> int:
     return last_bytes
 
 
+def settles_at(world: World, expected_bytes: int) -> bool:
+    """Return whether so many bytes become available: how soon an engine gives bytes back depends on the machine."""
+    mount = world.facts.filesystems()[0].mount
+    for _ in range(100):
+        if abs(world.gauge.available()[mount] - expected_bytes) <= SLACK_BYTES:
+            return True
+        world.sleep(0.6)
+    return False
+
+
 def project(**services: dict[str, Any]) -> ComposeMapping:
     """Return the project for Compose."""
     return {"name": PROJECT, "services": services}

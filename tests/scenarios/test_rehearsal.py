@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.real_engine import busybox_archive, command_lines
+from tests.real_engine import busybox_archive
+from tests.scenarios.seeing import processes_with
 from tests.scenarios.watching import page
 
 from tonnage.adapters.private_engine import remove_rehearsal
@@ -114,24 +115,24 @@ def test_a_disk_that_is_too_small_stops_the_build_and_not_the_engine(
 
 def test_ctrl_c_in_a_build_ends_the_rehearsal(project: Project, rehearsals: dict[str, str]) -> None:
     project.top.update(LINE)
-    project.web("gate", "gate 1", run="sleep 61.7")
+    project.web("gate", "gate 1", run=f"sleep 61.7; : {project.name}")
     running = project.start("rehearse", "--disk", DISK, environment=rehearsals)
-    running.until(lambda: sleeping("61.7"), "the build step runs")
+    running.until(lambda: processes_with(f"sleep 61.7; : {project.name}"), "the build step runs")
     running.signal(signal.SIGINT)
     assert running.wait(within_s=30).exit_code == 130
-    assert not sleeping("61.7")
+    assert not processes_with(f"sleep 61.7; : {project.name}")
 
 
 def test_what_a_killed_rehearsal_left_is_swept_by_the_next_one(project: Project, rehearsals: dict[str, str]) -> None:
     project.top.update(LINE)
-    project.web("gate", "gate 1", run="sleep 67.3")
+    project.web("gate", "gate 1", run=f"sleep 67.3; : {project.name}")
     running = project.start("rehearse", "--disk", DISK, environment=rehearsals)
-    running.until(lambda: sleeping("67.3"), "the build step runs")
+    running.until(lambda: processes_with(f"sleep 67.3; : {project.name}"), "the build step runs")
     running.kill()
     assert len(names(rehearsals)) == 1
     project.web("gate", "gate 1", run="true")
     assert project.tonnage("rehearse", "--disk", DISK, environment=rehearsals).exit_code == 0
-    assert not sleeping("67.3")
+    assert not processes_with(f"sleep 67.3; : {project.name}")
 
 
 def test_a_kept_rehearsal_is_reached_and_removed_as_it_says(project: Project, rehearsals: dict[str, str]) -> None:
@@ -158,8 +159,3 @@ def test_an_ambiguous_size_is_refused_with_both_meanings(project: Project, rehea
     assert ended.exit_code == 2
     assert "10GB" in ended.stderr
     assert "10GiB" in ended.stderr
-
-
-def sleeping(seconds: str) -> bool:
-    """Return whether a build step sleeps for so many seconds; no two tests use the same number."""
-    return f"sleep {seconds}" in command_lines()

@@ -56,10 +56,22 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", point], check=True)
 
 
-def reclaim(root: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command on a tree."""
+def reclaim(root: Path, *arguments: str, home: Path, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run the command on a tree, by a command that goes before it."""
     return subprocess.run(
-        [TONNAGE, "reclaim", "--root", root, "--mount", root, "--this-machine-is-disposable", "-H", DEAD, *arguments],
+        [
+            *before,
+            TONNAGE,
+            "reclaim",
+            "--root",
+            root,
+            "--mount",
+            root,
+            "--this-machine-is-disposable",
+            "-H",
+            DEAD,
+            *arguments,
+        ],
         cwd=home,
         env={**os.environ, "XDG_STATE_HOME": str(home / "state"), "XDG_RUNTIME_DIR": str(home)},
         capture_output=True,
@@ -213,19 +225,19 @@ def test_nothing_is_done_in_a_moment_where_there_is_enough(disk: Path, tmp_path:
 
 @needs_root
 def test_a_second_one_in_the_background_is_refused_and_the_first_goes_on(disk: Path, tmp_path: Path) -> None:
-    mark = Path("/run/lock") if os.access("/run/lock", os.W_OK) else Path("/tmp")
+    # A /run/lock of its own, so that no other reclaim of this machine counts, and none is refused.
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    locks.chmod(0o1777)
+    own = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run/lock; exec "$@"', str(locks))
     told = {"pid": os.getpid(), "host": this_process().host, "birth": this_process().birth}
-    mark = mark / f"tonnage-reclaim-{os.geteuid()}.json"
-    mark.unlink(missing_ok=True)
+    mark = locks / f"tonnage-reclaim-{os.geteuid()}.json"
     mark.write_text(json.dumps(told))
-    try:
-        ended = reclaim(disk, "--free", "1MB", "--yes", "--background", home=tmp_path)
-        assert ended.returncode == 9
-        assert "goes on in the background already" in ended.stderr
-        assert json.loads(mark.read_text()) == told
-        assert all((disk / name).exists() for name in SDKS)
-    finally:
-        mark.unlink()
+    ended = reclaim(disk, "--free", "1MB", "--yes", "--background", home=tmp_path, before=own)
+    assert ended.returncode == 9
+    assert "goes on in the background already" in ended.stderr
+    assert json.loads(mark.read_text()) == told
+    assert all((disk / name).exists() for name in SDKS)
 
 
 @needs_root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -32,7 +33,15 @@ pytestmark = [
     pytest.mark.skipif(REGISTRY is None, reason="needs the program docker-registry (Debian package of that name)"),
 ]
 
-ADDRESS = "127.0.0.1:18097"
+
+def free_address() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+# The same in the engine's network and in this one, where others may use any that is fixed.
+ADDRESS = free_address()
 REFERENCE = f"{ADDRESS}/fleet/base:1.7"
 CONFIG = """\
 version: 0.1
