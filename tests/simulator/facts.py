@@ -85,10 +85,10 @@ class SimulatedFacts:
             for name, project in self._engine.volumes.items()
         )
 
-    def pulled(self, within_s: float) -> tuple[tuple[str, float], ...]:
-        """Return what was pulled, and how long ago."""
+    def pulled(self, within_s: float) -> tuple[str, ...]:
+        """Return what was pulled in the last seconds."""
         now_s = self._engine.clock.time()
-        return tuple((name, now_s - when_s) for name, when_s in self._engine.pulls if now_s - when_s <= within_s)
+        return tuple(name for name, when_s in self._engine.pulls if now_s - when_s <= within_s)
 
     def logs(self, container: str, lines: int) -> str:
         """Return the last lines of a container."""

@@ -65,8 +65,8 @@ class EngineFacts(Protocol):
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""
 
-    def pulled(self, within_s: float) -> tuple[tuple[str, float], ...]:
-        """Return what was pulled of late, by its name, as far as the engine still knows, and how many seconds ago."""
+    def pulled(self, within_s: float) -> tuple[str, ...]:
+        """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""
 
     def logs(self, container: str, lines: int) -> str:
         """Return the last ``lines`` lines that a container printed on both streams."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate, Findings
-    from tonnage.model.reclaim.pulls import Traffic
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
@@ -155,9 +154,6 @@ class LocalMachine(Protocol):
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems that programs write to without being told to."""
-
-    def traffic(self, engine: Engine, now_s: float) -> Traffic:
-        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
 
     def containers(self, host: str) -> Sequence[Container]:
         """Return the containers of this machine's engine without asking it, with what they mount."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tonnage.decide.reclaim.protection import YOUNG_S
-from tonnage.decide.reclaim.pulls import asked_by, going_on, is_asked
+from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.history import opened_journal
 from tonnage.model.reclaim.roots import Root
 from tonnage.runtime.journal.build_cache import worthless
 from tonnage.runtime.journal.engine_records import EngineRecords
 from tonnage.runtime.load_stack import load_stack
-from tonnage.runtime.reclaim.pull_roots import client_needs, pull_needs, requests_of_clients
 from tonnage.runtime.reclaim.roots import Project, needs_of, paths_of, read_projects, requests_of
 from tonnage.sources.compose.files import HERE
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.reclaim.pulls import Asked
     from tonnage.model.reclaim.roots import Roots
     from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
@@ -99,15 +96,7 @@ def _read(
 ) -> Roots:
     now_s = ports.clock.time()
     records = journal.engine_records(inventory.engine.engine_id) if journal is not None else EngineRecords()
-    traffic = ports.machine.traffic(inventory.engine, now_s)
-    asked = tuple(
-        each
-        for client in traffic.clients
-        if (each := asked_by(client)) is not None and is_asked(inventory.engine.endpoint, each)
-    )
-    pulling = going_on(traffic, asked, now_s)
-    pulled = facts.pulled(max(YOUNG_S, now_s - pulling.since_s if pulling else 0.0))
-    projects, notes = _projects(ports, inventory, asked)
+    projects, notes = _read_on(ports, requests_of(inventory.containers), inventory.engine.endpoint)
     return needs_of(
         (*projects, *((Project(stack),) if stack.name else ())),
         records.versions,
@@ -115,28 +104,16 @@ def _read(
         plan=plan,
         worthless=worthless(records.leftovers, inventory.cache),
         build_seconds=records.build_seconds.items(),
-        pulls=(*pull_needs(pulled, pulling), *client_needs(asked)),
-        pulling=pulling,
+        pulls=[Root(name, JUST_NOW) for name in facts.pulled(YOUNG_S)],
         now_s=now_s,
         notes=notes,
-    )
-
-
-def _projects(
-    ports: ReclaimPorts, inventory: Inventory, asked: Sequence[Asked]
-) -> tuple[tuple[Project, ...], tuple[str, ...]]:
-    """Return the compose projects of an engine; those of one on another machine are read there as well as here.
-
-    What Compose is about to run has no container yet: it is known by the program that runs.
-    """
-    return _read_on(
-        ports, (*requests_of(inventory.containers), *requests_of_clients(asked)), inventory.engine.endpoint
     )
 
 
 def _read_on(
     ports: ReclaimPorts, requests: Sequence[StackRequest], endpoint: str
 ) -> tuple[tuple[Project, ...], tuple[str, ...]]:
+    """Read compose projects; those of an engine on another machine are read there as well as here."""
     machines: list[Files] = [HERE]
     environment = {name: value for name, value in ports.environment.items() if not name.startswith("COMPOSE_")}
     if requests and endpoint.startswith("ssh://"):

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.inventory import Container, Engine, Filesystem
+    from tonnage.model.inventory import Container, Filesystem
     from tonnage.model.reclaim.candidate import Candidate, Findings
-    from tonnage.model.reclaim.pulls import Traffic
 
 
 class ThisMachine:
@@ -42,17 +41,6 @@ class ThisMachine:
         from tonnage.adapters.host.filesystem import usual_filesystems  # noqa: PLC0415
 
         return usual_filesystems(self._environment, str(Path.cwd()))
-
-    def traffic(self, engine: Engine, now_s: float) -> Traffic:
-        """Return what is seen of pulls on the machine of an engine, and of programs of this one that ask for them."""
-        from tonnage.adapters.reclaim.docker_processes import clients_here, clients_there, downloading  # noqa: PLC0415
-        from tonnage.decide.reclaim.pulls import PROGRAMS  # noqa: PLC0415
-        from tonnage.model.reclaim.pulls import Traffic  # noqa: PLC0415
-
-        clients = clients_here(PROGRAMS)
-        if engine.endpoint.startswith("ssh://"):
-            return Traffic(clients=(*clients, *clients_there(engine.endpoint, PROGRAMS)))
-        return Traffic(clients=clients, downloading=downloading(engine.data_root, now_s))
 
     def containers(self, host: str) -> tuple[Container, ...]:
         """Return the containers of this machine's engine without asking it.

@@ -18,7 +18,6 @@ from tonnage.flows.ports import EngineAccess
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Findings
-from tonnage.model.reclaim.pulls import Traffic
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
 from tonnage.wiring.stack_files import RealStackFiles
@@ -79,10 +78,6 @@ class EmptyMachine:
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         return ()
-
-    def traffic(self, engine: Engine, now_s: float) -> Traffic:
-        del engine, now_s
-        return Traffic()
 
     def containers(self, host: str) -> tuple[Container, ...]:
         del host

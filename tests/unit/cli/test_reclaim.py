@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
+from tests.simulator import Heard
 from tests.unit.cli.simulated_ports import EmptyMachine
 
 from tonnage.errors import EngineUnreachableError
@@ -60,6 +62,18 @@ def test_the_cheapest_goes_and_no_more(crowded: World, capsys: pytest.CaptureFix
     assert document["enough"]
     assert document["after_bytes"] - document["available_bytes"] == 500_000_009
     assert crowded.simulator.store.find("unused:1")
+
+
+def test_what_was_pulled_within_five_minutes_stays_and_goes_later(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crowded.simulator.add_to_registry("theirs:2", [("pulled", 700_000_003)])
+    crowded.simulator.acts.pull("theirs:2", progress=Heard(), cancel=threading.Event())
+    for passed_s, stays in ((299.0, True), (2.0, False)):
+        crowded.simulator.clock.sleep(passed_s)
+        crowded.run("reclaim", "--free", "3GB", "--json")
+        kept = {each["name"]: each["reason"] for each in told(capsys)["protected"]}
+        assert ("pulled or named just now" in kept.get("theirs:2", "")) is stays
 
 
 def test_more_takes_what_costs_more_and_leaves_what_is_used_or_named_by_the_stack(crowded: World) -> None:

@@ -123,12 +123,8 @@ class DockerFacts:
             listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
         return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if self._sizes else None)
 
-    def pulled(self, within_s: float) -> tuple[tuple[str, float], ...]:
-        """Return what was pulled of late, as far as the engine still knows, and how many seconds ago.
-
-        Args:
-            within_s: How many seconds ago at most.
-        """
+    def pulled(self, within_s: float) -> tuple[str, ...]:
+        """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""
         now_s = wire.clock_s(self._info())
         if now_s is None:
             return ()
@@ -136,7 +132,7 @@ class DockerFacts:
         # An end that is not past would let the engine go on telling.
         params = {"since": f"{now_s - within_s:.6f}", "until": f"{now_s:.6f}", "filters": kinds}
         with self._asking("ask what was pulled"):
-            return wire.pulled(self._connection.ask("GET", "/events", params=params).text, now_s)
+            return wire.pulled(self._connection.ask("GET", "/events", params=params).text)
 
     def logs(self, container: str, lines: int) -> str:
         """Return the last ``lines`` lines that a container printed on both streams."""

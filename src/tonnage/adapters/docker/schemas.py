@@ -77,7 +77,6 @@ class EngineEvent(Struct, kw_only=True):
     """One line of ``GET /events``."""
 
     actor: Actor = field(name="Actor", default_factory=Actor)
-    time_nano: int = field(name="timeNano", default=0)
 
 
 class ImageSummary(Struct, kw_only=True):

@@ -200,18 +200,17 @@ def clock_s(told: replies.Info) -> float | None:
     return _seconds(told.system_time)
 
 
-def pulled(lines: str, now_s: float) -> tuple[tuple[str, float], ...]:
+def pulled(lines: str) -> tuple[str, ...]:
     """Read the events of pulls.
 
     Args:
         lines: What ``GET /events`` printed, one event a line.
-        now_s: What the engine's clock shows.
 
     Returns:
-        What was pulled, by name or digest, and how many seconds ago.
+        What was pulled, by name or digest.
     """
     events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in lines.splitlines() if line.strip()]
-    return tuple((each.actor.id, max(0.0, now_s - each.time_nano / 1e9)) for each in events if each.actor.id)
+    return tuple(each.actor.id for each in events if each.actor.id)
 
 
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:

@@ -12,7 +12,6 @@ from tonnage.model.deploy.image_names import LABEL_STACK
 
 if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Image, Inventory
-    from tonnage.model.reclaim.pulls import Pulling
     from tonnage.model.reclaim.roots import Roots
 
 YOUNG_S = 300.0
@@ -26,11 +25,6 @@ _OVER = frozenset({"exited", "dead"})
 _SWARM_SERVICE = "com.docker.swarm.service.name"
 _OWN_PREFIX = "localhost/tonnage/"
 _OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
-
-
-def while_pulling(pulling: Pulling) -> str:
-    """Return why what came since a pull began stays."""
-    return f"it came while {pulling.who} pulls, which goes on"
 
 
 def why_container_stays(container: Container) -> str:
@@ -99,12 +93,9 @@ def _why_image_stays(image: Image, needs: Roots) -> str:
                 return reason
     # What has a digest of a registry was pulled, or built here and pushed; then it came here when it was made.
     since_made_s = image.named_s - image.created_s
-    if since_made_s > (_MADE_BEFORE_S if image.digests else _MADE_ELSEWHERE_S):
-        # Whoever pulls several images runs them when the last one is there.
-        if needs.now_s - image.named_s < YOUNG_S:
-            return JUST_NOW
-        if needs.pulling is not None and image.named_s >= needs.pulling.since_s:
-            return while_pulling(needs.pulling)
+    pulled = since_made_s > (_MADE_BEFORE_S if image.digests else _MADE_ELSEWHERE_S)
+    if pulled and needs.now_s - image.named_s < YOUNG_S:
+        return JUST_NOW
     if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
         whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
         return f"it was made just now{whose} and may be about to be named"

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from tonnage.model.reclaim.pulls import Pulling
 
 
 class Root(Struct, frozen=True):
@@ -32,7 +27,6 @@ class Roots(Struct, frozen=True, kw_only=True):
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.
         notes: What could not be looked at, for people.
-        pulling: The pull that has been going on longest; None when none is seen.
     """
 
     images: tuple[Root, ...] = ()
@@ -41,4 +35,3 @@ class Roots(Struct, frozen=True, kw_only=True):
     build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
     now_s: float = 0.0
     notes: tuple[str, ...] = ()
-    pulling: Pulling | None = None

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.plan import Plan, Version
     from tonnage.model.inventory import Container
-    from tonnage.model.reclaim.pulls import Pulling
     from tonnage.model.stack import Stack
     from tonnage.sources.compose.files import Files
 
@@ -80,7 +79,7 @@ def read_projects(
     for request in requests:
         looked = [(where, *_there(request, where)) for where in machines]
         gone = [each for each in looked[0][2] if all(each in missing for _, _, missing in looked)]
-        if gone and request.project_name:
+        if gone:
             notes.append(
                 f"the compose file {gone[0]} of {request.project_name} is gone: of the images that it named only those"
                 " stay that containers use"
@@ -105,10 +104,9 @@ def _read(request: StackRequest, where: Files, read: Callable[[StackRequest, Fil
     try:
         return read(request, where)
     except TonnageError as error:
-        name = request.project_name or request.working_directory
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed",
-            why=f"The compose files of {name} cannot be read: {error}",
+            why=f"The compose files of {request.project_name} cannot be read: {error}",
             todo=error.todo or f"See what is wrong:\n  docker compose {_named(request)}config",
         ) from error
 
@@ -120,11 +118,6 @@ def _named(request: StackRequest) -> str:
 def _there(request: StackRequest, where: Files) -> tuple[StackRequest | None, tuple[str, ...]]:
     """Return the request for those of its files that are there, None when none is; and those that are gone."""
     directory = PurePosixPath(request.directory or request.working_directory)
-    if not request.files and not request.directory:
-        # Compose itself looks upwards; where it finds nothing there is no project.
-        upwards = (directory, *directory.parents)
-        found = any(_is_there(each / name, where) for each in upwards for name in FILE_NAMES)
-        return (request if found else None), ()
     if not request.files:
         known = (FILE_NAMES, OVERRIDE_NAMES)
         names = [next((name for name in each if _is_there(directory / name, where)), "") for each in known]
@@ -153,7 +146,6 @@ def needs_of(
     worthless: frozenset[str] = frozenset(),
     build_seconds: Iterable[tuple[tuple[str, str], float]] = (),
     pulls: Sequence[Root] = (),
-    pulling: Pulling | None = None,
     now_s: float,
     notes: Sequence[str] = (),
 ) -> Roots:
@@ -169,7 +161,6 @@ def needs_of(
         build_seconds=tuple(build_seconds),
         now_s=now_s,
         notes=tuple(notes),
-        pulling=pulling,
     )
 
 

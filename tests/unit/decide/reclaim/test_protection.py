@@ -9,7 +9,6 @@ from tests.unit.decide import observed
 from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay
 from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import find_image, tagged
-from tonnage.model.reclaim.pulls import Pulling
 from tonnage.model.reclaim.roots import Root, Roots
 
 DIGEST = "sha256:" + "ab" * 32
@@ -75,18 +74,6 @@ def test_what_a_registry_knows_was_pulled_also_when_it_was_made_a_moment_before(
     pushed = replace(observed.image(2, "own:1"), created_s=NOW_S - 21, named_s=NOW_S - 20, digests=(f"own@{DIGEST}",))
     inventory = observed.inventory(images=(pulled, pushed))
     assert list(images_that_stay(inventory, Roots(now_s=NOW_S))) == [pulled.image_id]
-
-
-def test_what_came_since_a_pull_began_stays_as_long_as_that_goes_on() -> None:
-    began_s = NOW_S - 10_000
-    before = replace(observed.image(1, "before:1"), created_s=NOW_S - 90_000, named_s=began_s - 1)
-    first = replace(observed.image(2, "first:1"), created_s=NOW_S - 90_000, named_s=began_s + 1)
-    built = replace(observed.image(3, "built:1"), created_s=began_s + 1, named_s=began_s + 2)
-    inventory = observed.inventory(images=(before, first, built))
-    pulling = Pulling(began_s, "docker compose pull (7)")
-    stay = images_that_stay(inventory, Roots(now_s=NOW_S, pulling=pulling))
-    assert stay == {first.image_id: "it came while docker compose pull (7) pulls, which goes on"}
-    assert not images_that_stay(inventory, Roots(now_s=NOW_S))
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "created", "restarting", "removing", "exited", "dead"])

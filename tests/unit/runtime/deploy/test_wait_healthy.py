@@ -58,7 +58,7 @@ class Machine:
         found = self.script(self.clock.now_s - 5000.0)
         return next((c for c in found if name_or_id in {c.name, c.container_id}), None)
 
-    def pulled(self, within_s: float) -> tuple[tuple[str, float], ...]:
+    def pulled(self, within_s: float) -> tuple[str, ...]:
         raise NotImplementedError
 
     def logs(self, container: str, lines: int) -> str:

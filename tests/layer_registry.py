@@ -1,7 +1,7 @@
-"""A registry of images of one layer each, which stops in the middle of slow ones until it is told to go on.
+"""A registry of images of one layer each.
 
-It is a program of its own, so that it can run in an engine's network: ``python slow_registry.py DIRECTORY PORT``.
-Beside it in the directory lie the layers, ``NAME.tar``. ``slow-*`` wait for a file ``go`` in the directory.
+It is a program of its own, so that it can run in an engine's network: ``python layer_registry.py DIRECTORY PORT``.
+In the directory lie the layers, ``NAME.tar``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,16 +80,8 @@ def serve(directory: Path, port: int) -> None:
             if kind == MANIFEST:
                 self.send_header("Docker-Content-Digest", _digest(content))
             self.end_headers()
-            half = len(content) // 2 if kind == LAYER and self.path.startswith("/v2/slow-") else len(content)
-            if not body:
-                return
-            # Whoever pulls may go away.
-            with contextlib.suppress(ConnectionError):
-                self.wfile.write(content[:half])
-                self.wfile.flush()
-                while half < len(content) and not (directory / "go").exists():
-                    time.sleep(0.05)
-                self.wfile.write(content[half:])
+            if body:
+                self.wfile.write(content)
 
         def log_message(self, *_told: object) -> None:
             pass
@@ -99,7 +90,7 @@ def serve(directory: Path, port: int) -> None:
 
 
 @contextlib.contextmanager
-def slow_registry(directory: Path, port: int, enter: Sequence[str]) -> Iterator[None]:
+def layer_registry(directory: Path, port: int, enter: Sequence[str]) -> Iterator[None]:
     """Run it, by a prefix of its command line such as ``nsenter``, until the context is left."""
     with subprocess.Popen([*enter, sys.executable, __file__, str(directory), str(port)]) as running:
         try:
