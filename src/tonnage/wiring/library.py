@@ -150,11 +150,12 @@ def plan(which: StackFlags = _HERE, settings: Mapping[str, str | None] | None = 
     """
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     ports = Ports()
     wanted = read_wanted(ports, which, settings)
     with ports.engines.facts(which.host) as facts:
-        return make_plan(ports, facts, "deploy", wanted)
+        return make_plan(ports, facts, Purpose.DEPLOY, wanted)
 
 
 def reclaim(
