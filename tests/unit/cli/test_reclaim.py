@@ -261,8 +261,11 @@ def test_a_compose_file_of_another_project_that_cannot_be_understood_keeps_every
     assert "what has to stay cannot be told" in said
     assert "theirs" in said
     assert not [act for act in crowded.simulator.log if act.startswith("remove")]
-    assert crowded.run("plan") == 0
+    assert crowded.run("plan", "--keep-free", "12GB") == 3
     assert "nothing can be reclaimed for this" in capsys.readouterr().err
+    # A plan that fits without reclaiming does not look at other projects.
+    assert crowded.run("plan") == 0
+    assert "nothing can be reclaimed for this" not in capsys.readouterr().err
 
 
 def test_compose_files_that_are_gone_or_are_no_files_are_told(

@@ -16,7 +16,6 @@ from tests.unit.runtime.test_load_stack import read
 
 from tonnage.errors import UsageError
 from tonnage.model.deploy.weights import NeededFile
-from tonnage.model.inventory import Engine
 from tonnage.model.stack import Stack, WeightsFile
 from tonnage.wiring.ports import Ports
 
@@ -174,13 +173,6 @@ def test_only_what_another_machine_lacks_is_sent_to_it(tmp_path: Path, monkeypat
 
     assert [(each.path, each.size_bytes) for each in files.to_send("ssh://vm.example.org", stack)] == [("new", 5)]
     assert files.remote("ssh://vm.example.org", [str(theirs / "same")]).read(str(theirs / "same"), 17) == b"1"
-
-
-def test_nothing_is_seen_of_pulls_by_an_engine_that_pulls_nothing(engine: StandInEngine, tmp_path: Path) -> None:
-    told = Engine(engine_id="1", endpoint="unix:///x", version="", api_version="", storage_driver="overlay2",
-                  image_store="classic", data_root=str(tmp_path / "docker"))  # fmt: skip
-
-    assert not engine.ports().machine.traffic(told, time.time()).downloading
 
 
 def test_how_it_was_installed_is_told_by_the_installation() -> None:
