@@ -18,7 +18,7 @@ from tests.unit.decide.observed import GB
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.model.deploy.history import History
-from tonnage.model.deploy.plan import Build, Plan, Prove, Reclaim, Reclaimable, Step, Switch, Tag, Version
+from tonnage.model.deploy.plan import Build, Plan, Prove, Purpose, Reclaim, Reclaimable, Step, Switch, Tag, Version
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, SharedBytes
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.inventory import Filesystem, Inventory
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.stack import ComposeMapping, Service, Stack
 
 LINE_BYTES = 1_000_000_007
 # With a volume of its own a service is never started twice at once, so that the first start is the switch.
@@ -139,7 +139,7 @@ def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
     given: dict[str, object] = {
         "stack": PROJECT,
         "directory": DIRECTORY,
-        "purpose": "deploy",
+        "purpose": Purpose.DEPLOY,
         "engine_id": engine.identity.engine_id,
         "endpoint": engine.identity.endpoint,
         "fingerprint": "f00d",
@@ -151,9 +151,9 @@ def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
     return Plan(**(given | fields))  # type: ignore[arg-type]
 
 
-def switch(project: str, image: str = "", name: str = "") -> Switch:
-    """Return a switch to a project file."""
-    return Switch(project_json=project, image=image, image_name=name)
+def switch(project: ComposeMapping, image: str = "", name: str = "") -> Switch:
+    """Return a switch to a project."""
+    return Switch(project=project, image=image, image_name=name)
 
 
 def version(service: str = "web", config: str = "c1", image_id: str = "") -> Version:
@@ -161,7 +161,7 @@ def version(service: str = "web", config: str = "c1", image_id: str = "") -> Ver
     return Version(
         service=service,
         image_name=f"shop-{service}",
-        project_json="{}",
+        project={},
         config_digest=config,
         inputs_digest="i1",
         prove=Prove(),

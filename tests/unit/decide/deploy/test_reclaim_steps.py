@@ -213,9 +213,9 @@ def test_every_image_that_a_step_names_stays_that_of_undo_steps_too() -> None:
     give_back = step("give-back", RemoveImage(image=named[3].image_id))
     steps = (
         step("build", Build(spec=BuildSpec(context="/w"), reference="named-4:1"), undo=[undo], at_line=(give_back,)),
-        step("switch", Switch(project_json="{}", image="named-5:1", image_name="named-6:1")),
+        step("switch", Switch(project={}, image="named-5:1", image_name="named-6:1")),
         step("pull", Pull(reference="named-7:1")),
-        step("start", StartFirst(project_json="{}", container_name="named-8:1")),
+        step("start", StartFirst(project={}, container_name="named-8:1")),
     )
     assert spared(*steps, images=(*named.values(), UNUSED)) == {"named-8:1", "unused:1"}
 

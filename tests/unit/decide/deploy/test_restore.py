@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -91,13 +90,13 @@ def test_where_nothing_runs_or_nothing_is_known_nothing_was_good_before() -> Non
 
 
 def test_a_version_that_was_built_runs_again_by_its_image_under_its_name() -> None:
-    back = replace(good(GOOD), image_name="shop-web", project_json='{"as":"it was"}')
-    assert switch_to(back) == Switch(project_json='{"as":"it was"}', image=GOOD.image_id, image_name="shop-web")
+    back = replace(good(GOOD), image_name="shop-web", project={"as": "it was"})
+    assert switch_to(back) == Switch(project={"as": "it was"}, image=GOOD.image_id, image_name="shop-web")
 
 
 def test_a_version_that_was_pulled_runs_again_by_its_name_alone() -> None:
-    back = replace(good(GOOD), inputs_digest="", project_json='{"as":"it was"}')
-    assert switch_to(back) == Switch(project_json='{"as":"it was"}')
+    back = replace(good(GOOD), inputs_digest="", project={"as": "it was"})
+    assert switch_to(back) == Switch(project={"as": "it was"})
 
 
 def test_a_restored_version_is_proven_as_it_was_proven_then() -> None:
@@ -113,7 +112,7 @@ def test_an_image_that_nobody_recorded_runs_again_by_its_id_with_the_present_con
     restore, prove = restore_image_steps(case(), container(WEB, RUNS))
     assert isinstance(restore.action, Switch)
     assert (restore.action.image, restore.action.image_name) == (RUNS.image_id, "shop-web")
-    web = json.loads(restore.action.project_json)["services"]["web"]
+    web = restore.action.project["services"]["web"]
     assert (web["image"], web["environment"]) == ("shop-web", {"NAME": "web"})
     assert isinstance(prove.action, Prove)
 
@@ -125,4 +124,4 @@ def test_an_image_that_was_pulled_runs_again_by_the_name_that_the_container_had(
     assert isinstance(restore.action, Switch)
     # Its own name, and none is moved: the new one may be another release of the same thing.
     assert (restore.action.image, restore.action.image_name) == ("", "")
-    assert json.loads(restore.action.project_json)["services"]["db"]["image"] == "postgres:15"
+    assert restore.action.project["services"]["db"]["image"] == "postgres:15"

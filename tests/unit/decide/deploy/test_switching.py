@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +69,7 @@ def test_a_new_version_is_proven_beside_the_running_one_and_taken_away_again_bef
     assert isinstance(start, StartFirst)
     assert start.container_name == "shop-web-candidate"
     # It runs the candidate: the service's own name is still the running version's.
-    assert json.loads(start.project_json)["services"]["web"]["image"] == CANDIDATE
+    assert start.project["services"]["web"]["image"] == CANDIDATE
     assert isinstance(prove, Prove)
     assert prove.container_name == "shop-web-candidate"
     assert remove == RemoveContainer(container="shop-web-candidate")
@@ -113,7 +112,7 @@ def test_with_another_configuration_alone_the_image_that_runs_is_proven_beside_i
     same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
     start, prove, _ = start_first_steps(same)
     assert isinstance(start.action, StartFirst)
-    assert json.loads(start.action.project_json)["services"]["web"]["image"] == "shop-web"
+    assert start.action.project["services"]["web"]["image"] == "shop-web"
     assert names(prove.on_failure) == ["undo-start-first"]
 
 
@@ -151,7 +150,7 @@ def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candid
     switch, prove, drop = (step.action for step in steps)
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (CANDIDATE, "shop-web")
-    web = json.loads(switch.project_json)["services"]["web"]
+    web = switch.project["services"]["web"]
     assert web["image"] == "shop-web"
     assert web["labels"] == {"tonnage.config": config_digest(WEB), "tonnage.inputs": "i9"}
     assert isinstance(prove, Prove)
@@ -164,7 +163,7 @@ def test_a_version_is_good_with_the_proof_and_not_with_the_switch() -> None:
     assert (switch.version, drop.version) == (None, None)
     assert prove.version is not None
     assert isinstance(switch.action, Switch)
-    assert prove.version.project_json == switch.action.project_json
+    assert prove.version.project == switch.action.project
     assert (prove.version.service, prove.version.image_name, prove.version.inputs_digest) == ("web", "shop-web", "i9")
     assert (prove.version.config_digest, prove.version.image_id) == (config_digest(WEB), "")
     assert prove.version.prove == prove.action

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.plan import Action
 
-WEB = json.dumps({"name": PROJECT, "services": {"web": {"image": "shop-web:latest"}}})
+WEB = {"name": PROJECT, "services": {"web": {"image": "shop-web:latest"}}}
 
 
 @pytest.fixture
@@ -128,8 +127,8 @@ def test_a_container_is_started_first_beside_the_running_one_and_can_be_proven_a
     place.engine.add_image("shop-web", (("old", 1_009),))
     place.engine.add_image("candidate:1", (("new", 1_013),), behaviour=Behaviour(exits_after_s=0.4, exit_code=3))
     do(place, switch(WEB))
-    beside = WEB.replace("shop-web:latest", "candidate:1")
-    do(place, StartFirst(project_json=beside, container_name="shop-web-beside"))
+    candidate = {**WEB, "services": {"web": {"image": "candidate:1"}}}
+    do(place, StartFirst(project=candidate, container_name="shop-web-beside"))
     found = place.engine.facts.container("shop-web-beside")
     assert found is not None
     assert (found.one_off, found.service, found.project) == (True, "web", PROJECT)
