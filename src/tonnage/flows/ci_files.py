@@ -15,7 +15,7 @@ from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unc
 from tonnage.decide.reports.runner_stack import runner_services
 from tonnage.errors import StaleFilesError, UsageError
 from tonnage.flows.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
-from tonnage.flows.forecast import needs_now
+from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.workflow import RunnerStack
 from tonnage.units import format_bytes
@@ -78,13 +78,15 @@ def github_files(
     chosen = choose_runner(runner, remembered_options(earlier))
     words = stack_words(flags, wanted.stack, root, ports.environment, ports.working_directory)
     assumed_bytes = wanted.policy.assume_unknown_bytes
-    needs = needs_now(ports, wanted.stack, assumed_bytes, offline=False) if forecast else ()
+    found = forecast_now(ports, wanted.stack, assumed_bytes).services if forecast else ()
+    built = {each.name for each in wanted.stack.built}
+    peaks = {each.service: (each.peak.likely_bytes, str(each.peak.grade)) for each in found if each.service in built}
     command = " ".join(("tonnage ci github", *map(shlex.quote, words), *chosen.words))
     stack = RunnerStack(
         name=wanted.stack.name,
         directory=place,
         flags=words,
-        services=runner_services(wanted.stack, {need.service: (need.peak_bytes, need.grade) for need in needs}),
+        services=runner_services(wanted.stack, peaks),
         runner=chosen.labels,
         runner_bytes=chosen.disk_bytes,
         install=chosen.install or _how_to_install(ports, command),

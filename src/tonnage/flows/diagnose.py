@@ -10,16 +10,20 @@ from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
 from tonnage.flows.directories import journal_path
-from tonnage.flows.forecast import needs_now
+from tonnage.flows.forecast import forecast_now, room_of
 from tonnage.flows.stack import build_environment_of, read_if_there
+from tonnage.forecast.costs.fit import fit_into
+from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
-    from tonnage.decide.reports.diagnosis import BuildNeed
+    from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import ForecastPorts, LocalMachine, Process
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.run import Run
-    from tonnage.model.inventory import Filesystem
+    from tonnage.model.forecast.estimate import StackForecast
+    from tonnage.model.inventory import Filesystem, Inventory
     from tonnage.model.reports.symptom import Explanation
 
 
@@ -44,31 +48,48 @@ def diagnose(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags, log
 
 def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags) -> Machine:
     """Look at what is there; what is not there is left out, whatever the reason."""
-    stack, keep_free_bytes = "", None
-    needs: tuple[BuildNeed, ...] = ()
+    wanted: DesiredState | None = None
     try:
         wanted = read_if_there(ports, flags, {})
-        stack, keep_free_bytes = wanted.stack.name, wanted.policy.keep_free_bytes
-        needs = needs_now(
-            ports, build_environment_of(ports, wanted.stack), wanted.policy.assume_unknown_bytes, offline=False
-        )
     except TonnageError:
         if flags.files or flags.project_directory:
             raise
-    disks: tuple[Filesystem, ...] = ()
-    with contextlib.suppress(TonnageError), ports.engines.facts(flags.host) as facts:
-        disks = facts.filesystems()
-    if not flags.host.startswith("ssh://"):
-        disks += tuple(each for each in machine.filesystems() if each.mount not in {disk.mount for disk in disks})
-    return Machine(filesystems=disks, lines=_lines(disks, keep_free_bytes), run=_last_run(ports, stack), needs=needs)
-
-
-def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> tuple[tuple[str, int], ...]:
-    lines = []
-    for disk in disks:
+    with contextlib.ExitStack() as opened:
+        facts: EngineFacts | None = None
+        inventory: Inventory | None = None
         with contextlib.suppress(TonnageError):
-            lines.append((disk.mount, line_bytes(disk, keep_free_bytes)))
-    return tuple(lines)
+            facts = opened.enter_context(ports.engines.facts(flags.host))
+            inventory = observe(facts)
+        disks = inventory.filesystems if inventory is not None else ()
+        if not flags.host.startswith("ssh://"):
+            disks += tuple(each for each in machine.filesystems() if each.mount not in {disk.mount for disk in disks})
+        lines = _lines(disks, wanted.policy.keep_free_bytes if wanted is not None else None)
+        forecast: StackForecast | None = None
+        if wanted is not None:
+            with contextlib.suppress(TonnageError):
+                stack = build_environment_of(ports, wanted.stack)
+                assume_bytes = wanted.policy.assume_unknown_bytes
+                forecast = forecast_now(ports, stack, assume_bytes, facts=facts, inventory=inventory)
+    known = forecast if forecast is not None and forecast.services else None
+    rooms = [room_of(disk, line) for disk, line in zip(disks, lines, strict=True) if line is not None]
+    return Machine(
+        filesystems=disks,
+        lines=tuple((room.mount, room.line_bytes) for room in rooms),
+        run=_last_run(ports, wanted.stack.name if wanted is not None else ""),
+        forecast=known,
+        fits=fit_into(known, rooms) if known is not None else (),
+    )
+
+
+def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> list[int | None]:
+    """Return the line of each filesystem; None where there can be none."""
+    lines: list[int | None] = []
+    for disk in disks:
+        try:
+            lines.append(line_bytes(disk, keep_free_bytes))
+        except TonnageError:
+            lines.append(None)
+    return lines
 
 
 def _last_run(ports: Process, stack: str) -> Run | None:

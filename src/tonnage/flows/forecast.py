@@ -11,7 +11,6 @@ from msgspec import Struct
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.deploy.reserve import line_bytes
-from tonnage.decide.reports.diagnosis import BuildNeed
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.history import read_history
 from tonnage.flows.snapshot import look
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from tonnage.flows.snapshot import Snapshot
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.expected_build import ExpectedBuild
-    from tonnage.model.forecast.estimate import ServiceForecast
+    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
 
@@ -146,13 +145,14 @@ def _engine(ports: EnginePorts, host: str) -> Iterator[EngineFacts | None]:
 def _rooms(wanted: DesiredState, seen: Snapshot | None, disk_bytes: int | None) -> list[Room]:
     if disk_bytes is not None:
         disk = Filesystem(mount="the disk", roles=("data-root",), size_bytes=disk_bytes, available_bytes=disk_bytes)
-        return [_room(disk, line_bytes(disk, wanted.policy.keep_free_bytes))]
+        return [room_of(disk, line_bytes(disk, wanted.policy.keep_free_bytes))]
     if seen is None:
         return []
-    return [_room(disk, seen.lines[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)]
+    return [room_of(disk, seen.lines[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)]
 
 
-def _room(disk: Filesystem, line: int) -> Room:
+def room_of(disk: Filesystem, line: int) -> Room:
+    """Return a filesystem as a room to fit into, with its line."""
     return Room(
         mount=disk.mount,
         roles=disk.roles,
@@ -213,33 +213,34 @@ def gather(
         return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
 
 
-def needs_now(ports: ForecastPorts, stack: Stack, assume_bytes: int, *, offline: bool) -> tuple[BuildNeed, ...]:
-    """Return what the builds of a stack need at their worst moment, each alone on an empty disk.
+def forecast_now(
+    ports: ForecastPorts,
+    stack: Stack,
+    assume_bytes: int,
+    *,
+    facts: EngineFacts | None = None,
+    inventory: Inventory | None = None,
+) -> StackForecast:
+    """Forecast what of a stack can be found out within a few seconds, as ``tonnage forecast`` would.
 
     Args:
         ports: What may be reached.
         stack: The stack.
         assume_bytes: What is assumed for what nobody knows.
-        offline: Ask no server.
+        facts: The engine; None to forecast for an empty disk.
+        inventory: What was observed on it.
 
     Returns:
-        One entry for each built service whose need could be found out within a few seconds.
+        The forecast; services are left out where theirs failed or took too long.
     """
-    built = stack.built
-    asked = ForecastRequest(assume_bytes=assume_bytes, offline=offline, within_s=PLAN_WITHIN_S, builders=built)
-    found = []
-    for each in gather(ports, built, ports.engines.kind(None), asked):
-        peak = each.disk + each.transient + each.beside
-        if each.found_out and not each.failures and peak.known:
-            found.append(
-                BuildNeed(
-                    service=each.service,
-                    peak_bytes=peak.likely_bytes,
-                    kept_bytes=each.disk.likely_bytes,
-                    grade=str(peak.grade),
-                )
-            )
-    return tuple(found)
+    engine = inventory.engine if inventory is not None else None
+    kind = ports.engines.kind(engine)
+    asked = ForecastRequest(assume_bytes=assume_bytes, within_s=PLAN_WITHIN_S, stack=stack.name, builders=stack.built)
+    history = read_history(ports, stack.name, engine.engine_id if engine is not None else "")
+    services = in_order(stack, [each.name for each in stack.services])
+    found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
+    known = [each for each in found if each.found_out and not each.failures and each.peak.known]
+    return forecast_stack(stack.name, kind, known)
 
 
 def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dict[str, ExpectedBuild]:

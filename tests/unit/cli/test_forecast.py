@@ -12,6 +12,7 @@ from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.forecast.recipe import BaseConfig
+from tonnage.units import format_bytes
 from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
@@ -289,3 +290,27 @@ def test_services_that_are_built_on_each_other_are_refused(world: World, capsys:
     shown = capsys.readouterr().err
     assert "web -> worker -> web" in shown
     assert "worker/Dockerfile:2" in shown
+
+
+def test_explain_counts_layers_that_services_share_once_as_the_forecast_does(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = world.directory / "shared"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY weights /weights\n")
+    with (context / "weights").open("wb") as weights:
+        weights.truncate(400_000_000)
+    services = "".join(f"  {name}: {{build: ./shared}}\n" for name in ("a", "b", "c"))
+    (world.directory / "compose.yaml").write_text(f"name: three\nservices:\n{services}")
+    log = tmp_path / "build.log"
+    log.write_text("cc1: fatal error: error writing to /tmp/ccQ7.s: No space left on device\n")
+
+    assert world.run("forecast", "--json") == 0
+    [of_data_root] = [each for each in told(capsys)["stack"]["filesystems"] if each["role"] == "data-root"]
+    at_once_bytes = of_data_root["all_at_once_bytes"]["likely"]
+    assert 800_000_000 <= at_once_bytes < 900_000_000
+    assert world.run("explain", str(log)) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"All 3 at once need {format_bytes(at_once_bytes)}: that fits." in said
+    one_bytes = of_data_root["one_after_the_other_bytes"]["likely"]
+    assert f"One after the other they need {format_bytes(one_bytes)}: that fits." in said

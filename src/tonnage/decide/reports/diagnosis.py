@@ -18,26 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.deploy.run import Run, StepOutcome
+    from tonnage.model.forecast.estimate import StackForecast
+    from tonnage.model.forecast.fit import FilesystemFit
     from tonnage.model.inventory import Filesystem
     from tonnage.model.reports.symptom import Symptom
 
 _NEARLY_FULL = 0.02
-
-
-class BuildNeed(Struct, frozen=True, kw_only=True):
-    """What one service's build is forecast to need at its worst moment.
-
-    Args:
-        service: The service.
-        peak_bytes: Kept and transient together, as likely.
-        kept_bytes: What of it stays.
-        grade: How it is known.
-    """
-
-    service: str
-    peak_bytes: int
-    kept_bytes: int
-    grade: str
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -47,13 +33,15 @@ class Machine(Struct, frozen=True, kw_only=True):
         filesystems: Measured now; the one with the engine's data root first. Empty where nothing could be measured.
         lines: The line of each, by mount.
         run: The last run of the stack, or the one whose step failed; None when there is none.
-        needs: What the stack's builds need; empty where that is not known.
+        forecast: What building the stack needs; None where that is not known.
+        fits: How that fits each filesystem, by the same forecast.
     """
 
     filesystems: tuple[Filesystem, ...] = ()
     lines: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
-    needs: tuple[BuildNeed, ...] = ()
+    forecast: StackForecast | None = None
+    fits: tuple[FilesystemFit, ...] = ()
 
 
 def explain(symptoms: Sequence[Symptom], machine: Machine) -> tuple[Explanation, ...]:
@@ -123,7 +111,7 @@ def _room(machine: Machine, disk: Filesystem | None, lacking: int | None) -> str
             "Free what is missing, cheapest to get back first:",
             f"  tonnage reclaim --free {_for_typing(lacking)}",
         ]
-    elif not machine.needs:
+    elif machine.forecast is None:
         lines += ["See what the stack needs before anything is built:", "  tonnage forecast"]
     lines += ["Build and deploy one service at a time, stopped before the disk is full:", "  tonnage deploy"]
     return "\n".join(lines)
@@ -174,31 +162,23 @@ def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
 
 
 def _what_fits(machine: Machine, disk: Filesystem | None) -> tuple[int | None, list[str]]:
-    """Return what is missing for the largest build, and what would fit, both forecast."""
-    if not machine.needs or disk is None:
+    """Return what is missing on a filesystem, and what would fit, both forecast."""
+    fit = next((each for each in machine.fits if disk is not None and each.room.mount == disk.mount), None)
+    if machine.forecast is None or fit is None:
         return None, []
-    room = max(0, disk.available_bytes - dict(machine.lines).get(disk.mount, 0))
-    ordered = sorted(machine.needs, key=lambda need: -need.peak_bytes)
-    largest = ordered[0]
-    sentences = [
-        f"Forecast: {largest.service} needs {format_bytes(largest.peak_bytes)} at its worst moment ({largest.grade})."
-    ]
-    at_once = sum(need.peak_bytes for need in ordered)
-    # Those with the most to give back first is the order that needs least.
-    after = peak = 0
-    for need in sorted(ordered, key=lambda need: need.kept_bytes - need.peak_bytes):
-        peak = max(peak, after + need.peak_bytes)
-        after += need.kept_bytes
-    lacking = max(0, largest.peak_bytes - room)
-    if len(ordered) > 1:
+    services, room = machine.forecast.services, max(0, fit.room.headroom_bytes)
+    largest = max(services, key=lambda each: each.peak.likely_bytes)
+    need = f"{format_bytes(largest.peak.likely_bytes)} at its worst moment ({largest.peak.grade})"
+    sentences = [f"Forecast: {largest.service} needs {need}."]
+    peak, at_once = fit.one_after_the_other.likely_bytes, fit.all_at_once.likely_bytes
+    if len(services) > 1:
         sentences.append(
-            f"All {len(ordered)} at once need {format_bytes(at_once)}: {_fits(at_once, room)}."
+            f"All {len(services)} at once need {format_bytes(at_once)}: {_fits(at_once, room)}."
             f" One after the other they need {format_bytes(peak)}: {_fits(peak, room)}."
         )
-        lacking = max(0, peak - room)
     else:
-        sentences.append(f"There is room for {format_bytes(room)} above the line: {_fits(largest.peak_bytes, room)}.")
-    return lacking or None, sentences
+        sentences.append(f"There is room for {format_bytes(room)} above the line: {_fits(peak, room)}.")
+    return max(0, peak - room) or None, sentences
 
 
 def _fits(need_bytes: int, room_bytes: int) -> str:

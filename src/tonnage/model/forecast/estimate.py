@@ -262,6 +262,11 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
     found_out: bool = True
     broken: bool = False
 
+    @property
+    def peak(self) -> Estimate:
+        """What its worst moment needs, were it the only service."""
+        return self.disk + self.transient
+
 
 class FilesystemForecast(Struct, frozen=True, kw_only=True):
     """What the whole stack does to one filesystem.

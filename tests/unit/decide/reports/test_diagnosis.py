@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.reports.diagnosis import BuildNeed, Machine, explain
+from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
+from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast, exactly
+from tonnage.model.forecast.fit import FilesystemFit, FitVerdict, Room
 from tonnage.model.inventory import Filesystem
 from tonnage.model.reports.symptom import SymptomKind
 
@@ -47,8 +49,29 @@ RUN = Run(
     steps=(STEP,),
 )
 THREE = tuple(
-    BuildNeed(service=name, peak_bytes=8_100_000_000, kept_bytes=5_200_000_000, grade="exact") for name in "abc"
+    ServiceForecast(service=name, disk=exactly(5_200_000_000), transient=exactly(2_900_000_000)) for name in "abc"
 )
+
+
+def forecast(services: tuple[ServiceForecast, ...], one_after_the_other_bytes: int, all_at_once_bytes: int) -> Machine:
+    """A machine with room on its disk, and the forecast of a stack for it."""
+    room = Room(
+        mount=ROOMY.mount,
+        roles=ROOMY.roles,
+        available_bytes=ROOMY.available_bytes,
+        line_bytes=dict(LINES)[ROOMY.mount],
+        size_bytes=ROOMY.size_bytes,
+    )
+    fit = FilesystemFit(
+        room=room,
+        fit=FitVerdict.NOT,
+        missing_bytes=17,
+        kept=exactly(19),
+        one_after_the_other=exactly(one_after_the_other_bytes),
+        all_at_once=exactly(all_at_once_bytes),
+    )
+    whole = StackForecast(stack="shop", engine=EngineKind.BUILDKIT, services=services)
+    return Machine(filesystems=(ROOMY,), lines=LINES, forecast=whole, fits=(fit,))
 
 
 def only(log: str, machine: Machine) -> Explanation:
@@ -73,7 +96,7 @@ def test_a_run_tells_how_much_there_was_and_when_it_ended() -> None:
 
 
 def test_what_would_have_fitted_is_forecast_for_one_after_the_other_and_all_at_once() -> None:
-    found = only(PIP, Machine(filesystems=(ROOMY,), lines=LINES, needs=THREE))
+    found = only(PIP, forecast(THREE, 18_500_000_000, 24_300_000_000))
 
     assert "Forecast: a needs 8.10 GB at its worst moment (exact)." in found.why
     assert any("All 3 at once need 24.3 GB: 16.3 GB too much." in each for each in found.why)
@@ -83,8 +106,7 @@ def test_what_would_have_fitted_is_forecast_for_one_after_the_other_and_all_at_o
 
 
 def test_a_single_build_that_fits_says_so() -> None:
-    need = (replace(THREE[0], peak_bytes=3_000_000_000, kept_bytes=2_000_000_000),)
-    found = only(PIP, Machine(filesystems=(ROOMY,), lines=LINES, needs=need))
+    found = only(PIP, forecast(THREE[:1], 3_000_000_000, 3_000_000_000))
 
     assert "There is room for 8.00 GB above the line: that fits." in found.why
     assert found.forecast_missing_bytes is None
