@@ -16,17 +16,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
+    from tonnage.flows.deploy import EventView
     from tonnage.flows.ports import CiPorts, RehearsalPorts
-    from tonnage.model.deploy.event import Event
 
     class AllPorts(RehearsalPorts, CiPorts, Protocol):
         """What commands may reach: all that their use cases need."""
-
-    class View(Protocol):
-        """Shows events."""
-
-        def show(self, event: Event) -> None:
-            """Show one event."""
 
 
 LOG_WIDTH = 100
@@ -141,7 +135,7 @@ class Session:
             raise TonnageError("standard output cannot be written", why=f"{error.strerror}.") from error
 
     @contextlib.contextmanager
-    def event_view(self) -> Iterator[View]:
+    def event_view(self) -> Iterator[EventView]:
         """Open the view that suits: JSON lines, a live picture, or plain lines; a file of events besides.
 
         Yields:
@@ -169,7 +163,7 @@ class Session:
         ):
             yield SeveralViews(shown, written)
 
-    def _view(self) -> AbstractContextManager[View]:
+    def _view(self) -> AbstractContextManager[EventView]:
         monotonic = self.ports.clock.monotonic
         if self.json:
             from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415

@@ -5,6 +5,7 @@ A script imports ``tonnage`` alone; this list is the only one of its names.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tonnage.errors import (
@@ -22,7 +23,7 @@ from tonnage.errors import (
     UsageError,
 )
 from tonnage.flows.requests import ForecastOptions, ReclaimRequest, StackFlags
-from tonnage.model.deploy.plan import Plan
+from tonnage.model.deploy.plan import Plan, Purpose
 from tonnage.model.deploy.run import Run
 from tonnage.model.forecast.fit import ForecastAnswer
 from tonnage.model.inventory import Inventory
@@ -36,6 +37,8 @@ from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tonnage.model.deploy.event import Event
 
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "StepFailedError",
     "TonnageError",
     "UsageError",
+    "deploy",
     "forecast",
     "forecast_text",
     "format_bytes",
@@ -156,6 +160,56 @@ def plan(which: StackFlags = _HERE, settings: Mapping[str, str | None] | None = 
     wanted = read_wanted(ports, which, settings)
     with ports.engines.facts(which.host) as facts:
         return make_plan(ports, facts, Purpose.DEPLOY, wanted)
+
+
+def deploy(
+    which: StackFlags = _HERE,
+    settings: Mapping[str, str | None] | None = None,
+    *,
+    show: Callable[[Event], None] = lambda _event: None,
+) -> Run:
+    """Deploy a stack: build, check the health of each service, switch it over.
+
+    Args:
+        which: Which stack, services and engine.
+        settings: Settings by key, as in ``x-tonnage``.
+        show: Is given each event of the run; called from more than one thread.
+
+    Returns:
+        The run, which is done; bytes of its steps are forecast and measured.
+
+    Raises:
+        CannotFitError: It does not fit; nothing was touched.
+        UsageError: What the user wrote cannot be used; nothing was touched.
+        LockHeldError: Another run of this stack goes on; nothing was touched.
+        EngineLacksError: A program is missing, or cannot do what is needed; nothing was touched.
+        EngineUnreachableError: The engine does not answer.
+        NotHealthyError: A service did not become healthy; it is as it was before.
+        StepFailedError: A step failed and was undone.
+        LineCrossedError: Less than the reserve was available; the step was undone.
+        InterruptedRunError: A signal ended it.
+    """
+    from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415
+    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+
+    ports = Ports()
+    ports.programs.look_ahead()
+    job = Job(purpose=Purpose.DEPLOY, wanted=read_wanted(ports, which, settings))
+    with ports.engines.open(which.host) as access:
+        run = carry_out(ports, access, job, view=nullcontext(_Shown(show)), tell=lambda _text: None)
+    if run.error is not None:
+        raise run.error
+    return run
+
+
+class _Shown:
+    """Gives events to a function."""
+
+    def __init__(self, show: Callable[[Event], None]) -> None:
+        self._show = show
+
+    def show(self, event: Event) -> None:
+        self._show(event)
 
 
 def reclaim(
