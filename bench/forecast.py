@@ -32,7 +32,7 @@ from counting import Counting
 from tonnage.adapters.docker.tools import find_tools
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.forecast.python.index_access import index_access
-from tonnage.forecast.python.uv import indexes_asked
+from tonnage.forecast.python.uv import Uv
 from tonnage.model.forecast.python_lock import ResolveRequest
 from tonnage.units import parse_bytes
 
@@ -201,7 +201,11 @@ def build(
         "disk": before - watch.free_bytes(),
         "peak": before - watch.least_bytes,
     }
-    indexes = indexes_asked(index_access(ResolveRequest(requirements=()), os.environ), os.environ)
+    access = index_access(ResolveRequest(requirements=()), os.environ)
+    indexes = (
+        *access.extra_index_urls,
+        access.index_url or Uv(Path(os.devnull) / "uv", os.environ).default_index(access),
+    )
     fetched_bytes = sum(
         count for host, count in proxy.by_host.items() if host not in {urlsplit(i).hostname for i in indexes}
     )

@@ -30,7 +30,7 @@ from typing import ClassVar
 from counting import Counting
 
 from tonnage.forecast.python.index_access import index_access
-from tonnage.forecast.python.uv import indexes_asked
+from tonnage.forecast.python.uv import Uv
 from tonnage.model.forecast.python_lock import ResolveRequest
 
 SERVICES = {
@@ -44,7 +44,7 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 """
 LIMITS_S = {"cold": 5.0, "warm": 1.0, "offline": 1.0}
-COLD_BYTES = 10_000_000
+COLD_BYTES = 20_000_000
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -98,7 +98,8 @@ def main() -> None:
     chosen = parser.parse_args()
     added = {}
     if chosen.compressed:
-        Pages.upstream = indexes_asked(index_access(ResolveRequest(requirements=()), os.environ), os.environ)[-1]
+        access = index_access(ResolveRequest(requirements=()), os.environ)
+        Pages.upstream = access.index_url or Uv(Path(os.devnull) / "uv", os.environ).default_index(access)
         pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
         threading.Thread(target=pages.serve_forever, daemon=True).start()
         added = {"PIP_INDEX_URL": f"http://127.0.0.1:{pages.server_address[1]}"}
@@ -116,7 +117,7 @@ def main() -> None:
             }
             environment |= {
                 "HTTPS_PROXY": proxy.address, "https_proxy": proxy.address, "HOME": place,
-                "XDG_CACHE_HOME": f"{place}/cache", "UV_CACHE_DIR": f"{place}/uv", "TONNAGE_CACHE_DIR": f"{place}/own",
+                "XDG_CACHE_HOME": f"{place}/cache", "TONNAGE_CACHE_DIR": f"{place}/own",
                 "TONNAGE_STATE_DIR": f"{place}/state", "DOCKER_HOST": f"unix://{place}/nothing.sock", **added,
             }  # fmt: skip
             for what, words in (("cold", ()), ("warm", ()), ("offline", ("--offline",))):

@@ -26,8 +26,9 @@ from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.python.index_access import index_access
-from tonnage.forecast.python.index_relay import IndexRelay
 from tonnage.forecast.python.resolution import resolve
+from tonnage.forecast.python.source_archives import SourceArchives
+from tonnage.forecast.python.uv import Uv
 from tonnage.forecast.python.wheels import read_wheels
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import ResolveRequest, Target
@@ -184,17 +185,18 @@ def main() -> None:
     version = subprocess.run([chosen.python, "-c", told], check=True, capture_output=True, text=True).stdout.strip()
     request = ResolveRequest(requirements=tuple(chosen.package or SETS[chosen.set]))
     with contextlib.ExitStack() as stack:
-        kept = DiskCache(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        kept = DiskCache(place)
         web = stack.enter_context(Web(os.environ))
-        relay = stack.enter_context(IndexRelay(web, kept, os.environ))
+        uv, archives = Uv(place / "uv", os.environ), SourceArchives(web, kept)
         begun = time.monotonic()
         access = index_access(request, os.environ)
         target = Target(python=version)
-        lock = resolve(request, target, web=web, access=access, kept=kept, relay=relay, environment=os.environ)
+        lock = resolve(request, target, uv=uv, archives=archives, web=web, access=access, kept=kept)
         read = read_wheels(lock.wheels, web=web, access=access, kept=kept)
         cold_s = time.monotonic() - begun
         begun = time.monotonic()
-        resolve(request, target, web=web, access=access, kept=kept, relay=relay, environment=os.environ)
+        resolve(request, target, uv=uv, archives=archives, web=web, access=access, kept=kept)
         read_wheels(lock.wheels, web=web, access=access, kept=kept)
         print(f"{len(lock.wheels)} wheels for Python {version}, {lock.download_bytes:,} bytes to fetch")
         warm_s = time.monotonic() - begun

@@ -89,7 +89,9 @@ class DirectoryContext:
         for entry in entries:
             if entry.path == wanted and entry.kind != "directory" and entry.size_bytes <= _MOST_TEXT_BYTES:
                 try:
-                    return TextFile(Path(entry.actual).read_text(encoding="utf-8", errors="replace"), entry.actual)
+                    # A carriage return of its own is for the reader to judge.
+                    text = Path(entry.actual).read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+                    return TextFile(text, entry.actual)
                 except OSError:
                     return None
         return None

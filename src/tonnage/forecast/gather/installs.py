@@ -240,16 +240,15 @@ def _read(
 
 
 def _line(each: Requirement) -> str:
-    """Return a requirement as it was understood.
+    """Return a requirement as a line, which is parsed again where it is used.
 
     Raises:
         UsageError: It has a character that no requirement has.
     """
     _refuse(each.text, str(each.place))
-    if each.kind is RequirementKind.NAMED or (each.kind is RequirementKind.ADDRESS and each.name):
+    if each.kind is RequirementKind.ADDRESS and each.name:
         extras = f"[{','.join(each.extras)}]" if each.extras else ""
-        what = f" @ {each.location}" if each.location else each.specifier
-        return f"{each.name}{extras}{what}" + (f" ; {each.marker}" if each.marker else "")
+        return f"{each.name}{extras} @ {each.location}" + (f" ; {each.marker}" if each.marker else "")
     # A name and an archive without a directory look alike.
     bare = each.kind is RequirementKind.PATH and "@" not in each.text and not each.text.startswith((".", "/", "file:"))
     return f"./{each.text}" if bare else each.text

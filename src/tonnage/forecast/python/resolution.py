@@ -26,13 +26,14 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.pylock import shown
 from tonnage.forecast.python.ranged_file import Servers
-from tonnage.forecast.python.resolver_lines import holding, sorted_out
+from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
 from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
 from tonnage.forecast.python.uv import StandIn
 from tonnage.forecast.python.uv_messages import failure, without_wheels
@@ -40,9 +41,7 @@ from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from packaging.requirements import Requirement
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
 _KIND = "lock-3"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
+_SMALL_BYTES = 4_000_000
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -169,22 +169,7 @@ def _ask(asked: _Asked) -> Lock:
     stand_ins, metadata = _stand_ins(asked, holding((*named, *limits), target))
     # A checkout that a constraint names comes in place of what the index offers under that name.
     checkouts = {each.name: each for each in elsewhere if each.name}
-    built: dict[str, Sdist] = {}
-    while True:
-        left_out = {*checkouts, *built}
-        answer = asked.uv.resolve(
-            asked.request, target, access, [each for each in named if canonicalize_name(each.name) not in left_out],
-            limits, excluded=left_out, stand_ins=stand_ins, offline=asked.offline, cancel=asked.cancel,
-        )  # fmt: skip
-        if isinstance(answer, Lock):
-            break
-        versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
-        names = [name for name in versions if name not in left_out and _may_be_built(name, request)]
-        found = [_built_from(asked, name, versions[name], (*named, *limits)) for name in names]
-        archives = {archive.name: archive for archive in found if archive is not None}
-        if not archives or len(built) >= _MOST_WITHOUT_WHEELS:
-            raise _failure(asked, answer)
-        built |= archives
+    answer, built, speaking = _solved(asked, named, limits, stand_ins, checkouts)
     wheels = tuple(_real(wheel, stand_ins, metadata) for wheel in answer.wheels)
     needed = _needed(asked, wheels) if built or checkouts else {}
     lines = [line for each in needed.values() for line in each]
@@ -193,7 +178,7 @@ def _ask(asked: _Asked) -> Lock:
     lock = replace(
         answer,
         wheels=wheels,
-        sdists=(*answer.sdists, *sdists),
+        sdists=(*(speaking.get(each.name, each) for each in answer.sdists), *sdists),
         others=(*answer.others, *others, *(each for name, each in checkouts.items() if name in wanted)),
         requested=tuple(dict.fromkeys(canonicalize_name(each.name) for each in named)),
         notes=(
@@ -205,6 +190,62 @@ def _ask(asked: _Asked) -> Lock:
         origin=LockOrigin.LAST_KNOWN if asked.offline else LockOrigin.RESOLVED,
     )
     return _as_built(lock, request.no_binary)
+
+
+def _solved(
+    asked: _Asked,
+    named: Sequence[Requirement],
+    limits: Sequence[Requirement],
+    stand_ins: Mapping[str, StandIn],
+    checkouts: Iterable[str],
+) -> tuple[Lock, dict[str, Sdist], dict[str, Sdist]]:
+    """Ask until nothing without a wheel is left.
+
+    Returns:
+        The lock; what was left out of it; the source archives in it, which say themselves what they need.
+    """
+    built: dict[str, Sdist] = {}
+    speaking: dict[str, Sdist] = {}
+    while True:
+        left_out = {*checkouts, *built}
+        answer = asked.uv.resolve(
+            asked.request, asked.target, asked.access,
+            [each for each in named if canonicalize_name(each.name) not in left_out], limits,
+            overrides=[_taken_from(each, named) for each in speaking.values()],
+            excluded=left_out, stand_ins=stand_ins, offline=asked.offline, cancel=asked.cancel,
+        )  # fmt: skip
+        if isinstance(answer, Lock):
+            lines = [line for each in _needed(asked, answer.wheels).values() for line in each] if speaking else []
+            others = {name for name, each in speaking.items() if not _suits(each, lines, asked.target)}
+            if not others:
+                return answer, built, speaking
+            built |= {name: speaking.pop(name) for name in others}
+            continue
+        versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
+        names = [name for name in versions if name not in {*left_out, *speaking} and _may_be_built(name, asked.request)]
+        found = [_built_from(asked, name, versions[name], (*named, *limits)) for name in names]
+        archives = {archive.name: archive for archive in found if archive is not None}
+        # Where it is not told whose fault it is, it is that of what was put in.
+        silent = [name for name in speaking if name in versions] or ([] if archives else list(speaking))
+        if not (archives or silent) or len(built) + len(speaking) >= _MOST_WITHOUT_WHEELS:
+            raise _failure(asked, answer)
+        built |= {name: speaking.pop(name) for name in silent}
+        small = {name for name, each in archives.items() if 0 < (each.size_bytes or 0) < _SMALL_BYTES}
+        speaking |= {name: archives[name] for name in small}
+        built |= {name: each for name, each in archives.items() if name not in small}
+
+
+def _taken_from(archive: Sdist, named: Iterable[Requirement]) -> Requirement:
+    """Return the requirement of a source archive by its address."""
+    extras = sorted({extra for each in named if canonicalize_name(each.name) == archive.name for extra in each.extras})
+    return Requirement(f"{archive.name}[{','.join(extras)}] @ {encoded(archive.url)}")
+
+
+def _suits(archive: Sdist, needed: Iterable[Requirement], target: Target) -> bool:
+    """Whether a source archive is what wheels need: no other version, and without extras."""
+    lines = [each for each in holding(needed, target) if canonicalize_name(each.name) == archive.name]
+    versions = versions_asked_for(archive.name, lines, target)
+    return versions.contains(archive.version, prereleases=True) and not any(each.extras for each in lines)
 
 
 def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, StandIn], dict[str, Wheel]]:

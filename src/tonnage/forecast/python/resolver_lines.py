@@ -18,8 +18,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.version import InvalidVersion
 
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.pylock import markers_of
@@ -28,7 +30,7 @@ from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Other
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tonnage.model.forecast.python_lock import Target
 
@@ -72,7 +74,15 @@ def sorted_out(lines: Iterable[str]) -> tuple[list[Requirement], list[Other]]:
 def holding(wanted: Iterable[Requirement], target: Target) -> list[Requirement]:
     """Return the requirements whose markers hold for a target."""
     environment = {**markers_of(target), "extra": ""}
-    return [each for each in wanted if each.marker is None or each.marker.evaluate(environment)]
+    return [each for each in wanted if _holds(each, environment)]
+
+
+def _holds(wanted: Requirement, environment: Mapping[str, str]) -> bool:
+    """Whether a marker holds; one that compares what cannot be compared leaves the requirement in."""
+    try:
+        return wanted.marker is None or wanted.marker.evaluate(environment)
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+        return True
 
 
 def rendered(wanted: Requirement, address: str = "") -> str:

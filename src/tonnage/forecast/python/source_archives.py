@@ -23,7 +23,7 @@ from packaging.version import InvalidVersion, Version
 from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.index_access import without_user
-from tonnage.forecast.python.pylock import markers_of
+from tonnage.forecast.python.resolver_lines import holding
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist
 
@@ -191,10 +191,8 @@ def _listed(address: str, body: bytes) -> Iterator[Offer]:
 def versions_asked_for(name: str, lines: Iterable[Requirement], target: Target) -> SpecifierSet:
     """Return which versions of a project some requirements allow together."""
     allowed = SpecifierSet()
-    environment = {**markers_of(target), "extra": ""}
-    for asked in lines:
-        if canonicalize_name(asked.name) == canonicalize_name(name):
-            allowed &= asked.specifier if not asked.marker or asked.marker.evaluate(environment) else SpecifierSet()
+    for asked in holding((each for each in lines if canonicalize_name(each.name) == canonicalize_name(name)), target):
+        allowed &= asked.specifier
     return allowed
 
 

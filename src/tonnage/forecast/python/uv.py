@@ -83,6 +83,7 @@ class Uv:
         requirements: Iterable[Requirement],
         constraints: Iterable[Requirement],
         *,
+        overrides: Iterable[Requirement] = (),
         excluded: Iterable[str] = (),
         stand_ins: Mapping[str, StandIn],
         offline: bool = False,
@@ -94,6 +95,7 @@ class Uv:
             request: Options; its lines are not read.
             requirements: What is asked for.
             constraints: What limits it.
+            overrides: What is taken in place of everything that is asked under the same name.
             excluded: Names that are left out wherever they are needed.
             stand_ins: By the address in whose place they stand.
 
@@ -126,6 +128,7 @@ class Uv:
             arguments += ["--offline"] if offline else []
             for option, name, lines in (
                 ("--constraints", "constraints.txt", [line(each) for each in holding(constraints, target)]),
+                ("--overrides", "overrides.txt", [rendered(each) for each in overrides]),
                 ("--excludes", "excludes.txt", [canonicalize_name(each, validate=True) for each in excluded]),
             ):
                 arguments += [option, written(name, lines)] if lines else []
@@ -183,7 +186,7 @@ class Uv:
         """Return the address of the index that is asked where no other is named."""
         with self._place() as place:
             answer = process.run(
-                self._command(["pip", "compile", "-", "--emit-index-url"]),
+                self._command(["pip", "compile", "-", "--emit-index-url", "--no-cache"]),
                 environment=self._surroundings(place, access), directory=str(place), timeout_s=20,
             )  # fmt: skip
         return next(iter(_INDEX_LINE.findall(answer.stdout)), "")

@@ -11,7 +11,9 @@ from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*?"
-_SOURCE_ONLY = regex(rf"(?:Wheels are required for|building .*? is disabled.*?) `({_NAME})`")
+_SOURCE_ONLY = regex(
+    rf"(?:Wheels are required for|Building source distributions for|building .*? is disabled.*?) `({_NAME})`"
+)
 _NO_USABLE = regex(rf"({_NAME})(?:==(\S+?))? ha(?:s|ve) no usable wheels")
 _MISSING = regex(rf"({_NAME}) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = regex(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?([<>=!~][^\s]*)?(?=[ ,])")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import socket
+import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -216,6 +218,53 @@ def test_several_packages_without_wheels_also_ones_that_others_need_are_left_out
         ("deep", "1.0", 1_009), ("own", "1.0", 1_009), ("wide", "1.0", 1_009),
     ]  # fmt: skip
     assert sum("what it needs itself is not known" in note for note in lock.notes) == 3
+
+
+def source(name: str, *requires: str, metadata: str = "2.2") -> bytes:
+    """Return a source archive that says itself what it needs, where its metadata is of version 2.2."""
+    told = f"Metadata-Version: {metadata}\nName: {name}\nVersion: 1.0\n"
+    told += "".join(f"Requires-Dist: {each}\n" for each in requires)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, text in (("PKG-INFO", told), ("setup.py", "raise SystemExit(1)\n")):
+            entry = tarfile.TarInfo(f"{name}-1.0/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def test_a_source_archive_that_says_itself_what_it_needs_brings_that(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("rest", "1.0")
+    index.wheel("more", "1.0")
+    index.wheel("middle", "1.0", requires=("open",))
+    content = source("open", "rest")
+    index.add("open-1.0.tar.gz", content)
+    index.add("closed-1.0.tar.gz", source("closed", "more", metadata="2.1"))
+    lock = ask("middle", "closed", index_url=index.url)
+    assert names(lock) == ["middle==1.0", "rest==1.0"]
+    assert sorted((each.name, each.size_bytes) for each in lock.sdists)[1] == ("open", len(content))
+    assert [note.partition(" ")[0] for note in lock.notes] == ["closed"]
+
+
+def test_a_source_archive_of_another_version_than_a_wheel_needs_is_left_out(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.add("open-1.0.tar.gz", b"s" * 1_009)
+    index.add("open-2.0.tar.gz", source("open", "rest").replace(b"1.0", b"2.0"))
+    index.wheel("rest", "1.0")
+    index.wheel("middle", "1.0", requires=("open<2",))
+    lock = ask("middle", "open", index_url=index.url)
+    assert names(lock) == ["middle==1.0"]
+    assert [(each.name, each.version, each.size_bytes) for each in lock.sdists] == [("open", "1.0", 1_009)]
+
+
+def test_a_source_archive_by_its_address_that_says_nothing_is_left_out(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("rest", "1.0")
+    url = server.add("/closed-1.0.tar.gz", source("closed", metadata="2.1"))
+    lock = ask(f"closed[fast] @ {url}", "rest", index_url=index.url)
+    assert names(lock) == ["rest==1.0"]
+    assert [(each.name, each.version, each.url) for each in lock.sdists] == [("closed", "1.0", url)]
 
 
 def test_a_checkout_that_a_constraint_names_is_what_the_build_takes(server: FileServer, ask: Ask) -> None:
