@@ -85,7 +85,6 @@ def bring_images(
     source: ImageSource | None,
     target: ImageTarget,
     tell: Callable[[str], None],
-    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Bring the images that a stack stands on to a private engine.
 
@@ -95,7 +94,6 @@ def bring_images(
         source: The user's own engine; None when it cannot be reached.
         target: The private engine.
         tell: Is told in one sentence what is being done.
-        stopped: Says whether to stop before the next image.
 
     Raises:
         UsageError: A file cannot be read.
@@ -103,13 +101,9 @@ def bring_images(
         EngineUnreachableError: One of the engines stops answering.
     """
     for file in files:
-        if stopped():
-            return
         tell(f"taking {file.reference} from {file.path}")
         target.take_file(file.reference, file.path)
     for reference in dict.fromkeys(needed):
-        if stopped():
-            return
         if target.has(reference) or source is None or not source.has(reference):
             continue
         tell(f"copying {reference} from your engine")

@@ -111,7 +111,7 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
     return tuple(settings)
 
 
-def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
+def policy(settings: Sequence[Setting]) -> Policy:
     """Turn settings into what planning depends on.
 
     Raises:
@@ -123,7 +123,6 @@ def policy(settings: Sequence[Setting], *, push: bool = False) -> Policy:
         keep_free_bytes=_read(found.get("keep-free"), parse_bytes, defaults.keep_free_bytes),
         keep_previous=_read(found.get("keep-previous"), _parse_truth, defaults.keep_previous),
         cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
-        push=push,
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
     )

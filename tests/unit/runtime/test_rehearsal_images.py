@@ -51,13 +51,6 @@ def test_without_an_engine_of_the_user_nothing_is_copied() -> None:
     assert target.images == {}
 
 
-def test_a_stop_is_heard_between_two_images() -> None:
-    target = Shelf()
-    source = Shelf(a=b"1", b=b"2")
-    bring_images(["a", "b"], files=[], source=source, target=target, tell=print, stopped=lambda: bool(target.images))
-    assert target.images == {"a": b"1"}
-
-
 def test_a_file_to_import_is_named_with_its_image(tmp_path: Path) -> None:
     (tmp_path / "base.tar").touch()
     [file] = image_files(["example.org:5000/python:3.11=base.tar"], str(tmp_path))

@@ -53,7 +53,6 @@ class Info(Struct, kw_only=True):
     os_type: str = field(name="OSType", default="linux")
     architecture: str = field(name="Architecture", default="")
     operating_system: str = field(name="OperatingSystem", default="")
-    kernel_version: str = field(name="KernelVersion", default="")
     security_options: list[str] | None = field(name="SecurityOptions", default=None)
     swarm: Swarm | None = field(name="Swarm", default=None)
     containerd: dict[str, Any] | None = field(name="Containerd", default=None)
@@ -213,7 +212,6 @@ class Usage(Struct, kw_only=True):
     """What a volume uses; -1 where it was not measured."""
 
     size: int = field(name="Size", default=-1)
-    ref_count: int = field(name="RefCount", default=-1)
 
 
 class VolumeItem(Struct, kw_only=True):

@@ -20,7 +20,6 @@ class MountPoint(Struct, frozen=True, kw_only=True):
     """One mount.
 
     Args:
-        mount_id: Its number, unique now.
         device: ``major:minor`` of its filesystem.
         root: Which directory of that filesystem is mounted; ``/`` unless it is a bind mount.
         path: Where it is mounted.
@@ -28,7 +27,6 @@ class MountPoint(Struct, frozen=True, kw_only=True):
         read_only: Whether nothing can be written, and so nothing removed, through it.
     """
 
-    mount_id: int
     device: str
     root: str
     path: str
@@ -75,7 +73,6 @@ def _parsed(fields: list[str]) -> MountPoint:
     end = fields.index("-", 6)
     options = {*fields[5].split(","), *fields[end + 3].split(",")}
     return MountPoint(
-        mount_id=int(fields[0]),
         device=fields[2],
         root=_unescaped(fields[3]),
         path=_unescaped(fields[4]),

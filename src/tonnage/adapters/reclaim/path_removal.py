@@ -1,6 +1,6 @@
 """Removes one candidate of files and directories, and measures what its filesystem gained.
 
-Public: ``remove_place(candidate, *, cancel, on_freed=None) -> Removed``.
+Public: ``remove_place(candidate, *, cancel) -> Removed``.
 
 A path that a process has begun to use since it was chosen stays. Swap is turned off before its file goes; a revision of
 a snap is removed by snapd. It writes no byte to any disk.
@@ -54,7 +54,6 @@ def remove_place(
     candidate: Candidate,
     *,
     cancel: Cancel,
-    on_freed: Callable[[int], None] | None = None,
     threads: int = 0,
 ) -> Removed:
     """Remove a candidate that :func:`tonnage.adapters.reclaim.paths.find_places` found.
@@ -62,7 +61,6 @@ def remove_place(
     Args:
         candidate: Which. Its paths go in their order.
         cancel: Ends it between two names; what is not gone then stays.
-        on_freed: Is told the bytes gained so far, about ten times a second, from threads that remove.
         threads: How many remove at the same time; 0 for one for each processor.
 
     Returns:
@@ -75,10 +73,6 @@ def remove_place(
     gauge = _gauge(candidate)
     before_bytes = gauge()
 
-    def tell() -> None:
-        if on_freed:
-            on_freed(gauge() - before_bytes)
-
     crew = threads or min(_MOST_THREADS, _THREADS_FOR_EACH_CPU * (os.cpu_count() or 1))
     problems: tuple[Problem, ...] = ()
     for path in candidate.paths:
@@ -89,7 +83,7 @@ def remove_place(
                 raise CannotReclaimError(f"{candidate.name} stays: {used}")
             problems += (Problem(path, used),)
             continue
-        problems += _remove(candidate, path, crew, cancel, tell)
+        problems += _remove(candidate, path, crew, cancel)
     removed = Removed(
         gauge() - before_bytes,
         time.monotonic() - began_s,
@@ -97,7 +91,6 @@ def remove_place(
     )
     if problems:
         raise _failure(candidate, problems, removed)
-    tell()
     return removed
 
 
@@ -109,9 +102,7 @@ def _why_used_by_now(candidate: Candidate, path: str) -> str:
     return f"{used} by now" if used else ""
 
 
-def _remove(
-    candidate: Candidate, path: str, threads: int, cancel: Cancel, tell: Callable[[], None]
-) -> tuple[Problem, ...]:
+def _remove(candidate: Candidate, path: str, threads: int, cancel: Cancel) -> tuple[Problem, ...]:
     if candidate.kind == PlaceKind.SNAP:
         return _remove_snap(path)
     if candidate.kind == PlaceKind.SWAP:
@@ -127,7 +118,7 @@ def _remove(
     except OSError as error:
         return (_problem(parent, error),)
     try:
-        return remove_below(parent_fd, name, parent=parent, threads=threads, cancel=cancel, on_progress=tell)
+        return remove_below(parent_fd, name, parent=parent, threads=threads, cancel=cancel)
     except OSError as error:
         return (_problem(path, error),)
     finally:

@@ -292,14 +292,5 @@ def _candidate(group: _PathGroup, tally: Tally, unique_bytes: int, inodes: int) 
         last_used_s=tally.last_used_s or None,
         paths=group.paths,
         source=entry.name,
-        needs_root=tally.unread > 0 or not all(map(_may_remove, group.paths)),
         names=(entry.name,),
     )
-
-
-def _may_remove(path: str) -> bool:
-    """Return whether this user may, as far as it can be told without trying."""
-    if os.geteuid() == 0:
-        return True
-    within = not os.path.isdir(path) or os.stat(path).st_uid == os.geteuid()  # noqa: PTH112, PTH116
-    return within and os.access(os.path.dirname(path), os.W_OK | os.X_OK)  # noqa: PTH120

@@ -12,7 +12,6 @@ import os
 import resource
 import stat
 import threading
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN = 5
 _NAMES_BETWEEN_LOOKS = 128
-_TELL_EVERY_S = 0.1
 _MOST_PROBLEMS = 20
 _LONG = 240
 _VANISHED = frozenset({errno.ENOENT})
@@ -72,20 +70,16 @@ class _RemovalQueue(Struct):
 
     mount: str
     cancel: Cancel
-    on_progress: Callable[[], None]
     changed: threading.Condition = field(default_factory=threading.Condition)
     waiting: list[_Directory] = field(default_factory=list)
     at_work: int = 0
     stopped: bool = False
-    told_s: float = 0.0
     kernel_compares: bool = True
     problems: list[Problem] = field(default_factory=list)
     failure: BaseException | None = None
 
 
-def remove_below(
-    parent_fd: int, name: str, *, parent: str, threads: int, cancel: Cancel, on_progress: Callable[[], None]
-) -> tuple[Problem, ...]:
+def remove_below(parent_fd: int, name: str, *, parent: str, threads: int, cancel: Cancel) -> tuple[Problem, ...]:
     """Remove one name from an open directory: a file, or a directory with everything in it.
 
     Args:
@@ -94,13 +88,12 @@ def remove_below(
         parent: The path of that directory, for messages.
         threads: How many remove at the same time.
         cancel: Ends it: what is not gone then stays.
-        on_progress: Called from any of the threads, about ten times a second, while names are removed.
 
     Returns:
         What stays, and why; not more than the first twenty. Empty when it is gone, and when it was cancelled.
     """
     top = _Directory(None, parent, parent_fd, waiting_for=1)
-    work = _RemovalQueue(mount_id(parent_fd), cancel, on_progress)
+    work = _RemovalQueue(mount_id(parent_fd), cancel)
     found = _status(parent_fd, name)
     if found is None:
         return ()
@@ -228,10 +221,6 @@ def _empty(work: _RemovalQueue, directory: _Directory) -> None:
 def _should_stop(work: _RemovalQueue) -> bool:
     if work.cancel.is_set():
         work.stopped = True
-    now_s = time.monotonic()
-    if now_s - work.told_s >= _TELL_EVERY_S:
-        work.told_s = now_s
-        work.on_progress()
     return work.stopped
 
 

@@ -142,22 +142,21 @@ class Web:
         """
         return self._ask("GET", address, headers or {}, first_bytes)
 
-    def post(self, address: str, form: Mapping[str, str], *, limit_bytes: int = 1 << 20) -> Reply:
+    def post(self, address: str, form: Mapping[str, str]) -> Reply:
         """Send a form. Nothing is redirected, because a form can hold secrets.
 
         Args:
             address: The address.
             form: Its fields.
-            limit_bytes: After so many bytes of answer reading is given up.
 
         Returns:
-            The answer, whatever its status.
+            The answer, whatever its status, its body cut after a mebibyte.
 
         Raises:
             CannotFetchError: It cannot be reached.
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._answer("POST", address, headers, limit_bytes, urlencode(form).encode(), retries=_no_retries())
+        return self._answer("POST", address, headers, 1 << 20, urlencode(form).encode(), retries=_no_retries())
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.

@@ -1,8 +1,4 @@
-"""How large the file behind an address is, without fetching it.
-
-Public:
-    ``Heads(web, kept).size(address) -> RemoteSize``: never fails; what is not known has its reason.
-"""
+"""How large the file behind an address is, without fetching it."""
 
 from __future__ import annotations
 
@@ -14,8 +10,6 @@ from msgspec import Struct
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
 
@@ -50,12 +44,11 @@ class RemoteSizes:
         self._kept = kept
         self._holds_s = holds_s
 
-    def size(self, address: str, headers: Mapping[str, str] | None = None) -> RemoteSize:
+    def size(self, address: str) -> RemoteSize:
         """Ask how large the file behind an address is.
 
         Args:
             address: The address.
-            headers: Further headers; they are no part of what is kept.
 
         Returns:
             Its size, or why it is not known. Where nobody answers, an old answer is used.
@@ -64,7 +57,7 @@ class RemoteSizes:
         if fresh is not None:
             return RemoteSize(json.loads(fresh))
         try:
-            size, reason = self._ask(address, headers or {})
+            size, reason = self._ask(address)
         except CannotFetchError as error:
             old = self._kept.read("head", address)
             return RemoteSize(json.loads(old) if old else None, f"{error.what}{f': {error.why}' if error.why else ''}")
@@ -72,14 +65,14 @@ class RemoteSizes:
             self._kept.keep("head", address, json.dumps(size).encode())
         return RemoteSize(size, reason)
 
-    def _ask(self, address: str, headers: Mapping[str, str]) -> tuple[int | None, str]:
+    def _ask(self, address: str) -> tuple[int | None, str]:
         """Ask for the headers; a server that does not give them alone is asked for one byte."""
-        reply = self._web.head(address, headers)
+        reply = self._web.head(address)
         if reply.status == _OK and reply.length_bytes is not None:
             return reply.length_bytes, ""
         if reply.status in _GONE:
             return None, f"the address answers {reply.answer}"
-        reply = self._web.start(address, {**headers, "Range": "bytes=0-0"})
+        reply = self._web.start(address, {"Range": "bytes=0-0"})
         if reply.status not in {_OK, _PART}:
             return None, f"the address answers {reply.answer}"
         return reply.length_bytes, "" if reply.length_bytes is not None else "the address does not tell a length"

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tonnage.model.deploy.plan import Prove
     from tonnage.model.inventory import Container
@@ -105,14 +105,6 @@ class _ContainerVerdict(Struct, frozen=True, kw_only=True):
     fatal: bool = False
     todo: str = ""
     probe: bool = False
-
-
-def judge(prove: Prove, history: Iterable[ServiceObservation]) -> Proof:
-    """Return what a whole history of observations comes to."""
-    proof = Proof()
-    for observation in history:
-        proof = advance(prove, proof, observation)
-    return proof
 
 
 def advance(prove: Prove, proof: Proof, observation: ServiceObservation) -> Proof:

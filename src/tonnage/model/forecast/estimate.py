@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DATA_ROOT = "data-root"
 CONTAINERD = "containerd"
-TEMPORARY = "temporary"
 
 
 class EngineKind(StrEnum):

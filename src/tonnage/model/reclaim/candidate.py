@@ -65,7 +65,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
         last_used_s: When it was last used, seconds since the epoch; None where nobody knows.
         paths: The files and directories that are removed; empty for what an engine removes.
         source: The entry of the catalogue that it was found by; empty for what an engine tells.
-        needs_root: Whether this user's rights do not suffice to remove it.
         names: Further names that people know it by.
         removed_after: Candidates that have to be removed before it.
     """
@@ -83,14 +82,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     last_used_s: float | None = None
     paths: tuple[str, ...] = ()
     source: str = ""
-    needs_root: bool = False
     names: tuple[str, ...] = ()
     removed_after: tuple[CandidateId, ...] = ()
-
-    @property
-    def bytes_per_s(self) -> float:
-        """The rate of its deletion."""
-        return self.unique_bytes / max(self.removal_s, 0.001)
 
 
 class Protected(Struct, frozen=True, kw_only=True):

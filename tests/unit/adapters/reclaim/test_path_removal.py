@@ -224,11 +224,25 @@ def test_it_stops_when_told_and_says_that_it_is_not_complete(tmp_path: Path) -> 
     assert sum(len(files) for _, _, files in os.walk(tree)) == 9
 
 
+class OnceSomethingIsGone(threading.Event):
+    """Set once fewer files are below a directory than at the beginning."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+        self._files = self._count()
+
+    def is_set(self) -> bool:
+        return self._count() < self._files
+
+    def _count(self) -> int:
+        return sum(len(files) for _, _, files in os.walk(self._directory))
+
+
 def test_it_stops_in_the_middle_and_keeps_no_file_open(tmp_path: Path) -> None:
     tree = grow(tmp_path / "tree", 401, 11)
-    cancel = threading.Event()
     before = len(list(Path("/proc/self/fd").iterdir()))
-    removed = remove_place(candidate(tree), cancel=cancel, on_freed=lambda _: cancel.set(), threads=3)
+    removed = remove(tree, cancel=OnceSomethingIsGone(tree), threads=3)
     assert not removed.complete
     assert tree.exists()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -237,8 +251,7 @@ def test_it_stops_in_the_middle_and_keeps_no_file_open(tmp_path: Path) -> None:
 def test_the_marker_that_says_complete_goes_first(tmp_path: Path) -> None:
     version = grow(tmp_path / "Python/3.12.7", 211, 5)
     (version / "x64.complete").touch()
-    cancel = threading.Event()
-    remove_place(candidate(version), cancel=cancel, on_freed=lambda _: cancel.set(), threads=1)
+    assert not remove(version, cancel=OnceSomethingIsGone(version), threads=1).complete
     assert not (version / "x64.complete").exists()
 
 
@@ -348,7 +361,7 @@ def test_a_mount_that_hides_another_is_the_one_that_counts(tmp_path: Path) -> No
     )
     under = mount_under(read_mounts(str(table)), "/a b/c")
     assert under is not None
-    assert (under.mount_id, under.read_only) == (22, True)
+    assert under.read_only
 
 
 names = st.sampled_from(["a", "b", "c c", "ü", "-rf", "*", ".hidden", "line\nbreak"])

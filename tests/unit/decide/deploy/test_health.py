@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +15,13 @@ from tonnage.decide.deploy.health import (
     Proof,
     ServiceObservation,
     advance,
-    judge,
 )
 from tonnage.model.deploy.plan import Prove
 from tonnage.model.inventory import Container
 from tonnage.model.stack import ProbeSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAIN = Prove(stability_s=3.0, timeout_s=61.0)
 PROBED = Prove(stability_s=3.0, timeout_s=61.0, probe=ProbeSpec(port=8080, path="/health"))
@@ -32,6 +36,14 @@ def at(at_s: float, *containers: Container, answer: int | str | None = None) -> 
     return ServiceObservation(
         at_s=at_s, seen=tuple(ContainerObservation(container=container, answer=answer) for container in containers)
     )
+
+
+def judge(prove: Prove, history: Iterable[ServiceObservation]) -> Proof:
+    """Return what a whole history of observations comes to."""
+    proof = Proof()
+    for observation in history:
+        proof = advance(prove, proof, observation)
+    return proof
 
 
 def ended(exit_code: int | None, *, oom_killed: bool = False, state: str = "exited") -> Container:
