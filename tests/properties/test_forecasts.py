@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.properties.structs import structs
 
 from tonnage.forecast.costs.build_costs import forecast_service
-from tonnage.forecast.costs.stack_costs import forecast_stack
+from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.model.forecast.estimate import EngineKind, Grade, spread
 from tonnage.model.forecast.sized_effects import (
     Aside,

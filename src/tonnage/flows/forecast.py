@@ -17,7 +17,7 @@ from tonnage.flows.snapshot import look
 from tonnage.flows.stack import read_wanted
 from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.forecast.costs.fit import fit_into
-from tonnage.forecast.costs.stack_costs import forecast_stack
+from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services

@@ -6,6 +6,7 @@ What cannot be told from words is ``Opaque``, never nothing.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.cheap_commands import printed
@@ -84,17 +85,8 @@ def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> S
     """Read the commands of a ``RUN``, in either form."""
     around = step.surroundings
     variables = {"HOME": _home(around.user), **around.variables}
-    if run.words is not None:
-        return read_words(
-            run.words,
-            variables,
-            directory=around.working_directory,
-            complete=around.base_known,
-            unset=around.unset,
-            answers=answers,
-        )
-    return read_script(
-        run.script,
+    read = partial(read_script, run.script) if run.words is None else partial(read_words, run.words)
+    return read(
         variables,
         directory=around.working_directory,
         complete=around.base_known,

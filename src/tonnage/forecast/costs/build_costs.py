@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.concurrency import with_others
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
@@ -36,7 +35,7 @@ from tonnage.model.forecast.estimate import (
 from tonnage.model.forecast.sized_effects import SizedEffect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from tonnage.forecast.costs.layer_costs import LayerCost
     from tonnage.model.forecast.sized_effects import BaseLayers, BuildWork, StageWork, StepWork, WrittenBytes
@@ -72,7 +71,7 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         ending, its_steps = _stage(stage, engine, frozenset(present), endings, shown=stage.index in in_image)
         endings[stage.index] = ending
         steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
-    together = with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
+    together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
     if any(stage.steps for stage in work.stages):
         together[-1] = _with_image(together[-1], endings[work.target].key, engine)
     if engine is EngineKind.CONTAINER:
@@ -280,3 +279,44 @@ def _stages_of_image(work: BuildWork) -> set[int]:
 
 def _joined(below: str, identity: str) -> str:
     return "made:" + hashlib.sha256(f"{below}\0{identity}".encode()).hexdigest()
+
+
+def _with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:
+    """Return the instructions, each with what other stages may need on top at its worst moment.
+
+    BuildKit waits only for what an instruction needs.
+    """
+    needed = _needed(work, steps)
+    found = []
+    for stage, number, step in steps:
+        worst: dict[int, int] = {}
+        for other_stage, other_number, other in steps:
+            if other_stage == stage or not other.transient.high_bytes or not step.transient.high_bytes:
+                continue
+            if other_stage in needed[stage, number] or stage in needed[other_stage, other_number]:
+                continue
+            worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
+        together = sum(worst.values())
+        others = Estimate(0, 0, together, step.transient.grade) if together else NOTHING
+        found.append(replace(step, others=others))
+    return found
+
+
+def _needed(
+    work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]
+) -> dict[tuple[int, int], frozenset[int]]:
+    """Return for each instruction the stages that are complete before it begins."""
+    whole: dict[int, frozenset[int]] = {}
+    needed: dict[tuple[int, int], frozenset[int]] = {}
+    for stage in work.stages:
+        before: frozenset[int] = frozenset()
+        if stage.on_stage is not None:
+            before = whole[stage.on_stage] | {stage.on_stage}
+        offset = 1 if stage.on_stage is None and stage.base is not None else 0
+        needed[stage.index, 0] = before
+        for number, step in enumerate(stage.steps):
+            for index in step.stages_read:
+                before |= whole[index] | {index}
+            needed[stage.index, number + offset] = before
+        whole[stage.index] = before
+    return {(stage, number): needed.get((stage, number), frozenset()) for stage, number, _ in steps}

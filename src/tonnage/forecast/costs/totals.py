@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.forecast.estimate import DATA_ROOT, NOTHING, highest, total
+from tonnage.model.forecast.estimate import (
+    DATA_ROOT,
+    NOTHING,
+    FilesystemForecast,
+    StackForecast,
+    above,
+    highest,
+    total,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import Estimate, InstructionForecast
+    from tonnage.model.forecast.estimate import EngineKind, Estimate, InstructionForecast, ServiceForecast
 
 
 class CountedLayers(Struct):
@@ -89,9 +97,33 @@ def add_up(
     )
 
 
-def summed(sums: Sequence[Sums]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Return what stays and the sum of the worst moments, by filesystem, over several services."""
-    roles = {role for each in sums for role in each.kept_on}
-    kept = {role: total(each.kept_on.get(role, NOTHING) for each in sums) for role in roles}
-    peaks = {role: total(each.peak_on.get(role, NOTHING) for each in sums) for role in roles}
-    return kept, peaks
+def forecast_stack(stack: str, engine: EngineKind, services: Sequence[ServiceForecast]) -> StackForecast:
+    """Add up the services of a stack: layers that they share once, one service after the other and all at once."""
+    seen = CountedLayers()
+    sums = [add_up(service.steps, beside=service.beside, seen=seen) for service in services]
+    filesystems = []
+    for role in sorted({role for each in sums for role in each.kept_on}):
+        peaks = [each.peak_on.get(role, NOTHING) for each in sums]
+        kept, peak = _in_a_row([each.kept_on.get(role, NOTHING) for each in sums], peaks)
+        filesystems.append(FilesystemForecast(role=role, kept=kept, one_after_the_other=peak, all_at_once=total(peaks)))
+    kept, peak = _in_a_row([each.kept for each in sums], [each.peak for each in sums])
+    return StackForecast(
+        stack=stack,
+        engine=engine,
+        services=tuple(services),
+        image=total(each.image for each in sums),
+        disk=kept,
+        transient=above(peak, kept),
+        download=total(each.download for each in sums),
+        filesystems=tuple(filesystems),
+    )
+
+
+def _in_a_row(kept: Sequence[Estimate], peaks: Sequence[Estimate]) -> tuple[Estimate, Estimate]:
+    """Return what stays of all, and the worst moment when one begins after the other has ended."""
+    before = NOTHING
+    moments = []
+    for stays, peak in zip(kept, peaks, strict=True):
+        moments.append(before + peak)
+        before += stays
+    return before, highest([*moments, before])

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.shell.conditions import decide
-from tonnage.forecast.shell.nodes import LEAVES, asks, case_items, clauses, errors, last_of, leaves, text_of
-from tonnage.forecast.shell.redirections import REDIRECTS, behind, redirections
-from tonnage.forecast.shell.state import ShellState
+from tonnage.forecast.shell.nodes import (
+    LEAVES,
+    REDIRECTS,
+    asks,
+    behind,
+    case_items,
+    clauses,
+    errors,
+    last_of,
+    leaves,
+    redirections,
+    text_of,
+)
+from tonnage.forecast.shell.state import ShellState, decide
 from tonnage.forecast.shell.words import Expander
 from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
@@ -24,7 +34,6 @@ if TYPE_CHECKING:
 
 _DEEPEST = 12
 _MOST_TURNS = 64
-_LOOPS = frozenset({"while_statement", "c_style_for_statement"})
 
 
 class Walk:
@@ -88,7 +97,7 @@ class Walk:
         return self._apart(lambda: self._body(node))
 
     def _on_while_statement(self, node: Node) -> None:
-        self._perhaps([node], turns=True)
+        self._perhaps(node.named_children, turns=True)
 
     _on_c_style_for_statement = _on_while_statement
 
@@ -111,10 +120,7 @@ class Walk:
         return True
 
     def _body(self, node: Node) -> bool | None:
-        result: bool | None = None
-        for child in node.named_children:
-            result = self._statement(child)
-        return result
+        return self._all(node.named_children)
 
     def _on_list(self, node: Node) -> bool | None:
         left, operator, right = node.children[0], node.children[1].type, node.children[-1]
@@ -131,15 +137,8 @@ class Walk:
     def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> None:
         """Read what may run or not; where it turns in a loop, nobody knows how often."""
         self._repeated += turns
-        self._ways([lambda: self._each(nodes), lambda: None])
+        self._ways([lambda: self._all(nodes), lambda: None])
         self._repeated -= turns
-
-    def _each(self, nodes: Sequence[Node]) -> None:
-        for node in nodes:
-            if node.type in _LOOPS:
-                self._body(node)
-            else:
-                self._statement(node)
 
     def _apart(self, read: Callable[[], bool | None]) -> bool | None:
         """Read what runs in a shell of its own: it changes nothing here."""
@@ -157,9 +156,7 @@ class Walk:
         if not branches:
             return None
         condition, body = branches[0]
-        said: bool | None = True
-        for each in condition:
-            said = self._statement(each)
+        said = self._all(condition) if condition else True
         if said is True:
             return self._all(body)
         if said is False:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tonnage.forecast.costs.bytecode import bytecode
-from tonnage.forecast.costs.bytecode_ratios import RATIOS
+from tonnage.forecast.costs.bytecode import RATIOS, bytecode
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.installs import CacheKind
