@@ -93,3 +93,8 @@ def test_a_text_is_bounded_by_its_length(line: str, high_bytes: int) -> None:
 @pytest.mark.parametrize("line", ["cat x", "ls -l", "echo x > /dev/null", "find / -name x", "gzip --version"])
 def test_what_is_printed_to_the_builder_leaves_no_file(line: str) -> None:
     assert all(isinstance(effect, Nothing) for effect in done(line))
+
+
+@pytest.mark.parametrize("loop", ["while true; do cat big >> f; done", "x || while true; do cat big >> f; done"])
+def test_nobody_can_tell_how_often_a_loop_writes(loop: str) -> None:
+    assert isinstance(done(loop)[-1], Opaque)
