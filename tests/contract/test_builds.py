@@ -40,6 +40,21 @@ def test_only_the_records_that_were_named_are_removed(world: World) -> None:
     assert 5_000_011 in sizes
 
 
+def test_records_go_in_one_act_in_whatever_order_they_are_named_and_those_that_are_gone_are_passed_over(
+    world: World,
+) -> None:
+    second, third = (
+        Instruction(text=name, kept_bytes=size, seconds=0.1) for name, size in (("second", 3_000_017), ("third", 2_009))
+    )
+    build(world, "a", Recipe(instructions=(FIRST, second, third)), "contract/a:1")
+    ids = {record.size_bytes: record.record_id for record in world.facts.cache()}
+    named_ids = [ids[size] for size in (5_000_011, 2_009, 3_000_017)]
+    said_bytes = world.acts.remove_cache(["nothing-of-that-id", *named_ids])
+    assert said_bytes == pytest.approx(8_002_037, abs=SLACK_BYTES)
+    assert not {5_000_011, 3_000_017, 2_009} & {record.size_bytes for record in world.facts.cache()}
+    assert world.acts.remove_cache(named_ids) == 0
+
+
 def test_a_record_on_which_another_stands_is_not_removed(world: World) -> None:
     second = Instruction(text="second", kept_bytes=3_000_017, seconds=0.1)
     build(world, "a", Recipe(instructions=(FIRST, second)), "contract/a:1")

@@ -22,6 +22,11 @@ def put(world: World, behaviour: Behaviour, instruction: Instruction = ONE) -> d
     return {"image": "contract/a:1"}
 
 
+def first(world: World, web: dict[str, Any]) -> None:
+    """Start a container of ``web`` first, beside those that run."""
+    world.acts.start_first(PROJECT, world.directory, "web", project_json(web=web), "contract-web-first", cancel=NEVER)
+
+
 def test_up_starts_a_container_with_its_project_service_number_and_labels(world: World) -> None:
     web = {**put(world, STEADY), "labels": {"tonnage.config": "c1"}}
     container = up(world, "web", web=web)
@@ -104,6 +109,51 @@ def test_up_of_an_image_that_is_not_there_fails_and_names_it(world: World) -> No
     with pytest.raises(StepFailedError) as failure:
         up(world, "web", web={"image": "localhost:9/contract/nowhere:1"})
     assert "contract/nowhere" in f"{failure.value}{failure.value.log}"
+
+
+def test_what_runs_is_left_alone_when_the_image_of_the_next_version_is_not_there(world: World) -> None:
+    running = up(world, "web", web=put(world, STEADY))
+    missing = {"image": "localhost:9/contract/nowhere:1"}
+    with pytest.raises(StepFailedError):
+        up(world, "web", web=missing)
+    with pytest.raises(StepFailedError) as failure:
+        first(world, missing)
+    assert "contract/nowhere" in f"{failure.value}{failure.value.log}"
+    assert [(each.container_id, each.state) for each in world.facts.containers()] == [(running.container_id, "running")]
+
+
+def test_a_container_that_is_started_first_is_not_restarted_when_it_ends(world: World) -> None:
+    web = {**put(world, Behaviour(exits_after_s=0.2, exit_code=3)), "restart": "always"}
+    first(world, web)
+    wait_for(world, "contract-web-first", lambda now: now.state == "exited")
+    world.sleep(2.0)
+    ended = world.facts.container("contract-web-first")
+    assert ended is not None
+    assert (ended.state, ended.exit_code, ended.restart_count) == ("exited", 3, 0)
+
+
+def test_a_container_that_is_started_first_runs_what_its_project_says(world: World) -> None:
+    old = up(world, "web", web=put(world, STEADY))
+    build(world, "b", Recipe(instructions=(TWO,), behaviour=STEADY), "contract/b:1")
+    first(world, {"image": "contract/b:1", "labels": {"tonnage.config": "c2"}})
+    started = world.facts.container("contract-web-first")
+    assert started is not None
+    assert started.image_id != old.image_id
+    assert started.labels["tonnage.config"] == "c2"
+    with pytest.raises(StepFailedError):
+        first(world, {"image": "contract/b:1"})
+    assert len(world.facts.containers(PROJECT)) == 2
+
+
+def test_a_container_is_found_by_its_name_and_by_its_id_and_in_its_own_project_alone(world: World) -> None:
+    container = up(world, "web", web=put(world, STEADY))
+    for known in (container.name, container.container_id):
+        found = world.facts.container(known)
+        assert found is not None
+        assert found.container_id == container.container_id
+    assert world.facts.container("contract-nothing") is None
+    assert len(world.facts.containers()) == 1
+    assert world.facts.containers("another") == ()
 
 
 def test_a_container_becomes_healthy(world: World) -> None:
@@ -190,3 +240,47 @@ def test_a_container_that_runs_is_not_removed_as_an_ended_one(world: World) -> N
     world.sleep(0.5)
     assert [each.state for each in containers_of(world, "web")] == ["running"]
     world.acts.remove_ended_container("contract-nothing")
+
+
+def test_an_emptied_log_is_empty_and_its_container_runs_on(world: World) -> None:
+    container = up(world, "web", web=put(world, Behaviour(prints=("forty-one", "forty-three"))))
+    other = up(world, "other", other=put(world, Behaviour(prints=("forty-seven",)), TWO))
+    world.sleep(0.7)
+    world.acts.empty_log(container.container_id)
+    world.acts.empty_log("contract-nothing")
+    assert world.facts.logs(container.container_id, 5) == ""
+    assert world.facts.logs(other.container_id, 5).splitlines() == ["forty-seven"]
+    still = world.facts.container(container.container_id)
+    assert still is not None
+    assert still.state == "running"
+
+
+def test_a_volume_goes_alone_and_never_while_a_container_mounts_it_running_or_not(world: World) -> None:
+    web = {**put(world, Behaviour(exits_after_s=0.5)), "volumes": ["data:/data", "more:/more"]}
+    top = ', "volumes": {"data": {"name": "contract-data"}, "more": {"name": "contract-more"}}}'
+    world.acts.up(
+        PROJECT, world.directory, "web", project_json(web=web).removesuffix("}") + top, progress=Heard(), cancel=NEVER
+    )
+    world.sleep(2.0)
+    assert {(each.name, each.in_use, each.project) for each in world.facts.volumes()} == {
+        ("contract-data", True, PROJECT),
+        ("contract-more", True, PROJECT),
+    }
+    with pytest.raises(StepFailedError):
+        world.acts.remove_volume("contract-data")
+    assert len(world.facts.volumes()) == 2
+    world.acts.remove_container(containers_of(world, "web")[0].container_id)
+    assert {each.in_use for each in world.facts.volumes()} == {False}
+    for _ in range(2):
+        world.acts.remove_volume("contract-data")
+    assert [each.name for each in world.facts.volumes()] == ["contract-more"]
+
+
+def test_a_container_is_removed_whatever_its_state(world: World) -> None:
+    web = put(world, Behaviour(exits_after_s=0.2, exit_code=3))
+    for name, restart in (("ended", "no"), ("looping", "always")):
+        container = up(world, name, **{name: {**web, "restart": restart}})
+        world.sleep(1.5)
+        world.acts.remove_container(container.name)
+        assert world.facts.container(container.name) is None
+    assert world.facts.containers() == ()

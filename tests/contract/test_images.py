@@ -78,6 +78,14 @@ def test_a_tag_of_an_image_that_is_not_there_fails(world: World) -> None:
         world.acts.tag("contract/nothing:1", "contract/a:1")
 
 
+def test_a_name_without_a_tag_is_the_latest(world: World) -> None:
+    image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
+    world.acts.tag("contract/a:1", "contract/kept")
+    assert set(image_of(world, image.image_id).references) == {"contract/a:1", "contract/kept:latest"}
+    world.acts.untag("contract/kept")
+    assert image_of(world, image.image_id).references == ("contract/a:1",)
+
+
 def test_untag_takes_one_name_and_leaves_the_others(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
     world.acts.tag(image.image_id, "contract/a:2")
@@ -115,6 +123,33 @@ def test_an_image_that_a_running_or_stopped_container_uses_is_not_removed(world:
     assert image_of(world, image.image_id).references == ()
     world.acts.remove_container(container.container_id)
     world.acts.remove_image(image.image_id)
+    assert [each.references for each in world.facts.images()] == [(BASE,)]
+
+
+def test_an_image_that_a_container_uses_keeps_every_name_that_was_to_go_with_it(world: World) -> None:
+    image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
+    up(world, "web", web={"image": "contract/a:1"})
+    names = ("contract/a:1", "contract/a:2", "contract/b:1")
+    for name in names[1:]:
+        world.acts.tag(image.image_id, name)
+    with pytest.raises(StepFailedError):
+        world.acts.remove_image(image.image_id, names)
+    assert set(image_of(world, image.image_id).references) == set(names)
+
+
+def test_an_image_on_which_another_one_stands_goes_and_leaves_that_one_whole(world: World) -> None:
+    lower = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
+    upper = build(world, "b", Recipe(base="contract/a:1", instructions=(SECOND,)), "contract/b:1")
+    world.acts.remove_image(lower.image_id, ("contract/a:1",))
+    left = image_of(world, upper.image_id)
+    assert (left.references, left.chain) == (("contract/b:1",), upper.chain)
+    assert named(world, "contract/a:1") is None
+
+
+def test_removing_an_image_that_is_gone_does_nothing(world: World) -> None:
+    image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
+    for _ in range(2):
+        world.acts.remove_image(image.image_id, ("contract/a:1",))
     assert [each.references for each in world.facts.images()] == [(BASE,)]
 
 

@@ -83,7 +83,7 @@ class SimulatedActs:
         with self._act(f"remove-image {image_id}"):
             store = self._engine.store
             if image_id not in store.images:
-                raise StepFailedError(f"no such image: {image_id}")
+                return
             users = [c.name for c in self._engine.living() if c.image_id == image_id]
             if users:
                 raise StepFailedError(f"image {image_id} is used by container {users[0]}")
@@ -145,7 +145,10 @@ class SimulatedActs:
     def empty_log(self, container: str) -> None:
         """Empty what a container printed."""
         with self._act(f"empty-log {container}"):
-            self._engine.disk.give_back(f"log {container}")
+            found = self._engine.find_container(container)
+            if found is not None:
+                found.printed.clear()
+                self._engine.disk.give_back(f"log {found.container_id}")
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume that no container mounts."""

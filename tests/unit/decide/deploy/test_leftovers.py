@@ -46,7 +46,7 @@ def test_where_nothing_was_left_there_is_nothing_to_do() -> None:
 def test_a_container_that_was_left_beside_the_running_one_goes_by_its_id_and_no_other() -> None:
     left = container(WEB, RUNS, container_id="c-left", name="shop-web-candidate", one_off=True)
     other = container(WEB, RUNS, container_id="c-job", name="shop-web-run-1", one_off=True)
-    [only] = leftover_steps(case(others=(left, other)))
+    [only] = leftover_steps(case(others=(other, left)))
     assert only.name == "web.remove-leftover"
     assert only.action == RemoveContainer(container="c-left")
 
