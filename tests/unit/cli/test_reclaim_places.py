@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,10 +213,8 @@ def test_without_the_right_to_it_what_root_could_free_is_told(open_to_all: Path)
 
 
 @needs_root
-def test_nothing_is_done_in_a_moment_where_there_is_enough(disk: Path, tmp_path: Path) -> None:
-    begun = time.monotonic()
+def test_nothing_is_done_where_there_is_enough(disk: Path, tmp_path: Path) -> None:
     assert reclaim(disk, "--until", "1MB", "--yes", home=tmp_path).returncode == 0
-    assert time.monotonic() - begun < 3.0
     assert all((disk / name).exists() for name in SDKS)
 
 

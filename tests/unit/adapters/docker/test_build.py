@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -206,10 +205,9 @@ def test_an_engine_that_does_not_answer_is_told_as_such(tmp_path: Path, spec: Bu
 def test_a_build_that_is_stopped_says_so_at_once(tmp_path: Path, spec: BuildSpec) -> None:
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()
-    begun = time.monotonic()
+    # Where it goes on, the limit of pytest ends the test.
     with pytest.raises(StepFailedError, match="was stopped"):
-        _build(tmp_path, "exec sleep 31", BuilderKind.PLAIN, spec, cancel)
-    assert time.monotonic() - begun < 5
+        _build(tmp_path, "exec sleep 1009", BuilderKind.PLAIN, spec, cancel)
 
 
 def test_a_missing_dockerfile_or_context_is_refused_with_its_place(tmp_path: Path, spec: BuildSpec) -> None:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tonnage.adapters.reclaim.in_use import what_is_in_use
+from tonnage.adapters.reclaim import in_use
+from tonnage.adapters.reclaim.in_use import Processes, what_is_in_use
 
 USED = what_is_in_use("/", dict(os.environ))
 
@@ -42,3 +45,16 @@ def test_a_tree_elsewhere_has_modules_and_perl_of_its_own() -> None:
     used = what_is_in_use("/srv/tree", {})
     assert used.why(f"/srv/tree/usr/lib/modules/{platform.release()}")
     assert used.why("/srv/tree/usr/bin/perl")
+
+
+def test_looking_takes_a_quarter_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # Each look begins and ends at these seconds, so it takes two of them; then come questions.
+    seconds = iter([100.0, 102.0, 107.9, 108.1, 110.1])
+    monkeypatch.setattr(in_use, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    processes = Processes()
+    assert not processes.why_used(str(tmp_path))
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=tmp_path) as process:
+        remembered, anew = processes.why_used(str(tmp_path)), processes.why_used(str(tmp_path))
+        process.communicate()
+    assert not remembered
+    assert f"({process.pid}) uses it" in anew

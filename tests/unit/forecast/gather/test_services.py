@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.gather.context import ForecastContext
@@ -22,7 +21,7 @@ class Waiting(RealLookups):
 
     def dockerfile(self, spec: BuildSpec) -> str:
         if "slow" in spec.context:
-            self.go_on.wait(30)
+            self.go_on.wait(600)
         if "odd" in spec.context:
             raise ZeroDivisionError("by a defect")
         return "FROM scratch\nRUN true\n"
@@ -35,13 +34,12 @@ def service(name: str, directory: Path) -> Service:
 
 def test_what_takes_too_long_is_given_up_and_the_others_are_forecast(tmp_path: Path) -> None:
     lookups = Waiting(tmp_path / "cache")
-    began = time.monotonic()
-
     services = [service("slow", tmp_path), service("web", tmp_path)]
-    slow, web = forecast_services(services, ForecastContext(assume_bytes=104_729), lookups, within_s=0.5)
+    # What is imported by the first forecast only must not count.
+    forecast_services(services[1:], ForecastContext(), lookups)
+    slow, web = forecast_services(services, ForecastContext(assume_bytes=104_729), lookups, within_s=2.0)
     lookups.go_on.set()
 
-    assert time.monotonic() - began < 10
     assert (slow.service, slow.found_out) == ("slow", False)
     assert "took too long" in slow.failures[0]
     assert slow.disk.high_bytes == 104_729

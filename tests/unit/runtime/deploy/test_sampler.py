@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -34,16 +33,7 @@ class WrittenGauge:
         self.now = now
         for _ in range(2):
             self.read.clear()
-            assert self.read.wait(5)
-
-    def close(self) -> None:
-        pass
-
-
-class StatvfsGauge:
-    def available(self) -> Mapping[str, int]:
-        found = os.statvfs("/")
-        return {"/": found.f_bavail * found.f_frsize}
+            assert self.read.wait(60)
 
     def close(self) -> None:
         pass
@@ -204,16 +194,14 @@ def test_nothing_is_sampled_after_stop() -> None:
     sampler.stop()
 
 
-def test_the_real_disk_is_sampled_at_least_twenty_times_in_a_second_for_next_to_nothing() -> None:
-    with Sampler(StatvfsGauge()) as sampler:
-        time.sleep(0.1)
+def test_no_more_samples_are_taken_than_the_interval_allows() -> None:
+    gauge = WrittenGauge(data=17)
+    began_s = time.monotonic()
+    with Sampler(gauge) as sampler:
         sampler.begin()
-        began_s, used_s = time.monotonic(), time.process_time()
-        time.sleep(1.5)
-        cpu_s = time.process_time() - used_s
-        elapsed_s = time.monotonic() - began_s
+        for _ in range(17):
+            gauge.write_and_wait({"/data": 13})
         (measured,) = sampler.end()
 
-    assert 20 * elapsed_s <= measured.samples <= 50 * elapsed_s + 4
-    # The target is 1 % of a core; a busy machine with instrumented code is given twice that.
-    assert cpu_s / elapsed_s < 0.02
+    # How many it takes in a second, and what they cost, is measured by bench/speed.py.
+    assert measured.samples <= 50 * (time.monotonic() - began_s) + 4
