@@ -1,4 +1,4 @@
-"""Work, counted in function calls: how busy the machine is does not change it. Seconds are measured in ``bench``."""
+"""Work, counted in function calls, which a busy machine does not change. Seconds belong into ``bench/startup.py``."""
 
 from __future__ import annotations
 

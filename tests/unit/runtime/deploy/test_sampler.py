@@ -203,5 +203,5 @@ def test_no_more_samples_are_taken_than_the_interval_allows() -> None:
             gauge.write_and_wait({"/data": 13})
         (measured,) = sampler.end()
 
-    # How many it takes in a second, and what they cost, is measured by bench/speed.py.
+    # How many it takes in a second, and what they cost, is measured by bench/startup.py.
     assert measured.samples <= 50 * (time.monotonic() - began_s) + 4
