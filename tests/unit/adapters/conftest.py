@@ -1,4 +1,4 @@
-"""A really small filesystem for the tests that measure one, and a server for those that ask one."""
+"""A really small filesystem for the tests that measure one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.adapters.file_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.unit.adapters.file_server import FileServer
 
 
 @pytest.fixture
@@ -25,10 +22,3 @@ def small(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no tmpfs can be mounted here")
     yield where
     subprocess.run(["umount", str(where)], check=True)
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    """A server on the loopback."""
-    with serving() as running:
-        yield running
