@@ -39,12 +39,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("engine"):
-            # One worker, so one engine: with --dist loadgroup they run one after the other beside the rest.
-            item.add_marker(pytest.mark.xdist_group("engine"))
+    # What takes long begins first, so that no worker waits for another one at the end.
+    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("engine")))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
