@@ -29,7 +29,7 @@ from tests.real_engine import real_engine, why_there_is_none
 from tonnage.adapters.context.inputs_digest import build_inputs
 from tonnage.adapters.host.filesystem import open_gauge
 from tonnage.decide.reclaim.selection import choose
-from tonnage.model.reclaim.candidate import Candidate, SharedBytes
+from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, SharedBytes
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.deploy.sampler import Sampler
 
@@ -92,14 +92,18 @@ def context(directory: Path) -> Service:
     (directory / "Dockerfile").write_text("FROM scratch\nCOPY . /app\n")
     (directory / ".dockerignore").write_text("\n".join(f"**/{number}.tmp" for number in range(19)))
     build = BuildSpec(context=str(directory), dockerfile=str(directory / "Dockerfile"))
-    return Service(name="web", image="web", config_json="{}", build=build)
+    return Service(name="web", image="web", build=build)
+
+
+def _ids(*numbers: int) -> frozenset[CandidateId]:
+    return frozenset(CandidateId(CandidateKind.IMAGE, f"thing-{number}") for number in numbers)
 
 
 def candidates() -> tuple[list[Candidate], list[SharedBytes]]:
     """Return 400 things that may go, and what they give, alone and together."""
     options = [
         Candidate(
-            candidate_id=f"thing-{n}",
+            candidate_id=CandidateId(CandidateKind.IMAGE, f"thing-{n}"),
             kind="image",
             name=f"thing-{n}",
             unique_bytes=0,
@@ -109,8 +113,8 @@ def candidates() -> tuple[list[Candidate], list[SharedBytes]]:
         )
         for n in range(400)
     ]
-    pieces = [SharedBytes((n * 104_729) % 90_001, frozenset({f"thing-{n}"})) for n in range(400)]
-    pieces += [SharedBytes(50_021, frozenset({f"thing-{n}", f"thing-{n + 1}"})) for n in range(0, 300, 3)]
+    pieces = [SharedBytes((n * 104_729) % 90_001, _ids(n)) for n in range(400)]
+    pieces += [SharedBytes(50_021, _ids(n, n + 1)) for n in range(0, 300, 3)]
     return options, pieces
 
 

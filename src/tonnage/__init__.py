@@ -5,9 +5,9 @@ at any time::
 
     import tonnage
 
-    here = tonnage.StackFlags(project_directory=".")
+    here = tonnage.StackFlags(files=("compose.yaml",), settings={"keep-free": "2GB"})
     print(tonnage.forecast_text(tonnage.forecast(here).stack))
-    print(tonnage.plan_text(tonnage.plan(here, {"keep-free": "2GB"})))
+    print(tonnage.plan_text(tonnage.plan(here)))
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def put(world: World, behaviour: Behaviour, instruction: Instruction = ONE) -> d
 
 def first(world: World, web: dict[str, Any]) -> None:
     """Start a container of ``web`` first, beside those that run."""
-    world.acts.start_first(PROJECT, world.directory, "web", project_json(web=web), "contract-web-first", cancel=NEVER)
+    world.acts.start_first(PROJECT, world.directory, "web", project(web=web), "contract-web-first", cancel=NEVER)
 
 
 def test_up_starts_a_container_with_its_project_service_number_and_labels(world: World) -> None:
@@ -257,10 +257,9 @@ def test_an_emptied_log_is_empty_and_its_container_runs_on(world: World) -> None
 
 def test_a_volume_goes_alone_and_never_while_a_container_mounts_it_running_or_not(world: World) -> None:
     web = {**put(world, Behaviour(exits_after_s=0.5)), "volumes": ["data:/data", "more:/more"]}
-    top = ', "volumes": {"data": {"name": "contract-data"}, "more": {"name": "contract-more"}}}'
-    world.acts.up(
-        PROJECT, world.directory, "web", project_json(web=web).removesuffix("}") + top, progress=Heard(), cancel=NEVER
-    )
+    volumes = {"data": {"name": "contract-data"}, "more": {"name": "contract-more"}}
+    document = {**project(web=web), "volumes": volumes}
+    world.acts.up(PROJECT, world.directory, "web", document, progress=Heard(), cancel=NEVER)
     world.sleep(2.0)
     assert {(each.name, each.in_use, each.project) for each in world.facts.volumes()} == {
         ("contract-data", True, PROJECT),

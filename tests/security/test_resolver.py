@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from tests.unit.adapters.file_server import Index, serving
-from tests.unit.cli.outside import make_world
+from tests.unit.cli.simulated_ports import make_world
 from tests.unit.cli.test_forecast import LocalLookups
 from uv import find_uv_bin
 

@@ -34,6 +34,16 @@ class Progress(Protocol):
         """Hand over one line that a program printed."""
 
 
+class Unwatched:
+    """Progress that nobody watches."""
+
+    def at(self, text: str) -> None:
+        """Say nothing."""
+
+    def log(self, line: str) -> None:
+        """Say nothing."""
+
+
 class EngineFacts(Protocol):
     """Reads. Nothing here changes the engine or its machine.
 

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 )
 @stack_options
 @click.option("--push", is_flag=True, help="Push each image after it was built.")
-@click.option("--cleanup-after", is_flag=True, help="Remove each image, and the cache it left, before the next.")
+@click.option(
+    "--cleanup-after", "cleanup", is_flag=True, help="Remove each image, and the cache it left, before the next."
+)
 @keep_free_option
 @events_option
 @click.pass_obj
-def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: bool, keep_free: str | None) -> None:
+def command(session: Session, *, flags: StackFlags, push: bool, cleanup: bool) -> None:
     """Build."""
     session.ports.programs.look_ahead()
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
@@ -42,6 +44,6 @@ def command(session: Session, *, flags: StackFlags, push: bool, cleanup_after: b
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free})
-    wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup_after))
+    wanted = read_wanted(session.ports, flags)
+    wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup))
     run_job(session, flags.host, Job(purpose=Purpose.BUILD, wanted=wanted))

@@ -13,7 +13,6 @@ from tonnage.cli.options import (
     keep_free_option,
     keep_previous_option,
     sequential_option,
-    setting_text,
     stack_options,
 )
 from tonnage.errors import (
@@ -27,8 +26,6 @@ from tonnage.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tonnage.cli.session import Session
     from tonnage.flows.deploy import Job
     from tonnage.flows.requests import StackFlags
@@ -70,19 +67,11 @@ def command(
     *,
     flags: StackFlags,
     plan_file: str | None,
-    keep_free: str | None,
-    keep_previous: bool | None,
-    cleanup_after: bool | None,
 ) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
     session.streams = True
-    typed = {
-        "keep-free": keep_free,
-        "keep-previous": setting_text(keep_previous),
-        "cleanup-after": setting_text(cleanup_after),
-    }
-    run_job(session, flags.host, deploy_job(session, flags, typed, plan_file))
+    run_job(session, flags.host, deploy_job(session, flags, plan_file))
 
 
 def run_job(session: Session, host: str, job: Job) -> None:
@@ -135,7 +124,7 @@ def show_run(session: Session, run: Run) -> None:
         session.say("\n" + explanations_text(run.diagnosis, width=session.width))
 
 
-def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | None], plan_file: str | None) -> Job:
+def deploy_job(session: Session, flags: StackFlags, plan_file: str | None) -> Job:
     """Return the job of a deploy.
 
     Raises:
@@ -149,8 +138,8 @@ def deploy_job(session: Session, flags: StackFlags, typed: Mapping[str, str | No
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     if not plan_file:
-        return Job(purpose=Purpose.DEPLOY, wanted=read_wanted(session.ports, flags, typed))
-    if flags.services or any(value is not None for value in typed.values()):
+        return Job(purpose=Purpose.DEPLOY, wanted=read_wanted(session.ports, flags))
+    if flags.services or flags.settings:
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     saved = read_plan_file(plan_file)
     wanted = read_wanted(session.ports, replace(flags, services=saved.services))

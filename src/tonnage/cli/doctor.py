@@ -11,7 +11,6 @@ from tonnage.cli.options import (
     cleanup_after_option,
     keep_free_option,
     keep_previous_option,
-    setting_text,
     stack_options,
 )
 from tonnage.errors import EngineLacksError, EngineUnreachableError
@@ -42,9 +41,6 @@ def command(
     *,
     flags: StackFlags,
     show_settings: bool,
-    keep_free: str | None,
-    keep_previous: bool | None,
-    cleanup_after: bool | None,
 ) -> None:
     """Check."""
     from tonnage.flows.checks import check_all  # noqa: PLC0415 - help needs none of these
@@ -52,20 +48,15 @@ def command(
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 
-    typed = {
-        "keep-free": keep_free,
-        "keep-previous": setting_text(keep_previous),
-        "cleanup-after": setting_text(cleanup_after),
-    }
     if show_settings:
-        settings = read_if_there(session.ports, flags, typed).settings
+        settings = read_if_there(session.ports, flags).settings
         if session.json:
             session.print_document("settings", settings_form(settings))
         else:
             session.say(settings_text(settings, width=session.width))
         return
-    checks, failure = check_all(session.ports, flags, typed)
-    stack, items = verified_checklist(session.ports, flags, typed)
+    checks, failure = check_all(session.ports, flags)
+    stack, items = verified_checklist(session.ports, flags)
     if session.json:
         session.print_document("checks", checks_form(checks, items))
     else:

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     help="For another kind of engine than the one that is here.",
 )
 @click.option("--disk", metavar="SIZE", help="For an empty disk of this size instead of the engine's.")
-@click.option("--assume", metavar="SIZE", help="What to assume for a command whose bytes nobody knows.")
+@click.option(
+    "--assume", "assume_unknown", metavar="SIZE", help="What to assume for a command whose bytes nobody knows."
+)
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
 @keep_free_option

@@ -24,11 +24,18 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which stack and which engine; it receives them as ``flags``."""
+    """Give a command the options that say which stack and which engine; it receives them as ``flags``.
+
+    Those for settings, where it has them, are in there too.
+    """
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
         typed = {name: kwargs.pop(name) for name in StackFlags.__struct_fields__ if name in kwargs}
+        settings = {key: kwargs.pop(name, None) for name, key in _SETTINGS.items()}
+        # Settings write a switch as ``true`` and ``false``.
+        texts = {key: str(said).lower() if isinstance(said, bool) else said for key, said in settings.items()}
+        typed["settings"] = {key: text for key, text in texts.items() if text is not None}
         to = kwargs.pop("to")
         if to and typed["host"]:
             raise click.UsageError("--to names an engine, and so does --host")
@@ -83,6 +90,13 @@ _STACK_OPTIONS = (
     json_option,
 )
 
+_SETTINGS = {
+    "keep_free": "keep-free",
+    "keep_previous": "keep-previous",
+    "cleanup_after": "cleanup-after",
+    "assume_unknown": "assume-unknown",
+}
+"""Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
     "--keep-free", metavar="SIZE", help="The line: bytes that must remain available, such as 2GB."
 )
@@ -114,10 +128,3 @@ cleanup_after_option = click.option(
     default=None,
     help="Remove what each service's steps left behind (default: remove).",
 )
-
-
-def setting_text(value: bool | str | None) -> str | None:  # noqa: FBT001 - this is what a flag's value is
-    """Return a flag's value as settings write it: ``true``, ``false``, text, or None when it was not typed."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value

@@ -11,7 +11,6 @@ from tonnage.cli.options import (
     cleanup_after_option,
     keep_free_option,
     keep_previous_option,
-    setting_text,
     stack_options,
 )
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
@@ -47,9 +46,6 @@ def command(
     build: bool,
     push: bool,
     out: str | None,
-    keep_free: str | None,
-    keep_previous: bool | None,
-    cleanup_after: bool | None,
 ) -> None:
     """Show a plan.
 
@@ -67,14 +63,10 @@ def command(
 
     if push and not build:
         raise click.UsageError("--push belongs to --build")
-    typed = {
-        "keep-free": keep_free,
-        "keep-previous": setting_text(keep_previous),
-        "cleanup-after": setting_text(cleanup_after),
-    }
-    wanted = read_wanted(session.ports, flags, typed)
+    wanted = read_wanted(session.ports, flags)
     if build:
-        wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=bool(cleanup_after)))
+        cleanup = flags.settings.get("cleanup-after") == "true"
+        wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup))
     with session.ports.engines.facts(flags.host) as facts:
         plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
     if session.json:

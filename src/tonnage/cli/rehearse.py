@@ -52,7 +52,6 @@ def command(
     keep: bool,
     imports: tuple[str, ...],
     remove: str | None,
-    keep_free: str | None,
 ) -> None:
     """Rehearse."""
     from tonnage.flows.rehearse import rehearse  # noqa: PLC0415 - help needs none of these
@@ -73,7 +72,6 @@ def command(
         size_bytes=typed_value("--disk", disk, parse_bytes),
         keep=keep,
         imports=imports,
-        keep_free=keep_free,
         view=session.event_view(),
         tell=session.say,
         on_stop=lambda: stop(session),

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 @stack_options
 @keep_free_option
 @click.pass_obj
-def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
+def command(session: Session, *, flags: StackFlags) -> None:
     """Roll back."""
     from tonnage.flows.deploy import Job  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.ports, flags, {"keep-free": keep_free}, builds=False)
+    wanted = read_wanted(session.ports, flags, builds=False)
     run_job(session, flags.host, Job(purpose=Purpose.ROLLBACK, wanted=wanted))

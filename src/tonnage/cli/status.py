@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 @stack_options
 @keep_free_option
 @click.pass_obj
-def command(session: Session, *, flags: StackFlags, keep_free: str | None) -> None:
+def command(session: Session, *, flags: StackFlags) -> None:
     """Show what is there."""
     from tonnage.flows.snapshot import look_once  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
-    wanted, seen = look_once(session.ports, flags, {"keep-free": keep_free})
+    wanted, seen = look_once(session.ports, flags)
     if session.json:
         form = status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services)
         session.print_document("status", form)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--interval", default="2s", show_default=True, metavar="TIME", help="Between two looks.")
 @keep_free_option
 @click.pass_obj
-def command(session: Session, *, flags: StackFlags, interval: str, keep_free: str | None) -> None:
+def command(session: Session, *, flags: StackFlags, interval: str) -> None:
     """Show what is there, live."""
     from threading import Event  # noqa: PLC0415 - help needs none of these
 
@@ -47,7 +47,7 @@ def command(session: Session, *, flags: StackFlags, interval: str, keep_free: st
 
     session.streams = True
     pause_s = typed_value("--interval", interval, parse_seconds)
-    wanted = read_if_there(session.ports, flags, {"keep-free": keep_free})
+    wanted = read_if_there(session.ports, flags)
     never = Event()
     try:
         with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted) as show:

@@ -9,29 +9,26 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import TonnageError
 from tonnage.flows.directories import journal_path
+from tonnage.flows.history import opened_journal
 from tonnage.flows.snapshot import look
 from tonnage.flows.stack import read_if_there, read_inputs
 from tonnage.flows.weights import check_weights
-from tonnage.runtime.journal.writer import Journal
 from tonnage.units import format_bytes
 from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from tonnage.flows.ports import RehearsalPorts
+    from tonnage.flows.ports import Process, RehearsalPorts
     from tonnage.flows.requests import StackFlags
 
 
-def check_all(
-    ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]
-) -> tuple[list[Check], TonnageError | None]:
+def check_all(ports: RehearsalPorts, flags: StackFlags) -> tuple[list[Check], TonnageError | None]:
     """Carry every check out; none depends on another one's success more than it must.
 
     Args:
         ports: What is checked.
         flags: Which stack and engine, as typed.
-        settings: Settings typed as flags, by key.
 
     Returns:
         The checks, and the first failure.
@@ -48,10 +45,10 @@ def check_all(
             return Check(name=name, state=FAILED if needed else WARNING, found=found, todo=error.todo or error.why)
 
     checks = [
-        checked("stack", lambda: _stack(ports, flags, settings)),
-        *_weights_checks(ports, flags, settings, checked),
+        checked("stack", lambda: _stack(ports, flags)),
+        *_weights_checks(ports, flags, checked),
         checked("engine", lambda: _engine(ports, flags)),
-        checked("disk", lambda: _disk(ports, flags, settings)),
+        checked("disk", lambda: _disk(ports, flags)),
         checked("builder", ports.programs.builder_found),
         checked("compose", ports.programs.compose_found),
         checked("journal", lambda: _journal(ports)),
@@ -60,8 +57,8 @@ def check_all(
     return checks, failures[0] if failures else None
 
 
-def _stack(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
-    wanted = read_if_there(ports, flags, settings)
+def _stack(ports: RehearsalPorts, flags: StackFlags) -> str:
+    wanted = read_if_there(ports, flags)
     if not wanted.stack.name:
         return "no compose file here"
     inputs = read_inputs(ports, wanted.stack)
@@ -71,12 +68,11 @@ def _stack(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str 
 def _weights_checks(
     ports: RehearsalPorts,
     flags: StackFlags,
-    settings: Mapping[str, str | None],
     checked: Callable[[str, Callable[[], str]], Check],
 ) -> list[Check]:
     """Check weights where there are any; a stack that cannot be read was told already."""
     try:
-        wanted = read_if_there(ports, flags, settings)
+        wanted = read_if_there(ports, flags)
     except TonnageError:
         return []
     names = asked_for(wanted.stack, wanted.services)
@@ -112,8 +108,8 @@ def _engine(ports: RehearsalPorts, flags: StackFlags) -> str:
     return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
 
 
-def _disk(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> str:
-    wanted = read_if_there(ports, flags, settings)
+def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:
+    wanted = read_if_there(ports, flags)
     with ports.engines.facts(flags.host) as facts:
         seen = look(facts, wanted)
     disk = seen.inventory.filesystems[0]
@@ -123,11 +119,10 @@ def _disk(ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str |
     )
 
 
-def _journal(ports: RehearsalPorts) -> str:
+def _journal(ports: Process) -> str:
     path = journal_path(ports.environment)
-    journal = Journal.open_existing(path)
-    if journal is None:
-        return f"{path}: none yet"
-    with journal:
+    with opened_journal(ports.environment) as journal:
+        if journal is None:
+            return f"{path}: none yet"
         last = journal.runs(1)
     return f"{path}: last run {last[0].run_id}" if last else f"{path}: no run yet"

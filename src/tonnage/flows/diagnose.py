@@ -9,12 +9,11 @@ from tonnage.decide.deploy.reserve import line_bytes
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
-from tonnage.flows.directories import journal_path
 from tonnage.flows.forecast import forecast_now, room_of
+from tonnage.flows.history import opened_journal
 from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.runtime.deploy.observe import observe
-from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
@@ -50,7 +49,7 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
     """Look at what is there; what is not there is left out, whatever the reason."""
     wanted: DesiredState | None = None
     try:
-        wanted = read_if_there(ports, flags, {})
+        wanted = read_if_there(ports, flags)
     except TonnageError:
         if flags.files or flags.project_directory:
             raise
@@ -93,9 +92,6 @@ def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> list[i
 
 
 def _last_run(ports: Process, stack: str) -> Run | None:
-    with contextlib.suppress(TonnageError):
-        journal = Journal.open_existing(journal_path(ports.environment))
-        if journal is not None:
-            with journal:
-                return next(iter(journal.runs(1, stack)), None)
+    with contextlib.suppress(TonnageError), opened_journal(ports.environment) as journal:
+        return next(iter(journal.runs(1, stack)), None) if journal is not None else None
     return None

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from tonnage.decide.reports.checklist import checklist
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
-from tonnage.flows.directories import journal_path
 from tonnage.flows.forecast import ForecastRequest, gather
+from tonnage.flows.history import opened_journal
 from tonnage.flows.snapshot import look
 from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
-from tonnage.runtime.journal.writer import Journal
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tonnage.flows.ports import RehearsalPorts
     from tonnage.flows.requests import StackFlags
@@ -37,21 +36,18 @@ _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
 
-def verified_checklist(
-    ports: RehearsalPorts, flags: StackFlags, settings: Mapping[str, str | None]
-) -> tuple[str, tuple[Item, ...]]:
+def verified_checklist(ports: RehearsalPorts, flags: StackFlags) -> tuple[str, tuple[Item, ...]]:
     """Verify the checklist of the stack of this directory.
 
     Args:
         ports: What may be reached.
         flags: Which stack and engine.
-        settings: Settings typed as flags, by key.
 
     Returns:
         The stack's name and the items; none where there is no stack, or it cannot be read.
     """
     with contextlib.suppress(TonnageError):
-        wanted = read_if_there(ports, flags, settings)
+        wanted = read_if_there(ports, flags)
         if wanted.stack.services:
             return wanted.stack.name, checklist(find_evidence(ports, wanted, flags.host))
     return "", ()
@@ -172,9 +168,6 @@ def _parts(forecast: ServiceForecast) -> Iterator[Contributor]:
 
 
 def _runs(ports: RehearsalPorts, stack: str) -> tuple[Run, ...]:
-    with contextlib.suppress(TonnageError):
-        journal = Journal.open_existing(journal_path(ports.environment))
-        if journal is not None:
-            with journal:
-                return journal.runs(_RUNS, stack)
+    with contextlib.suppress(TonnageError), opened_journal(ports.environment) as journal:
+        return journal.runs(_RUNS, stack) if journal is not None else ()
     return ()

@@ -95,7 +95,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
         raise UsageError(f"--python: {options.python!r} is no version", todo="Write it like 3.11 or 3.11.9.")
     if options.platform and options.platform.count("/") not in {1, 2}:
         raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
-    wanted = read_wanted(ports, flags, {"keep-free": options.keep_free, "assume-unknown": options.assume})
+    wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None

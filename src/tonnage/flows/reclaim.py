@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.adapters.interface import Unwatched
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
 from tonnage.flows.directories import journal_path
@@ -180,7 +181,7 @@ def _decide(scene: ReclaimContext, request: ReclaimRequest, plan: Plan | None) -
 def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bool]) -> None:
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - only where a name is asked for
 
-    name = read_if_there(ports, flags, {}).stack.name or "everything"
+    name = read_if_there(ports, flags).stack.name or "everything"
     if not confirm(name):
         raise UsageError("that was not the name; nothing was removed", todo=f"Type {name} when you are asked for it.")
 
@@ -244,17 +245,7 @@ def _engine_removal(ports: ReclaimPorts, scene: ReclaimContext, held: contextlib
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
     held.enter_context(ports.engines.lock(scene.inventory.engine, _LOCK))
-    return EngineRemoval(scene.access.facts, scene.access.acts(), _Quiet())
-
-
-class _Quiet:
-    """Progress that nobody looks at: each removal has a line of its own."""
-
-    def at(self, text: str) -> None:
-        del text
-
-    def log(self, line: str) -> None:
-        del line
+    return EngineRemoval(scene.access.facts, scene.access.acts(), Unwatched())
 
 
 def _reasons(ports: ReclaimPorts, scene: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:

@@ -269,7 +269,7 @@ def _stack_here(ports: ReclaimPorts, flags: StackFlags) -> Stack:
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - not where no engine is asked
 
     try:
-        return read_if_there(ports, flags, {}).stack
+        return read_if_there(ports, flags).stack
     except TonnageError as error:
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
@@ -299,22 +299,11 @@ def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes
     Returns:
         The bytes, negative when there is more than enough; None for everything that may go.
     """
-    if request.until_bytes is None and request.free_bytes is None and plan is None:
-        return None
-    return _target(request, plan, available_bytes) - available_bytes
-
-
-def _target(request: ReclaimRequest, plan: Plan | None, available_bytes: int) -> int:
     if request.until_bytes is not None:
-        return request.until_bytes
+        return request.until_bytes - available_bytes
     if plan is not None:
-        return _needed_by(plan)
-    return available_bytes + (request.free_bytes or 0)
-
-
-def _needed_by(plan: Plan) -> int:
-    """Return what has to be available before a plan begins: the line, and the most that it is expected to take."""
-    taken = [
-        plan.available_bytes - step.available_lowest.low_bytes for step in plan.steps if step.available_lowest.known
-    ]
-    return plan.line_bytes + max([0, *taken])
+        # What has to be available before it begins: the line, and the most that it is expected to take.
+        lowest = (step.available_lowest for step in plan.steps)
+        taken = [plan.available_bytes - each.low_bytes for each in lowest if each.known]
+        return plan.line_bytes + max([0, *taken]) - available_bytes
+    return request.free_bytes

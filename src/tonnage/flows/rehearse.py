@@ -32,7 +32,6 @@ def rehearse(
     size_bytes: int,
     keep: bool,
     imports: Sequence[str],
-    keep_free: str | None,
     view: AbstractContextManager[EventView],
     tell: Callable[[str], None],
     on_stop: Callable[[], None],
@@ -46,7 +45,6 @@ def rehearse(
         size_bytes: Size of the disk.
         keep: Leave the engine running.
         imports: Images to take from files, each as ``REFERENCE=FILE``.
-        keep_free: The line as typed; None when it was not.
         view: Shows the events of the run.
         tell: Is told what takes a while.
         on_stop: Is called when a signal asks the run to stop.
@@ -56,7 +54,7 @@ def rehearse(
         EngineLacksError: The machine lacks Linux, root or programs.
         TonnageError: What ended the run.
     """
-    wanted = read_wanted(ports, flags, {"keep-free": keep_free})
+    wanted = read_wanted(ports, flags)
     files = image_files(imports, ports.working_directory)
     tell(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
     # An engine and images are not brought for nothing.

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.flows.directories import journal_path
+from tonnage.flows.history import opened_journal
 from tonnage.flows.stack import read_wanted
-from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tonnage.flows.ports import StackPorts
@@ -35,10 +34,9 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     stack = flags.project_name
     if not stack and (flags.files or flags.project_directory):
         stack = read_wanted(ports, flags, builds=False).stack.name
-    journal = Journal.open_existing(journal_path(ports.environment))
-    if journal is None:
-        return [], []
-    with journal:
+    with opened_journal(ports.environment) as journal:
+        if journal is None:
+            return [], []
         runs = list(reversed(journal.runs(last, stack)))
         instructions = journal.instructions(_MOST_INSTRUCTIONS, stack)
     if flags.services:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tonnage.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _Value = TypeVar("_Value")
 
 
 class StackFlags(Struct, frozen=True, kw_only=True):
-    """Which stack and which engine, as typed on the command line; empty where nothing was typed."""
+    """Which stack and which engine, as the command line says it; empty where nothing was said.
+
+    Args:
+        files: Compose files, as ``-f`` names them.
+        project_name: The project's name, instead of that of its directory.
+        project_directory: The directory that relative paths start from.
+        env_files: Files of variables, instead of ``.env``.
+        profiles: Profiles that are active.
+        host: The engine's address.
+        place: The project directory on the engine's machine, where files are sent to it.
+        services: The services that are meant; empty for all.
+        settings: Settings by key, as in ``x-tonnage``, such as ``{"keep-free": "2GB"}``.
+    """
 
     files: tuple[str, ...] = ()
     project_name: str = ""
@@ -25,6 +37,7 @@ class StackFlags(Struct, frozen=True, kw_only=True):
     host: str = ""
     place: str = ""
     services: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class ReclaimRequest(Struct, frozen=True, kw_only=True):
@@ -66,10 +79,8 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
         python: The version of Python; empty for the image's.
         engine: The kind of engine; empty for the one that is here.
         disk_bytes: The size of an empty disk; None for the engine's.
-        assume: The bound for what nobody knows, as a setting; None when it was not said.
         probe: Base images may be started.
         offline: Ask no server.
-        keep_free: The line, as a setting; None when it was not said.
     """
 
     explain: str = ""
@@ -77,10 +88,8 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
     python: str = ""
     engine: str = ""
     disk_bytes: int | None = None
-    assume: str | None = None
     probe: bool = False
     offline: bool = False
-    keep_free: str | None = None
 
 
 def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:

@@ -11,8 +11,6 @@ from tonnage.flows.stack import read_if_there
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EnginePorts
     from tonnage.flows.requests import StackFlags
@@ -27,15 +25,12 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     lines: dict[str, int]
 
 
-def look_once(
-    ports: EnginePorts, flags: StackFlags, settings: Mapping[str, str | None]
-) -> tuple[DesiredState, Snapshot]:
+def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
     """Read the stack if there is one here, and look at the engine once, with the bytes of volumes and containers.
 
     Args:
         ports: What may be reached.
         flags: Which stack and engine.
-        settings: Settings typed as flags, by key.
 
     Returns:
         The stack, without a name when there is none; and what was seen.
@@ -45,7 +40,7 @@ def look_once(
         EngineUnreachableError: The engine does not answer.
         EngineLacksError: The disk of this engine cannot be read from here.
     """
-    wanted = read_if_there(ports, flags, settings)
+    wanted = read_if_there(ports, flags)
     with ports.engines.facts(flags.host, sizes=True) as facts:
         return wanted, look(facts, wanted)
 

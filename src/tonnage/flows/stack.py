@@ -17,8 +17,6 @@ from tonnage.runtime.settings import policy, rank
 from tonnage.sources.compose.file_selection import FILE_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tonnage.flows.ports import StackPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
@@ -35,15 +33,12 @@ class DesiredState(Struct, frozen=True, kw_only=True):
     host: str = ""
 
 
-def read_wanted(
-    ports: StackPorts, flags: StackFlags, settings: Mapping[str, str | None] | None = None, *, builds: bool = True
-) -> DesiredState:
+def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
         ports: Where files and environment are.
         flags: Which stack, as typed.
-        settings: Settings typed as flags, by key; None where a flag was not typed.
         builds: Check that build contexts and Dockerfiles are there.
 
     Returns:
@@ -59,7 +54,7 @@ def read_wanted(
         stack = build_environment_of(ports, stack)
     if flags.place:
         stack = moved(stack, flags.place)
-    ranked = rank(stack, environment=ports.environment, flags=settings or {})
+    ranked = rank(stack, environment=ports.environment, flags=flags.settings)
     return DesiredState(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
@@ -137,13 +132,12 @@ def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
     return replace(chosen, push=push, cleanup_after=cleanup_after)
 
 
-def read_if_there(ports: StackPorts, flags: StackFlags, settings: Mapping[str, str | None]) -> DesiredState:
+def read_if_there(ports: StackPorts, flags: StackFlags) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 
     Args:
         ports: Where files and environment are.
         flags: Which stack, as typed.
-        settings: Settings typed as flags, by key.
 
     Returns:
         What the user wants; the stack has no name when there is none.
@@ -154,7 +148,7 @@ def read_if_there(ports: StackPorts, flags: StackFlags, settings: Mapping[str, s
     named = flags.files or flags.project_directory or flags.services or ports.environment.get("COMPOSE_FILE")
     here = Path(ports.working_directory)
     if named or any((directory / name).exists() for directory in (here, *here.parents) for name in FILE_NAMES):
-        return read_wanted(ports, flags, settings, builds=False)
+        return read_wanted(ports, flags, builds=False)
     nothing = Stack(name="", directory=ports.working_directory, files=(), services=())
-    ranked = rank(nothing, environment=ports.environment, flags=settings)
+    ranked = rank(nothing, environment=ports.environment, flags=flags.settings)
     return DesiredState(stack=nothing, settings=ranked, policy=policy(ranked), services=())

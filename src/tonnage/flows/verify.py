@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.adapters.interface import Unwatched
 from tonnage.decide.deploy.proof import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_wanted
@@ -56,20 +57,10 @@ def _ask(clock: Clock, facts: EngineFacts, stack: Stack, service: Service) -> Ve
             project=stack.name,
             service=service.name,
             action=action,
-            progress=_Silent(),
+            progress=Unwatched(),
             cancel=Event(),
             clock=clock,
         )
     except NotHealthyError as error:
         return Verdict(service=service.name, healthy=False, reason=error.why or error.what, log=error.log)
     return Verdict(service=service.name, healthy=True)
-
-
-class _Silent:
-    """Progress that nobody watches: the table at the end says it all."""
-
-    def at(self, text: str) -> None:
-        """Say nothing."""
-
-    def log(self, line: str) -> None:
-        """Say nothing."""

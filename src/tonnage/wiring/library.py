@@ -36,7 +36,7 @@ from tonnage.views.text.runs import run_text
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tonnage.model.deploy.event import Event
 
@@ -113,7 +113,7 @@ def observe(which: StackFlags = _HERE) -> Inventory:
     """
     from tonnage.flows.snapshot import look_once  # noqa: PLC0415
 
-    return look_once(Ports(), which, {})[1].inventory
+    return look_once(Ports(), which)[1].inventory
 
 
 def forecast(which: StackFlags = _HERE, options: ForecastOptions = _AS_IT_IS) -> ForecastAnswer:
@@ -137,12 +137,11 @@ def forecast(which: StackFlags = _HERE, options: ForecastOptions = _AS_IT_IS) ->
     return use_case(Ports(), which, options)
 
 
-def plan(which: StackFlags = _HERE, settings: Mapping[str, str | None] | None = None) -> Plan:
+def plan(which: StackFlags = _HERE) -> Plan:
     """Plan a deploy. Changes nothing.
 
     Args:
-        which: Which stack, services and engine.
-        settings: Settings by key, as in ``x-tonnage``, such as ``{"keep-free": "2GB"}``.
+        which: Which stack, services and engine, with which settings.
 
     Returns:
         The plan; where it cannot fit, one with a ``refusal`` and no promise.
@@ -157,22 +156,16 @@ def plan(which: StackFlags = _HERE, settings: Mapping[str, str | None] | None = 
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     ports = Ports()
-    wanted = read_wanted(ports, which, settings)
+    wanted = read_wanted(ports, which)
     with ports.engines.facts(which.host) as facts:
         return make_plan(ports, facts, Purpose.DEPLOY, wanted)
 
 
-def deploy(
-    which: StackFlags = _HERE,
-    settings: Mapping[str, str | None] | None = None,
-    *,
-    show: Callable[[Event], None] = lambda _event: None,
-) -> Run:
+def deploy(which: StackFlags = _HERE, *, show: Callable[[Event], None] = lambda _event: None) -> Run:
     """Deploy a stack: build, check the health of each service, switch it over.
 
     Args:
-        which: Which stack, services and engine.
-        settings: Settings by key, as in ``x-tonnage``.
+        which: Which stack, services and engine, with which settings.
         show: Is given each event of the run; called from more than one thread.
 
     Returns:
@@ -194,7 +187,7 @@ def deploy(
 
     ports = Ports()
     ports.programs.look_ahead()
-    job = Job(purpose=Purpose.DEPLOY, wanted=read_wanted(ports, which, settings))
+    job = Job(purpose=Purpose.DEPLOY, wanted=read_wanted(ports, which))
     with ports.engines.open(which.host) as access:
         run = carry_out(ports, access, job, view=nullcontext(_Shown(show)), tell=lambda _text: None)
     if run.error is not None:
