@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _PIP_BYTES = 16_000_000
 _SMALL_FILE_BYTES = 1_000_000
 _FILE_BYTES = 10_000_000
+# An interpreter, or a library of a framework, is copied into the layer that changes its mode.
+_PROGRAM_BYTES = 100_000_000
 _CHANGED = "its owner or mode is changed in a later layer"
 
 
@@ -130,7 +132,8 @@ def _altered(
             pieces.append(_file_of(piece, path, path))
     if pieces or any(covers(path, piece.place) for piece in below):
         return pieces
-    return _file_of_base(path, path, base_size, _SMALL_FILE_BYTES)
+    programs = holds_programs(path) and ("/bin/" in path or "/lib" in path)
+    return _file_of_base(path, path, base_size, _PROGRAM_BYTES if programs else _SMALL_FILE_BYTES)
 
 
 def file_copied(

@@ -62,6 +62,13 @@ def test_a_settings_file_of_the_image_below_is_small() -> None:
         assert cost.image.grade is Grade.DECLARED
 
 
+def test_a_program_of_the_image_below_may_be_large() -> None:
+    cost = layer_cost((SizedEffect(alters=("/usr/local/bin/node",)),), (), GROUND)
+
+    assert cost.image.likely_bytes <= 4096
+    assert cost.image.high_bytes >= 100_000_000
+
+
 def test_what_an_unread_command_wrote_may_be_what_is_copied() -> None:
     made = WrittenBytes(name="make", image=assumed(500_000_000), disk=assumed(500_000_000))
 
