@@ -99,8 +99,6 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
         return AptRemove(
             **context.shared,
             packages=tuple(word.text for word in named),
-            purge=action in {"purge", "autopurge"} or options.has("--purge"),
-            automatic=action in {"autoremove", "autopurge"} or options.has("--autoremove", "--auto-remove"),
         )
     upgrades = action in {"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"}
     if action != "install" and not upgrades:
@@ -179,11 +177,9 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyE
             at += 1
         elif not text.startswith("-"):
             packages.append(text)
-    kept = not any(text in {"--no-cache", "--no-cache-dir"} for text in texts)
     return OtherInstall(
         **context.shared,
         manager=program,
         packages=tuple(packages),
         files=tuple(files),
-        cache_kept=kept,
     )

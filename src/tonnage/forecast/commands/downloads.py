@@ -47,7 +47,6 @@ GIT_CLONE = table(
 )  # fmt: skip
 FETCHING = frozenset({"curl", "wget"})
 _ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
-_SENT = ("--header", "--user", "--data", "--data-raw", "--data-binary", "--form", "--cookie", "--cert", "--request")
 _TAR_VALUES = frozenset("fCTXbIK")
 _GIT_VALUES = frozenset({"-c", "-C", "--git-dir", "--work-tree"})
 _SMALL_GIT = frozenset({
@@ -78,7 +77,7 @@ def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         if name == "/dev/null":
             found.append(Nothing(**context.shared))
             continue
-        found.append(_download(context, address, path, sent=options.has(*_SENT)))
+        found.append(_download(context, address, path))
     return tuple(found)
 
 
@@ -103,8 +102,7 @@ def wget(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         else:
             name = _file_name(address.text) or "index.html"
             path = context.absolute(f"{folder.rstrip('/')}/{name}" if folder else name)
-        sent = options.has("--header", "--user", "--password", "--post-data")
-        found.append(_download(context, address, path, sent=sent))
+        found.append(_download(context, address, path))
     return tuple(found)
 
 
@@ -123,7 +121,6 @@ def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
             context,
             address,
             context.absolute(f"{folder.rstrip('/')}/{options.last('--out') or _file_name(address.text)}"),
-            sent=options.has("--header"),
         )
         for address in options.positional
     )
@@ -150,14 +147,10 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
     address = options.positional[0].text
     name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
     folder = options.positional[1].text if len(options.positional) > 1 else name
-    depth = options.last("--depth")
     return GitClone(
         **context.shared,
         address=address,
         directory=context.absolute(folder if folder.startswith("/") else within + folder),
-        depth=int(depth) if depth.isdecimal() else None,
-        branch=options.last("--branch"),
-        submodules=options.has("--recurse-submodules", "--recursive"),
     )
 
 
@@ -249,14 +242,14 @@ def _packed(context: Context, program: str, archive: str, within: str, plain: Se
     return write(context, path, (source if source != Source() else Source(known=False)).through(0, 110))
 
 
-def _download(context: Context, address: Word, path: str, *, sent: bool) -> AnyEffect:
+def _download(context: Context, address: Word, path: str) -> AnyEffect:
     if not address.known:
         return context.opaque(f"the address {address.text} is not known")
     text = address.text if "://" in address.text else f"http://{address.text}"
     into = context.piped_to if not path else ()
     if not path and not into:
         return Nothing(**context.shared)
-    return Download(**context.shared, address=text, path=path, into=into, headers=sent)
+    return Download(**context.shared, address=text, path=path, into=into)
 
 
 def _is_local(word: Word) -> bool:

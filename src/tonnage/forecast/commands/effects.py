@@ -118,13 +118,8 @@ def _added(step: RecipeStep, copy: CopyInstruction) -> tuple[AnyEffect, ...]:
     found: list[AnyEffect] = []
     for source in copy.sources if copy.adds else ():
         if _REPOSITORY.match(source):
-            address, _, branch = source.partition("#")
-            found.append(
-                GitClone(
-                    command=step.text, place=step.place, address=address, directory=copy.destination, depth=1,
-                    branch=branch.partition(":")[0],
-                )
-            )  # fmt: skip
+            address = source.partition("#")[0]
+            found.append(GitClone(command=step.text, place=step.place, address=address, directory=copy.destination))
         elif _ADDRESS.match(source):
             name = source.partition("?")[0].partition("#")[0].rpartition("/")[2]
             path = f"{copy.destination}{name}" if copy.destination.endswith("/") else copy.destination

@@ -63,9 +63,8 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
     if "-delete" in texts or "rm" in acts or "rmdir" in acts:
         return (Remove(**context.shared, paths=paths, found=True, pattern=pattern),)
-    changing = next((act for act in acts if act in {"chmod", "chown", "chgrp", "touch", "strip"}), "")
-    if changing:
-        return (ChangeMode(**context.shared, paths=paths, recursive=True, program=changing),)
+    if {"chmod", "chown", "chgrp", "touch", "strip"} & set(acts):
+        return (ChangeMode(**context.shared, paths=paths, recursive=True),)
     if acts and acts[0] not in _READING:
         return (context.opaque(f"find runs {acts[0]}"),)
     return cheap_effects(context)
@@ -82,7 +81,7 @@ def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         return context.opaque("its paths are not known")
     if not paths:
         return Nothing(**context.shared)
-    return ChangeMode(**context.shared, paths=paths, recursive=options.has("--recursive"), program=program)
+    return ChangeMode(**context.shared, paths=paths, recursive=options.has("--recursive"))
 
 
 def sed(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -94,7 +93,7 @@ def sed(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if not all(word.known for word in plain):
         return (context.opaque("its paths are not known"),)
     paths = tuple(context.absolute(word.text) for word in plain)
-    return (ChangeMode(**context.shared, paths=paths, program="sed") if paths else Nothing(**context.shared),)
+    return (ChangeMode(**context.shared, paths=paths) if paths else Nothing(**context.shared),)
 
 
 def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:

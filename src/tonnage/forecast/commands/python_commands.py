@@ -75,7 +75,6 @@ def _virtualenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...
         MakeEnvironment(
             **context.shared,
             directory=context.absolute(folder),
-            program="virtualenv",
             with_pip="--no-pip" not in texts,
             python=_after(texts, "-p", "--python"),
         ),
@@ -160,7 +159,6 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
             MakeEnvironment(
                 **context.shared,
                 directory=context.absolute(folder),
-                program=module,
                 with_pip=not {"--without-pip", "--no-pip"} & {word.text for word in rest},
                 python=own,
             )
@@ -220,7 +218,6 @@ def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:
         MakeEnvironment(
             **context.shared,
             directory=context.absolute(folder),
-            program="uv venv",
             with_pip="--seed" in texts,
             python=_after(texts, "-p", "--python"),
         ),

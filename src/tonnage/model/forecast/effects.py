@@ -67,8 +67,6 @@ class AptRemove(Effect, frozen=True, kw_only=True):
     """``apt-get remove``, ``purge`` or ``autoremove``; with no packages what is no longer needed."""
 
     packages: tuple[str, ...] = ()
-    purge: bool = False
-    automatic: bool = False
 
 
 class OtherInstall(Effect, frozen=True, kw_only=True):
@@ -78,13 +76,11 @@ class OtherInstall(Effect, frozen=True, kw_only=True):
         manager: Its name.
         packages: What is named.
         files: Files that say what to install, where they are named.
-        cache_kept: Its cache stays in the layer.
     """
 
     manager: str
     packages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    cache_kept: bool = True
 
 
 class Download(Effect, frozen=True, kw_only=True):
@@ -94,13 +90,11 @@ class Download(Effect, frozen=True, kw_only=True):
         address: The address.
         path: The file that is written; empty when it goes on through a pipe or to standard output.
         into: What reads it when it is piped: the words of that command.
-        headers: Whether headers or credentials are sent that cannot be repeated.
     """
 
     address: str
     path: str = ""
     into: tuple[str, ...] = ()
-    headers: bool = False
 
 
 class Unpack(Effect, frozen=True, kw_only=True):
@@ -123,16 +117,10 @@ class GitClone(Effect, frozen=True, kw_only=True):
     Args:
         address: The repository.
         directory: Where to.
-        depth: ``--depth``; None for the whole history.
-        branch: The branch or tag; empty for the usual one.
-        submodules: Submodules too.
     """
 
     address: str
     directory: str
-    depth: int | None = None
-    branch: str = ""
-    submodules: bool = False
 
 
 class Remove(Effect, frozen=True, kw_only=True):
@@ -155,12 +143,10 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
     Args:
         paths: Paths and patterns.
         recursive: What is below them too.
-        program: ``chmod``, ``chown``, ``chgrp`` or ``touch``.
     """
 
     paths: tuple[str, ...]
     recursive: bool = False
-    program: str = "chmod"
 
 
 class Transfer(Effect, frozen=True, kw_only=True):
@@ -258,13 +244,11 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
 
     Args:
         directory: Where.
-        program: ``venv``, ``virtualenv`` or ``uv venv``.
         with_pip: Whether pip is put into it.
         python: The interpreter that is named; empty for the one on ``PATH``.
     """
 
     directory: str
-    program: str = "venv"
     with_pip: bool = True
     python: str = ""
 
