@@ -87,7 +87,7 @@ def forecast(tmp_path: Path, index: Index, capsys: pytest.CaptureFixture[str]) -
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_INDEX_URL": index.url,
             "PIP_CONFIG_FILE": "/dev/null", "MY_SECRET": SECRET, **(environment or {}),
         }  # fmt: skip
-        world.outside.looks_up = lambda _facts, offline: LocalLookups(around, tmp_path / "cache", offline=offline)
+        world.ports.looks_up = lambda _facts, offline: LocalLookups(around, tmp_path / "cache", offline=offline)
         exit_code = world.run("forecast", "--json")
         printed = capsys.readouterr()
         return exit_code, printed.out + printed.err
