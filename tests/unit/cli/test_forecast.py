@@ -89,7 +89,6 @@ def world(tmp_path: Path, index: Index) -> World:
         "HOME": str(tmp_path),
         "PIP_INDEX_URL": index.url,
         "PIP_CONFIG_FILE": "/dev/null",
-        "UV_CACHE_DIR": str(tmp_path / "uv"),
     }
 
     def look_up(facts: EngineFacts | None, offline: bool) -> RealLookups:  # noqa: FBT001 - called so

@@ -147,7 +147,9 @@ class Uv:
 
     def fetched_whole(self, name: str, version: str) -> bool:
         """Whether all of a wheel of an index was fetched: it was where the index told no hash of it."""
-        return any(self._cache.glob(f"wheels-*/**/{name}/{version}-*.http"))
+        # Those of the default index lie one directory higher.
+        ways = ("wheels-*/*", "wheels-*/*/*")
+        return any(any(self._cache.glob(f"{way}/{name}/{version}-*.http")) for way in ways)
 
     def export(self, request: LockedRequest, access: IndexAccess) -> str:
         """Turn uv's own lock into the standard's form, which needs no network.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.adapters.file_server import Index, serving, wheel_bytes
+from tests.unit.adapters.file_server import Index, wheel_bytes
 from tests.unit.forecast.python.test_resolution import names, resolved
 
 from tonnage.errors import CannotFetchError, CannotResolveError
@@ -21,19 +21,13 @@ from tonnage.forecast.python.source_archives import offers
 from tonnage.model.forecast.python_lock import LockOrigin, ResolveRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.unit.adapters.file_server import FileServer
 
     from tonnage.model.forecast.python_lock import Lock
 
     Ask = Callable[..., Lock]
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture
