@@ -33,6 +33,7 @@ class Measured(Struct, frozen=True, kw_only=True):
         after_bytes: Available when it had ended.
         lowest_bytes: The lowest available figure that was seen.
         samples: How many times it was looked at.
+        shared: Another step ran meanwhile: the figures are those of both, and say nothing of one of them.
     """
 
     mount: str
@@ -40,6 +41,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     after_bytes: int
     lowest_bytes: int
     samples: int = 0
+    shared: bool = False
 
     @property
     def kept_bytes(self) -> int:

@@ -266,8 +266,9 @@ class _Execution:
         self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
         error: TonnageError | None = None
         measured: tuple[Measured, ...] = ()
+        interval = None
         try:
-            self._sampler.begin()
+            interval = self._sampler.begin()
             self._meter.begin()
             if not undo and not isinstance(step.action, _HARMLESS):
                 self._guard.arm()
@@ -281,13 +282,13 @@ class _Execution:
                 clock=clock,
                 cache_before=self._cache_before,
             )
-            self._record_instructions(step, step_id)
+            self._record_instructions(step, step_id, alone=not interval.shared)
         except TonnageError as failure:
             error = failure
         finally:
             self._guard.disarm()
         try:
-            measured = self._in_order(self._sampler.end())
+            measured = self._in_order(self._sampler.end(interval)) if interval is not None else ()
         except TonnageError as lost:
             # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
             error = error or lost
@@ -325,9 +326,9 @@ class _Execution:
             log=error.log if error else "",
         )
 
-    def _record_instructions(self, step: Step, step_id: int) -> None:
+    def _record_instructions(self, step: Step, step_id: int, *, alone: bool) -> None:
         if isinstance(step.action, Build) and step.instructions:
-            seen = self._meter.end(step.instructions)
+            seen = self._meter.end(step.instructions, alone=alone)
             seen, image_id = with_layers(step.instructions, seen, self._facts, step.action.reference)
             self._journal.record_instructions(step_id, step.instructions, seen, image_id)
 

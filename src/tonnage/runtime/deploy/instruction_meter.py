@@ -1,7 +1,7 @@
 """What each instruction of a build was measured to do, from the builder's progress and the samples of the disk.
 
 A builder says when an instruction begins. What the data root's filesystem did from there to the next beginning is put
-to that instruction; where several stages run at the same time nobody can tell them apart, and nothing is said.
+to that instruction; where several stages or steps run at the same time nobody can tell them apart, and nothing is said.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ class InstructionMeter:
                 return
             self._parts.append(_Part(text, cached, self._latest, self._latest, self._latest))
 
-    def end(self, expected: Sequence[ExpectedInstruction]) -> tuple[MeasuredInstruction, ...]:
-        """End the build."""
+    def end(self, expected: Sequence[ExpectedInstruction], *, alone: bool = True) -> tuple[MeasuredInstruction, ...]:
+        """End the build; ``alone`` says that no other step ran meanwhile."""
         with self._lock:
             self._running = False
             parts = list(self._parts)
-        apart = len({each.stage for each in expected}) == 1
+        apart = alone and len({each.stage for each in expected}) == 1
         found = []
         for each in expected:
             text = instruction_text(each.text)

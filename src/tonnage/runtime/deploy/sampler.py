@@ -3,6 +3,10 @@
 Around each step the first sample is taken before :meth:`Sampler.begin` returns and the last one inside
 :meth:`Sampler.end`, so a step that takes less than one interval is measured too. It judges nothing: whoever wants
 to act on a sample gets every one of them through ``on_sample``.
+
+Whose bytes they are: a filesystem does not say who wrote. A step that ran alone from its first sample to its last has
+written what the filesystem lost meanwhile. As soon as the time of two steps overlaps, the figures of both are those of
+the filesystem, not of the step: they are marked as shared, and nothing is learned from them.
 """
 
 from __future__ import annotations
@@ -19,6 +23,27 @@ if TYPE_CHECKING:
     from typing import Self
 
     from tonnage.adapters.interface import Gauge
+
+
+class StepInterval:
+    """The time of one step, and what the samples in it showed.
+
+    Attributes:
+        shared: Whether another step ran at any time in it.
+    """
+
+    def __init__(self, available: Mapping[str, int], *, shared: bool) -> None:
+        self.before = dict(available)
+        self.lowest = dict(available)
+        self.samples = dict.fromkeys(available, 1)
+        self.shared = shared
+        self.trouble: Exception | None = None
+
+    def count(self, available: Mapping[str, int]) -> None:
+        """Take one more sample into account."""
+        for mount, available_bytes in available.items():
+            self.lowest[mount] = min(self.lowest.get(mount, available_bytes), available_bytes)
+            self.samples[mount] = self.samples.get(mount, 0) + 1
 
 
 class Sampler:
@@ -41,10 +66,7 @@ class Sampler:
         self._interval_s = interval_s
         self._on_sample = on_sample
         self._lock = threading.Lock()
-        self._before: dict[str, int] = {}
-        self._lowest: dict[str, int] = {}
-        self._samples: dict[str, int] = {}
-        self._trouble: Exception | None = None
+        self._running: list[StepInterval] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -72,45 +94,49 @@ class Sampler:
         """Stop."""
         self.stop()
 
-    def begin(self) -> None:
+    def begin(self) -> StepInterval:
         """Take the first sample of a step.
 
         Raises:
-            Exception: Whatever the gauge raised; nothing is being measured then.
+            Exception: Whatever the gauge raised; the step is not being measured then.
         """
         with self._lock:
-            self._forget()
             available = dict(self._gauge.available())
-            self._before = available
             self._count(available)
+            for each in self._running:
+                each.shared = True
+            interval = StepInterval(available, shared=bool(self._running))
+            self._running.append(interval)
         self._hand_over(available)
+        return interval
 
-    def end(self) -> tuple[Measured, ...]:
+    def end(self, interval: StepInterval) -> tuple[Measured, ...]:
         """Take the last sample of a step.
 
         Raises:
             Exception: The first thing that the gauge or ``on_sample`` raised since :meth:`begin`: a figure that may
-                have missed the lowest point is not given out as measured. The next :meth:`begin` starts afresh.
+                have missed the lowest point is not given out as measured.
         """
         with self._lock:
             try:
-                if self._trouble is not None:
-                    raise self._trouble
+                if interval.trouble is not None:
+                    raise interval.trouble
                 available = dict(self._gauge.available())
                 self._count(available)
-                measured = tuple(
-                    Measured(
-                        mount=mount,
-                        before_bytes=before_bytes,
-                        after_bytes=available[mount],
-                        lowest_bytes=self._lowest[mount],
-                        samples=self._samples[mount],
-                    )
-                    for mount, before_bytes in self._before.items()
-                    if mount in available
-                )
             finally:
-                self._forget()
+                self._running.remove(interval)
+        measured = tuple(
+            Measured(
+                mount=mount,
+                before_bytes=before_bytes,
+                after_bytes=available[mount],
+                lowest_bytes=interval.lowest[mount],
+                samples=interval.samples[mount],
+                shared=interval.shared,
+            )
+            for mount, before_bytes in interval.before.items()
+            if mount in available
+        )
         self._hand_over(available)
         return measured
 
@@ -127,25 +153,17 @@ class Sampler:
         try:
             with self._lock:
                 available = self._gauge.available()
-                if self._before:
-                    self._count(available)
+                self._count(available)
             self._hand_over(available)
         except Exception as trouble:  # noqa: BLE001 - kept for end(): a thread that dies would measure nothing any more
             with self._lock:
-                if self._before and self._trouble is None:
-                    self._trouble = trouble
+                for each in self._running:
+                    each.trouble = each.trouble or trouble
 
     def _count(self, available: Mapping[str, int]) -> None:
-        for mount, available_bytes in available.items():
-            self._lowest[mount] = min(self._lowest.get(mount, available_bytes), available_bytes)
-            self._samples[mount] = self._samples.get(mount, 0) + 1
+        for each in self._running:
+            each.count(available)
 
     def _hand_over(self, available: Mapping[str, int]) -> None:
         if self._on_sample is not None:
             self._on_sample(available)
-
-    def _forget(self) -> None:
-        self._before = {}
-        self._lowest = {}
-        self._samples = {}
-        self._trouble = None

@@ -15,7 +15,7 @@ from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
 from tonnage.runtime.journal.instructions import read_built, read_taught
-from tonnage.runtime.journal.schema import has_instructions, version_column
+from tonnage.runtime.journal.schema import has_instructions, shared_column, version_column
 from tonnage.runtime.process_identity import Owner, has_died
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds FROM (
     JOIN run ON run.id = step.run_id
     JOIN measured ON measured.run_id = step.run_id AND measured.step_position = step.position
     WHERE run.stack = ? AND step.learn_key <> '' AND step.outcome = 'done' AND step.undo = 0 AND measured.position = 0
+        AND {{shared}} = 0
 ) WHERE age <= {LEARNED_FROM_RUNS} ORDER BY learn_key, age
 """  # noqa: S608 - the only value put in is the constant above
 
@@ -50,7 +51,7 @@ FROM step WHERE run_id = ? ORDER BY position
 _STEPS_OF_1 = _STEPS.replace("forecast_json", "''")
 
 _MEASURED = """
-SELECT step_position, mount, before_bytes, after_bytes, lowest_bytes, samples
+SELECT step_position, mount, before_bytes, after_bytes, lowest_bytes, samples, {shared}
 FROM measured WHERE run_id = ? ORDER BY step_position, position
 """
 
@@ -67,8 +68,10 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         msgspec.DecodeError: A version in it cannot be understood.
     """
     measured: dict[str, list[tuple[Measured, float]]] = {}
-    for key, before_bytes, after_bytes, lowest_bytes, seconds in connection.execute(_LEARN, (stack,)):
-        entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0)
+    for key, before_bytes, after_bytes, lowest_bytes, seconds in connection.execute(
+        _LEARN.format(shared=shared_column(connection)), (stack,)
+    ):
+        entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0, 0)
         measured.setdefault(key, []).append((entry, seconds or 0.0))
     of_versions = _VERSIONS.format(column=version_column(connection))
     versions = tuple(
@@ -114,7 +117,7 @@ def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
     steps = _STEPS if has_instructions(connection) else _STEPS_OF_1
     step_rows = connection.execute(steps, (run_id,)).fetchall()
     measured: dict[int, list[Measured]] = {}
-    for position, *figures in connection.execute(_MEASURED, (run_id,)):
+    for position, *figures in connection.execute(_MEASURED.format(shared=shared_column(connection)), (run_id,)):
         measured.setdefault(position, []).append(_measured(*figures))
     return Run(
         run_id=run_id,
@@ -158,7 +161,14 @@ def _step(row: tuple[Any, ...], measured: tuple[Measured, ...], *, run_outcome: 
     )
 
 
-def _measured(mount: str, before_bytes: int, after_bytes: int, lowest_bytes: int, samples: int) -> Measured:
+def _measured(
+    mount: str, before_bytes: int, after_bytes: int, lowest_bytes: int, samples: int, shared: int
+) -> Measured:
     return Measured(
-        mount=mount, before_bytes=before_bytes, after_bytes=after_bytes, lowest_bytes=lowest_bytes, samples=samples
+        mount=mount,
+        before_bytes=before_bytes,
+        after_bytes=after_bytes,
+        lowest_bytes=lowest_bytes,
+        samples=samples,
+        shared=bool(shared),
     )

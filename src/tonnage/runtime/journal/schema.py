@@ -135,7 +135,10 @@ json_remove(
     json_set(version_json, '$.project', json(replace(json_extract(version_json, '$.project_json'), '$$', '$'))),
     '$.project_json')"""
 """A version that was written before format 4, as one of today: its project was a text, with every ``$`` doubled."""
-_CHANGED_IN_4 = f"UPDATE version SET version_json = {VERSION_JSON_BEFORE_4};\n"  # noqa: S608 - nothing from outside
+_CHANGED_IN_4 = f"""
+UPDATE version SET version_json = {VERSION_JSON_BEFORE_4};
+ALTER TABLE measured ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
+"""  # noqa: S608 - nothing from outside
 _ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4}
 
 
@@ -293,8 +296,16 @@ def has_cache(connection: sqlite3.Connection) -> bool:
 
 def version_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads a version from a journal of any format."""
-    written_format = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    return "version_json" if written_format >= 4 else VERSION_JSON_BEFORE_4  # noqa: PLR2004 - the format that changed it
+    return "version_json" if _is_format_4(connection) else VERSION_JSON_BEFORE_4
+
+
+def shared_column(connection: sqlite3.Connection) -> str:
+    """Return the expression that reads whether measured bytes are shared: before format 4 steps ran one at a time."""
+    return "shared" if _is_format_4(connection) else "0"
+
+
+def _is_format_4(connection: sqlite3.Connection) -> bool:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 4  # noqa: PLR2004 - the format itself
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -58,8 +58,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, '', '', ?)
 """
 _END_STEP = "UPDATE step SET outcome = ?, seconds = ?, message = ?, log = ? WHERE run_id = ? AND position = ?"
 _MEASURED = """
-INSERT INTO measured (run_id, step_position, position, mount, before_bytes, after_bytes, lowest_bytes, samples)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO measured (run_id, step_position, position, mount, before_bytes, after_bytes, lowest_bytes, samples, shared)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _FORGET_VERSION = """
 DELETE FROM version WHERE stack = ? AND engine_id = ? AND service = ? AND image_id = ? AND config_digest = ?
@@ -215,7 +215,13 @@ class Journal:
         for number, measured in enumerate(outcome.measured):
             values = (
                 *(run_id, position, number, measured.mount),
-                *(measured.before_bytes, measured.after_bytes, measured.lowest_bytes, measured.samples),
+                *(
+                    measured.before_bytes,
+                    measured.after_bytes,
+                    measured.lowest_bytes,
+                    measured.samples,
+                    measured.shared,
+                ),
             )
             entry.append((_MEASURED, values))
         self._write(entry)

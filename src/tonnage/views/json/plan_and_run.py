@@ -161,4 +161,5 @@ def _measured_form(measured: Measured) -> dict[str, object]:
         "kept_bytes": measured.kept_bytes,
         "transient_bytes": measured.transient_bytes,
         "samples": measured.samples,
+        "shared": measured.shared,
     }

@@ -43,10 +43,10 @@ def test_a_step_shorter_than_the_interval_is_measured_at_both_ends() -> None:
     gauge = WrittenGauge(data=7_000_000_001)
     sampler = Sampler(gauge)
 
-    sampler.begin()
+    interval = sampler.begin()
     gauge.now = {"/data": 5_000_000_003}
 
-    assert sampler.end() == (
+    assert sampler.end(interval) == (
         Measured(
             mount="/data",
             before_bytes=7_000_000_001,
@@ -60,10 +60,10 @@ def test_a_step_shorter_than_the_interval_is_measured_at_both_ends() -> None:
 def test_the_lowest_point_in_between_is_seen() -> None:
     gauge = WrittenGauge(data=7_000_000_001)
     with Sampler(gauge, interval_s=0.001) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         gauge.write_and_wait({"/data": 1_000_000_007})
         gauge.write_and_wait({"/data": 5_000_000_003})
-        (measured,) = sampler.end()
+        (measured,) = sampler.end(interval)
 
     assert measured.lowest_bytes == 1_000_000_007
     assert measured.kept_bytes == 1_999_999_998
@@ -74,13 +74,13 @@ def test_the_lowest_point_in_between_is_seen() -> None:
 def test_what_happened_before_the_step_is_not_in_it() -> None:
     gauge = WrittenGauge(data=7_000_000_001)
     with Sampler(gauge, interval_s=0.001) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         gauge.write_and_wait({"/data": 11})
-        sampler.end()
+        sampler.end(interval)
         gauge.write_and_wait({"/data": 13})
         gauge.write_and_wait({"/data": 6_000_000_007})
-        sampler.begin()
-        (measured,) = sampler.end()
+        interval = sampler.begin()
+        (measured,) = sampler.end(interval)
 
     assert (measured.before_bytes, measured.lowest_bytes) == (6_000_000_007, 6_000_000_007)
 
@@ -88,31 +88,31 @@ def test_what_happened_before_the_step_is_not_in_it() -> None:
 def test_every_filesystem_is_measured_in_the_order_of_the_gauge() -> None:
     gauge = WrittenGauge(data=17, containerd=13, tmp=11)
     sampler = Sampler(gauge)
-    sampler.begin()
+    interval = sampler.begin()
 
-    assert [measured.mount for measured in sampler.end()] == ["/data", "/containerd", "/tmp"]
+    assert [measured.mount for measured in sampler.end(interval)] == ["/data", "/containerd", "/tmp"]
 
 
 def test_a_filesystem_that_went_away_is_left_out() -> None:
     gauge = WrittenGauge(data=17, gone=13)
     sampler = Sampler(gauge)
-    sampler.begin()
+    interval = sampler.begin()
     gauge.now = {"/data": 7}
 
-    assert [measured.mount for measured in sampler.end()] == ["/data"]
+    assert [measured.mount for measured in sampler.end(interval)] == ["/data"]
 
 
 def test_a_gauge_that_fails_in_between_is_told_at_the_end_and_the_next_step_is_measured() -> None:
     gauge = WrittenGauge(data=17)
     with Sampler(gauge, interval_s=0.001) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         gauge.write_and_wait(OSError("gauge lost"))
         gauge.write_and_wait({"/data": 13})
         with pytest.raises(OSError, match="gauge lost"):
-            sampler.end()
+            sampler.end(interval)
 
-        sampler.begin()
-        (measured,) = sampler.end()
+        interval = sampler.begin()
+        (measured,) = sampler.end(interval)
 
     assert measured.after_bytes == 13
 
@@ -122,8 +122,8 @@ def test_a_gauge_that_fails_between_steps_spoils_no_step() -> None:
     with Sampler(gauge, interval_s=0.001) as sampler:
         gauge.write_and_wait(OSError("gauge lost"))
         gauge.write_and_wait({"/data": 13})
-        sampler.begin()
-        (measured,) = sampler.end()
+        interval = sampler.begin()
+        (measured,) = sampler.end(interval)
 
     assert measured.before_bytes == 13
 
@@ -139,15 +139,15 @@ def test_a_gauge_that_fails_at_the_beginning_says_so_at_once() -> None:
 def test_a_gauge_that_fails_at_the_end_says_so_and_the_next_step_is_measured() -> None:
     gauge = WrittenGauge(data=17)
     sampler = Sampler(gauge)
-    sampler.begin()
+    interval = sampler.begin()
     gauge.now = OSError("gauge lost")
     with pytest.raises(OSError, match="gauge lost"):
-        sampler.end()
+        sampler.end(interval)
 
     gauge.now = {"/data": 11}
-    sampler.begin()
+    interval = sampler.begin()
 
-    assert sampler.end()[0].before_bytes == 11
+    assert sampler.end(interval)[0].before_bytes == 11
 
 
 def test_every_sample_is_handed_over_also_between_steps() -> None:
@@ -169,13 +169,13 @@ def test_a_receiver_that_fails_is_told_at_the_end_and_does_not_end_the_sampling(
             raise ValueError("receiver lost")
 
     with Sampler(gauge, interval_s=0.001, on_sample=receive) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         angry.set()
         gauge.write_and_wait({"/data": 13})
         gauge.write_and_wait({"/data": 13})
         angry.clear()
         with pytest.raises(ValueError, match="receiver lost"):
-            sampler.end()
+            sampler.end(interval)
         reads = gauge.reads
         gauge.write_and_wait({"/data": 13})
 
@@ -198,10 +198,48 @@ def test_no_more_samples_are_taken_than_the_interval_allows() -> None:
     gauge = WrittenGauge(data=17)
     began_s = time.monotonic()
     with Sampler(gauge) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         for _ in range(17):
             gauge.write_and_wait({"/data": 13})
-        (measured,) = sampler.end()
+        (measured,) = sampler.end(interval)
 
     # How many it takes in a second, and what they cost, is measured by bench/startup.py.
     assert measured.samples <= 50 * (time.monotonic() - began_s) + 4
+
+
+def test_steps_whose_time_overlaps_share_what_was_measured_and_others_do_not() -> None:
+    gauge = WrittenGauge(data=7_000_000_001)
+    sampler = Sampler(gauge)
+    first = sampler.begin()
+    gauge.now = {"/data": 5_000_000_003}
+    second = sampler.begin()
+    gauge.now = {"/data": 3_000_000_019}
+    (of_first,) = sampler.end(first)
+    gauge.now = {"/data": 3_500_000_017}
+    (of_second,) = sampler.end(second)
+    third = sampler.begin()
+    (of_third,) = sampler.end(third)
+
+    assert (of_first.before_bytes, of_first.lowest_bytes, of_first.after_bytes) == (
+        7_000_000_001,
+        3_000_000_019,
+        3_000_000_019,
+    )
+    assert (of_second.before_bytes, of_second.lowest_bytes, of_second.after_bytes) == (
+        5_000_000_003,
+        3_000_000_019,
+        3_500_000_017,
+    )
+    assert (of_first.samples, of_second.samples, of_third.samples) == (3, 3, 2)
+    assert [each.shared for each in (of_first, of_second, of_third)] == [True, True, False]
+
+
+def test_a_gauge_that_fails_spoils_every_step_that_runs() -> None:
+    gauge = WrittenGauge(data=17)
+    with Sampler(gauge, interval_s=0.001) as sampler:
+        running = (sampler.begin(), sampler.begin())
+        gauge.write_and_wait(OSError("gauge lost"))
+        gauge.write_and_wait({"/data": 13})
+        for interval in running:
+            with pytest.raises(OSError, match="gauge lost"):
+                sampler.end(interval)

@@ -614,7 +614,10 @@ def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: 
         journal.end_step(journal.begin_step(run_id, BUILD, undo=False, started_s=STARTED_S), DONE)
         journal.end_run(run_id, Outcome.DONE, 13.5, "")
     older = sqlite3.connect(path)
-    older.executescript("DROP TABLE instruction; ALTER TABLE step DROP COLUMN forecast_json; PRAGMA user_version = 1;")
+    older.executescript(
+        "DROP TABLE instruction; ALTER TABLE step DROP COLUMN forecast_json;"
+        "ALTER TABLE measured DROP COLUMN shared; PRAGMA user_version = 1;"
+    )
     older.close()
 
     reader = Journal.open_existing(path)
@@ -642,6 +645,7 @@ def test_versions_that_were_written_before_format_4_are_read_and_brought_up_to_d
     written["project_json"] = json.dumps(written.pop("project")).replace("$", "$$")
     older = sqlite3.connect(path)
     older.execute("UPDATE version SET version_json = ?", (json.dumps(written),))
+    older.execute("ALTER TABLE measured DROP COLUMN shared")
     older.execute("PRAGMA user_version = 3")
     older.commit()
     older.close()
