@@ -122,12 +122,12 @@ def sampling(directory: str) -> bool:
     """Print how often a disk is sampled and what that costs; return whether both are in the limit."""
     gauge = open_gauge("unix:///var/run/docker.sock", [directory])
     with Sampler(gauge) as sampler:
-        sampler.begin()
+        interval = sampler.begin()
         begun, computed = time.monotonic(), time.process_time()
         time.sleep(3.0)
         share = (time.process_time() - computed) / (time.monotonic() - begun)
         seconds = time.monotonic() - begun
-        (measured,) = sampler.end()
+        (measured,) = sampler.end(interval)
     gauge.close()
     print(
         f"{'sampling':24} {measured.samples / seconds:.1f} in a second, at least {LEAST_SAMPLES_A_SECOND}"

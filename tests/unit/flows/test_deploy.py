@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.simulator.recipe import Instruction, Recipe
 
+from tonnage.decide.deploy.reclaim_steps import needs_reclaim
 from tonnage.errors import CannotFitError, StepFailedError
 from tonnage.flows.deploy import Job, carry_out, make_plan
 from tonnage.flows.requests import StackFlags
@@ -19,8 +20,6 @@ from tonnage.model.deploy.run import Outcome
 from tonnage.model.reports.symptom import SymptomKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tests.unit.cli.simulated_ports import World
 
     from tonnage.model.deploy.event import Event
@@ -32,7 +31,7 @@ sys.addaudithook(lambda event, args: _OPENED.append(str(args[0])) if event == "s
 
 
 class Shown:
-    """A view that remembers what it was shown, and whether it is open."""
+    """A view that remembers what it was shown."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -41,8 +40,8 @@ class Shown:
         self.events.append(event)
 
 
-def deploy(world: World, shown: Shown | None = None, settings: Mapping[str, str | None] | None = None) -> Run:
-    wanted = read_wanted(world.ports, with_settings(settings))
+def deploy(world: World, shown: Shown | None = None, keep_free: str = "1GB") -> Run:
+    wanted = read_wanted(world.ports, StackFlags(settings={"keep-free": keep_free}))
     with world.ports.engines.open("") as access:
         return carry_out(
             world.ports,
@@ -53,8 +52,8 @@ def deploy(world: World, shown: Shown | None = None, settings: Mapping[str, str 
         )
 
 
-def planned(world: World, settings: Mapping[str, str | None] | None = None) -> Plan:
-    wanted = read_wanted(world.ports, with_settings(settings))
+def planned(world: World, keep_free: str = "1GB") -> Plan:
+    wanted = read_wanted(world.ports, StackFlags(settings={"keep-free": keep_free}))
     return make_plan(world.ports, world.simulator.facts, Purpose.DEPLOY, wanted)
 
 
@@ -84,7 +83,7 @@ def test_what_ended_a_run_stands_in_it_with_what_its_log_shows(world: World) -> 
 def test_a_plan_that_cannot_fit_is_raised_before_anything_is_shown(world: World) -> None:
     shown = Shown()
     with pytest.raises(CannotFitError):
-        deploy(world, shown, {"keep-free": "13999999989B"})
+        deploy(world, shown, "13999999989B")
     assert not shown.events
     assert not world.simulator.log
 
@@ -99,12 +98,12 @@ def test_a_plan_forecasts_its_builds_once_and_one_without_builds_asks_nobody(wor
     assert world.ports.forecasts == 2
 
 
-@pytest.mark.parametrize("keep_free", [None, "13GB"])
+@pytest.mark.parametrize("keep_free", ["1GB", "13900MB"])
 def test_the_journal_is_opened_once_for_a_plan_also_when_something_may_have_to_be_reclaimed(
-    world: World, keep_free: str | None
+    world: World, keep_free: str
 ) -> None:
     deploy(world)
     world.recipe(Recipe(instructions=(Instruction(text="RUN more", kept_bytes=1_009),)))
     _OPENED.clear()
-    planned(world, {"keep-free": keep_free})
-    assert len([each for each in _OPENED if "journal.db" in each]) == 1
+    assert needs_reclaim(planned(world, keep_free)) is (keep_free != "1GB")
+    assert len([each for each in _OPENED if "journal" in each]) == 1

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tonnage.adapters.host.checksums import Checksums
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.unit.cli.simulated_ports import World
+
+    from tonnage.model.deploy.weights import NeededFile, SeenFile
 
 Captured = pytest.CaptureFixture[str]
 CONTENT = b"weights" * 1009
@@ -68,6 +73,26 @@ def test_with_its_weights_a_service_is_deployed(world: World, file: Path) -> Non
     assert world.run("plan") == 0
     assert world.run("deploy") == 0
     assert {each.service for each in world.simulator.facts.containers("hello")} == {"db", "web"}
+
+
+@pytest.mark.parametrize("command", ["plan", "deploy"])
+def test_weights_are_read_once_also_those_of_dependencies(
+    world: World, file: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    class Counting(Checksums):
+        def look(self, needed: Sequence[NeededFile], tell: Callable[[str], None]) -> dict[str, SeenFile]:
+            looked.extend(each.path for each in needed)
+            return dict(super().look(needed, tell))
+
+    counting = property(lambda _ports: Counting(world.directory / "checksums.json"))
+    monkeypatch.setattr(type(world.ports), "weights", counting)
+    (world.directory / "compose.yaml").write_text(
+        (world.directory / "compose.yaml").read_text() + "    depends_on: [web]\n"
+    )
+    assert world.run(command, "db") == 0
+    assert looked == [str(file)]
 
 
 @pytest.mark.parametrize("command", [("plan",), ("deploy",), ("rehearse", "--disk", "4GB"), ("doctor",)])
