@@ -17,7 +17,7 @@ from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.decide.reclaim.selection import freed_bytes
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
-from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
+from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step, images_named
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.reclaim.candidate import CandidateId, Findings
 from tonnage.model.reclaim.roots import Root
@@ -69,8 +69,7 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
     if inventory.needs is None or not steps:
         return Findings()
     reason = f"the stack {stack.name} is about to need it"
-    every = [each for step in steps for each in (step, *step.on_failure, *step.at_line)]
-    names = [str(getattr(each.action, field, "")) for each in every for field in ("reference", "image", "image_name")]
+    names = list(images_named(steps))
     names += [service.image for service in stack.services]
     names += [inputs.base_reference for inputs in inventory.inputs]
     names += [image.image_id for image in inventory.images if image.labels.get(LABEL_STACK) == stack.name]

@@ -263,8 +263,10 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
     images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
-    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
-    pieces = [SharedBytes(size + besides, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size]
+    overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    pieces = [
+        SharedBytes(size + overhead_bytes, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size
+    ]
     for image in inventory.images:
         own = [layer for layer in image.layers if images[layer.chain_id] == 1]
         if any(layer.size_bytes is None for layer in own):
@@ -281,10 +283,10 @@ def _images_of(inventory: Inventory, chain_id: str) -> int:
 
 def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
     above = descendants(inventory.cache)
-    besides = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     return [
         SharedBytes(
-            record.size_bytes + (besides if record.kind == "regular" else 0),
+            record.size_bytes + (overhead_bytes if record.kind == "regular" else 0),
             frozenset({_cache_id(record.record_id), *(_cache_id(one) for one in above[record.record_id])}),
         )
         for record in inventory.cache

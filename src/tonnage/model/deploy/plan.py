@@ -8,6 +8,7 @@ Actions are tagged structs so that a saved plan names each of them.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 PLAN_FORMAT = 2
 
@@ -281,6 +285,21 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     inputs_digest: str
     prove: Prove
     image_id: str = ""
+
+
+def images_named(steps: Iterable[Step]) -> Iterator[str]:
+    """Yield the names and ids of images that steps, and the steps that belong to them, speak of."""
+    for step in steps:
+        match step.action:
+            case Pull(reference=name) | Build(reference=name) | Push(reference=name) | Untag(reference=name):
+                yield name
+            case Tag(image=image, reference=name) | Switch(image=image, image_name=name) if image:
+                yield from (image, name)
+            case RemoveImage():
+                yield step.action.image
+            case _:
+                pass
+        yield from images_named((*step.at_line, *step.on_failure))
 
 
 class Unchanged(msgspec.Struct, frozen=True, kw_only=True):

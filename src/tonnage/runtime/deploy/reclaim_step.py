@@ -57,8 +57,8 @@ def reclaim_for_plan(
         cancel=cancel,
         clock=clock,
     )
-    for said in removal.give_names_back():
-        progress.log(said)
+    for message in removal.give_names_back():
+        progress.log(message)
     _judge(done)
 
 

@@ -67,15 +67,15 @@ class EngineRemoval:
         images = self._facts.images()
         there = {image.image_id for image in images}
         named = {name for image in images for name in image.references}
-        said = []
+        messages = []
         for name, image_id in self._named_before.items():
             if image_id in there and name not in named and image_id not in self._gone:
                 try:
                     self._acts.tag(image_id, name)
-                    said.append(f"{name} was lost and has been given back to {image_id[:19]}")
+                    messages.append(f"{name} was lost and has been given back to {image_id[:19]}")
                 except TonnageError as error:
-                    said.append(f"{name} was lost and could not be given back to {image_id[:19]}: {error.what}")
-        return tuple(said)
+                    messages.append(f"{name} was lost and could not be given back to {image_id[:19]}: {error.what}")
+        return tuple(messages)
 
     def _remove_image(self, image_id: str, candidate: Candidate) -> None:
         images = self._facts.images()

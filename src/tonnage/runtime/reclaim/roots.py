@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG
-from tonnage.model.deploy.plan import Build
+from tonnage.model.deploy.plan import Build, images_named
 from tonnage.model.reclaim.roots import Root, Roots
 from tonnage.model.stack import Service
 from tonnage.runtime.load_stack import StackRequest
@@ -200,10 +200,8 @@ def _of_versions(versions: Sequence[tuple[str, Version]]) -> list[Root]:
 
 def _of_plan(plan: Plan, images_needed: Callable[[Service, Files], Sequence[str]]) -> list[Root]:
     reason = f"the plan for {plan.stack} needs it"
-    steps = [each for step in plan.steps for each in (step, *step.on_failure)]
-    fields = ("reference", "image", "image_name")
-    names = [str(getattr(step.action, field, "")) for step in steps for field in fields]
-    for step in steps:
+    names = list(images_named(plan.steps))
+    for step in plan.steps:
         if isinstance(step.action, Build):
             # Of the stack's own files nothing is known: they may be elsewhere, or other ones by now.
             built = Service(name=step.service, image=step.action.reference, build=step.action.spec)
