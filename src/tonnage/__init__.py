@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# A package takes the place of what has its name in this one, when it is first loaded: after this it is the function's.
+import_module("tonnage.forecast")
+del globals()["forecast"]
+
 
 def __getattr__(name: str) -> object:
     """Load a public name."""

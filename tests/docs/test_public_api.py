@@ -19,11 +19,19 @@ def test_a_name_that_is_not_public_is_no_attribute() -> None:
         tonnage.nonsense  # noqa: B018 - asking is the test
 
 
-def test_importing_the_package_loads_none_of_it() -> None:
-    code = "import sys, tonnage; print(sorted(name for name in sys.modules if name.startswith('tonnage.')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert done.stdout == "[]\n"
+
+def test_importing_the_package_loads_none_of_it_but_an_empty_one() -> None:
+    code = "import sys, tonnage; print(sorted(name for name in sys.modules if name.startswith('tonnage.')))"
+
+    assert run(code) == "['tonnage.forecast']\n"
+
+
+@pytest.mark.parametrize("before", ["import tonnage.flows.deploy", "import tonnage.forecast.costs.fit", "tonnage.plan"])
+def test_the_function_is_found_whatever_was_loaded_of_the_package_that_has_its_name(before: str) -> None:
+    assert run(f"import tonnage\n{before}\nprint(callable(tonnage.forecast))") == "True\n"
 
 
 def test_the_example_of_the_package_names_public_names_only() -> None:

@@ -51,7 +51,8 @@ def engine(tmp_path: Path) -> Iterator[StandInEngine]:
             path = self.path.partition("?")[0]
             path = path if path.startswith("/version") else f"/{path.split('/', 2)[-1]}"
             found.asked.append(path)
-            replies = {"/version": {"ApiVersion": "1.47", "MinAPIVersion": "1.24"}, "/info": found.info}
+            version = {"ApiVersion": "1.47", "MinAPIVersion": "1.24"}
+            replies = {"/version": version, "/info": found.info, "/system/df": {}, "/volumes": {}, "/events": []}
             told: object = replies.get(path, [] if path.endswith("s/json") else None)
             self.send_response(404 if told is None else 200)
             self.end_headers()

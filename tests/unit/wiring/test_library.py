@@ -1,0 +1,73 @@
+"""What a script does with ``tonnage``, against an engine that keeps nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tonnage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.wiring.conftest import StandInEngine
+
+COMPOSE = "name: shop\nservices:\n  web: {build: .}\n  db: {image: 'example/db:3'}\n"
+
+
+@pytest.fixture
+def here(engine: StandInEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tonnage.StackFlags:
+    """Let this process be in the directory of a stack, with the engine that keeps nothing."""
+    for name, value in engine.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY weights /weights\n")
+    (tmp_path / "weights").write_bytes(bytes(7_000_013))
+    return tonnage.StackFlags(settings={"keep-free": "1MB"})
+
+
+def test_the_stack_of_the_directory_is_read(here: tonnage.StackFlags) -> None:
+    assert [service.name for service in tonnage.stack(here).services] == ["web", "db"]
+
+
+def test_the_engine_of_the_environment_is_observed(here: tonnage.StackFlags, engine: StandInEngine) -> None:
+    assert tonnage.observe(here).engine.engine_id.startswith(engine.info["ID"])
+
+
+def test_a_forecast_tells_bytes_and_whether_they_fit(here: tonnage.StackFlags) -> None:
+    web = tonnage.StackFlags(services=("web",), settings=here.settings)
+    found = tonnage.forecast(web, tonnage.ForecastOptions(disk_bytes=50_000_017, offline=True))
+
+    assert 7_000_013 <= found.stack.image.likely_bytes < 8_000_000
+    assert [each.fit for each in found.fits] == ["fits"]
+
+
+def test_a_plan_has_the_steps_and_the_settings_of_the_flags(here: tonnage.StackFlags) -> None:
+    plan = tonnage.plan(here)
+
+    assert plan.line_bytes == 1_000_000
+    assert {step.service for step in plan.steps} == {"web", "db"}
+    assert "shop" in tonnage.plan_text(plan)
+
+
+def test_a_deploy_without_a_program_that_builds_touches_nothing(here: tonnage.StackFlags) -> None:
+    with pytest.raises(tonnage.EngineLacksError):
+        tonnage.deploy(here)
+
+
+def test_a_reclaim_shows_what_would_go_and_raises_when_it_is_not_enough(
+    here: tonnage.StackFlags, tmp_path: Path
+) -> None:
+    tool = tmp_path / "usr/local/.ghcup/ghc/9.4.8"
+    tool.mkdir(parents=True)
+    (tool / "library").write_bytes(bytes(5_000_011))
+    request = tonnage.ReclaimRequest(free_bytes=5_000_000, root=str(tmp_path), disposable=True)
+
+    report = tonnage.reclaim(request, here)
+    assert report.done is None
+    assert report.choice.freed_bytes >= 5_000_000
+    assert tool.exists()
+    with pytest.raises(tonnage.CannotReclaimError):
+        tonnage.reclaim(tonnage.ReclaimRequest(free_bytes=50_000_000, root=str(tmp_path), disposable=True), here)
