@@ -17,7 +17,7 @@ from tonnage.adapters.interface import Unwatched
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
 from tonnage.flows.directories import journal_path
-from tonnage.flows.reclaim_context import missing_bytes_of, scene_of
+from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
 from tonnage.model.reclaim.outcome import ReclaimReport
 from tonnage.runtime.signals import CancelOnSignal, write_at_once
 from tonnage.units import format_bytes
@@ -99,22 +99,24 @@ def _once(
     last: bool,
 ) -> tuple[_Earlier, int] | ReclaimReport:
     """Look, decide, tell and remove; return what the next look goes on from and its target, or how it ended."""
-    with scene_of(ports, flags, request, plan, earlier.stayed, meanwhile=lambda: _get_ready(ports, request)) as scene:
+    with reclaim_context(
+        ports, flags, request, plan, earlier.stayed, meanwhile=lambda: _get_ready(ports, request)
+    ) as context:
         from tonnage.views.text.reclaim import choice_text, reclaimed_text  # noqa: PLC0415
 
-        choice = _decide(scene, request, plan)
-        tell(choice_text(choice, mount=scene.mount))
-        if scene.trouble is not None:
-            tell(f"note: {scene.trouble}")
+        choice = _decide(context, request, plan)
+        tell(choice_text(choice, mount=context.mount))
+        if context.trouble is not None:
+            tell(f"note: {context.trouble}")
         if not request.yes:
             short = "All that may go would not be enough."
-            failure = _too_little(scene, choice, choice.short_bytes, why=short) if choice.short_bytes else None
-            return ReclaimReport(mount=scene.mount, choice=choice, failure=failure)
+            failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
+            return ReclaimReport(mount=context.mount, choice=choice, failure=failure)
         if request.everything:
             _confirm(ports, flags, confirm)
-        done = _remove(ports, scene, choice, tell)
-    reasons = _reasons(ports, scene, done)
-    tell(reclaimed_text(done, mount=scene.mount, before_bytes=choice.available_bytes))
+        done = _remove(ports, context, choice, tell)
+    reasons = _reasons(ports, context, done)
+    tell(reclaimed_text(done, mount=context.mount, before_bytes=choice.available_bytes))
     for reason in reasons:
         tell(f"note: {reason}")
     every = (*earlier.removals, *done.removals)
@@ -124,11 +126,11 @@ def _once(
         return _Earlier(every, (*earlier.stayed, *what_stayed(choice, done))), done.target_bytes
     missing_bytes = done.target_bytes - done.available_bytes
     return ReclaimReport(
-        mount=scene.mount,
+        mount=context.mount,
         choice=replace(choice, available_bytes=every[0].before_bytes if every else done.available_bytes),
         done=replace(done, removals=every),
         reasons=reasons,
-        failure=None if done.enough else _too_little(scene, choice, missing_bytes, why=" ".join(reasons)),
+        failure=None if done.enough else _too_little(context, choice, missing_bytes, why=" ".join(reasons)),
     )
 
 
@@ -163,19 +165,19 @@ def _plan(request: ReclaimRequest) -> Plan | None:
     return read_plan_file(request.plan_file)
 
 
-def _decide(scene: ReclaimContext, request: ReclaimRequest, plan: Plan | None) -> ReclaimChoice:
-    available_bytes = scene.available()
+def _decide(context: ReclaimContext, request: ReclaimRequest, plan: Plan | None) -> ReclaimChoice:
+    available_bytes = context.available()
     missing_bytes = missing_bytes_of(request, plan, available_bytes)
     if missing_bytes is None:
-        return decide_everything(scene.findings, available_bytes=available_bytes)
+        return decide_everything(context.findings, available_bytes=available_bytes)
     target_bytes = available_bytes + missing_bytes
-    if target_bytes > scene.size_bytes:
+    if target_bytes > context.size_bytes:
         raise UsageError(
-            f"{format_bytes(target_bytes)} can never be available on {scene.mount}",
-            why=f"All of it is {format_bytes(scene.size_bytes)}.",
+            f"{format_bytes(target_bytes)} can never be available on {context.mount}",
+            why=f"All of it is {format_bytes(context.size_bytes)}.",
             todo="Ask for less, or name another filesystem with --mount.",
         )
-    return decide(scene.findings, available_bytes=available_bytes, target_bytes=target_bytes)
+    return decide(context.findings, available_bytes=available_bytes, target_bytes=target_bytes)
 
 
 def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bool]) -> None:
@@ -187,19 +189,19 @@ def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bo
 
 
 def _remove(
-    ports: ReclaimPorts, scene: ReclaimContext, choice: ReclaimChoice, tell: Callable[[str], None]
+    ports: ReclaimPorts, context: ReclaimContext, choice: ReclaimChoice, tell: Callable[[str], None]
 ) -> Reclaimed:
-    if scene.read_only and choice.chosen:
+    if context.read_only and choice.chosen:
         raise CannotReclaimError(
-            f"{scene.mount} is mounted read-only, so nothing on it can be removed",
-            todo=f"See why, and mount it to be written:\n  mount -o remount,rw {scene.mount}",
+            f"{context.mount} is mounted read-only, so nothing on it can be removed",
+            todo=f"See why, and mount it to be written:\n  mount -o remount,rw {context.mount}",
         )
     from tonnage.runtime.reclaim.executor import carry_out  # noqa: PLC0415
     from tonnage.views.text.reclaim import removal_text  # noqa: PLC0415
 
     with contextlib.ExitStack() as held:
-        removal = _engine_removal(ports, scene, held)
-        journal = held.enter_context(_journal(ports, scene, choice))
+        removal = _engine_removal(ports, context, held)
+        journal = held.enter_context(_journal(ports, context, choice))
         signals = held.enter_context(CancelOnSignal(lambda: write_at_once("stopping after this removal\n")))
 
         def remove(candidate: Candidate) -> None:
@@ -214,7 +216,7 @@ def _remove(
 
         done = carry_out(
             choice,
-            available=scene.available,
+            available=context.available,
             remove=remove,
             on_begin=journal.begin,
             on_end=on_end,
@@ -229,51 +231,51 @@ def _remove(
     if signals.number:
         gone = sum(each.error is None for each in done.removals)
         raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")
-    return replace(done, available_bytes=scene.available())
+    return replace(done, available_bytes=context.available())
 
 
-def _journal(ports: ReclaimPorts, scene: ReclaimContext, choice: ReclaimChoice) -> ReclaimJournal:
+def _journal(ports: ReclaimPorts, context: ReclaimContext, choice: ReclaimChoice) -> ReclaimJournal:
     from tonnage.runtime.reclaim.journal import ReclaimJournal  # noqa: PLC0415
 
     path = journal_path(ports.environment)
-    return ReclaimJournal(path, scene.mount, scene.inventory, choice, ports.clock)
+    return ReclaimJournal(path, context.mount, context.inventory, choice, ports.clock)
 
 
-def _engine_removal(ports: ReclaimPorts, scene: ReclaimContext, held: contextlib.ExitStack) -> EngineRemoval | None:
-    if scene.access is None or scene.inventory is None:
+def _engine_removal(ports: ReclaimPorts, context: ReclaimContext, held: contextlib.ExitStack) -> EngineRemoval | None:
+    if context.access is None or context.inventory is None:
         return None
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
-    held.enter_context(ports.engines.lock(scene.inventory.engine, _LOCK))
-    return EngineRemoval(scene.access.facts, scene.access.acts(), Unwatched())
+    held.enter_context(ports.engines.lock(context.inventory.engine, _LOCK))
+    return EngineRemoval(context.access.facts, context.access.acts(), Unwatched())
 
 
-def _reasons(ports: ReclaimPorts, scene: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:
+def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:
     """Return why less came free than was promised, when that matters."""
     if not done.missing_bytes or (done.enough and done.target_bytes):
         return ()
     told = [f"{format_bytes(done.missing_bytes)} of what was promised did not come free."]
-    remote = scene.inventory is not None and scene.inventory.engine.endpoint.startswith("ssh://")
-    held = () if remote else ports.machine.held_open(scene.mount)
+    remote = context.inventory is not None and context.inventory.engine.endpoint.startswith("ssh://")
+    held = () if remote else ports.machine.held_open(context.mount)
     told += [
         f"{name} holds {format_bytes(size)} of removed files open: they come free when it ends." for name, size in held
     ]
     if not held:
         told.append("The filesystem may give them back later, or somebody else has written meanwhile.")
     if not remote:
-        told += _unseen(ports, scene)
+        told += _unseen(ports, context)
     return tuple(told)
 
 
-def _unseen(ports: ReclaimPorts, scene: ReclaimContext) -> list[str]:
+def _unseen(ports: ReclaimPorts, context: ReclaimContext) -> list[str]:
     """Return what takes bytes of the filesystem and was no candidate, because nobody sees it or knows of it."""
     machine = ports.machine
     told = [
         f"{format_bytes(size)} lie in {path}, below what is mounted there: they are seen when it is unmounted."
-        for path, size in machine.hidden(scene.mount)
+        for path, size in machine.hidden(context.mount)
     ]
-    if scene.inventory is not None:
-        count, size = machine.orphans(scene.inventory.engine.data_root, ports.clock.time())
+    if context.inventory is not None:
+        count, size = machine.orphans(context.inventory.engine.data_root, ports.clock.time())
         if count:
             told.append(
                 f"The engine has {count} layers on disk that it does not know, {format_bytes(size)}."
@@ -282,12 +284,12 @@ def _unseen(ports: ReclaimPorts, scene: ReclaimContext) -> list[str]:
     return told
 
 
-def _too_little(scene: ReclaimContext, choice: ReclaimChoice, missing_bytes: int, *, why: str) -> CannotReclaimError:
+def _too_little(context: ReclaimContext, choice: ReclaimChoice, missing_bytes: int, *, why: str) -> CannotReclaimError:
     parts = [why, f"{format_bytes(missing_bytes)} are missing to {format_bytes(choice.target_bytes)}."]
     todo = "Name volumes that may go with --volume, or use a larger disk."
-    if scene.trouble is not None:
-        parts.append(f"The engine was not asked: {scene.trouble.what}.")
-        todo = f"{scene.trouble.todo}\nThen run it again."
+    if context.trouble is not None:
+        parts.append(f"The engine was not asked: {context.trouble.what}.")
+        todo = f"{context.trouble.todo}\nThen run it again."
     return CannotReclaimError(
-        f"not enough can be reclaimed on {scene.mount}", why=" ".join(part for part in parts if part), todo=todo
+        f"not enough can be reclaimed on {context.mount}", why=" ".join(part for part in parts if part), todo=todo
     )

@@ -54,7 +54,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def scene_of(
+def reclaim_context(
     ports: ReclaimPorts,
     flags: StackFlags,
     request: ReclaimRequest,
@@ -63,7 +63,7 @@ def scene_of(
     *,
     meanwhile: Callable[[], None],
 ) -> Iterator[ReclaimContext]:
-    """Look at everything; the engine stays open while the scene is used.
+    """Look at everything; the engine stays open while the context is used.
 
     Args:
         ports: What may be reached.
@@ -74,7 +74,7 @@ def scene_of(
         meanwhile: Done while files and directories are measured.
 
     Yields:
-        The scene.
+        The context.
 
     Raises:
         CannotReclaimError: What has to stay cannot be told.
@@ -104,30 +104,38 @@ def scene_of(
             yield _without_engine(ports, flags, request, data_root, error, earlier, meanwhile)
             return
         _check_volumes(inventory, request)
-        disk = _disk(ports, inventory, request)
+        told = inventory.filesystems[0]
+        disk = ports.machine.space(request.mount) if request.mount else told
         from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
         from tonnage.flows.roots import read_needs  # noqa: PLC0415 - not where no engine is asked
 
         needs = read_needs(ports, facts, inventory, _stack_here(ports, flags), plan)
-        found = engine_findings(inventory, needs, volumes=request.volumes) if disk.holds_engine else Findings()
+        found = engine_findings(inventory, needs, volumes=request.volumes) if disk.mount == told.mount else Findings()
         found = still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
-        available = disk.available
-        if available is None:
-            gauge = access.gauge([disk.mount])
-            opened.callback(gauge.close)
-            available = lambda: gauge.available()[disk.mount]  # noqa: E731 - read again and again
+        available = _gauge(ports, request, access, disk.mount, opened)
         if not inventory.engine.endpoint.startswith("ssh://"):
             missing_bytes = missing_bytes_of(request, plan, available())
             found += _places(ports, request, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
         yield ReclaimContext(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
-            read_only=disk.read_only,
+            read_only=bool(request.mount) and ports.machine.space(request.mount).read_only,
             available=available,
             findings=telling_unmatched(found, request.keep),
             inventory=inventory,
             access=access,
         )
+
+
+def _gauge(
+    ports: ReclaimPorts, request: ReclaimRequest, access: EngineAccess, mount: str, opened: contextlib.ExitStack
+) -> Callable[[], int]:
+    """Return what reads the available bytes of the filesystem that is meant."""
+    if request.mount:
+        return lambda: ports.machine.space(request.mount).available_bytes
+    gauge = access.gauge([mount])
+    opened.callback(gauge.close)
+    return lambda: gauge.available()[mount]
 
 
 def _check_engine(engine: Engine, request: ReclaimRequest, plan: Plan | None) -> None:
@@ -143,18 +151,16 @@ def _check_engine(engine: Engine, request: ReclaimRequest, plan: Plan | None) ->
 def _enough(
     ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, plan: Plan | None
 ) -> ReclaimContext | None:
-    """Return a scene without anything in it when nothing is missing: everything else takes longer to look at."""
-    told = facts.filesystems()[0]
-    space = ports.machine.space(request.mount) if request.mount else None
-    available_bytes = told.available_bytes if space is None else space.available_bytes
-    missing_bytes = missing_bytes_of(request, plan, available_bytes)
+    """Return a context without anything in it when nothing is missing: everything else takes longer to look at."""
+    disk = ports.machine.space(request.mount) if request.mount else facts.filesystems()[0]
+    missing_bytes = missing_bytes_of(request, plan, disk.available_bytes)
     if missing_bytes is None or missing_bytes > 0:
         return None
     return ReclaimContext(
-        mount=told.mount if space is None else space.mount,
-        size_bytes=told.size_bytes if space is None else space.size_bytes,
+        mount=disk.mount,
+        size_bytes=disk.size_bytes,
         read_only=False,
-        available=lambda: available_bytes,
+        available=lambda: disk.available_bytes,
         findings=Findings(),
     )
 
@@ -200,30 +206,6 @@ def _mounted(inventory: Inventory, needs: Roots) -> dict[str, str]:
     }
 
 
-class _Disk(Struct, frozen=True, kw_only=True):
-    mount: str
-    size_bytes: int
-    read_only: bool
-    holds_engine: bool
-    available: Callable[[], int] | None
-
-
-def _disk(ports: ReclaimPorts, inventory: Inventory, request: ReclaimRequest) -> _Disk:
-    """Return the filesystem that is meant: the engine's own unless another one was named."""
-    told = inventory.filesystems[0]
-    directory = request.mount or request.root
-    if not directory:
-        return _Disk(mount=told.mount, size_bytes=told.size_bytes, read_only=False, holds_engine=True, available=None)
-    space = ports.machine.space(directory)
-    return _Disk(
-        mount=space.mount,
-        size_bytes=space.size_bytes,
-        read_only=space.read_only,
-        holds_engine=not request.root and space.mount == told.mount,
-        available=lambda: ports.machine.space(directory).available_bytes,
-    )
-
-
 def _without_engine(
     ports: ReclaimPorts,
     flags: StackFlags,
@@ -233,7 +215,7 @@ def _without_engine(
     earlier: Sequence[Protected],
     meanwhile: Callable[[], None],
 ) -> ReclaimContext:
-    """Return the scene of files and directories alone."""
+    """Return the context of files and directories alone."""
     directory = request.mount or usual
     space = ports.machine.space(directory)
     missing_bytes = missing_bytes_of(request, None, space.available_bytes)
