@@ -18,7 +18,19 @@ from tests.unit.decide.observed import GB
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.model.deploy.history import History
-from tonnage.model.deploy.plan import Build, Plan, Prove, Purpose, Reclaim, Reclaimable, Step, Switch, Tag, Version
+from tonnage.model.deploy.plan import (
+    Build,
+    Plan,
+    Prove,
+    Purpose,
+    Reclaim,
+    Reclaimable,
+    StartFirst,
+    Step,
+    Switch,
+    Tag,
+    Version,
+)
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, SharedBytes
@@ -134,26 +146,49 @@ def build(
 
 
 def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
-    """Return a plan for the engine of a harbour."""
+    """Return a plan for the engine of a harbour, without a line."""
     engine = place.engine
-    given: dict[str, object] = {
-        "stack": PROJECT,
-        "directory": DIRECTORY,
-        "purpose": Purpose.DEPLOY,
-        "engine_id": engine.identity.engine_id,
-        "endpoint": engine.identity.endpoint,
-        "fingerprint": "f00d",
-        "filesystem": engine.disk.mount,
-        "available_bytes": engine.disk.available_bytes,
-        "line_bytes": 0,
-        "steps": steps,
-    }
-    return Plan(**(given | fields))  # type: ignore[arg-type]
+    found = planned(*steps, available_bytes=engine.disk.available_bytes, line_bytes=0)
+    identity = engine.identity
+    found = replace(found, engine_id=identity.engine_id, endpoint=identity.endpoint, filesystem=engine.disk.mount)
+    return replace(found, **fields)
+
+
+def planned(*steps: Step, available_bytes: int, line_bytes: int) -> Plan:
+    """Return a plan for an engine that is not there."""
+    return Plan(
+        stack=PROJECT,
+        directory=DIRECTORY,
+        purpose=Purpose.DEPLOY,
+        engine_id="ENGINE",
+        endpoint="unix:///run/e.sock",
+        fingerprint="f00d",
+        filesystem="/",
+        available_bytes=available_bytes,
+        line_bytes=line_bytes,
+        steps=steps,
+    )
 
 
 def switch(project: ComposeMapping, image: str = "", name: str = "") -> Switch:
     """Return a switch to a project."""
     return Switch(project=project, image=image, image_name=name)
+
+
+def start_first(project: ComposeMapping, name: str) -> StartFirst:
+    """Return the start of a container beside those that run."""
+    return StartFirst(project=project, container_name=name)
+
+
+def configured(action: Switch | StartFirst, service: str) -> ComposeMapping:
+    """Return how an action configures a service."""
+    config: ComposeMapping = action.project["services"][service]
+    return config
+
+
+def of_project(of: Version, project: ComposeMapping) -> Version:
+    """Return a version that was switched to by another project."""
+    return replace(of, project=project)
 
 
 def version(service: str = "web", config: str = "c1", image_id: str = "") -> Version:

@@ -12,15 +12,24 @@ from tests.unit.builders import (
     expected,
     findings,
     names,
+    planned,
     shared,
+    start_first,
     step,
+    switch,
     unknown,
 )
 from tests.unit.decide.observed import GB, image, inventory, service, stack
 
 from tonnage.decide.deploy.expectations import freed
-from tonnage.decide.deploy.reclaim_steps import Fitted, fitted_by_reclaiming, spare_things
-from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, StartFirst, Switch, Tag
+from tonnage.decide.deploy.reclaim_steps import (
+    Fitted,
+    fitted_by_reclaiming,
+    needs_reclaim,
+    spare_things,
+    with_reclaim_steps,
+)
+from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, Tag
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.inventory import Filesystem, Inputs
 from tonnage.model.reclaim.candidate import Findings
@@ -182,6 +191,37 @@ def test_with_nothing_to_reclaim_it_is_refused_as_it_was() -> None:
     assert "reclaimed" not in found.refusal.why
 
 
+# -- whether anybody has to look what others need
+
+
+def looked_for(*steps: Step, available: int = 9 * GB) -> bool:
+    return needs_reclaim(planned(*steps, available_bytes=available, line_bytes=LINE))
+
+
+def test_what_others_need_matters_only_where_some_step_may_cross_the_line() -> None:
+    first, second = pull("one", 9 * GB, 4 * GB), pull("two", 5 * GB, 4 * GB)
+    assert not looked_for(first, second)
+    assert looked_for(first, pull("two", 5 * GB, 4 * GB + 1))
+    assert looked_for(first, pull("two", 5 * GB, 1 * GB, transient=3 * GB + 1))
+    assert not looked_for(first, unknown(second))
+    assert not looked_for()
+
+
+def test_below_the_line_already_it_matters_whatever_the_first_step_needs() -> None:
+    assert looked_for(unknown(pull("one", 0, 0)), available=LINE - 1)
+    assert not looked_for(unknown(pull("one", 0, 0)), available=LINE)
+
+
+def test_a_plan_is_given_its_reclaiming_with_all_that_might_go_for_it() -> None:
+    steps = (pull("other", 7 * GB, 6 * GB + 5_000),)
+    seen = replace(inventory(images=(UNUSED,)), needs=Roots(now_s=1_000_003.0))
+    made = planned(*steps, available_bytes=7 * GB, line_bytes=LINE)
+    found = with_reclaim_steps(made, STACK, seen)
+    assert names(found.steps) == ["reclaim", "other"]
+    assert [each.key for each in found.removable] == [UNUSED.image_id]
+    assert with_reclaim_steps(made, STACK, replace(seen, needs=None)).steps == steps
+
+
 # -- what may go for a plan
 
 
@@ -213,9 +253,9 @@ def test_every_image_that_a_step_names_stays_that_of_undo_steps_too() -> None:
     give_back = step("give-back", RemoveImage(image=named[3].image_id))
     steps = (
         step("build", Build(spec=BuildSpec(context="/w"), reference="named-4:1"), undo=[undo], at_line=(give_back,)),
-        step("switch", Switch(project={}, image="named-5:1", image_name="named-6:1")),
+        step("switch", switch({}, "named-5:1", "named-6:1")),
         step("pull", Pull(reference="named-7:1")),
-        step("start", StartFirst(project={}, container_name="named-8:1")),
+        step("start", start_first({}, "named-8:1")),
     )
     assert spared(*steps, images=(*named.values(), UNUSED)) == {"named-8:1", "unused:1"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from tests.unit.builders import context, names
+from tests.unit.builders import configured, context, names, of_project, switch
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
 from tonnage.decide.deploy.restore import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WEB, DB = service(), service("db", build=None, image="postgres:16")
 STACK = stack(WEB, DB)
+THEN = {"name": "shop", "services": {"web": {"image": "as it was"}}}
 OWN, PREVIOUS = "shop-web:latest", "localhost/tonnage/shop/web:previous"
 RUNS, GOOD, OLDER = image(1, OWN, inputs="i1"), image(2, PREVIOUS, inputs="i2"), image(3, inputs="i3")
 
@@ -90,13 +91,13 @@ def test_where_nothing_runs_or_nothing_is_known_nothing_was_good_before() -> Non
 
 
 def test_a_version_that_was_built_runs_again_by_its_image_under_its_name() -> None:
-    back = replace(good(GOOD), image_name="shop-web", project={"as": "it was"})
-    assert switch_to(back) == Switch(project={"as": "it was"}, image=GOOD.image_id, image_name="shop-web")
+    back = of_project(good(GOOD), THEN)
+    assert switch_to(back) == switch(THEN, GOOD.image_id, "shop-web")
 
 
 def test_a_version_that_was_pulled_runs_again_by_its_name_alone() -> None:
-    back = replace(good(GOOD), inputs_digest="", project={"as": "it was"})
-    assert switch_to(back) == Switch(project={"as": "it was"})
+    back = replace(of_project(good(GOOD), THEN), inputs_digest="")
+    assert switch_to(back) == switch(THEN)
 
 
 def test_a_restored_version_is_proven_as_it_was_proven_then() -> None:
@@ -112,7 +113,7 @@ def test_an_image_that_nobody_recorded_runs_again_by_its_id_with_the_present_con
     restore, prove = restore_image_steps(case(), container(WEB, RUNS))
     assert isinstance(restore.action, Switch)
     assert (restore.action.image, restore.action.image_name) == (RUNS.image_id, "shop-web")
-    web = restore.action.project["services"]["web"]
+    web = configured(restore.action, "web")
     assert (web["image"], web["environment"]) == ("shop-web", {"NAME": "web"})
     assert isinstance(prove.action, Prove)
 
@@ -124,4 +125,4 @@ def test_an_image_that_was_pulled_runs_again_by_the_name_that_the_container_had(
     assert isinstance(restore.action, Switch)
     # Its own name, and none is moved: the new one may be another release of the same thing.
     assert (restore.action.image, restore.action.image_name) == ("", "")
-    assert restore.action.project["services"]["db"]["image"] == "postgres:15"
+    assert configured(restore.action, "db")["image"] == "postgres:15"

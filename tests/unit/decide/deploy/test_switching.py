@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.builders import context, names
+from tests.unit.builders import configured, context, names
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
 from tonnage.decide.deploy.compose_project import config_digest
@@ -69,7 +69,7 @@ def test_a_new_version_is_proven_beside_the_running_one_and_taken_away_again_bef
     assert isinstance(start, StartFirst)
     assert start.container_name == "shop-web-candidate"
     # It runs the candidate: the service's own name is still the running version's.
-    assert start.project["services"]["web"]["image"] == CANDIDATE
+    assert configured(start, "web")["image"] == CANDIDATE
     assert isinstance(prove, Prove)
     assert prove.container_name == "shop-web-candidate"
     assert remove == RemoveContainer(container="shop-web-candidate")
@@ -112,7 +112,7 @@ def test_with_another_configuration_alone_the_image_that_runs_is_proven_beside_i
     same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
     start, prove, _ = start_first_steps(same)
     assert isinstance(start.action, StartFirst)
-    assert start.action.project["services"]["web"]["image"] == "shop-web"
+    assert configured(start.action, "web")["image"] == "shop-web"
     assert names(prove.on_failure) == ["undo-start-first"]
 
 
@@ -150,7 +150,7 @@ def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candid
     switch, prove, drop = (step.action for step in steps)
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (CANDIDATE, "shop-web")
-    web = switch.project["services"]["web"]
+    web = configured(switch, "web")
     assert web["image"] == "shop-web"
     assert web["labels"] == {"tonnage.config": config_digest(WEB), "tonnage.inputs": "i9"}
     assert isinstance(prove, Prove)

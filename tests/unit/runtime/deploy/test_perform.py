@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.simulator import Behaviour, Heard, Instruction, Recipe
 from tests.simulator.deploying import DIRECTORY, PROJECT
-from tests.unit.builders import candidate, harbour, plan, removes, step, switch
+from tests.unit.builders import candidate, harbour, plan, removes, start_first, step, switch
 
 from tonnage.errors import NotHealthyError, StepFailedError
 from tonnage.model.deploy.plan import (
@@ -21,7 +21,6 @@ from tonnage.model.deploy.plan import (
     RemoveImage,
     RemoveService,
     SendFiles,
-    StartFirst,
     Tag,
     Untag,
 )
@@ -33,8 +32,12 @@ if TYPE_CHECKING:
     from tests.simulator.deploying import Harbour
 
     from tonnage.model.deploy.plan import Action
+    from tonnage.model.stack import ComposeMapping
 
-WEB = {"name": PROJECT, "services": {"web": {"image": "shop-web:latest"}}}
+
+def web(image: str = "shop-web:latest") -> ComposeMapping:
+    """Return a project whose one service runs an image."""
+    return {"name": PROJECT, "services": {"web": {"image": image}}}
 
 
 @pytest.fixture
@@ -110,25 +113,24 @@ def test_pull_push_send_tag_and_untag_do_that_one_thing(place: Harbour) -> None:
 def test_a_switch_moves_the_name_before_compose_brings_the_service_to_it(place: Harbour) -> None:
     old = place.engine.add_image("shop-web", (("old", 1_009),))
     new = place.engine.add_image("candidate:1", (("new", 1_013),))
-    do(place, switch(WEB))
+    do(place, switch(web()))
     assert [each.image_id for each in place.engine.facts.containers(PROJECT)] == [old.image_id]
-    do(place, switch(WEB, "candidate:1", "shop-web"))
+    do(place, switch(web(), "candidate:1", "shop-web"))
     assert [each.image_id for each in place.engine.facts.containers(PROJECT)] == [new.image_id]
     assert place.engine.log[-2:] == ["tag candidate:1 shop-web", "up shop web"]
 
 
 def test_a_switch_that_names_no_image_moves_no_name(place: Harbour) -> None:
     place.engine.add_image("shop-web", (("old", 1_009),))
-    do(place, switch(WEB))
+    do(place, switch(web()))
     assert place.engine.log == ["up shop web"]
 
 
 def test_a_container_is_started_first_beside_the_running_one_and_can_be_proven_alone(place: Harbour) -> None:
     place.engine.add_image("shop-web", (("old", 1_009),))
     place.engine.add_image("candidate:1", (("new", 1_013),), behaviour=Behaviour(exits_after_s=0.4, exit_code=3))
-    do(place, switch(WEB))
-    candidate = {**WEB, "services": {"web": {"image": "candidate:1"}}}
-    do(place, StartFirst(project=candidate, container_name="shop-web-beside"))
+    do(place, switch(web()))
+    do(place, start_first(web("candidate:1"), "shop-web-beside"))
     found = place.engine.facts.container("shop-web-beside")
     assert found is not None
     assert (found.one_off, found.service, found.project) == (True, "web", PROJECT)
@@ -139,7 +141,7 @@ def test_a_container_is_started_first_beside_the_running_one_and_can_be_proven_a
 
 def test_a_proof_is_ended_by_a_cancel(place: Harbour) -> None:
     place.engine.add_image("shop-web", (("old", 1_009),))
-    do(place, switch(WEB))
+    do(place, switch(web()))
     with pytest.raises(StepFailedError, match="stopped"):
         do(place, Prove(), cancelled=True)
 
