@@ -30,12 +30,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     connection = engine.connection
     facts = DockerFacts(connection)
     gauge = open_gauge(connection.endpoint, [disk.mount for disk in facts.filesystems()])
+    made = RealWorld(
+        facts=facts,
+        acts=DockerActs(connection, find_tools(engine.environment), engine.environment),
+        gauge=gauge,
+        root=tmp_path,
+    )
     try:
-        yield RealWorld(
-            facts=facts,
-            acts=DockerActs(connection, find_tools(engine.environment), engine.environment),
-            gauge=gauge,
-            root=tmp_path,
-        )
+        yield made
     finally:
+        made.ballast.unlink(missing_ok=True)
         gauge.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.contract.dockerfile import copied_files, dockerfile
@@ -14,7 +16,6 @@ from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.simulator import Recipe
 
@@ -56,6 +57,9 @@ class World(Protocol):
     def cancel_in(self, seconds: float) -> Cancel:
         """Return a flag that sets itself after a while."""
 
+    def leave(self, left_bytes: int) -> None:
+        """Take up what is available but for so many bytes, until the test ends, where filling takes time."""
+
 
 class SimulatedWorld:
     """The simulator."""
@@ -78,6 +82,10 @@ class SimulatedWorld:
     def cancel_in(self, seconds: float) -> Cancel:
         """Return a flag on the virtual clock."""
         return VirtualEvent(self.engine.clock, at_s=seconds)
+
+    def leave(self, left_bytes: int) -> None:
+        """Take up nothing: here filling takes no time."""
+        del left_bytes
 
 
 @dataclass(kw_only=True)
@@ -114,6 +122,17 @@ class RealWorld:
         timer.daemon = True
         timer.start()
         return flag
+
+    @property
+    def ballast(self) -> Path:
+        """The file that takes up the disk."""
+        return Path(self.facts.filesystems()[0].mount, "ballast")
+
+    def leave(self, left_bytes: int) -> None:
+        """Take up the disk without writing to it."""
+        ballast_bytes = self.facts.filesystems()[0].available_bytes - left_bytes
+        with self.ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, ballast_bytes)
 
 
 NEVER = threading.Event()

@@ -45,7 +45,7 @@ def repositories(engine: RealEngine, tmp_path: Path) -> Iterator[Path]:
     with (tmp_path / "registry.log").open("wb") as log:
         registry = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while subprocess.run([*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"], check=False).returncode:
             assert time.monotonic() < end, (tmp_path / "registry.log").read_text()
             time.sleep(0.1)

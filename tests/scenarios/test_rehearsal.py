@@ -119,7 +119,7 @@ def test_ctrl_c_in_a_build_ends_the_rehearsal(project: Project, rehearsals: dict
     running = project.start("rehearse", "--disk", DISK, environment=rehearsals)
     running.until(lambda: processes_with(f"sleep 61.7; : {project.name}"), "the build step runs")
     running.signal(signal.SIGINT)
-    assert running.wait(within_s=30).exit_code == 130
+    assert running.wait(within_s=120).exit_code == 130
     assert not processes_with(f"sleep 61.7; : {project.name}")
 
 

@@ -80,7 +80,7 @@ def available_bytes(mount: str) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def soon(condition: Callable[[], object], *, within_s: float = 10.0) -> bool:
+def soon(condition: Callable[[], object], *, within_s: float = 60.0) -> bool:
     """Return whether something comes true within some seconds."""
     end = time.monotonic() + within_s
     while not condition():

@@ -269,11 +269,11 @@ def test_of_many_that_try_at_once_never_two_hold_it(tmp_path: Path) -> None:
     locks.mkdir()
     marks.mkdir()
     program = f"""
-    import os, pathlib, time
+    import os, pathlib
     from tonnage.errors import LockHeldError
     from tonnage.runtime.lock import StackLock
-    held, end_s = 0, time.monotonic() + 1.0
-    while time.monotonic() < end_s:
+    held = 0
+    while held < 17:
         try:
             with StackLock({ENGINE!r}, "hello", directory=pathlib.Path({str(locks)!r})):
                 os.close(os.open({str(marks / "mine")!r}, os.O_CREAT | os.O_EXCL))
@@ -281,11 +281,8 @@ def test_of_many_that_try_at_once_never_two_hold_it(tmp_path: Path) -> None:
                 os.unlink({str(marks / "mine")!r})
         except LockHeldError:
             pass
-    print(held)
     """
     arguments = [sys.executable, "-c", textwrap.dedent(program)]
-    started = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    printed = [process.communicate(timeout=60)[0] for process in started]
+    started = [subprocess.Popen(arguments) for _ in range(4)]
 
-    assert [process.returncode for process in started] == [0, 0, 0, 0]
-    assert sum(map(int, printed)) > 4
+    assert [process.wait() for process in started] == [0, 0, 0, 0]

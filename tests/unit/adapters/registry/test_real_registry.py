@@ -67,7 +67,7 @@ def registry(root: Path, netns: str = "") -> Iterator[None]:
     with (root / "registry.log").open("wb") as log:
         started = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not answers(enter):
             assert time.monotonic() < end, (root / "registry.log").read_text()
             time.sleep(0.05)

@@ -68,7 +68,7 @@ def endpoint(wrapper: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def take_soon(stack: str) -> None:
     """Take the lock on the machine itself, as soon as the shell over there noticed that it is alone."""
-    end_s = time.monotonic() + 10
+    end_s = time.monotonic() + 60
     while True:
         try:
             with StackLock(ENGINE, stack):
