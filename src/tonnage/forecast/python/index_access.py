@@ -254,9 +254,9 @@ def _users(urls: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def without_user(url: str) -> str:
-    """Return an address as it may be shown and kept: without what can hold secrets."""
+    """Return an address as it may be kept: without a name and password."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _credentials(

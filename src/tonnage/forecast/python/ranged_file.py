@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tonnage.adapters.web.client import shown
 from tonnage.errors import CannotFetchError
+from tonnage.forecast.python.index_access import without_user
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Servers:
         if extent:
             headers["Range"] = extent
         try:
-            reply = self._web.start(_without_user(url), headers, first_bytes=most_bytes)
+            reply = self._web.start(without_user(url), headers, first_bytes=most_bytes)
         except CannotFetchError as error:
             reason = f"{error.what}: {error.why}" if error.why else error.what
             if error.cause == "unreachable":
@@ -251,9 +252,3 @@ def may_be_kept(url: str, headers: Mapping[str, str]) -> bool:
         return False
     aged = any(part.startswith("max-age=") and part != "max-age=0" for part in control)
     return "etag" in headers or ("date" in headers and (aged or "expires" in headers))
-
-
-def _without_user(url: str) -> str:
-    """Return an address without a name and password; those go into a header."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -31,6 +31,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
+from tonnage.forecast.python.index_access import without_user
 from tonnage.forecast.python.pylock import shown
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
@@ -257,7 +258,7 @@ def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, 
     stand_ins: dict[str, StandIn] = {}
     known: dict[str, Wheel] = {}
     for url in dict.fromkeys(each.url or "" for each in wanted):
-        address, fragment = urldefrag(url)
+        address, fragment = urldefrag(without_user(url))
         filename = unquote(posixpath.basename(urlsplit(address).path))
         try:
             name, version, *_ = parse_wheel_filename(filename)

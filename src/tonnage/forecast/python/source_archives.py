@@ -208,12 +208,11 @@ def needed_by(metadata: bytes) -> tuple[Requirement, ...]:
     return tuple(found)
 
 
-def archive_at(url: str, name: str, index: str = "") -> Sdist:
+def archive_at(url: str, name: str) -> Sdist:
     """Return the source archive behind an address, whatever its name says of it."""
-    filename = unquote(urlsplit(url).path.rpartition("/")[2])
-    return next(
-        _archive(Offer(url=url), index), Sdist(name=canonicalize_name(name), filename=filename, url=without_user(url))
-    )
+    bare = urldefrag(without_user(url)).url
+    filename = unquote(urlsplit(bare).path.rpartition("/")[2])
+    return next(_archive(Offer(url=bare), ""), Sdist(name=canonicalize_name(name), filename=filename, url=bare))
 
 
 def _archive(offer: Offer, index: str) -> Iterator[Sdist]:

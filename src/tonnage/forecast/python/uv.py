@@ -24,6 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from tonnage.adapters import process
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.forecast.python.index_access import without_user
 from tonnage.forecast.python.pylock import read_pylock, shown
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
@@ -140,7 +141,7 @@ class Uv:
                 raise CannotFetchError("Resolving was stopped", "stopped")
             if exit_code != 0:
                 for url, each in stand_ins.items():
-                    printed = printed.replace((place / each.filename).as_uri(), encoded(url))
+                    printed = printed.replace((place / each.filename).as_uri(), without_user(url))
                 return printed or f"The resolver ended with {exit_code} and gave no reason"
             output = place / "pylock.toml"
             return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))

@@ -154,6 +154,14 @@ def test_the_password_of_an_index_reaches_its_pages_and_no_lock(server: FileServ
     assert "secret" not in str(lock)
 
 
+def test_the_password_of_an_address_reaches_its_wheel_and_no_lock(server: FileServer, ask: Ask) -> None:
+    private(server, "thing", "me:secret")
+    path = "/thing/files/thing/simple/thing-1.0-py3-none-any.whl"
+    lock = ask(f"thing @ {server.address.replace('://', '://me:secret@')}{path}")
+    assert [(each.name, each.version, each.url) for each in lock.wheels] == [("thing", "1.0", server.address + path)]
+    assert "secret" not in str(lock)
+
+
 def test_each_of_several_indexes_of_one_host_is_given_its_own_user(server: FileServer, ask: Ask) -> None:
     one, two = private(server, "one", "me:first"), private(server, "two", "me:second")
     assert names(ask("one", "two", index_url=one, extra_index_urls=(two,))) == ["one==1.0", "two==1.0"]
