@@ -87,11 +87,6 @@ def answering() -> Iterator[Answering]:
                 with contextlib.suppress(ConnectionError):
                     self.wfile.write(body)
 
-        def do_CONNECT(self) -> None:
-            # As a proxy it leads to itself, where nobody speaks TLS.
-            self.send_response(200)
-            self.end_headers()
-
         do_HEAD = do_GET  # noqa: N815 - as the base class calls it
         do_POST = do_GET  # noqa: N815 - as the base class calls it
 

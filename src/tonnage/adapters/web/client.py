@@ -229,7 +229,9 @@ class Web:
         # Most builds ask nobody: what speaks to servers takes longer to import than all that a plan reads.
         from urllib3 import exceptions as met  # noqa: PLC0415
 
-        host = _split(address).netloc
+        parts = _split(address)
+        # A registry without TLS may have nobody at the port of TLS.
+        host = f"{parts.scheme}://{parts.netloc}"
         if self.offline:
             what = f"{shown(address)} is not in the cache"
             raise CannotFetchError(what, "offline", todo="Run once without --offline.")
