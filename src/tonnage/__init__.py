@@ -1,4 +1,4 @@
-"""Tonnage loads container stacks onto small disks, up to the line and never past it.
+"""Tonnage deploys Compose stacks on small disks without running out of space.
 
 What is named in :mod:`tonnage.wiring.library` can be used from here and is loaded when it first is. All else may change
 at any time::

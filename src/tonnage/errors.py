@@ -104,10 +104,10 @@ class StepFailedError(TonnageError):
     title = "a step failed"
 
 
-class LineCrossedError(StepFailedError):
+class ReserveCrossedError(StepFailedError):
     """A step was stopped because the available bytes reached the line, or the disk filled."""
 
-    title = "stopped at the line"
+    title = "stopped below the reserve"
 
 
 class CannotFetchError(StepFailedError):

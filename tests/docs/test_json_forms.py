@@ -55,7 +55,7 @@ def test_documents_have_the_documented_fields() -> None:
     forms: dict[str, dict[str, object]] = {
         "plan": plan_form(PLAN),
         "verification": verification_form("hello", [Verdict(service="web", healthy=True)]),
-        "status": status_form(INVENTORY, lines=LINES, stack=STACK),
+        "status": status_form(INVENTORY, reserves=LINES, stack=STACK),
         "runs": {"runs": [run_form(RUN)]},
         "checks": checks_form([Check(name="engine", state="ok", found="20.10")]),
         "settings": settings_form([setting]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.decide.deploy.order import in_order
-from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.forecast.costs.totals import forecast_stack
@@ -199,7 +199,7 @@ def forecast_of(case: Path, cache: Path, **changed: object) -> tuple[StackForeca
         mount="the disk",
         roles=disk.roles,
         available_bytes=size_bytes,
-        line_bytes=line_bytes(disk, None),
+        reserve_bytes=reserve_bytes(disk, None),
         size_bytes=size_bytes,
     )
     whole = forecast_stack(stack.name, kind, found)

@@ -1,4 +1,4 @@
-"""Room: with known sizes the line holds or the plan is refused, and a disk that fills takes no service down."""
+"""Room: with known sizes the reserve holds or the plan is refused, and a disk that fills takes no service down."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def known_to_the_byte(elsewhere: Simulator, plan: Plan) -> History:
 @often
 @given(stacks(), st.integers(1_000_003, 9_000_000_001), st.integers(0, 1_000_000_007))
 def test_with_known_sizes_the_line_is_never_crossed_or_the_plan_is_refused(
-    services: tuple[Described, ...], room_bytes: int, line_bytes: int
+    services: tuple[Described, ...], room_bytes: int, reserve_bytes: int
 ) -> None:
     with harbour() as elsewhere, harbour() as place:
         history = known_to_the_byte(elsewhere.engine, elsewhere.plan(stack_of(elsewhere.engine, services)))
         disk = place.engine.disk
-        disk.eaten_by_neighbour(disk.available_bytes - line_bytes - room_bytes)
-        place.policy = Policy(keep_free_bytes=line_bytes)
+        disk.eaten_by_neighbour(disk.available_bytes - reserve_bytes - room_bytes)
+        place.policy = Policy(keep_free_bytes=reserve_bytes)
         plan = place.plan(stack_of(place.engine, services), history=history)
         assert all(step.available_lowest.known for step in plan.steps)
         assert (plan.refusal is not None) == (needed_bytes(plan) > room_bytes)
@@ -65,7 +65,7 @@ def test_with_known_sizes_the_line_is_never_crossed_or_the_plan_is_refused(
             disk.mark()
             run = place.carry_out(plan)
             assert run.outcome is Outcome.DONE, run.message
-            assert disk.lowest_bytes >= line_bytes
+            assert disk.lowest_bytes >= reserve_bytes
             assert disk.lowest_bytes == min(step.available_lowest.likely_bytes for step in plan.steps)
 
 
@@ -101,7 +101,7 @@ def test_a_build_that_comes_to_the_line_is_stopped_and_gives_back_what_it_wrote(
         big = Recipe(instructions=(Instruction(text="RUN big", kept_bytes=4_000_000_007),), behaviour=Behaviour())
         run = place.deploy((Described(name="a", recipe=big),))
         assert run.outcome is Outcome.FAILED
-        assert "stopped at the line" in run.message
+        assert "stopped below the reserve" in run.message
         assert 0 < disk.lowest_bytes < 3_000_000_019
         assert disk.available_bytes == before_bytes
         assert place.engine.facts.containers(PROJECT) == ()

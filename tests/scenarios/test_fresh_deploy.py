@@ -69,7 +69,7 @@ def test_the_journal_has_every_step_measured_and_the_next_forecast_is_learned(pr
 
     (first,) = project.runs()
     assert first.outcome is Outcome.DONE
-    assert first.line_bytes == 1_000_000_000
+    assert first.reserve_bytes == 1_000_000_000
     assert {step.outcome for step in first.steps} == {Outcome.DONE}
     assert not any(step.undo for step in first.steps)
     assert all(step.measured[0].mount == project.real.mount for step in first.steps)

@@ -42,15 +42,15 @@ def deploy_among_others(real: RealEngine, project: Project, file: Path) -> set[s
     theirs = {f"theirs-{number}:1" for number in range(5)}
     for number, image in enumerate(sorted(theirs)):
         load(real, image, [busybox_archive(), layer(80 + number, 150 * MIB)])
-    line_bytes = available(real) - 100 * MIB
-    ended = project.tonnage("deploy", "-f", str(file), "--keep-free", f"{line_bytes}B", within_s=400.0)
+    reserve_bytes = available(real) - 100 * MIB
+    ended = project.tonnage("deploy", "-f", str(file), "--keep-free", f"{reserve_bytes}B", within_s=400.0)
     assert ended.exit_code == 0, ended.stderr
     [run] = project.runs()
     assert run.outcome is Outcome.DONE
     assert [step.name for step in run.steps if step.name.endswith(".reclaim")]
     left = {name for image in real.client.images.list() for name in image.tags}
     assert not theirs <= left
-    assert available(real) >= line_bytes
+    assert available(real) >= reserve_bytes
     return left
 
 

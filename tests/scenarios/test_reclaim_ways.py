@@ -57,8 +57,8 @@ def cache_disk(tmp_path: Path) -> Iterator[Path]:
 def test_as_much_goes_as_a_saved_plan_needs(project: Project) -> None:
     project.top["x-tonnage"] = {"assume-unknown": "5MB"}
     project.web("web", "web 1")
-    line_bytes = available(project.real) - 150 * MIB
-    assert project.tonnage("plan", "--out", "plan.json", "--keep-free", f"{line_bytes}B").exit_code == 0
+    reserve_bytes = available(project.real) - 150 * MIB
+    assert project.tonnage("plan", "--out", "plan.json", "--keep-free", f"{reserve_bytes}B").exit_code == 0
     load(project.real, UNUSED, [busybox_archive(), layer(31, 17 * MIB)])
     load(project.real, "", [busybox_archive(), layer(32, 77 * MIB)])
     ended = project.tonnage("reclaim", "--for", "plan.json", "--yes", "--json")
@@ -66,7 +66,7 @@ def test_as_much_goes_as_a_saved_plan_needs(project: Project) -> None:
     told = json.loads(ended.stdout)
     assert told["enough"]
     assert len(told["removed"]) == 1
-    assert told["target_bytes"] > line_bytes
+    assert told["target_bytes"] > reserve_bytes
     assert available(project.real) >= told["target_bytes"]
     assert UNUSED in names(project.real)
     assert project.tonnage("deploy", "--plan", "plan.json").exit_code == 0
@@ -138,12 +138,12 @@ def test_a_deploy_makes_room_with_images_of_a_stack_that_is_gone(
     project.write()
     for number, size in enumerate((40, 70)):
         load(small, f"theirs-{number}:1", [busybox_archive(), layer(60 + number, size * MIB)])
-    line_bytes = available(small) - 50 * MIB
-    ended = project.tonnage("deploy", "--keep-free", f"{line_bytes}B")
+    reserve_bytes = available(small) - 50 * MIB
+    ended = project.tonnage("deploy", "--keep-free", f"{reserve_bytes}B")
     assert ended.exit_code == 0, ended.stderr
     run = project.runs()[0]
     assert run.outcome is Outcome.DONE
     assert [step.name for step in run.steps if step.name.endswith(".reclaim")]
     assert {"busybox:latest"} < names(small)
     assert not {"theirs-0:1", "theirs-1:1"} <= names(small)
-    assert available(small) >= line_bytes
+    assert available(small) >= reserve_bytes

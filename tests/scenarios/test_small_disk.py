@@ -1,7 +1,7 @@
-"""Intent: a build that wants more than there is ends at the line, and engine, services and the disk are as before.
+"""Intent: a build that wants more than there is ends at the reserve, and engine, services and the disk are as before.
 
 Steps: on a really small disk deploy a service; deploy a version whose build writes more than fits: above a line, from
-below the line, and without any line until the disk is full.
+below the reserve, and without any reserve until the disk is full.
 State checked: available bytes 20 times a second and afterwards, containers, images, whether the engine answers.
 """
 
@@ -42,22 +42,22 @@ def project(engine_factory: Callable[[int], RealEngine], project_on: Callable[[R
 def test_a_build_is_stopped_at_the_line_and_gives_back_what_it_wrote(project: Project) -> None:
     engine, mount = project.engine, project.real.mount
     before, cache, before_bytes = engine.everything(), engine.cache(), available_bytes(mount)
-    line_bytes = before_bytes - 150_000_007
+    reserve_bytes = before_bytes - 150_000_007
     project.web("web", "web 2", run=STEADILY)
     with watching(lambda: available_bytes(mount)) as available:
-        ended = project.tonnage("deploy", "--keep-free", f"{line_bytes}B")
+        ended = project.tonnage("deploy", "--keep-free", f"{reserve_bytes}B")
     assert ended.exit_code == 10
-    assert "was stopped at the line of" in ended.stderr
-    assert f"{format_bytes(line_bytes)} must remain" in ended.stderr
-    assert min(available.seen) < line_bytes + SLACK_BYTES
-    assert min(available.seen) > line_bytes - OVERSHOOT_BYTES
+    assert "was stopped below the reserve of" in ended.stderr
+    assert f"{format_bytes(reserve_bytes)} must remain" in ended.stderr
+    assert min(available.seen) < reserve_bytes + SLACK_BYTES
+    assert min(available.seen) > reserve_bytes - OVERSHOOT_BYTES
     assert bytes_come_back(mount, before_bytes)
     assert engine.everything() == before
     assert engine.cache() == cache
     assert page(project.real.address, 18093) == "web 1"
     step = project.step("web.build")
     assert step.outcome is Outcome.FAILED
-    assert step.measured[0].lowest_bytes <= line_bytes
+    assert step.measured[0].lowest_bytes <= reserve_bytes
 
 
 def test_from_below_the_line_nothing_is_begun(project: Project) -> None:

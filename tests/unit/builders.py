@@ -148,13 +148,13 @@ def build(
 def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
     """Return a plan for the engine of a harbour, without a line."""
     engine = place.engine
-    found = planned(*steps, available_bytes=engine.disk.available_bytes, line_bytes=0)
+    found = planned(*steps, available_bytes=engine.disk.available_bytes, reserve_bytes=0)
     identity = engine.identity
     found = replace(found, engine_id=identity.engine_id, endpoint=identity.endpoint, filesystem=engine.disk.mount)
     return replace(found, **fields)
 
 
-def planned(*steps: Step, available_bytes: int, line_bytes: int) -> Plan:
+def planned(*steps: Step, available_bytes: int, reserve_bytes: int) -> Plan:
     """Return a plan for an engine that is not there."""
     return Plan(
         stack=PROJECT,
@@ -165,7 +165,7 @@ def planned(*steps: Step, available_bytes: int, line_bytes: int) -> Plan:
         fingerprint="f00d",
         filesystem="/",
         available_bytes=available_bytes,
-        line_bytes=line_bytes,
+        reserve_bytes=reserve_bytes,
         steps=steps,
     )
 

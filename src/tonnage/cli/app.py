@@ -34,7 +34,7 @@ _TO_SEE_MORE = "For the traceback, to go with a report, run it again with\n  exp
 )
 @click.version_option(__version__, prog_name="tonnage")
 def cli() -> None:
-    """Load container stacks onto small disks, up to the line and never past it."""
+    """Deploy Compose stacks on small disks without running out of space."""
 
 
 def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = None) -> int:

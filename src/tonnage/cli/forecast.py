@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ),
     failures=(EngineUnreachableError, EngineLacksError),
     about="Reads metadata only: nothing is built, pulled or installed, and no engine is needed. With one, its images,"
-    " disk and line are used. A stack that does not fit is an answer, not a failure. Where what is written cannot be"
+    " disk and reserve are used. A stack that does not fit is an answer, not a failure. Where what is written cannot be"
     " built, such as a requirement that does not exist, everything else is forecast before it ends with exit code 2.",
 )
 @stack_options

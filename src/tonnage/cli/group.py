@@ -21,7 +21,7 @@ COMMANDS = {
     "verify": "Ask every service now whether it is healthy.",
     "rollback": "Go back to the previous good version.",
     "reclaim": "Free what is needed, cheapest to get back first, and stop.",
-    "status": "Show disk, line, what the engine keeps, and the services.",
+    "status": "Show disk, reserve, what the engine keeps, and the services.",
     "watch": "Show the same as status, live.",
     "report": "Show the last runs, forecast beside measured.",
     "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",

@@ -98,7 +98,7 @@ _SETTINGS = {
 }
 """Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
-    "--keep-free", metavar="SIZE", help="The line: bytes that must remain available, such as 2GB."
+    "--keep-free", metavar="SIZE", help="The reserve: bytes that must remain available, such as 2GB."
 )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ("tonnage plan", "The whole stack of this directory"),
         ("tonnage plan web worker", "Two services and what they depend on"),
         ("tonnage plan --out plan.json", "Save the plan, to be executed exactly with deploy --plan"),
-        ("tonnage plan --keep-free 2GB", "With another line"),
+        ("tonnage plan --keep-free 2GB", "With another reserve"),
     ),
     failures=(CannotFitError, EngineUnreachableError, EngineLacksError),
 )

@@ -34,12 +34,12 @@ def command(session: Session, *, flags: StackFlags) -> None:
 
     wanted, seen = look_once(session.ports, flags)
     if session.json:
-        form = status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services)
+        form = status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
         session.print_document("status", form)
         return
     text = status_text(
         seen.inventory,
-        lines=seen.lines,
+        reserves=seen.reserves,
         stack=wanted.stack,
         services=wanted.services,
         width=session.width,

@@ -66,7 +66,7 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
 
         yield lambda seen: session.print_document(
             "status",
-            status_form(seen.inventory, lines=seen.lines, stack=wanted.stack, services=wanted.services),
+            status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services),
         )
     elif session.terminal:
         from rich.console import Console  # noqa: PLC0415
@@ -74,8 +74,8 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
         from tonnage.views.text.watching import InPlace  # noqa: PLC0415
 
         with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
-            yield lambda seen: view.show(seen.inventory, seen.lines)
+            yield lambda seen: view.show(seen.inventory, seen.reserves)
     else:
         from tonnage.views.text.watching import watch_lines  # noqa: PLC0415
 
-        yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.lines)))
+        yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.reserves)))

@@ -115,7 +115,7 @@ def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:
     disk = seen.inventory.filesystems[0]
     return (
         f"{disk.mount}: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)},"
-        f" line {format_bytes(seen.lines[disk.mount])}"
+        f" reserve {format_bytes(seen.reserves[disk.mount])}"
     )
 
 

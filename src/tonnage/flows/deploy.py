@@ -2,7 +2,7 @@
 
 Deploy, build, rollback and rehearsal all go this way; they differ in their planner only. A plan is made once: which
 services are built is found first, then forecast, then planned. What other stacks need is looked at only when the plan
-would cross the line.
+would cross the reserve.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
     InterruptedRunError,
-    LineCrossedError,
+    ReserveCrossedError,
     StalePlanError,
     TonnageError,
 )
@@ -310,7 +310,7 @@ def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
 
 def _diagnosis(facts: EngineFacts, run: Run) -> tuple[Explanation, ...]:
     """Return what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
-    if run.error is None or isinstance(run.error, LineCrossedError):
+    if run.error is None or isinstance(run.error, ReserveCrossedError):
         return ()
     from tonnage.decide.reports.diagnosis import Machine, explain  # noqa: PLC0415 - only where something failed
     from tonnage.decide.reports.log_patterns import find_symptoms  # noqa: PLC0415
@@ -320,5 +320,5 @@ def _diagnosis(facts: EngineFacts, run: Run) -> tuple[Explanation, ...]:
     symptoms = find_symptoms(told)
     if not symptoms:
         return ()
-    machine = Machine(filesystems=facts.filesystems(), lines=((run.filesystem, run.line_bytes),), run=run)
+    machine = Machine(filesystems=facts.filesystems(), reserves=((run.filesystem, run.reserve_bytes),), run=run)
     return tuple(each for each in explain(symptoms, machine) if each.kind is SymptomKind.DISK_FULL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
@@ -62,7 +62,7 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
         disks = inventory.filesystems if inventory is not None else ()
         if not flags.host.startswith("ssh://"):
             disks += tuple(each for each in machine.filesystems() if each.mount not in {disk.mount for disk in disks})
-        lines = _lines(disks, wanted.policy.keep_free_bytes if wanted is not None else None)
+        reserves = _reserves(disks, wanted.policy.keep_free_bytes if wanted is not None else None)
         forecast: StackForecast | None = None
         if wanted is not None:
             with contextlib.suppress(TonnageError):
@@ -70,25 +70,25 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
                 assume_bytes = wanted.policy.assume_unknown_bytes
                 forecast = forecast_now(ports, stack, assume_bytes, facts=facts, inventory=inventory)
     known = forecast if forecast is not None and forecast.services else None
-    rooms = [room_of(disk, line) for disk, line in zip(disks, lines, strict=True) if line is not None]
+    rooms = [room_of(disk, reserve) for disk, reserve in zip(disks, reserves, strict=True) if reserve is not None]
     return Machine(
         filesystems=disks,
-        lines=tuple((room.mount, room.line_bytes) for room in rooms),
+        reserves=tuple((room.mount, room.reserve_bytes) for room in rooms),
         run=_last_run(ports, wanted.stack.name if wanted is not None else ""),
         forecast=known,
         fits=fit_into(known, rooms) if known is not None else (),
     )
 
 
-def _lines(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> list[int | None]:
-    """Return the line of each filesystem; None where there can be none."""
-    lines: list[int | None] = []
+def _reserves(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> list[int | None]:
+    """Return the reserve of each filesystem; None where there can be none."""
+    reserves: list[int | None] = []
     for disk in disks:
         try:
-            lines.append(line_bytes(disk, keep_free_bytes))
+            reserves.append(reserve_bytes(disk, keep_free_bytes))
         except TonnageError:
-            lines.append(None)
-    return lines
+            reserves.append(None)
+    return reserves
 
 
 def _last_run(ports: Process, stack: str) -> Run | None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
-from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.history import read_history
 from tonnage.flows.snapshot import look
@@ -145,10 +145,12 @@ def _engine(ports: EnginePorts, host: str) -> Iterator[EngineFacts | None]:
 def _rooms(wanted: DesiredState, seen: Snapshot | None, disk_bytes: int | None) -> list[Room]:
     if disk_bytes is not None:
         disk = Filesystem(mount="the disk", roles=("data-root",), size_bytes=disk_bytes, available_bytes=disk_bytes)
-        return [room_of(disk, line_bytes(disk, wanted.policy.keep_free_bytes))]
+        return [room_of(disk, reserve_bytes(disk, wanted.policy.keep_free_bytes))]
     if seen is None:
         return []
-    return [room_of(disk, seen.lines[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)]
+    return [
+        room_of(disk, seen.reserves[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)
+    ]
 
 
 def room_of(disk: Filesystem, line: int) -> Room:
@@ -157,7 +159,7 @@ def room_of(disk: Filesystem, line: int) -> Room:
         mount=disk.mount,
         roles=disk.roles,
         available_bytes=disk.available_bytes,
-        line_bytes=line,
+        reserve_bytes=line,
         size_bytes=disk.size_bytes,
     )
 

@@ -284,8 +284,8 @@ def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes
     if request.until_bytes is not None:
         return request.until_bytes - available_bytes
     if plan is not None:
-        # What has to be available before it begins: the line, and the most that it is expected to take.
+        # What has to be available before it begins: the reserve, and the most that it is expected to take.
         lowest = (step.available_lowest for step in plan.steps)
         taken = [plan.available_bytes - each.low_bytes for each in lowest if each.known]
-        return plan.line_bytes + max([0, *taken]) - available_bytes
+        return plan.reserve_bytes + max([0, *taken]) - available_bytes
     return request.free_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.planning import asked_for
-from tonnage.errors import CannotFitError, LineCrossedError
+from tonnage.errors import CannotFitError, ReserveCrossedError
 from tonnage.flows.deploy import CheckedWeights, Job, carry_out
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.weights import check_weights
@@ -75,10 +75,10 @@ def rehearse(
             on_run(run)
             if run.error is not None:
                 raise run.error
-        except (CannotFitError, LineCrossedError) as error:
+        except (CannotFitError, ReserveCrossedError) as error:
             # The disk is thrown away: there is nothing on it to free.
             error.todo = (
-                "Rehearse on a larger disk, or with a lower line:\n  tonnage rehearse --disk SIZE --keep-free SIZE"
+                "Rehearse on a larger disk, or with a lower reserve:\n  tonnage rehearse --disk SIZE --keep-free SIZE"
             )
             raise
         finally:

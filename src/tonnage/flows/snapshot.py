@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.flows.stack import read_if_there
 from tonnage.runtime.deploy.observe import observe
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """What was seen: the inventory, and the line of each filesystem in bytes, by mount."""
+    """What was seen: the inventory, and the reserve of each filesystem in bytes, by mount."""
 
     inventory: Inventory
-    lines: dict[str, int]
+    reserves: dict[str, int]
 
 
 def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
@@ -56,16 +56,16 @@ def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
         What was seen.
 
     Raises:
-        UsageError: The line leaves nothing of the data root's filesystem.
+        UsageError: The reserve leaves nothing of the data root's filesystem.
         EngineUnreachableError: The engine does not answer.
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     inventory = observe(facts)
     keep_free_bytes = wanted.policy.keep_free_bytes
     data_root, *others = inventory.filesystems
-    lines = {data_root.mount: line_bytes(data_root, keep_free_bytes)}
+    reserves = {data_root.mount: reserve_bytes(data_root, keep_free_bytes)}
     for disk in others:
         # A size that suits the data root may exceed another filesystem as a whole.
         usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
-        lines[disk.mount] = line_bytes(disk, keep_free_bytes if usable else None)
-    return Snapshot(inventory=inventory, lines=lines)
+        reserves[disk.mount] = reserve_bytes(disk, keep_free_bytes if usable else None)
+    return Snapshot(inventory=inventory, reserves=reserves)

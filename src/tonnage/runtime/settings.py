@@ -39,7 +39,7 @@ _KNOWN = (
         "keep-free",
         "TONNAGE_KEEP_FREE",
         "5 % of the filesystem, at least 1 GB and at most 10 GB",
-        "The line: bytes that stay available on every filesystem.",
+        "The reserve: bytes that stay available on every filesystem.",
     ),
     _Known("keep-previous", "TONNAGE_KEEP_PREVIOUS", "true", "Keep the previous good image of a service for rollback."),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),

@@ -14,9 +14,9 @@ from tonnage.errors import (
     EngineLacksError,
     EngineUnreachableError,
     InterruptedRunError,
-    LineCrossedError,
     LockHeldError,
     NotHealthyError,
+    ReserveCrossedError,
     StalePlanError,
     StepFailedError,
     TonnageError,
@@ -50,12 +50,12 @@ __all__ = [
     "ForecastOptions",
     "InterruptedRunError",
     "Inventory",
-    "LineCrossedError",
     "LockHeldError",
     "NotHealthyError",
     "Plan",
     "ReclaimReport",
     "ReclaimRequest",
+    "ReserveCrossedError",
     "Run",
     "Stack",
     "StackFlags",
@@ -179,7 +179,7 @@ def deploy(which: StackFlags = _HERE, *, show: Callable[[Event], None] = lambda 
         EngineUnreachableError: The engine does not answer.
         NotHealthyError: A service did not become healthy; it is as it was before.
         StepFailedError: A step failed and was undone.
-        LineCrossedError: Less than the reserve was available; the step was undone.
+        ReserveCrossedError: Less than the reserve was available; the step was undone.
         InterruptedRunError: A signal ended it.
     """
     from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415

@@ -42,7 +42,7 @@ def forecast(file: Path, **image_bytes: int | None) -> str:
         "disk_bytes": figures(2 * whole),
         "filesystems": [{"role": "data-root", "one_after_the_other_bytes": figures(3 * whole, "learned")}],
     }
-    fits = [{"mount": "/", "available_bytes": 7, "line_bytes": 5, "fit": "may not fit", "missing_bytes": 3}]
+    fits = [{"mount": "/", "available_bytes": 7, "reserve_bytes": 5, "fit": "may not fit", "missing_bytes": 3}]
     document = {"format": 1, "document": "forecast", "stack": stack, "services": services, "fits": fits}
     file.write_text(json.dumps(document))
     return str(file)
@@ -108,7 +108,7 @@ def test_a_job_is_summarised_with_forecast_beside_measured(world: World, tmp_pat
     assert web.endswith("| done |")
     assert db == "| <code>db</code> | unknown | unknown |  |  |  |  |"
     assert "639 MB (learned) forecast, 213 MB measured." in text
-    assert "may not fit; 7 B were available, line 5 B" in text
+    assert "may not fit; 7 B were available, reserve 5 B" in text
     assert "xychart-beta" in text
     assert outputs.read_text() == "earlier=1\npeak-bytes=213000007\nfreed-bytes=\nforecast-bytes=639000021\n"
 

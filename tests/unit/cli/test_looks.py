@@ -90,7 +90,7 @@ def test_status_shows_disk_line_and_services(world: World, capsys: Captured) -> 
     assert world.run("status", "--json", "--keep-free", "1234567891B") == 0
 
     document = json.loads(capsys.readouterr().out)
-    assert document["filesystems"][0]["line_bytes"] == 1_234_567_891
+    assert document["filesystems"][0]["reserve_bytes"] == 1_234_567_891
     assert [each["service"] for each in document["services"]] == ["db", "web"]
     assert document["services"][1]["health"] == "healthy"
 

@@ -65,7 +65,9 @@ BUILD = Step(
     transient=learned(31_000_003),
     available_after=learned(8_910_456_782),
     available_lowest=learned(8_879_456_779),
-    at_line=(Step(name="web.give-back", action=CleanCache(), cause="at the line", changes="removes build cache"),),
+    at_reserve=(
+        Step(name="web.give-back", action=CleanCache(), cause="below the reserve", changes="removes build cache"),
+    ),
     on_failure=(DROP,),
 )
 SWITCH = Step(
@@ -100,7 +102,7 @@ PLAN = Plan(
     fingerprint="f00d",
     filesystem=MOUNT,
     available_bytes=AVAILABLE_BYTES,
-    line_bytes=LINE_BYTES,
+    reserve_bytes=LINE_BYTES,
     steps=(BUILD, SWITCH, PROVE),
     unchanged=(Unchanged(service="db", reason="nothing changed"),),
     notes=("the profile dev hides the service mail",),
@@ -150,7 +152,7 @@ RUN = Run(
     seconds=13.57,
     outcome=Outcome.FAILED,
     filesystem=MOUNT,
-    line_bytes=LINE_BYTES,
+    reserve_bytes=LINE_BYTES,
     steps=(BUILT, NOT_SWITCHED, UNDONE),
     message="the port 8080 is taken",
 )
@@ -159,7 +161,7 @@ EVENTS: tuple[Event, ...] = (
     StepStarted(step=BUILD, index=1, total=3),
     StepProgress(step="web.build", text="[2/3] RUN pip install"),
     StepLog(step="web.build", line="Collecting numpy"),
-    DiskSampled(mount=MOUNT, available_bytes=8_900_000_011, size_bytes=SIZE_BYTES, line_bytes=LINE_BYTES),
+    DiskSampled(mount=MOUNT, available_bytes=8_900_000_011, size_bytes=SIZE_BYTES, reserve_bytes=LINE_BYTES),
     StepFinished(outcome=BUILT),
     StepStarted(step=SWITCH, index=2, total=3),
     StepFinished(outcome=NOT_SWITCHED),

@@ -47,7 +47,7 @@ def test_a_forecast_tells_bytes_and_whether_they_fit(here: tonnage.StackFlags) -
 def test_a_plan_has_the_steps_and_the_settings_of_the_flags(here: tonnage.StackFlags) -> None:
     plan = tonnage.plan(here)
 
-    assert plan.line_bytes == 1_000_000
+    assert plan.reserve_bytes == 1_000_000
     assert {step.service for step in plan.steps} == {"web", "db"}
     assert "shop" in tonnage.plan_text(plan)
 

@@ -52,7 +52,7 @@ class DockerActs:
 
         Raises:
             StepFailedError: The build failed or was stopped.
-            LineCrossedError: It failed because the disk is full.
+            ReserveCrossedError: It failed because the disk is full.
             UsageError: The Dockerfile or the context does not exist.
             EngineLacksError: There is no builder, or it cannot do what the section asks for.
             EngineUnreachableError: The engine does not answer.

@@ -15,7 +15,7 @@ from tonnage.adapters.docker.progress.legacy import LegacyOutput
 from tonnage.adapters.docker.progress.plain import PlainOutput
 from tonnage.adapters.docker.progress.rawjson import RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
-from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import OWN_REGISTRY
@@ -111,7 +111,7 @@ def run_build(
 
     Raises:
         StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
-        LineCrossedError: It failed because the disk is full.
+        ReserveCrossedError: It failed because the disk is full.
         UsageError: The Dockerfile or the context does not exist.
         EngineLacksError: The section asks for something that this builder cannot do.
         EngineUnreachableError: The engine does not answer the builder.
@@ -160,7 +160,7 @@ def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec,
     where = f" at {step}" if step else ""
     if _FULL in f"{log}\n{reason}".lower():
         told = next(text for text in (*failure.log, reason) if _FULL in text.lower())
-        return LineCrossedError(
+        return ReserveCrossedError(
             f"the disk filled while {name} was being built{where}",
             why=told,
             todo="See what can be freed:\n  tonnage reclaim",

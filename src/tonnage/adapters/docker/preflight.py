@@ -43,4 +43,4 @@ def check_ready(plan: Plan, tools: Tools) -> None:
 def _all(steps: Iterable[Step]) -> Iterator[Step]:
     for step in steps:
         yield step
-        yield from _all((*step.at_line, *step.on_failure))
+        yield from _all((*step.at_reserve, *step.on_failure))

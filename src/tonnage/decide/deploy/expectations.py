@@ -46,31 +46,31 @@ def with_expectations(
     return tuple(done)
 
 
-def why_not_fit(steps: Iterable[Step], *, available_bytes: int, line_bytes: int, filesystem: str) -> Refusal | None:
+def why_not_fit(steps: Iterable[Step], *, available_bytes: int, reserve_bytes: int, filesystem: str) -> Refusal | None:
     """Return why a plan must not be started, or None.
 
-    A plan is refused when the line is crossed before it begins, or when even the most favourable figures cross it.
-    Doubtful ones are let through: the guard stops a step that reaches the line.
+    A plan is refused when the reserve is crossed before it begins, or when even the most favourable figures cross it.
+    Doubtful ones are let through: the guard stops a step that reaches the reserve.
     """
     steps = tuple(steps)
     if not steps:
         return None
-    todo = "See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE"
-    if available_bytes < line_bytes:
+    todo = "See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE"
+    if available_bytes < reserve_bytes:
         return Refusal(
-            what=f"{filesystem} is already past the line",
-            why=f"{format_bytes(available_bytes)} are available and {format_bytes(line_bytes)} must remain:"
-            f" {format_bytes(line_bytes - available_bytes)} are missing before anything is written.",
+            what=f"{filesystem} is already below the reserve",
+            why=f"{format_bytes(available_bytes)} are available and {format_bytes(reserve_bytes)} must remain:"
+            f" {format_bytes(reserve_bytes - available_bytes)} are missing before anything is written.",
             todo=todo,
         )
     for step in steps:
         lowest = step.available_lowest
-        if lowest.known and lowest.high_bytes < line_bytes:
+        if lowest.known and lowest.high_bytes < reserve_bytes:
             return Refusal(
                 what=f"step {step.name} cannot fit on {filesystem}",
                 why=f"It would leave {format_bytes(lowest.high_bytes)} at best ({lowest.grade}), and"
-                f" {format_bytes(line_bytes)} must remain:"
-                f" {format_bytes(line_bytes - lowest.high_bytes)} are missing.",
+                f" {format_bytes(reserve_bytes)} must remain:"
+                f" {format_bytes(reserve_bytes - lowest.high_bytes)} are missing.",
                 todo=todo,
             )
     return None

@@ -21,7 +21,7 @@ from tonnage.decide.deploy.image_dependencies import with_builds_below
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.port_conflicts import check_ports
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
-from tonnage.decide.deploy.reserve import line_bytes
+from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
@@ -212,7 +212,7 @@ def finish_plan(
         UsageError: A line that leaves nothing.
     """
     disk = inventory.filesystems[0]
-    line = line_bytes(disk, policy.keep_free_bytes)
+    line = reserve_bytes(disk, policy.keep_free_bytes)
     expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
     plan = Plan(
         stack=stack.name,
@@ -223,10 +223,10 @@ def finish_plan(
         fingerprint=fingerprint(stack, inventory, policy),
         filesystem=disk.mount,
         available_bytes=disk.available_bytes,
-        line_bytes=line,
+        reserve_bytes=line,
         steps=expected,
         unchanged=tuple(unchanged),
-        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, line_bytes=line, filesystem=disk.mount),
+        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, reserve_bytes=line, filesystem=disk.mount),
         notes=stack.notes,
         services=tuple(services),
         policy=policy,

@@ -1,4 +1,4 @@
-"""Puts steps that reclaim into a plan: right before the step that would cross the line, and only as much as it needs.
+"""Puts steps that reclaim into a plan: right before the step that would cross the reserve, and only as much as it needs.
 
 Only things of the engine go, and none that this stack has or names: those have steps of their own. A plan that does
 not fit even so is refused as if nothing could be reclaimed, so that nothing is removed for it.
@@ -43,23 +43,23 @@ class Fitted(Struct, frozen=True):
 
 
 def needs_reclaim(plan: Plan) -> bool:
-    """Return whether a step of a plan without reclaiming may cross the line: only then others' needs matter."""
+    """Return whether a step of a plan without reclaiming may cross the reserve: only then others' needs matter."""
     before = exactly(plan.available_bytes)
     for place, step in enumerate(plan.steps):
-        if _needed_bytes(step, before, plan.line_bytes, first=place == 0) > before.low_bytes:
+        if _needed_bytes(step, before, plan.reserve_bytes, first=place == 0) > before.low_bytes:
             return True
         before = step.available_after
     return False
 
 
 def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
-    """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the line.
+    """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the reserve.
 
     Args:
         inventory: What the plan was made from, with what others need.
     """
     spare = spare_things(inventory, stack, plan.steps)
-    fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.line_bytes)
+    fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes)
     removable = tuple(each.candidate_id for each in spare.candidates)
     return replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable)
 
@@ -80,18 +80,20 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
         return Findings()
 
 
-def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesystem, line_bytes: int) -> Fitted:
-    """Return the steps with reclaiming where the line would be crossed."""
-    refusal = why_not_fit(steps, available_bytes=disk.available_bytes, line_bytes=line_bytes, filesystem=disk.mount)
-    with_them = _with_reclaims(steps, spare, disk.available_bytes, line_bytes)
+def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesystem, reserve_bytes: int) -> Fitted:
+    """Return the steps with reclaiming where the reserve would be crossed."""
+    refusal = why_not_fit(
+        steps, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes, filesystem=disk.mount
+    )
+    with_them = _with_reclaims(steps, spare, disk.available_bytes, reserve_bytes)
     if len(with_them) == len(steps):
         return Fitted(steps, refusal)
     first = (
         with_them[0].available_after.likely_bytes if isinstance(with_them[0].action, Reclaim) else disk.available_bytes
     )
-    # A step that only gives back may run below the line.
+    # A step that only gives back may run below the reserve.
     others = [step for step in with_them if not isinstance(step.action, Reclaim)]
-    still = why_not_fit(others, available_bytes=first, line_bytes=line_bytes, filesystem=disk.mount)
+    still = why_not_fit(others, available_bytes=first, reserve_bytes=reserve_bytes, filesystem=disk.mount)
     if still is None:
         return Fitted(with_them, None)
     gained = format_bytes(sum(-step.kept.likely_bytes for step in with_them if isinstance(step.action, Reclaim)))
@@ -99,11 +101,13 @@ def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesys
     return Fitted(steps, replace(still, why=why))
 
 
-def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int, line_bytes: int) -> tuple[Step, ...]:
+def _with_reclaims(
+    steps: Sequence[Step], spare: Findings, available_bytes: int, reserve_bytes: int
+) -> tuple[Step, ...]:
     done: list[Step] = []
     before, gained_bytes = exactly(available_bytes), 0
     for place, step in enumerate(steps):
-        needed_bytes = _needed_bytes(step, before, line_bytes, first=place == 0)
+        needed_bytes = _needed_bytes(step, before, reserve_bytes, first=place == 0)
         missing_bytes = needed_bytes - before.low_bytes - gained_bytes
         if missing_bytes > 0:
             choice = decide(spare, available_bytes=0, target_bytes=missing_bytes)
@@ -117,16 +121,16 @@ def _with_reclaims(steps: Sequence[Step], spare: Findings, available_bytes: int,
     return tuple(done)
 
 
-def _needed_bytes(step: Step, before: Estimate, line_bytes: int, *, first: bool) -> int:
+def _needed_bytes(step: Step, before: Estimate, reserve_bytes: int, *, first: bool) -> int:
     """Return what has to be available when a step begins, at worst; 0 where that is not known, or it only gives back.
 
-    Before the first step it is the line at least, whatever the step does.
+    Before the first step it is the reserve at least, whatever the step does.
     """
     gives_back = step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
     if gives_back or not before.known or not (step.available_lowest.known or first):
         return 0
     taken_bytes = before.low_bytes - step.available_lowest.low_bytes if step.available_lowest.known else 0
-    return line_bytes + taken_bytes
+    return reserve_bytes + taken_bytes
 
 
 def _reclaim(
@@ -154,7 +158,7 @@ def _reclaim(
         name=f"{step.service}.reclaim" if number == 1 else f"{step.service}.reclaim-{number}",
         # Later steps count on all that was chosen: it stops short of that only where there is more than was hoped for.
         action=Reclaim(items=tuple(items), until_bytes=max(until_bytes, begun.high_bytes + choice.freed_bytes)),
-        cause=f"{step.name} needs {format_bytes(until_bytes)} available when it begins, the line included{enough}",
+        cause=f"{step.name} needs {format_bytes(until_bytes)} available when it begins, the reserve included{enough}",
         changes=f"removes {shown}",
         service=step.service,
         kept=freed(choice.freed_bytes),

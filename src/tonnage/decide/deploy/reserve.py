@@ -1,6 +1,6 @@
-"""The line of one filesystem: how many available bytes must remain on it at every moment.
+"""The reserve of one filesystem: how many available bytes must remain on it at every moment.
 
-Decides only where the line is. Whether something may be done above it is decided elsewhere.
+Decides only where the reserve is. Whether something may be done above it is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MOST_DEFAULT_BYTES = 10 * 10**9
 DEFAULT_DIVISOR = 20
 
 
-def line_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
-    """Return the line of a filesystem.
+def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
+    """Return the reserve of a filesystem.
 
     Args:
         filesystem: The filesystem as it was observed.
-        keep_free_bytes: The line as the user set it; None for the default: 5 % of the filesystem's size, at least
+        keep_free_bytes: The reserve as the user set it; None for the default: 5 % of the filesystem's size, at least
             1 GB and at most 10 GB.
 
     Returns:
@@ -38,13 +38,13 @@ def line_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
     if keep_free_bytes < 0:
         raise UsageError(
             f"keep-free is {keep_free_bytes} B, which is less than nothing",
-            todo="Write a size such as 2GB, or 0B for no line.",
+            todo="Write a size such as 2GB, or 0B for no reserve.",
         )
     if keep_free_bytes >= filesystem.size_bytes:
         raise UsageError(
             f"keep-free is {format_bytes(keep_free_bytes)}, and the whole filesystem {filesystem.mount} has no more "
             f"than {format_bytes(filesystem.size_bytes)}",
-            why="With that line not one byte of the filesystem could be used.",
+            why="With that reserve not one byte of the filesystem could be used.",
             todo="Set x-tonnage.keep-free or --keep-free to less than the filesystem's size.",
         )
     return keep_free_bytes

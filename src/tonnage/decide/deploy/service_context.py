@@ -102,7 +102,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         learned: str = "",
         version: Version | None = None,
         withdraw: Version | None = None,
-        at_line: tuple[Step, ...] = (),
+        at_reserve: tuple[Step, ...] = (),
         on_failure: tuple[Step, ...] = (),
     ) -> Step:
         """Return a step of this service.
@@ -123,7 +123,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
             kept=default if kept is None else kept,
             transient=NOTHING if kept else default,
             learn_key="" if nameless or kept else f"{self.stack.name}/{self.service.name}/{learned or name}",
-            at_line=at_line,
+            at_reserve=at_reserve,
             on_failure=on_failure,
         )
 

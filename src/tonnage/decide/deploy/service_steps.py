@@ -132,7 +132,7 @@ def _build(context: ServiceContext, reference: str) -> Step:
         cause=context.change.build,
         changes=f"adds the image {reference}",
         learned=f"build-{temperature}",
-        at_line=(context.clean_cache("give-back", "the build was stopped at the line"),),
+        at_reserve=(context.clean_cache("give-back", "the build was stopped: free space fell below the reserve"),),
     )
 
 

@@ -31,14 +31,14 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     Args:
         filesystems: Measured now; the one with the engine's data root first. Empty where nothing could be measured.
-        lines: The line of each, by mount.
+        reserves: The reserve of each, by mount.
         run: The last run of the stack, or the one whose step failed; None when there is none.
         forecast: What building the stack needs; None where that is not known.
         fits: How that fits each filesystem, by the same forecast.
     """
 
     filesystems: tuple[Filesystem, ...] = ()
-    lines: tuple[tuple[str, int], ...] = ()
+    reserves: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
     forecast: StackForecast | None = None
     fits: tuple[FilesystemFit, ...] = ()
@@ -80,7 +80,7 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine) -> Explanation:
     if step is not None and machine.run is not None:
         why.append(_measured(step, machine.run))
     if disk is not None:
-        why.append(_now(disk, dict(machine.lines).get(disk.mount), inodes=inodes))
+        why.append(_now(disk, dict(machine.reserves).get(disk.mount), inodes=inodes))
     lacking, sentences = _what_fits(machine, disk)
     why += sentences
     if missing is None and lacking is None and step is None:
@@ -153,7 +153,7 @@ def _measured(step: StepOutcome, run: Run) -> str:
 
 
 def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
-    mark = f", line {format_bytes(line)}" if line is not None else ""
+    mark = f", reserve {format_bytes(line)}" if line is not None else ""
     counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if disk.inodes else ""
     said = f"Now: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}{mark}{counted}."
     if not inodes and not _nearly_full(disk):
@@ -177,7 +177,7 @@ def _what_fits(machine: Machine, disk: Filesystem | None) -> tuple[int | None, l
             f" One after the other they need {format_bytes(peak)}: {_fits(peak, room)}."
         )
     else:
-        sentences.append(f"There is room for {format_bytes(room)} above the line: {_fits(peak, room)}.")
+        sentences.append(f"There is room for {format_bytes(room)} above the reserve: {_fits(peak, room)}.")
     return max(0, peak - room) or None, sentences
 
 

@@ -47,7 +47,7 @@ class DiskSampled(Struct, frozen=True, kw_only=True):
     mount: str
     available_bytes: int
     size_bytes: int
-    line_bytes: int
+    reserve_bytes: int
 
 
 class StepFinished(Struct, frozen=True, kw_only=True):

@@ -243,7 +243,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         available_lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
         withdraw: A version that is no longer good once this step is done: it was rolled away from.
-        at_line: Steps that give bytes back when this step was stopped at the line; they run before ``on_failure``.
+        at_reserve: Steps that give bytes back when this step was stopped at the reserve; they run before ``on_failure``.
         on_failure: Steps that undo what a failure or an interruption of this step leaves.
         instructions: What the instructions of a build were forecast to do; none where that was not forecast.
     """
@@ -260,7 +260,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     available_lowest: Estimate = UNKNOWN
     learn_key: str = ""
     withdraw: Version | None = None
-    at_line: tuple[Step, ...] = ()
+    at_reserve: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()
     instructions: tuple[ExpectedInstruction, ...] = ()
 
@@ -299,7 +299,7 @@ def images_named(steps: Iterable[Step]) -> Iterator[str]:
                 yield step.action.image
             case _:
                 pass
-        yield from images_named((*step.at_line, *step.on_failure))
+        yield from images_named((*step.at_reserve, *step.on_failure))
 
 
 class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,7 +329,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         fingerprint: Identity of everything that the plan was made from; another one makes the plan stale.
         filesystem: Where the data root is mounted.
         available_bytes: Measured when the plan was made, on that filesystem.
-        line_bytes: The line: what must remain available.
+        reserve_bytes: The reserve: what must remain available.
         steps: The steps.
         unchanged: Services that are left alone.
         refusal: Set when the plan must not be executed.
@@ -348,7 +348,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     filesystem: str
     available_bytes: int
-    line_bytes: int
+    reserve_bytes: int
     steps: tuple[Step, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()
     refusal: Refusal | None = None

@@ -9,7 +9,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """Settings that planning depends on.
 
     Args:
-        keep_free_bytes: The line as the user set it; None for the default share of the filesystem.
+        keep_free_bytes: The reserve as the user set it; None for the default share of the filesystem.
         keep_previous: Keep the image of the previous good version, so that rollback needs no build.
         cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
             For ``build``: remove the built image as well.

@@ -148,7 +148,7 @@ class Run(Struct, frozen=True, kw_only=True):
         seconds: How long it took.
         outcome: How it ended.
         filesystem: Where the data root is mounted.
-        line_bytes: The line that held.
+        reserve_bytes: The reserve that held.
         steps: What happened.
         message: Why it ended as it did.
         error: The failure that ended it. This and what follows is there while the process that ran it lives, and not
@@ -165,7 +165,7 @@ class Run(Struct, frozen=True, kw_only=True):
     seconds: float
     outcome: Outcome
     filesystem: str
-    line_bytes: int
+    reserve_bytes: int
     steps: tuple[StepOutcome, ...] = ()
     message: str = ""
     error: TonnageError | None = None

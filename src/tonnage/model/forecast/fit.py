@@ -29,20 +29,20 @@ class Room(Struct, frozen=True, kw_only=True):
         mount: Where it is mounted, or what it is called.
         roles: What lies on it.
         available_bytes: What can be written.
-        line_bytes: What must remain.
+        reserve_bytes: What must remain.
         size_bytes: All its bytes.
     """
 
     mount: str
     roles: tuple[str, ...]
     available_bytes: int
-    line_bytes: int
+    reserve_bytes: int
     size_bytes: int
 
     @property
     def headroom_bytes(self) -> int:
-        """What can be written without crossing the line."""
-        return self.available_bytes - self.line_bytes
+        """What can be written without crossing the reserve."""
+        return self.available_bytes - self.reserve_bytes
 
 
 class FilesystemFit(Struct, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class JobFit(msgspec.Struct, frozen=True, kw_only=True):
 
     mount: str
     available_bytes: int
-    line_bytes: int
+    reserve_bytes: int
     fit: str
     missing_bytes: int = 0
 
@@ -93,7 +93,7 @@ class DiskMoment(msgspec.Struct, frozen=True, kw_only=True):
 
     mount: str
     available_bytes: int
-    line_bytes: int
+    reserve_bytes: int
     size_bytes: int
     at_s: float = 0.0
 

@@ -1,6 +1,6 @@
 """Carries a plan out, step by step, measures around each step and keeps the journal. It decides nothing.
 
-When a step fails, or a signal or the line stops it, its own undo steps run and the run ends. Undo steps cannot be
+When a step fails, or a signal or the reserve stops it, its own undo steps run and the run ends. Undo steps cannot be
 interrupted by the same signal again: they are what leaves things tidy.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.deploy.reserve import line_bytes
-from tonnage.errors import CannotFitError, InterruptedRunError, LineCrossedError, TonnageError
+from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.errors import CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.model.deploy.event import (
     DiskSampled,
     Notice,
@@ -37,7 +37,7 @@ from tonnage.model.deploy.plan import (
     Untag,
 )
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
-from tonnage.runtime.deploy.guard import LineGuard
+from tonnage.runtime.deploy.guard import ReserveGuard
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import perform
 from tonnage.runtime.deploy.sampler import Sampler
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.journal.writer import Journal
 
-# What only frees or renames may go on below the line.
+# What only frees or renames may go on below the reserve.
 _HARMLESS = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
 # What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
 # only proven and a name that is not needed any more are taken away.
@@ -158,7 +158,7 @@ class _Execution:
         self._at_line = threading.Event()
         self._disks = {disk.mount: disk for disk in facts.filesystems()}
         self._lines = {mount: self._line(disk) for mount, disk in self._disks.items()}
-        self._guard = LineGuard(
+        self._guard = ReserveGuard(
             {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
             self._at_line,
         )
@@ -207,7 +207,7 @@ class _Execution:
             seconds=seconds,
             outcome=outcome,
             filesystem=plan.filesystem,
-            line_bytes=plan.line_bytes,
+            reserve_bytes=plan.reserve_bytes,
             steps=tuple(self._outcomes),
             message=message,
             error=error,
@@ -244,8 +244,8 @@ class _Execution:
             return None
         crossed = self._guard.crossed
         # Where there is no line the disk itself is one: a step that filled it gives back just the same.
-        at_line = step.at_line if isinstance(error, LineCrossedError) else ()
-        undo = (*at_line, *step.on_failure)
+        at_reserve = step.at_reserve if isinstance(error, ReserveCrossedError) else ()
+        undo = (*at_reserve, *step.on_failure)
         trouble = [
             failure
             for number, each in enumerate(undo, start=1)
@@ -317,12 +317,12 @@ class _Execution:
         self._emit(StepFinished(outcome=outcome))
         return error
 
-    def _crossed(self, step: Step, error: TonnageError | None) -> LineCrossedError:
+    def _crossed(self, step: Step, error: TonnageError | None) -> ReserveCrossedError:
         mount, available_bytes = self._guard.crossed or ("", 0)
-        return LineCrossedError(
-            f"{step.name} was stopped at the line of {mount}",
+        return ReserveCrossedError(
+            f"{step.name} was stopped below the reserve of {mount}",
             why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain.",
-            todo="See what can be freed, or lower the line:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
+            todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
             log=error.log if error else "",
         )
 
@@ -348,10 +348,10 @@ class _Execution:
 
     def _line(self, disk: Filesystem) -> int:
         if disk.mount == self._plan.filesystem:
-            return self._plan.line_bytes
+            return self._plan.reserve_bytes
         with contextlib.suppress(TonnageError):
-            return line_bytes(disk, self._plan.policy.keep_free_bytes)
-        return line_bytes(disk, None)
+            return reserve_bytes(disk, self._plan.policy.keep_free_bytes)
+        return reserve_bytes(disk, None)
 
     def _on_sample(self, available: Mapping[str, int]) -> None:
         self._guard.sample(available)
@@ -370,7 +370,7 @@ class _Execution:
                         mount=mount,
                         available_bytes=count,
                         size_bytes=disk.size_bytes,
-                        line_bytes=self._lines[mount],
+                        reserve_bytes=self._lines[mount],
                     )
                 )
 

@@ -1,7 +1,7 @@
-"""Stops a step when the available bytes fall below the line.
+"""Stops a step when the available bytes fall below the reserve.
 
 It is fed with samples and sets one event; who runs the step obeys the event. While it is not armed it does nothing:
-a step that gives bytes back may start below the line.
+a step that gives bytes back may start below the reserve.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class LineGuard:
-    """Watches samples against the line of each filesystem.
+class ReserveGuard:
+    """Watches samples against the reserve of each filesystem.
 
     Args:
-        line_bytes_by_mount: The line of every filesystem that is guarded; others are not looked at.
+        reserve_bytes_by_mount: The reserve of every filesystem that is guarded; others are not looked at.
         cancel: Is set when a line is crossed.
     """
 
-    def __init__(self, line_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
-        self._line_bytes_by_mount = dict(line_bytes_by_mount)
+    def __init__(self, reserve_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
+        self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
         self._cancel = cancel
         self._lock = threading.Lock()
         self._armed = False
@@ -35,7 +35,7 @@ class LineGuard:
             return self._crossed
 
     def arm(self) -> None:
-        """From now on, act on a sample below the line."""
+        """From now on, act on a sample below the reserve."""
         with self._lock:
             self._armed = True
 
@@ -45,12 +45,12 @@ class LineGuard:
             self._armed = False
 
     def sample(self, available_bytes_by_mount: Mapping[str, int]) -> None:
-        """Look at one sample; available bytes equal to the line are still allowed."""
+        """Look at one sample; available bytes equal to the reserve are still allowed."""
         with self._lock:
             if not self._armed or self._crossed is not None:
                 return
             for mount, available_bytes in available_bytes_by_mount.items():
-                if available_bytes < self._line_bytes_by_mount.get(mount, 0):
+                if available_bytes < self._reserve_bytes_by_mount.get(mount, 0):
                     self._crossed = (mount, available_bytes)
                     self._cancel.set()
                     return

@@ -31,7 +31,7 @@ def reclaim_for_plan(
     """Remove what the step names, until as much is available as it says.
 
     What cannot be removed stays and is told. When that leaves too little, the step that follows still begins: the
-    guard stops it at the line.
+    guard stops it at the reserve.
 
     Raises:
         StepFailedError: It was stopped.

@@ -110,7 +110,7 @@ def _spread(newest_first_bytes: Sequence[int]) -> Estimate:
 
 
 def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
-    run_id, stack, engine_id, purpose, filesystem, line_bytes, started_s, seconds, outcome, message, *owner = row
+    run_id, stack, engine_id, purpose, filesystem, reserve_bytes, started_s, seconds, outcome, message, *owner = row
     if outcome == Outcome.RUNNING and has_died(Owner(pid=owner[0], host=owner[1], birth=owner[2])):
         outcome = Outcome.INTERRUPTED
         message = message or "The process died in the middle of this run."
@@ -128,7 +128,7 @@ def _run(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Run:
         seconds=_known_seconds(started_s, step_rows) if seconds is None else seconds,
         outcome=Outcome(outcome),
         filesystem=filesystem,
-        line_bytes=line_bytes,
+        reserve_bytes=reserve_bytes,
         message=message,
         steps=tuple(_step(step, tuple(measured.get(step[0], ())), run_outcome=outcome) for step in step_rows),
     )

@@ -155,7 +155,7 @@ class Journal:
                 run_id = self._next_run_id()
                 values = (
                     *(run_id, plan.stack, plan.engine_id, plan.endpoint, plan.purpose, plan.fingerprint),
-                    *(plan.filesystem, plan.line_bytes, started_s),
+                    *(plan.filesystem, plan.reserve_bytes, started_s),
                     *(self._owner.pid, self._owner.host, self._owner.birth),
                 )
                 entry: _Entry = [(_BEGIN_RUN, values)]

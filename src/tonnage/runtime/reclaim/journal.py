@@ -110,7 +110,7 @@ class ReclaimJournal:
             fingerprint="",
             filesystem=self._mount,
             available_bytes=self._choice.available_bytes,
-            line_bytes=self._choice.target_bytes,
+            reserve_bytes=self._choice.target_bytes,
         )
         try:
             self._journal = Journal(self._path)

@@ -72,17 +72,17 @@ def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobR
 def disk_picture(moments: Sequence[DiskMoment]) -> str:
     """Draw the disk over time, with its line."""
     shown = thinned(moments, _POINTS)
-    highest = max(*(each.available_bytes for each in shown), shown[0].line_bytes, 1)
+    highest = max(*(each.available_bytes for each in shown), shown[0].reserve_bytes, 1)
     divisor, unit = next(each for each in _UNITS if highest >= each[0])
     points = ", ".join(f"{each.available_bytes / divisor:.3f}" for each in shown)
-    lines = ", ".join([f"{shown[0].line_bytes / divisor:.3f}"] * len(shown))
+    lines = ", ".join([f"{shown[0].reserve_bytes / divisor:.3f}"] * len(shown))
     end_s = max(1.0, shown[-1].at_s)
     mount = "".join(letter if letter.isalnum() or letter in "/._-" else "?" for letter in shown[0].mount)
     return "\n".join(
         (
             "```mermaid",
             "xychart-beta",
-            f'    title "Available on {mount}, and the line"',
+            f'    title "Available on {mount}, and the reserve"',
             f'    x-axis "seconds" 0 --> {end_s:.0f}',
             f'    y-axis "{unit}" 0 --> {highest / divisor * 1.05:.3f}',
             f"    line [{points}]",
@@ -184,7 +184,7 @@ def _whole(forecast: JobForecast, run: JobRun | None) -> list[str]:
     lines = [f"{', '.join(told)}."]
     lines += [
         f"{literal(each.mount)}: {each.fit}; {format_bytes(each.available_bytes)} were available,"
-        f" line {format_bytes(each.line_bytes)}."
+        f" reserve {format_bytes(each.reserve_bytes)}."
         for each in forecast.fits
     ]
     return lines

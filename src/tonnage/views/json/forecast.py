@@ -48,7 +48,7 @@ def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = (
                 "mount": each.room.mount,
                 "roles": list(each.room.roles),
                 "available_bytes": each.room.available_bytes,
-                "line_bytes": each.room.line_bytes,
+                "reserve_bytes": each.room.reserve_bytes,
                 "fit": str(each.fit),
                 "missing_bytes": each.missing_bytes,
             }

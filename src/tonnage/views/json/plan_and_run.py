@@ -48,7 +48,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "fingerprint": plan.fingerprint,
         "filesystem": plan.filesystem,
         "available_bytes": plan.available_bytes,
-        "line_bytes": plan.line_bytes,
+        "reserve_bytes": plan.reserve_bytes,
         "policy": {
             "keep_free_bytes": plan.policy.keep_free_bytes,
             "keep_previous": plan.policy.keep_previous,
@@ -78,7 +78,7 @@ def step_form(step: Step) -> dict[str, object]:
         "transient": estimate_form(step.transient),
         "after": estimate_form(step.available_after),
         "lowest": estimate_form(step.available_lowest),
-        "at_line": [step_form(each) for each in step.at_line],
+        "at_reserve": [step_form(each) for each in step.at_reserve],
         "undo": [step_form(each) for each in step.on_failure],
     }
 
@@ -105,7 +105,7 @@ def run_form(run: Run) -> dict[str, object]:
         "seconds": run.seconds,
         "outcome": str(run.outcome),
         "filesystem": run.filesystem,
-        "line_bytes": run.line_bytes,
+        "reserve_bytes": run.reserve_bytes,
         "message": run.message,
         "steps": [outcome_form(step) for step in run.steps],
     }

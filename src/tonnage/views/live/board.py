@@ -62,7 +62,7 @@ class Disk(Struct, kw_only=True):
     mount: str
     size_bytes: int
     available_bytes: int
-    line_bytes: int
+    reserve_bytes: int
     lowest_bytes: int
 
 
@@ -180,6 +180,6 @@ class Board(Struct):
             mount=event.mount,
             size_bytes=event.size_bytes,
             available_bytes=event.available_bytes,
-            line_bytes=event.line_bytes,
+            reserve_bytes=event.reserve_bytes,
             lowest_bytes=lowest_bytes,
         )

@@ -106,7 +106,7 @@ def started_line(plan: Plan) -> str:
     steps = {0: "nothing to do", 1: "1 step"}.get(count, f"{count} steps")
     return (
         f"{plan.purpose} {plan.stack}: {steps}, {format_bytes(plan.available_bytes)} available on {plan.filesystem},"
-        f" line {format_bytes(plan.line_bytes)}"
+        f" reserve {format_bytes(plan.reserve_bytes)}"
     )
 
 

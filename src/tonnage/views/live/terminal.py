@@ -139,15 +139,15 @@ def _disk_lines(disk: Disk, width: int, *, ascii_only: bool) -> list[Text]:
     left, mark, right = gauge_parts(
         size_bytes=disk.size_bytes,
         available_bytes=disk.available_bytes,
-        line_bytes=disk.line_bytes,
+        reserve_bytes=disk.reserve_bytes,
         cells=width - 2,
         ascii_only=ascii_only,
     )
-    crossed = disk.available_bytes < disk.line_bytes
+    crossed = disk.available_bytes < disk.reserve_bytes
     bar = Text("  ").append(left, style="red" if crossed else "blue").append(mark, style="bold yellow")
     bar.append(right, style="red" if crossed else "dim")
     figures = (
-        f"  {format_bytes(disk.available_bytes)} available, line {format_bytes(disk.line_bytes)},"
+        f"  {format_bytes(disk.available_bytes)} available, reserve {format_bytes(disk.reserve_bytes)},"
         f" lowest {format_bytes(disk.lowest_bytes)}"
     )
     room = width - len(figures) - 2

@@ -70,7 +70,7 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, dis
         room = each.room
         lines.append(
             f"{room.mount} ({', '.join(room.roles)}): {format_bytes(room.available_bytes)} available,"
-            f" line {format_bytes(room.line_bytes)}, headroom {format_bytes(room.headroom_bytes)}"
+            f" reserve {format_bytes(room.reserve_bytes)}, headroom {format_bytes(room.headroom_bytes)}"
         )
         lines.append(f"  kept {_range(each.kept)}")
         lines.append(f"  peak {_range(each.one_after_the_other)} one after the other")
@@ -265,7 +265,7 @@ def _way_out(each: FilesystemFit) -> list[str]:
         return []
     lines = ["to make room: tonnage reclaim; what takes it: tonnage forecast --explain SERVICE"]
     if room.headroom_bytes <= 0:
-        lines.insert(0, "nothing is left above the line: --keep-free SIZE sets another one")
+        lines.insert(0, "nothing is left above the reserve: --keep-free SIZE sets another one")
     return lines
 
 

@@ -50,10 +50,10 @@ def estimate_text(estimate: Estimate) -> str:
 
 def _head(plan: Plan) -> list[str]:
     asked = " ".join((plan.purpose, plan.stack, *(f"[{service}]" for service in plan.services)))
-    headroom_bytes = plan.available_bytes - plan.line_bytes
+    headroom_bytes = plan.available_bytes - plan.reserve_bytes
     disk = (
         f"  {plan.filesystem}: {format_bytes(plan.available_bytes)} available,"
-        f" line {format_bytes(plan.line_bytes)}, headroom {format_bytes(headroom_bytes)}"
+        f" reserve {format_bytes(plan.reserve_bytes)}, headroom {format_bytes(headroom_bytes)}"
     )
     return [asked, disk]
 
@@ -89,7 +89,7 @@ def _expected(step: Step) -> tuple[str, str]:
 
 
 def _besides(step: Step) -> list[str]:
-    lines = [f"      at the line {each.name}: {what_changes(each)}" for each in step.at_line]
+    lines = [f"      below the reserve {each.name}: {what_changes(each)}" for each in step.at_reserve]
     return lines + [f"      undo {each.name}: {what_changes(each)}" for each in step.on_failure]
 
 

@@ -82,11 +82,11 @@ def _summary(run: Run) -> list[str]:
         return []
     kept_bytes = disks[0].before_bytes - disks[-1].after_bytes
     lowest_bytes = min(disk.lowest_bytes for disk in disks)
-    margin_bytes = lowest_bytes - run.line_bytes
+    margin_bytes = lowest_bytes - run.reserve_bytes
     side = "above" if margin_bytes >= 0 else "BELOW"
     return [
-        f"  measured on {run.filesystem}: kept {format_bytes(kept_bytes)}, line {format_bytes(run.line_bytes)}",
-        f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the line",
+        f"  measured on {run.filesystem}: kept {format_bytes(kept_bytes)}, reserve {format_bytes(run.reserve_bytes)}",
+        f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the reserve",
     ]
 
 

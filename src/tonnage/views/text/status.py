@@ -18,7 +18,7 @@ _ID_LENGTH = 12
 
 
 def status_form(
-    inventory: Inventory, *, lines: Mapping[str, int], stack: Stack, services: Sequence[str] = ()
+    inventory: Inventory, *, reserves: Mapping[str, int], stack: Stack, services: Sequence[str] = ()
 ) -> dict[str, object]:
     """Return what is there as a JSON-able mapping.
 
@@ -35,7 +35,7 @@ def status_form(
             "image_store": engine.image_store,
             "data_root": engine.data_root,
         },
-        "filesystems": [_filesystem_form(disk, lines.get(disk.mount, 0)) for disk in inventory.filesystems],
+        "filesystems": [_filesystem_form(disk, reserves.get(disk.mount, 0)) for disk in inventory.filesystems],
         "use": engine_use(inventory),
         "stack": stack.name,
         "services": _service_forms(inventory, stack, services),
@@ -63,7 +63,7 @@ def engine_use(inventory: Inventory) -> dict[str, object]:
 def status_text(
     inventory: Inventory,
     *,
-    lines: Mapping[str, int],
+    reserves: Mapping[str, int],
     stack: Stack,
     services: Sequence[str] = (),
     width: int = 80,
@@ -77,7 +77,7 @@ def status_text(
     engine = inventory.engine
     blocks = [[f"engine {engine.version} ({engine.storage_driver}, {engine.image_store} store) at {engine.endpoint}"]]
     blocks += [
-        _filesystem_lines(disk, lines.get(disk.mount, 0), width=width, ascii_only=ascii_only)
+        _filesystem_lines(disk, reserves.get(disk.mount, 0), width=width, ascii_only=ascii_only)
         for disk in inventory.filesystems
     ]
     rows = [
@@ -97,36 +97,36 @@ def status_text(
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _filesystem_form(disk: Filesystem, line_bytes: int) -> dict[str, object]:
+def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
     return {
         "mount": disk.mount,
         "roles": list(disk.roles),
         "size_bytes": disk.size_bytes,
         "available_bytes": disk.available_bytes,
         "reserved_bytes": disk.reserved_bytes,
-        "line_bytes": line_bytes,
-        "headroom_bytes": disk.available_bytes - line_bytes,
+        "reserve_bytes": reserve_bytes,
+        "headroom_bytes": disk.available_bytes - reserve_bytes,
         "inodes": disk.inodes,
         "available_inodes": disk.available_inodes,
     }
 
 
-def _filesystem_lines(disk: Filesystem, line_bytes: int, *, width: int, ascii_only: bool) -> list[str]:
+def _filesystem_lines(disk: Filesystem, reserve_bytes: int, *, width: int, ascii_only: bool) -> list[str]:
     bar = "".join(
         gauge_parts(
             size_bytes=disk.size_bytes,
             available_bytes=disk.available_bytes,
-            line_bytes=line_bytes,
+            reserve_bytes=reserve_bytes,
             cells=min(width, 80) - 4,
             ascii_only=ascii_only,
         )
     )
-    headroom_bytes = disk.available_bytes - line_bytes
+    headroom_bytes = disk.available_bytes - reserve_bytes
     return [
         f"{disk.mount} ({', '.join(disk.roles)})",
         f"  {bar}",
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
-        f"  line {format_bytes(line_bytes)}, headroom {format_bytes(headroom_bytes)}",
+        f"  reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(headroom_bytes)}",
     ]
 
 

@@ -46,11 +46,11 @@ class InPlace:
         """Leave the last look on the screen."""
         self._live.stop()
 
-    def show(self, inventory: Inventory, lines: Mapping[str, int]) -> None:
+    def show(self, inventory: Inventory, reserves: Mapping[str, int]) -> None:
         """Show one look."""
         text = status_text(
             inventory,
-            lines=lines,
+            reserves=reserves,
             stack=self._stack,
             services=self._services,
             width=self._console.width,
@@ -65,10 +65,10 @@ def _within(text: str, height: int) -> str:
     return text if len(lines) < height else "\n".join(line for line in lines if line)
 
 
-def watch_lines(inventory: Inventory, lines: Mapping[str, int]) -> list[str]:
+def watch_lines(inventory: Inventory, reserves: Mapping[str, int]) -> list[str]:
     """Write one look for a log."""
     return [
-        f"{disk.mount}: {format_bytes(disk.available_bytes)} available, line {format_bytes(lines[disk.mount])},"
-        f" headroom {format_bytes(disk.available_bytes - lines[disk.mount])}"
+        f"{disk.mount}: {format_bytes(disk.available_bytes)} available, reserve {format_bytes(reserves[disk.mount])},"
+        f" headroom {format_bytes(disk.available_bytes - reserves[disk.mount])}"
         for disk in inventory.filesystems
     ]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker.build import build_arguments, run_build
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool
-from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.model.stack import BuildSpec, Place
 
 # As a shell reads it: the checkout may lie below a name with a blank in it.
@@ -191,7 +191,7 @@ def test_a_short_name_is_found_by_what_it_stands_for(tmp_path: Path, spec: Build
 @pytest.mark.parametrize("recorded", ["plain-enospc", "legacy-enospc", "plain-enospc-context", "legacy-enospc-context"])
 def test_a_full_disk_is_told_as_such(tmp_path: Path, spec: BuildSpec, recorded: str) -> None:
     kind = BuilderKind(recorded.partition("-")[0])
-    with pytest.raises(LineCrossedError) as caught:
+    with pytest.raises(ReserveCrossedError) as caught:
         _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", kind, spec)
     assert "no space left on device" in caught.value.why.lower()
 

@@ -44,7 +44,7 @@ def _plan(*steps: Step) -> Plan:
         fingerprint="f",
         filesystem="/",
         available_bytes=104_729,
-        line_bytes=97,
+        reserve_bytes=97,
         steps=steps,
     )
 

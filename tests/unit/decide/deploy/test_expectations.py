@@ -51,12 +51,12 @@ def test_freed_bytes_are_declared_and_allow_for_blocks() -> None:
 
 def refusal(steps: list[Step], available: int, line: int) -> str:
     done = with_expectations(steps, available_bytes=available, history=History())
-    refused = why_not_fit(done, available_bytes=available, line_bytes=line, filesystem="/var/lib")
+    refused = why_not_fit(done, available_bytes=available, reserve_bytes=line, filesystem="/var/lib")
     return f"{refused.what} {refused.why}" if refused else ""
 
 
 def test_a_plan_that_begins_below_the_line_is_refused_with_what_is_missing() -> None:
-    assert "/var/lib is already past the line" in refusal([step("a", UNKNOWN)], 907, 1009)
+    assert "/var/lib is already below the reserve" in refusal([step("a", UNKNOWN)], 907, 1009)
     assert "102 B are missing" in refusal([step("a", UNKNOWN)], 907, 1009)
 
 

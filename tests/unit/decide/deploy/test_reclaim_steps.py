@@ -1,4 +1,4 @@
-"""Reclaiming stands right before the step that would cross the line, takes as little as it needs and nothing needed."""
+"""Reclaiming stands right before the step that would cross the reserve, takes as little as it needs and nothing needed."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_with_nothing_to_reclaim_it_is_refused_as_it_was() -> None:
 
 
 def looked_for(*steps: Step, available: int = 9 * GB) -> bool:
-    return needs_reclaim(planned(*steps, available_bytes=available, line_bytes=LINE))
+    return needs_reclaim(planned(*steps, available_bytes=available, reserve_bytes=LINE))
 
 
 def test_what_others_need_matters_only_where_some_step_may_cross_the_line() -> None:
@@ -215,7 +215,7 @@ def test_below_the_line_already_it_matters_whatever_the_first_step_needs() -> No
 def test_a_plan_is_given_its_reclaiming_with_all_that_might_go_for_it() -> None:
     steps = (pull("other", 7 * GB, 6 * GB + 5_000),)
     seen = replace(inventory(images=(UNUSED,)), needs=Roots(now_s=1_000_003.0))
-    made = planned(*steps, available_bytes=7 * GB, line_bytes=LINE)
+    made = planned(*steps, available_bytes=7 * GB, reserve_bytes=LINE)
     found = with_reclaim_steps(made, STACK, seen)
     assert names(found.steps) == ["reclaim", "other"]
     assert [each.key for each in found.removable] == [UNUSED.image_id]
@@ -252,7 +252,7 @@ def test_every_image_that_a_step_names_stays_that_of_undo_steps_too() -> None:
     undo = step("undo", Tag(image="named-1:1", reference="named-2:1"))
     give_back = step("give-back", RemoveImage(image=named[3].image_id))
     steps = (
-        step("build", Build(spec=BuildSpec(context="/w"), reference="named-4:1"), undo=[undo], at_line=(give_back,)),
+        step("build", Build(spec=BuildSpec(context="/w"), reference="named-4:1"), undo=[undo], at_reserve=(give_back,)),
         step("switch", switch({}, "named-5:1", "named-6:1")),
         step("pull", Pull(reference="named-7:1")),
         step("start", start_first({}, "named-8:1")),

@@ -26,7 +26,7 @@ RUN = Run(
     seconds=90.0,
     outcome=Outcome.DONE,
     filesystem="/var/lib/docker",
-    line_bytes=1,
+    reserve_bytes=1,
     steps=(STEP,),
 )
 REHEARSED = replace(RUN, run_id=5, filesystem="/var/tmp/tonnage/r1/m")

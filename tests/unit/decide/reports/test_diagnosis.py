@@ -45,7 +45,7 @@ RUN = Run(
     seconds=90.0,
     outcome=Outcome.FAILED,
     filesystem=FULL.mount,
-    line_bytes=1_000_000_007,
+    reserve_bytes=1_000_000_007,
     steps=(STEP,),
 )
 THREE = tuple(
@@ -59,7 +59,7 @@ def forecast(services: tuple[ServiceForecast, ...], one_after_the_other_bytes: i
         mount=ROOMY.mount,
         roles=ROOMY.roles,
         available_bytes=ROOMY.available_bytes,
-        line_bytes=dict(LINES)[ROOMY.mount],
+        reserve_bytes=dict(LINES)[ROOMY.mount],
         size_bytes=ROOMY.size_bytes,
     )
     fit = FilesystemFit(
@@ -71,7 +71,7 @@ def forecast(services: tuple[ServiceForecast, ...], one_after_the_other_bytes: i
         all_at_once=exactly(all_at_once_bytes),
     )
     whole = StackForecast(stack="shop", engine=EngineKind.BUILDKIT, services=services)
-    return Machine(filesystems=(ROOMY,), lines=LINES, forecast=whole, fits=(fit,))
+    return Machine(filesystems=(ROOMY,), reserves=LINES, forecast=whole, fits=(fit,))
 
 
 def only(log: str, machine: Machine) -> Explanation:
@@ -80,15 +80,15 @@ def only(log: str, machine: Machine) -> Explanation:
 
 
 def test_a_full_disk_is_told_with_the_filesystem_and_the_figures_of_now() -> None:
-    found = only(PIP, Machine(filesystems=(FULL,), lines=LINES))
+    found = only(PIP, Machine(filesystems=(FULL,), reserves=LINES))
 
     assert found.what == "/var/lib/docker was full: pip could not write"
-    assert "Now: 61.0 MB available of 14.0 GB, line 1.00 GB, 401 of 907 inodes available." in found.why
+    assert "Now: 61.0 MB available of 14.0 GB, reserve 1.00 GB, 401 of 907 inodes available." in found.why
     assert "How much was missing is told neither by the log nor by an earlier run." in found.why
 
 
 def test_a_run_tells_how_much_there_was_and_when_it_ended() -> None:
-    found = only(PIP, Machine(filesystems=(ROOMY,), lines=LINES, run=RUN))
+    found = only(PIP, Machine(filesystems=(ROOMY,), reserves=LINES, run=RUN))
 
     told = next(each for each in found.why if each.startswith("Run 7"))
     assert "8.00 GB were available on /var/lib/docker when it began, 4.10 kB at the lowest" in told
@@ -108,7 +108,7 @@ def test_what_would_have_fitted_is_forecast_for_one_after_the_other_and_all_at_o
 def test_a_single_build_that_fits_says_so() -> None:
     found = only(PIP, forecast(THREE[:1], 3_000_000_000, 3_000_000_000))
 
-    assert "There is room for 8.00 GB above the line: that fits." in found.why
+    assert "There is room for 8.00 GB above the reserve: that fits." in found.why
     assert found.forecast_missing_bytes is None
 
 

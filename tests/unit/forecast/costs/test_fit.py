@@ -29,7 +29,7 @@ def room(headroom_bytes: int, *roles: str) -> Room:
         mount="/data",
         roles=roles or (DATA_ROOT,),
         available_bytes=headroom_bytes + 1_000_003,
-        line_bytes=1_000_003,
+        reserve_bytes=1_000_003,
         size_bytes=10**10,
     )
 

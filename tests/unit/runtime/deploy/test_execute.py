@@ -1,4 +1,4 @@
-"""The executor: order, undoing, the line, signals, the journal, and what it leaves when it is ended from outside."""
+"""The executor: order, undoing, the reserve, signals, the journal, and what it leaves when it is ended from outside."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from tonnage.errors import (
     CannotFitError,
     EngineUnreachableError,
     InterruptedRunError,
-    LineCrossedError,
     NotHealthyError,
+    ReserveCrossedError,
     StepFailedError,
 )
 from tonnage.model.deploy.event import DiskSampled, Notice, RunFinished, RunStarted, StepStarted
@@ -135,16 +135,16 @@ def test_an_engine_that_is_gone_in_the_middle_ends_the_run_and_every_undo_step_i
     assert tags(place) == ["one", "two", "undo-a", "undo-b"]
 
 
-# -- the line
+# -- the reserve
 
 
 def test_a_step_that_comes_to_the_line_is_stopped_gives_back_first_and_is_undone_then(tmp_path: Path) -> None:
     place = harbour(tmp_path)
     place.engine.faults = Happening(on={"build": lambda: fill_and_be_seen(place, LINE_BYTES - 1)})
-    guarded = build(place, at_line=(tag("give-back"),), undo=[tag("undo")])
-    run = place.carry_out(plan(place, tag("before"), guarded, tag("later"), line_bytes=LINE_BYTES))
-    assert isinstance(run.error, LineCrossedError)
-    assert run.error.what == f"web.build was stopped at the line of {place.engine.disk.mount}"
+    guarded = build(place, at_reserve=(tag("give-back"),), undo=[tag("undo")])
+    run = place.carry_out(plan(place, tag("before"), guarded, tag("later"), reserve_bytes=LINE_BYTES))
+    assert isinstance(run.error, ReserveCrossedError)
+    assert run.error.what == f"web.build was stopped below the reserve of {place.engine.disk.mount}"
     assert run.error.why == "1.00 GB were available and 1.00 GB must remain."
     assert tags(place) == ["before", "give-back", "undo"]
     assert ran(run)[1:] == [("build", "failed", False), ("give-back", "done", True), ("undo", "done", True)]
@@ -155,15 +155,15 @@ def test_a_step_that_ends_exactly_at_the_line_is_done(tmp_path: Path) -> None:
     place = harbour(tmp_path)
     place.engine.faults = Happening(on={"push": lambda: fill_and_be_seen(place, LINE_BYTES)})
     push = step("push", Push(reference="busybox:latest"))
-    assert place.carry_out(plan(place, push, line_bytes=LINE_BYTES)).outcome is Outcome.DONE
+    assert place.carry_out(plan(place, push, reserve_bytes=LINE_BYTES)).outcome is Outcome.DONE
 
 
 def test_a_step_that_was_done_when_the_line_was_seen_is_undone_all_the_same(tmp_path: Path) -> None:
     place = harbour(tmp_path)
     place.engine.faults = Happening(on={"push": lambda: fill_and_be_seen(place, LINE_BYTES - 1)})
     push = step("push", Push(reference="busybox:latest"), undo=[tag("undo")])
-    run = place.carry_out(plan(place, push, tag("later"), line_bytes=LINE_BYTES))
-    assert isinstance(run.error, LineCrossedError)
+    run = place.carry_out(plan(place, push, tag("later"), reserve_bytes=LINE_BYTES))
+    assert isinstance(run.error, ReserveCrossedError)
     assert tags(place) == ["undo"]
 
 
@@ -177,7 +177,7 @@ def test_what_only_gives_back_and_the_undo_steps_go_on_below_the_line(tmp_path: 
     failure = raises(StepFailedError("no"))
     place.engine.faults = Happening(on={"remove": seen, "build": seen, "tag busybox:latest two:1": failure})
     remove = step("remove", RemoveContainer(container="nothing"))
-    run = place.carry_out(plan(place, remove, tag("two", undo=[build(place, 11)]), line_bytes=LINE_BYTES))
+    run = place.carry_out(plan(place, remove, tag("two", undo=[build(place, 11)]), reserve_bytes=LINE_BYTES))
     assert ran(run) == [("remove", "done", False), ("two", "failed", False), ("build", "done", True)]
     assert run.message == "no"
 
@@ -185,22 +185,22 @@ def test_what_only_gives_back_and_the_undo_steps_go_on_below_the_line(tmp_path: 
 def test_a_step_that_only_renames_is_not_stopped_because_the_one_before_it_was_guarded(tmp_path: Path) -> None:
     place = harbour(tmp_path)
     place.engine.faults = Happening(on={"tag": lambda: fill_and_be_seen(place, LINE_BYTES - 17)})
-    run = place.carry_out(plan(place, build(place), tag("later"), tag("last"), line_bytes=LINE_BYTES))
+    run = place.carry_out(plan(place, build(place), tag("later"), tag("last"), reserve_bytes=LINE_BYTES))
     assert run.outcome is Outcome.DONE, run.message
 
 
 def test_a_failure_for_another_reason_gives_nothing_back(tmp_path: Path) -> None:
     place = harbour(tmp_path)
-    run = place.carry_out(plan(place, build(place, fails=True, at_line=(tag("give-back"),), undo=[tag("undo")])))
+    run = place.carry_out(plan(place, build(place, fails=True, at_reserve=(tag("give-back"),), undo=[tag("undo")])))
     assert tags(place) == ["undo"]
     assert run.error is not None
-    assert not isinstance(run.error, LineCrossedError)
+    assert not isinstance(run.error, ReserveCrossedError)
 
 
 def test_a_step_that_filled_the_disk_gives_back_although_no_line_was_set(tmp_path: Path) -> None:
     place = harbour(tmp_path)
-    place.engine.faults = Happening(on={"build": raises(LineCrossedError("the disk is full"))})
-    run = place.carry_out(plan(place, build(place, at_line=(tag("give-back"),), undo=[tag("undo")])))
+    place.engine.faults = Happening(on={"build": raises(ReserveCrossedError("the disk is full"))})
+    run = place.carry_out(plan(place, build(place, at_reserve=(tag("give-back"),), undo=[tag("undo")])))
     assert tags(place) == ["give-back", "undo"]
     assert run.message == "the disk is full"
 
@@ -210,16 +210,16 @@ def test_a_signal_while_it_is_undone_does_not_change_why_a_step_was_stopped_at_t
     place.engine.faults = Happening(
         on={"build": lambda: fill_and_be_seen(place, 17), "tag busybox:latest give-back:1": cancel.set}
     )
-    guarded = build(place, at_line=(tag("give-back"),))
-    run = place.carry_out(plan(place, guarded, line_bytes=LINE_BYTES), cancel)
-    assert isinstance(run.error, LineCrossedError)
+    guarded = build(place, at_reserve=(tag("give-back"),))
+    run = place.carry_out(plan(place, guarded, reserve_bytes=LINE_BYTES), cancel)
+    assert isinstance(run.error, ReserveCrossedError)
 
 
 def test_views_are_given_the_line_with_every_sample(tmp_path: Path) -> None:
     place = harbour(tmp_path)
-    place.carry_out(plan(place, tag("one"), line_bytes=LINE_BYTES))
+    place.carry_out(plan(place, tag("one"), reserve_bytes=LINE_BYTES))
     samples = [each for each in place.events if isinstance(each, DiskSampled)]
-    assert {each.line_bytes for each in samples} == {LINE_BYTES}
+    assert {each.reserve_bytes for each in samples} == {LINE_BYTES}
     assert samples[-1].available_bytes == place.engine.disk.available_bytes
 
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import threading
 
-from tonnage.runtime.deploy.guard import LineGuard
+from tonnage.runtime.deploy.guard import ReserveGuard
 
 LINE = {"/data": 1_000_000_007, "/var": 500_000_003}
 
 
-def armed() -> tuple[LineGuard, threading.Event]:
+def armed() -> tuple[ReserveGuard, threading.Event]:
     cancel = threading.Event()
-    guard = LineGuard(LINE, cancel)
+    guard = ReserveGuard(LINE, cancel)
     guard.arm()
     return guard, cancel
 
@@ -51,7 +51,7 @@ def test_a_filesystem_without_a_line_is_not_guarded() -> None:
 
 def test_a_guard_that_was_never_armed_does_nothing() -> None:
     cancel = threading.Event()
-    guard = LineGuard(LINE, cancel)
+    guard = ReserveGuard(LINE, cancel)
 
     guard.sample({"/data": 0})
 

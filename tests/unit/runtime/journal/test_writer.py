@@ -37,7 +37,7 @@ PLAN = Plan(
     fingerprint="f00d",
     filesystem="/data",
     available_bytes=9_000_000_011,
-    line_bytes=1_000_000_007,
+    reserve_bytes=1_000_000_007,
 )
 PULL = Step(name="db.pull", action=Pull(reference="postgres:16"), cause="missing", changes="an image", service="db")
 BUILD = Step(
@@ -124,7 +124,7 @@ def test_a_run_is_told_as_it_was_written(tmp_path: Path) -> None:
                 seconds=13.5,
                 outcome=Outcome.DONE,
                 filesystem="/data",
-                line_bytes=1_000_000_007,
+                reserve_bytes=1_000_000_007,
                 steps=(DONE,),
             ),
         )
@@ -420,7 +420,7 @@ def test_a_killed_run_is_told_as_interrupted(tmp_path: Path) -> None:
     from tonnage.model.deploy.plan import Plan, Pull, Purpose, Step
     from tonnage.runtime.journal.writer import Journal
     plan = Plan(stack="hello", directory="/", purpose=Purpose.DEPLOY, engine_id="ABCD", endpoint="", fingerprint="",
-        filesystem="/data", available_bytes=3, line_bytes=2)
+        filesystem="/data", available_bytes=3, reserve_bytes=2)
     step = Step(name="db.pull", action=Pull(reference="x"), cause="", changes="")
     with Journal(pathlib.Path({str(path)!r})) as journal:
         run_id = journal.begin_run(plan, 1000.0)

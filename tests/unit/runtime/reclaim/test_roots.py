@@ -28,7 +28,7 @@ def test_a_plan_needs_the_images_that_its_builds_stand_on_wherever_it_is_used(tm
         fingerprint="",
         filesystem="/",
         available_bytes=1,
-        line_bytes=1,
+        reserve_bytes=1,
         steps=(step,),
     )
     needs = needs_of((), (), images_needed=images_needed, plan=plan, now_s=1.0)

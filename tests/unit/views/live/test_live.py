@@ -38,7 +38,7 @@ def test_a_running_step_is_shown_with_where_it_is_and_the_end_of_its_log() -> No
 
     assert drawn[0].split() == ["deploy", "hello", "step", "1/3", "4.0", "s"]
     assert "|" in drawn[1]
-    assert drawn[2].strip() == f"8.90 GB available, line 1.00 GB, lowest 8.90 GB  {MOUNT}"
+    assert drawn[2].strip() == f"8.90 GB available, reserve 1.00 GB, lowest 8.90 GB  {MOUNT}"
     assert drawn[3].split() == ["=", "db", "unchanged", "nothing", "changed"] or "web" in drawn[3]
     assert any("> web" in line and "build  [2/3] RUN pip install" in line and "3.0 s" in line for line in drawn)
     assert drawn[-1] == "  | Collecting numpy"
@@ -88,7 +88,7 @@ def test_the_picture_never_grows_beyond_the_terminal(width: int, height: int) ->
     steps = tuple(msgspec.structs.replace(BUILD, name=f"{name}.build", service=name) for name in names)
     board = Board()
     board.take(RunStarted(plan=msgspec.structs.replace(PLAN, steps=steps), run_id=7), 0.0)
-    board.take(DiskSampled(mount=MOUNT, available_bytes=5, size_bytes=SIZE_BYTES, line_bytes=7), 0.5)
+    board.take(DiskSampled(mount=MOUNT, available_bytes=5, size_bytes=SIZE_BYTES, reserve_bytes=7), 0.5)
     board.take(StepStarted(step=steps[20], index=21, total=30), 1.0)
     board.take(StepProgress(step=steps[20].name, text="[2/3] " + "RUN pip install " * 20), 1.1)
     for number in range(40):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.event import Event
 
 TOLD = """\
-deploy hello: 3 steps, 9.12 GB available on /var/lib/docker, line 1.00 GB
+deploy hello: 3 steps, 9.12 GB available on /var/lib/docker, reserve 1.00 GB
 [1/3] web.build: adds the image web:candidate
   web.build: [2/3] RUN pip install
     web.build | Collecting numpy

@@ -5,10 +5,10 @@ import pytest
 from tonnage.views.text.gauge import gauge_parts
 
 
-def bar(available_bytes: int, line_bytes: int, cells: int = 20) -> str:
+def bar(available_bytes: int, reserve_bytes: int, cells: int = 20) -> str:
     return "".join(
         gauge_parts(
-            size_bytes=1_000, available_bytes=available_bytes, line_bytes=line_bytes, cells=cells, ascii_only=True
+            size_bytes=1_000, available_bytes=available_bytes, reserve_bytes=reserve_bytes, cells=cells, ascii_only=True
         )
     )
 
@@ -31,8 +31,8 @@ def test_without_a_line_the_mark_is_at_the_end() -> None:
 @pytest.mark.parametrize("cells", [1, 2, 20, 57])
 def test_a_bar_has_exactly_its_cells_and_one_mark(cells: int) -> None:
     for available_bytes in range(-100, 1_200, 37):
-        for line_bytes in (0, 1, 250, 999, 1_000, 1_500):
-            drawn = bar(available_bytes, line_bytes, cells)
+        for reserve_bytes in (0, 1, 250, 999, 1_000, 1_500):
+            drawn = bar(available_bytes, reserve_bytes, cells)
 
             assert len(drawn) == cells
             assert drawn.count("|") == 1

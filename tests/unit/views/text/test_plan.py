@@ -8,10 +8,10 @@ from tonnage.views.text.plan import plan_text, unchanged_text
 
 LINES = """\
 deploy hello
-  /var/lib/docker: 9.12 GB available, line 1.00 GB, headroom 8.12 GB
+  /var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB
 
  1. web.build: adds the image web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
-      at the line web.give-back: removes build cache
+      below the reserve web.give-back: removes build cache
       undo web.undo-build: removes the image web:candidate
  2. web.switch: replaces the containers of web | why: its image is new | after unknown | lowest unknown
  3. web.prove: changes nothing | why: a version is good only when it is healthy | after unknown | lowest unknown

@@ -13,8 +13,8 @@ run 7: deploy hello, 2026-11-18 11:06 UTC, failed in 13.6 s
   web.build            213 MB learned  217 MB    32.0 MB  8.87 GB  12.3 s
   web.switch (failed)         unknown       -          -        -   0.6 s
   undo web.undo-build       0 B exact       -          -        -   0.1 s
-  measured on /var/lib/docker: kept 217 MB, line 1.00 GB
-  lowest 8.87 GB available, 7.87 GB above the line
+  measured on /var/lib/docker: kept 217 MB, reserve 1.00 GB
+  lowest 8.87 GB available, 7.87 GB above the reserve
   the port 8080 is taken"""
 
 
@@ -30,9 +30,9 @@ def test_on_a_narrow_terminal_each_step_takes_its_own_lines() -> None:
 
 
 def test_a_crossed_line_is_told_aloud() -> None:
-    crossed = replace(RUN, line_bytes=9_000_000_011)
+    crossed = replace(RUN, reserve_bytes=9_000_000_011)
 
-    assert "BELOW the line" in run_text(crossed)
+    assert "BELOW the reserve" in run_text(crossed)
     assert "above" not in run_text(crossed)
 
 

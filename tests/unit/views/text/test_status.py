@@ -32,7 +32,7 @@ stack hello
 
 
 def test_status_shows_disk_line_use_and_services() -> None:
-    assert status_text(INVENTORY, lines=LINES, stack=STACK, width=60, ascii_only=True) == TEXT
+    assert status_text(INVENTORY, reserves=LINES, stack=STACK, width=60, ascii_only=True) == TEXT
 
 
 def test_layers_that_images_share_are_counted_once() -> None:
@@ -46,12 +46,12 @@ def test_sizes_that_the_engine_does_not_tell_are_null() -> None:
 def test_without_a_stack_there_are_no_services() -> None:
     nothing = Stack(name="", directory="/srv", files=(), services=())
 
-    assert "stack" not in status_text(INVENTORY, lines=LINES, stack=nothing)
-    assert status_form(INVENTORY, lines=LINES, stack=nothing)["services"] == []
+    assert "stack" not in status_text(INVENTORY, reserves=LINES, stack=nothing)
+    assert status_form(INVENTORY, reserves=LINES, stack=nothing)["services"] == []
 
 
 def test_only_the_named_services_are_told_about() -> None:
-    services = status_form(INVENTORY, lines=LINES, stack=STACK, services=("job",))["services"]
+    services = status_form(INVENTORY, reserves=LINES, stack=STACK, services=("job",))["services"]
 
     assert isinstance(services, list)
     assert [(each["service"], each["state"]) for each in services] == [("job", "exited 3")]
@@ -60,7 +60,7 @@ def test_only_the_named_services_are_told_about() -> None:
 def test_the_worst_health_of_all_replicas_counts() -> None:
     sick = replace(INVENTORY.containers[1], health="unhealthy")
     inventory = replace(INVENTORY, containers=(INVENTORY.containers[0], sick))
-    services = status_form(inventory, lines=LINES, stack=STACK, services=("web",))["services"]
+    services = status_form(inventory, reserves=LINES, stack=STACK, services=("web",))["services"]
 
     assert isinstance(services, list)
     assert services[0]["health"] == "unhealthy"
@@ -68,7 +68,7 @@ def test_the_worst_health_of_all_replicas_counts() -> None:
 
 def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:
     assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}) == [
-        "/var/lib/docker: 9.12 GB available, line 1.00 GB, headroom 8.12 GB"
+        "/var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB"
     ]
 
 

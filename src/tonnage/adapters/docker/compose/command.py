@@ -15,7 +15,7 @@ from tonnage.adapters import process
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress.output import LOG_LINES, plain_text
-from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def switch(
 
     Raises:
         StepFailedError: Compose failed or was stopped.
-        LineCrossedError: It failed because the disk is full.
+        ReserveCrossedError: It failed because the disk is full.
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
@@ -100,7 +100,7 @@ def start_first(
 
     Raises:
         StepFailedError: Compose failed or was stopped.
-        LineCrossedError: It failed because the disk is full.
+        ReserveCrossedError: It failed because the disk is full.
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
@@ -236,7 +236,7 @@ def _failure(
             log=text,
         )
     if "no space left on device" in lowered:
-        return LineCrossedError(
+        return ReserveCrossedError(
             f"{what}: the disk is full", why=reason, todo="See what can be freed:\n  tonnage reclaim", log=text
         )
     if any(words in lowered for words in _NO_ENGINE):

@@ -11,7 +11,7 @@ import pytest
 from tonnage.adapters.docker.compose.command import ComposeText, start_first, switch
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.adapters.docker.tools import ComposeTool
-from tonnage.errors import EngineLacksError, EngineUnreachableError, LineCrossedError, StepFailedError, UsageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
@@ -184,7 +184,7 @@ def test_a_first_generation_that_is_too_old_for_the_engine_is_told_as_such(tmp_p
 
 def test_a_full_disk_and_a_silent_engine_have_their_own_classes(tmp_path: Path) -> None:
     full = _failure(tmp_path, "Error response from daemon: mkdir /x: no space left on device")
-    assert isinstance(full, LineCrossedError)
+    assert isinstance(full, ReserveCrossedError)
     silent = _failure(tmp_path, "Cannot connect to the Docker daemon at unix:///nowhere. Is it running?")
     assert isinstance(silent, EngineUnreachableError)
 
