@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.python.index_relay import IndexRelay
+
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.forecast.costs.wheel_installs import installed
@@ -198,7 +200,7 @@ def main() -> None:
         begun = time.monotonic()
         resolve(request, target, uv=uv, archives=archives, web=web, access=access, kept=kept)
         read_wheels(lock.wheels, web=web, access=access, kept=kept)
-        print(f"{len(lock.wheels)} wheels for Python {version}, {lock.download_bytes:,} bytes to fetch")
+        print(f"{len(lock.wheels)} wheels for Python {version}")
         warm_s = time.monotonic() - begun
         print(f"cold {cold_s:.2f} s, {read.requests} requests, {read.received_bytes:,} bytes; warm {warm_s:.3f} s")
     pins = [f"{wheel.name}=={wheel.version}" for wheel in lock.wheels]

@@ -84,7 +84,6 @@ def apt_state(root: MergedRoot) -> AptState | None:
             told |= texts.settings(root.read(f"/etc/apt/apt.conf.d/{name}") or "")
     told |= texts.settings(root.read("/etc/apt/apt.conf") or "")
     after = told.get("dpkg::post-invoke", "") + told.get("apt::update::post-invoke", "")
-    lists = [name for name in root.names("/var/lib/apt/lists") if name.endswith(("Release", "Packages"))]
     return AptState(
         installed=versions,
         provided=provided,
@@ -95,7 +94,6 @@ def apt_state(root: MergedRoot) -> AptState | None:
         keeps_caches=told.get("dir::cache::pkgcache", "yes") != "" and "pkgcache" not in after,
         lists_compressed=texts.is_true(told.get("acquire::gzipindexes", ""), otherwise=False),
         translations=told.get("acquire::languages", "") != "none",
-        fetched_lists=bool(lists),
         path_excludes=tuple(excludes),
         architecture=(root.read("/var/lib/dpkg/arch") or "").partition("\n")[0].strip() or _architecture(status),
     )

@@ -15,13 +15,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.bytecode import bytecode
-from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly, spread, total, weakest
+from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents
@@ -230,8 +230,3 @@ def _inodes(contents: WheelContents, *, compiles: bool) -> int:
     """Return how many files and directories one wheel makes."""
     compiled = len(contents.python_file_bytes) + contents.python_directories if compiles else 0
     return contents.files + contents.directories + contents.console_scripts + 2 + compiled
-
-
-def grade_of(contents: Iterable[WheelContents]) -> Grade:
-    """Return how well what lies inside some wheels is known."""
-    return weakest(Grade.EXACT if each.exact else Grade.UNKNOWN for each in contents)

@@ -9,20 +9,18 @@ from __future__ import annotations
 import configparser
 import zipfile
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
+from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tonnage.model.forecast.python_lock import Wheel
 
-_PARTS = 8
-_PART_DEPTH = 2
 _MOST_ENTRY_POINTS_BYTES = 262144
 _MOST_METADATA_BYTES = 16 << 20
 _PYC_NAME_BYTES = len(".cpython-311")
@@ -63,14 +61,10 @@ def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> Whee
     """Sum up the members of a wheel as they will lie on the disk."""
     below: dict[str, set[str]] = defaultdict(set)
     compiled: dict[str, list[int]] = defaultdict(list)
-    schemes: Counter[str] = Counter()
-    parts: Counter[str] = Counter()
     python_file_bytes = []
     path_bytes = 0
     for name, size_bytes in members:
-        scheme, path = _placed(name, wheel)
-        schemes[scheme] += size_bytes
-        parts["/".join(path.split("/")[:_PART_DEPTH])] += size_bytes
+        path = _placed(name)
         _add_path(below, path)
         if path.endswith(".py"):
             directory, _, leaf = path.rpartition("/")
@@ -91,8 +85,6 @@ def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> Whee
         bytecode_directory_bytes=sum(directory_bytes(names) for names in compiled.values()),
         python_path_bytes=path_bytes,
         console_scripts=scripts,
-        schemes=tuple(sorted(schemes.items())),
-        largest=tuple(WheelPart(path=path, content_bytes=count) for path, count in parts.most_common(_PARTS)),
         reading=Reading.DIRECTORY,
     )
 
@@ -107,14 +99,14 @@ def _add_path(below: dict[str, set[str]], path: str) -> None:
         directory, _, leaf = directory.rpartition("/")
 
 
-def _placed(name: str, wheel: Wheel) -> tuple[str, str]:
-    """Return the scheme of a member and its path there: ``NAME.data/SCHEME/PATH`` goes elsewhere."""
+def _placed(name: str) -> str:
+    """Return where a member of a wheel goes: ``NAME.data/SCHEME/PATH`` goes elsewhere."""
     first, _, rest = name.partition("/")
-    if first.endswith(".data") and rest:
-        scheme, _, path = rest.partition("/")
-        # What belongs beside the packages merges with them; everything else goes to a directory of its own.
-        return (scheme, path) if scheme in {"purelib", "platlib"} else (scheme, f"{scheme}/{path}")
-    return "platlib" if not wheel.filename.endswith("-any.whl") else "purelib", name
+    if not (first.endswith(".data") and rest):
+        return name
+    scheme, _, path = rest.partition("/")
+    # What belongs beside the packages merges with them; everything else goes to a directory of its own.
+    return path if scheme in {"purelib", "platlib"} else f"{scheme}/{path}"
 
 
 def _console_scripts(archive: zipfile.ZipFile, members: list[tuple[str, int]]) -> int:
@@ -154,5 +146,3 @@ def guessed(wheel: Wheel, reason: str) -> WheelContents:
 
 # Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
 _RATIO_TIMES_100 = 300
-RATIO_LOW_TIMES_100 = 100
-RATIO_HIGH_TIMES_100 = 700

@@ -186,7 +186,7 @@ class _Reader:
             )
 
 
-def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:  # noqa: C901 - one arm for each option
+def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:
     """Return options with one more."""
     match name:
         case "-i" | "--index-url" | "--pypi-url" | "--default-index":
@@ -199,8 +199,6 @@ def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:  #
             return replace(options, no_index=True)
         case "--pre":
             return replace(options, pre=True)
-        case "--prefer-binary":
-            return replace(options, prefer_binary=True)
         case "--only-binary":
             return replace(options, only_binary=_formats(options.only_binary, value))
         case "--no-binary":

@@ -94,7 +94,6 @@ class AptState(Struct, frozen=True, kw_only=True):
         keeps_caches: Whether apt keeps its own caches, ``pkgcache.bin`` and ``srcpkgcache.bin``.
         lists_compressed: Whether package lists are kept compressed.
         translations: Whether translated descriptions are fetched with the lists.
-        fetched_lists: Whether the lists are there, so that no ``apt-get update`` is needed.
         path_excludes: What dpkg leaves out, as patterns.
         architecture: dpkg's own name of it, such as amd64; empty where it is not told.
     """
@@ -107,7 +106,6 @@ class AptState(Struct, frozen=True, kw_only=True):
     keeps_caches: bool = True
     lists_compressed: bool = False
     translations: bool = True
-    fetched_lists: bool = False
     path_excludes: tuple[str, ...] = ()
     architecture: str = ""
 

@@ -79,7 +79,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         requirements: What is asked for on the line; local paths are absolute in ``location``.
         requirement_files: Each ``-r``; ``-`` for standard input.
         constraint_files: Each ``-c``, and those of ``PIP_CONSTRAINT`` or ``UV_CONSTRAINT``.
-        override_files: Each ``--override`` of uv.
         standard_input: What ``-r -`` or ``-r /dev/stdin`` reads, where that is written in the script.
         project_directory: Where ``pyproject.toml`` and the lock lie; empty where no project is installed.
         project_itself: The project's own package is installed too.
@@ -106,7 +105,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         cache: Where the cache is left.
         compiles: Bytecode is written.
         link_mode: Of uv: ``hardlink``, ``copy``, ``clone``, ``symlink``.
-        temporary_directory: Where wheels wait: ``TMPDIR`` or ``/tmp``.
         temporary_mounted: That directory is a mount and not of the image: tmpfs or a cache.
         index_strategy: Of uv; empty for the usual.
         torch_backend: Of uv; empty where none is given.
@@ -120,7 +118,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     requirements: tuple[Requirement, ...] = ()
     requirement_files: tuple[str, ...] = ()
     constraint_files: tuple[str, ...] = ()
-    override_files: tuple[str, ...] = ()
     standard_input: str = ""
     project_directory: str = ""
     project_itself: bool = False
@@ -147,7 +144,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     cache: Cache = field(default_factory=lambda: Cache(kind=CacheKind.IN_LAYER))
     compiles: bool = True
     link_mode: str = ""
-    temporary_directory: str = "/tmp"  # noqa: S108 - the path in the image where pip and uv put files
     temporary_mounted: bool = False
     index_strategy: str = ""
     torch_backend: str = ""

@@ -218,20 +218,6 @@ class Lock(Struct, frozen=True, kw_only=True):
     origin: LockOrigin = LockOrigin.RESOLVED
     resolved_s: float = 0.0
 
-    @property
-    def download_bytes(self) -> int | None:
-        """The bytes of all archives; None where the size of one is not known."""
-        sizes = [wheel.size_bytes for wheel in self.wheels] + [sdist.size_bytes for sdist in self.sdists]
-        known = [size for size in sizes if size is not None]
-        return None if len(known) < len(sizes) or self.others else sum(known)
-
-
-class WheelPart(Struct, frozen=True, kw_only=True):
-    """A directory or file inside a wheel, and the bytes below it."""
-
-    path: str
-    content_bytes: int
-
 
 class Reading(StrEnum):
     """How the contents of a wheel are known."""
@@ -257,8 +243,6 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         bytecode_directory_bytes: What those take themselves.
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
-        schemes: Bytes that go to ``purelib``, ``platlib``, ``scripts``, ``headers`` and ``data``.
-        largest: The heaviest parts, heaviest first.
         cacheable: Whether its server allows that installers keep the archive; None where that is not known.
         reading: How this is known.
         reason: Why it is known no better; empty when it is exact.
@@ -275,8 +259,6 @@ class WheelContents(Struct, frozen=True, kw_only=True):
     bytecode_directory_bytes: int = 0
     python_path_bytes: int = 0
     console_scripts: int = 0
-    schemes: tuple[tuple[str, int], ...] = ()
-    largest: tuple[WheelPart, ...] = ()
     cacheable: bool | None = None
     reading: Reading = Reading.DIRECTORY
     reason: str = ""
@@ -285,8 +267,3 @@ class WheelContents(Struct, frozen=True, kw_only=True):
     def exact(self) -> bool:
         """Whether the figures were read, not assumed."""
         return self.reading in {Reading.DIRECTORY, Reading.REMEMBERED}
-
-    @property
-    def python_bytes(self) -> int:
-        """The size of all ``.py`` files."""
-        return sum(self.python_file_bytes)

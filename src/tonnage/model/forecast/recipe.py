@@ -105,7 +105,6 @@ class RunMount(Struct, frozen=True, kw_only=True):
         source: Path in the origin.
         origin: Where a bind or a cache begins from; None for an empty cache, and for the other kinds.
         identity: The cache's or secret's id; a cache without one has its target.
-        writable: Whether writes to it are allowed (those to a bind are lost afterwards).
     """
 
     kind: str
@@ -113,7 +112,6 @@ class RunMount(Struct, frozen=True, kw_only=True):
     source: str = ""
     origin: FileSource | None = None
     identity: str = ""
-    writable: bool = True
 
 
 class RunInstruction(Struct, frozen=True, kw_only=True):

@@ -58,7 +58,6 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
         find_links: Directories or pages with files.
         no_index: No index at all.
         pre: Pre-releases too.
-        prefer_binary: Older wheels before newer source archives.
         only_binary: Names that must be wheels, or ``:all:``.
         no_binary: Names that must not be wheels, or ``:all:``.
         require_hashes: Every requirement must have a hash.
@@ -70,7 +69,6 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
     find_links: tuple[str, ...] = ()
     no_index: bool = False
     pre: bool = False
-    prefer_binary: bool = False
     only_binary: tuple[str, ...] = ()
     no_binary: tuple[str, ...] = ()
     require_hashes: bool = False

@@ -48,16 +48,10 @@ def read_mount(
         target = posixpath.normpath(posixpath.join(directory, target))
     begun = fields.get("from")
     where = origin(begun) if begun else FileSource(FileSourceKind.CONTEXT) if kind == "bind" else None
-    readonly = _yes(fields, "readonly") or (kind == "bind" and not _yes(fields, "readwrite"))
     return RunMount(
         kind=kind,
         target=target,
         source=expand(fields.get("source", "")),
         origin=where,
         identity=expand(fields.get("id", "")) or (target if kind == "cache" else ""),
-        writable=not readonly,
     )
-
-
-def _yes(fields: dict[str, str], name: str) -> bool:
-    return name in fields and fields[name].lower() not in {"false", "0", "f"}

@@ -120,7 +120,6 @@ def test_a_file_of_more_than_four_gigabytes_is_counted_in_full(server: FileServe
     content = buffer.getvalue()
     (found,) = read(wheel_at(server.add("/giant.whl", content), content), cache=tmp_path).contents
     assert found.content_bytes == 5_000_000_030
-    assert found.largest[0].path == "thing/giant.so"
 
 
 def test_commands_are_counted_also_where_their_text_is_far_from_the_end(server: FileServer, tmp_path: Path) -> None:
@@ -139,7 +138,7 @@ def test_what_goes_elsewhere_is_told_by_its_scheme(server: FileServer, tmp_path:
     files = {"thing-1.0.data/purelib/thing/a.py": b"x" * 11, "thing-1.0.data/data/share/b.txt": b"y" * 13}
     content = wheel_bytes(files=files)
     (found,) = read(wheel_at(server.add("/data.whl", content), content), cache=tmp_path).contents
-    assert dict(found.schemes)["data"] == 13
+    assert found.content_bytes == 130
     assert found.python_directories == 1
 
 

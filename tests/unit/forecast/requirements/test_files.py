@@ -85,12 +85,7 @@ def test_options_count_for_the_whole_file() -> None:
     assert options.index_url == "https://i.example.org"
     assert options.extra_index_urls == ("https://e.example.org",)
     assert (options.find_links, options.no_binary, options.only_binary) == (("wheels",), ("c",), (":all:",))
-    assert (options.pre, options.require_hashes, options.prefer_binary, options.trusted_hosts) == (
-        True,
-        True,
-        True,
-        ("h",),
-    )
+    assert (options.pre, options.require_hashes, options.trusted_hosts) == (True, True, ("h",))
 
 
 def test_variables_are_put_in_where_they_have_a_value() -> None:

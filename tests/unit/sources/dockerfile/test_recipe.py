@@ -202,9 +202,7 @@ def test_mounts_are_read_with_their_usual_values() -> None:
         RunMount(kind="cache", target="/cache", identity="pip"),
         RunMount(kind="bind", target="/w/src", origin=FileSource(FileSourceKind.CONTEXT)),
         RunMount(kind="cache", target="/w/rel", identity="/w/rel"),
-        RunMount(
-            kind="bind", target="/b", source="/a", origin=FileSource(FileSourceKind.STAGE, "tools", 0), writable=False
-        ),
+        RunMount(kind="bind", target="/b", source="/a", origin=FileSource(FileSourceKind.STAGE, "tools", 0)),
         RunMount(kind="secret", identity="tok"),
     )
 
