@@ -17,7 +17,7 @@ import docker.errors
 
 from tonnage.adapters.docker.connect import connect
 from tonnage.adapters.private_engine import PrivateEngine
-from tonnage.adapters.private_engine.requirements import check_machine
+from tonnage.adapters.private_engine.programs import check_machine
 from tonnage.errors import TonnageError
 
 if TYPE_CHECKING:

@@ -29,12 +29,11 @@ from tonnage.views.json.plan_and_run import (
     step_form,
 )
 from tonnage.views.text.accuracy import Comparison, accuracy_form
-from tonnage.views.text.checks import Check, checks_form, settings_form
+from tonnage.views.text.checks import Check, Verdict, checks_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
 from tonnage.views.text.explanation import explanations_form
 from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.status import status_form
-from tonnage.views.text.verification import Verdict, verification_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
 CODE = re.compile(r"`([a-z_-]+)`")

@@ -34,7 +34,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
         NotHealthyError: A service is not healthy.
     """
     from tonnage.flows.verify import verify  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.text.verification import verification_form, verification_text  # noqa: PLC0415
+    from tonnage.views.text.checks import verification_form, verification_text  # noqa: PLC0415
 
     stack, verdicts = verify(session.ports, flags)
     if session.json:

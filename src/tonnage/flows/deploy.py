@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts, EngineAccess
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.event import Event
-    from tonnage.model.deploy.expected_build import ExpectedBuild
-    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.plan import ExpectedBuild, Plan
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reports.symptom import Explanation

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.snapshot import Snapshot
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.deploy.expected_build import ExpectedBuild
+    from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack

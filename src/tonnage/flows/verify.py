@@ -12,7 +12,7 @@ from tonnage.decide.deploy.proof import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_wanted
 from tonnage.runtime.deploy.wait_healthy import prove
-from tonnage.views.text.verification import Verdict
+from tonnage.views.text.checks import Verdict
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts

@@ -112,7 +112,7 @@ class PrivateEngines:
 
     def check(self) -> str:
         """Say that this machine can rehearse."""
-        from tonnage.adapters.private_engine.requirements import check_machine  # noqa: PLC0415
+        from tonnage.adapters.private_engine.programs import check_machine  # noqa: PLC0415
 
         check_machine(self._environment.get("PATH", ""))
         return "this machine can"

@@ -19,7 +19,7 @@ class RealStackFiles:
 
     def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
         """Return what a build's Dockerfile declares with ``ARG``, with its default."""
-        from tonnage.adapters.context.dockerfile_arguments import declared_arguments  # noqa: PLC0415
+        from tonnage.adapters.context.dockerfiles import declared_arguments  # noqa: PLC0415
 
         return declared_arguments(spec)
 
@@ -31,7 +31,7 @@ class RealStackFiles:
 
     def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
         """Return the images from elsewhere that a service stands on, by its files on a machine."""
-        from tonnage.adapters.context.dockerfile_images import images_needed  # noqa: PLC0415
+        from tonnage.adapters.context.dockerfiles import images_needed  # noqa: PLC0415
 
         return images_needed(service, where)
 

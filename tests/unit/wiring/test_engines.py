@@ -152,7 +152,7 @@ def test_images_are_copied_from_the_engine_that_was_named_or_is_there(engine: St
 def test_what_a_rehearsal_lacks_is_told_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tonnage.adapters.private_engine.requirements._ADMIN_DIRECTORIES", "")
+    monkeypatch.setattr("tonnage.adapters.private_engine.programs._ADMIN_DIRECTORIES", "")
     directory = tmp_path / "rehearsals"
     rehearsals = Ports({"PATH": str(tmp_path), "TONNAGE_REHEARSE_DIR": str(directory)}).rehearsals
 

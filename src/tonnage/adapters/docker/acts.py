@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker import build, log_files, sdk, transfer
+from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
-from tonnage.adapters.docker.environment import aimed_at
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
+from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import StepFailedError
 
@@ -174,7 +174,7 @@ class DockerActs:
         """Empty the log of one container of an engine on this machine; nothing happens when it is not there."""
         found = DockerFacts(self._connection).container(container)
         if found is not None and found.log_path and self._connection.local:
-            log_files.empty(found.log_path)
+            container_files.empty_log(found.log_path)
 
     def remove_volume(self, name: str) -> None:
         """Remove one volume, never by force; nothing happens when it is not there."""

@@ -1,10 +1,12 @@
-"""The containers of an engine of this machine, read from the engine's own files: it need not answer."""
+"""An engine's own files of its containers, on this machine: what there are, and what they printed."""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
-from tonnage.errors import CannotReclaimError
+from tonnage.errors import CannotReclaimError, StepFailedError
 from tonnage.model.inventory import Container
 
 _PROJECT = "com.docker.compose.project"
@@ -61,3 +63,43 @@ def _container(directory: Path) -> Container | None:
         )
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+_BLOCK_BYTES = 512
+_FLAGS = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def log_size_bytes(path: str) -> int | None:
+    """Return what a log takes on the disk; None where there is none, or this user may not look.
+
+    Args:
+        path: The file, as the engine tells it; empty for none.
+    """
+    if not path:
+        return None
+    try:
+        return os.stat(path, follow_symlinks=False).st_blocks * _BLOCK_BYTES  # noqa: PTH116 - as the engine tells it
+    except OSError:
+        return None
+
+
+def empty_log(path: str) -> None:
+    """Empty a log. The engine holds it open and goes on at its new end, so it is never removed.
+
+    Args:
+        path: The file, as the engine tells it.
+
+    Raises:
+        StepFailedError: It is no plain file, or this user may not write to it.
+    """
+    try:
+        file = os.open(path, _FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise StepFailedError(f"the log {path} is no plain file")
+            os.ftruncate(file, 0)
+        finally:
+            os.close(file)
+    except OSError as error:
+        todo = "As root it can:\n  sudo --preserve-env tonnage reclaim" if isinstance(error, PermissionError) else ""
+        raise StepFailedError(f"the log {path} could not be emptied", why=f"{error.strerror}.", todo=todo) from error

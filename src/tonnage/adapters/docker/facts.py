@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.adapters.docker import log_files, sdk, wire
+from tonnage.adapters.docker import container_files, sdk, wire
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.docker.disk_usage import disk_usage
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.host import filesystem
-from tonnage.adapters.host.temporary import temporary_directory
+from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError
 
@@ -110,7 +110,7 @@ class DockerFacts:
             except sdk.NotFound:
                 return None
         if self._sizes and self._connection.local:
-            return replace(found, log_bytes=log_files.size_bytes(found.log_path))
+            return replace(found, log_bytes=container_files.log_size_bytes(found.log_path))
         return found
 
     def cache(self) -> tuple[CacheRecord, ...]:

@@ -2,6 +2,9 @@
 
 Chosen by what a program can do, never by where it stands: rawjson through buildx, then plain through buildx or
 BuildKit inside an older CLI, then the classic builder. Nothing is started before the first question.
+
+They get the user's own environment, but aimed at exactly one engine. What would change a run behind its back is taken
+out: another context, another builder, another Compose file, orphans to be removed.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -22,6 +26,7 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache
 
 _Asked = TypeVar("_Asked")
@@ -276,3 +281,30 @@ def _at_once(ask: Callable[[_Asked], _Told], of: Sequence[_Asked]) -> list[_Told
         return [ask(each) for each in of]
     with ThreadPoolExecutor(max_workers=len(of)) as pool:
         return list(pool.map(ask, of))
+
+
+_DIVERTING = frozenset(
+    {"DOCKER_CONTEXT", "DOCKER_BUILDKIT", "BUILDKIT_PROGRESS", "BUILDX_BUILDER", "BUILDX_METADATA_FILE"}
+)
+_COMPOSE_KEPT = frozenset({"COMPOSE_HTTP_TIMEOUT", "COMPOSE_TLS_VERSION", "COMPOSE_PARALLEL_LIMIT"})
+
+
+def aimed_at(connection: DockerConnection, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a program that shall act on this engine.
+
+    Args:
+        connection: The engine.
+        environment: The user's environment.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _DIVERTING and (not name.startswith("COMPOSE_") or name in _COMPOSE_KEPT)
+    }
+    kept["DOCKER_HOST"] = connection.door
+    if connection.endpoint.startswith("tcp://"):
+        certificate = connection.client.api.cert
+        if isinstance(certificate, tuple):
+            # The certificates of a docker context lie in a directory of the form that this variable names.
+            kept |= {"DOCKER_CERT_PATH": str(Path(certificate[0]).parent), "DOCKER_TLS_VERIFY": "1"}
+    return kept

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.adapters.host.temporary import temporary_directory
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
 from tonnage.model.inventory import Filesystem
@@ -276,3 +275,21 @@ def _merged(places: Iterable[_Place]) -> tuple[Filesystem, ...]:
         found.setdefault(place.device, place.filesystem)
         roles.setdefault(place.device, []).append(place.role)
     return tuple(replace(one, roles=tuple(roles[device])) for device, one in found.items())
+
+
+_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_USUAL = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - only told
+
+
+def temporary_directory(environment: Mapping[str, str]) -> str:
+    """Return the directory for temporary files, by the order of :mod:`tempfile`.
+
+    Args:
+        environment: That of this process.
+
+    Returns:
+        An absolute path of a directory; the working directory where there is no other.
+    """
+    named = (environment.get(name, "") for name in _VARIABLES)
+    found = next((each for each in (*named, *_USUAL) if each and os.path.isdir(each)), ".")  # noqa: PTH112
+    return os.path.abspath(found)  # noqa: PTH100

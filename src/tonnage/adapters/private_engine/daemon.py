@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
 from tonnage.adapters.private_engine.network import netns_path
-from tonnage.adapters.private_engine.requirements import search_path
+from tonnage.adapters.private_engine.programs import search_path
 from tonnage.adapters.private_engine.signals import signals_later
 from tonnage.errors import EngineUnreachableError
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.private_engine.command import command, succeeds
+from tonnage.adapters.private_engine.programs import command, succeeds
 from tonnage.errors import CannotFitError, UsageError
 from tonnage.units import format_bytes
 

@@ -51,7 +51,7 @@ from tonnage.adapters.private_engine.network import (
     netns_path,
     open_network,
 )
-from tonnage.adapters.private_engine.requirements import check_machine
+from tonnage.adapters.private_engine.programs import check_machine
 from tonnage.adapters.private_engine.signals import ending_signals_raise, signals_wait
 from tonnage.errors import StepFailedError, UsageError
 from tonnage.lazily import regex

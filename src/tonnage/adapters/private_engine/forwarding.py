@@ -11,8 +11,8 @@ import fcntl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.private_engine.command import command
 from tonnage.adapters.private_engine.layout import INTERFACE_PREFIX
+from tonnage.adapters.private_engine.programs import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

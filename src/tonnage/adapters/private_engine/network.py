@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.private_engine.command import command, succeeds
 from tonnage.adapters.private_engine.forwarding import switch_on_forwarding
+from tonnage.adapters.private_engine.programs import command, succeeds
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:

@@ -18,9 +18,8 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.history import History
-    from tonnage.model.deploy.plan import Step
+    from tonnage.model.deploy.plan import ExpectedBuild, Step
 
 
 # What a container writes when it starts nobody knows before; what is replaced gives its own back.

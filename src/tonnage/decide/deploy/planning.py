@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
-    from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.history import History
+    from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack

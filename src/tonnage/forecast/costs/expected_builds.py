@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.costs.totals import CountedLayers, add_up
-from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import ExpectedInstruction
+from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
 from tonnage.model.forecast.estimate import NOTHING, Estimate, above, total
 
 if TYPE_CHECKING:

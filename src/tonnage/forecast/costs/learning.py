@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
-from tonnage.model.forecast.learn_keys import lesson_keys
+from tonnage.model.forecast.learned import lesson_keys
 from tonnage.model.forecast.sized_effects import Lesson
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.model.forecast.learn_keys import learn_key
+from tonnage.model.forecast.learned import learn_key
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, MetadataInstruction, RunInstruction
 
 if TYPE_CHECKING:

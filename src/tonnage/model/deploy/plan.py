@@ -11,14 +11,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from tonnage.model.deploy.policy import Policy
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001 - msgspec reads the annotations
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from tonnage.model.forecast.estimate import Estimate
 
 PLAN_FORMAT = 2
 
@@ -357,3 +359,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     removable: tuple[CandidateId, ...] = ()
     format: int = PLAN_FORMAT
+
+
+class ExpectedBuild(Struct, frozen=True, kw_only=True):
+    """What one build step will do to the filesystem of the plan.
+
+    Args:
+        kept: What stays.
+        transient: What is needed on top at the worst moment.
+        cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
+        instructions: The same for each instruction.
+    """
+
+    kept: Estimate
+    transient: Estimate
+    cache: Estimate = NOTHING
+    instructions: tuple[ExpectedInstruction, ...] = ()

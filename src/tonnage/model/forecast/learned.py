@@ -1,12 +1,16 @@
-"""What earlier runs measured, as forecasts take it: with the grade ``learned``."""
+"""What earlier runs measured, as forecasts take it: with the grade ``learned``, and its keys."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.model.forecast.estimate import Estimate
 
 
@@ -40,3 +44,37 @@ class LearnedInstruction(Struct, frozen=True, kw_only=True):
     disk: Estimate
     transient: Estimate
     runs: int
+
+
+_LETTERS = 16
+
+
+def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
+    """Return under which key an instruction is stored: how many blanks it has does not count.
+
+    Args:
+        before: What it stands on and the instructions before it; None where files of a context were among them.
+    """
+    others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
+    return f"instruction/{_hash(_normal(text))}/{_hash(service)}/{others}"
+
+
+def lesson_keys(key: str) -> tuple[str, ...]:
+    """Return under which keys a lesson is found, that of the service itself first.
+
+    Returns:
+        The keys: of the service, of the same instructions before (empty where there are none), of the same words.
+    """
+    parts = key.split("/")
+    if len(parts) != 4:  # noqa: PLR2004 - kind, words, service, what was before
+        return (key,)
+    kind, words, service, before = parts
+    return (f"{kind}/{words}/{service}", f"{kind}/{words}//{before}" if before else "", f"{kind}/{words}")
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("\\\n", " ")).strip()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_LETTERS]

@@ -24,7 +24,7 @@ from tonnage.model.deploy.plan import (
 from tonnage.model.inventory import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
-from tonnage.runtime.reclaim.prune_cache import remove_free_records
+from tonnage.runtime.reclaim.engine_removal import remove_free_records
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress

@@ -8,8 +8,7 @@ import msgspec
 
 from tonnage.model.deploy.run import InstructionOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
-from tonnage.model.forecast.learn_keys import lesson_keys
-from tonnage.model.forecast.learned import LearnedInstruction
+from tonnage.model.forecast.learned import LearnedInstruction, lesson_keys
 
 if TYPE_CHECKING:
     import sqlite3

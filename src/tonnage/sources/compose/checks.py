@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
+from tonnage.model.forecast.image_reference import image_name
 from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.file_selection import is_text
-from tonnage.sources.compose.image_references import is_image_name
 from tonnage.sources.compose.nodes import mapping_at, nearest
 from tonnage.sources.compose.short_syntax import is_remote, names_a_context
 
@@ -122,7 +122,7 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: ComposeExtr
 
 def _check_image(name: str, service: Canonical, form: Canonical, origin: ComposeExtras) -> None:
     written = service.get("image")
-    if is_image_name(written or f"{form['name']}-{name}"):
+    if image_name(written or f"{form['name']}-{name}") is not None:
         return
     rules = "Names of images are of lower-case letters and digits, single '.', '_' and '-' between them, and a tag."
     if written:

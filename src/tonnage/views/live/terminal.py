@@ -18,7 +18,7 @@ from tonnage.model.deploy.event import Notice
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.live import board
 from tonnage.views.live.board import Board
-from tonnage.views.text.gauge import gauge_parts
+from tonnage.views.text.layout import gauge_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

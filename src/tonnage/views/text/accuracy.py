@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes
-from tonnage.views.text.columns import columns
+from tonnage.views.text.layout import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.views.text.columns import columns, fits
+from tonnage.views.text.layout import columns, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,3 +69,26 @@ def checks_form(checks: Sequence[Check], items: Sequence[Item] = ()) -> dict[str
             {"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in items
         ],
     }
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """One service: whether it is healthy now, and why not; the log holds the end of what it printed."""
+
+    service: str
+    healthy: bool
+    reason: str = ""
+    log: str = ""
+
+
+def verification_text(verdicts: Sequence[Verdict]) -> str:
+    """Write the verdicts for people."""
+    rows = [(each.service, "healthy" if each.healthy else "NOT HEALTHY", each.reason) for each in verdicts]
+    return "\n".join(columns(rows))
+
+
+def verification_form(stack: str, verdicts: Sequence[Verdict]) -> dict[str, object]:
+    """Return the verdicts as a JSON-able mapping."""
+    services = [
+        {"service": each.service, "healthy": each.healthy, "reason": each.reason, "log": each.log} for each in verdicts
+    ]
+    return {"stack": stack, "healthy": all(each.healthy for each in verdicts), "services": services}

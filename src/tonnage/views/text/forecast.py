@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
-from tonnage.views.text.columns import columns
+from tonnage.views.text.layout import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonnage.units import format_bytes, format_seconds
-from tonnage.views.text.columns import columns
+from tonnage.views.text.layout import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

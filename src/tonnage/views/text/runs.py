@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_moment, format_seconds
-from tonnage.views.text.columns import columns, fits
+from tonnage.views.text.layout import columns, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.units import format_bytes
-from tonnage.views.text.columns import columns
-from tonnage.views.text.gauge import gauge_parts
+from tonnage.views.text.layout import columns, gauge_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,8 +3,7 @@ from __future__ import annotations
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import lesson_of, with_lesson
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, assumed, exactly
-from tonnage.model.forecast.learn_keys import learn_key, lesson_keys
-from tonnage.model.forecast.learned import LearnedInstruction
+from tonnage.model.forecast.learned import LearnedInstruction, learn_key, lesson_keys
 from tonnage.model.forecast.sized_effects import Aside, Lesson, SizedEffect, WrittenBytes
 
 TEXT = "RUN make all"

@@ -9,8 +9,7 @@ from tests.forecasts.stacks import FactImage, FactLookups, Facts
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
-from tonnage.model.forecast.learn_keys import lesson_keys
-from tonnage.model.forecast.learned import LearnedInstruction
+from tonnage.model.forecast.learned import LearnedInstruction, lesson_keys
 from tonnage.model.stack import BuildSpec, Service
 
 if TYPE_CHECKING:

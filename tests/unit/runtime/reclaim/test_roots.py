@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.unit.decide import observed
 
-from tonnage.adapters.context.dockerfile_images import images_needed
+from tonnage.adapters.context.dockerfiles import images_needed
 from tonnage.model.deploy.plan import Build, Plan, Purpose, Step
 from tonnage.model.stack import BuildSpec, Mount
 from tonnage.runtime.reclaim.roots import Project, needs_of

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from tonnage.errors import NotHealthyError, UsageError
 from tonnage.model.deploy.policy import Setting
-from tonnage.views.text.checks import Check, checks_text, settings_text
-from tonnage.views.text.columns import columns
+from tonnage.views.text.checks import Check, Verdict, checks_text, settings_text, verification_text
 from tonnage.views.text.error import failure_text
-from tonnage.views.text.verification import Verdict, verification_text
+from tonnage.views.text.layout import columns
 
 SETTING = Setting(key="keep-free", value="2GB", origin="flag (--keep-free)", meaning="The line.")
 

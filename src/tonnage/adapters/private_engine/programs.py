@@ -1,12 +1,18 @@
-"""What a private engine needs of the machine; all that is missing is told at once."""
+"""The administration programs that a private engine needs: whether they are there, and running one."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
-from tonnage.errors import EngineLacksError
+from tonnage.adapters import process
+from tonnage.adapters.private_engine.signals import signals_later
+from tonnage.errors import EngineLacksError, StepFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Program and the Debian and Ubuntu package that brings it.
 PROGRAMS = {
@@ -59,3 +65,38 @@ def check_machine(environment_path: str) -> None:
         why=f"A rehearsal mounts a disk and runs an engine of its own. Missing: {', '.join(lacking)}.",
         todo=todo,
     )
+
+
+_TIMEOUT_S = 60.0
+
+
+def command(arguments: Sequence[str], *, failing: str) -> str:
+    """Run a program that must succeed.
+
+    Args:
+        arguments: The program and its arguments.
+        failing: What could not be done when it fails, as the beginning of a sentence.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        StepFailedError: It failed, or took longer than a minute.
+        EngineLacksError: It is not installed.
+    """
+    done = _run(arguments)
+    if done.exit_code:
+        printed = (done.stderr or done.stdout).strip()
+        raise StepFailedError(failing, why=f"{' '.join(arguments)} exited with {done.exit_code}: {printed}")
+    return done.stdout
+
+
+def succeeds(arguments: Sequence[str]) -> bool:
+    """Run a program of which failure is an answer; return whether it succeeded."""
+    return _run(arguments).exit_code == 0
+
+
+def _run(arguments: Sequence[str]) -> process.Completed:
+    environment = {**os.environ, "PATH": search_path(os.environ.get("PATH", ""))}
+    with signals_later():
+        return process.run(arguments, environment=environment, timeout_s=_TIMEOUT_S)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.views.text.gauge import gauge_parts
+from tonnage.views.text.layout import gauge_parts
 
 
 def bar(available_bytes: int, reserve_bytes: int, cells: int = 20) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.sources.compose.image_references import is_image_name
+from tonnage.model.forecast.image_reference import image_name
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -25,7 +25,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
     ],
 )
 def test_a_name_of_an_image_is_one(text: str) -> None:
-    assert is_image_name(text)
+    assert image_name(text)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_name_of_an_image_is_one(text: str) -> None:
     ],
 )
 def test_anything_else_is_none(text: str) -> None:
-    assert not is_image_name(text)
+    assert not image_name(text)

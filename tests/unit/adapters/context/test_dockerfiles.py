@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.context.dockerfile_arguments import declared_arguments
+from tonnage.adapters.context.dockerfiles import declared_arguments
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
