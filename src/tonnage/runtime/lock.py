@@ -28,7 +28,6 @@ from tonnage.runtime.process_identity import this_process
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from tonnage.runtime.clock import Clock
@@ -120,9 +119,7 @@ class StackLock:
         self._file = file
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the lock back."""
         if self._remote is not None:
             self._remote.release()

@@ -101,12 +101,7 @@ def hash_directory(root: str, rules: Sequence[IgnoreRule], digest: _Hash, place:
             # It went away while the directory was read, as editors' files do; the builder will not see it either.
             continue
         except OSError as error:
-            raise UsageError(
-                f"{entry.path} in the build context cannot be read",
-                why=error.strerror or str(error),
-                todo=f"Make it readable, or add {path} to .dockerignore.",
-                place=place,
-            ) from error
+            raise _unreadable(entry.path, path, place, error) from error
     return total_bytes
 
 
@@ -132,12 +127,7 @@ def entries(root: str, rules: Sequence[IgnoreRule], place: str) -> Iterator[tupl
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UsageError(
-                f"{Path(root, inside)} in the build context cannot be read",
-                why=error.strerror or str(error),
-                todo=f"Make it readable, or add {inside or '.'} to .dockerignore.",
-                place=place,
-            ) from error
+            raise _unreadable(str(Path(root, inside)), inside or ".", place, error) from error
         below = []
         for entry in found:
             path = f"{inside}/{entry.name}" if inside else entry.name
@@ -177,3 +167,12 @@ def _hash_entry(path: str, entry: os.DirEntry[str], digest: _Hash) -> int:
     finally:
         os.close(descriptor)
     return status.st_size
+
+
+def _unreadable(path: str, ignored: str, place: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} in the build context cannot be read",
+        why=error.strerror or str(error),
+        todo=f"Make it readable, or add {ignored} to .dockerignore.",
+        place=place,
+    )

@@ -20,7 +20,6 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
 
     import requests
     from docker import DockerClient
@@ -189,9 +188,7 @@ class DockerConnection:
         """Return the connection."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
 

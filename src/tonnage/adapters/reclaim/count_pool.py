@@ -19,8 +19,6 @@ from tonnage.adapters.reclaim import count_worker as counting
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from tonnage.adapters.reclaim.count_worker import Count, Task
 
 _MOST = 8
@@ -47,9 +45,7 @@ class CountingPool:
         """Return it."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the processes."""
         for each in self._all:
             each.end()

@@ -23,7 +23,6 @@ from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
     from urllib.parse import SplitResult
 
     import urllib3
@@ -194,9 +193,7 @@ class Web:
         """Return the door."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close every connection."""
         self.close()
 

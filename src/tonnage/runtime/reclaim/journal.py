@@ -15,7 +15,6 @@ from tonnage.runtime.journal.writer import Journal
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
     from tonnage.model.inventory import Inventory
     from tonnage.model.reclaim.candidate import Candidate
@@ -62,9 +61,7 @@ class ReclaimJournal:
         self._writer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close, when all is written."""
         self._end_writing()
         if self._journal is not None:

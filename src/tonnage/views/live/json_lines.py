@@ -11,7 +11,6 @@ from tonnage.views.json.plan_and_run import event_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from tonnage.model.deploy.event import Event
 
@@ -36,9 +35,7 @@ class JsonLinesView:
         """Begin; nothing is written."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End; nothing is written."""
 
     def show(self, event: Event) -> None:

@@ -22,7 +22,6 @@ from tonnage.views.text.plan import what_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from tonnage.model.deploy.event import (
         Event,
@@ -54,9 +53,7 @@ class PlainView:
         """Begin; nothing is written."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End; nothing is written."""
 
     def show(self, event: Event) -> None:

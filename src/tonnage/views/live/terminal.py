@@ -22,7 +22,6 @@ from tonnage.views.text.layout import gauge_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from rich.console import Console
 
@@ -77,9 +76,7 @@ class LiveView:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Draw the last picture and leave it on the screen."""
         with contextlib.suppress(OSError):
             self._live.stop()

@@ -12,7 +12,6 @@ from tonnage.views.text.status import status_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
     from rich.console import Console
 
@@ -40,9 +39,7 @@ class InPlace:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the last look on the screen."""
         self._live.stop()
 
