@@ -78,9 +78,6 @@ def load_stack(
         builds: Check that contexts and Dockerfiles are there.
         where: The machine that the files are on; Compose and that check know only this one.
 
-    Returns:
-        The stack.
-
     Raises:
         UsageError: There is no compose file, or it is wrong; the message names file and line.
     """

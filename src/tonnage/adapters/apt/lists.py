@@ -102,7 +102,6 @@ class FetchedIndex:
         """Return the versions of a package, newest first.
 
         Args:
-            name: Its name.
             release: A release that is preferred: its version goes first, and it may be one that is not automatic.
         """
         if name not in self._parsed:
@@ -116,11 +115,7 @@ class FetchedIndex:
         return [package for _, package in sorted(found, key=lambda each: not each[0])]
 
     def providers(self, name: str) -> Sequence[DebPackage]:
-        """Return the newest version of each package that provides a name besides its own.
-
-        Args:
-            name: The name.
-        """
+        """Return the newest version of each package that provides a name besides its own."""
         names = {package for each in self._lists for package in each.packages.provided.get(name, ())}
         found = (next(iter(self.candidates(package)), None) for package in sorted(names))
         return [package for package in found if package and any(each.name == name for each in package.provides)]

@@ -31,9 +31,6 @@ _KIB = 1024
 def stanzas(text: str) -> Iterator[dict[str, str]]:
     """Read paragraphs of fields, such as ``/var/lib/dpkg/status`` has them.
 
-    Args:
-        text: The text.
-
     Yields:
         The fields of each paragraph, names in small letters; continued lines are joined by line ends.
     """
@@ -74,11 +71,7 @@ def relations(text: str) -> tuple[Alternatives, ...]:
 
 
 def package(fields: Mapping[str, str]) -> DebPackage:
-    """Return a package of an index.
-
-    Args:
-        fields: Its fields.
-    """
+    """Return a package of an index."""
     return DebPackage(
         name=fields.get("package", ""),
         version=fields.get("version", ""),
@@ -117,11 +110,7 @@ def installed(status: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def one_line_sources(text: str) -> tuple[AptSource, ...]:
-    """Return the sources of a ``sources.list``.
-
-    Args:
-        text: Its text.
-    """
+    """Return the sources of a ``sources.list``."""
     found = []
     for line in text.splitlines():
         match = _ONE_LINE.match(line.partition("#")[0].strip())
@@ -132,11 +121,7 @@ def one_line_sources(text: str) -> tuple[AptSource, ...]:
 
 
 def paragraph_sources(text: str) -> tuple[AptSource, ...]:
-    """Return the sources of a ``*.sources`` file that are in use.
-
-    Args:
-        text: Its text.
-    """
+    """Return the sources of a ``*.sources`` file that are in use."""
     found = []
     for fields in stanzas(text):
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in {"no", "false"}:
@@ -151,11 +136,7 @@ def paragraph_sources(text: str) -> tuple[AptSource, ...]:
 
 
 def settings(text: str) -> dict[str, str]:
-    """Return the values of an ``apt.conf`` by their whole name in small letters; of a list all of them, by lines.
-
-    Args:
-        text: Its text.
-    """
+    """Return the values of an ``apt.conf`` by their whole name in small letters; of a list all of them, by lines."""
     found: dict[str, str] = {}
     path: list[str] = []
     for match in _SETTING.finditer(_COMMENT.sub(lambda found: found[1] or "", text)):

@@ -115,9 +115,6 @@ class ContextFiles:
 def open_context(spec: BuildSpec) -> ContextFiles | None:
     """Return the context of a build; None where it is an address.
 
-    Args:
-        spec: The build.
-
     Returns:
         Its files, which are walked when they are first needed.
 

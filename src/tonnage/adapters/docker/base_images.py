@@ -85,9 +85,6 @@ class EngineImages:
         Args:
             reference: Its name or id.
 
-        Returns:
-            Its files.
-
         Raises:
             EngineUnreachableError: The engine does not answer.
         """

@@ -22,7 +22,6 @@ def disk_usage(connection: DockerConnection, kind: str) -> Json:
     """Return the answer of ``GET /system/df``, waiting while the engine answers somebody else.
 
     Args:
-        connection: The engine.
         kind: What is of interest: image, container, volume or build-cache. Docker 20.10 answers everything always.
 
     Raises:

@@ -45,7 +45,6 @@ def open_inside(namespace: str, address: str, port: int, timeout_s: float) -> so
     Args:
         namespace: Name (as of ``ip netns``) or path.
         address: Where to connect to in there.
-        port: The port.
         timeout_s: Seconds to connect.
 
     Raises:
@@ -97,7 +96,6 @@ def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> s
     Args:
         process_id: The process, such as a rootless container's first one.
         address: Where to connect to in there.
-        port: The port.
         timeout_s: Seconds to connect.
 
     Raises:

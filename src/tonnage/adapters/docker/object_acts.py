@@ -47,7 +47,6 @@ def tag(connection: DockerConnection, image: str, reference: str) -> None:
     """Give an image a further name; the name moves when another image had it.
 
     Args:
-        connection: The engine.
         image: Its id or one of its names.
         reference: The name, ``repository:tag``.
 
@@ -84,8 +83,6 @@ def remove_image(connection: DockerConnection, image_id: str, names: Sequence[st
     """Remove one image by id, never by force, with the unnamed steps under it that no other image needs.
 
     Args:
-        connection: The engine.
-        image_id: The image.
         names: Names and digests of it that go with it; they are given back when it stays. Nothing has to be written
             for that, so it works on a full disk.
 
@@ -154,7 +151,6 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
     """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there.
 
     Args:
-        connection: The engine.
         container: Its name or id.
         timeout_s: Seconds it has to end by itself before it is killed.
 
@@ -183,7 +179,6 @@ def remove_ended_container(connection: DockerConnection, container: str) -> None
     """Remove one container that has ended, never by force and with none of its volumes.
 
     Args:
-        connection: The engine.
         container: Its name or id; nothing happens when it is not there.
 
     Raises:
@@ -205,7 +200,6 @@ def remove_cache(connection: DockerConnection, record_ids: Sequence[str]) -> int
     """Remove build-cache records that are not in use, those that stand on others before the others.
 
     Args:
-        connection: The engine.
         record_ids: The records; those that are in use, or no longer there, are left out.
 
     Returns:

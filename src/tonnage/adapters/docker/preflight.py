@@ -21,7 +21,6 @@ def check_ready(plan: Plan, tools: Tools) -> None:
     A plan without builds needs no builder, and one that starts nothing needs no Compose: neither is looked for then.
 
     Args:
-        plan: The plan.
         tools: The programs.
 
     Raises:

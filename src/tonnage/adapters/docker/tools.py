@@ -293,7 +293,6 @@ def aimed_at(connection: DockerConnection, environment: Mapping[str, str]) -> di
     """Return the environment for a program that shall act on this engine.
 
     Args:
-        connection: The engine.
         environment: The user's environment.
     """
     kept = {

@@ -51,7 +51,6 @@ def pull(connection: DockerConnection, reference: str, *, progress: Progress, ca
     """Pull an image and return its id.
 
     Args:
-        connection: The engine.
         reference: ``repository:tag`` or ``repository@sha256:...``; ``latest`` when neither is written.
         progress: Is told the layers and the bytes so far.
         cancel: Stops the pull; the engine then forgets what is not complete.
@@ -73,7 +72,6 @@ def push(connection: DockerConnection, reference: str, *, progress: Progress, ca
     """Push an image to the registry in its name.
 
     Args:
-        connection: The engine.
         reference: ``repository:tag``.
         progress: Is told the layers and the bytes so far.
         cancel: Stops the push.

@@ -70,15 +70,12 @@ def shared_sizes(reply: Json) -> dict[str, int]:
 
 
 def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
-    """Put together one image; until its neighbours are known, all its bytes count as unique.
+    """Return one image; until its neighbours are known, all its bytes count as unique.
 
     Args:
         summary: Its entry in the list.
         detail: ``GET /images/ID/json``.
         history: ``GET /images/ID/history``, newest first as the engine tells it.
-
-    Returns:
-        The image.
     """
     told = msgspec.convert(detail, replies.ImageDetail)
     root_fs = told.root_fs
@@ -214,15 +211,12 @@ def pulled(lines: str) -> tuple[str, ...]:
 
 
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:
-    """Put together the volumes.
+    """Return the volumes.
 
     Args:
         listed: ``GET /volumes``.
         containers: ``GET /containers/json?all=1``: what they mount is in use.
         usages: ``GET /system/df``, when the sizes are wanted.
-
-    Returns:
-        The volumes.
     """
     summaries = msgspec.convert(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}

@@ -35,9 +35,7 @@ def open_within_mount(name: str, flags: int, directory_fd: int) -> int:
     """Open a name in a directory, unless something is mounted there or it is a symbolic link.
 
     Args:
-        name: One name.
         flags: As for ``os.open``.
-        directory_fd: The directory.
 
     Returns:
         The descriptor.

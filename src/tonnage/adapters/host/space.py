@@ -30,13 +30,10 @@ class Space(Struct, frozen=True, kw_only=True):
 
 
 def space_under(directory: str) -> Space:
-    """Measure the filesystem that a directory lies on.
+    """Return how large and how full the filesystem is that a directory lies on.
 
     Args:
         directory: Any path that is there.
-
-    Returns:
-        The filesystem.
 
     Raises:
         UsageError: The path is not there, or cannot be looked at.

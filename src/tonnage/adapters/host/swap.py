@@ -56,7 +56,6 @@ def why_needed(swap: SwapFile, available_memory_bytes: int) -> str:
 
     Args:
         swap: The file.
-        available_memory_bytes: What memory is available.
 
     Returns:
         The reason in words.

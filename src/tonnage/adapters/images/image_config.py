@@ -55,7 +55,6 @@ def distribution(reference: str, labels: Mapping[str, str], history: Sequence[st
 
     Args:
         reference: The image's name.
-        labels: Its labels.
         history: What made it, oldest first.
 
     Source: histories of the official images of debian (``debian.sh``), alpine (``alpine-minirootfs``), and labels of
@@ -78,9 +77,6 @@ def distribution(reference: str, labels: Mapping[str, str], history: Sequence[st
 
 def usual_apt(system: Distribution | None) -> AptState | None:
     """Return how apt is set up in the official image of a system; None where it has no apt, or is not known.
-
-    Args:
-        system: The system.
 
     Source: ``/etc/apt/apt.conf.d/docker-*`` of the images debian and ubuntu, made by debuerreotype.
     """

@@ -70,7 +70,6 @@ def configuration(
 
     Args:
         layout: Its paths.
-        addresses: Its addresses.
         mtu: Largest packet, in bytes.
         host_config: Configuration of the host's own engine, of which registries and storage are taken over.
 
@@ -101,7 +100,6 @@ def start_daemon(
 
     Args:
         layout: Its paths, with disk and network ready.
-        addresses: Its addresses.
         mtu: Largest packet, in bytes.
         environment: Environment of the engine; proxies and certificates stand there.
 

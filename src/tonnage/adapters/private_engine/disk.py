@@ -49,7 +49,6 @@ def mount_disk(layout: Layout, size_bytes: int) -> None:
     """Make the disk and mount it.
 
     Args:
-        layout: Where.
         size_bytes: Size of the file, to the byte; the filesystem uses the whole blocks of it.
 
     Raises:

@@ -177,7 +177,6 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
     """Remove a kept rehearsal.
 
     Args:
-        name: Its name.
         environment: ``TONNAGE_REHEARSE_DIR`` says where it is.
 
     Raises:

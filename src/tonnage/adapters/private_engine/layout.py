@@ -131,9 +131,6 @@ def rehearsal_root(environment: Mapping[str, str]) -> Path:
 
     Args:
         environment: May name another directory in ``TONNAGE_REHEARSE_DIR``.
-
-    Returns:
-        The directory.
     """
     return Path(environment.get(DIRECTORY_VARIABLE) or _DEFAULT_ROOT)
 

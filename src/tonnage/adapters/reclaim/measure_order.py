@@ -27,7 +27,6 @@ def measured_before(entry: CatalogueEntry, missing_bytes: int) -> tuple[float, .
     """Return what sorts entries so that what will most probably go comes first.
 
     Args:
-        entry: What it is.
         missing_bytes: How many are missing; what it gives beyond them is worth nothing.
 
     Returns:

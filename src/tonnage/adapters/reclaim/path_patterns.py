@@ -67,7 +67,6 @@ def patterns_below(root: str, pattern: str, *, environment: Mapping[str, str], h
         root: Absolute and free of symbolic links.
         pattern: As an entry has it: ``/a/*``, ``~/a`` or ``$NAME/a``.
         environment: Where variables are looked up; one that is not set, or is no absolute path, gives no pattern.
-        home: The homes.
 
     Returns:
         Patterns below the root.

@@ -84,7 +84,6 @@ def remove_below(parent_fd: int, name: str, *, parent: str, threads: int, cancel
 
     Args:
         parent_fd: The directory that holds it, open.
-        name: The name in it.
         parent: The path of that directory, for messages.
         threads: How many remove at the same time.
         cancel: Ends it: what is not gone then stays.

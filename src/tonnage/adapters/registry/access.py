@@ -140,7 +140,6 @@ def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None
     """Fetch a token.
 
     Args:
-        web: The door to the network.
         asked: The registry's challenge.
         scope: What is wanted, such as ``repository:library/python:pull``.
         credential: Who asks; None for nobody.

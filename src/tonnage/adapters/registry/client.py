@@ -56,10 +56,6 @@ class RegistryClient:
     def digest_of(self, repository: str, tag: str) -> str:
         """Return the digest that a tag has now.
 
-        Args:
-            repository: The repository.
-            tag: The tag.
-
         Returns:
             The digest; empty where the registry does not tell it without the manifest.
 
@@ -73,7 +69,6 @@ class RegistryClient:
         """Return a manifest or an index.
 
         Args:
-            repository: The repository.
             reference: A tag or a digest.
 
         Returns:
@@ -88,10 +83,6 @@ class RegistryClient:
     def blob(self, repository: str, digest: str) -> bytes:
         """Return a small blob, such as a configuration.
 
-        Args:
-            repository: The repository.
-            digest: Its digest.
-
         Returns:
             The blob, checked against the digest.
 
@@ -104,7 +95,6 @@ class RegistryClient:
         """Return some bytes of a blob; None where the registry gives blobs as a whole only.
 
         Args:
-            repository: The repository.
             digest: The blob's digest.
             first: The first byte, counted from 0.
             last: The last byte.

@@ -74,14 +74,10 @@ class ImageConfig(Struct, frozen=True, kw_only=True):
 
 
 def has_digest(content: bytes, digest: str) -> bool:
-    """Tell whether a digest is that of a content; one of an unknown kind is not.
+    """Return whether a digest is that of a content; one of an unknown kind is not.
 
     Args:
-        content: The content.
         digest: Such as ``sha256:...``.
-
-    Returns:
-        Whether it is.
     """
     kind, _, wanted = digest.partition(":")
     return kind in {"sha256", "sha512"} and hashlib.new(kind, content).hexdigest() == wanted
@@ -118,14 +114,11 @@ def manifest_or_index(content: bytes, what: str) -> Manifest | tuple[Variant, ..
 
 
 def configuration(content: bytes, what: str) -> ImageConfig:
-    """Read the configuration of an image.
+    """Return the configuration of an image.
 
     Args:
         content: The blob.
         what: Of what it is, for messages.
-
-    Returns:
-        The configuration.
 
     Raises:
         CannotFetchError: It is none.

@@ -101,7 +101,6 @@ def image_bytes(archive: ArchiveSize, diff_id: str) -> Estimate:
     """Return the bytes of an archive's files.
 
     Args:
-        archive: The archive.
         diff_id: The identity of the layer: that of the empty one has no files.
     """
     return NOTHING if diff_id == EMPTY_DIFF_ID else _shares(archive, _IMAGE)
@@ -111,7 +110,6 @@ def disk_bytes(archive: ArchiveSize, diff_id: str) -> Estimate:
     """Return what an archive's files take on a disk.
 
     Args:
-        archive: The archive.
         diff_id: The identity of the layer: that of the empty one has no files.
     """
     return NOTHING if diff_id == EMPTY_DIFF_ID else _shares(archive, _DISK)

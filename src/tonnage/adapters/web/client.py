@@ -90,14 +90,10 @@ class Web:
         self._unreachable: dict[str, str] = {}
 
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
-        """Ask what an address would give, without its body.
+        """Return what an address answers without its body, whatever its status.
 
         Args:
-            address: The address.
             headers: Further headers.
-
-        Returns:
-            The answer, whatever its status.
 
         Raises:
             CannotFetchError: It cannot be reached.
@@ -105,15 +101,11 @@ class Web:
         return self._ask("HEAD", address, headers or {}, 0)
 
     def get(self, address: str, headers: Mapping[str, str] | None = None, *, limit_bytes: int = _MOST_BYTES) -> Reply:
-        """Read what an address gives.
+        """Return what an address answers, whatever its status.
 
         Args:
-            address: The address.
             headers: Further headers, such as ``Range``.
             limit_bytes: After so many bytes reading is given up.
-
-        Returns:
-            The answer, whatever its status.
 
         Raises:
             CannotFetchError: It cannot be reached, or gives more than the limit.
@@ -129,7 +121,6 @@ class Web:
         """Read only the first bytes of what an address gives, and leave the rest.
 
         Args:
-            address: The address.
             headers: Further headers.
             first_bytes: How many bytes are wanted; 0 for the headers alone.
 
@@ -145,7 +136,6 @@ class Web:
         """Send a form. Nothing is redirected, because a form can hold secrets.
 
         Args:
-            address: The address.
             form: Its fields.
 
         Returns:
@@ -159,9 +149,6 @@ class Web:
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.
-
-        Args:
-            address: The address.
 
         Returns:
             Whether it does.

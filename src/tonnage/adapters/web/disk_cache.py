@@ -49,32 +49,20 @@ class DiskCache:
             return None
 
     def age_s(self, kind: str, name: str) -> float | None:
-        """Return how many seconds ago something was kept; None when there is nothing.
-
-        Args:
-            kind: What it is.
-            name: Its name.
-        """
+        """Return how many seconds ago something was kept; None when there is nothing."""
         try:
             return max(0.0, self._clock() - self._path(kind, name).stat().st_mtime)
         except OSError:
             return None
 
     def is_new(self, kind: str, name: str) -> bool:
-        """Return whether something was kept through this object, so that it is of now and not of earlier.
-
-        Args:
-            kind: What it is.
-            name: Its name.
-        """
+        """Return whether something was kept through this object, so that it is of now and not of earlier."""
         return self._path(kind, name) in self._new
 
     def keep(self, kind: str, name: str, content: bytes) -> None:
         """Keep something under a name, in place of what was there.
 
         Args:
-            kind: What it is.
-            name: Its name.
             content: What is kept.
         """
         path = self._path(kind, name)

@@ -74,7 +74,6 @@ def proxy_of(address: str, environment: Mapping[str, str]) -> str:
     """Return the proxy that leads to an address; empty where none does.
 
     Args:
-        address: The address.
         environment: Where proxies are named; a name in small letters wins.
     """
     there = urlsplit(address)

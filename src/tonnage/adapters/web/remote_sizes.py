@@ -47,9 +47,6 @@ class RemoteSizes:
     def size(self, address: str) -> RemoteSize:
         """Ask how large the file behind an address is.
 
-        Args:
-            address: The address.
-
         Returns:
             Its size, or why it is not known. Where nobody answers, an old answer is used.
         """

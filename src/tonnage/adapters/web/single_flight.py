@@ -25,9 +25,6 @@ class SingleFlight:
         Args:
             question: What tells questions apart.
             answer: Finds the answer; what it raises is raised for everyone who asks.
-
-        Returns:
-            The answer.
         """
         with self._lock:
             future = self._answers.get(question)

@@ -55,7 +55,6 @@ def switch(
         tool: The Compose.
         project: The project's name.
         directory: The project's directory.
-        service: The service.
         definition: The whole resolved project.
         environment: The whole environment, aimed at the engine.
         on_line: Is given each line that Compose prints.
@@ -92,7 +91,6 @@ def start_first(
         tool: The Compose.
         project: The project's name.
         directory: The project's directory.
-        service: The service.
         definition: The whole resolved project.
         container_name: What the container is called.
         environment: The whole environment, aimed at the engine.

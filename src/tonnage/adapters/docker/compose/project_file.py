@@ -43,7 +43,6 @@ def for_start_first(project: ComposeMapping, service: str, generation: int) -> s
 
     Args:
         project: The whole resolved project.
-        service: The service.
         generation: 1 or 2.
 
     Returns:
