@@ -20,6 +20,7 @@ from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
     from tonnage.model.forecast.estimate import Estimate
 
 PLAN_FORMAT = 2
