@@ -1,4 +1,4 @@
-"""Puts steps that reclaim into a plan: right before the step that would cross the reserve, and only as much as it needs.
+"""Puts steps that reclaim into a plan: right before the step that would cross the reserve, as much as it needs.
 
 Only things of the engine go, and none that this stack has or names: those have steps of their own. A plan that does
 not fit even so is refused as if nothing could be reclaimed, so that nothing is removed for it.

@@ -246,7 +246,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         available_lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
         withdraw: A version that is no longer good once this step is done: it was rolled away from.
-        at_reserve: Steps that give bytes back when this step was stopped at the reserve; they run before ``on_failure``.
+        at_reserve: Steps that give bytes back when the guard stopped this step; they run before ``on_failure``.
         on_failure: Steps that undo what a failure or an interruption of this step leaves.
         instructions: What the instructions of a build were forecast to do; none where that was not forecast.
     """

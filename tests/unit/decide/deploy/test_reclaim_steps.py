@@ -1,4 +1,4 @@
-"""Reclaiming stands right before the step that would cross the reserve, takes as little as it needs and nothing needed."""
+"""Reclaiming stands right before the step that would cross the reserve, and takes as little as it needs."""
 
 from __future__ import annotations
 
