@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Nothing, Source, WriteFile
-from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most
+from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,7 @@ _FILES_IN_WORDS = regex(r"\$\(\s*(?:<|cat\s)\s*(?P<paths>[^;|&$()`<>*?\[\]]+)\)"
 _LOG_BYTES = 324
 _ANYTHING = Source(known=False)
 _ANYTHING_OF_IT = Source(known=False, least_percent=0)
+_ENDLESS = frozenset({"/dev/full", "/dev/random", "/dev/urandom", "/dev/zero"})
 
 
 def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
@@ -138,7 +139,7 @@ def printed(context: Context) -> Source:
     if row is not None and row.prints is not None:
         return Source(text=row.prints)
     if context.command.program == "head" and (count := _bytes(_option(_texts(context), "-c", "--bytes"))) is not None:
-        return Source(text=at_most(count))
+        return Source(text=_counted(context, count, _texts(context)))
     return _ANYTHING_OF_IT if row is None or row.percent is None else _read(context, row)
 
 
@@ -161,14 +162,23 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         if not path or path.startswith("/dev/"):
             return (Nothing(**context.shared),)
         count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
-        known = count is not None and block is not None and not {"seek", "oseek", "obs"} & set(operands)
-        return (write(context, path, Source(text=at_most((count or 0) * (block or 0))) if known else _ANYTHING),)
+        if count is None or block is None or {"seek", "oseek", "obs"} & set(operands):
+            return (write(context, path, _ANYTHING),)
+        return (write(context, path, Source(text=_counted(context, count * block, (operands.get("if", ""),)))),)
     named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
     if not paths or size is None:
         return (context.opaque("the size cannot be told"),)
-    return tuple(write(context, path, Source(text=at_most(size)), appends=size > 0) for path in paths)
+    # What truncate adds is a hole.
+    text = exactly(size) if context.command.program == "fallocate" else at_most(size)
+    return tuple(write(context, path, Source(text=text), appends=size > 0) for path in paths)
+
+
+def _counted(context: Context, count_bytes: int, names: Sequence[str]) -> Estimate:
+    """Return what a program writes that copies so many bytes: all of them where what it reads has no end."""
+    read = next((each.path for each in reversed(context.command.redirections) if each.operator == "<"), "")
+    return exactly(count_bytes) if _ENDLESS & {read, *names} else at_most(count_bytes)
 
 
 def _row(context: Context) -> Cheap | None:
