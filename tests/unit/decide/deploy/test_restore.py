@@ -126,3 +126,11 @@ def test_an_image_that_was_pulled_runs_again_by_the_name_that_the_container_had(
     # Its own name, and none is moved: the new one may be another release of the same thing.
     assert (restore.action.image, restore.action.image_name) == ("", "")
     assert configured(restore.action, "db")["image"] == "postgres:15"
+
+
+def test_where_that_name_is_not_told_it_is_the_services_own() -> None:
+    old = container(DB, image(4, "postgres:15"))
+    seen = inventory(images=(image(4, "postgres:15"), image(5, "postgres:16")), containers=(old,))
+    restore, _ = restore_image_steps(context(STACK, DB, seen), old)
+    assert isinstance(restore.action, Switch)
+    assert configured(restore.action, "db")["image"] == "postgres:16"

@@ -77,10 +77,10 @@ def test_what_is_protected_or_held_by_what_is_protected_is_never_counted_on() ->
 
 
 def test_everything_that_gives_a_byte_is_chosen_and_no_target_is_set() -> None:
-    empty = candidate("image", "empty:1", 0)
-    choice = decide_everything(findings(DEAR, MIDDLE, empty, CHEAP), available_bytes=10_007)
-    assert chosen(choice) == ["cheap:1", "middle:1", "dear"]
-    assert (choice.target_bytes, choice.freed_bytes) == (0, 13_015)
+    empty, smallest = candidate("image", "empty:1", 0), candidate("image", "smallest:1", 1, cost_s=99.0)
+    choice = decide_everything(findings(DEAR, MIDDLE, empty, smallest, CHEAP), available_bytes=10_007)
+    assert chosen(choice) == ["cheap:1", "middle:1", "dear", "smallest:1"]
+    assert (choice.target_bytes, choice.freed_bytes) == (0, 13_016)
 
 
 # -- in which order

@@ -188,6 +188,12 @@ def test_nine_tenths_of_what_was_promised_are_not_taken_for_all_of_it() -> None:
     assert shelf.carry_out(A, B, target_bytes=11_016).spared == (B,)
 
 
+def test_nothing_is_waited_for_once_all_that_was_promised_has_come() -> None:
+    shelf = Shelf()
+    shelf.carry_out(A, B)
+    assert shelf.clock.monotonic() == 0.0
+
+
 def test_bytes_that_never_come_are_not_waited_for_for_ever() -> None:
     shelf = Shelf(gives={"a": 0})
     done = shelf.carry_out(A)
