@@ -165,6 +165,7 @@ def test_an_image_is_meant_by_its_repository_also_where_its_registry_has_a_port(
 def test_patterns_that_kept_nothing_are_told_once() -> None:
     found = telling_unmatched(narrowed(ALL, keep=["cheap", "chaep"]), ["cheap", "chaep", "chaep"])
     assert found.notes == ("--keep chaep matches nothing that was found and may go",)
+    assert telling_unmatched(Findings(notes=("a first note",)), ["chaep"]).notes == ("a first note", *found.notes)
 
 
 # -- a further look of the same run
@@ -175,7 +176,7 @@ def test_what_stayed_at_the_first_look_stays_at_the_next_one_with_its_reason() -
     found = still_staying(ALL, earlier)
     assert {each.name for each in found.candidates} == {"dear", "middle:1"}
     assert found.protected == (earlier[0],)
-    known = Findings(candidates=(MIDDLE,), protected=(protected(CHEAP, "it is used now"),))
+    known = Findings(candidates=(MIDDLE, CHEAP), protected=(protected(CHEAP, "it is used now"),))
     assert still_staying(known, earlier).protected == known.protected
 
 

@@ -282,6 +282,23 @@ def test_a_name_that_was_moved_by_somebody_is_left_where_it_is(place: Harbour) -
     assert place.engine.store.names["kept:1"] == newer.image_id
 
 
+def test_an_image_that_somebody_else_removed_meanwhile_has_no_name_to_be_given_back(place: Harbour) -> None:
+    theirs = place.engine.add_image("theirs:1", (("theirs", 1_013),))
+    old = place.engine.add_image("old:1", (("old", 1_009),))
+    removal = removal_of(place)
+    removal.remove(as_seen(old, "old:1"))
+    place.engine.acts.remove_image(theirs.image_id, ("theirs:1",))
+    assert removal.give_names_back() == ()
+
+
+def test_an_image_that_was_removed_and_is_there_again_is_not_given_its_old_name(place: Harbour) -> None:
+    old = place.engine.add_image("old:1", (("old", 1_009),))
+    removal = removal_of(place)
+    removal.remove(as_seen(old, "old:1"))
+    assert place.engine.add_image("", (("old", 1_009),)).image_id == old.image_id
+    assert removal.give_names_back() == ()
+
+
 def test_names_are_compared_with_those_before_the_first_removal(place: Harbour) -> None:
     kept = place.engine.add_image("kept:1", (("kept", 1_013),))
     olds = [place.engine.add_image(f"old:{number}", ((f"old {number}", 1_009 + number),)) for number in (1, 2)]
