@@ -42,7 +42,6 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
 
     Args:
         arguments: What was typed after the program's name; None for the process's own arguments.
-        ports: What may be reached; None for the real ports.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()

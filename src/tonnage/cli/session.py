@@ -30,11 +30,6 @@ LOG_WIDTH = 100
 class Session:
     """One invocation.
 
-    Args:
-        ports: What it may reach.
-        stdout: Where JSON goes.
-        stderr: Where everything for people goes.
-
     Attributes:
         json: Whether JSON was asked for.
         streams: Whether the command's JSON is a stream of events rather than one document.
@@ -137,9 +132,6 @@ class Session:
     @contextlib.contextmanager
     def event_view(self) -> Iterator[EventView]:
         """Open the view that suits: JSON lines, a live picture, or plain lines; a file of events besides.
-
-        Yields:
-            The view.
 
         Raises:
             UsageError: The file of events cannot be written.

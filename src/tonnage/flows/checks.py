@@ -24,15 +24,7 @@ if TYPE_CHECKING:
 
 
 def check_all(ports: RehearsalPorts, flags: StackFlags) -> tuple[list[Check], TonnageError | None]:
-    """Carry every check out; none depends on another one's success more than it must.
-
-    Args:
-        ports: What is checked.
-        flags: Which stack and engine, as typed.
-
-    Returns:
-        The checks, and the first failure.
-    """
+    """Carry every check out; none depends on another one's success more than it must."""
     failures: list[TonnageError] = []
 
     def checked(name: str, look_at: Callable[[], str], *, needed: bool = True) -> Check:

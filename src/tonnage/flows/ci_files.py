@@ -56,9 +56,6 @@ def github_files(
     """Make the workflows of a stack.
 
     Args:
-        ports: What may be reached.
-        flags: Which stack, as typed.
-        runner: What was typed about the runner.
         forecast: Forecast what each service needs, to say which ones a runner cannot hold even alone.
         tell: Is told what does not fit.
 
@@ -121,13 +118,6 @@ def _how_to_install(ports: CiPorts, command: str) -> str:
 def deploy_script(ports: StackPorts, flags: StackFlags) -> list[WrittenFile]:
     """Make the deploy script of a stack.
 
-    Args:
-        ports: What may be reached.
-        flags: Which stack, as typed.
-
-    Returns:
-        The script, beside the compose file.
-
     Raises:
         UsageError: The stack cannot be read, or what was typed cannot stand in a script.
     """
@@ -144,9 +134,6 @@ def deploy_script(ports: StackPorts, flags: StackFlags) -> list[WrittenFile]:
 
 def check_files(made: Sequence[WrittenFile]) -> tuple[dict[Path, str], StaleFilesError | None]:
     """Compare the files on disk with what would be written now.
-
-    Args:
-        made: The files as they are made now.
 
     Returns:
         The state of each, and the failure to raise when one of them is missing or not current.
@@ -173,7 +160,6 @@ def write_files(
     """Write the files; none is written when one of them must not be.
 
     Args:
-        made: The files as they are made now.
         force: Overwrite what was changed outside of the marks, or is not ours.
         tell: Is told what would be lost.
 
@@ -251,12 +237,5 @@ def _write(each: WrittenFile) -> None:
 
 
 def repository(directory: Path) -> Path:
-    """Return the root of the repository that a directory is in.
-
-    Args:
-        directory: Any directory.
-
-    Returns:
-        The root; the directory itself where it is in none.
-    """
+    """Return the root of the repository that a directory is in."""
     return next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)

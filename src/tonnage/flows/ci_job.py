@@ -33,9 +33,6 @@ class JobFlags(Struct, frozen=True, kw_only=True):
 def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
     """Sum up a job, and add its figures to the file of outputs.
 
-    Args:
-        typed: Where the job's files are.
-
     Returns:
         The summary as Markdown, and its figures by name.
 
@@ -58,10 +55,6 @@ def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
 
 def comment(ports: CiPorts, typed: JobFlags) -> tuple[str, bool]:
     """Tell the change of every service's forecast size, on a pull request where one is named.
-
-    Args:
-        ports: What may be reached.
-        typed: Where the forecasts are, and which pull request.
 
     Returns:
         The comment as Markdown, and whether it replaced an earlier one.

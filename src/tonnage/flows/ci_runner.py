@@ -63,7 +63,6 @@ def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerCh
     """Put together what was typed now and what an earlier call typed.
 
     Args:
-        typed: What was typed now; it wins.
         remembered: What the written file says was typed, by option.
 
     Returns:
@@ -100,11 +99,7 @@ def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerCh
 
 
 def remembered_options(text: str) -> dict[str, str]:
-    """Return what a written workflow says was typed for it, by option; nothing where it does not say so.
-
-    Args:
-        text: The workflow.
-    """
+    """Return what a written workflow says was typed for it, by option; nothing where it does not say so."""
     line = _line(text, ANEW)
     try:
         words = shlex.split(line)
@@ -114,11 +109,7 @@ def remembered_options(text: str) -> dict[str, str]:
 
 
 def directory_in(text: str) -> str | None:
-    """Return the directory of the stack that a workflow was written for; None where it does not say so.
-
-    Args:
-        text: The workflow.
-    """
+    """Return the directory of the stack that a workflow was written for; None where it does not say so."""
     return _line(text, DIRECTORY) or None
 
 
@@ -132,14 +123,7 @@ def stack_words(
     """Return what has to be typed in the project directory, on any machine, to mean the same stack.
 
     Args:
-        flags: What was typed here.
-        stack: The stack.
-        root: The root of the repository.
         environment: That of this process: variables of Compose choose a stack too.
-        here: Where it was typed.
-
-    Returns:
-        Options and their values.
 
     Raises:
         UsageError: A file lies outside of the repository, where no other machine has it.
@@ -163,13 +147,7 @@ def stack_variables(flags: StackFlags, stack: Stack, root: Path, here: str) -> d
     """Return the variables of Compose that mean the same stack as what was typed, in the project directory.
 
     Args:
-        flags: What was typed here.
-        stack: The stack.
         root: The directory that everything has to lie in.
-        here: Where it was typed.
-
-    Returns:
-        Values by name.
 
     Raises:
         UsageError: There is no variable for what was typed, or a file lies elsewhere.

@@ -68,8 +68,6 @@ class Job(Struct, frozen=True, kw_only=True):
     """What is to be carried out.
 
     Args:
-        purpose: Deploy, build or rollback.
-        wanted: What the user wants.
         saved: A plan to be carried out exactly, unless it is stale; None to carry out a fresh one.
         saved_place: The file that it was read from.
         weights: What was looked at before.
@@ -91,16 +89,6 @@ def make_plan(
     tell: Callable[[str], None] = lambda _text: None,
 ) -> Plan:
     """Observe and plan. Changes nothing.
-
-    Args:
-        ports: Where build contexts, weights and the journal are.
-        facts: The engine.
-        purpose: Deploy, build or rollback.
-        wanted: What the user wants.
-        tell: Is told what takes a while.
-
-    Returns:
-        The plan, perhaps a refused one.
 
     Raises:
         UsageError: What the user wrote cannot be planned, or weights are missing or damaged.
@@ -125,12 +113,8 @@ def carry_out(
     """Carry a job out, from taking the lock to the last step.
 
     Args:
-        ports: Where build contexts, weights, the lock and the journal are.
-        access: The engine.
-        job: What is to be carried out.
         view: Is opened when the run begins, given its events, and closed at its end.
         tell: Is told what takes a while before that.
-        on_stop: Is called when a signal asks the run to stop.
 
     Returns:
         The run. What ended it stands in its ``error``, a signal as an InterruptedRunError.

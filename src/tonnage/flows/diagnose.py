@@ -29,15 +29,6 @@ if TYPE_CHECKING:
 def diagnose(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags, log: str) -> tuple[Explanation, ...]:
     """Explain a log.
 
-    Args:
-        ports: Where stack, engine and journal are.
-        machine: This machine.
-        flags: Which stack and engine, as typed.
-        log: Its text.
-
-    Returns:
-        What it shows.
-
     Raises:
         UsageError: A compose file was named and cannot be read.
     """

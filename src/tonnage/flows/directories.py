@@ -10,14 +10,7 @@ if TYPE_CHECKING:
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
-    """Return the directory of the journal.
-
-    Args:
-        environment: ``TONNAGE_STATE_DIR`` names another one.
-
-    Returns:
-        The directory, which need not exist.
-    """
+    """Return the directory of the journal."""
     chosen = environment.get("TONNAGE_STATE_DIR", "")
     if chosen:
         return Path(chosen)
@@ -27,14 +20,7 @@ def state_directory(environment: Mapping[str, str]) -> Path:
 
 
 def cache_directory(environment: Mapping[str, str]) -> Path:
-    """Return the directory of what can be asked for again at any time; it may be removed at any time.
-
-    Args:
-        environment: ``TONNAGE_CACHE_DIR`` names another one.
-
-    Returns:
-        The directory, which need not exist.
-    """
+    """Return the directory of what can be asked for again at any time; it may be removed at any time."""
     chosen = environment.get("TONNAGE_CACHE_DIR", "")
     if chosen:
         return Path(chosen)
@@ -44,26 +30,12 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 
 def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the role and a directory of the filesystem that the journal is written on.
-
-    Args:
-        environment: ``TONNAGE_STATE_DIR`` names another directory.
-
-    Returns:
-        The role ``state`` and the state directory, or the nearest one above it that is there already.
-    """
+    """Return the role and a directory of the filesystem that the journal is written on."""
     directory = state_directory(environment).absolute()
     there = next((each for each in (directory, *directory.parents) if each.is_dir()), directory)
     return "state", str(there)
 
 
 def journal_path(environment: Mapping[str, str]) -> Path:
-    """Return the file of the journal.
-
-    Args:
-        environment: ``TONNAGE_STATE_DIR`` names another directory.
-
-    Returns:
-        The file, which need not exist.
-    """
+    """Return the file of the journal."""
     return state_directory(environment) / "journal.sqlite"

@@ -39,10 +39,6 @@ _CUDA = ("nvidia-", "triton")
 def verified_checklist(ports: RehearsalPorts, flags: StackFlags) -> tuple[str, tuple[Item, ...]]:
     """Verify the checklist of the stack of this directory.
 
-    Args:
-        ports: What may be reached.
-        flags: Which stack and engine.
-
     Returns:
         The stack's name and the items; none where there is no stack, or it cannot be read.
     """
@@ -57,8 +53,6 @@ def find_evidence(ports: RehearsalPorts, wanted: DesiredState, host: str = "") -
     """Look at a stack, its repository and the journal.
 
     Args:
-        ports: Where everything is.
-        wanted: The stack.
         host: The engine whose images builds begin from, as it was typed; empty for the usual one.
 
     Returns:

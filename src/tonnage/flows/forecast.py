@@ -54,7 +54,6 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     Args:
         platform: The platform to forecast for; empty for the engine's, and what each service says.
         python: The version of Python; empty for that of each image.
-        offline: Ask no server.
         probe: A base image may be started in a throw-away container.
         assume_bytes: What is assumed for what nobody knows.
         within_s: After so many seconds what is not known yet is given up; None for no limit.
@@ -76,11 +75,6 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
 
 def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
     """Forecast a stack, with the engine's images and disk where it answers.
-
-    Args:
-        ports: What may be reached.
-        flags: Which stack and engine.
-        options: How it is asked for.
 
     Returns:
         The forecast. Builds that cannot succeed as they are written are marked as broken in it.
@@ -178,14 +172,7 @@ def gather(
     """Forecast services.
 
     Args:
-        ports: What may be reached.
-        services: The services, in the order of building.
-        kind: What builds and keeps images.
-        asked: How it is asked.
         facts: The engine; None without one.
-        inventory: What was observed on it.
-        history: What earlier runs taught.
-        cancel: Ends it early.
 
     Returns:
         One forecast for each; none at all where nothing can be forecast from here.
@@ -226,11 +213,8 @@ def forecast_now(
     """Forecast what of a stack can be found out within a few seconds, as ``tonnage forecast`` would.
 
     Args:
-        ports: What may be reached.
-        stack: The stack.
         assume_bytes: What is assumed for what nobody knows.
         facts: The engine; None to forecast for an empty disk.
-        inventory: What was observed on it.
 
     Returns:
         The forecast; services are left out where theirs failed or took too long.
@@ -250,7 +234,6 @@ def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dic
 
     Args:
         forecasts: Of the services that are built, in the order of the plan.
-        inventory: What was observed.
 
     Returns:
         By service, on the filesystem of the data root.

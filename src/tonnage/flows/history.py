@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 def opened_journal(environment: Mapping[str, str]) -> Iterator[Journal | None]:
     """Open the journal to be read, once for everything that is asked of it; nothing is created when there is none.
 
-    Args:
-        environment: The environment variables, which say where it is.
-
-    Yields:
-        The journal; None when there is none.
-
     Raises:
         TonnageError: It cannot be read.
     """
@@ -34,15 +28,6 @@ def opened_journal(environment: Mapping[str, str]) -> Iterator[Journal | None]:
 
 
 def read_history(ports: Process, stack: str, engine_id: str) -> History:
-    """Return what the journal knows of one stack on one engine.
-
-    Args:
-        ports: Where the journal is.
-        stack: The project name.
-        engine_id: The engine.
-
-    Returns:
-        The history; an empty one when there is no journal.
-    """
+    """Return what the journal knows of one stack on one engine."""
     with opened_journal(ports.environment) as journal:
         return journal.history(stack, engine_id) if journal is not None else History()

@@ -19,10 +19,6 @@ _LARGEST_BYTES = 256_000_000
 def write_plan_file(plan: Plan, file: str) -> None:
     """Write a plan, readable by its owner only, as a whole or not at all.
 
-    Args:
-        plan: The plan.
-        file: Where to.
-
     Raises:
         UsageError: The file cannot be written.
     """
@@ -39,12 +35,6 @@ def write_plan_file(plan: Plan, file: str) -> None:
 
 def read_plan_file(file: str) -> Plan:
     """Read a plan.
-
-    Args:
-        file: Where from.
-
-    Returns:
-        The plan.
 
     Raises:
         UsageError: The file cannot be read, or it is no plan file of this format.

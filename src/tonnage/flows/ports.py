@@ -34,7 +34,6 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
     """An engine that was reached, to be changed.
 
     Args:
-        facts: Reads.
         acts: Makes what changes it.
         gauge: Opens a gauge of available bytes for some mounts.
         check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them.
@@ -50,7 +49,6 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     """A private engine that runs.
 
     Args:
-        engine: The engine.
         images: Takes images from elsewhere.
         how_to_reach: How people reach and remove it, when it is kept.
     """
@@ -233,8 +231,6 @@ class ForecastPorts(EnginePorts, Protocol):
 
         Args:
             facts: The engine; None without one.
-            images: Its images, as they were observed.
-            offline: Ask no server.
             probe: A base image may be started in a throw-away container to ask its own package manager.
         """
 

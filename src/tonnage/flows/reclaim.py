@@ -51,9 +51,6 @@ def reclaim(
     """Reclaim.
 
     Args:
-        ports: What may be reached.
-        flags: Which stack and engine.
-        request: What is to be freed.
         tell: Is told what is chosen, what comes of each removal, and what stays.
         confirm: Is asked with the stack's name before everything that may go is removed.
 

@@ -33,11 +33,8 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
     """What a reclaim works on.
 
     Args:
-        mount: The filesystem.
-        size_bytes: All its bytes.
         read_only: Whether nothing on it can be changed.
         available: Reads its available bytes.
-        findings: What was found there.
         inventory: What the engine told; None when it did not.
         access: The engine; None when it does not answer.
         trouble: Why the engine does not answer.
@@ -66,12 +63,7 @@ def reclaim_context(
     """Look at everything; the engine stays open while the context is used.
 
     Args:
-        ports: What may be reached.
-        flags: Which stack and engine.
-        request: What is to be freed.
-        plan: The plan that bytes are freed for.
         earlier: What stayed in the looks before this one.
-        meanwhile: Done while files and directories are measured.
 
     Yields:
         The context.
@@ -272,11 +264,6 @@ def _check_volumes(inventory: Inventory, request: ReclaimRequest) -> None:
 
 def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes: int) -> int | None:
     """Return how much more is to be available.
-
-    Args:
-        request: What is to be freed.
-        plan: The plan that bytes are freed for.
-        available_bytes: Available now.
 
     Returns:
         The bytes, negative when there is more than enough; None for everything that may go.

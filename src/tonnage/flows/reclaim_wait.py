@@ -25,9 +25,7 @@ def enough_already(ports: ReclaimPorts, directory: str, wanted_bytes: int) -> Re
     """Say whether a reclaim has nothing to do.
 
     Args:
-        ports: What may be reached.
         directory: On the filesystem that is meant; empty where that is not known without talking to an engine.
-        wanted_bytes: What is to be available.
 
     Returns:
         Its report; None when it may have something to do.
@@ -45,10 +43,7 @@ def wait_for_space(ports: ReclaimPorts, host: str, directory: str, wanted_bytes:
     """Wait until there is enough, or no reclaim goes on in the background that could free more.
 
     Args:
-        ports: What may be reached.
-        host: The engine, as it was typed.
         directory: On the filesystem that is meant; empty for the engine's.
-        wanted_bytes: What is waited for.
 
     Returns:
         What is available.

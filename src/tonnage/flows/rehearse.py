@@ -40,14 +40,8 @@ def rehearse(
     """Deploy a stack on a private engine, and leave nothing behind unless it is to be kept.
 
     Args:
-        ports: What may be reached.
         flags: Which stack; the host names the engine that images are copied from.
-        size_bytes: Size of the disk.
-        keep: Leave the engine running.
         imports: Images to take from files, each as ``REFERENCE=FILE``.
-        view: Shows the events of the run.
-        tell: Is told what takes a while.
-        on_stop: Is called when a signal asks the run to stop.
         on_run: Is given the run when it has ended, while the engine is still there.
 
     Raises:

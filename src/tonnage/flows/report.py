@@ -21,12 +21,7 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     """Return runs, and what their builds did instruction by instruction.
 
     Args:
-        ports: What may be reached.
         flags: The stack and the services that are meant; every stack where none is named.
-        last: How many runs.
-
-    Returns:
-        The runs, the newest last, and the instructions in their order.
 
     Raises:
         UsageError: The stack that was named cannot be read.

@@ -80,7 +80,6 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
         engine: The kind of engine; empty for the one that is here.
         disk_bytes: The size of an empty disk; None for the engine's.
         probe: Base images may be started.
-        offline: Ask no server.
     """
 
     explain: str = ""
@@ -94,14 +93,6 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
 
 def typed_value(option: str, text: str, read: Callable[[str], _Value]) -> _Value:
     """Read what was typed for an option; what is wrong about it is told with the option's name.
-
-    Args:
-        option: Its name.
-        text: What was typed.
-        read: Reads it.
-
-    Returns:
-        The value.
 
     Raises:
         UsageError: The value is none.

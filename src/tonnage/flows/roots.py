@@ -35,14 +35,7 @@ def read_needs(
     """Return what is needed.
 
     Args:
-        ports: Where files are.
-        facts: The engine.
-        inventory: What was observed.
         stack: The stack of this directory; one without a name when there is none.
-        plan: The plan that bytes are freed for.
-
-    Returns:
-        The needs.
 
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
@@ -55,16 +48,6 @@ def roots_for_plan(
     ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, journal: Journal | None
 ) -> Roots:
     """Return what is needed while a plan is made.
-
-    Args:
-        ports: Where files are.
-        facts: The engine.
-        inventory: What was observed.
-        stack: The stack that is planned.
-        journal: The journal, which is open; None when there is none.
-
-    Returns:
-        The needs.
 
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
@@ -133,8 +116,6 @@ def paths_needed(
     """Return the files and directories that must stay for an engine of this machine that does not answer.
 
     Args:
-        ports: Where files are.
-        containers: Its containers, by its own files.
         stack: The stack of this directory; one without a name when there is none.
 
     Returns:

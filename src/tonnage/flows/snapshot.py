@@ -28,10 +28,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
     """Read the stack if there is one here, and look at the engine once, with the bytes of volumes and containers.
 
-    Args:
-        ports: What may be reached.
-        flags: Which stack and engine.
-
     Returns:
         The stack, without a name when there is none; and what was seen.
 
@@ -47,13 +43,6 @@ def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snap
 
 def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
     """Look once.
-
-    Args:
-        facts: The engine.
-        wanted: The stack and its settings.
-
-    Returns:
-        What was seen.
 
     Raises:
         UsageError: The reserve leaves nothing of the data root's filesystem.

@@ -37,8 +37,6 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) ->
     """Read the stack and rank its settings.
 
     Args:
-        ports: Where files and environment are.
-        flags: Which stack, as typed.
         builds: Check that build contexts and Dockerfiles are there.
 
     Returns:
@@ -59,15 +57,7 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) ->
 
 
 def build_environment_of(ports: StackPorts, stack: Stack) -> Stack:
-    """Return a stack whose builds get the well-known variables that their Dockerfiles declare.
-
-    Args:
-        ports: Where Dockerfiles and the environment are.
-        stack: The stack as it was read.
-
-    Returns:
-        The stack; the same one when nothing is added.
-    """
+    """Return a stack whose builds get the well-known variables that their Dockerfiles declare."""
     services = tuple(
         with_build_environment(service, ports.files.declared_arguments(service.build), ports.environment)
         if service.build is not None
@@ -78,15 +68,7 @@ def build_environment_of(ports: StackPorts, stack: Stack) -> Stack:
 
 
 def request_of(ports: StackPorts, flags: StackFlags) -> StackRequest:
-    """Return the request for a stack that flags stand for.
-
-    Args:
-        ports: Where the user is.
-        flags: Which stack, as typed.
-
-    Returns:
-        The request.
-    """
+    """Return the request for a stack that flags stand for."""
     return StackRequest(
         files=flags.files,
         directory=flags.project_directory,
@@ -101,13 +83,6 @@ def request_of(ports: StackPorts, flags: StackFlags) -> StackRequest:
 def read_inputs(ports: StackPorts, stack: Stack) -> tuple[Inputs, ...]:
     """Return what every built service's build would read now.
 
-    Args:
-        ports: Where the build contexts are.
-        stack: The stack.
-
-    Returns:
-        One entry for each service with a ``build`` section.
-
     Raises:
         UsageError: A Dockerfile or a context is missing.
     """
@@ -120,24 +95,12 @@ def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
 
     Building is for what comes after it, so images are removed only where that was typed: the setting ``cleanup-after``
     speaks about deploys.
-
-    Args:
-        chosen: The user's policy.
-        push: Push what was built.
-        cleanup_after: Remove what was built.
-
-    Returns:
-        The policy.
     """
     return replace(chosen, push=push, cleanup_after=cleanup_after)
 
 
 def read_if_there(ports: StackPorts, flags: StackFlags) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
-
-    Args:
-        ports: Where files and environment are.
-        flags: Which stack, as typed.
 
     Returns:
         What the user wants; the stack has no name when there is none.

@@ -28,13 +28,6 @@ STABILITY_S = 1.0
 def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
     """Ask every service that is meant.
 
-    Args:
-        ports: What may be reached.
-        flags: Which stack, services and engine.
-
-    Returns:
-        The stack's name, and a verdict for each service.
-
     Raises:
         UsageError: The stack cannot be read.
         EngineUnreachableError: The engine does not answer.

@@ -22,11 +22,7 @@ def check_weights(
     """Make sure that the weights of services are there, and are what they have to be.
 
     Args:
-        weights: Where the files are.
-        stack: The stack.
-        names: The services that matter.
         local: The engine is this machine's own, so that it mounts this machine's files.
-        tell: Is told what takes a while.
 
     Returns:
         How many files were checked, and what could not be checked from here.

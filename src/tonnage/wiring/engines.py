@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 
 class DockerEngines:
-    """Satisfies ``Engines``.
-
-    Args:
-        environment: Where the usual engine is named.
-        programs: What changes go through.
-    """
+    """Satisfies ``Engines``."""
 
     def __init__(self, environment: Mapping[str, str], programs: FoundPrograms) -> None:
         self.environment = environment
@@ -100,11 +95,7 @@ class DockerEngines:
 
 
 class PrivateEngines:
-    """Satisfies ``Rehearsals``.
-
-    Args:
-        engines: How the private ones, and the user's own, are reached.
-    """
+    """Satisfies ``Rehearsals``."""
 
     def __init__(self, engines: DockerEngines) -> None:
         self._engines = engines

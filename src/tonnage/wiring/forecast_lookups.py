@@ -56,9 +56,6 @@ class DirectoryContext:
 
     Args:
         files: Its files; None where the context lies elsewhere.
-        key: Its identity.
-        meter: Measures what instructions copy.
-        tokens: What stands for the content of files.
     """
 
     def __init__(self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens) -> None:
@@ -101,10 +98,7 @@ class RealLookups:
     """Everything that forecasting reads, from the real outside.
 
     Args:
-        environment: The user's environment.
-        cache: Where answers are kept.
         engine: Images of the engine; None without an engine.
-        offline: Ask no server.
         probe: Asks apt of a base image in a throw-away container; None where that is not allowed.
         mirrors: Stand-ins for Docker's own index that the engine was told.
         insecure: Registries that the engine was told to speak to without TLS.
@@ -349,10 +343,7 @@ def open_lookups(
     """Open what forecasting reads.
 
     Args:
-        environment: The user's environment.
         facts: The engine; None without one.
-        images: Its images, as they were observed.
-        offline: Ask no server.
         probe: A base image may be started in a throw-away container.
 
     Returns:

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 class ThisMachine:
-    """Satisfies ``LocalMachine``.
-
-    Args:
-        environment: That of this process.
-    """
+    """Satisfies ``LocalMachine``."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 class FoundPrograms:
-    """Satisfies ``Programs``; each is looked for when first asked for.
-
-    Args:
-        environment: Where they are looked for.
-    """
+    """Satisfies ``Programs``; each is looked for when first asked for."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

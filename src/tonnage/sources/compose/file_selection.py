@@ -43,7 +43,6 @@ class Selection(Struct, frozen=True, kw_only=True):
         files: Absolute paths, in the order of merging.
         directory: The project directory, absolute.
         variables: What interpolation sees: the environment before the files of variables.
-        profiles: The active profiles.
         where: The machine that they are on.
     """
 

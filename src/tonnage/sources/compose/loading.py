@@ -53,7 +53,6 @@ class Loaded(Struct, frozen=True):
 
     Args:
         tree: All files merged, in long form, nothing reset left in it.
-        name: The project name.
         variables: What interpolation saw.
         notes: What people should know: variables that are not set.
         where: The machine that the files are on.

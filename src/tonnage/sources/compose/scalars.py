@@ -25,7 +25,6 @@ class PathBase(Struct, frozen=True):
     """What relative paths stand on.
 
     Args:
-        directory: Absolute directory.
         home: What ``~`` stands for; empty when it is not known.
         lenient: Let unknown keys pass, because Compose itself has judged the files.
     """

@@ -73,7 +73,6 @@ class Distinct(Struct, frozen=True):
     """A list whose entries have a key: a later entry with the same key replaces the earlier one.
 
     Args:
-        each: The shape of one entry.
         key: The key of an entry in long form.
         single: A scalar stands for a list of one.
         short: Turns one entry of any syntax into one or more entries for ``each``.
@@ -190,7 +189,6 @@ class Fields(Struct, frozen=True):
     """A mapping with known keys and ``x-`` keys. An unknown key is refused with the nearest known one.
 
     Args:
-        keys: The known keys.
         short: Turns another syntax into the mapping; None returned means that it does not apply.
         required: Keys that must have a value.
         unsupported: Keys of the specification that this reader cannot honour.

@@ -36,7 +36,6 @@ class ComposeExtras(Struct, frozen=True, kw_only=True):
         tree: The merged tree, for places and for ``x-tonnage``.
         files: The files that were read, absolute.
         directory: The project directory, absolute.
-        profiles: The active profiles.
         notes: What the reading already wants people to know.
     """
 

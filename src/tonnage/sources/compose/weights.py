@@ -50,9 +50,6 @@ WEIGHTS = Fields(
 def weights_spec(written: ComposeNode, name: str) -> WeightsSpec | None:
     """Return what a service says of its weights.
 
-    Returns:
-        The weights; None where the section is empty.
-
     Raises:
         UsageError: It names no file, a path is not one inside of the container, or a length is below zero.
     """
