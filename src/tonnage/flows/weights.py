@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.weights import chosen, path_here, require_weights
 from tonnage.model.deploy.weights import NeededFile
-from tonnage.sources.compose.weights import read_manifest
+from tonnage.sources.compose.x_tonnage import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tonnage.sources.compose.dotenv import read_dotenv
 from tonnage.sources.compose.file_selection import read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
 from tonnage.sources.compose.scalars import PathBase
+from tonnage.sources.compose.variables import read_dotenv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.sources.compose.dotenv import read_dotenv
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.scalars import PathBase
+from tonnage.sources.compose.variables import read_dotenv
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

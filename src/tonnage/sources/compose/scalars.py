@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import Struct, field
 
@@ -83,6 +83,25 @@ class Anything(Struct, frozen=True):
         return written
 
 
+class _Scalar(Struct, frozen=True):
+    """A value that has one form; nothing stays nothing."""
+
+    expected: ClassVar[str] = ""
+
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
+        """Return the form, at the same place."""
+        if written.value is None:
+            return written
+        form = self._form(written.value)
+        if form is None:
+            raise wrong(written, name, self.expected)
+        return with_value(written, form)
+
+    def _form(self, value: Any) -> str | int | float | None:  # noqa: ANN401 - the shape of the data is what the user wrote
+        """Return the one form of a value; None when it does not fit."""
+        raise NotImplementedError
+
+
 class Text(Struct, frozen=True):
     """Text; numbers and booleans become text. ``choices`` limits it when there are any, as does ``pattern``."""
 
@@ -91,11 +110,7 @@ class Text(Struct, frozen=True):
     example: str = ""
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the text.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the text; raises UsageError when the value does not fit."""
         if written.value is None:
             return written
         if not isinstance(written.value, str | int | float):
@@ -116,102 +131,67 @@ class PathText(Struct, frozen=True):
     keep: Callable[[str], bool] = field(default=lambda _text: False)
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the absolute path.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the absolute path."""
         text = Text().read(written, name, ground)
         return text if text.value is None or self.keep(text.value) else with_value(text, ground.path(text.value))
 
 
-class Whole(Struct, frozen=True):
+class Whole(_Scalar, frozen=True):
     """A whole number; text that is one becomes one. ``words`` stand for numbers."""
 
+    expected: ClassVar[str] = "a whole number"
     words: tuple[tuple[str, int], ...] = ()
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the number.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
-        value = written.value
-        if value is None:
-            return written
-        if isinstance(value, str) and value in dict(self.words):
-            return with_value(written, dict(self.words)[value])
-        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+", value):
-            return with_value(written, int(value))
-        if isinstance(value, float) and value == int(value):
-            return with_value(written, int(value))
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong(written, name, "a whole number")
-        return written
+    def _form(self, value: Any) -> int | None:  # noqa: ANN401
+        if isinstance(value, str):
+            return dict(self.words).get(value, int(value) if re.fullmatch(r"[-+]?\d+", value) else None)
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        return int(value) if fits else None
 
 
-class Number(Struct, frozen=True):
+class Number(_Scalar, frozen=True):
     """A number; text that is one becomes one."""
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the number.
+    expected: ClassVar[str] = "a number"
 
-        Raises:
-            UsageError: The value does not fit.
-        """
-        value = written.value
+    def _form(self, value: Any) -> int | float | None:  # noqa: ANN401
         if isinstance(value, str):
             try:
                 value = float(value)
             except ValueError:
-                raise wrong(written, name, "a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise wrong(written, name, "a number")
-        return with_value(written, int(value) if isinstance(value, float) and value == int(value) else value)
+                return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return int(value) if value == int(value) else value
 
 
 _TRUE = {"true", "1", "t", "y", "yes", "on"}
 _FALSE = {"false", "0", "f", "n", "no", "off"}
 
 
-class Truth(Struct, frozen=True):
+class Truth(_Scalar, frozen=True):
     """True or false; the words for them become booleans. ``words`` are further texts that may stand here."""
 
+    expected: ClassVar[str] = "true or false"
     words: tuple[str, ...] = ()
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the boolean.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
-        if written.value is None or isinstance(written.value, bool):
-            return written
-        if isinstance(written.value, str):
-            lower = written.value.lower()
-            if written.value in self.words:
-                return written
-            if lower in _TRUE | _FALSE:
-                return with_value(written, lower in _TRUE)
-        raise wrong(written, name, "true or false")
+    def _form(self, value: Any) -> str | bool | None:  # noqa: ANN401
+        if isinstance(value, bool) or value in self.words:
+            return value
+        lower = value.lower() if isinstance(value, str) else ""
+        return lower in _TRUE if lower in _TRUE | _FALSE else None
 
 
 class Span(Struct, frozen=True):
     """A duration, written the one way: ``90s`` becomes ``1m30s``."""
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the duration as text.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the duration as text; raises UsageError when the value does not fit."""
         if written.value is None:
             return written
         text = as_text(written.value) if isinstance(written.value, str | int | float) else ""
-        if text == "0":
-            return with_value(written, "0s")
         try:
-            return with_value(written, _span(parse_seconds(text)))
+            return with_value(written, "0s" if text == "0" else _span(parse_seconds(text)))
         except UsageError as error:
             raise UsageError(f"{name}: {error.what}", todo=error.todo, place=str(written.place)) from None
 
@@ -240,35 +220,24 @@ def engine_bytes(text: str) -> int | None:
     return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
 
 
-class Size(Struct, frozen=True):
+class Size(_Scalar, frozen=True):
     """A size as Docker reads it, written as bytes in text."""
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the bytes as text.
+    expected: ClassVar[str] = "a size such as 512m or 2g"
 
-        Raises:
-            UsageError: The value does not fit.
-        """
-        value = written.value
-        if value is None or (isinstance(value, str | int) and str(value) == "-1"):
-            return written if value is None else with_value(written, "-1")
+    def _form(self, value: Any) -> str | None:  # noqa: ANN401
+        if str(value) == "-1":
+            return "-1"
         size = engine_bytes(as_text(value)) if isinstance(value, str | int | float) else None
-        if size is None:
-            raise wrong(written, name, "a size such as 512m or 2g")
-        return with_value(written, str(size))
+        return None if size is None else str(size)
 
 
-class Mode(Struct, frozen=True):
+class Mode(_Scalar, frozen=True):
     """File permissions; an octal number is written as octal text."""
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the mode as octal text.
+    expected: ClassVar[str] = "an octal mode such as 0440"
 
-        Raises:
-            UsageError: The value does not fit.
-        """
-        if isinstance(written.value, int) and not isinstance(written.value, bool):
-            return with_value(written, f"0{written.value:o}")
-        if isinstance(written.value, str) or written.value is None:
-            return written
-        raise wrong(written, name, "an octal mode such as 0440")
+    def _form(self, value: Any) -> str | None:  # noqa: ANN401
+        if isinstance(value, int) and not isinstance(value, bool):
+            return f"0{value:o}"
+        return value if isinstance(value, str) else None

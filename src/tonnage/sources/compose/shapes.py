@@ -21,16 +21,12 @@ if TYPE_CHECKING:
 
 
 class CommandShape(Struct, frozen=True):
-    """A command: text is split as a shell splits it. A later file replaces it."""
+    """A command: text is split as a shell splits it, or is one for the shell ``in_shell``. A later file replaces it."""
 
     in_shell: bool = False
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the list; with ``in_shell``, text becomes a shell command of a healthcheck.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the list; raises UsageError when the value does not fit."""
         value = written.value
         if isinstance(value, str):
             try:
@@ -52,11 +48,7 @@ class Listed(Struct, frozen=True):
     single: bool = False
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the list.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the list."""
         value = written.value
         if value is None:
             return with_value(written, [])
@@ -86,11 +78,7 @@ class Distinct(Struct, frozen=True):
     pairs: str = ""
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the entries by key.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the entries by key."""
         value = written.value
         if self.pairs and isinstance(value, dict):
             value = _paired(value, self.pairs, name)
@@ -128,11 +116,7 @@ class Pairs(Struct, frozen=True):
     each: Shape = field(default_factory=Text)
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the mapping.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the mapping."""
         value = written.value
         result: dict[str, ComposeNode] = {}
         if isinstance(value, list):
@@ -159,11 +143,7 @@ class Named(Struct, frozen=True):
     default: tuple[tuple[str, object], ...] | None = None
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the mapping.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the mapping."""
         value = written.value
         if self.listed and isinstance(value, list):
             value = {
@@ -200,11 +180,7 @@ class Fields(Struct, frozen=True):
     unsupported: frozenset[str] = frozenset()
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the mapping in long form; nothing stays nothing.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the long form, nothing for nothing; raises UsageError when the value does not fit."""
         value = written.value
         if value is None:
             return written
@@ -247,11 +223,7 @@ class Either(Struct, frozen=True):
     mapping: Shape
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the long form of whichever it is.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the long form of whichever it is."""
         shape = self.mapping if isinstance(written.value, dict) else self.scalar
         return shape.read(written, name, ground)
 
@@ -262,11 +234,7 @@ class Mounted(Struct, frozen=True):
     fields: Fields
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the mount with an absolute source where it has a path.
-
-        Raises:
-            UsageError: The value does not fit.
-        """
+        """Return the mount, its path absolute; raises UsageError when the value does not fit."""
         read = self.fields.read(written, name, ground)
         if read.value is None:
             raise wrong(written, name, "a mount")

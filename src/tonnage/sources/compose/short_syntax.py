@@ -10,7 +10,7 @@ from tonnage.sources.compose.nodes import ComposeNode, wrong
 from tonnage.sources.compose.scalars import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _PORT = regex(
     r"(?:(?P<ip>\[[0-9A-Fa-f:.]*\]|\d+(?:\.\d+){3}|localhost):)?"
@@ -34,24 +34,9 @@ def names_a_context(value: str) -> bool:
     return is_remote(value) or value.startswith(("service:", "target:", "docker-image:", "oci-layout:"))
 
 
-def short_build(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
-    """Return ``build: DIRECTORY`` as a mapping."""
-    return _written(written, context=written.value) if isinstance(written.value, str) else None
-
-
-def short_extends(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
-    """Return ``extends: SERVICE`` as a mapping."""
-    return _written(written, service=written.value) if isinstance(written.value, str) else None
-
-
-def short_path(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
-    """Return ``PATH``, an entry of ``env_file`` or ``include``, as a mapping."""
-    return _written(written, path=written.value) if isinstance(written.value, str) else None
-
-
-def short_source(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
-    """Return ``NAME``, an entry of ``secrets`` or ``configs``, as a mapping."""
-    return _written(written, source=written.value) if isinstance(written.value, str) else None
+def short(key: str) -> Callable[[ComposeNode, str], dict[str, ComposeNode] | None]:
+    """Return what makes a mapping of text alone: the text stands at ``key`` then."""
+    return lambda written, _name: _written(written, **{key: written.value}) if isinstance(written.value, str) else None
 
 
 def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
@@ -193,7 +178,7 @@ def target_key(entry: ComposeNode) -> str:
 
 def secret_key(entry: ComposeNode) -> str:
     """Return what makes a secret or config of a service unique: where it is mounted."""
-    return str(_field(entry, "target") or _field(entry, "source")).removeprefix("/run/secrets/")
+    return target_key(entry).removeprefix("/run/secrets/")
 
 
 def path_key(entry: ComposeNode) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.sources.compose.dotenv import read_dotenv
+from tonnage.sources.compose.variables import read_dotenv
 
 
 @pytest.mark.parametrize(

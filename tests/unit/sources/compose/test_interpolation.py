@@ -4,7 +4,7 @@ import pytest
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import Place
-from tonnage.sources.compose.interpolation import substitute
+from tonnage.sources.compose.variables import substitute
 
 VARIABLES = {"A": "x", "EMPTY": "", "_under1": "u", "DOLLAR": "$A"}
 

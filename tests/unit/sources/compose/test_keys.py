@@ -6,8 +6,8 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from tonnage.sources.compose.keys import COMPOSE_FILE
 from tonnage.sources.compose.shapes import Distinct, Either, Fields, Listed, Mounted, Named
-from tonnage.sources.compose.top_level_keys import COMPOSE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.errors import UsageError
+from tonnage.sources.compose.keys import SERVICE
 from tonnage.sources.compose.nodes import plain
 from tonnage.sources.compose.scalars import Mode, Number, PathBase, PathText, Size, Span, Text, Truth, Whole
-from tonnage.sources.compose.service_keys import SERVICE
 from tonnage.sources.compose.yaml_text import read_yaml
 
 if TYPE_CHECKING:

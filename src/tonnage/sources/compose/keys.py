@@ -1,4 +1,4 @@
-"""Every key of a service that this reader knows, with its shape. Data, no behaviour.
+"""Every key of a compose file that this reader knows, with its shape. Data, no behaviour.
 
 Source: the Compose specification's JSON schema as vendored by check-jsonschema 0.39; a test compares the two.
 """
@@ -15,14 +15,11 @@ from tonnage.sources.compose.short_syntax import (
     path_key,
     port_key,
     secret_key,
-    short_build,
+    short,
     short_device,
-    short_extends,
     short_gpus,
     short_host,
-    short_path,
     short_port,
-    short_source,
     short_volume,
     target_key,
     tmpfs_key,
@@ -31,90 +28,78 @@ from tonnage.sources.compose.short_syntax import (
 if TYPE_CHECKING:
     from tonnage.sources.compose.scalars import Shape
 
+
+def _keys(names: str, shape: Shape) -> dict[str, Shape]:
+    return dict.fromkeys(names.split(), shape)
+
+
 _TEXT, _WHOLE, _TRUTH, _NUMBER, _SPAN, _SIZE = Text(), Whole(), Truth(), Number(), Span(), Size()
 _PATH = PathText()
 _TEXTS = Listed(_TEXT)
+_ONE_OR_TEXTS = Listed(_TEXT, single=True)
 _WORDS = Distinct(_TEXT)
-_WORD_OR_WORDS = Distinct(_TEXT, single=True)
+_ONE_OR_WORDS = Distinct(_TEXT, single=True)
 _PAIRS = Pairs(missing="")
 _OPTIONS = Named(_TEXT)
 _EXTRA_HOSTS = Distinct(_TEXT, pairs="=", short=short_host)
-_ULIMITS = Named(Either(_WHOLE, Fields({"hard": _WHOLE, "soft": _WHOLE})))
+_ULIMITS = Named(Either(_WHOLE, Fields(_keys("hard soft", _WHOLE))))
 _THROTTLES = Listed(Fields({"path": _TEXT, "rate": _SIZE}))
-_COUNT = Whole(words=(("all", -1),))
-_DEVICE_KEYS: dict[str, Shape] = {
-    "capabilities": _TEXTS,
-    "count": _COUNT,
-    "device_ids": _TEXTS,
-    "driver": _TEXT,
-    "options": _PAIRS,
-}
-_DEVICE_REQUEST = Fields(_DEVICE_KEYS)
+_DEVICE_REQUEST = Fields(
+    {
+        **_keys("capabilities device_ids", _TEXTS),
+        "count": Whole(words=(("all", -1),)),
+        "driver": _TEXT,
+        "options": _PAIRS,
+    }
+)
 _FILE_MOUNTS = Distinct(
-    Fields(
-        {"source": _TEXT, "target": _TEXT, "uid": _TEXT, "gid": _TEXT, "mode": Mode()},
-        short=short_source,
-        required=("source",),
-    ),
+    Fields({**_keys("source target uid gid", _TEXT), "mode": Mode()}, short=short("source"), required=("source",)),
     key=secret_key,
 )
 _UPDATE = Fields(
     {
+        **_keys("failure_action order", _TEXT),
+        **_keys("delay monitor", _SPAN),
         "parallelism": _WHOLE,
-        "delay": _SPAN,
-        "failure_action": _TEXT,
-        "monitor": _SPAN,
         "max_failure_ratio": _NUMBER,
-        "order": _TEXT,
     }
 )
-_HOOK_KEYS: dict[str, Shape] = {
-    "command": CommandShape(),
-    "user": _TEXT,
-    "privileged": _TRUTH,
-    "working_dir": _TEXT,
-    "environment": Pairs(),
-}
+_HOOK = Fields(
+    {
+        **_keys("user working_dir", _TEXT),
+        "command": CommandShape(),
+        "privileged": _TRUTH,
+        "environment": Pairs(),
+    }
+)
 
 BUILD = Fields(
     {
+        **_keys("dockerfile dockerfile_inline network target isolation", _TEXT),
+        **_keys("cache_from cache_to", _TEXTS),
+        **_keys("entitlements tags platforms", _WORDS),
+        **_keys("no_cache pull privileged", _TRUTH),
         "context": PathText(keep=is_remote),
-        "dockerfile": _TEXT,
-        "dockerfile_inline": _TEXT,
-        "entitlements": _WORDS,
         "args": Pairs(),
         "ssh": Distinct(_TEXT, pairs="=", single=True),
         "labels": _PAIRS,
-        "cache_from": _TEXTS,
-        "cache_to": _TEXTS,
-        "no_cache": _TRUTH,
-        "no_cache_filter": Listed(_TEXT, single=True),
+        "no_cache_filter": _ONE_OR_TEXTS,
         "additional_contexts": Pairs(each=PathText(keep=names_a_context)),
-        "network": _TEXT,
         "provenance": Truth(words=("mode=min", "mode=max")),
         "sbom": Anything(),
-        "pull": _TRUTH,
-        "target": _TEXT,
         "shm_size": _SIZE,
         "extra_hosts": _EXTRA_HOSTS,
-        "isolation": _TEXT,
-        "privileged": _TRUTH,
         "secrets": _FILE_MOUNTS,
-        "tags": _WORDS,
         "ulimits": _ULIMITS,
-        "platforms": _WORDS,
     },
-    short=short_build,
+    short=short("context"),
 )
 
 DEPENDS_ON = Named(
     Fields(
         {
-            "restart": _TRUTH,
-            "required": _TRUTH,
-            "condition": Text(
-                choices=("service_started", "service_healthy", "service_completed_successfully"),
-            ),
+            **_keys("restart required", _TRUTH),
+            "condition": Text(choices=("service_started", "service_healthy", "service_completed_successfully")),
         }
     ),
     listed=True,
@@ -123,24 +108,19 @@ DEPENDS_ON = Named(
 
 HEALTHCHECK = Fields(
     {
+        **_keys("interval timeout start_period start_interval", _SPAN),
         "disable": _TRUTH,
-        "interval": _SPAN,
         "retries": _WHOLE,
         "test": CommandShape(in_shell=True),
-        "timeout": _SPAN,
-        "start_period": _SPAN,
-        "start_interval": _SPAN,
     }
 )
 
 DEPLOY = Fields(
     {
-        "mode": _TEXT,
-        "endpoint_mode": _TEXT,
+        **_keys("mode endpoint_mode", _TEXT),
+        **_keys("rollback_config update_config", _UPDATE),
         "replicas": _WHOLE,
         "labels": _PAIRS,
-        "rollback_config": _UPDATE,
-        "update_config": _UPDATE,
         "resources": Fields(
             {
                 "limits": Fields({"cpus": _NUMBER, "memory": _SIZE, "pids": _WHOLE}),
@@ -156,9 +136,7 @@ DEPLOY = Fields(
                 ),
             }
         ),
-        "restart_policy": Fields(
-            {"condition": _TEXT, "delay": _SPAN, "max_attempts": _WHOLE, "window": _SPAN},
-        ),
+        "restart_policy": Fields({"condition": _TEXT, "max_attempts": _WHOLE, **_keys("delay window", _SPAN)}),
         "placement": Fields(
             {
                 "constraints": _TEXTS,
@@ -172,13 +150,10 @@ DEPLOY = Fields(
 PORTS = Distinct(
     Fields(
         {
-            "name": _TEXT,
+            **_keys("name host_ip protocol app_protocol", _TEXT),
             "mode": Text(choices=("host", "ingress")),
-            "host_ip": _TEXT,
             "target": _WHOLE,
             "published": Text(pattern=r"(\d+(-\d+)?)?", example="8080 or 8000-8010"),
-            "protocol": _TEXT,
-            "app_protocol": _TEXT,
         },
         required=("target",),
     ),
@@ -191,10 +166,8 @@ VOLUMES = Distinct(
         Fields(
             {
                 "type": Text(choices=("bind", "volume", "tmpfs", "npipe", "cluster", "image")),
-                "source": _TEXT,
-                "target": _TEXT,
+                **_keys("source target consistency", _TEXT),
                 "read_only": _TRUTH,
-                "consistency": _TEXT,
                 "bind": Fields(
                     {
                         "propagation": _TEXT,
@@ -217,15 +190,10 @@ VOLUMES = Distinct(
 NETWORKS = Named(
     Fields(
         {
-            "aliases": _WORDS,
-            "interface_name": _TEXT,
-            "ipv4_address": _TEXT,
-            "ipv6_address": _TEXT,
-            "link_local_ips": _WORDS,
-            "mac_address": _TEXT,
+            **_keys("interface_name ipv4_address ipv6_address mac_address", _TEXT),
+            **_keys("aliases link_local_ips", _WORDS),
+            **_keys("priority gw_priority", _NUMBER),
             "driver_opts": _OPTIONS,
-            "priority": _NUMBER,
-            "gw_priority": _NUMBER,
             "use_service_name_alias": _TRUTH,
         }
     ),
@@ -234,36 +202,36 @@ NETWORKS = Named(
 
 SERVICE = Fields(
     {
-        "annotations": _PAIRS,
-        "attach": _TRUTH,
+        **_keys(
+            "cgroup_parent container_name cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpuset"
+            " domainname hostname image ipc isolation mac_address network_mode pid platform pull_policy pull_refresh_after"
+            " restart runtime stop_signal user userns_mode uts working_dir",
+            _TEXT,
+        ),
+        **_keys("attach init oom_kill_disable privileged read_only stdin_open tty use_api_socket", _TRUTH),
+        **_keys("cpu_count mem_swappiness oom_score_adj pids_limit scale", _WHOLE),
+        **_keys("cpu_percent cpus", _NUMBER),
+        **_keys("mem_limit mem_reservation memswap_limit shm_size", _SIZE),
+        **_keys(
+            "cap_add cap_drop device_cgroup_rules dns_opt expose external_links group_add links profiles security_opt"
+            " volumes_from",
+            _WORDS,
+        ),
+        **_keys("dns dns_search", _ONE_OR_WORDS),
+        **_keys("annotations labels sysctls", _PAIRS),
+        **_keys("command entrypoint", CommandShape()),
+        **_keys("configs secrets", _FILE_MOUNTS),
+        **_keys("post_start pre_stop", Listed(_HOOK)),
         "blkio_config": Fields(
             {
-                "device_read_bps": _THROTTLES,
-                "device_read_iops": _THROTTLES,
-                "device_write_bps": _THROTTLES,
-                "device_write_iops": _THROTTLES,
+                **_keys("device_read_bps device_read_iops device_write_bps device_write_iops", _THROTTLES),
                 "weight": _WHOLE,
                 "weight_device": Listed(Fields({"path": _TEXT, "weight": _WHOLE})),
             }
         ),
         "build": BUILD,
-        "cap_add": _WORDS,
-        "cap_drop": _WORDS,
         "cgroup": Text(choices=("host", "private")),
-        "cgroup_parent": _TEXT,
-        "command": CommandShape(),
-        "configs": _FILE_MOUNTS,
-        "container_name": _TEXT,
-        "cpu_count": _WHOLE,
-        "cpu_percent": _NUMBER,
-        "cpu_period": _TEXT,
-        "cpu_quota": _TEXT,
-        "cpu_rt_period": _TEXT,
-        "cpu_rt_runtime": _TEXT,
-        "cpu_shares": _WHOLE,
-        "cpus": _NUMBER,
-        "cpuset": _TEXT,
-        "credential_spec": Fields({"config": _TEXT, "file": _TEXT, "registry": _TEXT}),
+        "credential_spec": Fields(_keys("config file registry", _TEXT)),
         "depends_on": DEPENDS_ON,
         "deploy": DEPLOY,
         "develop": Fields(
@@ -271,96 +239,89 @@ SERVICE = Fields(
                 "watch": Listed(
                     Fields(
                         {
-                            "ignore": Listed(_TEXT, single=True),
-                            "include": Listed(_TEXT, single=True),
+                            **_keys("ignore include", _ONE_OR_TEXTS),
+                            **_keys("action target", _TEXT),
                             "path": _PATH,
-                            "action": _TEXT,
-                            "target": _TEXT,
-                            "exec": Fields(_HOOK_KEYS),
+                            "exec": _HOOK,
                             "initial_sync": _TRUTH,
                         }
                     )
                 )
             }
         ),
-        "device_cgroup_rules": _WORDS,
         "devices": Distinct(
-            Fields({"source": _TEXT, "target": _TEXT, "permissions": _TEXT}, short=short_device, required=("source",)),
+            Fields(_keys("source target permissions", _TEXT), short=short_device, required=("source",)),
             key=target_key,
         ),
-        "dns": _WORD_OR_WORDS,
-        "dns_opt": _WORDS,
-        "dns_search": _WORD_OR_WORDS,
-        "domainname": _TEXT,
-        "entrypoint": CommandShape(),
         "env_file": Distinct(
             Fields(
                 {"path": _PATH, "format": Text(choices=("raw",)), "required": _TRUTH},
-                short=short_path,
+                short=short("path"),
                 required=("path",),
             ),
             key=path_key,
             single=True,
         ),
         "environment": Pairs(),
-        "expose": _WORDS,
-        "extends": Fields({"service": _TEXT, "file": _PATH}, short=short_extends, required=("service",)),
-        "external_links": _WORDS,
+        "extends": Fields({"service": _TEXT, "file": _PATH}, short=short("service"), required=("service",)),
         "extra_hosts": _EXTRA_HOSTS,
         "gpus": Distinct(_DEVICE_REQUEST, key=lambda w: str(w.place), single=True, short=short_gpus),
-        "group_add": _WORDS,
         "healthcheck": HEALTHCHECK,
-        "hostname": _TEXT,
-        "image": _TEXT,
-        "init": _TRUTH,
-        "ipc": _TEXT,
-        "isolation": _TEXT,
         "label_file": Distinct(_PATH, single=True),
-        "labels": _PAIRS,
-        "links": _WORDS,
         "logging": Fields({"driver": _TEXT, "options": _OPTIONS}),
-        "mac_address": _TEXT,
-        "mem_limit": _SIZE,
-        "mem_reservation": _SIZE,
-        "mem_swappiness": _WHOLE,
-        "memswap_limit": _SIZE,
-        "network_mode": _TEXT,
         "networks": NETWORKS,
-        "oom_kill_disable": _TRUTH,
-        "oom_score_adj": _WHOLE,
-        "pid": _TEXT,
-        "pids_limit": _WHOLE,
-        "platform": _TEXT,
         "ports": PORTS,
-        "post_start": Listed(Fields(_HOOK_KEYS)),
-        "pre_stop": Listed(Fields(_HOOK_KEYS)),
-        "privileged": _TRUTH,
-        "profiles": _WORDS,
-        "pull_policy": _TEXT,
-        "pull_refresh_after": _TEXT,
-        "read_only": _TRUTH,
-        "restart": _TEXT,
-        "runtime": _TEXT,
-        "scale": _WHOLE,
-        "secrets": _FILE_MOUNTS,
-        "security_opt": _WORDS,
-        "shm_size": _SIZE,
-        "stdin_open": _TRUTH,
         "stop_grace_period": _SPAN,
-        "stop_signal": _TEXT,
         "storage_opt": _OPTIONS,
-        "sysctls": _PAIRS,
         "tmpfs": Distinct(_TEXT, key=tmpfs_key, single=True),
-        "tty": _TRUTH,
         "ulimits": _ULIMITS,
         "umask": Mode(),
-        "use_api_socket": _TRUTH,
-        "user": _TEXT,
-        "userns_mode": _TEXT,
-        "uts": _TEXT,
         "volumes": VOLUMES,
-        "volumes_from": _WORDS,
-        "working_dir": _TEXT,
     },
     unsupported=frozenset({"models", "pre_start", "provider"}),
+)
+
+_PATHS = Listed(_PATH, single=True)
+_SHARED: dict[str, Shape] = {
+    "name": _TEXT,
+    "external": Either(_TRUTH, Fields({"name": _TEXT})),
+    "labels": _PAIRS,
+}
+"""What networks, volumes, secrets and configs have in common."""
+_DRIVEN: dict[str, Shape] = {**_SHARED, "driver": _TEXT, "driver_opts": _OPTIONS}
+
+COMPOSE_FILE = Fields(
+    {
+        "version": _TEXT,
+        "name": _TEXT,
+        "include": Listed(
+            Fields(
+                {**_keys("path env_file", _PATHS), "project_directory": _PATH},
+                short=short("path"),
+                required=("path",),
+            )
+        ),
+        "services": Named(SERVICE),
+        "networks": Named(
+            Fields(
+                {
+                    **_DRIVEN,
+                    "ipam": Fields(
+                        {
+                            "driver": _TEXT,
+                            "config": Listed(
+                                Fields({**_keys("subnet ip_range gateway", _TEXT), "aux_addresses": _OPTIONS})
+                            ),
+                            "options": _OPTIONS,
+                        }
+                    ),
+                    **_keys("internal enable_ipv4 enable_ipv6 attachable", _TRUTH),
+                }
+            )
+        ),
+        "volumes": Named(Fields(_DRIVEN)),
+        "secrets": Named(Fields({**_DRIVEN, **_keys("environment template_driver", _TEXT), "file": _PATH})),
+        "configs": Named(Fields({**_SHARED, **_keys("content environment template_driver", _TEXT), "file": _PATH})),
+    },
+    unsupported=frozenset({"jobs", "models"}),
 )
