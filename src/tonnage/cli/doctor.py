@@ -43,8 +43,7 @@ def command(
     show_settings: bool,
 ) -> None:
     """Check."""
-    from tonnage.flows.checks import check_all  # noqa: PLC0415 - help needs none of these
-    from tonnage.flows.evidence import verified_checklist  # noqa: PLC0415
+    from tonnage.flows.doctor import check_all, verified_checklist  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -> None:
     """Show the last runs."""
-    from tonnage.flows.report import last_runs  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
     from tonnage.views.json.plan_and_run import run_form  # noqa: PLC0415
     from tonnage.views.text.accuracy import accuracy_form, accuracy_text, comparisons  # noqa: PLC0415
     from tonnage.views.text.runs import runs_text  # noqa: PLC0415

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, *, flags: StackFlags) -> None:
     """Show what is there."""
-    from tonnage.flows.snapshot import look_once  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.looks import look_once  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
     wanted, seen = look_once(session.ports, flags)

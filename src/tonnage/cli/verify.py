@@ -33,7 +33,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
     Raises:
         NotHealthyError: A service is not healthy.
     """
-    from tonnage.flows.verify import verify  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.looks import verify  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.checks import verification_form, verification_text  # noqa: PLC0415
 
     stack, verdicts = verify(session.ports, flags)

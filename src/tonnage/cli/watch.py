@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tonnage.cli.session import Session
+    from tonnage.flows.looks import Snapshot
     from tonnage.flows.requests import StackFlags
-    from tonnage.flows.snapshot import Snapshot
     from tonnage.flows.stack import DesiredState
 
 
@@ -41,7 +41,7 @@ def command(session: Session, *, flags: StackFlags, interval: str) -> None:
     """Show what is there, live."""
     from threading import Event  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.flows.snapshot import look  # noqa: PLC0415
+    from tonnage.flows.looks import look  # noqa: PLC0415
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.units import parse_seconds  # noqa: PLC0415
 

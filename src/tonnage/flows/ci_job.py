@@ -1,21 +1,122 @@
-"""What ``tonnage ci`` tells of a job from the files it left: the summary, and the comment on a pull request."""
+"""What ``tonnage ci`` tells of a job from the files it left: the summary, and the comment on a pull request.
+
+A job that failed leaves less: a file that is missing, empty or breaks off is told as what it is worth.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.errors import UsageError
-from tonnage.flows.ci_job_files import read_job_forecast, read_job_reclaim, read_job_run
 from tonnage.lazily import regex
+from tonnage.model.reports.ci_job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
 from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
     from tonnage.flows.ports import CiPorts
 
+_Document = TypeVar("_Document", JobForecast, JobReclaim)
 _REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
+
+
+class _Head(Struct, frozen=True):
+    document: str = ""
+    event: str = ""
+
+
+class _Plan(Struct, frozen=True):
+    purpose: str
+    filesystem: str
+    available_bytes: int
+
+
+class _Started(Struct, frozen=True):
+    plan: _Plan
+
+
+class _Finished(Struct, frozen=True):
+    outcome: str
+    seconds: float
+
+
+class _Failed(Struct, frozen=True):
+    what: str
+    why: str = ""
+
+
+def _read_run(file: str) -> JobRun | None:
+    """Read the events of a run from JSON lines; None when there was none."""
+    lines = _text(file).splitlines()
+    if not lines:
+        return None
+    run = JobRun()
+    for number, line in enumerate(lines, start=1):
+        try:
+            event = msgspec.json.decode(line, type=_Head).event
+            if event == "run-started":
+                plan = msgspec.json.decode(line, type=_Started).plan
+                run = replace(run, purpose=plan.purpose, mount=plan.filesystem, before_bytes=plan.available_bytes)
+            elif event == "step-finished":
+                run = replace(run, steps=(*run.steps, msgspec.json.decode(line, type=JobStep)))
+            elif event == "run-finished":
+                end = msgspec.json.decode(line, type=_Finished)
+                run = replace(run, outcome=end.outcome, seconds=end.seconds)
+            elif event == "error":
+                failed = msgspec.json.decode(line, type=_Failed)
+                run = replace(run, failure=f"{failed.what}. {failed.why}".rstrip(". ") + ".")
+        except msgspec.MsgspecError as error:
+            if number == len(lines):
+                break  # A job that was killed ends in the middle of a line.
+            raise UsageError("this is not a file of events", why=f"{error}.", place=f"{file}:{number}") from error
+    return replace(run, moments=_moments(lines, run.mount))
+
+
+def _moments(lines: list[str], mount: str) -> tuple[DiskMoment, ...]:
+    """Return the samples of one filesystem; there are many, so they are not gathered one by one."""
+    found = []
+    for line in lines:
+        if '"disk-sampled"' not in line:
+            continue
+        try:
+            moment = msgspec.json.decode(line, type=DiskMoment)
+        except msgspec.MsgspecError:
+            continue
+        if moment.mount == mount:
+            found.append(moment)
+    return tuple(found)
+
+
+def _document(file: str, kind: type[_Document], name: str) -> _Document | None:
+    """Read what a command printed with ``--json``; None when nothing tells, because it failed before."""
+    text = _text(file)
+    if not text.strip():
+        return None
+    try:
+        head = msgspec.json.decode(text, type=_Head)
+        if head.document == "error":
+            return None
+        if head.document != name:
+            raise UsageError(f"this is no {name} as --json prints it", place=file)
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"this is no {name} as --json prints it", why=f"{error}.", place=file) from error
+
+
+def _text(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read", why=f"{error}.") from error
 
 
 class JobFlags(Struct, frozen=True, kw_only=True):
@@ -39,8 +140,8 @@ def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
     Raises:
         UsageError: A file holds something else, or the outputs cannot be written.
     """
-    forecast, run = read_job_forecast(typed.forecast), read_job_run(typed.events)
-    reclaimed = read_job_reclaim(typed.reclaim)
+    forecast, run = _document(typed.forecast, JobForecast, "forecast"), _read_run(typed.events)
+    reclaimed = _document(typed.reclaim, JobReclaim, "reclaim")
     values = job_values(forecast, run, reclaimed)
     if typed.outputs:
         try:
@@ -63,10 +164,10 @@ def comment(ports: CiPorts, typed: JobFlags) -> tuple[str, bool]:
         UsageError: There is no forecast, or no repository is named.
         StepFailedError: GitHub refused.
     """
-    here = read_job_forecast(typed.forecast)
+    here = _document(typed.forecast, JobForecast, "forecast")
     if here is None:
         raise UsageError("there is no forecast to tell of", todo="Make one:\n  tonnage forecast --json > forecast.json")
-    text = size_comment(here, read_job_forecast(typed.base))
+    text = size_comment(here, _document(typed.base, JobForecast, "forecast"))
     if typed.pull_request is None:
         return text, False
     repository = typed.repository or ports.environment.get("GITHUB_REPOSITORY", "")

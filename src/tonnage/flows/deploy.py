@@ -23,10 +23,9 @@ from tonnage.errors import (
     StalePlanError,
     TonnageError,
 )
-from tonnage.flows.directories import journal_path
-from tonnage.flows.history import opened_journal
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
+from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Build, Purpose, Reclaim, StartFirst, Switch

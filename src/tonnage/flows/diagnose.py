@@ -10,8 +10,8 @@ from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
 from tonnage.flows.forecast import forecast_now, room_of
-from tonnage.flows.history import opened_journal
 from tonnage.flows.stack import build_environment_of, read_if_there
+from tonnage.flows.state import opened_journal
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.runtime.deploy.observe import observe
 

@@ -12,9 +12,9 @@ from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
-from tonnage.flows.history import read_history
-from tonnage.flows.snapshot import look
+from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
+from tonnage.flows.state import read_history
 from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.forecast.costs.totals import forecast_stack
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
+    from tonnage.flows.looks import Snapshot
     from tonnage.flows.ports import EnginePorts, ForecastPorts
     from tonnage.flows.requests import ForecastOptions, StackFlags
-    from tonnage.flows.snapshot import Snapshot
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.forecast.estimate import ServiceForecast, StackForecast

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from tonnage.adapters.interface import Unwatched
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
-from tonnage.flows.directories import journal_path
 from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
+from tonnage.flows.state import journal_path
 from tonnage.model.reclaim.outcome import ReclaimReport
 from tonnage.runtime.signals import CancelOnSignal, write_at_once
 from tonnage.units import format_bytes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S
 from tonnage.errors import CannotReclaimError, TonnageError
-from tonnage.flows.history import opened_journal
+from tonnage.flows.state import opened_journal
 from tonnage.model.reclaim.roots import Root
 from tonnage.runtime.journal.build_cache import worthless
 from tonnage.runtime.journal.engine_records import EngineRecords

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from tonnage.errors import EngineLacksError, EngineUnreachableError
-from tonnage.flows.directories import state_place
+from tonnage.flows.state import state_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

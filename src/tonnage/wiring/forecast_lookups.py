@@ -21,7 +21,7 @@ from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import UsageError
-from tonnage.flows.directories import cache_directory
+from tonnage.flows.state import cache_directory
 from tonnage.forecast.gather.lookups import Copied
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly

@@ -111,7 +111,7 @@ def observe(which: StackFlags = _HERE) -> Inventory:
         EngineUnreachableError: The engine does not answer.
         EngineLacksError: Its disk cannot be read from here.
     """
-    from tonnage.flows.snapshot import look_once  # noqa: PLC0415
+    from tonnage.flows.looks import look_once  # noqa: PLC0415
 
     return look_once(Ports(), which)[1].inventory
 

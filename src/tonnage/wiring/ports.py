@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.flows.directories import cache_directory
+from tonnage.flows.state import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

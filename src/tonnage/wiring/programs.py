@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
-from tonnage.flows.directories import cache_directory
+from tonnage.flows.state import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

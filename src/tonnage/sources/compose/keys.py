@@ -204,8 +204,8 @@ SERVICE = Fields(
     {
         **_keys(
             "cgroup_parent container_name cpu_period cpu_quota cpu_rt_period cpu_rt_runtime cpu_shares cpuset"
-            " domainname hostname image ipc isolation mac_address network_mode pid platform pull_policy pull_refresh_after"
-            " restart runtime stop_signal user userns_mode uts working_dir",
+            " domainname hostname image ipc isolation mac_address network_mode pid platform pull_policy"
+            " pull_refresh_after restart runtime stop_signal user userns_mode uts working_dir",
             _TEXT,
         ),
         **_keys("attach init oom_kill_disable privileged read_only stdin_open tty use_api_socket", _TRUTH),

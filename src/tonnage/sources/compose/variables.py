@@ -21,7 +21,6 @@ from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
 _NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 _LINE = regex(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.\-\[\]]*)[ \t]*(?P<sign>[=:])?[ \t]*(?P<rest>[^\n]*)")

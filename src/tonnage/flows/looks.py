@@ -1,0 +1,133 @@
+"""Looks that change nothing: status and watch, verify, report."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tonnage.adapters.interface import Unwatched
+from tonnage.decide.deploy.proof import prove_action
+from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.errors import NotHealthyError
+from tonnage.flows.stack import read_if_there, read_wanted
+from tonnage.flows.state import opened_journal
+from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.deploy.wait_healthy import prove
+from tonnage.views.text.checks import Verdict
+
+if TYPE_CHECKING:
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.flows.ports import EnginePorts, StackPorts
+    from tonnage.flows.requests import StackFlags
+    from tonnage.flows.stack import DesiredState
+    from tonnage.model.deploy.run import InstructionOutcome, Run
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Service, Stack
+    from tonnage.runtime.clock import Clock
+
+TIMEOUT_S = 10.0
+STABILITY_S = 1.0
+_MOST_INSTRUCTIONS = 5000
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What was seen: the inventory, and the reserve of each filesystem in bytes, by mount."""
+
+    inventory: Inventory
+    reserves: dict[str, int]
+
+
+def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
+    """Read the stack if there is one here, and look at the engine once, with the bytes of volumes and containers.
+
+    Returns:
+        The stack, without a name when there is none; and what was seen.
+
+    Raises:
+        UsageError: What the user wrote cannot be used.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    wanted = read_if_there(ports, flags)
+    with ports.engines.facts(flags.host, sizes=True) as facts:
+        return wanted, look(facts, wanted)
+
+
+def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
+    """Look once.
+
+    Raises:
+        UsageError: The reserve leaves nothing of the data root's filesystem.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    inventory = observe(facts)
+    keep_free_bytes = wanted.policy.keep_free_bytes
+    data_root, *others = inventory.filesystems
+    reserves = {data_root.mount: reserve_bytes(data_root, keep_free_bytes)}
+    for disk in others:
+        # A size that suits the data root may exceed another filesystem as a whole.
+        usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
+        reserves[disk.mount] = reserve_bytes(disk, keep_free_bytes if usable else None)
+    return Snapshot(inventory=inventory, reserves=reserves)
+
+
+def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
+    """Ask every service that is meant.
+
+    Raises:
+        UsageError: The stack cannot be read.
+        EngineUnreachableError: The engine does not answer.
+    """
+    wanted = read_wanted(ports, flags, builds=False)
+    services = [each for each in wanted.stack.services if not wanted.services or each.name in wanted.services]
+    with ports.engines.facts(flags.host) as facts:
+        return wanted.stack.name, [_ask(ports.clock, facts, wanted.stack, service) for service in services]
+
+
+def _ask(clock: Clock, facts: EngineFacts, stack: Stack, service: Service) -> Verdict:
+    action = replace(prove_action(service), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0)
+    there = any(each.service == service.name and not each.one_off for each in facts.containers(stack.name))
+    if service.replicas and not there:
+        # Nothing will come by waiting: verify starts nothing.
+        return Verdict(service=service.name, healthy=False, reason="It has no container.")
+    try:
+        prove(
+            facts,
+            project=stack.name,
+            service=service.name,
+            action=action,
+            progress=Unwatched(),
+            cancel=Event(),
+            clock=clock,
+        )
+    except NotHealthyError as error:
+        return Verdict(service=service.name, healthy=False, reason=error.why or error.what, log=error.log)
+    return Verdict(service=service.name, healthy=True)
+
+
+def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run], list[InstructionOutcome]]:
+    """Return runs, and what their builds did instruction by instruction.
+
+    Args:
+        flags: The stack and the services that are meant; every stack where none is named.
+
+    Raises:
+        UsageError: The stack that was named cannot be read.
+    """
+    stack = flags.project_name
+    if not stack and (flags.files or flags.project_directory):
+        stack = read_wanted(ports, flags, builds=False).stack.name
+    with opened_journal(ports.environment) as journal:
+        if journal is None:
+            return [], []
+        runs = list(reversed(journal.runs(last, stack)))
+        instructions = journal.instructions(_MOST_INSTRUCTIONS, stack)
+    if flags.services:
+        runs = [replace(run, steps=tuple(each for each in run.steps if each.service in flags.services)) for run in runs]
+    shown = {run.run_id for run in runs}
+    services = {step.service for run in runs for step in run.steps}
+    return runs, [each for each in reversed(instructions) if each.run_id in shown and each.service in services]

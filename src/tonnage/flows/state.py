@@ -1,0 +1,61 @@
+"""Where this user's Tonnage keeps what it remembers, and what earlier runs taught."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tonnage.flows.ports import Process
+    from tonnage.model.deploy.history import History
+    from tonnage.runtime.journal.writer import Journal
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """Return the directory of what can be asked for again at any time; it may be removed at any time."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed by help
+
+    return Path(environment.get("TONNAGE_CACHE_DIR") or user_cache_path("tonnage", appauthor=False))
+
+
+def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the role ``state`` and the directory of the journal, or the nearest one above it that is there already."""
+    directory = journal_path(environment).parent.absolute()
+    there = next((each for each in (directory, *directory.parents) if each.is_dir()), directory)
+    return "state", str(there)
+
+
+def journal_path(environment: Mapping[str, str]) -> Path:
+    """Return the file of the journal, which need not exist."""
+    from platformdirs import user_state_path  # noqa: PLC0415 - not needed by help
+
+    directory = environment.get("TONNAGE_STATE_DIR") or user_state_path("tonnage", appauthor=False)
+    return Path(directory, "journal.sqlite")
+
+
+@contextlib.contextmanager
+def opened_journal(environment: Mapping[str, str]) -> Iterator[Journal | None]:
+    """Open the journal to be read, once for everything that is asked of it.
+
+    Yields:
+        The journal; None when there is none. Nothing is created then.
+
+    Raises:
+        TonnageError: It cannot be read.
+    """
+    from tonnage.runtime.journal.writer import Journal  # noqa: PLC0415 - not needed by help
+
+    journal = Journal.open_existing(journal_path(environment))
+    with journal or contextlib.nullcontext():
+        yield journal
+
+
+def read_history(ports: Process, stack: str, engine_id: str) -> History:
+    """Return what the journal knows of one stack on one engine; nothing when there is no journal."""
+    from tonnage.model.deploy.history import History  # noqa: PLC0415 - not needed by help
+
+    with opened_journal(ports.environment) as journal:
+        return journal.history(stack, engine_id) if journal is not None else History()
