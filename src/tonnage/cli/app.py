@@ -12,8 +12,8 @@ import click
 
 from tonnage import __version__
 from tonnage.cli.group import COMMANDS, LazyGroup
+from tonnage.cli.program import let_go_of_output, prepare_streams
 from tonnage.cli.session import Session
-from tonnage.cli.streams import let_go_of_output, prepare_streams
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
 from tonnage.wiring.ports import Ports
 

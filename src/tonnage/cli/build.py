@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.deploy import run_job
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import events_option, keep_free_option, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LockHeldError, StepFailedError
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "build",
-    cls=Verb,
     examples=(
         ("tonnage build", "Every service that has a build section"),
         ("tonnage build --push --cleanup-after", "In CI: build, push, remove, next"),
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 )
 @keep_free_option
 @events_option
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup: bool) -> None:
     """Build."""
     session.ports.programs.look_ahead()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import which_stack_options
 from tonnage.errors import StaleFilesError, StepFailedError
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 _WHAT = ("github", "deploy-script", "summary", "comment")
 
 
-@click.command(
+@verb(
     "ci",
-    cls=Verb,
     examples=(
         ("tonnage ci github", "Show the workflows for the stack of this directory"),
         ("tonnage ci github --write", "Write them to .github/workflows"),
@@ -61,7 +60,6 @@ _WHAT = ("github", "deploy-script", "summary", "comment")
     help="With comment: write it there, with the program gh.",
 )
 @click.option("--repository", default="", metavar="OWNER/NAME", help="Whose pull request; else GITHUB_REPOSITORY.")
-@click.pass_obj
 def command(
     session: Session,
     /,

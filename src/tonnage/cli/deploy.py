@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import (
     cleanup_after_option,
     events_option,
@@ -31,27 +31,25 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import Run
 
-DEPLOY_FAILURES = (
+RUN_FAILURES = (
     CannotFitError,
     NotHealthyError,
     EngineUnreachableError,
     EngineLacksError,
-    StalePlanError,
     LockHeldError,
     StepFailedError,
 )
 
 
-@click.command(
+@verb(
     "deploy",
-    cls=Verb,
     examples=(
         ("tonnage deploy", "The whole stack of this directory"),
         ("tonnage deploy web", "One service and what it depends on and is not running yet"),
         ("tonnage deploy --plan plan.json", "Exactly a plan that was saved before"),
         ("tonnage deploy -H ssh://user@vm.example.org", "Onto another machine's engine"),
     ),
-    failures=DEPLOY_FAILURES,
+    failures=(*RUN_FAILURES, StalePlanError),
     about="Ctrl-C ends the running step and undoes it; running services are left alone. See plan for a dry run.",
 )
 @stack_options
@@ -61,7 +59,6 @@ DEPLOY_FAILURES = (
 @events_option
 @keep_previous_option
 @cleanup_after_option
-@click.pass_obj
 def command(
     session: Session,
     *,

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
-from tonnage.cli.options import (
-    cleanup_after_option,
-    keep_free_option,
-    keep_previous_option,
-    stack_options,
-)
+from tonnage.cli.group import verb
+from tonnage.cli.options import policy_options, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -20,9 +15,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "doctor",
-    cls=Verb,
     examples=(
         ("tonnage doctor", "Everything that a deploy from here needs"),
         ("tonnage doctor --settings", "Each setting with its value and where it comes from"),
@@ -32,10 +26,7 @@ if TYPE_CHECKING:
 )
 @stack_options
 @click.option("--settings", "show_settings", is_flag=True, help="Show the settings only. Asks no engine.")
-@keep_free_option
-@keep_previous_option
-@cleanup_after_option
-@click.pass_obj
+@policy_options
 def command(
     session: Session,
     *,
@@ -49,18 +40,12 @@ def command(
 
     if show_settings:
         settings = read_if_there(session.ports, flags).settings
-        if session.json:
-            session.print_document("settings", settings_form(settings))
-        else:
-            session.say(settings_text(settings, width=session.width))
+        width = session.width
+        session.answer("settings", lambda: settings_form(settings), lambda: settings_text(settings, width=width))
         return
     checks, failure = check_all(session.ports, flags)
     stack, items = verified_checklist(session.ports, flags)
-    if session.json:
-        session.print_document("checks", checks_form(checks, items))
-    else:
-        session.say(checks_text(checks))
-        if items:
-            session.say(f"\nchecklist of {stack}:\n{items_text(items)}")
+    listed = f"\n\nchecklist of {stack}:\n{items_text(items)}" if items else ""
+    session.answer("checks", lambda: checks_form(checks, items), lambda: checks_text(checks) + listed)
     if failure is not None:
         raise failure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import which_stack_options
 from tonnage.errors import UsageError
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 _LONGEST_BYTES = 64 * 2**20
 
 
-@click.command(
+@verb(
     "explain",
-    cls=Verb,
     examples=(
         ("tonnage explain build.log", "What went wrong in this log"),
         ("tonnage explain -", "A log from a pipe"),
@@ -31,17 +30,14 @@ _LONGEST_BYTES = 64 * 2**20
 )
 @click.argument("log", metavar="LOGFILE")
 @which_stack_options
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
     from tonnage.flows.diagnose import diagnose  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.explanation import explanations_form, explanations_text  # noqa: PLC0415
 
     found = diagnose(session.ports, session.ports.machine, flags, _read(log))
-    if session.json:
-        session.print_document("explanations", explanations_form(log, found))
-    else:
-        session.say(explanations_text(found, width=session.width))
+    width = session.width
+    session.answer("explanations", lambda: explanations_form(log, found), lambda: explanations_text(found, width=width))
 
 
 def _read(log: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 from tonnage.flows.requests import ForecastOptions, typed_value
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "forecast",
-    cls=Verb,
     examples=(
         ("tonnage forecast", "The whole stack of this directory"),
         ("tonnage forecast --explain web", "Every instruction of one service, wheel by wheel"),
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
 @keep_free_option
-@click.pass_obj
 def command(
     session: Session,
     /,

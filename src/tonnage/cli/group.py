@@ -9,7 +9,7 @@ import click
 from click.exceptions import NoSuchCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tonnage.errors import TonnageError
 
@@ -109,3 +109,11 @@ class Verb(click.Command):
         classes: tuple[type[TonnageError], ...] = (TonnageError, UsageError, *self.failures)
         found = {(failure.exit_code, failure.title) for failure in classes}
         return [(0, "done"), *sorted(found)]
+
+
+def verb(
+    name: str, *, examples: Sequence[tuple[str, str]], failures: Sequence[type[TonnageError]], about: str = ""
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command of a function, which is given the session first; the rest is as for :class:`Verb`."""
+    made = click.command(name, cls=Verb, examples=examples, failures=failures, about=about)
+    return lambda function: made(click.pass_obj(function))

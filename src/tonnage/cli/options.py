@@ -128,3 +128,8 @@ cleanup_after_option = click.option(
     default=None,
     help="Remove what each service's steps left behind (default: remove).",
 )
+
+
+def policy_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options for settings of what a deploy keeps."""
+    return keep_free_option(keep_previous_option(cleanup_after_option(function)))

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
-from tonnage.cli.options import (
-    cleanup_after_option,
-    keep_free_option,
-    keep_previous_option,
-    stack_options,
-)
+from tonnage.cli.group import verb
+from tonnage.cli.options import policy_options, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
 
 if TYPE_CHECKING:
@@ -20,9 +15,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "plan",
-    cls=Verb,
     examples=(
         ("tonnage plan", "The whole stack of this directory"),
         ("tonnage plan web worker", "Two services and what they depend on"),
@@ -35,10 +29,7 @@ if TYPE_CHECKING:
 @click.option("--build", "build", is_flag=True, help="Plan the build half only.")
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
-@keep_free_option
-@keep_previous_option
-@cleanup_after_option
-@click.pass_obj
+@policy_options
 def command(
     session: Session,
     *,
@@ -69,10 +60,7 @@ def command(
         wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup))
     with session.ports.engines.facts(flags.host) as facts:
         plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
-    if session.json:
-        session.print_document("plan", plan_form(plan))
-    else:
-        session.say(plan_text(plan, width=session.width))
+    session.answer("plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width))
     if out:
         # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.
         write_plan_file(plan, out)

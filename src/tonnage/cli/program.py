@@ -1,4 +1,4 @@
-"""What the installed program starts: the command, and then the end of its process.
+"""What the installed program starts: the command on usable standard streams, and then the end of its process.
 
 Python ends by taking apart every object of every module, which takes longer than all of ``tonnage status``. What has to
 be closed is closed by its ``with`` block, and threads that still work are waited for; the rest is left to the kernel.
@@ -6,14 +6,18 @@ be closed is closed by its ``with`` block, and threads that still work are waite
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gc
+import io
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import NoReturn
 
 _OBJECTS_BEFORE_A_SEARCH = 50_000
+_STDERR = 2
 
 
 def run() -> NoReturn:
@@ -35,3 +39,21 @@ def end(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def let_go_of_output() -> None:
+    """Keep the interpreter, which writes out at its end what is still waiting, from failing once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def prepare_streams() -> None:
+    """Put something in place of closed standard streams, which the next open files would become; settle encodings."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - its only argument
+    os.close(descriptor)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115 - open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        # JSON is UTF-8, whatever the locale says.
+        sys.stdout.reconfigure(encoding="utf-8")

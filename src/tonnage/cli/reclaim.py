@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import stack_options
 from tonnage.errors import (
     CannotReclaimError,
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.outcome import ReclaimReport
 
 
-@click.command(
+@verb(
     "reclaim",
-    cls=Verb,
     examples=(
         ("tonnage reclaim", "What may go, what it costs to get it back, and what stays. Removes nothing"),
         ("tonnage reclaim --until 14GB", "What would be removed to have 14 GB available"),
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Remove what is shown.")
 @click.option("--background", is_flag=True, help="Go on in the background, and return at once.")
 @click.option("--wait", metavar="SIZE", help="Wait until this much is available, or the background one has ended.")
-@click.pass_obj
 def command(
     session: Session,
     /,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.deploy import DEPLOY_FAILURES, show_run, stop
-from tonnage.cli.group import Verb
+from tonnage.cli.deploy import RUN_FAILURES, show_run, stop
+from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, sequential_option, stack_options
-from tonnage.errors import StalePlanError
 from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
@@ -17,16 +16,15 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "rehearse",
-    cls=Verb,
     examples=(
         ("tonnage rehearse --disk 14GB", "The whole stack on a disk of 14 GB"),
         ("tonnage rehearse --disk 14GB --keep", "The same, and the engine stays to be looked at"),
         ("tonnage rehearse --remove r1a2b3c", "Remove an engine that was kept"),
         ("tonnage rehearse --disk 3GB --import python:3.11-slim=base.tar", "With a base image from a file"),
     ),
-    failures=tuple(failure for failure in DEPLOY_FAILURES if failure is not StalePlanError),
+    failures=RUN_FAILURES,
     about="Needs Linux and root. Everything is gone afterwards, also after Ctrl-C or a failure. Base images are taken"
     " from files (archives of docker save, or root filesystems) and from your engine; what neither has is pulled.",
 )
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
 @click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
 @sequential_option
 @keep_free_option
-@click.pass_obj
 def command(
     session: Session,
     *,

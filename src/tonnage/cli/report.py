@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import stack_options
 
 if TYPE_CHECKING:
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "report",
-    cls=Verb,
     examples=(
         ("tonnage report", "The last run, step by step"),
         ("tonnage report --last 5", "The last five"),
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--last", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="How many runs.")
 @click.option("--accuracy", is_flag=True, help="Show how far forecasts of builds were from what was measured.")
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -> None:
     """Show the last runs."""
     from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
@@ -40,11 +38,8 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
     runs, instructions = last_runs(session.ports, flags, last)
     if accuracy:
         found = comparisons(runs, instructions)
-        if session.json:
-            session.print_document("accuracy", accuracy_form(found))
-        else:
-            session.say(accuracy_text(found, width=session.width))
-    elif session.json:
-        session.print_document("runs", {"runs": [run_form(run) for run in runs]})
+        width = session.width
+        session.answer("accuracy", lambda: accuracy_form(found), lambda: accuracy_text(found, width=width))
     else:
-        session.say(runs_text(runs, width=session.width))
+        form = {"runs": [run_form(run) for run in runs]}
+        session.answer("runs", lambda: form, lambda: runs_text(runs, width=session.width))

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from tonnage.cli.deploy import DEPLOY_FAILURES, run_job
-from tonnage.cli.group import Verb
+from tonnage.cli.deploy import RUN_FAILURES, run_job
+from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, stack_options
-from tonnage.errors import StalePlanError
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "rollback",
-    cls=Verb,
     examples=(
         ("tonnage rollback", "Every service that has an earlier good version"),
         ("tonnage rollback web", "One service"),
     ),
-    failures=tuple(failure for failure in DEPLOY_FAILURES if failure is not StalePlanError),
+    failures=RUN_FAILURES,
     about="Needs no build: deploy keeps the image of the previous good version, unless --no-keep-previous was given.",
 )
 @stack_options
 @keep_free_option
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags) -> None:
     """Roll back."""
     from tonnage.flows.deploy import Job  # noqa: PLC0415 - help needs none of these

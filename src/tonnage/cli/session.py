@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from tonnage.errors import TonnageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from typing import Protocol
 
@@ -91,6 +91,13 @@ class Session:
 
         self.printed = True
         self._print(json_text(document(kind, dict(form))))
+
+    def answer(self, kind: str, form: Callable[[], Mapping[str, object]], text: Callable[[], str]) -> None:
+        """Give the answer of a command: the document where JSON was asked for, the text for people else."""
+        if self.json:
+            self.print_document(kind, form())
+        else:
+            self.say(text())
 
     def print_failure(self, form: Mapping[str, object]) -> None:
         """Write a failure for programs: as the last event of a stream, or as the one document.

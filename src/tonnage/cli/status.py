@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "status",
-    cls=Verb,
     examples=(
         ("tonnage status", "The engine, and the stack of this directory if there is one"),
         ("tonnage status --json", "The same for programs"),
@@ -26,23 +24,12 @@ if TYPE_CHECKING:
 )
 @stack_options
 @keep_free_option
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags) -> None:
     """Show what is there."""
     from tonnage.flows.looks import look_once  # noqa: PLC0415 - help needs none of these
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
     wanted, seen = look_once(session.ports, flags)
-    if session.json:
-        form = status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
-        session.print_document("status", form)
-        return
-    text = status_text(
-        seen.inventory,
-        reserves=seen.reserves,
-        stack=wanted.stack,
-        services=wanted.services,
-        width=session.width,
-        ascii_only=session.ascii_only,
-    )
-    session.say(text)
+    form = partial(status_form, seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
+    text = partial(status_text, seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
+    session.answer("status", form, lambda: text(width=session.width, ascii_only=session.ascii_only))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError, NotHealthyError
 
@@ -15,9 +13,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 
-@click.command(
+@verb(
     "verify",
-    cls=Verb,
     examples=(
         ("tonnage verify", "Every service of the stack"),
         ("tonnage verify web", "One service"),
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     about="Asks as deploy does: healthcheck, probe, all replicas, no restart. Each service has ten seconds.",
 )
 @stack_options
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags) -> None:
     """Verify.
 
@@ -37,10 +33,7 @@ def command(session: Session, *, flags: StackFlags) -> None:
     from tonnage.views.text.checks import verification_form, verification_text  # noqa: PLC0415
 
     stack, verdicts = verify(session.ports, flags)
-    if session.json:
-        session.print_document("verification", verification_form(stack, verdicts))
-    else:
-        session.say(verification_text(verdicts))
+    session.answer("verification", lambda: verification_form(stack, verdicts), lambda: verification_text(verdicts))
     bad = [verdict for verdict in verdicts if not verdict.healthy]
     if bad:
         raise NotHealthyError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tonnage.cli.group import Verb
+from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, stack_options
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.requests import typed_value
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from tonnage.flows.stack import DesiredState
 
 
-@click.command(
+@verb(
     "watch",
-    cls=Verb,
     examples=(
         ("tonnage watch", "Every two seconds, until Ctrl-C"),
         ("tonnage watch --interval 500ms", "More often"),
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--interval", default="2s", show_default=True, metavar="TIME", help="Between two looks.")
 @keep_free_option
-@click.pass_obj
 def command(session: Session, *, flags: StackFlags, interval: str) -> None:
     """Show what is there, live."""
     from threading import Event  # noqa: PLC0415 - help needs none of these

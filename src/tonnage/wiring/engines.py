@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
     from tonnage.runtime.rehearsal_images import ImageSource
-    from tonnage.wiring.programs import FoundPrograms
+    from tonnage.wiring.machine import FoundPrograms
 
 
 class DockerEngines:

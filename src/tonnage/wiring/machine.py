@@ -1,23 +1,31 @@
-"""This machine's filesystems, and its files and directories as a reclaim deals with them.
+"""This machine: its filesystems with what on them may go, the programs that are found, and the files that stacks name.
 
-Each way to them is loaded when it is gone: most reclaims need few, and begin the sooner.
+Each way to them is loaded when it is gone: most commands need few, and begin the sooner.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.errors import CannotReclaimError
-from tonnage.units import format_bytes
+from tonnage.errors import CannotReclaimError, TonnageError
+from tonnage.flows.state import cache_directory
+from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
-    from tonnage.model.inventory import Container, Filesystem
+    from tonnage.model.inventory import Container, Filesystem, FileToSend, Inputs
     from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.runtime.load_stack import ComposeConfig
+    from tonnage.sources.compose.files import Files
 
 
 class ThisMachine:
@@ -66,10 +74,6 @@ class ThisMachine:
         from tonnage.adapters.reclaim.paths import find_places  # noqa: PLC0415
         from tonnage.decide.reclaim.ephemeral_machine import judge_machine  # noqa: PLC0415
 
-        def get_ready() -> None:
-
-            meanwhile()
-
         judged = judge_machine(self._environment, declared=disposable)
         return find_places(
             [entry for entry in load_catalogue() if not only or entry.kind in only],
@@ -80,7 +84,7 @@ class ThisMachine:
             why_not_disposable=judged.reason,
             kept=kept,
             missing_bytes=missing_bytes,
-            meanwhile=get_ready,
+            meanwhile=meanwhile,
         )
 
     def remove_place(self, candidate: Candidate, cancel: Cancel) -> None:
@@ -90,6 +94,7 @@ class ThisMachine:
             CannotReclaimError: Something of it stays, also when it was cancelled: half of it is not gone.
         """
         from tonnage.adapters.reclaim.path_removal import remove_place  # noqa: PLC0415
+        from tonnage.units import format_bytes  # noqa: PLC0415
 
         removed = remove_place(candidate, cancel=cancel)
         if not removed.complete:
@@ -117,3 +122,87 @@ class ThisMachine:
 
         found = orphan_layers(data_root, now_s=now_s)
         return len(found.paths), found.size_bytes
+
+
+class FoundPrograms:
+    """Satisfies ``Programs``; each is looked for when first asked for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @cached_property
+    def tools(self) -> Tools:
+        """What was found."""
+        from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache  # noqa: PLC0415
+        from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
+
+        known = ToolVersionsCache(cache_directory(self._environment) / "programs.json", self._environment)
+        return find_tools(self._environment, known)
+
+    def look_ahead(self) -> None:
+        """Begin to look for those that act on an engine, while there is still something else to do."""
+        from tonnage.adapters.process import dying_with_us  # noqa: PLC0415
+
+        tools = self.tools
+
+        def look() -> None:
+            # What is wrong with them is told where they are needed.
+            with contextlib.suppress(TonnageError):
+                _ = tools.compose_2, tools.build, dying_with_us()
+
+        threading.Thread(target=look, name="look-ahead", daemon=True).start()
+
+    def compose(self) -> ComposeConfig | None:
+        """Return Compose as a reader of compose files, or None when it is not installed or too old for that."""
+        tool = self.tools.compose_2
+        if tool is None:
+            return None
+        from tonnage.adapters.docker.compose.command import ComposeText  # noqa: PLC0415
+
+        return ComposeText(tool, self._environment)
+
+    def builder_found(self) -> str:
+        """Say which builder was found."""
+        tool = self.tools.need_build()
+        return f"{tool.program} {tool.version}, progress {tool.kind}"
+
+    def compose_found(self) -> str:
+        """Say which Compose was found."""
+        tool = self.tools.need_compose()
+        return f"{' '.join(tool.command)} {tool.version}"
+
+
+class RealStackFiles:
+    """Satisfies ``StackFiles``."""
+
+    def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
+        """Return what a build's Dockerfile declares with ``ARG``, with its default."""
+        from tonnage.adapters.context.dockerfiles import declared_arguments  # noqa: PLC0415
+
+        return declared_arguments(spec)
+
+    def inputs(self, service: Service) -> Inputs:
+        """Return what a service's build would read now."""
+        from tonnage.adapters.context.inputs_digest import build_inputs  # noqa: PLC0415
+
+        return build_inputs(service)
+
+    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+        """Return the images from elsewhere that a service stands on, by its files on a machine."""
+        from tonnage.adapters.context.dockerfiles import images_needed  # noqa: PLC0415
+
+        return images_needed(service, where)
+
+    def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
+        """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
+        from tonnage.adapters.ssh.files import RemoteFiles  # noqa: PLC0415
+
+        return RemoteFiles(endpoint, paths)
+
+    def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
+        """Return the files that a stack mounts from here and that the engine's machine lacks."""
+        from tonnage.adapters.ssh.upload import files_here, files_there  # noqa: PLC0415
+        from tonnage.decide.deploy.remote_mounts import files_to_send  # noqa: PLC0415
+
+        here = files_here(stack.directory, stack.sent)
+        return files_to_send(here, files_there(host, stack.place, tuple(here)))

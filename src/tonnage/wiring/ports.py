@@ -1,6 +1,6 @@
 """The real ports: this machine's files, programs and engines, put together from the adapters.
 
-Each is made, and what it needs is loaded, when it is first used: most commands use few of them.
+What each needs is loaded when it is first used: most commands use few of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.flows.state import cache_directory
+from tonnage.runtime.clock import SystemClock
+from tonnage.wiring.engines import DockerEngines, PrivateEngines
+from tonnage.wiring.machine import FoundPrograms, RealStackFiles, ThisMachine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +23,6 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Image
-    from tonnage.runtime.clock import Clock
-    from tonnage.wiring.engines import DockerEngines, PrivateEngines
-    from tonnage.wiring.machine import ThisMachine
-    from tonnage.wiring.programs import FoundPrograms
-    from tonnage.wiring.stack_files import RealStackFiles
 
 
 class Ports:
@@ -36,53 +34,17 @@ class Ports:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.environment: Mapping[str, str] = os.environ if environment is None else environment
-
-    @cached_property
-    def clock(self) -> Clock:
-        """The clock."""
-        from tonnage.runtime.clock import SystemClock  # noqa: PLC0415
-
-        return SystemClock()
+        self.clock = SystemClock()
+        self.files = RealStackFiles()
+        self.programs = FoundPrograms(self.environment)
+        self.machine = ThisMachine(self.environment)
+        self.engines = DockerEngines(self.environment, self.programs)
+        self.rehearsals = PrivateEngines(self.engines)
 
     @property
     def working_directory(self) -> str:
         """The directory that the user is in."""
         return str(Path.cwd())
-
-    @cached_property
-    def programs(self) -> FoundPrograms:
-        """Programs of this machine."""
-        from tonnage.wiring.programs import FoundPrograms  # noqa: PLC0415
-
-        return FoundPrograms(self.environment)
-
-    @cached_property
-    def files(self) -> RealStackFiles:
-        """Files that a stack names."""
-        from tonnage.wiring.stack_files import RealStackFiles  # noqa: PLC0415
-
-        return RealStackFiles()
-
-    @cached_property
-    def engines(self) -> DockerEngines:
-        """Engines."""
-        from tonnage.wiring.engines import DockerEngines  # noqa: PLC0415
-
-        return DockerEngines(self.environment, self.programs)
-
-    @cached_property
-    def rehearsals(self) -> PrivateEngines:
-        """Private engines."""
-        from tonnage.wiring.engines import PrivateEngines  # noqa: PLC0415
-
-        return PrivateEngines(self.engines)
-
-    @cached_property
-    def machine(self) -> ThisMachine:
-        """This machine."""
-        from tonnage.wiring.machine import ThisMachine  # noqa: PLC0415
-
-        return ThisMachine(self.environment)
 
     @cached_property
     def weights(self) -> Checksums:

@@ -20,7 +20,7 @@ from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
-from tonnage.wiring.stack_files import RealStackFiles
+from tonnage.wiring.machine import RealStackFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

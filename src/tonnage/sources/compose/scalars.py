@@ -176,7 +176,7 @@ class Truth(_Scalar, frozen=True):
     words: tuple[str, ...] = ()
 
     def _form(self, value: Any) -> str | bool | None:  # noqa: ANN401
-        if isinstance(value, bool) or value in self.words:
+        if isinstance(value, bool) or (isinstance(value, str) and value in self.words):
             return value
         lower = value.lower() if isinstance(value, str) else ""
         return lower in _TRUE if lower in _TRUE | _FALSE else None
