@@ -59,12 +59,7 @@ RUN_FAILURES = (
 @events_option
 @keep_previous_option
 @cleanup_after_option
-def command(
-    session: Session,
-    *,
-    flags: StackFlags,
-    plan_file: str | None,
-) -> None:
+def command(session: Session, *, flags: StackFlags, plan_file: str | None) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
     session.streams = True
@@ -81,12 +76,7 @@ def run_job(session: Session, host: str, job: Job) -> None:
 
     with session.ports.engines.open(host) as access:
         run = carry_out(
-            session.ports,
-            access,
-            job,
-            view=session.event_view(),
-            tell=session.say,
-            on_stop=lambda: stop(session),
+            session.ports, access, job, view=session.event_view(), tell=session.say, on_stop=lambda: stop(session)
         )
     show_run(session, run)
     if run.error is not None:

@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--settings", "show_settings", is_flag=True, help="Show the settings only. Asks no engine.")
 @policy_options
-def command(
-    session: Session,
-    *,
-    flags: StackFlags,
-    show_settings: bool,
-) -> None:
+def command(session: Session, *, flags: StackFlags, show_settings: bool) -> None:
     """Check."""
     from tonnage.flows.doctor import check_all, verified_checklist  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415

@@ -21,10 +21,7 @@ _LONGEST_BYTES = 64 * 2**20
 
 @verb(
     "explain",
-    examples=(
-        ("tonnage explain build.log", "What went wrong in this log"),
-        ("tonnage explain -", "A log from a pipe"),
-    ),
+    examples=(("tonnage explain build.log", "What went wrong in this log"), ("tonnage explain -", "A log from a pipe")),
     failures=(),
     about="Uses the engine, the stack and the journal where they are there; needs none of them.",
 )

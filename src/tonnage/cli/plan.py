@@ -30,14 +30,7 @@ if TYPE_CHECKING:
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @policy_options
-def command(
-    session: Session,
-    *,
-    flags: StackFlags,
-    build: bool,
-    push: bool,
-    out: str | None,
-) -> None:
+def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out: str | None) -> None:
     """Show a plan.
 
     Raises:

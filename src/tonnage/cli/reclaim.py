@@ -149,8 +149,7 @@ def _check(flags: StackFlags, request: ReclaimRequest, *, background: bool, wait
         )
     if (request.yes or background) and not any(targets):
         raise UsageError(
-            "nothing says how much is to be freed",
-            todo="Give a target, such as\n  tonnage reclaim --until 14GB --yes",
+            "nothing says how much is to be freed", todo="Give a target, such as\n  tonnage reclaim --until 14GB --yes"
         )
     if background and not request.yes:
         raise UsageError(

@@ -32,23 +32,13 @@ if TYPE_CHECKING:
 @click.option("--disk", metavar="SIZE", help="Size of the disk, such as 14GB.")
 @click.option("--keep", is_flag=True, help="Leave the engine running; how to reach and remove it is printed.")
 @click.option(
-    "--import",
-    "imports",
-    multiple=True,
-    metavar="REF=FILE",
-    help="Take an image from a file; may be repeated.",
+    "--import", "imports", multiple=True, metavar="REF=FILE", help="Take an image from a file; may be repeated."
 )
 @click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
 @sequential_option
 @keep_free_option
 def command(
-    session: Session,
-    *,
-    flags: StackFlags,
-    disk: str | None,
-    keep: bool,
-    imports: tuple[str, ...],
-    remove: str | None,
+    session: Session, *, flags: StackFlags, disk: str | None, keep: bool, imports: tuple[str, ...], remove: str | None
 ) -> None:
     """Rehearse."""
     from tonnage.flows.rehearse import rehearse  # noqa: PLC0415 - help needs none of these

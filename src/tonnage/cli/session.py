@@ -155,11 +155,7 @@ class Session:
         except OSError as error:
             raise UsageError(f"--events: {self.events_file} cannot be written", why=f"{error.strerror}.") from error
         self.events_begun = True
-        with (
-            events,
-            self._view() as shown,
-            JsonLinesView(events, monotonic=self.ports.clock.monotonic) as written,
-        ):
+        with events, self._view() as shown, JsonLinesView(events, monotonic=self.ports.clock.monotonic) as written:
             yield SeveralViews(shown, written)
 
     def _view(self) -> AbstractContextManager[EventView]:

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 @verb(
     "verify",
-    examples=(
-        ("tonnage verify", "Every service of the stack"),
-        ("tonnage verify web", "One service"),
-    ),
+    examples=(("tonnage verify", "Every service of the stack"), ("tonnage verify web", "One service")),
     failures=(NotHealthyError, EngineUnreachableError, EngineLacksError),
     about="Asks as deploy does: healthcheck, probe, all replicas, no restart. Each service has ten seconds.",
 )

@@ -63,8 +63,7 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
         from tonnage.views.text.status import status_form  # noqa: PLC0415 - help needs none of these
 
         yield lambda seen: session.print_document(
-            "status",
-            status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services),
+            "status", status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
         )
     elif session.terminal:
         from rich.console import Console  # noqa: PLC0415

@@ -198,11 +198,7 @@ def _plan(
 
 
 def _planned(
-    purpose: Purpose,
-    wanted: DesiredState,
-    inventory: Inventory,
-    history: History,
-    builds: Mapping[str, ExpectedBuild],
+    purpose: Purpose, wanted: DesiredState, inventory: Inventory, history: History, builds: Mapping[str, ExpectedBuild]
 ) -> Plan:
     if purpose is Purpose.ROLLBACK:
         from tonnage.decide.deploy.rollback import plan_rollback  # noqa: PLC0415 - builds do without it
@@ -241,11 +237,7 @@ def _forecasts(
 
 
 def _with_weights(
-    ports: DeployPorts,
-    engine: Engine,
-    job: Job,
-    tell: Callable[[str], None],
-    services: Collection[str] = (),
+    ports: DeployPorts, engine: Engine, job: Job, tell: Callable[[str], None], services: Collection[str] = ()
 ) -> Job:
     """Refuse a deploy whose weights are missing or damaged: those of services asked for, and of these.
 

@@ -80,9 +80,7 @@ def _stack(ports: RehearsalPorts, flags: StackFlags) -> str:
 
 
 def _weights_checks(
-    ports: RehearsalPorts,
-    flags: StackFlags,
-    checked: Callable[[str, Callable[[], str]], Check],
+    ports: RehearsalPorts, flags: StackFlags, checked: Callable[[str, Callable[[], str]], Check]
 ) -> list[Check]:
     """Check weights where there are any; a stack that cannot be read was told already."""
     try:

@@ -206,10 +206,7 @@ class _Shown:
 
 
 def reclaim(
-    request: ReclaimRequest,
-    which: StackFlags = _HERE,
-    *,
-    tell: Callable[[str], None] = lambda _text: None,
+    request: ReclaimRequest, which: StackFlags = _HERE, *, tell: Callable[[str], None] = lambda _text: None
 ) -> ReclaimReport:
     """Free what is needed, cheapest to get back first, and stop. Removes nothing unless ``request.yes``.
 

@@ -65,12 +65,7 @@ _UPDATE = Fields(
     }
 )
 _HOOK = Fields(
-    {
-        **_keys("user working_dir", _TEXT),
-        "command": CommandShape(),
-        "privileged": _TRUTH,
-        "environment": Pairs(),
-    }
+    {**_keys("user working_dir", _TEXT), "command": CommandShape(), "privileged": _TRUTH, "environment": Pairs()}
 )
 
 BUILD = Fields(
@@ -138,11 +133,7 @@ DEPLOY = Fields(
         ),
         "restart_policy": Fields({"condition": _TEXT, "max_attempts": _WHOLE, **_keys("delay window", _SPAN)}),
         "placement": Fields(
-            {
-                "constraints": _TEXTS,
-                "preferences": Listed(Fields({"spread": _TEXT})),
-                "max_replicas_per_node": _WHOLE,
-            }
+            {"constraints": _TEXTS, "preferences": Listed(Fields({"spread": _TEXT})), "max_replicas_per_node": _WHOLE}
         ),
     }
 )
@@ -250,8 +241,7 @@ SERVICE = Fields(
             }
         ),
         "devices": Distinct(
-            Fields(_keys("source target permissions", _TEXT), short=short_device, required=("source",)),
-            key=target_key,
+            Fields(_keys("source target permissions", _TEXT), short=short_device, required=("source",)), key=target_key
         ),
         "env_file": Distinct(
             Fields(
@@ -282,11 +272,7 @@ SERVICE = Fields(
 )
 
 _PATHS = Listed(_PATH, single=True)
-_SHARED: dict[str, Shape] = {
-    "name": _TEXT,
-    "external": Either(_TRUTH, Fields({"name": _TEXT})),
-    "labels": _PAIRS,
-}
+_SHARED: dict[str, Shape] = {"name": _TEXT, "external": Either(_TRUTH, Fields({"name": _TEXT})), "labels": _PAIRS}
 """What networks, volumes, secrets and configs have in common."""
 _DRIVEN: dict[str, Shape] = {**_SHARED, "driver": _TEXT, "driver_opts": _OPTIONS}
 
@@ -296,9 +282,7 @@ COMPOSE_FILE = Fields(
         "name": _TEXT,
         "include": Listed(
             Fields(
-                {**_keys("path env_file", _PATHS), "project_directory": _PATH},
-                short=short("path"),
-                required=("path",),
+                {**_keys("path env_file", _PATHS), "project_directory": _PATH}, short=short("path"), required=("path",)
             )
         ),
         "services": Named(SERVICE),
