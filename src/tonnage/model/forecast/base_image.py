@@ -32,7 +32,6 @@ class BaseLayer(Struct, frozen=True, kw_only=True):
 
     Args:
         chain_id: Its identity on top of all those below it.
-        diff_id: The identity of its contents.
         image: Its bytes as ``docker images`` counts them: the bytes of its files.
         disk: What it takes on a disk: files in whole blocks, directories.
         source: How ``image`` is known, in words, such as ``the last four bytes of the gzip stream``.
@@ -89,7 +88,6 @@ class AptState(Struct, frozen=True, kw_only=True):
         installed: Version of each installed package, by name.
         provided: Names that installed packages provide besides their own, with a version where one is told.
         sources: Where packages come from, in order.
-        recommends: Whether recommended packages are installed with others.
         keeps_debs: Whether the fetched ``.deb`` files stay after they were installed.
         keeps_caches: Whether apt keeps its own caches, ``pkgcache.bin`` and ``srcpkgcache.bin``.
         lists_compressed: Whether package lists are kept compressed.
@@ -117,16 +115,12 @@ class BaseImage(Struct, frozen=True, kw_only=True):
         reference: As it was asked for.
         platform: Such as ``linux/amd64`` or ``linux/arm64/v8``.
         layers: Its chain, lowest first.
-        config: What it gives to the stage.
-        origin: Where it was read.
         image_id: The digest of its configuration.
         digest: The digest of its manifest, for this platform; empty where no registry was asked.
-        labels: Its labels.
         history: What made it, oldest first, as text.
         python: The Python that ``python`` or ``python3`` starts, such as 3.11.9 or 3.11; empty where not known.
         distribution: The system in it; None where not known.
         apt: What apt of it knows; None where that cannot be read without starting it.
-        notes: Remarks for people, such as that a tag was taken from the cache.
         told: Its bytes as a whole, where the engine tells them; they can be known where those of its layers are not.
     """
 

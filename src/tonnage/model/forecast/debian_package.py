@@ -35,18 +35,13 @@ class DebPackage(Struct, frozen=True, kw_only=True):
     """One version of a package as an index lists it.
 
     Args:
-        name: Its name.
-        version: Its version.
         architecture: Such as amd64 or all.
         installed_bytes: What it says it takes once unpacked (``Installed-Size``).
-        deb_bytes: The bytes of its file.
         depends: What it needs, ``Pre-Depends`` included; of each the alternatives.
         recommends: What is installed with it unless that is turned off.
         provides: What it stands in for; a version where one is written.
         conflicts: What cannot be there at the same time (``Conflicts`` and ``Breaks``).
         filename: Where the file lies below the source's address.
-        essential: It is in every system.
-        priority: Such as required or optional.
     """
 
     name: str
@@ -67,12 +62,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     """One package that would be installed, and why.
 
     Args:
-        name: Its name.
-        version: Its version.
-        installed_bytes: What it takes.
-        deb_bytes: Bytes of its file.
         because: The package that wants it; empty when it was asked for.
-        recommended: It is only recommended.
         upgrade: An older version is in the image already.
     """
 
@@ -89,7 +79,6 @@ class PackageSelection(Struct, frozen=True, kw_only=True):
     """What would be installed.
 
     Args:
-        packages: The packages, as they were decided on.
         missing: What was asked for and no source has, and what nothing satisfies.
         assumed: Whether what the image has already was not known, so that the usual packages were taken for it.
     """
@@ -103,9 +92,7 @@ class Probed(Struct, frozen=True, kw_only=True):
     """What the solver of an image itself said, in a container that was thrown away.
 
     Args:
-        choice: What would be installed.
         lists_bytes: What the package lists take as the image keeps them.
-        caches_bytes: What apt's own caches take.
     """
 
     choice: PackageSelection
@@ -168,9 +155,7 @@ class AptForecast(Struct, frozen=True, kw_only=True):
         lists_download: Bytes fetched for the lists.
         caches: What apt keeps for itself besides, once lists were read (``/var/cache/apt/*.bin``).
         packages: What would be installed, the largest first.
-        missing: Names that no source has.
         by: Who says so, in words, such as ``the solver of the image``.
-        notes: Remarks for people.
     """
 
     image: Estimate

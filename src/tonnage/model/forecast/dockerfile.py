@@ -38,10 +38,8 @@ class Instruction(Struct, frozen=True, kw_only=True):
         text: What follows, flags included, continued lines joined as the builder joins them.
         line: The line it begins on, counted from 1.
         end_line: The last line that belongs to it, with the last line of its here-documents.
-        flags: Its flags in their order, as they are written.
         body: ``text`` without the flags.
         words: The members of the exec form (a JSON array of strings); None in the shell form.
-        heredocs: Its here-documents in their order.
         trigger: Of ``ONBUILD`` what it keeps for later; else None.
         line_starts: Where in ``body`` each written line begins: offset and line.
     """

@@ -21,11 +21,8 @@ class AptInstall(Effect, frozen=True, kw_only=True):
     Args:
         packages: As they are named: ``curl``, ``gcc=4:12.2``, ``libgl1:amd64``, ``tool/bookworm-backports``.
         files: Local ``.deb`` files.
-        recommends: Recommended packages come too.
-        suggests: Suggested packages come too.
         target_release: ``-t``; empty without one.
         upgrades: ``upgrade`` or ``dist-upgrade``: what is there is replaced, nothing is named.
-        downloads_only: ``-d``.
         cache_mounted: ``/var/cache/apt`` is a cache mount, so that no ``.deb`` is left in the layer.
         unread: Packages that cannot be told because of unknown variables or patterns.
     """
@@ -70,13 +67,7 @@ class AptRemove(Effect, frozen=True, kw_only=True):
 
 
 class OtherInstall(Effect, frozen=True, kw_only=True):
-    """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ...
-
-    Args:
-        manager: Its name.
-        packages: What is named.
-        files: Files that say what to install, where they are named.
-    """
+    """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ..."""
 
     manager: str
     packages: tuple[str, ...] = ()
@@ -87,7 +78,6 @@ class Download(Effect, frozen=True, kw_only=True):
     """A file is fetched from an address.
 
     Args:
-        address: The address.
         path: The file that is written; empty when it goes on through a pipe or to standard output.
         into: What reads it when it is piped: the words of that command.
     """
@@ -103,7 +93,6 @@ class Unpack(Effect, frozen=True, kw_only=True):
     Args:
         archive: The archive; empty when it comes through a pipe.
         address: Its address when it comes through a pipe from one.
-        directory: Where to.
     """
 
     archive: str = ""
@@ -112,12 +101,7 @@ class Unpack(Effect, frozen=True, kw_only=True):
 
 
 class GitClone(Effect, frozen=True, kw_only=True):
-    """``git clone``.
-
-    Args:
-        address: The repository.
-        directory: Where to.
-    """
+    """``git clone``."""
 
     address: str
     directory: str
@@ -142,7 +126,6 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
 
     Args:
         paths: Paths and patterns.
-        recursive: What is below them too.
     """
 
     paths: tuple[str, ...]
@@ -154,11 +137,9 @@ class Transfer(Effect, frozen=True, kw_only=True):
 
     Args:
         sources: Paths and patterns.
-        destination: Where to.
         moves: ``mv``: what lay in the same layer is not there twice.
         links: ``ln``: no bytes of their own.
         hard: The links are other names of the same files.
-        recursive: Directories with all that is in them.
     """
 
     sources: tuple[str, ...]
@@ -215,13 +196,7 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class WriteFile(Effect, frozen=True, kw_only=True):
-    """A file is written.
-
-    Args:
-        path: The file.
-        source: Where its bytes come from.
-        appends: What is there already stays in it.
-    """
+    """A file is written."""
 
     path: str
     source: Source
@@ -243,8 +218,6 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
     """A virtual environment is made.
 
     Args:
-        directory: Where.
-        with_pip: Whether pip is put into it.
         python: The interpreter that is named; empty for the one on ``PATH``.
     """
 

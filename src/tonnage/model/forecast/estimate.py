@@ -53,7 +53,6 @@ class Estimate(Struct, frozen=True):
         low_bytes: It is hardly less than this.
         likely_bytes: The best single figure.
         high_bytes: It is hardly more than this.
-        grade: How it is known.
     """
 
     low_bytes: int
@@ -157,9 +156,6 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
     Args:
         name: Its name, with a version where it has one.
-        disk: What it keeps on the disk.
-        download: What is fetched for it.
-        source: How that is known, in words.
     """
 
     name: str
@@ -174,9 +170,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     Args:
         key: The identity: a layer in its chain, a cache mount, the copied sources of a context.
         role: Which filesystem: ``data-root``, ``containerd`` or ``temporary``.
-        kept: How many bytes.
         image: Of a layer of an image, its bytes as ``docker images`` counts them, whether it is present or not.
-        download: What is fetched for it.
         present: The engine has them already; they add nothing.
         in_image: It is a layer of the image that is built.
     """
@@ -201,7 +195,6 @@ class InstructionForecast(Struct, frozen=True, kw_only=True):
         disk: Bytes that the filesystems keep; nothing for what the engine has already.
         transient: Bytes needed on top at its worst moment and given back at its end.
         others: What steps of other stages may need on top at the same moment.
-        download: Bytes fetched from elsewhere.
         holdings: What ``disk`` consists of.
         contributors: What weighs, heaviest first.
         key: Identity of the work: where two services have the same it is done once.
@@ -232,17 +225,13 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
     """What the image of one service will weigh, and what getting it needs.
 
     Args:
-        service: The service.
         image: As ``docker images`` will show it, base included.
         disk: Bytes that the filesystems keep, were it the only service.
         transient: Bytes on top of them at the worst moment.
-        download: Bytes fetched from elsewhere.
         steps: Every instruction in the order of building.
         beside: Bytes needed for the whole time of the build and given back at its end.
         target: The Python and the platform that it was made for, in words; empty where no Python is installed into.
         failures: Why figures are missing: what a resolver or a registry answered.
-        findings: What does not do what it says.
-        notes: What there is to know about the figures.
         found_out: Whether anything was found out; if not, everything is assumed.
         broken: What the user wrote cannot be built, whatever the figures.
     """
@@ -272,7 +261,6 @@ class FilesystemForecast(Struct, frozen=True, kw_only=True):
 
     Args:
         role: Which one: ``data-root``, ``containerd`` or ``temporary``.
-        kept: What stays.
         one_after_the_other: The peak when services are built one after the other.
         all_at_once: The peak when they are built at the same time.
     """
@@ -288,12 +276,10 @@ class StackForecast(Struct, frozen=True, kw_only=True):
 
     Args:
         stack: The project name.
-        engine: For which kind of engine.
         services: One entry for each service, in the order in which they are built.
         image: Bytes of all distinct layers, as ``docker images`` counts them.
         disk: Bytes that the filesystems keep: shared layers once.
         transient: Bytes on top of them at the worst moment when services are built one after the other.
-        download: Bytes fetched from elsewhere.
         filesystems: The same for each filesystem that is written, with both peaks.
     """
 

@@ -18,12 +18,10 @@ class Tree(Struct, frozen=True, kw_only=True):
     Args:
         image: The bytes of the files, as ``docker images`` counts them.
         disk: What files and directories take on a disk with blocks of 4 KiB.
-        download: Bytes that are fetched for it.
         transient: Bytes that are needed while it is made, such as an archive that is unpacked.
         inodes: Files, links and directories.
         files: Path, bytes and bytes on the disk of each; empty where they are not known or too many.
         missing: What was asked for and is not there.
-        notes: Remarks for people: what was unpacked, why a size is not known.
     """
 
     image: Estimate = NOTHING

@@ -15,7 +15,6 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     Args:
         rule: The name of the rule, such as ``index-on-requirement``.
-        place: Where it is written.
         text: What is wrong, in one sentence.
         todo: What to write instead; empty where nothing better is known.
     """

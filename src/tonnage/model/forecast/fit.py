@@ -49,10 +49,7 @@ class FilesystemFit(Struct, frozen=True, kw_only=True):
     """How a stack fits one filesystem.
 
     Args:
-        room: The filesystem.
-        fit: How.
         missing_bytes: How much is missing for the next better answer; 0 where it fits.
-        kept: What stays there.
         one_after_the_other: The peak when services are built one after the other.
         all_at_once: The peak when they are built at the same time.
     """
@@ -75,7 +72,6 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
     """The forecast of a stack.
 
     Args:
-        stack: What its builds need, together and service by service.
         fits: How that fits, for each filesystem that would be written.
         disk_known: Whether there was a disk to compare with.
     """

@@ -47,8 +47,6 @@ class Cache(Struct, frozen=True, kw_only=True):
     """The cache of an installer while one command runs.
 
     Args:
-        kind: Where it is left.
-        directory: Its path.
         mount: The id of the cache mount; empty for the other kinds.
     """
 
@@ -62,8 +60,6 @@ class Effect(Struct, frozen=True, kw_only=True):
 
     Args:
         command: The command, its words joined, variables put in where they are known.
-        place: Where it is written.
-        conditional: It may not happen.
     """
 
     command: str
@@ -75,7 +71,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     """Python packages are installed.
 
     Args:
-        installer: The program.
         requirements: What is asked for on the line; local paths are absolute in ``location``.
         requirement_files: Each ``-r``; ``-`` for standard input.
         constraint_files: Each ``-c``, and those of ``PIP_CONSTRAINT`` or ``UV_CONSTRAINT``.
@@ -84,10 +79,8 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         project_itself: The project's own package is installed too.
         project_editable: It is installed as a link to its sources.
         extras: Of the project.
-        all_extras: Every extra of the project.
         groups: Dependency groups beside the project's own dependencies.
         without_groups: Groups left out, among them default ones; ``*`` for every default group.
-        all_groups: Every group.
         only_groups: Groups that are installed instead of the project's dependencies.
         left_out: Packages that are not installed (``--no-install-package``).
         locked: The lock is used as it is and must exist (``--frozen``, ``--locked``, ``poetry install``, ``pdm sync``).
@@ -98,11 +91,9 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         python: The interpreter that is named: a version such as ``3.11`` or a path; empty for the one on ``PATH``.
         target: ``--target``: files go there and nothing installed counts.
         prefix: ``--prefix`` or ``--root``.
-        user: ``--user``.
         virtual_environment: The environment that is installed into; empty for the interpreter's own.
         platforms: ``--platform`` of pip or ``--python-platform`` of uv; empty for the image's own.
         python_version: ``--python-version``; empty for the interpreter's own.
-        cache: Where the cache is left.
         compiles: Bytecode is written.
         link_mode: Of uv: ``hardlink``, ``copy``, ``clone``, ``symlink``.
         temporary_mounted: That directory is a mount and not of the image: tmpfs or a cache.

@@ -49,18 +49,14 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
 
     Args:
         requirements: Lines of requirement files and of the command line, without options.
-        constraints: Lines of constraint files.
         index_url: The index in place of the default one; empty for the user's or the resolver's default.
-        extra_index_urls: Further indexes.
         find_links: Further pages or directories that list archives.
         no_index: No index at all, ``find_links`` only.
         best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that
             has the name, which is what uv does.
-        dependencies: Whether what the requirements need is resolved as well.
         prereleases: Whether pre-releases are welcome everywhere.
         only_binary: Names that may not come from source; ``:all:`` for all.
         no_binary: Names that may not come as wheels; ``:all:`` for all.
-        require_hashes: Whether each requirement must carry a hash.
         exclude_newer: Date before which an archive must have been uploaded; empty for none.
         resolution: ``highest``, ``lowest`` or ``lowest-direct``.
         torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
@@ -90,15 +86,10 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
 
     Args:
         lock_name: Which lock: ``uv.lock``, ``poetry.lock``, ``pdm.lock``, or one named as ``pylock.toml``.
-        lock_text: Its text.
         project_text: The text of ``pyproject.toml``; empty where there is none.
-        extras: Extras of the project that are installed.
-        all_extras: Every extra is.
         groups: Groups beside the project's own dependencies.
         without_groups: Groups that are left out; ``*`` for every default one.
-        all_groups: Every group is installed.
         only_groups: Groups that are installed instead of the project's dependencies.
-        left_out: Packages that are not installed.
         asked: Indexes and environment, for what the lock does not tell.
     """
 
@@ -121,7 +112,6 @@ class Wheel(Struct, frozen=True, kw_only=True):
     Args:
         name: Its normalised name.
         version: Its version, with the local part.
-        filename: Its file name.
         url: Where it is; ``file://`` for one on this machine.
         size_bytes: Its compressed size; None where neither index nor lock told it.
         hashes: Pairs of algorithm and hexadecimal digest.
@@ -154,11 +144,8 @@ class Sdist(Struct, frozen=True, kw_only=True):
     Args:
         name: Its normalised name.
         version: Its version; empty where it could not be resolved without building.
-        filename: Its file name.
-        url: Where it is.
         size_bytes: Its compressed size; None where nobody told it.
         hashes: Pairs of algorithm and hexadecimal digest.
-        index: The index that it came from.
     """
 
     name: str
@@ -197,7 +184,6 @@ class Lock(Struct, frozen=True, kw_only=True):
     """What a set of requirements resolves to for one target.
 
     Args:
-        target: The Python that it is for.
         wheels: What will be installed from wheels, by name.
         sdists: What will be built from source.
         others: What has no bytes that can be known.
@@ -233,9 +219,7 @@ class WheelContents(Struct, frozen=True, kw_only=True):
 
     Args:
         wheel: The wheel; its size is filled in where the server told it.
-        files: How many files.
         directories: How many distinct directories below the place of installation.
-        content_bytes: The sum of the files' sizes.
         block_bytes: The same with each file rounded up to blocks of 4 KiB.
         directory_bytes: What the directories take themselves, on ext4.
         python_file_bytes: The size of each ``.py`` file that an installer would compile.
@@ -244,7 +228,6 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
         cacheable: Whether its server allows that installers keep the archive; None where that is not known.
-        reading: How this is known.
         reason: Why it is known no better; empty when it is exact.
     """
 

@@ -37,11 +37,9 @@ class FileSource(Struct, frozen=True):
     """What a stage stands on, or where a ``COPY`` or a mount takes files from.
 
     Args:
-        kind: Which kind.
         name: The image reference, the stage's name, or the named context's value such as ``/srv/x`` or an address;
             empty for the build's own context.
         stage: The number of the stage; None for what is no stage.
-        platform: The platform of an image.
     """
 
     kind: FileSourceKind
@@ -54,7 +52,6 @@ class BaseConfig(Struct, frozen=True, kw_only=True):
     """What an image gives to the stage that stands on it, as its configuration says.
 
     Args:
-        environment: Its variables.
         working_directory: Its directory; empty for ``/``.
         user: Its user; empty for root.
         shell: Its ``SHELL``; empty for the usual one.
@@ -120,7 +117,6 @@ class RunInstruction(Struct, frozen=True, kw_only=True):
     Args:
         script: The shell script, here-documents put in as the shell gets them; empty in exec form.
         words: The exec form's words; None in shell form.
-        mounts: What is mounted while it runs.
         network: ``none``, ``host`` or ``default``; empty where nothing is written.
         line_starts: Where in ``script`` each written line begins: offset and line of the file.
     """
@@ -142,12 +138,6 @@ class CopyInstruction(Struct, frozen=True, kw_only=True):
         adds: It is an ``ADD``: archives of the context are unpacked and addresses fetched.
         unpacks: Of ``ADD``: ``--unpack``; None for the usual, archives of the context alone.
         inline: The here-documents, as they are written into the destination.
-        owner: ``--chown``.
-        mode: ``--chmod``.
-        link: ``--link``.
-        parents: ``--parents``.
-        excludes: Each ``--exclude``.
-        checksum: ``--checksum``.
     """
 
     sources: tuple[str, ...]
@@ -181,9 +171,7 @@ class RecipeStep(Struct, frozen=True, kw_only=True):
     """One instruction of a stage, with what is in force when it begins.
 
     Args:
-        instruction: As it is written.
         text: One line, variables substituted as the builder does, as its step is named in the progress.
-        action: What it does.
         surroundings: What is in force; of an ``ENV`` without what it sets itself.
         place: Where it is written; for what a base image's ``ONBUILD`` kept, the place of the ``FROM``.
         flags: Its flags, variables substituted.
@@ -205,10 +193,7 @@ class RecipeStage(Struct, frozen=True, kw_only=True):
     Args:
         index: Its number in the Dockerfile.
         name: Its name; empty without one.
-        base: What it stands on.
         platform: The platform that it is built for, such as ``linux/amd64``.
-        place: The place of its ``FROM``.
-        steps: Its instructions.
         ending: What is in force after the last.
         needs: The numbers of the stages that it stands on or takes files from.
     """
@@ -228,7 +213,6 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     Args:
         file: How the Dockerfile is named in messages.
-        platform: The platform that is built for.
         target: The number of the stage that becomes the image.
         stages: The stages that are built, in an order in which each comes after those it needs.
         unused: Build arguments that no ``ARG`` takes.

@@ -26,15 +26,12 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
     Args:
         text: As pip gets it, variables put in, options and comment left out.
-        kind: By name, by the address of a file, by a version control address, or by a path.
         name: The project, as PEP 503 normalises it; empty where it cannot be told without fetching.
-        extras: The extras asked for.
         specifier: Versions, such as ``==2.3.1``; empty for any.
         marker: The environment marker; empty for always.
         location: The address or the path; empty for a name.
         editable: Given with ``-e``.
         hashes: ``sha256:...`` of the files that are allowed.
-        place: Where it is written.
     """
 
     text: str
@@ -54,13 +51,9 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
 
     Args:
         index_url: The index; empty for the usual one.
-        extra_index_urls: Further indexes.
         find_links: Directories or pages with files.
-        no_index: No index at all.
-        pre: Pre-releases too.
         only_binary: Names that must be wheels, or ``:all:``.
         no_binary: Names that must not be wheels, or ``:all:``.
-        require_hashes: Every requirement must have a hash.
         trusted_hosts: Hosts without a checked certificate.
     """
 
@@ -82,7 +75,6 @@ class Requirements(Struct, frozen=True, kw_only=True):
         requirements: What is to be installed, in order.
         constraints: What only limits versions (``-c``).
         options: The options of all files together.
-        findings: What does not do what it says.
         files: Every file that was read, in order, as it was asked for.
     """
 

@@ -25,11 +25,8 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         name: What it is, such as ``torch 2.3.1`` or ``COPY app/``.
         place: The absolute path below which it lies in the image; empty where that is not known.
         image: Its bytes as ``docker images`` counts them.
-        disk: What it takes on the disk.
         transient: What is needed on top while it is written and given back then.
-        download: What is fetched for it.
         compressed: What it takes in a compressed layer.
-        source: How that is known, in words.
         files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
     """
 
@@ -49,8 +46,6 @@ class Aside(Struct, frozen=True, kw_only=True):
 
     Args:
         key: Its identity: what has the same one is there once.
-        name: What it is.
-        disk: What it takes.
     """
 
     key: str
@@ -62,11 +57,9 @@ class DerivedFile(Struct, frozen=True):
     """A file that is made from files of the image.
 
     Args:
-        place: The file.
         paths: What it is made from: paths and patterns.
         percent: How many bytes it has at least, likely and at most for a hundred of theirs.
         unknown: What is put in place of a file that nobody knows anything of.
-        source: How that is known, in words.
         least_high_bytes: Its high figure is not below this one: how much comes out nobody knows.
     """
 
@@ -82,7 +75,6 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     """One command of an instruction, or the whole of an instruction that has no commands.
 
     Args:
-        writes: What it writes.
         transient: What it needs on top besides and gives back when it ends.
         asides: What it leaves outside of the layer.
         removes: Paths and patterns whose contents are removed.
@@ -114,7 +106,6 @@ class Lesson(Struct, frozen=True, kw_only=True):
     """What was learned of an instruction, and how far it goes.
 
     Args:
-        taught: What was measured.
         guess: It was measured elsewhere, where the same words may have done something else.
         source: Where it was measured, in words.
     """
@@ -128,9 +119,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
     """One instruction.
 
     Args:
-        line: The line it begins on.
         text: The instruction on one line.
-        effects: What it does, in order.
         identity: Everything that decides about its result besides what it stands on; empty for an instruction that
             makes no layer.
         configures: It only changes the image's configuration.
@@ -144,7 +133,6 @@ class StepWork(Struct, frozen=True, kw_only=True):
         sources: What BuildKit keeps of what it is sent or fetches for it, beside its layer.
         learn_key: Under which key its measured bytes are stored.
         lesson: What was learned of it; None for nothing.
-        how: How it is known, in words.
     """
 
     line: int
@@ -174,11 +162,8 @@ class BaseLayerBytes(Struct, frozen=True, kw_only=True):
     """One layer of the image that a stage stands on.
 
     Args:
-        chain_id: Its identity in the chain.
         image: Its bytes as ``docker images`` counts them.
-        disk: What it takes on the disk.
         compressed: Its bytes in the registry.
-        present: The engine has it.
     """
 
     chain_id: str
@@ -195,7 +180,6 @@ class BaseLayers(Struct, frozen=True, kw_only=True):
         name: Its reference; empty for ``scratch``.
         layers: Its layers, lowest first.
         identity: What tells it from others where its layers are not known.
-        how: How it is known, in words.
     """
 
     name: str
@@ -214,7 +198,6 @@ class StageWork(Struct, frozen=True, kw_only=True):
         base: The image it stands on; None where it stands on another stage.
         on_stage: The stage it stands on; None where it stands on an image.
         needs: The numbers of the stages that it stands on or takes files from.
-        steps: Its instructions.
     """
 
     index: int
@@ -230,15 +213,11 @@ class BuildWork(Struct, frozen=True, kw_only=True):
     """Everything that building the image of one service does.
 
     Args:
-        service: The service.
         stages: The stages that are built, each after those it needs; of an image that is only pulled one without steps.
         target: The number of the stage that becomes the image.
         context: Bytes of the whole context, as the classic builder copies it.
         python: The Python and the platform that packages were chosen for, in words.
         failures: Why figures are missing.
-        findings: What does not do what it says.
-        notes: What there is to know.
-        broken: What the user wrote cannot be built.
     """
 
     service: str
