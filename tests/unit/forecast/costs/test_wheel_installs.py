@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tonnage.forecast.costs.bytecode import RATIOS, bytecode
-from tonnage.forecast.costs.wheel_installs import installed
+from tonnage.forecast.costs.wheel_installs import RATIOS, bytecode, installed
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import Lock, Other, Reading, Sdist, Target, Wheel, WheelContents
