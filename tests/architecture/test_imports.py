@@ -24,12 +24,11 @@ PURE: dict[str, frozenset[str]] = {
     "tonnage.sources.": frozenset({"pathlib"}),
     "tonnage.views.": frozenset({"rich", "sys", "threading"}),
 }
-# What forecasts of Python packages take of adapters: uv is started, addresses are shown, and nothing is asked twice.
+# What forecasts of Python packages take of adapters: uv is started, and addresses are shown.
 FOR_UV = frozenset(
     {
         ("tonnage.forecast.python.uv", "tonnage.adapters.process"),
         ("tonnage.forecast.python.ranged_file", "tonnage.adapters.web.client.shown"),
-        ("tonnage.forecast.python.source_archives", "tonnage.adapters.web.single_flight.SingleFlight"),
     }
 )
 

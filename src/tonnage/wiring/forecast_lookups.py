@@ -19,10 +19,10 @@ from tonnage.adapters.context.inputs_digest import is_remote
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSizes
-from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import UsageError
 from tonnage.flows.state import cache_directory
 from tonnage.forecast.gather.lookups import Copied
+from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree

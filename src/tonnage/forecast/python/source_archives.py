@@ -20,8 +20,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
-from tonnage.adapters.web.single_flight import SingleFlight
 from tonnage.errors import CannotFetchError
+from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.python.index_access import without_user
 from tonnage.forecast.python.resolver_lines import holding
 from tonnage.lazily import regex
