@@ -35,13 +35,10 @@ if TYPE_CHECKING:
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup: bool) -> None:
     """Build."""
     session.ports.programs.look_ahead()
-    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
-
-    from tonnage.flows.deploy import Job  # noqa: PLC0415
+    from tonnage.flows.deploy import Job  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.ports, flags)
-    wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup))
+    wanted = for_build(read_wanted(session.ports, flags), push=push, cleanup_after=cleanup)
     run_job(session, flags.host, Job(purpose=Purpose.BUILD, wanted=wanted))

@@ -36,9 +36,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     Raises:
         CannotFitError: The plan is refused.
     """
-    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
-
-    from tonnage.flows.deploy import make_plan  # noqa: PLC0415
+    from tonnage.flows.deploy import make_plan  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
@@ -50,7 +48,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     wanted = read_wanted(session.ports, flags)
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"
-        wanted = replace(wanted, policy=for_build(wanted.policy, push=push, cleanup_after=cleanup))
+        wanted = for_build(wanted, push=push, cleanup_after=cleanup)
     with session.ports.engines.facts(flags.host) as facts:
         plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
     session.answer("plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width))

@@ -11,18 +11,17 @@ from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
 from tonnage.flows.forecast import forecast_now, room_of
 from tonnage.flows.stack import build_environment_of, read_if_there
-from tonnage.flows.state import opened_journal
+from tonnage.flows.state import runs_if_readable
 from tonnage.forecast.costs.fit import fit_into
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.ports import ForecastPorts, LocalMachine, Process
+    from tonnage.flows.ports import ForecastPorts, LocalMachine
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import StackForecast
-    from tonnage.model.inventory import Filesystem, Inventory
+    from tonnage.model.inventory import Inventory
     from tonnage.model.reports.symptom import Explanation
 
 
@@ -53,7 +52,7 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
         disks = inventory.filesystems if inventory is not None else ()
         if not flags.host.startswith("ssh://"):
             disks += tuple(each for each in machine.filesystems() if each.mount not in {disk.mount for disk in disks})
-        reserves = _reserves(disks, wanted.policy.keep_free_bytes if wanted is not None else None)
+        keep_free_bytes = wanted.policy.keep_free_bytes if wanted is not None else None
         forecast: StackForecast | None = None
         if wanted is not None:
             with contextlib.suppress(TonnageError):
@@ -61,28 +60,14 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
                 assume_bytes = wanted.policy.assume_unknown_bytes
                 forecast = forecast_now(ports, stack, assume_bytes, facts=facts, inventory=inventory)
     known = forecast if forecast is not None and forecast.services else None
-    rooms = [room_of(disk, reserve) for disk, reserve in zip(disks, reserves, strict=True) if reserve is not None]
+    rooms = []
+    for disk in disks:
+        with contextlib.suppress(TonnageError):
+            rooms.append(room_of(disk, reserve_bytes(disk, keep_free_bytes)))
     return Machine(
         filesystems=disks,
         reserves=tuple((room.mount, room.reserve_bytes) for room in rooms),
-        run=_last_run(ports, wanted.stack.name if wanted is not None else ""),
+        run=next(iter(runs_if_readable(ports, 1, wanted.stack.name if wanted is not None else "")), None),
         forecast=known,
         fits=fit_into(known, rooms) if known is not None else (),
     )
-
-
-def _reserves(disks: tuple[Filesystem, ...], keep_free_bytes: int | None) -> list[int | None]:
-    """Return the reserve of each filesystem; None where there can be none."""
-    reserves: list[int | None] = []
-    for disk in disks:
-        try:
-            reserves.append(reserve_bytes(disk, keep_free_bytes))
-        except TonnageError:
-            reserves.append(None)
-    return reserves
-
-
-def _last_run(ports: Process, stack: str) -> Run | None:
-    with contextlib.suppress(TonnageError), opened_journal(ports.environment) as journal:
-        return next(iter(journal.runs(1, stack)), None) if journal is not None else None
-    return None

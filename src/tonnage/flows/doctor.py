@@ -18,7 +18,7 @@ from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.looks import look
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs
-from tonnage.flows.state import journal_path, opened_journal
+from tonnage.flows.state import journal_path, opened_journal, runs_if_readable
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import Process, RehearsalPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.reports.checklist import Item
     from tonnage.model.stack import Service, Stack
@@ -161,7 +160,7 @@ def _evidence(ports: RehearsalPorts, wanted: DesiredState, host: str) -> Evidenc
         workflows=tuple(_workflows(root)),
         installs=_installs(build_environment_of(ports, wanted.stack)),
         torch=_torch(ports, wanted, host),
-        runs=_runs(ports, wanted.stack.name),
+        runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
         rehearsals=ports.rehearsals.root(),
     )
@@ -251,9 +250,3 @@ def _forecasts(
             return gather(ports, built, ports.engines.kind(None), asked)
         kind = ports.engines.kind(inventory.engine)
         return gather(ports, built, kind, asked, facts=facts, inventory=inventory)
-
-
-def _runs(ports: RehearsalPorts, stack: str) -> tuple[Run, ...]:
-    with contextlib.suppress(TonnageError), opened_journal(ports.environment) as journal:
-        return journal.runs(_RUNS, stack) if journal is not None else ()
-    return ()

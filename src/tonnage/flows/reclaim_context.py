@@ -12,20 +12,21 @@ from msgspec import Struct
 
 from tonnage.decide.reclaim.choice import narrowed, still_staying, telling_unmatched
 from tonnage.decide.reclaim.selection import freed_bytes
-from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, TonnageError, UsageError
+from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.catalogue import PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
+    from tonnage.errors import TonnageError
     from tonnage.flows.ports import EngineAccess, ReclaimPorts
     from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.inventory import Engine, Inventory
+    from tonnage.model.inventory import Container, Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected
-    from tonnage.model.reclaim.roots import Roots
+    from tonnage.model.reclaim.roots import Root
     from tonnage.model.stack import Stack
 
 
@@ -106,8 +107,9 @@ def reclaim_context(
         found = still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
         available = _gauge(ports, request, access, disk.mount, opened)
         if not inventory.engine.endpoint.startswith("ssh://"):
+            kept = _kept(needs.paths) | _mounted(inventory.containers)
             missing_bytes = missing_bytes_of(request, plan, available())
-            found += _places(ports, request, disk.mount, _mounted(inventory, needs), missing_bytes, earlier, meanwhile)
+            found += _places(ports, request, disk.mount, kept, missing_bytes, earlier, meanwhile)
         yield ReclaimContext(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
@@ -190,12 +192,14 @@ def _places(
     return found if whole >= missing_bytes else look(None)
 
 
-def _mounted(inventory: Inventory, needs: Roots) -> dict[str, str]:
-    """Return what containers and stacks mount of this machine, with the reason why it stays."""
-    by_stacks = {need.what: need.reason for need in needs.paths}
-    return by_stacks | {
-        path: f"the container {each.name} mounts it" for each in inventory.containers for path in each.binds
-    }
+def _kept(needs: Iterable[Root]) -> dict[str, str]:
+    """Return what has to stay, with the reason."""
+    return {need.what: need.reason for need in needs}
+
+
+def _mounted(containers: Iterable[Container]) -> dict[str, str]:
+    """Return what containers mount of this machine, with the reason why it stays."""
+    return {path: f"the container {each.name} mounts it" for each in containers for path in each.binds}
 
 
 def _without_engine(
@@ -216,17 +220,13 @@ def _without_engine(
     if trouble is None:
         # A tree elsewhere: nothing of this machine is needed of it but what containers may mount.
         with contextlib.suppress(CannotReclaimError):
-            kept = {
-                path: f"the container {each.name} mounts it"
-                for each in ports.machine.containers(flags.host)
-                for path in each.binds
-            }
+            kept = _mounted(ports.machine.containers(flags.host))
     else:
         from tonnage.flows.roots import paths_needed  # noqa: PLC0415 - only where an engine is dead
 
-        stack = _stack_here(ports, flags)
-        needs, notes = paths_needed(ports, ports.machine.containers(flags.host), stack)
-        kept = {need.what: need.reason for need in reversed(needs)}
+        containers = ports.machine.containers(flags.host)
+        needs, notes = paths_needed(ports, containers, _stack_here(ports, flags))
+        kept = _kept(needs) | _mounted(containers)
     found = _places(ports, request, directory, kept, missing_bytes, earlier, meanwhile) + Findings(notes=notes)
     return ReclaimContext(
         mount=space.mount,
@@ -240,14 +240,11 @@ def _without_engine(
 
 def _stack_here(ports: ReclaimPorts, flags: StackFlags) -> Stack:
     """Return the stack of this directory. One that is there and cannot be read may need anything."""
-    from tonnage.flows.stack import read_if_there  # noqa: PLC0415 - not where no engine is asked
+    from tonnage.flows.roots import refusing_to_reclaim  # noqa: PLC0415 - not where no engine is asked
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
 
-    try:
+    with refusing_to_reclaim():
         return read_if_there(ports, flags).stack
-    except TonnageError as error:
-        raise CannotReclaimError(
-            "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
-        ) from error
 
 
 def _check_volumes(inventory: Inventory, request: ReclaimRequest) -> None:

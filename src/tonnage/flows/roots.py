@@ -40,25 +40,47 @@ def read_needs(
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
-    with _refusing(), opened_journal(ports.environment) as journal:
-        return _read(ports, facts, inventory, stack, journal, plan)
+    with refusing_to_reclaim(), opened_journal(ports.environment) as journal:
+        return roots_for_plan(ports, facts, inventory, stack, journal, plan)
 
 
 def roots_for_plan(
-    ports: ReclaimPorts, facts: EngineFacts, inventory: Inventory, stack: Stack, journal: Journal | None
+    ports: ReclaimPorts,
+    facts: EngineFacts,
+    inventory: Inventory,
+    stack: Stack,
+    journal: Journal | None,
+    plan: Plan | None = None,
 ) -> Roots:
-    """Return what is needed while a plan is made.
+    """Return what is needed, by a journal that is open.
 
     Raises:
         CannotReclaimError: The journal or a compose file cannot be read, so nobody knows what is needed.
     """
-    with _refusing():
-        return _read(ports, facts, inventory, stack, journal, None)
+    with refusing_to_reclaim():
+        now_s = ports.clock.time()
+        records = journal.engine_records(inventory.engine.engine_id) if journal is not None else EngineRecords()
+        projects, notes = _read_on(ports, requests_of(inventory.containers), inventory.engine.endpoint)
+        return needs_of(
+            (*projects, *((Project(stack),) if stack.name else ())),
+            records.versions,
+            images_needed=ports.files.images_needed,
+            plan=plan,
+            worthless=worthless(records.leftovers, inventory.cache),
+            build_seconds=records.build_seconds.items(),
+            pulls=[Root(name, JUST_NOW) for name in facts.pulled(YOUNG_S)],
+            now_s=now_s,
+            notes=notes,
+        )
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn whatever cannot be read into a refusal to reclaim."""
+def refusing_to_reclaim() -> Iterator[None]:
+    """Turn whatever cannot be read into a refusal.
+
+    Raises:
+        CannotReclaimError: Something could not be read.
+    """
     try:
         yield
     except CannotReclaimError:
@@ -67,30 +89,6 @@ def _refusing() -> Iterator[None]:
         raise CannotReclaimError(
             "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
         ) from error
-
-
-def _read(
-    ports: ReclaimPorts,
-    facts: EngineFacts,
-    inventory: Inventory,
-    stack: Stack,
-    journal: Journal | None,
-    plan: Plan | None,
-) -> Roots:
-    now_s = ports.clock.time()
-    records = journal.engine_records(inventory.engine.engine_id) if journal is not None else EngineRecords()
-    projects, notes = _read_on(ports, requests_of(inventory.containers), inventory.engine.endpoint)
-    return needs_of(
-        (*projects, *((Project(stack),) if stack.name else ())),
-        records.versions,
-        images_needed=ports.files.images_needed,
-        plan=plan,
-        worthless=worthless(records.leftovers, inventory.cache),
-        build_seconds=records.build_seconds.items(),
-        pulls=[Root(name, JUST_NOW) for name in facts.pulled(YOUNG_S)],
-        now_s=now_s,
-        notes=notes,
-    )
 
 
 def _read_on(
@@ -119,7 +117,7 @@ def paths_needed(
         stack: The stack of this directory; one without a name when there is none.
 
     Returns:
-        What containers mount, and what the compose projects mount that they belong to; and notes.
+        What the compose projects mount that the containers belong to; and notes.
 
     Raises:
         CannotReclaimError: A compose file cannot be read, so nobody knows what is needed.
@@ -127,5 +125,4 @@ def paths_needed(
     projects, notes = _read_on(ports, requests_of(containers), "")
     known = (*projects, *((Project(stack),) if stack.name else ()))
     needs = needs_of(known, (), images_needed=lambda _service, _where: (), now_s=ports.clock.time())
-    mounted = (Root(path, f"the container {each.name} mounts it") for each in containers for path in each.binds)
-    return (*mounted, *needs.paths), notes
+    return needs.paths, notes

@@ -45,7 +45,15 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) ->
     Raises:
         UsageError: What the user wrote cannot be read or used; the message says where.
     """
-    request = request_of(ports, flags)
+    request = StackRequest(
+        files=flags.files,
+        directory=flags.project_directory,
+        project_name=flags.project_name,
+        profiles=flags.profiles,
+        services=flags.services,
+        env_files=flags.env_files,
+        working_directory=ports.working_directory,
+    )
     stack = load_stack(request, environment=ports.environment, compose=ports.programs.compose(), builds=builds)
     require_services(stack, flags.services)
     if builds:
@@ -67,19 +75,6 @@ def build_environment_of(ports: StackPorts, stack: Stack) -> Stack:
     return stack if services == stack.services else replace(stack, services=services)
 
 
-def request_of(ports: StackPorts, flags: StackFlags) -> StackRequest:
-    """Return the request for a stack that flags stand for."""
-    return StackRequest(
-        files=flags.files,
-        directory=flags.project_directory,
-        project_name=flags.project_name,
-        profiles=flags.profiles,
-        services=flags.services,
-        env_files=flags.env_files,
-        working_directory=ports.working_directory,
-    )
-
-
 def read_inputs(ports: StackPorts, stack: Stack) -> tuple[Inputs, ...]:
     """Return what every built service's build would read now.
 
@@ -90,13 +85,13 @@ def read_inputs(ports: StackPorts, stack: Stack) -> tuple[Inputs, ...]:
     return tuple(with_what_is_built_on(stack, own).values())
 
 
-def for_build(chosen: Policy, *, push: bool, cleanup_after: bool) -> Policy:
-    """Return a policy for the build half alone.
+def for_build(wanted: DesiredState, *, push: bool, cleanup_after: bool) -> DesiredState:
+    """Return what is wanted of the build half alone.
 
     Building is for what comes after it, so images are removed only where that was typed: the setting ``cleanup-after``
     speaks about deploys.
     """
-    return replace(chosen, push=push, cleanup_after=cleanup_after)
+    return replace(wanted, policy=replace(wanted.policy, push=push, cleanup_after=cleanup_after))
 
 
 def read_if_there(ports: StackPorts, flags: StackFlags) -> DesiredState:

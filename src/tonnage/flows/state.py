@@ -6,11 +6,14 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.errors import TonnageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.flows.ports import Process
     from tonnage.model.deploy.history import History
+    from tonnage.model.deploy.run import Run
     from tonnage.runtime.journal.writer import Journal
 
 
@@ -59,3 +62,10 @@ def read_history(ports: Process, stack: str, engine_id: str) -> History:
 
     with opened_journal(ports.environment) as journal:
         return journal.history(stack, engine_id) if journal is not None else History()
+
+
+def runs_if_readable(ports: Process, most: int, stack: str) -> tuple[Run, ...]:
+    """Return the last runs of a stack, the newest first; none where the journal cannot be read."""
+    with contextlib.suppress(TonnageError), opened_journal(ports.environment) as journal:
+        return journal.runs(most, stack) if journal is not None else ()
+    return ()

@@ -14,8 +14,7 @@ from tonnage.lazily import regex
 from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.keys import COMPOSE_FILE
-from tonnage.sources.compose.merging import merge, without_resets
-from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, place_of, plain
+from tonnage.sources.compose.nodes import ComposeNode, mapping_at, merge, nearest, place_of, plain, without_resets
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import interpolate
 from tonnage.sources.compose.yaml_text import read_yaml

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.stack import Place
-from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule, with_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,9 +73,7 @@ def interpolate(
         return written
     if isinstance(value, dict):
         entries = {key: interpolate(entry, variables, on_unset) for key, entry in value.items()}
-        return ComposeNode(
-            UniqueList(entries) if isinstance(value, UniqueList) else entries, written.place, written.rule
-        )
+        return with_entries(written, entries)
     if isinstance(value, list):
         return ComposeNode([interpolate(entry, variables, on_unset) for entry in value], written.place, written.rule)
     if isinstance(value, str) and "$" in value:

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from tonnage.sources.compose.keys import COMPOSE_FILE
-from tonnage.sources.compose.merging import merge, without_resets
-from tonnage.sources.compose.nodes import place_of, plain
+from tonnage.sources.compose.nodes import merge, place_of, plain, without_resets
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.yaml_text import read_yaml
 
