@@ -90,7 +90,7 @@ class Session:
         from tonnage.views.json.plan_and_run import document  # noqa: PLC0415 - help does without it
 
         self.printed = True
-        self._print(json_text(document(kind, dict(form))))
+        self.print_text(json_text(document(kind, dict(form))))
 
     def answer(self, kind: str, form: Callable[[], Mapping[str, object]], text: Callable[[], str]) -> None:
         """Give the answer of a command: the document where JSON was asked for, the text for people else."""
@@ -117,7 +117,7 @@ class Session:
                 events.write(text + "\n")
         if self.json:
             with contextlib.suppress(TonnageError):
-                self._print(text)
+                self.print_text(text)
 
     def print_text(self, text: str) -> None:
         """Write a text that was asked for, such as a file, to standard output.
@@ -125,11 +125,8 @@ class Session:
         Raises:
             TonnageError: Standard output cannot be written.
         """
-        self._print(text.removesuffix("\n"))
-
-    def _print(self, text: str) -> None:
         try:
-            self.stdout.write(text + "\n")
+            self.stdout.write(text.removesuffix("\n") + "\n")
             self.stdout.flush()
         except BrokenPipeError:
             raise

@@ -65,7 +65,11 @@ def reclaim(
         TonnageError: The engine does not answer and nothing else can go.
     """
     _check_kinds(request)
-    plan = _plan(request)
+    plan = None
+    if request.plan_file:
+        from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415 - only for --for
+
+        plan = read_plan_file(request.plan_file)
     earlier = _Earlier()
     for look in itertools.count(1):
         found = _once(ports, flags, request, plan, earlier, tell, confirm, last=look >= _LOOKS)
@@ -152,14 +156,6 @@ def _check_kinds(request: ReclaimRequest) -> None:
     for kind in request.only:
         if kind not in known:
             raise UsageError(f"--only: there is no kind {kind!r}", todo=f"The kinds: {', '.join(known)}.")
-
-
-def _plan(request: ReclaimRequest) -> Plan | None:
-    if not request.plan_file:
-        return None
-    from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415 - only for --for
-
-    return read_plan_file(request.plan_file)
 
 
 def _decide(context: ReclaimContext, request: ReclaimRequest, plan: Plan | None) -> ReclaimChoice:

@@ -107,18 +107,13 @@ def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: st
                 place = str(written.place)
     if not name:
         name = project_name_from(selection.directory)
-    if not name:
-        raise UsageError(
-            f"the project has no name: nothing in that of its directory {selection.directory} may stand in one",
-            why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
-            todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
-        )
     if not _NAME.fullmatch(name):
+        unnamed = f"the project has no name: nothing in that of its directory {selection.directory} may stand in one"
         raise UsageError(
-            f"{name!r} cannot be a project name",
+            f"{name!r} cannot be a project name" if name else unnamed,
             why="It has to be of lower-case letters, digits, '-' and '_', and begin with a letter or digit.",
             todo="Choose a name with -p NAME, COMPOSE_PROJECT_NAME or the key 'name'.",
-            place=place,
+            place=place if name else "",
         )
     return name
 

@@ -49,13 +49,10 @@ class ComposeExtras(Struct, frozen=True, kw_only=True):
         """Return where a path of keys is written, or the nearest key above it."""
         return place_of(self.tree, *path)
 
-    def own_settings(self, service: str) -> ComposeNode | None:
-        """Return ``x-tonnage`` of a service as written."""
-        return mapping_at(self.tree, "services")[service].value.get("x-tonnage") if self._has(service) else None
-
-    def _has(self, service: str) -> bool:
+    def written(self, service: str, key: str) -> ComposeNode | None:
+        """Return what is written at a key of a service; None when there is nothing."""
         found = mapping_at(self.tree, "services").get(service)
-        return found is not None and isinstance(found.value, dict)
+        return found.value.get(key) if found is not None and isinstance(found.value, dict) else None
 
 
 def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
@@ -133,30 +130,25 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         replicas=replicas_of(raw),
         restart=raw.get("restart") or "no",
         health=_health(raw.get("healthcheck")),
-        settings=service_settings(origin.own_settings(name), name, one_shot=one_shot),
+        settings=service_settings(origin.written(name, "x-tonnage"), name, one_shot=one_shot),
         place=origin.place("services", name),
     )
 
 
 def _dependencies(name: str, raw: Canonical, origin: ComposeExtras) -> list[Dependency]:
-    """Return the dependencies in the order of writing, as far as it is known."""
     found: Mapping[str, Canonical] = raw.get("depends_on") or {}
-    service = mapping_at(origin.tree, "services").get(name)
-    written = mapping_at(service, "depends_on") if service is not None else {}
-    ordered = [key for key in written if key in found] + [key for key in found if key not in written]
     return [
         Dependency(
             service=key,
             condition=found[key].get("condition") or "service_started",
             required=found[key].get("required") is not False,
         )
-        for key in ordered
+        for key in _in_order(found, origin.written(name, "depends_on"))
     ]
 
 
 def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) -> BuildSpec:
-    service = mapping_at(origin.tree, "services").get(name)
-    written = service.value.get("build") if service is not None and isinstance(service.value, dict) else None
+    written = origin.written(name, "build")
     context = raw["context"]
     inline = raw.get("dockerfile_inline") or ""
     dockerfile = "" if inline else raw.get("dockerfile") or "Dockerfile"
@@ -196,11 +188,15 @@ def _image(name: str, form: Canonical) -> str:
 
 
 def _pairs(raw: Canonical, key: str, build: ComposeNode | None) -> tuple[tuple[str, str], ...]:
-    """Return names and values in the order of writing, as far as it is known; Compose v2 prints them sorted."""
     found: Mapping[str, Any] = raw.get(key) or {}
-    order = [name for name in (mapping_at(build, key) if build is not None else ()) if name in found]
-    names = [*order, *(name for name in found if name not in order)]
+    names = _in_order(found, build.value.get(key) if build is not None and isinstance(build.value, dict) else None)
     return tuple((name, str(found[name])) for name in names if found[name] is not None)
+
+
+def _in_order(found: Mapping[str, Any], written: ComposeNode | None) -> list[str]:
+    """Return names in the order of writing, as far as it is known; Compose v2 prints them sorted."""
+    known = written.value if written is not None and isinstance(written.value, dict) else {}
+    return [*(name for name in known if name in found), *(name for name in found if name not in known)]
 
 
 def _listed(value: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
