@@ -95,6 +95,8 @@ _FILES_IN_WORDS = regex(r"\$\(\s*(?:<|cat\s)\s*(?P<paths>[^;|&$()`<>*?\[\]]+)\)"
 _LOG_BYTES = 324
 _ANYTHING = Source(known=False)
 _ANYTHING_OF_IT = Source(known=False, least_percent=0)
+# An option of ``echo``, or what some shells' ``echo`` turns into other characters.
+_SAYS_MORE = regex(r"^-|\\")
 _ENDLESS = frozenset({"/dev/full", "/dev/random", "/dev/urandom", "/dev/zero"})
 
 
@@ -239,6 +241,9 @@ def _in_words(context: Context) -> Source:
     texts = _texts(context)
     if context.command.program == "printf" and any(map(_WIDE.search, texts)):
         return _ANYTHING_OF_IT
+    certain = context.command.known and not context.command.conditional
+    if certain and context.command.program == "echo" and not _SAYS_MORE.search(" ".join(texts)):
+        return Source(text=exactly(len(" ".join(texts).encode(errors="surrogateescape")) + 1))
     if context.command.known:
         # ``printf`` goes through its format once for every other word at most.
         turns = max(1, len(texts) - 1) if context.command.program == "printf" else 1
