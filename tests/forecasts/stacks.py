@@ -12,8 +12,7 @@ import msgspec
 from tonnage.decide.deploy.order import in_order
 from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.forecast.costs.fit import fit_into
-from tonnage.forecast.costs.totals import forecast_stack
+from tonnage.forecast.costs.totals import fit_into, forecast_stack
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom

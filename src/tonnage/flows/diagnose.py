@@ -12,7 +12,7 @@ from tonnage.errors import TonnageError
 from tonnage.flows.forecast import forecast_now, room_of
 from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.flows.state import runs_if_readable
-from tonnage.forecast.costs.fit import fit_into
+from tonnage.forecast.costs.totals import fit_into
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:

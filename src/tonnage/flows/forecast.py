@@ -15,9 +15,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError, Interrupted
 from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import read_history
-from tonnage.forecast.costs.expected_builds import cached_bytes, expected_builds, present_layers
-from tonnage.forecast.costs.fit import fit_into
-from tonnage.forecast.costs.totals import forecast_stack
+from tonnage.forecast.costs.totals import cached_bytes, expected_builds, fit_into, forecast_stack, present_layers
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services

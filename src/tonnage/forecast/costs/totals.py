@@ -1,6 +1,8 @@
-"""Sums over instructions in the order of building: what stays, the worst moment, what is fetched.
+"""Sums over instructions in the order of building: what stays, the worst moment, what is fetched, and whether it fits.
 
-What has the same identity is counted once: a layer in its chain, a cache, the same work of another service.
+What has the same identity is counted once: a layer in its chain, a cache, the same work of another service. Promises
+are made by the high figures, refusals by the low ones; between them it is said to be doubtful. So what the builder may
+still have cached is taken off the low figures of a plan: how much of it fits this build nobody knows before.
 """
 
 from __future__ import annotations
@@ -9,20 +11,25 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     NOTHING,
+    Estimate,
     FilesystemForecast,
     StackForecast,
     above,
     highest,
     total,
 )
+from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from tonnage.model.forecast.estimate import EngineKind, Estimate, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.estimate import EngineKind, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.fit import Room
+    from tonnage.model.inventory import Inventory
 
 
 class CountedLayers(Struct):
@@ -127,3 +134,102 @@ def _in_a_row(kept: Sequence[Estimate], peaks: Sequence[Estimate]) -> tuple[Esti
         moments.append(before + peak)
         before += stays
     return before, highest([*moments, before])
+
+
+def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[FilesystemFit, ...]:
+    """Return how a stack fits some filesystems."""
+    known = {role for room in rooms for role in room.roles}
+    found = []
+    for number, room in enumerate(rooms):
+        its = [
+            each for each in forecast.filesystems if each.role in room.roles or (not number and each.role not in known)
+        ]
+        if not its:
+            continue
+        kept = one = every = NOTHING
+        for each in its:
+            kept += each.kept
+            one += each.one_after_the_other
+            every += each.all_at_once
+        fit, missing_bytes = _judge(one, every, room.headroom_bytes)
+        found.append(
+            FilesystemFit(
+                room=room, fit=fit, missing_bytes=missing_bytes, kept=kept, one_after_the_other=one, all_at_once=every
+            )
+        )
+    return tuple(found)
+
+
+def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[FitVerdict, int]:
+    if every.high_bytes <= headroom_bytes:
+        return FitVerdict.FITS, 0
+    if one.high_bytes <= headroom_bytes:
+        return FitVerdict.ONE_AT_A_TIME, every.high_bytes - headroom_bytes
+    if one.low_bytes <= headroom_bytes:
+        return FitVerdict.DOUBTFUL, one.high_bytes - headroom_bytes
+    return FitVerdict.NOT, one.likely_bytes - headroom_bytes
+
+
+def expected_builds(
+    forecasts: Sequence[ServiceForecast], *, roles: Collection[str], elsewhere: Collection[str], cached_bytes: int
+) -> dict[str, ExpectedBuild]:
+    """Return what each build will do, in the order of the plan."""
+    seen = CountedLayers()
+    found = {}
+    for forecast in forecasts:
+        if not forecast.found_out:
+            continue
+        sums = add_up(forecast.steps, beside=forecast.beside, seen=seen)
+        kept = peak = NOTHING
+        for role in sums.kept_on:
+            if role in roles or role not in elsewhere:
+                kept += sums.kept_on[role]
+                peak += sums.peak_on[role]
+        cache = total(
+            holding.kept
+            for holding in {each.key: each for step in forecast.steps for each in step.holdings}.values()
+            if not holding.in_image and not holding.present and (holding.role in roles or holding.role not in elsewhere)
+        )
+        found[forecast.service] = ExpectedBuild(
+            cache=cache,
+            kept=_at_least_without(kept, cached_bytes),
+            transient=_at_least_without(above(peak, kept), cached_bytes),
+            instructions=tuple(
+                ExpectedInstruction(
+                    stage=step.stage,
+                    line=step.line,
+                    text=step.text,
+                    key=step.key,
+                    learn_key=step.learn_key,
+                    image=step.image,
+                    disk=step.disk,
+                    transient=step.transient,
+                    in_image=any(holding.in_image for holding in step.holdings),
+                    layers=sum(holding.in_image and not holding.key.startswith("blob:") for holding in step.holdings),
+                )
+                for step in forecast.steps
+                if step.key
+            ),
+        )
+    return found
+
+
+def cached_bytes(inventory: Inventory) -> int:
+    """Return how many bytes a build may find done already."""
+    records = sum(record.size_bytes for record in inventory.cache)
+    return records + sum(image.unique_bytes for image in inventory.images if not image.references)
+
+
+def present_layers(built: Sequence[tuple[str, str]], inventory: Inventory) -> frozenset[str]:
+    """Return the identities of layers that were built on this engine and that it still has."""
+    if not inventory.cache:
+        return frozenset()
+    images = {image.image_id for image in inventory.images}
+    return frozenset(key for key, image_id in built if image_id in images)
+
+
+def _at_least_without(estimate: Estimate, count_bytes: int) -> Estimate:
+    if not estimate.known or not count_bytes:
+        return estimate
+    low_bytes = max(0, estimate.low_bytes - count_bytes)
+    return Estimate(low_bytes, estimate.likely_bytes, estimate.high_bytes, estimate.grade)

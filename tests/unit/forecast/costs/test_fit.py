@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.forecast.costs.expected_builds import expected_builds
-from tonnage.forecast.costs.fit import fit_into
+from tonnage.forecast.costs.totals import expected_builds, fit_into
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     EngineKind,
