@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, from_inside
-from tonnage.forecast.costs.written_sizes import derived_pieces
+from tonnage.forecast.costs.effect_sizes import derived_pieces
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
 
