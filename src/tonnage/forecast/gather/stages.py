@@ -14,11 +14,10 @@ from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
-from tonnage.forecast.costs.layer_identity import copy_identity, looks_at_paths, run_identity
+from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.costs.stage_renumbering import renumbered
 from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
-from tonnage.forecast.gather.preceding_instructions import Before
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
 from tonnage.model.forecast.estimate import Estimate, Grade, assumed
