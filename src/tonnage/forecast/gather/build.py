@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.gather.base_images import Bases
-from tonnage.forecast.gather.contexts import Contexts
+from tonnage.forecast.gather.build_sources import Bases, Contexts
 from tonnage.forecast.gather.cycles import circle
 from tonnage.forecast.gather.diagnostics import Diagnostics
 from tonnage.forecast.gather.stages import BuildAnalysis

@@ -35,9 +35,8 @@ from tonnage.model.forecast.sized_effects import SizedEffect, StageWork, StepWor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.forecast.gather.base_images import Bases
+    from tonnage.forecast.gather.build_sources import Bases, Contexts
     from tonnage.forecast.gather.context import ForecastContext
-    from tonnage.forecast.gather.contexts import Contexts
     from tonnage.forecast.gather.diagnostics import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.base_image import BaseImage

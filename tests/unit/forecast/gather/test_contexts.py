@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tonnage.forecast.gather.contexts import kept_sources
+from tonnage.forecast.gather.build_sources import kept_sources
 from tonnage.model.forecast.estimate import total
 
 FILES = (("app", 4096), ("app/main.py", 8192), ("app/model.bin", 30_003_200), ("setup.py", 4096))
