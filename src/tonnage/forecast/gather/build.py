@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.gather.build_sources import Bases, Contexts
+from tonnage.forecast.gather.context import Diagnostics
 from tonnage.forecast.gather.cycles import circle
-from tonnage.forecast.gather.diagnostics import Diagnostics
 from tonnage.forecast.gather.stages import BuildAnalysis
 from tonnage.model.forecast.estimate import NOTHING, EngineKind, assumed
 from tonnage.model.forecast.recipe import Builder, FileSourceKind

@@ -21,7 +21,7 @@ from tonnage.model.forecast.sized_effects import Aside
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tonnage.forecast.gather.diagnostics import Diagnostics
+    from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import BuildContext, Copied, Lookups
     from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.wheel_installs import installed
-from tonnage.forecast.gather.diagnostics import failure_of
+from tonnage.forecast.gather.context import failure_of
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
@@ -27,7 +27,7 @@ from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenByte
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.forecast.gather.diagnostics import Diagnostics
+    from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.base_image import Distribution

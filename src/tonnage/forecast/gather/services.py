@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.gather.build import built, pulled
-from tonnage.forecast.gather.diagnostics import in_one_line
+from tonnage.forecast.gather.context import in_one_line
 from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
 
 if TYPE_CHECKING:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tonnage.forecast.gather.build_sources import Bases, Contexts
-    from tonnage.forecast.gather.context import ForecastContext
-    from tonnage.forecast.gather.diagnostics import Diagnostics
+    from tonnage.forecast.gather.context import Diagnostics, ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
