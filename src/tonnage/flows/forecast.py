@@ -16,8 +16,8 @@ from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import read_history
 from tonnage.forecast.costs.totals import cached_bytes, expected_builds, fit_into, forecast_stack, present_layers
+from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.context import ForecastContext
-from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.history import History

@@ -9,8 +9,8 @@ import pytest
 from tonnage.errors import UsageError
 from tonnage.forecast.costs.build_costs import IMAGE_DISK
 from tonnage.forecast.costs.totals import forecast_stack
+from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.context import ForecastContext
-from tonnage.forecast.gather.cycles import refuse_circles
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.stack import BuildSpec, Service
