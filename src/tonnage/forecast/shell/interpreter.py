@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.shell.nodes import (
+from tonnage.forecast.shell.state import ShellState, decide
+from tonnage.forecast.shell.syntax import (
     LEAVES,
     REDIRECTS,
+    Expander,
     asks,
     behind,
     case_items,
@@ -20,8 +22,6 @@ from tonnage.forecast.shell.nodes import (
     redirections,
     text_of,
 )
-from tonnage.forecast.shell.state import ShellState, decide
-from tonnage.forecast.shell.words import Expander
 from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from tonnage.forecast.shell.words import Variables
+    from tonnage.forecast.shell.syntax import Variables
 
 _DEEPEST = 12
 _MOST_TURNS = 64

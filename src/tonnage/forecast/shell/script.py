@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.shell.interpreter import Walk
-from tonnage.forecast.shell.words import Variables
+from tonnage.forecast.shell.syntax import Variables
 from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from tonnage.forecast.shell.words import Variables
+    from tonnage.forecast.shell.syntax import Variables
 
 _NUMBERS = {
     "-eq": operator.eq, "-ne": operator.ne, "-lt": operator.lt, "-le": operator.le, "-gt": operator.gt,
