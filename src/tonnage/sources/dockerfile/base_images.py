@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.sources.dockerfile.forms import definitions
+from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.substitution import Lexer, SubstitutionError
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.sources.dockerfile.forms import definitions, quoted_words
+from tonnage.sources.dockerfile.lines import definitions, quoted_words
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.dockerfile import Instruction

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
 from tonnage.sources.dockerfile.checks import check, suggestion
-from tonnage.sources.dockerfile.forms import json_words, split_flags
-from tonnage.sources.dockerfile.lines import LogicalLine, cut, read_directives
+from tonnage.sources.dockerfile.lines import LogicalLine, cut, json_words, read_directives, split_flags
 
 if TYPE_CHECKING:
     from tonnage.sources.dockerfile.lines import Directives

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.model.forecast.recipe import BaseConfig, Builder, FileSourceKind, Recipe
 from tonnage.model.stack import Place
-from tonnage.sources.dockerfile.forms import definitions
+from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.origins import Names
 from tonnage.sources.dockerfile.stage_reader import StageInputs, StageReader, expanded
 from tonnage.sources.substitution import Lexer

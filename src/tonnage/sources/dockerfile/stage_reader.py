@@ -29,7 +29,7 @@ from tonnage.model.forecast.recipe import (
     WorkdirInstruction,
 )
 from tonnage.model.stack import Place
-from tonnage.sources.dockerfile.forms import definitions, pairs
+from tonnage.sources.dockerfile.lines import definitions, pairs
 from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.dockerfile.run_mounts import read_mount
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS
