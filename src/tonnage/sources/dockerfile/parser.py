@@ -1,19 +1,162 @@
-"""Dockerfile text to a ``Dockerfile``. What a builder would refuse is refused here, with the line and a way out.
+"""Dockerfile text to a ``Dockerfile``. What no builder would accept is refused, with the line and a way out.
 
 Nothing is substituted; see ``recipe``.
+
+Source: ``frontend/dockerfile/parser`` and ``instructions`` of BuildKit, read in version 0.26.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
+import re
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
-from tonnage.sources.dockerfile.checks import check, suggestion
-from tonnage.sources.dockerfile.lines import LogicalLine, cut, json_words, read_directives, split_flags
+from tonnage.sources.dockerfile.lines import (
+    LogicalLine,
+    cut,
+    definitions,
+    json_words,
+    quoted_words,
+    read_directives,
+    split_flags,
+)
 
 if TYPE_CHECKING:
     from tonnage.sources.dockerfile.lines import Directives
+
+FLAGS: dict[str, frozenset[str]] = {
+    "FROM": frozenset({"platform"}),
+    "RUN": frozenset({"mount", "network", "security", "device"}),
+    "COPY": frozenset({"from", "chown", "chmod", "link", "parents", "exclude"}),
+    "ADD": frozenset({"chown", "chmod", "link", "keep-git-dir", "checksum", "exclude", "unpack"}),
+    "HEALTHCHECK": frozenset({"interval", "timeout", "start-period", "start-interval", "retries"}),
+}
+_REPEATED = frozenset({"mount", "exclude", "device"})
+_FORMS = {
+    "ADD": "ADD SOURCE DESTINATION",
+    "ARG": "ARG NAME=VALUE",
+    "CMD": 'CMD ["PROGRAM", "ARGUMENT"]',
+    "COPY": "COPY SOURCE DESTINATION",
+    "ENTRYPOINT": 'ENTRYPOINT ["PROGRAM", "ARGUMENT"]',
+    "ENV": "ENV NAME=VALUE",
+    "EXPOSE": "EXPOSE PORT",
+    "FROM": "FROM IMAGE AS NAME",
+    "HEALTHCHECK": "HEALTHCHECK CMD COMMAND",
+    "LABEL": "LABEL NAME=VALUE",
+    "MAINTAINER": "MAINTAINER NAME",
+    "ONBUILD": "ONBUILD INSTRUCTION",
+    "RUN": "RUN COMMAND",
+    "SHELL": 'SHELL ["PROGRAM", "ARGUMENT"]',
+    "STOPSIGNAL": "STOPSIGNAL SIGNAL",
+    "USER": "USER NAME",
+    "VOLUME": "VOLUME PATH",
+    "WORKDIR": "WORKDIR PATH",
+}
+_NOTHING_ALLOWED = frozenset({"CMD", "ENTRYPOINT", "RUN"})
+_PAIRS = frozenset({"ENV", "LABEL"})
+_LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"})
+_FROM_WITH_NAME = 3
+
+
+def suggestion(sentence: str, form: str) -> str:
+    """Return a sentence with an example on its own line."""
+    return f"{sentence}\n  {form}"
+
+
+def check(instruction: Instruction, file: str, *, newer: bool) -> None:
+    """Refuse what no builder accepts.
+
+    Raises:
+        UsageError: With the line and what to write instead.
+    """
+    problem = _unknown(instruction) or (not newer and _flags(instruction)) or _words(instruction)
+    if problem:
+        what, todo = problem
+        raise UsageError(what, todo=todo, place=f"{file}:{instruction.line}")
+
+
+def _unknown(instruction: Instruction) -> tuple[str, str] | None:
+    if instruction.keyword in _FORMS:
+        return None
+    close = difflib.get_close_matches(instruction.keyword, _FORMS, 1)
+    todo = suggestion("Perhaps this is meant:", f"{close[0]} {instruction.text[:60]}".rstrip()) if close else ""
+    return f"there is no instruction {instruction.keyword}", todo or (
+        "End the line before it with \\ when it belongs to that one, or write an instruction such as RUN before it."
+    )
+
+
+def _flags(instruction: Instruction) -> tuple[str, str] | None:
+    known = FLAGS.get(instruction.keyword, frozenset())
+    seen: set[str] = set()
+    for flag in instruction.flags:
+        if flag.name not in known:
+            close = difflib.get_close_matches(flag.name, known, 1)
+            names = ", ".join(f"--{name}" for name in sorted(known))
+            hint = f"Perhaps --{close[0]} is meant." if close else f"It has {names}." if names else "It has no flags."
+            return f"{instruction.keyword} has no flag --{flag.name}", hint
+        if flag.name in seen and flag.name not in _REPEATED:
+            return f"--{flag.name} stands twice", "Take one of the two away."
+        seen.add(flag.name)
+    return None
+
+
+def _words(instruction: Instruction) -> tuple[str, str] | None:
+    keyword, body = instruction.keyword, instruction.body
+    form = suggestion("Write it like this:", _FORMS[keyword])
+    if not body and keyword not in _NOTHING_ALLOWED:
+        return f"{keyword} says nothing more", form
+    if keyword in _LISTS and _mixed(body):
+        return f"the list of {keyword} has members that are no text", "Put each member in double quotes."
+    if keyword == "FROM":
+        return _from(body, form)
+    if keyword in {"COPY", "ADD"}:
+        members = instruction.words if instruction.words is not None else tuple(body.split())
+        return None if len(members) > 1 else (f"{keyword} needs a source and a destination", form)
+    if keyword == "SHELL" and not instruction.words:
+        return "SHELL takes a list in square brackets", form
+    if keyword == "ARG" and not all(name for name, _ in definitions(body, "\\")):
+        return "ARG has a value without a name", form
+    return _pairs(keyword, body) if keyword in _PAIRS else None
+
+
+def _from(body: str, form: str) -> tuple[str, str] | None:
+    words = body.split()
+    if len(words) == 1:
+        return None
+    if len(words) != _FROM_WITH_NAME or words[1].lower() != "as":
+        return "FROM takes an image, and AS with a name after it", form
+    if not re.fullmatch(r"[a-z][a-z0-9_.-]*", words[2].lower()):
+        return f"{words[2]} is no name for a stage", "A name begins with a letter; then come letters, digits, _ - ."
+    return None
+
+
+def _pairs(keyword: str, body: str) -> tuple[str, str] | None:
+    words = quoted_words(body, "\\")
+    if words and "=" not in words[0]:
+        if len(words) > 1:
+            return None
+        return f"{keyword} {words[0]} has no value", suggestion("Give it one:", f"{keyword} {words[0]}=VALUE")
+    odd = next((word for word in words if "=" not in word), None)
+    if odd is not None:
+        return f"{odd} in {keyword} has no =", "Put values with blanks into double quotes, or write NAME=VALUE."
+    if any(word.startswith("=") for word in words):
+        return f"{keyword} has a value without a name", suggestion("Write it like this:", _FORMS[keyword])
+    return None
+
+
+def _mixed(body: str) -> bool:
+    """Return whether a text is a JSON array with members that are no text."""
+    if not body.startswith("["):
+        return False
+    try:
+        members = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(members, list) and not all(isinstance(each, str) for each in members)
+
 
 _EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
 _NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
