@@ -30,8 +30,8 @@ from tonnage.model.forecast.recipe import (
 )
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.lines import definitions, pairs
+from tonnage.sources.dockerfile.origins import read_mount
 from tonnage.sources.dockerfile.parser import read_instructions
-from tonnage.sources.dockerfile.run_mounts import read_mount
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
