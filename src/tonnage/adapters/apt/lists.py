@@ -25,8 +25,7 @@ from msgspec import Struct
 from tonnage.adapters.apt import texts
 from tonnage.adapters.web.client import shown
 from tonnage.errors import CannotFetchError
-from tonnage.model.forecast.debian_package import ListBytes
-from tonnage.model.forecast.debian_version import newest_first
+from tonnage.model.forecast.debian_package import ListBytes, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.debian_package import AptForecast, Chosen, ListBytes, PackageSelection
-from tonnage.model.forecast.debian_version import compare, satisfies
+from tonnage.model.forecast.debian_package import AptForecast, Chosen, ListBytes, PackageSelection, compare, satisfies
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.forecast.python_lock import in_blocks
 

@@ -6,8 +6,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.apt_costs import apt_forecast, choose
 from tonnage.model.forecast.base_image import AptState
-from tonnage.model.forecast.debian_package import DebPackage, ListBytes, Relation
-from tonnage.model.forecast.debian_version import newest_first
+from tonnage.model.forecast.debian_package import DebPackage, ListBytes, Relation, newest_first
 from tonnage.model.forecast.estimate import NOTHING, Grade
 
 if TYPE_CHECKING:

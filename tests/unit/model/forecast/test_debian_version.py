@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.model.forecast.debian_version import compare, newest_first, satisfies
+from tonnage.model.forecast.debian_package import compare, newest_first, satisfies
 
 
 @pytest.mark.parametrize(
