@@ -33,12 +33,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """One command and what is around it.
 
     Args:
-        command: The command.
-        place: Where it is written.
-        mounts: What is mounted while it runs.
         standard_input: What is piped or given to it as a text; None where that is not known or nothing is given.
         piped_to: The words of the command that reads its output; empty without one.
-        fed_by: The program before it in a pipeline; empty without one.
         piped_from: The address that the command before it in a pipeline fetches; empty without one.
         piped: Where what it is piped comes from; None where that is short, or stands in the script.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
@@ -108,8 +104,6 @@ class Options(Struct, frozen=True, kw_only=True):
 
     Args:
         values: By name without value the empty text, else every value in order.
-        positional: What is no option.
-        unknown: Options that the table does not have.
     """
 
     values: Mapping[str, tuple[Word, ...]]
@@ -131,13 +125,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Table(Struct, frozen=True):
-    """Which options a command has.
-
-    Args:
-        values: Options that take a value.
-        flags: Options that take none.
-        aliases: Other names of options.
-    """
+    """Which options a command has."""
 
     values: frozenset[str]
     flags: frozenset[str]

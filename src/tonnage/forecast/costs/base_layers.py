@@ -39,7 +39,7 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
         image = layer.image
         if not known:
             # The engine tells the whole, though not the parts.
-            image = _bounded(base.image, assume_bytes) if number == len(base.layers) else NOTHING
+            image = base.image.or_assumed(assume_bytes) if number == len(base.layers) else NOTHING
         compressed = exactly(layer.compressed_bytes) if layer.compressed_bytes is not None else _compressed(image)
         layers.append(
             BaseLayerBytes(
@@ -117,10 +117,6 @@ def _chosen(platform: str, machine: str) -> str:
             libc = {"manylinux2014": "manylinux_2_17", "manylinux2010": "manylinux_2_12"}.get(libc, libc)
             return f"{known}-{'unknown-linux-musl' if 'musl' in libc else libc}"
     return {"linux": f"{machine}-manylinux_2_28"}.get(platform, platform)
-
-
-def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:
-    return estimate if estimate.known else assumed(assume_bytes)
 
 
 def _compressed(image: Estimate) -> Estimate:

@@ -118,12 +118,9 @@ def from_inside(
         found += _fresh(_rewritten(path, below, own, base_size), (*own, *found))
         if effect.certain:
             below[:] = _hidden(below, path, covers)
-    for path in effect.alters:
-        found += _fresh(_altered(path, below, own, base_size), (*own, *found))
-        if effect.certain:
-            below[:] = _hidden(below, path, names)
-    for path in effect.appends:
-        found += _fresh(_altered(path, below, own, NOTHING), (*own, *found))
+    changed = [*((path, base_size) for path in effect.alters), *((path, NOTHING) for path in effect.appends)]
+    for path, size in changed:
+        found += _fresh(_altered(path, below, own, size), (*own, *found))
         if effect.certain:
             below[:] = _hidden(below, path, names)
     for source, destination in effect.copies:
@@ -249,19 +246,13 @@ def _hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str]
 
 
 def _less(estimate: Estimate, count_bytes: int) -> Estimate:
-    low, likely, high = (
-        max(0, each - count_bytes) for each in (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
-    )
-    return Estimate(low, likely, high, estimate.grade)
+    return estimate.each(lambda each: max(0, each - count_bytes))
 
 
 def _fresh(pieces: Sequence[WrittenBytes], own: Sequence[WrittenBytes]) -> list[WrittenBytes]:
     """Return the pieces that the layer has not written already: what it wrote is not written again."""
-    return [piece for piece in pieces if not any(_same(piece, mine) for mine in own)]
-
-
-def _same(one: WrittenBytes, other: WrittenBytes) -> bool:
-    return one.name == other.name and one.place == other.place
+    written = {(piece.name, piece.place) for piece in own}
+    return [piece for piece in pieces if (piece.name, piece.place) not in written]
 
 
 def _copied(piece: WrittenBytes, path: str, into: str, why: str = "", *, again: bool = True) -> WrittenBytes:
@@ -320,21 +311,14 @@ def _file_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
     """Return one file of a piece whose files nobody lists: usually a small one, at most all of it."""
     grade = weakest((piece.disk.grade, Grade.DECLARED))
     size = Estimate(0, min(BLOCK_BYTES, piece.disk.high_bytes), piece.disk.high_bytes, grade)
-    return WrittenBytes(
-        name=f"{path} of {piece.name}", place=into, image=size, disk=size, compressed=size,
-        source="one file of it; at most the whole",
-    )  # fmt: skip
+    return WrittenBytes.of_size(f"{path} of {piece.name}", into, size, "one file of it; at most the whole")
 
 
 def _file_of_base(path: str, into: str, base_size: Estimate, most_bytes: int) -> list[WrittenBytes]:
     if not base_size.high_bytes:
         return []
     size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, base_size.high_bytes)), Grade.DECLARED)
-    return [
-        WrittenBytes(
-            name=path, place=into, image=size, disk=size, compressed=size, source="one file of the image below"
-        )
-    ]
+    return [WrittenBytes.of_size(path, into, size, "one file of the image below")]
 
 
 def _of_base(path: str, into: str, base_size: Estimate, what: str, *, certain: bool) -> list[WrittenBytes]:
@@ -350,16 +334,8 @@ def _of_base(path: str, into: str, base_size: Estimate, what: str, *, certain: b
         size = Estimate(0, min(BLOCK_BYTES, most_bytes) * certain, min(_FILE_BYTES, most_bytes), Grade.DECLARED)
     else:
         size = Estimate(0, most_bytes // 2 * certain, most_bytes, Grade.UNKNOWN)
-    return [
-        WrittenBytes(
-            name=f"files of {what} below {path}",
-            place=into,
-            image=size,
-            disk=size,
-            compressed=size,
-            source="at most the whole image: what it has there is not known",
-        )
-    ]
+    source = "at most the whole image: what it has there is not known"
+    return [WrittenBytes.of_size(f"files of {what} below {path}", into, size, source)]
 
 
 def perhaps(piece: WrittenBytes) -> WrittenBytes:

@@ -58,8 +58,6 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     """What was found out about the commands of one instruction.
 
     Args:
-        installs: What Python installs do, by the number of the command.
-        packages: What apt brings, by the number of the command.
         sizes: How large the files behind addresses are; an address that is missing is not known.
         keeps_debs: The image keeps the ``.deb`` files that were installed.
         assume_bytes: What is assumed for a command of which nothing is known.
@@ -94,8 +92,10 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case AptClean():
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
-        case AptRemove() | MakeDirectory() | Nothing():
-            return SizedEffect(writes=_directories(effect)) if isinstance(effect, MakeDirectory) else SizedEffect()
+        case AptRemove() | Nothing():
+            return SizedEffect()
+        case MakeDirectory():
+            return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))
         case OtherInstall():
             return _written(f"{effect.manager} {' '.join(effect.packages)}".strip(), "", unknown, "assumed")
         case Download():
@@ -135,42 +135,30 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         words = " ".join(effect.packages) or "upgrade"
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
         return _written(f"apt {words}", _PACKAGES, bound, "no package index was read: assumed")
-    packages = brought.packages
+    packages = () if effect.downloads_only else brought.packages
     counted = sum(package.installed_bytes for package in packages) or 1
-    pieces = []
-    if effect.downloads_only:
-        packages = ()
-    for package in packages:
-        share = package.installed_bytes
-        pieces.append(
-            WrittenBytes(
-                name=f"{package.name} {package.version}",
-                place=_PACKAGES,
-                image=_share(brought.image, share, counted),
-                disk=_share(brought.disk, share, counted),
-                compressed=_share(brought.debs, package.deb_bytes, sum(each.deb_bytes for each in packages) or 1),
-                source=f"{brought.by}{f', for {package.because}' if package.because else ''}",
-            )
+    fetched = sum(package.deb_bytes for package in packages) or 1
+    pieces = [
+        WrittenBytes(
+            name=f"{package.name} {package.version}",
+            place=_PACKAGES,
+            image=brought.image.share(package.installed_bytes, counted),
+            disk=brought.disk.share(package.installed_bytes, counted),
+            compressed=brought.debs.share(package.deb_bytes, fetched),
+            source=f"{brought.by}{f', for {package.because}' if package.because else ''}",
         )
+        for package in packages
+    ]
     if not packages and brought.disk.high_bytes and not effect.downloads_only:
         pieces.append(
             WrittenBytes(name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk, source=brought.by)
         )
-    pieces += [
-        WrittenBytes(
-            name=name,
-            place=_PACKAGES,
-            image=unknown,
-            disk=unknown,
-            compressed=unknown,
-            source="no source has it: assumed",
-        )
-        for name in brought.missing
-    ]
+    missing = "no source has it: assumed"
+    pieces += [WrittenBytes.of_size(name, _PACKAGES, unknown, missing) for name in brought.missing]
     debs = brought.debs
     files = WrittenBytes(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
     # When dpkg is done, apt writes one of its two caches anew before it gives the old one up.
-    renewed = NOTHING if effect.downloads_only else _share(brought.caches, 1, 2)
+    renewed = NOTHING if effect.downloads_only else brought.caches.share(1, 2)
     if effect.cache_mounted:
         aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
         return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed)
@@ -184,26 +172,13 @@ def _lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
     fetched = brought.lists_download if brought is not None else size
     caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
     source = brought.by if brought is not None and brought.by else "usual size"
-    kept = WrittenBytes(name="apt's caches", place=CACHES, image=caches, disk=caches, compressed=caches, source=source)
+    kept = WrittenBytes.of_size("apt's caches", CACHES, caches, source)
     if effect.lists_mounted:
         aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
         return SizedEffect(
             writes=(WrittenBytes(name="package lists", download=fetched, source=source), kept), asides=(aside,)
         )
-    return SizedEffect(
-        writes=(
-            kept,
-            WrittenBytes(
-                name="package lists",
-                place=LISTS,
-                image=size,
-                disk=size,
-                compressed=size,
-                download=fetched,
-                source=source,
-            ),
-        )
-    )
+    return SizedEffect(writes=(kept, WrittenBytes.of_size("package lists", LISTS, size, source, download=fetched)))
 
 
 def _download(
@@ -216,8 +191,7 @@ def _download(
     name = effect.address.partition("?")[0].rpartition("/")[2] or effect.address
     if effect.path:
         fetched[effect.path] = size
-        piece = WrittenBytes(name=name, place=effect.path, image=size, disk=size, download=size, compressed=size)
-        return SizedEffect(writes=(replace(piece, source=source),))
+        return SizedEffect(writes=(WrittenBytes.of_size(name, effect.path, size, source, download=size),))
     return SizedEffect(writes=(WrittenBytes(name=name, download=size, source=source),))
 
 
@@ -248,25 +222,14 @@ def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estima
     return _written(f"contents of {name}", effect.directory, estimate, "1 to 8 times the archive: assumed")
 
 
-def _directories(effect: MakeDirectory) -> tuple[WrittenBytes, ...]:
-    return tuple(
-        WrittenBytes(
-            name=path, place=path, disk=Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT), source="a directory"
-        )
-        for path in effect.paths
-    )
+def new_directory(path: str) -> WrittenBytes:
+    """Return what a directory takes that is made, with those above it that are missing."""
+    disk = Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT)
+    return WrittenBytes(name=path, place=path, disk=disk, source="a directory")
 
 
 def _written(name: str, place: str, size: Estimate, source: str) -> SizedEffect:
-    return SizedEffect(
-        writes=(WrittenBytes(name=name, place=place, image=size, disk=size, compressed=size, source=source),)
-    )
-
-
-def _share(whole: Estimate, part: int, of: int) -> Estimate:
-    return Estimate(
-        whole.low_bytes * part // of, whole.likely_bytes * part // of, -(-whole.high_bytes * part // of), whole.grade
-    )
+    return SizedEffect(writes=(WrittenBytes.of_size(name, place, size, source),))
 
 
 def _below(effect: Remove) -> tuple[str, ...]:
@@ -364,6 +327,4 @@ def _scaled(size: Estimate, percent: tuple[int, int, int]) -> Estimate:
 
 
 def _piece(path: str, size: Estimate, source: str) -> WrittenBytes:
-    low, likely, high = map(in_blocks, (size.low_bytes, size.likely_bytes, size.high_bytes))
-    disk = Estimate(low, likely, high, size.grade)
-    return WrittenBytes(name=path, place=path, image=size, disk=disk, compressed=size, source=source)
+    return replace(WrittenBytes.of_size(path, path, size, source), disk=size.each(in_blocks))

@@ -54,7 +54,6 @@ class Before(Struct):
     """What a stage stands on and the instructions before the next one.
 
     Args:
-        texts: The image, and the instructions that write files.
         sees_files: Files of a context, or of another stage, were among them.
     """
 

@@ -26,13 +26,6 @@ class LayerCost(Struct, frozen=True, kw_only=True):
     """What one instruction costs.
 
     Args:
-        pieces: What it leaves in its layer.
-        image: The bytes of their files.
-        disk: What they take on the disk.
-        transient: What is needed on top at the worst moment.
-        download: What is fetched.
-        compressed: What the layer takes when it is compressed.
-        asides: What it leaves outside of the layer.
         visible: Everything that can be seen in the stage afterwards, earlier layers included.
     """
 

@@ -29,14 +29,7 @@ if TYPE_CHECKING:
 
 
 def lesson_of(key: str, taught: Mapping[str, LearnedInstruction]) -> Lesson | None:
-    """Return what was learned of an instruction.
-
-    Args:
-        key: Its learn key; empty for one of which nothing is learned.
-
-    Returns:
-        The lesson; None where there is none.
-    """
+    """Return what was learned of an instruction by its learn key; None where that is nothing."""
     for number, each in enumerate(lesson_keys(key)):
         found = taught.get(each) if each else None
         if found is None:
@@ -92,23 +85,12 @@ def _rests(cost: LayerCost, doubtful: Sequence[WrittenBytes], lesson: Lesson) ->
 def _taught(
     old: WrittenBytes, share: tuple[int, int], rests: tuple[Estimate, Estimate], lesson: Lesson
 ) -> WrittenBytes:
-    image, disk = (_share(rest, *share) for rest in rests)
+    image, disk = (rest.share(*share) for rest in rests)
+    download, compressed = _no_guess(old.download, image), image
     if lesson.guess:
-        return replace(
-            old,
-            image=_guessed(old.image, image),
-            disk=_guessed(old.disk, disk),
-            compressed=_guessed(old.compressed, image),
-            source=lesson.source,
-        )
-    return replace(
-        old,
-        image=image,
-        disk=disk,
-        compressed=image,
-        download=_no_guess(old.download, image),
-        source=lesson.source,
-    )
+        download, compressed = old.download, _guessed(old.compressed, image)
+        image, disk = _guessed(old.image, image), _guessed(old.disk, disk)
+    return replace(old, image=image, disk=disk, compressed=compressed, download=download, source=lesson.source)
 
 
 def _gone(cost: LayerCost) -> Estimate:
@@ -132,12 +114,12 @@ def _shares(pieces: Sequence[WrittenBytes]) -> list[tuple[int, int]]:
 
 
 def _rest(measured: Estimate, certain: Estimate) -> Estimate:
-    low, likely, high = (
+    return Estimate(
         max(0, measured.low_bytes - certain.high_bytes),
         max(0, measured.likely_bytes - certain.likely_bytes),
         max(0, measured.high_bytes - certain.low_bytes),
+        Grade.LEARNED,
     )
-    return Estimate(low, likely, high, Grade.LEARNED)
 
 
 def _wider(taught: LearnedInstruction) -> LearnedInstruction:
@@ -157,12 +139,6 @@ def _guessed(bound: Estimate, guess: Estimate) -> Estimate:
 def _in_blocks(image: Estimate) -> Estimate:
     # Files in whole blocks take up to this much more than their bytes.
     return Estimate(image.low_bytes, image.likely_bytes * 104 // 100, image.high_bytes * 125 // 100, Grade.LEARNED)
-
-
-def _share(whole: Estimate, part: int, of: int) -> Estimate:
-    return Estimate(
-        whole.low_bytes * part // of, whole.likely_bytes * part // of, -(-whole.high_bytes * part // of), whole.grade
-    )
 
 
 def _no_guess(download: Estimate, image: Estimate) -> Estimate:

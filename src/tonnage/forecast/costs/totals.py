@@ -41,16 +41,7 @@ class CountedLayers(Struct):
 
 
 class Sums(Struct, frozen=True, kw_only=True):
-    """The sums.
-
-    Args:
-        kept: What stays, on all filesystems together.
-        peak: The worst moment, on all filesystems together.
-        download: What is fetched.
-        image: Bytes of the layers that were new, as ``docker images`` counts them.
-        kept_on: What stays, by filesystem.
-        peak_on: The worst moment, by filesystem.
-    """
+    """The sums."""
 
     kept: Estimate
     peak: Estimate

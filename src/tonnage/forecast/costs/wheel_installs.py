@@ -130,7 +130,6 @@ class Installation(Struct, frozen=True, kw_only=True):
         pieces: What each wheel becomes, heaviest first; what is unknown has a bound for a figure.
         cache: What the installer's cache keeps; ``image`` is nothing where it lies outside of the layer.
         transient: What is needed on top of both while it works and given back at its end.
-        inodes: How many files and directories it makes.
     """
 
     pieces: tuple[WrittenBytes, ...]

@@ -14,7 +14,7 @@ from tonnage.errors import UsageError
 from tonnage.forecast.gather.build_sources import Bases, Contexts
 from tonnage.forecast.gather.context import Diagnostics
 from tonnage.forecast.gather.stages import BuildAnalysis
-from tonnage.model.forecast.estimate import NOTHING, EngineKind, assumed
+from tonnage.model.forecast.estimate import NOTHING, EngineKind
 from tonnage.model.forecast.recipe import Builder, CopyInstruction, FileSourceKind, RunInstruction
 from tonnage.model.forecast.sized_effects import BuildWork, StageWork
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -53,8 +53,7 @@ def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildW
     gathering = _gathered(service, around, lookups, said, (service.name,))
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:
-        size = lookups.context(service.build).whole().disk
-        whole = size if size.known else assumed(around.assume_bytes)
+        whole = lookups.context(service.build).whole().disk.or_assumed(around.assume_bytes)
     return BuildWork(
         service=service.name,
         stages=gathering.stages,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
 from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
-from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, weakest
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
 
@@ -36,9 +36,6 @@ class Bases:
     """The images of one build.
 
     Args:
-        lookups: The outside.
-        said: Failures and notes are added here.
-        layers_there: Chain ids of the layers that the engine has.
         assume_bytes: What is assumed of an image that cannot be had; 500 MB at the least.
     """
 
@@ -87,13 +84,7 @@ _DEPTH = 3
 
 
 class Contexts:
-    """The contexts of one build.
-
-    Args:
-        own: The build's own.
-        named: Others by their value, such as a directory.
-        assume_bytes: What is assumed of what nobody knows.
-    """
+    """The contexts of one build."""
 
     def __init__(self, own: BuildContext, named: Mapping[str, BuildContext], assume_bytes: int) -> None:
         self._own = own
@@ -116,7 +107,7 @@ class Contexts:
         if copied.tree.disk.known and copied.tree.download == NOTHING:
             return sent
         fetched = copied.tree.download if copied.tree.download != NOTHING else copied.tree.disk
-        kept = fetched if fetched.known else assumed(self._assume_bytes)
+        kept = fetched.or_assumed(self._assume_bytes)
         return (*sent, Aside(key=f"fetched:{context.key}\0{copied.by_path}", name="what is fetched", disk=kept))
 
     def perhaps_whole(self) -> tuple[Aside, ...]:
@@ -124,8 +115,7 @@ class Contexts:
 
         Source: measured with Docker 20.10.24; ``dockerfile2llb`` of BuildKit 0.8.
         """
-        size = self._own.whole().disk
-        size = size if size.known else assumed(self._assume_bytes)
+        size = self._own.whole().disk.or_assumed(self._assume_bytes)
         perhaps = Estimate(0, 0, size.high_bytes, weakest((size.grade, Grade.DECLARED)))
         return (Aside(key=f"context:{self._own.key}\0whole", name="the rest of the context", disk=perhaps),)
 

@@ -25,14 +25,9 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
     """What is the same for all services of a forecast.
 
     Args:
-        engine: What builds.
         platform: The platform that is built for where a service says nothing else.
         platform_forced: It holds also where a service does.
         python: The version of Python that the user chose; empty for the image's own.
-        assume_bytes: What is assumed where nothing is known.
-        layers_there: Chain ids of the layers that the engine has.
-        taught: What instructions were measured to do.
-        stack: The name of the stack.
         builders: The services of the stack that are built: others may stand on their images.
     """
 
@@ -53,15 +48,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostics(Struct):
-    """What was found out beside figures.
-
-    Args:
-        failures: Why figures are missing.
-        findings: What does not do what it says.
-        notes: What there is to know.
-        targets: The Pythons that packages were chosen for, in words.
-        broken: What the user wrote cannot be built.
-    """
+    """What was found out beside figures."""
 
     failures: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -52,8 +52,6 @@ class StagePython(Struct):
 
     Args:
         version: Its version; empty where it is not known.
-        platform: The platform that the stage is built for.
-        distribution: The system in it.
         overridden: The version was chosen by the user and holds for every install.
         ran: An installer that is written in Python ran already, and left its own bytecode.
         environments: The version of each virtual environment that was made with another one.
@@ -326,11 +324,8 @@ def _lock(effect: PythonInstall, request: ResolveRequest, target: Target, files:
 
 def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffect:
     bound = assumed(assume_bytes)
-    piece = WrittenBytes(
-        name=effect.command[:80], image=bound, disk=bound, download=bound, compressed=bound, source=source
-    )
-    transient = NOTHING if effect.installer.is_uv else bound
-    return SizedEffect(writes=(piece,), transient=transient)
+    piece = WrittenBytes.of_size(effect.command[:80], "", bound, source, download=bound)
+    return SizedEffect(writes=(piece,), transient=NOTHING if effect.installer.is_uv else bound)
 
 
 def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
@@ -338,12 +333,7 @@ def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
     archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
     for wheel in archives:
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
-        name = wheel.filename or wheel.name
-        pieces.append(
-            WrittenBytes(
-                name=name, place=place, image=size, disk=size, download=size, compressed=size, source="the index"
-            )
-        )
+        pieces.append(WrittenBytes.of_size(wheel.filename or wheel.name, place, size, "the index", download=size))
     return SizedEffect(writes=tuple(pieces))
 
 
@@ -357,15 +347,10 @@ def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[Writte
     """Return what is assumed for packages whose names only the build will know."""
     named = " ".join(word for word in effect.unread if not word.startswith("-"))
     bound = assumed(assume_bytes)
-    piece = WrittenBytes(
-        name=named, place=place, image=bound, disk=bound, download=bound, compressed=bound, source="assumed"
-    )
+    piece = WrittenBytes.of_size(named, place, bound, "assumed", download=bound)
     return [replace(piece, transient=NOTHING if effect.installer.is_uv else bound)] if named else []
 
 
 def _small_project(effect: PythonInstall, place: str) -> WrittenBytes:
     size = Estimate(4096, 200_000, 20_000_000, Grade.DECLARED)
-    return WrittenBytes(
-        name=f"the project in {effect.project_directory}", place=place, image=size, disk=size, compressed=size,
-        source="built from its sources",
-    )  # fmt: skip
+    return WrittenBytes.of_size(f"the project in {effect.project_directory}", place, size, "built from its sources")

@@ -28,7 +28,6 @@ class Copied(Struct, frozen=True):
     """What a ``COPY`` brings.
 
     Args:
-        tree: Its bytes.
         by_name: What tells its files from others by their last names, modes and content, wherever they lie.
         by_path: The same with their paths in the context.
         files: Path in the context and bytes on the disk of everything that the builder is sent for it.

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
-from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
+from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.costs.stage_renumbering import renumbered
 from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
-from tonnage.model.forecast.estimate import Estimate, Grade, assumed
+from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.recipe import FileSource, Recipe, RecipeStage, RecipeStep
     from tonnage.model.forecast.sized_effects import Aside
 
-_NEW_DIRECTORY = Estimate(0, 4096, 16_384, Grade.EXACT)
-
 
 class Below(Struct):
     """What a stage gives to the one that stands on it, besides its files."""
@@ -66,13 +64,6 @@ class BuildAnalysis:
     """One recipe while its instructions are looked up.
 
     Args:
-        service: The service.
-        made: Its recipe.
-        around: What is the same for all services.
-        lookups: The outside.
-        said: Failures, findings and notes are added here.
-        bases: The images that it stands on or takes files from.
-        contexts: The directories that it takes files from.
         other: Returns by an image's name the service of the same stack that builds it, looked up; None for others.
     """
 
@@ -171,11 +162,8 @@ class BuildAnalysis:
                 return StepWork(line=line, text=step.text, configures=True)
             case WorkdirInstruction():
                 place = step.action.directory
-                piece = WrittenBytes(name=place, place=place, disk=_NEW_DIRECTORY, source="a directory")
-                sized = SizedEffect(writes=(piece,))
-                return StepWork(
-                    line=line, text=step.text, effects=(sized,), identity=f"WORKDIR {step.action.directory}"
-                )
+                sized = SizedEffect(writes=(new_directory(place),))
+                return StepWork(line=line, text=step.text, effects=(sized,), identity=f"WORKDIR {place}")
             case CopyInstruction():
                 below.files.take(step, self._contexts.reader, self._files)
                 return self._copy(step, step.action, stage)
@@ -214,14 +202,14 @@ class BuildAnalysis:
     def _piece(self, name: str, place: str, tree: Tree) -> WrittenBytes:
         """Return files of a context as they lie in the image."""
         bound = self._around.assume_bytes
-        image = _bounded(tree.image, bound)
+        image = tree.image.or_assumed(bound)
         return WrittenBytes(
             name=name,
             place=place.rstrip("/") or "/",
             image=image,
-            disk=_bounded(tree.disk, bound),
-            transient=_bounded(tree.transient, bound),
-            download=_bounded(tree.download, bound),
+            disk=tree.disk.or_assumed(bound),
+            transient=tree.transient.or_assumed(bound),
+            download=tree.download.or_assumed(bound),
             compressed=_lower(image),
             source="the files of the context" if tree.image.known else "assumed",
             files=tree.files,
@@ -352,10 +340,6 @@ class BuildAnalysis:
             self._numbers[key] = self._next + other.target
             self._next += 1 + max(stage.index for stage in other.stages)
         return self._numbers[key]
-
-
-def _bounded(estimate: Estimate, assume_bytes: int) -> Estimate:
-    return estimate if estimate.known else assumed(assume_bytes)
 
 
 def _lower(image: Estimate) -> Estimate:

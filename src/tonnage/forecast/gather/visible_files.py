@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 
 class TextFile(Struct, frozen=True):
-    """A text file.
-
-    Args:
-        text: What it says.
-        place: Where the user finds it.
-    """
+    """A text file."""
 
     text: str
     place: str
@@ -40,12 +35,7 @@ class _Entry(Struct, frozen=True):
 
 
 class StageFiles(Struct):
-    """The files of one stage as far as they come from a context.
-
-    Args:
-        entries: What was copied, in order.
-        written: Texts that stand in the Dockerfile itself, by path.
-    """
+    """The files of one stage as far as they come from a context."""
 
     entries: list[_Entry] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)

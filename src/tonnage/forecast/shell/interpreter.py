@@ -37,14 +37,7 @@ _MOST_TURNS = 64
 
 
 class Walk:
-    """Gathers the commands of a script.
-
-    Args:
-        parse: Makes a syntax tree of a text.
-        variables: What is known about variables.
-        directory: The working directory; empty where it is not known.
-        answers: What commands print whose output is known.
-    """
+    """Gathers the commands of a script."""
 
     def __init__(
         self, parse: Callable[[str], Node], variables: Variables, directory: str, answers: Mapping[str, str]

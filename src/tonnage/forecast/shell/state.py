@@ -28,15 +28,7 @@ _NUMBERS = {
 
 
 class ShellState(Struct):
-    """What a shell knows.
-
-    Args:
-        variables: Its variables.
-        directory: Its directory; empty where it is not known.
-        functions: The bodies of its functions.
-        ended: ``exit`` or ``return`` was given.
-        stops_on_error: ``set -e`` was given.
-    """
+    """What a shell knows."""
 
     variables: Variables
     directory: str

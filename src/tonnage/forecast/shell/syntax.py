@@ -78,8 +78,6 @@ class Expander(Struct, frozen=True):
     """Puts variables into words.
 
     Args:
-        variables: What is known.
-        answers: What commands print whose output is known, by their text.
         run: Is given each command substitution.
     """
 

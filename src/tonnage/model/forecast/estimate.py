@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tonnage.model.forecast.finding import Finding
 
@@ -69,6 +69,19 @@ class Estimate(Struct, frozen=True):
     def told_bytes(self) -> int | None:
         """The likely bytes as people are told them; None where nobody knows and nothing was assumed in their place."""
         return None if self.grade is Grade.UNKNOWN and self.likely_bytes == 0 else self.likely_bytes
+
+    def or_assumed(self, bound_bytes: int) -> Estimate:
+        """Return it, or a bound in place of one that says nothing."""
+        return self if self.known else assumed(bound_bytes)
+
+    def each(self, change: Callable[[int], int]) -> Estimate:
+        """Return an estimate of the same grade whose figures are made from these."""
+        return Estimate(change(self.low_bytes), change(self.likely_bytes), change(self.high_bytes), self.grade)
+
+    def share(self, part: int, of: int) -> Estimate:
+        """Return a part of it; the high figure is rounded up."""
+        low_bytes, likely_bytes = self.low_bytes * part // of, self.likely_bytes * part // of
+        return Estimate(low_bytes, likely_bytes, -(-self.high_bytes * part // of), self.grade)
 
     def __add__(self, other: Estimate) -> Estimate:
         """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""

@@ -40,6 +40,13 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
 
+    @classmethod
+    def of_size(
+        cls, name: str, place: str, size: Estimate, source: str, *, download: Estimate = NOTHING
+    ) -> WrittenBytes:
+        """Return what has one size by every count: its files, its blocks, compressed."""
+        return cls(name=name, place=place, image=size, disk=size, compressed=size, source=source, download=download)
+
 
 class Aside(Struct, frozen=True, kw_only=True):
     """Something that stays on the disk outside of every layer: a cache mount, the copied sources of a context.

@@ -36,8 +36,6 @@ class LogicalLine(Struct, frozen=True, kw_only=True):
     Args:
         text: Its lines joined, blanks around it gone.
         starts: Where in ``text`` each written line begins: offset and line.
-        end_line: Its last line.
-        heredocs: Its here-documents.
     """
 
     text: str

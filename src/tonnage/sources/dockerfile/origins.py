@@ -27,7 +27,6 @@ class Names(Struct, frozen=True):
     """The names of one Dockerfile.
 
     Args:
-        dockerfile: The Dockerfile.
         contexts: Named contexts, which go before images of that name.
     """
 

@@ -41,12 +41,7 @@ _MOST_WRAPPERS = 8
 
 
 class Unwrapped(Struct, frozen=True):
-    """What a command really starts.
-
-    Args:
-        words: Its words.
-        environment: What the wrappers set for it.
-    """
+    """What a command really starts."""
 
     words: tuple[Word, ...]
     environment: dict[str, str] = field(default_factory=dict)
@@ -101,7 +96,6 @@ class ShellCall(Struct, frozen=True):
         script: What follows ``-c``; None where it reads a file or its input.
         arguments: ``$0`` and what follows it.
         file: The script file; empty without one.
-        options: Letters such as ``e`` and ``x``.
     """
 
     script: Word | None
