@@ -10,22 +10,13 @@ from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import (
-    AptClean,
-    AptInstall,
-    AptRemove,
-    AptUpdate,
-    Nothing,
-    OtherInstall,
-)
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Nothing, OtherInstall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.forecast.commands.context import Context
-    from tonnage.model.forecast.effects import (
-        AnyEffect,
-    )
+    from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.shell_script import Word
 
 APT = table(
@@ -41,37 +32,33 @@ APT = table(
 _LISTS = "/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
 _SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
-# Manager -> words that mean installing -> words that keep or empty its cache.
+# Managers, and the words that mean installing to them.
 _MANAGERS: dict[str, frozenset[str]] = {
-    "apk": frozenset({"add", "upgrade", "update"}),
-    "dnf": frozenset({"install", "groupinstall", "upgrade", "update", "reinstall", "group"}),
-    "microdnf": frozenset({"install", "update", "upgrade"}),
-    "yum": frozenset({"install", "groupinstall", "update", "upgrade", "localinstall"}),
-    "zypper": frozenset({"install", "in", "update", "up", "dup"}),
-    "pacman": frozenset({"-S", "-Sy", "-Syu", "-Syyu", "-U"}),
-    "opkg": frozenset({"install"}),
-    "npm": frozenset({"install", "i", "ci", "add", "clean-install"}),
-    "corepack": frozenset({"prepare", "install", "use"}),
-    "pnpm": frozenset({"install", "i", "add", "fetch"}),
-    "yarn": frozenset({"install", "add", "global"}),
-    "bun": frozenset({"install", "i", "add"}),
-    "conda": frozenset({"install", "create", "env", "update"}),
-    "mamba": frozenset({"install", "create", "env", "update"}),
-    "micromamba": frozenset({"install", "create", "env", "update"}),
-    "pixi": frozenset({"install", "add"}),
-    "gem": frozenset({"install"}),
-    "bundle": frozenset({"install"}),
-    "cargo": frozenset({"install", "fetch"}),
-    "go": frozenset({"install", "get", "mod"}),
-    "composer": frozenset({"install", "require"}),
-    "Rscript": frozenset({"-e"}),
-    "brew": frozenset({"install"}),
-    "snap": frozenset({"install"}),
-    "luarocks": frozenset({"install"}),
-    "cpanm": frozenset(),
-    "rustup": frozenset({"toolchain", "target", "component"}),
-    "playwright": frozenset({"install"}),
-    "rpm": frozenset({"-i", "-U", "-ivh", "-Uvh", "--install"}),
+    name: frozenset(actions.split())
+    for names, actions in (
+        ("apk", "add upgrade update"),
+        ("dnf", "install groupinstall upgrade update reinstall group"),
+        ("microdnf", "install update upgrade"),
+        ("yum", "install groupinstall update upgrade localinstall"),
+        ("zypper", "install in update up dup"),
+        ("pacman", "-S -Sy -Syu -Syyu -U"),
+        ("opkg gem bundle brew snap luarocks playwright", "install"),
+        ("npm", "install i ci add clean-install"),
+        ("corepack", "prepare install use"),
+        ("pnpm", "install i add fetch"),
+        ("yarn", "install add global"),
+        ("bun", "install i add"),
+        ("conda mamba micromamba", "install create env update"),
+        ("pixi", "install add"),
+        ("cargo", "install fetch"),
+        ("go", "install get mod"),
+        ("composer", "install require"),
+        ("Rscript", "-e"),
+        ("cpanm", ""),
+        ("rustup", "toolchain target component"),
+        ("rpm", "-i -U -ivh -Uvh --install"),
+    )
+    for name in names.split()
 }
 _VALUED = frozenset({
     "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
@@ -96,16 +83,12 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
     if action in {"clean", "autoclean", "distclean"}:
         return AptClean(**context.shared, archives=True, lists=action == "distclean")
     if action in {"remove", "purge", "autoremove", "autopurge"}:
-        return AptRemove(
-            **context.shared,
-            packages=tuple(word.text for word in named),
-        )
+        return AptRemove(**context.shared, packages=tuple(word.text for word in named))
     upgrades = action in {"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"}
     if action != "install" and not upgrades:
         if action in {"", "list", "search", "show", "policy", "check", "moo", "changelog"}:
             return Nothing(**context.shared)
-        reason = f"apt-get {action} names no packages to install"
-        return context.opaque(reason)
+        return context.opaque(f"apt-get {action} names no packages to install")
     files = [word.text for word in named if word.known and ("/" in word.text and word.text.endswith(".deb"))]
     plain = [word.text for word in named if word.known and word.text not in files and not word.text.endswith("-")]
     switches = {
@@ -148,14 +131,12 @@ def manages(program: str) -> bool:
 def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     """Read another package manager; ``words`` are those after the program."""
     texts = [word.text for word in words]
-    action = next(
-        (
-            text
-            for at, text in enumerate(texts)
-            if text in _MANAGERS[program] or not (text.startswith("-") or (at and texts[at - 1] in _LEADING))
-        ),
-        "",
+    actions = (
+        text
+        for before, text in zip(["", *texts], texts, strict=False)
+        if text in _MANAGERS[program] or not (text.startswith("-") or before in _LEADING)
     )
+    action = next(actions, "")
     if not action and program in {"yarn", "bundle"} and not {"--version", "--help"} & set(texts):
         action = "install"
     if action in _CLEANS or action in _REMOVES or action in _WITHOUT_FILES:
@@ -177,9 +158,4 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyE
             at += 1
         elif not text.startswith("-"):
             packages.append(text)
-    return OtherInstall(
-        **context.shared,
-        manager=program,
-        packages=tuple(packages),
-        files=tuple(files),
-    )
+    return OtherInstall(**context.shared, manager=program, packages=tuple(packages), files=tuple(files))

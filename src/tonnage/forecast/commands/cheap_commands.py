@@ -2,7 +2,7 @@
 
 A command that leaves little is added here, as a row with its bound. One that changes files that are there is read in
 ``file_commands``, one that fetches or unpacks in ``downloads``, a package manager in ``apt_and_others`` or
-``python_commands``; ``dispatch`` says which is asked. What is in no table is never cheap.
+``python_commands``; ``effects`` says which is asked. What is in no table is never cheap.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
-    from tonnage.model.forecast.shell_script import Word
+    from tonnage.model.forecast.shell_script import ShellCommand, Word
 
 CURL = table(
     "--output --output-dir --header --user --data --data-raw --data-binary --request --retry --retry-delay "
@@ -44,6 +44,11 @@ GIT_CLONE = table(
     "--separate-git-dir --server-option",
     "",
     b="--branch", o="--origin", c="--config", j="--jobs",
+)  # fmt: skip
+ARIA2C = table(
+    "--out --dir --max-connection-per-server --split --min-split-size --header --checksum --input-file",
+    "",
+    o="--out", d="--dir", x="--max-connection-per-server", s="--split", k="--min-split-size", i="--input-file",
 )  # fmt: skip
 FETCHING = frozenset({"curl", "wget"})
 _ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
@@ -72,11 +77,11 @@ def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
             name = outputs.pop(0)
         elif options.has("--remote-name", "--remote-name-all"):
             name = _file_name(address.text)
-        path = "" if name in {"-", "/dev/null", "/dev/stdout"} else name
-        path = context.absolute(f"{folder}/{path}" if folder and path else path) if path else context.output()
         if name == "/dev/null":
             found.append(Nothing(**context.shared))
             continue
+        path = "" if name in {"-", "/dev/stdout"} else name
+        path = context.absolute(f"{folder}/{path}" if folder and path else path) if path else context.output()
         found.append(_download(context, address, path))
     return tuple(found)
 
@@ -108,20 +113,12 @@ def wget(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 def aria2c(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read ``aria2c``; ``words`` are those after the program."""
-    options = table(
-        "--out --dir --max-connection-per-server --split --min-split-size --header --checksum --input-file",
-        "",
-        o="--out", d="--dir", x="--max-connection-per-server", s="--split", k="--min-split-size", i="--input-file",
-    ).read(words)  # fmt: skip
+    options = ARIA2C.read(words)
     if not options.positional or options.has("--input-file"):
         return (context.opaque("aria2c fetches what a file names"),)
-    folder = options.last("--dir") or "."
+    folder, name = (options.last("--dir") or ".").rstrip("/"), options.last("--out")
     return tuple(
-        _download(
-            context,
-            address,
-            context.absolute(f"{folder.rstrip('/')}/{options.last('--out') or _file_name(address.text)}"),
-        )
+        _download(context, address, context.absolute(f"{folder}/{name or _file_name(address.text)}"))
         for address in options.positional
     )
 
@@ -147,11 +144,8 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
     address = options.positional[0].text
     name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
     folder = options.positional[1].text if len(options.positional) > 1 else name
-    return GitClone(
-        **context.shared,
-        address=address,
-        directory=context.absolute(folder if folder.startswith("/") else within + folder),
-    )
+    directory = context.absolute(folder if folder.startswith("/") else within + folder)
+    return GitClone(**context.shared, address=address, directory=directory)
 
 
 def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
@@ -159,11 +153,9 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
     letters = ""
     values: dict[str, str] = {}
     rest = [word.text for word in words]
-    if rest and not rest[0].startswith("-"):
+    old_style = bool(rest) and not rest[0].startswith("-")
+    if old_style:
         rest[0] = f"-{rest[0]}"
-        old_style = True
-    else:
-        old_style = False
     at = 0
     plain: list[str] = []
     while at < len(rest):
@@ -262,11 +254,10 @@ def _file_name(address: str) -> str:
     return path.rpartition("/")[2]
 
 
-def address_of(context: Context) -> str:
+def address_of(command: ShellCommand) -> str:
     """Return the address that a ``curl`` or ``wget`` fetches; empty for other commands."""
-    if context.command.program not in FETCHING:
-        return ""
-    return next((word.text for word in context.command.words[1:] if _ADDRESS.fullmatch(word.text)), "")
+    words = command.words[1:] if command.program in FETCHING else ()
+    return next((word.text for word in words if _ADDRESS.fullmatch(word.text)), "")
 
 
 def _letters(letters: str, rest: list[str], at: int, values: dict[str, str], *, attached: bool) -> int:

@@ -6,7 +6,6 @@ What cannot be told from words is ``Opaque``, never nothing.
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -17,14 +16,14 @@ from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
 from tonnage.forecast.commands.python_commands import python_effects
-from tonnage.forecast.shell.script import is_shell, read_script, read_words
+from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Nothing, Opaque, Source, WriteFile
 from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
 from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.recipe import RecipeStep
@@ -68,7 +67,7 @@ def effects(
 def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, kept: dict[str, str]) -> Context:
     """Return one command with what is around it; what it is piped is that of the command before it."""
     command = script.commands[index]
-    address = _fetched_before(script, command, step, run)
+    address, reader = _fetched_before(script, command), command.pipe_to
     piped = None
     if command.pipe_from is not None:
         piped = printed(_context(script, command.pipe_from, step, run, kept))
@@ -79,7 +78,7 @@ def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, 
         place=_place(step, run, command),
         mounts=run.mounts,
         standard_input=_given(script, command),
-        piped_to=_read_by(script, command),
+        piped_to=() if reader is None else tuple(word.text for word in script.commands[reader].words),
         fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program or "a program",
         piped_from=address,
         piped=piped,
@@ -90,10 +89,10 @@ def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, 
 def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> Script:
     """Read the commands of a ``RUN``, in either form."""
     around = step.surroundings
-    variables = {"HOME": _home(around.user), **around.variables}
-    read = partial(read_script, run.script) if run.words is None else partial(read_words, run.words)
-    return read(
-        variables,
+    user = around.user.partition(":")[0]
+    return read_script(
+        run.script if run.words is None else run.words,
+        {"HOME": "/root" if user in _ROOT else f"/home/{user}", **around.variables},
         directory=around.working_directory,
         complete=around.base_known,
         unset=around.unset,
@@ -111,12 +110,7 @@ def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, .
     while (before := script.commands[chain[0]].pipe_from) is not None:
         chain.insert(0, before)
     key = " | ".join(" ".join(word.text for word in script.commands[at].words) for at in chain)
-    return tuple(
-        Opaque(command=each.command, place=each.place, conditional=each.conditional, key=key, reason=each.reason)
-        if isinstance(each, Opaque)
-        else each
-        for each in found
-    )
+    return tuple(replace(each, key=key) if isinstance(each, Opaque) else each for each in found)
 
 
 def _added(step: RecipeStep, copy: CopyInstruction) -> tuple[AnyEffect, ...]:
@@ -137,31 +131,17 @@ def _place(step: RecipeStep, run: RunInstruction, command: ShellCommand) -> Plac
     """Return the line on which a command is written."""
     if step.inherited:
         return step.place
-    line = step.place.line
-    for offset, written in run.line_starts:
-        if offset <= command.offset:
-            line = written
-    return Place(step.place.file, line)
-
-
-def _home(user: str) -> str:
-    name = user.partition(":")[0]
-    return "/root" if name in _ROOT else f"/home/{name}"
+    before = [line for offset, line in run.line_starts if offset <= command.offset]
+    return Place(step.place.file, before[-1] if before else step.place.line)
 
 
 def _answers(platform: str) -> dict[str, str]:
     """Return what commands print that ask for the machine."""
-    architecture = [*platform.split("/"), "", ""][1]
-    machine, debian = _MACHINES.get(architecture, ("", ""))
+    machine, debian = _MACHINES.get([*platform.split("/"), "", ""][1], ("", ""))
     answers = {"uname -s": "Linux", "uname": "Linux"}
     if machine:
-        answers |= {
-            "uname -m": machine,
-            "arch": machine,
-            "uname -p": machine,
-            "dpkg --print-architecture": debian,
-            "dpkg-architecture -qDEB_HOST_ARCH": debian,
-        }
+        answers |= dict.fromkeys(("uname -m", "arch", "uname -p"), machine)
+        answers |= dict.fromkeys(("dpkg --print-architecture", "dpkg-architecture -qDEB_HOST_ARCH"), debian)
     return answers
 
 
@@ -181,22 +161,13 @@ def _given(script: Script, command: ShellCommand) -> str | None:
     return " ".join(texts) + "\n"
 
 
-def _read_by(script: Script, command: ShellCommand) -> tuple[str, ...]:
-    if command.pipe_to is None:
-        return ()
-    return tuple(word.text for word in script.commands[command.pipe_to].words)
-
-
-def _fetched_before(script: Script, command: ShellCommand, step: RecipeStep, run: RunInstruction) -> str:
+def _fetched_before(script: Script, command: ShellCommand) -> str:
     """Return the address that stands at the beginning of a command's pipeline."""
-    before = command.pipe_from
-    while before is not None:
-        earlier = script.commands[before]
-        address = address_of(Context(command=earlier, place=_place(step, run, earlier)))
-        if address:
-            return address
-        before = earlier.pipe_from
-    return ""
+    address = ""
+    while not address and command.pipe_from is not None:
+        command = script.commands[command.pipe_from]
+        address = address_of(command)
+    return address
 
 
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
@@ -221,13 +192,12 @@ def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:
 def _by_program(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if manages(program):
         return (other_manager(context, program, words),)
-    if program in _SEVERAL:
-        return _SEVERAL[program](context, words)
-    if program in _ONE:
-        return (_ONE[program](context, words),)
     if program in _SIZED:
         return sized(context)
-    return (_BY_NAME[program](context, program, words),) if program in _BY_NAME else ()
+    if program in _BY_NAME:
+        return (_BY_NAME[program](context, program, words),)
+    found = _READERS[program](context, words) if program in _READERS else ()
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -251,35 +221,17 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
     """Remember settings that are written into configuration files."""
-    for each in found:
-        if not isinstance(each, WriteFile) or not each.path.startswith("/etc/apt/"):
-            continue
-        written = f"{context.text} {context.standard_input or ''}"
-        if _RECOMMENDS_OFF.search(written):
-            context.remembered["APT_INSTALL_RECOMMENDS"] = "0"
+    configures = any(isinstance(each, WriteFile) and each.path.startswith("/etc/apt/") for each in found)
+    if configures and _RECOMMENDS_OFF.search(f"{context.text} {context.standard_input or ''}"):
+        context.remembered["APT_INSTALL_RECOMMENDS"] = "0"
 
 
 _SIZED = frozenset({"dd", "fallocate", "truncate"})
-_SEVERAL = {
-    "rm": remove,
-    "rmdir": remove,
-    "unlink": remove,
-    "find": find,
-    "sed": sed,
-    "xargs": _xargs,
-    "curl": curl,
-    "wget": wget,
-    "aria2c": aria2c,
-}
-_ONE = {
-    "mkdir": make_directory,
-    "tar": tar,
-    "git": git,
-    "dpkg": dpkg,
-    "apt": apt,
-    "apt-get": apt,
-    "aptitude": apt,
-}
+_READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
+    "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
+    "tar": tar, "git": git, "dpkg": dpkg,
+    **dict.fromkeys(("rm", "rmdir", "unlink"), remove), **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
+}  # fmt: skip
 _BY_NAME = {
     **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
     **dict.fromkeys(("cp", "mv", "ln", "install", "rsync"), transfer),

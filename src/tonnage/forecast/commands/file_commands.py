@@ -8,30 +8,20 @@ from typing import TYPE_CHECKING
 from tonnage.forecast.commands.cheap_commands import cheap_effects
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import (
-    AptClean,
-    ChangeMode,
-    MakeDirectory,
-    Nothing,
-    Remove,
-    Transfer,
-)
+from tonnage.model.forecast.effects import AptClean, ChangeMode, MakeDirectory, Nothing, Remove, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.forecast.commands.context import Context
-    from tonnage.model.forecast.effects import (
-        AnyEffect,
-    )
+    from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.shell_script import Word
 
 _LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
 _ARCHIVES = regex(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
 _REMOTE = regex(r"(?:\S+@)?[\w.-]+:|rsync://")
 _COPYING = table(
-    "--target-directory --mode --owner --group --suffix",
-    "",
+    "--target-directory --mode --owner --group --suffix", "",
     t="--target-directory", m="--mode", o="--owner", g="--group", S="--suffix",
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tonnage.forecast.shell.interpreter import Walk
 from tonnage.forecast.shell.syntax import Variables
 from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
-from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
+from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program, shell_call, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _NONE: dict[str, str] = {}
 
 
 def read_script(
-    text: str,
+    text: str | Sequence[str],
     environment: Mapping[str, str],
     *,
     directory: str = "/",
@@ -32,36 +32,25 @@ def read_script(
     unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
 ) -> Script:
-    """Read a script."""
+    """Read a script, or the words of a command that no shell sees: the exec form of ``RUN``."""
+    if not isinstance(text, str):
+        plain = unwrap(tuple(Word(word, quoted=True) for word in text))
+        call = shell_call(plain.words)
+        environment = {**environment, **plain.environment}
+        if call is None or call.script is None:
+            words = " ".join(text)
+            command = ShellCommand(words=plain.words, environment=environment, working_directory=directory, text=words)
+            return Script(commands=(command,))
+        text = call.script.text
     variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
     walk = Walk(parse, variables, directory, answers)
     walk.script(text)
     return Script(commands=tuple(walk.commands), broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
 
 
-def read_words(
-    words: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    directory: str = "/",
-    complete: bool = True,
-    unset: Sequence[str] = (),
-    answers: Mapping[str, str] = _NONE,
-) -> Script:
-    """Read a command that no shell sees: the exec form of ``RUN``."""
-    plain = unwrap(tuple(Word(word, quoted=True) for word in words))
-    call = shell_call(plain.words)
-    given = {**environment, **plain.environment}
-    if call is not None and call.script is not None:
-        inner = call.script.text
-        return read_script(inner, given, directory=directory, complete=complete, unset=unset, answers=answers)
-    command = ShellCommand(words=plain.words, environment=given, working_directory=directory, text=" ".join(words))
-    return Script(commands=(command,))
-
-
 def is_shell(words: Sequence[str]) -> bool:
     """Return whether what ``SHELL`` names is a shell that this reads."""
-    return any(program((Word(word),)) in {"sh", "bash", "dash", "ash", "zsh", "ksh"} for word in words)
+    return any(program((Word(word),)) in SHELLS for word in words)
 
 
 def parse(text: str) -> Node:

@@ -120,7 +120,7 @@ class Expander(Struct, frozen=True):
 
     def document(self, node: Node, *, expands: bool) -> str | None:
         """Return the body of a here-document; None where it is not known."""
-        text = _text(node)
+        text = text_of(node)
         if not expands:
             return text
         fields = self._inside(node)
@@ -128,7 +128,7 @@ class Expander(Struct, frozen=True):
 
     def _fields(self, node: Node) -> list[_Field]:
         kind = node.type
-        text = _text(node)
+        text = text_of(node)
         if kind in {"concatenation", "command_name"}:
             return [piece for child in node.children for piece in self._fields(child)]
         if kind == "string":
@@ -177,7 +177,7 @@ class Expander(Struct, frozen=True):
                 self.run(each)
         if any(each.type in _OPAQUE | {"command_substitution", "arithmetic_expansion"} for each in inner):
             return _Field(text, known=False, cuts=True)
-        names = [_text(each) for each in inner if each.type in {"variable_name", "special_variable_name"}]
+        names = [text_of(each) for each in inner if each.type in {"variable_name", "special_variable_name"}]
         if not names or any(self.variables.value(name) is None for name in names):
             return _Field(text, known=False, cuts=True)
         default = _SET_DEFAULT.match(text)
@@ -210,10 +210,6 @@ def _descendants(node: Node) -> list[Node]:
     for child in node.children:
         found += [child, *_descendants(child)]
     return found
-
-
-def _text(node: Node) -> str:
-    return (node.text or b"").decode(errors="replace")
 
 
 LEAVES = frozenset({

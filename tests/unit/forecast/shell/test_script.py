@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.forecast.shell.script import read_script, read_words
+from tonnage.forecast.shell.script import read_script
 
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin", "HOME": "/root", "GPU": "1", "TWO": "a b", "EMPTY": ""}
 
@@ -129,5 +129,5 @@ def test_stopping_on_errors_is_told() -> None:
 
 
 def test_the_exec_form_is_one_command_unless_it_starts_a_shell() -> None:
-    assert [word.text for word in read_words(["a", "$B", "c d"], {}).commands[0].words] == ["a", "$B", "c d"]
-    assert len(read_words(["/bin/sh", "-ec", "a; b"], {}).commands) == 2
+    assert [word.text for word in read_script(["a", "$B", "c d"], {}).commands[0].words] == ["a", "$B", "c d"]
+    assert len(read_script(["/bin/sh", "-ec", "a; b"], {}).commands) == 2
