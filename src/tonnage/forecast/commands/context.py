@@ -189,7 +189,5 @@ class Table(Struct, frozen=True):
 def table(values: str, flags: str = "", **aliases: str) -> Table:
     """Make a table from options with blanks between them; ``r="--requirement"`` makes ``-r`` another name."""
     return Table(
-        frozenset(values.split()),
-        frozenset(flags.split()),
-        {f"-{short}": long for short, long in aliases.items()},
+        frozenset(values.split()), frozenset(flags.split()), {f"-{short}": long for short, long in aliases.items()}
     )

@@ -379,11 +379,4 @@ def _after(texts: Sequence[str], *names: str) -> str:
     return ""
 
 
-_READERS = {
-    "uv": _uv,
-    "uvx": _uvx,
-    "virtualenv": _virtualenv,
-    "poetry": _poetry,
-    "pdm": _pdm,
-    "pipx": _pipx,
-}
+_READERS = {"uv": _uv, "uvx": _uvx, "virtualenv": _virtualenv, "poetry": _poetry, "pdm": _pdm, "pipx": _pipx}

@@ -44,12 +44,7 @@ class StageFiles(Struct):
         """Return the files of a stage that stands on this one."""
         return StageFiles(list(self.entries), dict(self.written))
 
-    def take(
-        self,
-        step: RecipeStep,
-        context: Callable[[FileSource], Reader],
-        stages: Mapping[int, StageFiles],
-    ) -> None:
+    def take(self, step: RecipeStep, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]) -> None:
         """Take what a ``COPY`` or an ``ADD`` brings."""
         action = step.action
         if not isinstance(action, CopyInstruction):
@@ -63,10 +58,7 @@ class StageFiles(Struct):
             self.entries.append(_Entry(action.sources, action.destination, read))
 
     def seen_by(
-        self,
-        step: RecipeStep,
-        context: Callable[[FileSource], Reader],
-        stages: Mapping[int, StageFiles],
+        self, step: RecipeStep, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
     ) -> StageFiles:
         """Return the files that a ``RUN`` sees, its bind mounts included."""
         action = step.action

@@ -127,13 +127,7 @@ class _Reader:
         self._add(requirement, line.place, constraints=constraints, hashes=_hashes(options))
 
     def _add(
-        self,
-        text: str,
-        place: Place,
-        *,
-        constraints: bool,
-        hashes: tuple[str, ...] = (),
-        editable: bool = False,
+        self, text: str, place: Place, *, constraints: bool, hashes: tuple[str, ...] = (), editable: bool = False
     ) -> None:
         found = read_requirement(text, place, directory=self._directory, editable=editable, hashes=hashes)
         if found is None:
@@ -155,9 +149,7 @@ class _Reader:
                     else posixpath.normpath(posixpath.join(posixpath.dirname(file), value))
                 )
                 self.file(
-                    inner,
-                    constraints=constraints or name in {"-c", "--constraint"},
-                    chain=(*chain, (file, str(place))),
+                    inner, constraints=constraints or name in {"-c", "--constraint"}, chain=(*chain, (file, str(place)))
                 )
             elif name in {"-e", "--editable"}:
                 self._add(value, place, constraints=constraints, editable=True)

@@ -94,14 +94,7 @@ def read_requirement(
 
 
 def _located(
-    location: str,
-    marker: str,
-    place: Place,
-    directory: str,
-    hashes: tuple[str, ...],
-    *,
-    text: str,
-    editable: bool,
+    location: str, marker: str, place: Place, directory: str, hashes: tuple[str, ...], *, text: str, editable: bool
 ) -> Requirement:
     """Return a requirement that is given by where it lies."""
     kind = _kind(location)
