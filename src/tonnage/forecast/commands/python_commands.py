@@ -59,11 +59,10 @@ def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
     folder = options.last("--directory", "--project")
     project = context.absolute(folder or ".")
     only = _several(options, "--only")
-    left_out = [*_several(options, "--without"), *(("dev",) if options.has("--no-dev") else ())]
+    left_out = _several(options, "--without") + (("dev",) if options.has("--no-dev") else ())
     added, unread = install_requirements(context, options.positional) if words[0].text == "add" else ((), ())
     directory = context.setting("POETRY_CACHE_DIR") or _home(context, ".cache/pypoetry")
     own = not options.has("--no-root") and (not only or options.has("--only-root"))
-    compiles = options.has("--compile")
     return PythonInstall(
         **context.shared,
         installer=Installer.POETRY,
@@ -74,13 +73,13 @@ def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         extras=_several(options, "--extras"),
         all_extras=options.has("--all-extras"),
         groups=_several(options, "--with"),
-        without_groups=tuple(left_out),
+        without_groups=left_out,
         all_groups=options.has("--all-groups"),
         only_groups=only,
         locked=words[0].text != "add",
         virtual_environment=_poetry_environment(context, project),
         cache=cache_of(context, directory, off=options.has("--no-cache")),
-        compiles=compiles,
+        compiles=options.has("--compile"),
         unread=(*unread, *options.unknown),
     )
 
@@ -145,8 +144,7 @@ def remembered_from_poetry_config(words: Sequence[Word]) -> dict[str, str]:
 
 
 def _poetry_environment(context: Context, project: str) -> str:
-    active = context.setting("VIRTUAL_ENV")
-    if active:
+    if active := context.setting("VIRTUAL_ENV"):
         return active
     if context.setting("POETRY_VIRTUALENVS_CREATE").lower() in {"0", "false"}:
         return ""
@@ -202,14 +200,12 @@ def _uvx(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 def _virtualenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     texts = [word.text for word in words]
     folder = next((text for text in texts if not text.startswith("-")), "venv")
-    return (
-        MakeEnvironment(
-            **context.shared,
-            directory=context.absolute(folder),
-            with_pip="--no-pip" not in texts,
-            python=_after(texts, "-p", "--python"),
-        ),
-    )
+    return _environment(context, folder, _after(texts, "-p", "--python"), with_pip="--no-pip" not in texts)
+
+
+def _environment(context: Context, folder: str, python: str, *, with_pip: bool) -> tuple[AnyEffect, ...]:
+    directory = context.absolute(folder)
+    return (MakeEnvironment(**context.shared, directory=directory, with_pip=with_pip, python=python),)
 
 
 def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -275,28 +271,19 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
     texts = [word.text for word in words]
     at = texts.index("-m") if "-m" in texts else None
     if at is None or at + 1 >= len(texts) or any(not text.startswith("-") for text in texts[:at]):
-        if texts[:1] == ["-c"] or not texts:
-            return (context.opaque("it runs a program of its own"),)
-        return (context.opaque(f"it runs {texts[0]}"),)
+        own_program = texts[:1] == ["-c"] or not texts
+        return (context.opaque("it runs a program of its own" if own_program else f"it runs {texts[0]}"),)
     module, rest = texts[at + 1], words[at + 2 :]
     own = context.command.words[0].text
+    plain = [word.text for word in rest if not word.text.startswith("-")]
     if module == "pip":
         return _pip(context, rest, own)
     if module == "uv":
         return _uv(context, rest)
     if module in {"venv", "virtualenv"}:
-        plain = [word.text for word in rest if not word.text.startswith("-")]
-        return tuple(
-            MakeEnvironment(
-                **context.shared,
-                directory=context.absolute(folder),
-                with_pip=not {"--without-pip", "--no-pip"} & {word.text for word in rest},
-                python=own,
-            )
-            for folder in plain[:1]
-        )
+        with_pip = not {"--without-pip", "--no-pip"} & {word.text for word in rest}
+        return _environment(context, plain[0], own, with_pip=with_pip) if plain else ()
     if module == "compileall":
-        plain = [word.text for word in rest if not word.text.startswith("-")]
         return (CompilePython(**context.shared, paths=tuple(context.absolute(path) for path in plain)),)
     if module in {"poetry", "pdm", "pipx"}:
         return python_effects(context, module, rest)
@@ -331,10 +318,7 @@ def _uv_pip(context: Context, before: Sequence[Word], rest: Sequence[Word], inne
     texts = [word.text for word in rest]
     if inner == "uninstall":
         return (PythonRemove(**context.shared, packages=tuple(t for t in texts[1:] if not t.startswith("-"))),)
-    output = _after(texts, "-o", "--output-file")
-    if inner == "compile" and output:
-        return (page(context, output),)
-    return (page(context),)
+    return (page(context, _after(texts, "-o", "--output-file") if inner == "compile" else ""),)
 
 
 def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -345,14 +329,7 @@ def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:
         if not text.startswith("-") and not (at and texts[at - 1] in {"-p", "--python", "--prompt"})
     ]
     folder = plain[0] if plain else context.setting("UV_PROJECT_ENVIRONMENT") or ".venv"
-    return (
-        MakeEnvironment(
-            **context.shared,
-            directory=context.absolute(folder),
-            with_pip="--seed" in texts,
-            python=_after(texts, "-p", "--python"),
-        ),
-    )
+    return _environment(context, folder, _after(texts, "-p", "--python"), with_pip="--seed" in texts)
 
 
 def _uv_run(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:

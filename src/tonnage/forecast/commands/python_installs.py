@@ -88,17 +88,13 @@ _STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 
 
 def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonInstall:
-    """Read ``pip install``, ``pip download`` or ``pip wheel``.
-
-    Args:
-        python: The interpreter that is named, as ``python3.11`` of ``python3.11 -m pip``; empty for none.
-    """
+    """Read ``pip install``, ``pip download`` or ``pip wheel`` of the interpreter that is named, if any."""
     action = words[0].text
     options = PIP.read(words[1:])
     keeps_files = action != "install"
     folder = options.last("--dest", "--wheel-dir") or "." if keeps_files else options.last("--target")
     no_cache = options.has("--no-cache-dir", "--no-cache") or bool(context.setting("PIP_NO_CACHE_DIR"))
-    requirements, unread = _requirements(context, options, "--editable")
+    requirements, unread = _requirements(context, options)
     files = (*options.all("--requirement"), *_listed(context, "PIP_REQUIREMENT"))
     temporary = context.setting("TMPDIR") or "/tmp"  # noqa: S108 - the path in the image
     return PythonInstall(
@@ -135,7 +131,7 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
     if words[0].text == "sync":
         positional_files = tuple(word.text for word in options.positional)
         options = replace(options, positional=())
-    requirements, unread = _requirements(context, options, "--editable")
+    requirements, unread = _requirements(context, options)
     files = (*options.all("--requirements"), *positional_files)
     python = options.last("--python") or context.setting("UV_PYTHON")
     system = options.has("--system") or context.on("UV_SYSTEM_PYTHON")
@@ -145,9 +141,8 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         else _environment(context, python)
         or ("" if system else context.setting("VIRTUAL_ENV") or context.setting("CONDA_PREFIX"))
     )
-    found = _uv(context, options, Installer.UV_PIP)
     return replace(
-        found,
+        _uv(context, options, Installer.UV_PIP),
         requirements=requirements,
         requirement_files=_paths(context, files),
         constraint_files=_paths(context, (*options.all("--constraints"), *_listed(context, "UV_CONSTRAINT"))),
@@ -168,20 +163,15 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
 def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
     """Read ``uv sync``; also what ``uv run`` and ``uv add`` do before anything else."""
     options = UV_SYNC.read(_named(words[1:]))
-    added: tuple[Requirement, ...] = ()
-    unread: tuple[str, ...] = ()
-    if words[0].text == "add":
-        added, unread = _requirements(context, options, "--editable")
+    added, unread = _requirements(context, options) if words[0].text == "add" else ((), ())
     folder = options.last("--project", "--directory") or context.setting("UV_PROJECT")
     project = context.absolute(folder or ".")
     environment = context.setting("UV_PROJECT_ENVIRONMENT") or ".venv"
     if options.has("--active") and context.setting("VIRTUAL_ENV"):
         environment = context.setting("VIRTUAL_ENV")
-    left_out = [*options.all("--no-group")]
-    if options.has("--no-dev") or context.on("UV_NO_DEV"):
-        left_out.append("dev")
-    if options.has("--no-default-groups"):
-        left_out.append("*")
+    left_out = options.all("--no-group")
+    left_out += ("dev",) if options.has("--no-dev") or context.on("UV_NO_DEV") else ()
+    left_out += ("*",) if options.has("--no-default-groups") else ()
     only = (*options.all("--only-group"), *(("dev",) if options.has("--only-dev") else ()))
     skips_own = options.has("--no-install-project", "--no-install-workspace", "--no-install-local") or bool(only)
     editable = not (options.has("--no-editable") or context.on("UV_NO_EDITABLE"))
@@ -194,7 +184,7 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
         extras=options.all("--extra"),
         all_extras=options.has("--all-extras"),
         groups=options.all("--group"),
-        without_groups=tuple(left_out),
+        without_groups=left_out,
         all_groups=options.has("--all-groups"),
         only_groups=only,
         left_out=options.all("--no-install-package"),
@@ -208,7 +198,7 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
 def uv_tool(context: Context, words: Sequence[Word]) -> PythonInstall:
     """Read ``uv tool install``; ``words`` are those after ``uv tool``."""
     options = UV_SYNC.read(_named(words[1:]))
-    requirements, unread = _requirements(context, options, "--editable")
+    requirements, unread = _requirements(context, options)
     home = context.setting("UV_TOOL_DIR") or f"{context.setting('HOME')}/.local/share/uv/tools"
     name = requirements[0].name if requirements else ""
     return replace(
@@ -234,16 +224,12 @@ def cache_of(context: Context, directory: str, *, off: bool) -> Cache:
 
 def install_requirements(context: Context, words: Sequence[Word]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """Read words that name requirements."""
-    found: list[Requirement] = []
-    unread: list[str] = []
-    for word in words:
-        directory = context.command.working_directory
-        requirement = read_requirement(word.text, context.place, directory=directory) if word.known else None
-        if requirement is None:
-            unread.append(word.text)
-        else:
-            found.append(requirement)
-    return tuple(found), tuple(unread)
+    directory = context.command.working_directory
+    read = [
+        (word.text, read_requirement(word.text, context.place, directory=directory) if word.known else None)
+        for word in words
+    ]
+    return tuple(each for _, each in read if each is not None), tuple(text for text, each in read if each is None)
 
 
 def _uv(context: Context, options: Options, installer: Installer) -> PythonInstall:
@@ -269,19 +255,16 @@ def _uv(context: Context, options: Options, installer: Installer) -> PythonInsta
 
 def _named(words: Sequence[Word]) -> tuple[Word, ...]:
     """Give options of uv that have two names the one that the tables have."""
-    found: list[Word] = []
-    for word in words:
-        name, equals, value = word.text.partition("=")
-        found.append(replace(word, text=f"{_UV_NAMES.get(name, name)}{equals}{value}"))
-    return tuple(found)
+    parts = [(word, *word.text.partition("=")) for word in words]
+    return tuple(replace(word, text=f"{_UV_NAMES.get(name, name)}{rest}{value}") for word, name, rest, value in parts)
 
 
-def _requirements(context: Context, options: Options, editable: str) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+def _requirements(context: Context, options: Options) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """Read what is named on the line."""
     found, unread = install_requirements(context, options.positional)
     directory = context.command.working_directory
     linked = (
-        read_requirement(path, context.place, directory=directory, editable=True) for path in options.all(editable)
+        read_requirement(path, context.place, directory=directory, editable=True) for path in options.all("--editable")
     )
     return (*found, *(each for each in linked if each is not None)), unread
 
@@ -303,8 +286,7 @@ def _environment(context: Context, python: str) -> str:
         home = path if "/bin/" not in path else path.rpartition("/bin/")[0]
         return "" if home in _SYSTEM else home
     active = context.setting("VIRTUAL_ENV")
-    path_value = context.setting("PATH")
-    entries = [entry.rstrip("/") for entry in path_value.split(":") if entry]
+    entries = [entry.rstrip("/") for entry in context.setting("PATH").split(":") if entry]
     if active and f"{active.rstrip('/')}/bin" in entries:
         return active.rstrip("/")
     for entry in entries:
@@ -344,48 +326,30 @@ def remembered_from_pip_config(words: Sequence[Word]) -> Mapping[str, str]:
     return {f"PIP_{name}": plain[2]}
 
 
+# Options whose environment variables have one value, or several, or are on or off.
+_ONE_VALUE = ("--index-url", "--default-index", "--only-binary", "--no-binary")
+_VALUES = ("--index", "--extra-index-url", "--find-links", "--trusted-host")
+_SWITCHES = ("--no-index", "--pre", "--require-hashes")
 _SEPARATOR = regex(r"[\s,]+")
 
 
 def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
     """Gather where to look, from the environment and then from the line."""
     found = IndexOptions()
-    for name, variable in (
-        ("--index-url", "INDEX_URL"),
-        ("--default-index", "DEFAULT_INDEX"),
-        ("--only-binary", "ONLY_BINARY"),
-        ("--no-binary", "NO_BINARY"),
-    ):
-        value = context.setting(f"{prefix}_{variable}")
-        if value:
-            found = add_option(found, name, value)
-    for name, variable in (
-        ("--index", "INDEX"),
-        ("--extra-index-url", "EXTRA_INDEX_URL"),
-        ("--find-links", "FIND_LINKS"),
-        ("--trusted-host", "TRUSTED_HOST"),
-    ):
-        for value in _SEPARATOR.split(context.setting(f"{prefix}_{variable}").strip()):
-            if value:
-                found = add_option(found, name, value)
-    for name, variable in (
-        ("--no-index", "NO_INDEX"),
-        ("--pre", "PRE"),
-        ("--prefer-binary", "PREFER_BINARY"),
-        ("--require-hashes", "REQUIRE_HASHES"),
-    ):
-        if context.on(f"{prefix}_{variable}"):
-            found = add_option(found, name, "")
-    return _line_indexes(found, options)
-
-
-def _line_indexes(found: IndexOptions, options: Options) -> IndexOptions:
+    for name in (*_ONE_VALUE, *_VALUES, *_SWITCHES):
+        variable = f"{prefix}{name[1:].replace('-', '_').upper()}"
+        value = context.setting(variable)
+        if name in _SWITCHES:
+            found = add_option(found, name, "") if context.on(variable) else found
+        else:
+            for each in _SEPARATOR.split(value.strip()) if name in _VALUES else (value,):
+                found = add_option(found, name, each) if each else found
     for name, words in options.values.items():
         if name == "--no-binary" and not words:
             found = add_option(found, name, ":all:")
         for value in words or ("",):
             text = value if isinstance(value, str) else value.text
-            if text or name in {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}:
+            if text or name in _SWITCHES:
                 found = add_option(found, name, text)
     if options.has("--no-build"):
         found = add_option(found, "--only-binary", ":all:")

@@ -41,9 +41,7 @@ def forecast_services(
     """Forecast services.
 
     Args:
-        services: The services, in the order of building.
-        around: What is the same for all of them.
-        lookups: The outside.
+        services: In the order of building.
         present: Identities of layers made by instructions that the engine has.
         cancel: Ends it; what is not there yet is given up.
         within_s: After so many seconds what is not there yet is given up; None for no limit.
@@ -57,7 +55,9 @@ def forecast_services(
         waiting = [pool.submit(_forecast, service, around, lookups, present) for service in services]
         _wait(waiting, deadline, cancel)
         return tuple(
-            future.result() if future.done() else _given_up(service, around)
+            future.result()
+            if future.done()
+            else _without(service, around, "looking it up took too long and was given up")
             for service, future in zip(services, waiting, strict=True)
         )
     finally:
@@ -79,10 +79,6 @@ def _forecast(service: Service, around: ForecastContext, lookups: Lookups, prese
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
         return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
-
-
-def _given_up(service: Service, around: ForecastContext) -> ServiceForecast:
-    return _without(service, around, "looking it up took too long and was given up")
 
 
 def _without(service: Service, around: ForecastContext, why: str, *, broken: bool = False) -> ServiceForecast:

@@ -16,7 +16,7 @@ from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunIn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tonnage.model.forecast.recipe import FileSource, RecipeStep, RunMount
+    from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
     Reader = Callable[[str], "TextFile | None"]
 
@@ -66,8 +66,8 @@ class StageFiles(Struct):
             return self
         seen = self.above()
         for mount in action.mounts:
-            if mount.kind == "bind" and mount.target:
-                read = self._mounted(mount, context, stages)
+            if mount.kind == "bind" and mount.target and mount.origin is not None:
+                read = self._reader(mount.origin, context, stages)
                 if read is not None:
                     seen.entries.append(_Entry((mount.source or ".",), mount.target, read))
         return seen
@@ -94,11 +94,6 @@ class StageFiles(Struct):
                     return found
         return None
 
-    def _mounted(
-        self, mount: RunMount, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
-    ) -> Reader | None:
-        return None if mount.origin is None else self._reader(mount.origin, context, stages)
-
     @staticmethod
     def _reader(
         origin: FileSource, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
@@ -114,9 +109,9 @@ class StageFiles(Struct):
 def _candidates(entry: _Entry, wanted: str) -> list[str]:
     """Return the paths in the origin that may have become a path of the image."""
     destination = posixpath.normpath(entry.destination)
-    inside = wanted.removeprefix(destination).lstrip("/") if _is_within(wanted, destination) else None
-    if inside is None:
+    if wanted != destination and not wanted.startswith(f"{destination.rstrip('/')}/"):
         return []
+    inside = wanted.removeprefix(destination).lstrip("/")
     found = []
     for source in entry.sources:
         plain = posixpath.normpath(f"/{source}").lstrip("/")
@@ -129,7 +124,3 @@ def _candidates(entry: _Entry, wanted: str) -> list[str]:
             found.append(f"{above}/{inside}".lstrip("/"))
         found.append(f"{plain}/{inside}".lstrip("/"))
     return found
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(f"{directory.rstrip('/')}/")

@@ -143,39 +143,27 @@ class _Reader:
     ) -> None:
         for name, value in _options(text, place):
             if name in {"-r", "--requirement", "-c", "--constraint"}:
-                inner = (
-                    value
-                    if _REMOTE.match(value)
-                    else posixpath.normpath(posixpath.join(posixpath.dirname(file), value))
-                )
-                self.file(
-                    inner, constraints=constraints or name in {"-c", "--constraint"}, chain=(*chain, (file, str(place)))
-                )
+                beside = posixpath.normpath(posixpath.join(posixpath.dirname(file), value))
+                limits = constraints or name in {"-c", "--constraint"}
+                way = (*chain, (file, str(place)))
+                self.file(value if _REMOTE.match(value) else beside, constraints=limits, chain=way)
             elif name in {"-e", "--editable"}:
                 self._add(value, place, constraints=constraints, editable=True)
             elif name in _GLOBAL:
                 self.options = add_option(self.options, name, value)
             elif name not in _OWN:
-                self.findings.append(
-                    Finding(rule="unknown-requirement-option", place=place, text=f"{name} is no option of such a file")
-                )
+                text = f"{name} is no option of such a file"
+                self.findings.append(Finding(rule="unknown-requirement-option", place=place, text=text))
 
     def _options_of_requirement(self, requirement: str, options: str, place: Place) -> None:
         """Find options on a requirement's own line, which pip ignores and uv refuses."""
-        if not options:
-            return
         for name, value in _options(options, place):
             if name not in _WHERE:
                 continue
             own = f"  {name} {value}".rstrip()
-            self.findings.append(
-                Finding(
-                    rule="index-on-requirement",
-                    place=place,
-                    text=f"pip ignores {name} on the line of {requirement}, and uv refuses the file",
-                    todo=f"Give it a line of its own; it then counts for the whole file:\n{own}\n  {requirement}",
-                )
-            )
+            text = f"pip ignores {name} on the line of {requirement}, and uv refuses the file"
+            todo = f"Give it a line of its own; it then counts for the whole file:\n{own}\n  {requirement}"
+            self.findings.append(Finding(rule="index-on-requirement", place=place, text=text, todo=todo))
 
 
 def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:
@@ -187,20 +175,15 @@ def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:
             return replace(options, extra_index_urls=(*options.extra_index_urls, value))
         case "-f" | "--find-links":
             return replace(options, find_links=(*options.find_links, value))
-        case "--no-index":
-            return replace(options, no_index=True)
-        case "--pre":
-            return replace(options, pre=True)
+        case "--trusted-host":
+            return replace(options, trusted_hosts=(*options.trusted_hosts, value))
         case "--only-binary":
             return replace(options, only_binary=_formats(options.only_binary, value))
         case "--no-binary":
             return replace(options, no_binary=_formats(options.no_binary, value))
-        case "--require-hashes":
-            return replace(options, require_hashes=True)
-        case "--trusted-host":
-            return replace(options, trusted_hosts=(*options.trusted_hosts, value))
-        case _:
-            return options
+        case "--no-index" | "--pre" | "--require-hashes":
+            return replace(options, **{name[2:].replace("-", "_"): True})
+    return options
 
 
 def _formats(before: tuple[str, ...], value: str) -> tuple[str, ...]:
