@@ -40,11 +40,7 @@ def choose(
     release: str = "",
     upgrades: bool = False,
 ) -> PackageSelection:
-    """Choose what an install brings.
-
-    Args:
-        release: The release that is preferred (``-t``); empty for none.
-    """
+    """Choose what an install brings; ``release`` is the one that is preferred (``-t``), empty for none."""
     solving = _Solving(index, state, recommends=recommends and state.recommends, release=release)
     if upgrades:
         solving.upgrade()
@@ -75,7 +71,7 @@ class _Solving:
     def upgrade(self) -> None:
         """Take the newest version of everything that is there."""
         for name, version in self._before.items():
-            newest = self._newest(name)
+            newest = next(iter(self._index.candidates(name, self._release)), None)
             if newest is not None and compare(newest.version, version) > 0:
                 self._take(newest, "", recommended=False)
 
@@ -86,14 +82,8 @@ class _Solving:
         name = name.partition(":")[0]
         if text.endswith("-") and not self._index.candidates(name):
             return
-        found = next(
-            (
-                package
-                for package in self._index.candidates(name, release or self._release)
-                if not version or package.version == version
-            ),
-            None,
-        )
+        candidates = self._index.candidates(name, release or self._release)
+        found = next((package for package in candidates if not version or package.version == version), None)
         if found is None and not version and name not in self._there:
             providers = self._index.providers(name)
             found = providers[0] if len(providers) == 1 else None
@@ -109,16 +99,12 @@ class _Solving:
         """Take what the taken packages need, then what they recommend."""
         recommending: list[DebPackage] = []
         while self._waiting or recommending:
-            if self._waiting:
-                package = self._waiting.pop(0)
-                for alternatives in package.depends:
-                    self._satisfy(package, alternatives, recommended=False)
-                if self._recommends:
-                    recommending.append(package)
-            else:
-                package = recommending.pop(0)
-                for alternatives in package.recommends:
-                    self._satisfy(package, alternatives, recommended=True)
+            needed = bool(self._waiting)
+            package = (self._waiting or recommending).pop(0)
+            for alternatives in package.depends if needed else package.recommends:
+                self._satisfy(package, alternatives, recommended=not needed)
+            if needed and self._recommends:
+                recommending.append(package)
 
     def _satisfy(self, package: DebPackage, alternatives: Alternatives, *, recommended: bool) -> None:
         if any(self._is_there(relation) for relation in alternatives):
@@ -188,9 +174,6 @@ class _Solving:
         for relation in package.provides:
             self._provided.setdefault(relation.name, []).append(relation.version)
 
-    def _newest(self, name: str) -> DebPackage | None:
-        return next(iter(self._index.candidates(name, self._release)), None)
-
     def _take_usual(self) -> None:
         """Take the usual packages and all that they need for what is there already."""
         waiting = list(self._index.usual())
@@ -234,9 +217,7 @@ def apt_forecast(
     """Return what an update and an install bring."""
     image = _installed(choice, state)
     debs = sum(package.deb_bytes for package in choice.packages)
-    notes = []
-    if choice.assumed:
-        notes.append("what the image has installed is not known: the usual packages were taken for it")
+    note = "what the image has installed is not known: the usual packages were taken for it"
     return AptForecast(
         image=image,
         disk=_on_disk(image, len(choice.packages)),
@@ -249,7 +230,7 @@ def apt_forecast(
         packages=tuple(sorted(choice.packages, key=lambda package: (-package.installed_bytes, package.name))),
         missing=choice.missing,
         by=by,
-        notes=tuple(notes),
+        notes=(note,) if choice.assumed else (),
     )
 
 

@@ -72,11 +72,11 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         endings[stage.index] = ending
         steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
     together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
-    if any(stage.steps for stage in work.stages):
+    built = any(stage.steps for stage in work.stages)
+    if built:
         together[-1] = _with_image(together[-1], endings[work.target].key, engine)
     if engine is EngineKind.CONTAINER:
         together.append(_load(work, endings[work.target], total(step.image for step in together)))
-    built = any(stage.steps for stage in work.stages)
     beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
     sums = add_up(together, beside=beside)
     return ServiceForecast(
@@ -118,15 +118,11 @@ def _stage(
             key = _joined(key, each.text) if engine is EngineKind.CLASSIC else key
             steps.append(InstructionForecast(stage=name, line=each.line, text=each.text, key="", how="writes no file"))
             continue
-        effects = each.effects
-        identity = each.identity
+        effects, identity = each.effects, each.identity
         if each.from_stage is not None:
             source = endings[each.from_stage]
-            what = source.name
-            effects = (
-                SizedEffect(writes=copied_paths(each.takes, each.into, source.visible, source.base_size, what)),
-                *effects,
-            )
+            copied = copied_paths(each.takes, each.into, source.visible, source.base_size, source.name)
+            effects = (SizedEffect(writes=copied), *effects)
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
@@ -183,7 +179,6 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
         transient=transient,
         download=download,
         holdings=tuple(holdings),
-        contributors=(),
         key=key,
         how=base.how,
         role=role,
@@ -241,10 +236,7 @@ def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> Inst
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
-    found = [
-        Contributor(name=piece.name, disk=piece.disk, download=piece.download, source=piece.source)
-        for piece in cost.pieces
-    ]
+    found = [Contributor(name=p.name, disk=p.disk, download=p.download, source=p.source) for p in cost.pieces]
     found += [Contributor(name=aside.name, disk=aside.disk, source="kept beside the layer") for aside in cost.asides]
     found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
     return tuple(found[:_CONTRIBUTORS])
@@ -268,12 +260,12 @@ def _load(work: BuildWork, ending: _StageEnd, image: Estimate) -> InstructionFor
 
 
 def _stages_of_image(work: BuildWork) -> set[int]:
-    found = set()
-    by_index = {stage.index: stage for stage in work.stages}
-    index: int | None = work.target
+    below = {stage.index: stage.on_stage for stage in work.stages}
+    found = {work.target}
+    index = below[work.target]
     while index is not None:
         found.add(index)
-        index = by_index[index].on_stage
+        index = below[index]
     return found
 
 
@@ -290,10 +282,9 @@ def _with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionFor
     found = []
     for stage, number, step in steps:
         worst: dict[int, int] = {}
-        for other_stage, other_number, other in steps:
-            if other_stage == stage or not other.transient.high_bytes or not step.transient.high_bytes:
-                continue
-            if other_stage in needed[stage, number] or stage in needed[other_stage, other_number]:
+        for other_stage, other_number, other in steps if step.transient.high_bytes else ():
+            waits = other_stage in needed[stage, number] or stage in needed[other_stage, other_number]
+            if other_stage == stage or waits or not other.transient.high_bytes:
                 continue
             worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
         together = sum(worst.values())

@@ -10,24 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
-from tonnage.model.forecast.estimate import (
-    DATA_ROOT,
-    NOTHING,
-    Estimate,
-    FilesystemForecast,
-    StackForecast,
-    above,
-    highest,
-    total,
-)
+from tonnage.model.forecast.estimate import DATA_ROOT, NOTHING, FilesystemForecast, StackForecast, above, highest, total
 from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tonnage.model.forecast.estimate import EngineKind, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.estimate import EngineKind, Estimate, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.fit import Room
     from tonnage.model.inventory import Inventory
 
@@ -137,15 +129,16 @@ def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Filesystem
         ]
         if not its:
             continue
-        kept = one = every = NOTHING
-        for each in its:
-            kept += each.kept
-            one += each.one_after_the_other
-            every += each.all_at_once
+        one, every = total(each.one_after_the_other for each in its), total(each.all_at_once for each in its)
         fit, missing_bytes = _judge(one, every, room.headroom_bytes)
         found.append(
             FilesystemFit(
-                room=room, fit=fit, missing_bytes=missing_bytes, kept=kept, one_after_the_other=one, all_at_once=every
+                room=room,
+                fit=fit,
+                missing_bytes=missing_bytes,
+                kept=total(each.kept for each in its),
+                one_after_the_other=one,
+                all_at_once=every,
             )
         )
     return tuple(found)
@@ -220,7 +213,4 @@ def present_layers(built: Sequence[tuple[str, str]], inventory: Inventory) -> fr
 
 
 def _at_least_without(estimate: Estimate, count_bytes: int) -> Estimate:
-    if not estimate.known or not count_bytes:
-        return estimate
-    low_bytes = max(0, estimate.low_bytes - count_bytes)
-    return Estimate(low_bytes, estimate.likely_bytes, estimate.high_bytes, estimate.grade)
+    return replace(estimate, low_bytes=max(0, estimate.low_bytes - count_bytes)) if estimate.known else estimate

@@ -239,27 +239,17 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
         return exactly(size_bytes)
     if contents.reading is Reading.NOTHING:
         return assumed(_UNSEEN_BYTES)
-    return spread(
-        contents.content_bytes // RATIO_HIGH,
-        contents.content_bytes // RATIO_LIKELY,
-        contents.content_bytes,
-        Grade.UNKNOWN,
-    )
+    unpacked = contents.content_bytes
+    return spread(unpacked // RATIO_HIGH, unpacked // RATIO_LIKELY, unpacked, Grade.UNKNOWN)
 
 
 def _built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
     """Return what is assumed of something that is built from source."""
-    size_bytes = getattr(archive, "size_bytes", None)
-    version = getattr(archive, "version", "")
-    return WrittenBytes(
-        name=f"{archive.name or getattr(archive, 'requirement', '')} {version}".strip(),
-        image=assumed(assumed_bytes),
-        disk=assumed(assumed_bytes),
-        transient=assumed(assumed_bytes),
-        download=assumed(assumed_bytes) if size_bytes is None else exactly(size_bytes),
-        compressed=assumed(assumed_bytes),
-        source=getattr(archive, "reason", "") or "built from source",
-    )
+    bound, size_bytes = assumed(assumed_bytes), getattr(archive, "size_bytes", None)
+    name = f"{archive.name or getattr(archive, 'requirement', '')} {getattr(archive, 'version', '')}".strip()
+    download = bound if size_bytes is None else exactly(size_bytes)
+    source = getattr(archive, "reason", "") or "built from source"
+    return replace(WrittenBytes.of_size(name, "", bound, source, download=download), transient=bound)
 
 
 def _pip_needs(
@@ -275,7 +265,9 @@ def _pip_needs(
     if cache is CacheKind.NONE or not cacheable.high_bytes:
         return WrittenBytes(name="pip cache"), transient
     extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)
-    return _cache_piece("pip cache", cacheable, extra, cache), transient
+    disk = cacheable + spread(0, extra, 3 * extra, cacheable.grade)
+    image = disk if cache is CacheKind.IN_LAYER else NOTHING
+    return WrittenBytes(name="pip cache", image=image, disk=disk, compressed=image), transient
 
 
 def _uv_needs(
@@ -298,13 +290,6 @@ def _cacheable(piece: WrittenBytes, contents: WheelContents) -> Estimate:
     if contents.cacheable is None:
         return spread(0, piece.download.likely_bytes, piece.download.high_bytes, piece.download.grade)
     return piece.download if contents.cacheable else NOTHING
-
-
-def _cache_piece(name: str, held: Estimate, extra_bytes: int, cache: CacheKind) -> WrittenBytes:
-    around = spread(0, extra_bytes, 3 * extra_bytes, held.grade)
-    disk = held + around
-    image = disk if cache is CacheKind.IN_LAYER else NOTHING
-    return WrittenBytes(name=name, image=image, disk=disk, compressed=image)
 
 
 def _inodes(contents: WheelContents, *, compiles: bool) -> int:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.base_image import Distribution
     from tonnage.model.forecast.installs import PythonInstall
-    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
+    from tonnage.model.forecast.python_lock import Lock, Target
     from tonnage.model.forecast.recipe import InstructionEnvironment
     from tonnage.model.forecast.requirements import IndexOptions, Requirement
 
@@ -128,7 +128,8 @@ def install_deed(
     if found.cache.disk.high_bytes:
         if effect.cache.kind is CacheKind.MOUNTED:
             # Two installs into one cache add up, unless they install the same.
-            key = f"cache:{effect.cache.mount}:{hash_of(lock)}"
+            names = "\n".join(sorted(f"{wheel.name}=={wheel.version}" for wheel in lock.wheels))
+            key = f"cache:{effect.cache.mount}:{hashlib.sha256(names.encode()).hexdigest()[:16]}"
             asides = (Aside(key=key, name=found.cache.name, disk=found.cache.disk),)
         else:
             writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
@@ -148,11 +149,8 @@ def with_own_bytecode(
     if effect.installer.is_uv or python.ran or told or user not in {"", "0", "root"}:
         return deed
     python.ran = True
-    name = f"bytecode of {effect.installer} itself"
-    piece = WrittenBytes(
-        name=name, place="/usr/local/lib", image=_OWN_IMAGE, disk=_OWN_DISK, compressed=_OWN_IMAGE, source="usual size"
-    )
-    return replace(deed, writes=(*deed.writes, piece))
+    piece = WrittenBytes.of_size(f"bytecode of {effect.installer} itself", "/usr/local/lib", _OWN_IMAGE, "usual size")
+    return replace(deed, writes=(*deed.writes, replace(piece, disk=_OWN_DISK)))
 
 
 def _target(effect: PythonInstall, python: StagePython) -> Target | None:
@@ -208,14 +206,11 @@ def _read(
     wanted: list[Requirement] = []
     limits: list[Requirement] = []
     options = effect.options
-    written = (path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock."))
-    sources = [(path, False) for path in written]
-    sources += [(path, True) for path in effect.constraint_files]
-    for path, constrains in sources:
-        given = {"-": effect.standard_input}
+    written = [path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock.")]
+    for path, constrains in (*((path, False) for path in written), *((path, True) for path in effect.constraint_files)):
         found = read_requirements(
             path,
-            given.get if path == "-" else files.text,
+            {"-": effect.standard_input}.get if path == "-" else files.text,
             environment=environment,
             constraints=constrains,
             shown=files.shown,
@@ -223,16 +218,17 @@ def _read(
         wanted += found.requirements
         limits += found.constraints
         said.findings += [finding for finding in found.findings if finding not in said.findings]
+        new = found.options
         options = replace(
             options,
-            index_url=found.options.index_url or options.index_url,
-            extra_index_urls=tuple(dict.fromkeys((*options.extra_index_urls, *found.options.extra_index_urls))),
-            find_links=tuple(dict.fromkeys((*options.find_links, *found.options.find_links))),
-            no_index=options.no_index or found.options.no_index,
-            pre=options.pre or found.options.pre,
-            only_binary=found.options.only_binary or options.only_binary,
-            no_binary=found.options.no_binary or options.no_binary,
-            require_hashes=options.require_hashes or found.options.require_hashes,
+            index_url=new.index_url or options.index_url,
+            extra_index_urls=tuple(dict.fromkeys((*options.extra_index_urls, *new.extra_index_urls))),
+            find_links=tuple(dict.fromkeys((*options.find_links, *new.find_links))),
+            no_index=options.no_index or new.no_index,
+            pre=options.pre or new.pre,
+            only_binary=new.only_binary or options.only_binary,
+            no_binary=new.no_binary or options.no_binary,
+            require_hashes=options.require_hashes or new.require_hashes,
         )
     return wanted, limits, options
 
@@ -253,8 +249,7 @@ def _line(each: Requirement) -> str:
 
 
 def _refuse(text: str, place: str) -> None:
-    refused = refused_character(text)
-    if refused:
+    if refused := refused_character(text):
         raise UsageError(
             f"a requirement has the character {refused}, which no requirement has",
             why=f"It is written as {text!a}.", todo="Take the character away.", place=place,
@@ -330,17 +325,10 @@ def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffe
 
 def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
     pieces = []
-    archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
-    for wheel in archives:
+    for wheel in (*lock.wheels, *lock.sdists):
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
         pieces.append(WrittenBytes.of_size(wheel.filename or wheel.name, place, size, "the index", download=size))
     return SizedEffect(writes=tuple(pieces))
-
-
-def hash_of(lock: Lock) -> str:
-    """Return what tells what is installed from other sets of packages."""
-    names = sorted(f"{wheel.name}=={wheel.version}" for wheel in lock.wheels)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[WrittenBytes]:

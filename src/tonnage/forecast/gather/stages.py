@@ -16,7 +16,6 @@ from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
-from tonnage.forecast.costs.stage_renumbering import renumbered
 from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
@@ -103,15 +102,13 @@ class BuildAnalysis:
     @property
     def config(self) -> BaseConfig:
         """What its image gives to a stage on it."""
-        final = self._made.final
-        around = final.ending
-        kept = (step.instruction for step in final.steps if step.instruction.keyword == "ONBUILD")
+        final, around = self._made.final, self._made.final.ending
         return BaseConfig(
             environment=around.environment,
             working_directory=around.working_directory,
             user=around.user,
             shell=around.shell,
-            onbuild=tuple(instruction.body for instruction in kept),
+            onbuild=tuple(each.instruction.body for each in final.steps if each.instruction.keyword == "ONBUILD"),
         )
 
     def _stage(self, stage: RecipeStage) -> StageWork:
@@ -128,9 +125,8 @@ class BuildAnalysis:
             if stage.base.kind is FileSourceKind.IMAGE:
                 base = self._bases.find(stage.base.name, stage.base.platform or stage.platform)
                 layers = self._bases.layers(stage.base.name, base)
-            version = self._around.python or (base.python if base else "") or python_named(stage.base.name)
             python = StagePython(
-                version=version,
+                version=self._around.python or (base.python if base else "") or python_named(stage.base.name),
                 platform=stage.platform,
                 distribution=base.distribution if base else None,
                 overridden=bool(self._around.python),
@@ -170,11 +166,10 @@ class BuildAnalysis:
         return self._run(step, stage, below)
 
     def _copy(self, step: RecipeStep, action: CopyInstruction, stage: RecipeStage) -> StepWork:
-        line = step.place.line or 0
         origin = action.origin
         if origin.stage is not None or origin.kind is FileSourceKind.IMAGE:
             return StepWork(
-                line=line,
+                line=step.place.line or 0,
                 text=step.text,
                 identity=copy_identity(action, "\0".join(action.sources)),
                 from_stage=self._stage_of(origin, stage.platform),
@@ -182,16 +177,14 @@ class BuildAnalysis:
                 into=action.destination,
                 how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
             )
-        context = self._contexts.of(origin)
-        copied = context.copied(action)
+        copied = self._contexts.of(origin).copied(action)
         tree = copied.tree
-        where = f"{step.place}: "
-        self._said.failures += [f"{where}{path} is not in the build context" for path in tree.missing]
-        self._said.notes += [f"{where}{note}" for note in tree.notes]
+        self._said.failures += [f"{step.place}: {path} is not in the build context" for path in tree.missing]
+        self._said.notes += [f"{step.place}: {note}" for note in tree.notes]
         piece = self._piece(f"{' '.join(action.sources)} to {action.destination}".strip(), action.destination, tree)
         contents = copied.by_path if looks_at_paths(self._around.engine) else copied.by_name
         return StepWork(
-            line=line,
+            line=step.place.line or 0,
             text=step.text,
             effects=(SizedEffect(writes=(piece,)),),
             identity=copy_identity(action, contents),
@@ -201,8 +194,7 @@ class BuildAnalysis:
 
     def _piece(self, name: str, place: str, tree: Tree) -> WrittenBytes:
         """Return files of a context as they lie in the image."""
-        bound = self._around.assume_bytes
-        image = tree.image.or_assumed(bound)
+        bound, image = self._around.assume_bytes, tree.image.or_assumed(self._around.assume_bytes)
         return WrittenBytes(
             name=name,
             place=place.rstrip("/") or "/",
@@ -224,7 +216,7 @@ class BuildAnalysis:
         assert isinstance(action, RunInstruction)  # noqa: S101 - the last kind of action
         files = below.files.seen_by(step, self._contexts.reader, self._files)
         done = effects(step, platform=stage.platform, remembered=below.remembered)
-        found = self._found(done, step, files, below.python, below.base, stage.platform)
+        found = self._found(done, step, files, below, stage.platform)
         contents: list[str] = []
         mounts: list[tuple[int, str, str]] = []
         mounted: list[WrittenBytes] = []
@@ -257,22 +249,15 @@ class BuildAnalysis:
         )
 
     def _found(
-        self,
-        done: Sequence[AnyEffect],
-        step: RecipeStep,
-        files: StageFiles,
-        python: StagePython,
-        base: BaseImage | None,
-        platform: str,
+        self, done: Sequence[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
     ) -> InstructionEffects:
-        bound = self._around.assume_bytes
+        bound, python, base = self._around.assume_bytes, below.python, below.base
         installs: dict[int, SizedEffect] = {}
         sizes: dict[str, Estimate] = {}
         for number, effect in enumerate(done):
             match effect:
                 case MakeEnvironment():
-                    named = python_named(effect.python)
-                    if named:
+                    if named := python_named(effect.python):
                         python.environments[effect.directory] = named
                 case PythonInstall():
                     sized = install_deed(
@@ -320,14 +305,12 @@ class BuildAnalysis:
         """Return the number of the stage that files are taken from; one that stands for it where that is an image."""
         if origin.stage is not None:
             return origin.stage
-        other = self._other(origin.name)
-        if other is not None:
+        if (other := self._other(origin.name)) is not None:
             return self._number_of(other)
         key = f"{origin.name} {origin.platform or platform}"
         if key not in self._numbers:
-            base = self._bases.find(origin.name, origin.platform or platform)
             self._numbers[key] = self._next
-            layers = self._bases.layers(origin.name, base)
+            layers = self._bases.layers(origin.name, self._bases.find(origin.name, origin.platform or platform))
             self._outside.append(StageWork(index=self._next, name=origin.name, base=layers))
             self._next += 1
         return self._numbers[key]
@@ -336,10 +319,30 @@ class BuildAnalysis:
         """Return the number that the image of another service has here; its stages are done before."""
         key = f"service {other.service}"
         if key not in self._numbers:
-            self._outside += [renumbered(stage, self._next, other.service) for stage in other.stages]
+            self._outside += [_renumbered(stage, self._next, other.service) for stage in other.stages]
             self._numbers[key] = self._next + other.target
             self._next += 1 + max(stage.index for stage in other.stages)
         return self._numbers[key]
+
+
+def _renumbered(stage: StageWork, by: int, service: str) -> StageWork:
+    """Return a stage of another service with higher numbers, and a name that says whose it is."""
+    steps = (
+        replace(
+            step,
+            from_stage=None if step.from_stage is None else step.from_stage + by,
+            mounts=tuple((index + by, path, target) for index, path, target in step.mounts),
+        )
+        for step in stage.steps
+    )
+    return replace(
+        stage,
+        index=stage.index + by,
+        name=f"{service}/{stage.name or stage.index}",
+        on_stage=None if stage.on_stage is None else stage.on_stage + by,
+        needs=tuple(index + by for index in stage.needs),
+        steps=tuple(steps),
+    )
 
 
 def _lower(image: Estimate) -> Estimate:
