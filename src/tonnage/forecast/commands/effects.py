@@ -36,6 +36,18 @@ _MACHINES = {
 _ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
 _REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
 _ROOT = frozenset({"", "root", "0"})
+_ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
+# What ``find`` pipes into these through xargs is told as its own effect.
+_FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
+_RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
+_SIZED = frozenset({"dd", "fallocate", "truncate"})
+_BY_NAME = {
+    **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
+    **dict.fromkeys(("cp", "mv", "ln", "install", "rsync"), transfer),
+    **dict.fromkeys(
+        ("unzip", "gunzip", "bunzip2", "unxz", "unzstd", "gzip", "xz", "bzip2", "zstd", "7z", "7za", "zcat"), unpack
+    ),
+}
 
 
 def effects(
@@ -170,12 +182,6 @@ def _fetched_before(script: Script, command: ShellCommand) -> str:
     return address
 
 
-_ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
-# What ``find`` pipes into these through xargs is told as its own effect.
-_FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
-_RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
-
-
 def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:
     """Return what a command does."""
     command = context.command
@@ -226,16 +232,8 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
         context.remembered["APT_INSTALL_RECOMMENDS"] = "0"
 
 
-_SIZED = frozenset({"dd", "fallocate", "truncate"})
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
     "tar": tar, "git": git, "dpkg": dpkg,
     **dict.fromkeys(("rm", "rmdir", "unlink"), remove), **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
 }  # fmt: skip
-_BY_NAME = {
-    **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
-    **dict.fromkeys(("cp", "mv", "ln", "install", "rsync"), transfer),
-    **dict.fromkeys(
-        ("unzip", "gunzip", "bunzip2", "unxz", "unzstd", "gzip", "xz", "bzip2", "zstd", "7z", "7za", "zcat"), unpack
-    ),
-}

@@ -51,6 +51,25 @@ PIPX = table(
     "--force --include-deps --system-site-packages --editable --quiet --verbose --global --fetch-missing-python",
     i="--index-url", e="--editable", f="--force", q="--quiet", v="--verbose",
 )  # fmt: skip
+_PIP = regex(r"pip(?:\d+(?:\.\d+)?)?")
+_PYTHON = regex(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
+_CLEANING = frozenset({"purge", "remove", "clean", "prune"})
+_LEADING = frozenset({"-C", "--directory", "-P", "--project", "-p"})
+_UV_LEADING = frozenset({"--directory", "--project", "--cache-dir", "--color", "--config-file"})
+_UV_RUN_VALUES = frozenset({
+    "--extra", "--group", "--no-group", "--only-group", "--python", "-p", "--with", "--package", "--directory",
+    "--project", "--env-file", "--with-requirements",
+})  # fmt: skip
+_PIP_TEXT = frozenset({
+    "list", "freeze", "show", "check", "config", "cache", "index", "hash", "debug", "inspect", "help", "completion", "",
+})  # fmt: skip
+_UV_TEXT = frozenset({"lock", "export", "version", "cache", "init", "tree", "self", "help", ""})
+_POETRY_TEXT = frozenset({
+    "config", "export", "check", "lock", "env", "cache", "show", "version", "about", "self", "",
+})  # fmt: skip
+_PDM_TEXT = frozenset({"config", "export", "lock", "use", "cache", "list", "info", "show", ""})
+_PIPX_TEXT = frozenset({"ensurepath", "list", "environment", ""})
+_INSTALLING = frozenset({"install", "sync", "add", "update"})
 
 
 def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
@@ -160,27 +179,6 @@ def _home(context: Context, path: str) -> str:
 def _several(options: Options, name: str) -> tuple[str, ...]:
     """Return every value of an option whose values may be joined by commas or blanks."""
     return tuple(part for value in options.all(name) for part in value.replace(",", " ").split())
-
-
-_PIP = regex(r"pip(?:\d+(?:\.\d+)?)?")
-_PYTHON = regex(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
-_CLEANING = frozenset({"purge", "remove", "clean", "prune"})
-_LEADING = frozenset({"-C", "--directory", "-P", "--project", "-p"})
-_UV_LEADING = frozenset({"--directory", "--project", "--cache-dir", "--color", "--config-file"})
-_UV_RUN_VALUES = frozenset({
-    "--extra", "--group", "--no-group", "--only-group", "--python", "-p", "--with", "--package", "--directory",
-    "--project", "--env-file", "--with-requirements",
-})  # fmt: skip
-_PIP_TEXT = frozenset({
-    "list", "freeze", "show", "check", "config", "cache", "index", "hash", "debug", "inspect", "help", "completion", "",
-})  # fmt: skip
-_UV_TEXT = frozenset({"lock", "export", "version", "cache", "init", "tree", "self", "help", ""})
-_POETRY_TEXT = frozenset({
-    "config", "export", "check", "lock", "env", "cache", "show", "version", "about", "self", "",
-})  # fmt: skip
-_PDM_TEXT = frozenset({"config", "export", "lock", "use", "cache", "list", "info", "show", ""})
-_PIPX_TEXT = frozenset({"ensurepath", "list", "environment", ""})
-_INSTALLING = frozenset({"install", "sync", "add", "update"})
 
 
 def python_effects(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:

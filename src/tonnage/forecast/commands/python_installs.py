@@ -85,6 +85,11 @@ _UV_NAMES = {
 }  # fmt: skip
 _SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
 _STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
+# Options whose environment variables have one value, or several, or are on or off.
+_ONE_VALUE = ("--index-url", "--default-index", "--only-binary", "--no-binary")
+_VALUES = ("--index", "--extra-index-url", "--find-links", "--trusted-host")
+_SWITCHES = ("--no-index", "--pre", "--require-hashes")
+_SEPARATOR = regex(r"[\s,]+")
 
 
 def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonInstall:
@@ -326,24 +331,17 @@ def remembered_from_pip_config(words: Sequence[Word]) -> Mapping[str, str]:
     return {f"PIP_{name}": plain[2]}
 
 
-# Options whose environment variables have one value, or several, or are on or off.
-_ONE_VALUE = ("--index-url", "--default-index", "--only-binary", "--no-binary")
-_VALUES = ("--index", "--extra-index-url", "--find-links", "--trusted-host")
-_SWITCHES = ("--no-index", "--pre", "--require-hashes")
-_SEPARATOR = regex(r"[\s,]+")
-
-
 def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
     """Gather where to look, from the environment and then from the line."""
     found = IndexOptions()
     for name in (*_ONE_VALUE, *_VALUES, *_SWITCHES):
         variable = f"{prefix}{name[1:].replace('-', '_').upper()}"
-        value = context.setting(variable)
-        if name in _SWITCHES:
-            found = add_option(found, name, "") if context.on(variable) else found
-        else:
-            for each in _SEPARATOR.split(value.strip()) if name in _VALUES else (value,):
-                found = add_option(found, name, each) if each else found
+        given = context.setting(variable)
+        texts = _SEPARATOR.split(given.strip()) if name in _VALUES else [given]
+        if name in _SWITCHES and context.on(variable):
+            found = add_option(found, name, "")
+        for text in texts if name not in _SWITCHES else ():
+            found = add_option(found, name, text) if text else found
     for name, words in options.values.items():
         if name == "--no-binary" and not words:
             found = add_option(found, name, ":all:")

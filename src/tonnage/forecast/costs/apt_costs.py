@@ -29,6 +29,22 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import Alternatives, DebPackage, PackageIndex, Probed, Relation
 
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
+_FILES = (0.95, 0.986, 1.02)
+_FILES_WITHOUT_DOCUMENTS = (0.60, 0.93, 1.02)
+_BYTECODE = (0.0, 0.45, 0.9)
+_RECORD_BYTES = (1_000, 1_800, 2_600)
+_NEW_RECORD_BYTES = (5_000, 18_000, 30_000)
+_SCRIPTS_BYTES = (0, 60_000, 3_000_000)
+_DISK = (1.003, 1.018, 1.07)
+_DISK_BYTES = (20_000, 50_000, 120_000)
+_LZ4 = 0.376
+_CACHE_OF_LISTS, _CACHE_OF_TRANSLATIONS = 0.70, 0.09
+_CACHE = (0.85, 1.0, 1.15)
+_LISTS = (0.97, 1.0, 1.04)
+# Lists are fetched with xz. Source: 15.5 MB for 87.0 MB of lists and translations of Debian 12.
+_FETCHED = (0.12, 0.18, 0.30)
+# When the image has packages that are not known, fewer come; and how far the usual ones go is a guess.
+_ASSUMED = 0.25
 
 
 def choose(
@@ -191,24 +207,6 @@ class _Solving:
 def _preference(package: DebPackage) -> tuple[int, str]:
     known = package.priority in _PRIORITIES
     return (_PRIORITIES.index(package.priority) if known else len(_PRIORITIES)), package.name
-
-
-_FILES = (0.95, 0.986, 1.02)
-_FILES_WITHOUT_DOCUMENTS = (0.60, 0.93, 1.02)
-_BYTECODE = (0.0, 0.45, 0.9)
-_RECORD_BYTES = (1_000, 1_800, 2_600)
-_NEW_RECORD_BYTES = (5_000, 18_000, 30_000)
-_SCRIPTS_BYTES = (0, 60_000, 3_000_000)
-_DISK = (1.003, 1.018, 1.07)
-_DISK_BYTES = (20_000, 50_000, 120_000)
-_LZ4 = 0.376
-_CACHE_OF_LISTS, _CACHE_OF_TRANSLATIONS = 0.70, 0.09
-_CACHE = (0.85, 1.0, 1.15)
-_LISTS = (0.97, 1.0, 1.04)
-# Lists are fetched with xz. Source: 15.5 MB for 87.0 MB of lists and translations of Debian 12.
-_FETCHED = (0.12, 0.18, 0.30)
-# When the image has packages that are not known, fewer come; and how far the usual ones go is a guess.
-_ASSUMED = 0.25
 
 
 def apt_forecast(

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 _PROGRAMS = frozenset({"usr", "lib", "lib64", "bin", "sbin", "opt", "var"})
 _SYSTEM = _PROGRAMS | {"etc", "root", "home"}
 _LITTLE = frozenset({"etc", "run", "srv", "tmp", "mnt", "media"})
+_PIP_BYTES = 16_000_000
+_SMALL_FILE_BYTES = 1_000_000
+_FILE_BYTES = 10_000_000
+# An interpreter, or a library of a framework, is copied into the layer that changes its mode.
+_PROGRAM_BYTES = 100_000_000
+_CHANGED = "its owner or mode is changed in a later layer"
 
 
 def covers(pattern: str, place: str) -> bool:
@@ -81,14 +87,6 @@ def _agree(pattern: str, place: str, wanted: Sequence[str]) -> bool:
 
 def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in {"", "."}]
-
-
-_PIP_BYTES = 16_000_000
-_SMALL_FILE_BYTES = 1_000_000
-_FILE_BYTES = 10_000_000
-# An interpreter, or a library of a framework, is copied into the layer that changes its mode.
-_PROGRAM_BYTES = 100_000_000
-_CHANGED = "its owner or mode is changed in a later layer"
 
 
 def copied_paths(

@@ -52,6 +52,11 @@ _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
 _UPGRADE_MOST_BYTES = 300_000_000
+_WHOLE = (100, 100, 100)
+# What an image has there are settings, and what the kernel tells of itself.
+_SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")
+# Keys and lists of packages are fetched to there.
+_KEYS = ("/etc/", "/usr/share/keyrings/")
 
 
 class InstructionEffects(Struct, frozen=True, kw_only=True):
@@ -253,13 +258,6 @@ def _maybe(sized: SizedEffect) -> SizedEffect:
     """Return what may not happen. It is not relied on to remove anything."""
     writes = tuple(map(perhaps, sized.writes))
     return replace(sized, writes=writes, transient=maybe(sized.transient), removes=(), certain=False)
-
-
-_WHOLE = (100, 100, 100)
-# What an image has there are settings, and what the kernel tells of itself.
-_SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")
-# Keys and lists of packages are fetched to there.
-_KEYS = ("/etc/", "/usr/share/keyrings/")
 
 
 def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:

@@ -79,6 +79,21 @@ _LINES = {
 _MEASURED_SPREAD, _AVERAGE_SPREAD, _UNSEEN_VERSION_SPREAD = 0.06, 0.3, 0.06
 # A spread of this much in one package is more than an exact figure may have.
 _MOST_EXACT_BYTES = 2_000_000
+# Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
+RATIO_LOW, RATIO_LIKELY, RATIO_HIGH = 1, 3, 7
+# A command that an installer writes: a first line that names the interpreter, and ten lines of Python.
+_SCRIPT_BYTES = {False: 240, True: 320}
+# INSTALLER and, for what was asked for by name, an empty REQUESTED.
+_INSTALLER_BYTES = {False: 4, True: 2}
+_PYC_PATH_BYTES = len("__pycache__/.cpython-311.pyc,,\n")
+_MARGIN_IMAGE_BYTES, _MARGIN_DISK_BYTES = 1024, 2 * BLOCK_BYTES
+# What uv keeps of each package besides its files, pages of the index and metadata: 280 to 500 kB were measured.
+_UV_NOTES_LOW_BYTES, _UV_NOTES_BYTES, _UV_NOTES_HIGH_BYTES = 100_000, 360_000, 900_000
+# What pip's cache adds to each archive: headers of the answer and directories; and the pages of the index.
+_PIP_CACHE_EXTRA_BYTES = 5 * BLOCK_BYTES
+_PIP_PAGE_BYTES = 60_000
+# A wheel of which not even the size is known.
+_UNSEEN_BYTES = 500_000_000
 
 
 class Bytecode(Struct, frozen=True):
@@ -106,21 +121,6 @@ def bytecode(name: str, python_file_bytes: Sequence[int], minor: tuple[int, int]
 
 def _spread_by(count_bytes: int, part: float, grade: Grade) -> Estimate:
     return spread(int(count_bytes * (1 - part)), count_bytes, int(count_bytes * (1 + part)), grade)
-
-
-# Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
-RATIO_LOW, RATIO_LIKELY, RATIO_HIGH = 1, 3, 7
-# A command that an installer writes: a first line that names the interpreter, and ten lines of Python.
-_SCRIPT_BYTES = {False: 240, True: 320}
-# INSTALLER and, for what was asked for by name, an empty REQUESTED.
-_INSTALLER_BYTES = {False: 4, True: 2}
-_PYC_PATH_BYTES = len("__pycache__/.cpython-311.pyc,,\n")
-_MARGIN_IMAGE_BYTES, _MARGIN_DISK_BYTES = 1024, 2 * BLOCK_BYTES
-# What uv keeps of each package besides its files, pages of the index and metadata: 280 to 500 kB were measured.
-_UV_NOTES_LOW_BYTES, _UV_NOTES_BYTES, _UV_NOTES_HIGH_BYTES = 100_000, 360_000, 900_000
-# What pip's cache adds to each archive: headers of the answer and directories; and the pages of the index.
-_PIP_CACHE_EXTRA_BYTES = 5 * BLOCK_BYTES
-_PIP_PAGE_BYTES = 60_000
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -223,10 +223,6 @@ def _spread_of(contents: WheelContents, count_bytes: int) -> Estimate:
     if size_bytes is None:
         return assumed(_UNSEEN_BYTES)
     return spread(size_bytes * RATIO_LOW, size_bytes * RATIO_LIKELY, size_bytes * RATIO_HIGH, Grade.UNKNOWN)
-
-
-# A wheel of which not even the size is known.
-_UNSEEN_BYTES = 500_000_000
 
 
 def _unpacked_disk(contents: WheelContents) -> Estimate:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # The bound for commands may be set to a few megabytes; an image that cannot be had is still an image.
 _LEAST_ASSUMED_BYTES = 500_000_000
+_ITSELF = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
+_LARGE_BYTES = 1_000_000
+_DEPTH = 3
 
 
 class Bases:
@@ -76,11 +79,6 @@ class Bases:
             why = self._why.get(reference, "it could not be read")
             return unknown_ground(reference, self._assume_bytes, why)
         return ground_of(base, self._layers_there, self._assume_bytes)
-
-
-_ITSELF = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
-_LARGE_BYTES = 1_000_000
-_DEPTH = 3
 
 
 class Contexts:

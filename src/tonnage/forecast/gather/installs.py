@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.base_image import Distribution
     from tonnage.model.forecast.installs import PythonInstall
-    from tonnage.model.forecast.python_lock import Lock, Target
+    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
     from tonnage.model.forecast.recipe import InstructionEnvironment
     from tonnage.model.forecast.requirements import IndexOptions, Requirement
 
@@ -325,7 +325,8 @@ def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffe
 
 def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
     pieces = []
-    for wheel in (*lock.wheels, *lock.sdists):
+    archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
+    for wheel in archives:
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
         pieces.append(WrittenBytes.of_size(wheel.filename or wheel.name, place, size, "the index", download=size))
     return SizedEffect(writes=tuple(pieces))

@@ -78,8 +78,8 @@ class Walk:
         if self._now.ended:
             return None
         if node.id in self._attached:
-            before = self._redirections
-            self._redirections = (*before, *self._attached.pop(node.id))
+            before, attached = self._redirections, self._attached.pop(node.id)
+            self._redirections = (*before, *attached)
             result = self._statement(node)
             self._redirections = before
             return result
@@ -135,8 +135,7 @@ class Walk:
 
     def _apart(self, read: Callable[[], bool | None]) -> bool | None:
         """Read what runs in a shell of its own: it changes nothing here."""
-        before = self._now
-        self._now = before.copy()
+        before, self._now = self._now, self._now.copy()
         result = read()
         self._now = before
         return result
@@ -296,17 +295,15 @@ class Walk:
                 found += redirections(child, self._expander(), self._now.absolute)
             else:
                 words += expander.words(child)
-        before = self._redirections
-        self._redirections = (*before, *found)
+        before, self._redirections = self._redirections, (*self._redirections, *found)
         result = self._run(words, node, given)
         self._redirections = before
         return result
 
     def _run(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> bool | None:
         """Carry out what changes the shell itself; everything else is a command."""
-        plain = unwrap(words)
-        given = {**given, **plain.environment}
-        words = plain.words
+        words, added = unwrap(words)
+        given = {**given, **added}
         name = words[0].text if words and words[0].known else ""
         if name in self._now.functions and self._depth < _DEEPEST:
             return self._call(self._now.functions[name], words)
@@ -384,7 +381,6 @@ class Walk:
 
     def _substitution(self, node: Node) -> None:
         """Read the commands whose output is put into a word; what they write themselves counts."""
-        before = self._redirections
-        self._redirections = (Redirection(operator="$("),)
+        before, self._redirections = self._redirections, (Redirection(operator="$("),)
         self._apart(lambda: self._body(node))
         self._redirections = before

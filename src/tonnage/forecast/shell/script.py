@@ -34,12 +34,13 @@ def read_script(
 ) -> Script:
     """Read a script, or the words of a command that no shell sees: the exec form of ``RUN``."""
     if not isinstance(text, str):
-        plain = unwrap(tuple(Word(word, quoted=True) for word in text))
-        call = shell_call(plain.words)
-        environment = {**environment, **plain.environment}
+        words, given = unwrap(tuple(Word(word, quoted=True) for word in text))
+        call = shell_call(words)
+        environment = {**environment, **given}
         if call is None or call.script is None:
-            words = " ".join(text)
-            command = ShellCommand(words=plain.words, environment=environment, working_directory=directory, text=words)
+            command = ShellCommand(
+                words=words, environment=environment, working_directory=directory, text=" ".join(text)
+            )
             return Script(commands=(command,))
         text = call.script.text
     variables = Variables(dict(environment), set(environment), complete, frozenset(unset))

@@ -22,6 +22,17 @@ _ESCAPED = regex(r'\\([$`"\\\n])')
 _ANY_ESCAPED = regex(r"\\(.)", re.DOTALL)
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _LEXER = Lexer()
+LEAVES = frozenset({
+    "word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "simple_expansion",
+    "expansion", "command_substitution", "number", "extglob_pattern", "regex", "arithmetic_expansion",
+    "process_substitution", "brace_expression", "test_operator",
+})  # fmt: skip
+_ASKING = frozenset({
+    "[", "test", "which", "type", "grep", "egrep", "fgrep", "hash", "id", "getent", "dpkg-query", "cmp", "diff",
+    "pgrep", "mountpoint", "lspci", "ldconfig", "dpkg",
+})  # fmt: skip
+_TABS = regex(r"^\t+", re.MULTILINE)
+REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 
 class Variables(Struct):
@@ -210,19 +221,6 @@ def _descendants(node: Node) -> list[Node]:
     for child in node.children:
         found += [child, *_descendants(child)]
     return found
-
-
-LEAVES = frozenset({
-    "word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "simple_expansion",
-    "expansion", "command_substitution", "number", "extglob_pattern", "regex", "arithmetic_expansion",
-    "process_substitution", "brace_expression", "test_operator",
-})  # fmt: skip
-_ASKING = frozenset({
-    "[", "test", "which", "type", "grep", "egrep", "fgrep", "hash", "id", "getent", "dpkg-query", "cmp", "diff",
-    "pgrep", "mountpoint", "lspci", "ldconfig", "dpkg",
-})  # fmt: skip
-_TABS = regex(r"^\t+", re.MULTILINE)
-REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 
 def text_of(node: Node) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.estimate import Estimate
 
+_PARTS = regex(r"(\D*)(\d*)")
+
 
 class Relation(Struct, frozen=True):
     """One package that another asks for: ``name (>= version)``.
@@ -176,9 +178,6 @@ class AptForecast(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     by: str = ""
     notes: tuple[str, ...] = ()
-
-
-_PARTS = regex(r"(\D*)(\d*)")
 
 
 def compare(one: str, other: str) -> int:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.estimate import Estimate
 
+_LETTERS = 16
+
 
 class LearnedStep(Struct, frozen=True, kw_only=True):
     """What earlier runs of one kind of step measured: forecast material with the grade ``learned``.
@@ -39,9 +41,6 @@ class LearnedInstruction(Struct, frozen=True, kw_only=True):
     disk: Estimate
     transient: Estimate
     runs: int
-
-
-_LETTERS = 16
 
 
 def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:

@@ -21,13 +21,7 @@ _HEREDOC = regex(r"(?P<descriptor>\d*)<<(?P<dash>-?)(?P<word>[^<]+)")
 _WITH_HEREDOC = regex(r"(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 _RAW = Lexer(raw_quotes=True, raw_escapes=True, keep_unset=True)
 _WORD = Lexer(keep_unset=True)
-
-
-class Directives(Struct, frozen=True):
-    """What the first comments say: the escape character and the frontend."""
-
-    escape: str = "\\"
-    syntax: str = ""
+_FLAG = regex(r"--(?P<name>[a-zA-Z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
 class LogicalLine(Struct, frozen=True, kw_only=True):
@@ -44,8 +38,8 @@ class LogicalLine(Struct, frozen=True, kw_only=True):
     heredocs: tuple[Heredoc, ...] = ()
 
 
-def read_directives(lines: list[str], file: str) -> Directives:
-    """Read the directives, which stand before everything else.
+def read_directives(lines: list[str], file: str) -> tuple[str, str]:
+    """Return the escape character and the frontend that the directives say, which stand before everything else.
 
     Raises:
         UsageError: One stands twice, or the escape character is neither backslash nor backtick.
@@ -66,7 +60,7 @@ def read_directives(lines: list[str], file: str) -> Directives:
                 place=place,
             )
         found[name] = directive["value"]
-    return Directives(found.get("escape", "\\"), found.get("syntax", ""))
+    return found.get("escape", "\\"), found.get("syntax", "")
 
 
 def cut(lines: list[str], escape: str, file: str) -> tuple[LogicalLine, ...]:
@@ -153,9 +147,6 @@ def _document(lines: list[str], position: int, heading: Heredoc, place: str) -> 
     )
 
 
-_FLAG = regex(r"--(?P<name>[a-zA-Z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
-
-
 def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
     """Take the flags off the front of an instruction's text; quotes keep blanks together."""
     flags: list[Flag] = []
@@ -187,17 +178,20 @@ def _first_word(text: str) -> tuple[str, str]:
     return word, ""
 
 
-def json_words(body: str) -> tuple[str, ...] | None:
-    """Return the members of a JSON array of strings; None for everything else."""
-    if not body.startswith("["):
-        return None
+def json_list(body: str) -> list[object] | None:
+    """Return the members of a JSON array; None for everything else."""
     try:
-        members = json.loads(body)
+        members = json.loads(body) if body.startswith("[") else None
     except ValueError:
         return None
-    if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
-        return None
-    return tuple(str(each) for each in members)
+    return members if isinstance(members, list) else None
+
+
+def json_words(body: str) -> tuple[str, ...] | None:
+    """Return the members of a JSON array of strings; None for everything else."""
+    members = json_list(body)
+    words = tuple(each for each in members or () if isinstance(each, str))
+    return words if members is not None and len(words) == len(members) else None
 
 
 def quoted_words(text: str, escape: str) -> tuple[str, ...]:
@@ -209,12 +203,10 @@ def quoted_words(text: str, escape: str) -> tuple[str, ...]:
         character = text[at]
         at += 1
         if character == escape and quote != "'":
+            # One at the very end escapes nothing.
             if at < len(text):
-                word += character + text[at]
-                begun = True
-                at += 1
-            else:
-                quote = ""
+                word, begun = word + character + text[at], True
+            at += 1
             continue
         if not quote and character.isspace():
             if begun:

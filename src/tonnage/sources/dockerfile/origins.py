@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.dockerfile import Dockerfile
 
 _NAMED_IMAGE = "docker-image://"
+_KINDS = frozenset({"bind", "cache", "tmpfs", "secret", "ssh"})
+_KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "rw": "readwrite"}
 
 
 class Names(Struct, frozen=True):
@@ -65,14 +67,10 @@ class Names(Struct, frozen=True):
         own = self.dockerfile.stages[index].name
         if own and own in self.contexts:
             return self._named(own, platform)
-        earlier = self.stage(reference, index)
-        if earlier is not None:
-            return FileSource(FileSourceKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
-        if reference == "scratch":
-            return FileSource(FileSourceKind.SCRATCH)
-        if reference in self.contexts:
-            return self._named(reference, platform)
-        return FileSource(FileSourceKind.IMAGE, reference, None, platform)
+        if (earlier := self.stage(reference, index)) is not None:
+            return self._stage(earlier)
+        scratch = FileSource(FileSourceKind.SCRATCH)
+        return scratch if reference == "scratch" else self._named(reference, platform)
 
     def copied(self, name: str, index: int, platform: str, place: str) -> FileSource:
         """Return where ``--from`` or ``from=`` takes files.
@@ -104,22 +102,20 @@ class Names(Struct, frozen=True):
                 place=place,
             )
         if earlier is not None:
-            return FileSource(FileSourceKind.STAGE, self.dockerfile.stages[earlier].name, earlier)
-        if name in self.contexts:
-            return self._named(name, platform)
-        if name == "scratch":
+            return self._stage(earlier)
+        if name == "scratch" and name not in self.contexts:
             return FileSource(FileSourceKind.SCRATCH)
-        return FileSource(FileSourceKind.IMAGE, name, None, platform)
+        return self._named(name, platform)
+
+    def _stage(self, index: int) -> FileSource:
+        return FileSource(FileSourceKind.STAGE, self.dockerfile.stages[index].name, index)
 
     def _named(self, name: str, platform: str) -> FileSource:
-        value = self.contexts[name]
+        """Return the named context, or the image where there is none."""
+        value = self.contexts.get(name, f"{_NAMED_IMAGE}{name}")
         if value.startswith(_NAMED_IMAGE):
             return FileSource(FileSourceKind.IMAGE, value.removeprefix(_NAMED_IMAGE), None, platform)
         return FileSource(FileSourceKind.NAMED, value)
-
-
-_KINDS = frozenset({"bind", "cache", "tmpfs", "secret", "ssh"})
-_KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "rw": "readwrite"}
 
 
 def read_mount(

@@ -8,16 +8,17 @@ Source: ``frontend/dockerfile/parser`` and ``instructions`` of BuildKit, read in
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
 from tonnage.sources.dockerfile.lines import (
-    LogicalLine,
     cut,
     definitions,
+    json_list,
     json_words,
     quoted_words,
     read_directives,
@@ -25,7 +26,7 @@ from tonnage.sources.dockerfile.lines import (
 )
 
 if TYPE_CHECKING:
-    from tonnage.sources.dockerfile.lines import Directives
+    from tonnage.sources.dockerfile.lines import LogicalLine
 
 FLAGS: dict[str, frozenset[str]] = {
     "FROM": frozenset({"platform"}),
@@ -59,11 +60,8 @@ _NOTHING_ALLOWED = frozenset({"CMD", "ENTRYPOINT", "RUN"})
 _PAIRS = frozenset({"ENV", "LABEL"})
 _LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"})
 _FROM_WITH_NAME = 3
-
-
-def suggestion(sentence: str, form: str) -> str:
-    """Return a sentence with an example on its own line."""
-    return f"{sentence}\n  {form}"
+_EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
+_NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
 def check(instruction: Instruction, file: str, *, newer: bool) -> None:
@@ -82,7 +80,7 @@ def _unknown(instruction: Instruction) -> tuple[str, str] | None:
     if instruction.keyword in _FORMS:
         return None
     close = difflib.get_close_matches(instruction.keyword, _FORMS, 1)
-    todo = suggestion("Perhaps this is meant:", f"{close[0]} {instruction.text[:60]}".rstrip()) if close else ""
+    todo = f"Perhaps this is meant:\n  {close[0]} {instruction.text[:60]}".rstrip() if close else ""
     return f"there is no instruction {instruction.keyword}", todo or (
         "End the line before it with \\ when it belongs to that one, or write an instruction such as RUN before it."
     )
@@ -105,7 +103,7 @@ def _flags(instruction: Instruction) -> tuple[str, str] | None:
 
 def _words(instruction: Instruction) -> tuple[str, str] | None:
     keyword, body = instruction.keyword, instruction.body
-    form = suggestion("Write it like this:", _FORMS[keyword])
+    form = f"Write it like this:\n  {_FORMS[keyword]}"
     if not body and keyword not in _NOTHING_ALLOWED:
         return f"{keyword} says nothing more", form
     if keyword in _LISTS and _mixed(body):
@@ -138,28 +136,19 @@ def _pairs(keyword: str, body: str) -> tuple[str, str] | None:
     if words and "=" not in words[0]:
         if len(words) > 1:
             return None
-        return f"{keyword} {words[0]} has no value", suggestion("Give it one:", f"{keyword} {words[0]}=VALUE")
+        return f"{keyword} {words[0]} has no value", f"Give it one:\n  {keyword} {words[0]}=VALUE"
     odd = next((word for word in words if "=" not in word), None)
     if odd is not None:
         return f"{odd} in {keyword} has no =", "Put values with blanks into double quotes, or write NAME=VALUE."
     if any(word.startswith("=") for word in words):
-        return f"{keyword} has a value without a name", suggestion("Write it like this:", _FORMS[keyword])
+        return f"{keyword} has a value without a name", f"Write it like this:\n  {_FORMS[keyword]}"
     return None
 
 
 def _mixed(body: str) -> bool:
     """Return whether a text is a JSON array with members that are no text."""
-    if not body.startswith("["):
-        return False
-    try:
-        members = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(members, list) and not all(isinstance(each, str) for each in members)
-
-
-_EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
-_NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
+    members = json_list(body)
+    return members is not None and not all(isinstance(each, str) for each in members)
 
 
 def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
@@ -168,13 +157,13 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
     Raises:
         UsageError: Something that no builder accepts, with its line and what to write instead.
     """
-    directives, instructions = read_instructions(text, file)
+    (escape, syntax), instructions = read_instructions(text, file)
     if not instructions:
         raise UsageError(
             "this Dockerfile has no instructions", todo="Begin it with a base image:\n  FROM IMAGE", place=file
         )
     for instruction in instructions:
-        check(instruction, file, newer=bool(directives.syntax))
+        check(instruction, file, newer=bool(syntax))
     first = next((at for at, each in enumerate(instructions) if each.keyword == "FROM"), len(instructions))
     early = next((each for each in instructions[:first] if each.keyword != "ARG"), None)
     if early is not None or first == len(instructions):
@@ -187,38 +176,33 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         )
     return Dockerfile(
         file=file,
-        escape=directives.escape,
-        syntax=directives.syntax,
+        escape=escape,
+        syntax=syntax,
         globals=instructions[:first],
         stages=_stages(instructions[first:], file),
     )
 
 
-def read_instructions(text: str, file: str = "Dockerfile") -> tuple[Directives, tuple[Instruction, ...]]:
-    """Cut a text into instructions without judging them.
+def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, str], tuple[Instruction, ...]]:
+    """Cut a text into instructions without judging them; before them stand its escape character and frontend.
 
     Raises:
         UsageError: A directive is wrong or a here-document has no end, so that it cannot be cut.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     directives = read_directives(lines, file)
-    return directives, tuple(_instruction(piece) for piece in cut(lines, directives.escape, file))
+    return directives, tuple(_instruction(piece) for piece in cut(lines, directives[0], file))
 
 
 def _instruction(piece: LogicalLine) -> Instruction:
     """Take one instruction apart."""
-    words = piece.text.split(maxsplit=1)
-    keyword = words[0].upper()
-    rest = words[1] if len(words) > 1 else ""
+    keyword, rest = [*piece.text.split(maxsplit=1), ""][:2]
+    keyword = keyword.upper()
     flags, body = split_flags(rest)
     begin = len(piece.text) - len(body)
     starts = tuple((max(offset - begin, 0), line) for offset, line in piece.starts)
     current = [index for index, (offset, _) in enumerate(starts) if offset == 0]
-    trigger = None
-    if keyword == "ONBUILD" and rest:
-        trigger = _instruction(
-            LogicalLine(text=rest, starts=piece.starts, end_line=piece.end_line, heredocs=piece.heredocs)
-        )
+    kept = keyword == "ONBUILD" and bool(rest)
     return Instruction(
         keyword=keyword,
         text=rest,
@@ -228,7 +212,7 @@ def _instruction(piece: LogicalLine) -> Instruction:
         body=body,
         words=json_words(body) if keyword in _EXEC_FORMS else None,
         heredocs=piece.heredocs,
-        trigger=trigger,
+        trigger=_instruction(replace(piece, text=rest)) if kept else None,
         line_starts=starts[current[-1] :] if current else starts,
     )
 
@@ -239,22 +223,12 @@ def _stages(instructions: tuple[Instruction, ...], file: str) -> tuple[Stage, ..
     ends = [*starts[1:], len(instructions)]
     stages: list[Stage] = []
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        opening = instructions[start]
-        words = opening.body.split()
-        name = words[2].lower() if len(words) > 1 else ""
-        kept = instructions[start + 1 : end]
+        opening, kept = instructions[start], instructions[start + 1 : end]
+        base, *rest = opening.body.split()
+        name, platform = rest[1].lower() if rest else "", opening.flag("platform") or ""
         for each in kept:
             _check_trigger(each, file)
-        stages.append(
-            Stage(
-                index=index,
-                name=name,
-                base=words[0],
-                platform=opening.flag("platform") or "",
-                opening=opening,
-                instructions=kept,
-            )
-        )
+        stages.append(Stage(index=index, name=name, base=base, platform=platform, opening=opening, instructions=kept))
     return tuple(stages)
 
 
@@ -265,7 +239,7 @@ def _check_trigger(instruction: Instruction, file: str) -> None:
     if instruction.trigger.keyword in _NOT_KEPT:
         raise UsageError(
             f"ONBUILD {instruction.trigger.keyword} is not allowed",
-            todo=suggestion("Keep another instruction for later, such as:", "ONBUILD RUN COMMAND"),
+            todo="Keep another instruction for later, such as:\n  ONBUILD RUN COMMAND",
             place=f"{file}:{instruction.line}",
         )
     check(instruction.trigger, file, newer=True)

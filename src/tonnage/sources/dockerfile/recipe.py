@@ -12,6 +12,7 @@ from tonnage.model.forecast.recipe import BaseConfig, Builder, FileSourceKind, R
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.origins import Names
+from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.dockerfile.stage_reader import StageInputs, StageReader, expanded
 from tonnage.sources.substitution import Lexer
 
@@ -71,15 +72,10 @@ def recipe(
             work.visit(index)
     work.visit(wanted)
     stages = tuple(work.done[index] for index in sorted(work.done))
-    taken = {name for each in dockerfile.instructions for name in _defined(each, dockerfile.escape)}
+    written = (each for each in dockerfile.instructions if each.keyword == "ARG")
+    taken = {name for each in written for name, _ in definitions(each.body, dockerfile.escape)}
     unused = tuple(n for n in values if n not in taken | set(predefined) | _GIVEN and not n.startswith("BUILDKIT_"))
     return Recipe(file=dockerfile.file, platform=platform, target=wanted, stages=stages, unused=unused)
-
-
-def _defined(instruction: Instruction, escape: str) -> tuple[str, ...]:
-    if instruction.keyword != "ARG":
-        return ()
-    return tuple(name for name, _ in definitions(instruction.body, escape))
 
 
 def _platforms(platform: str, build_platform: str, target: str) -> dict[str, str]:
@@ -168,7 +164,8 @@ class _StageQueue:
         if base.stage is not None:
             below = self._dockerfile.stages[base.stage].instructions
             return tuple(each.trigger for each in below if each.keyword == "ONBUILD" and each.trigger is not None)
-        return StageReader.triggers(config.onbuild, self._outside.file) if config is not None else ()
+        kept = config.onbuild if config is not None else ()
+        return tuple(each for text in kept for each in read_instructions(text, self._outside.file)[1])
 
     def _platform(self, stage: Stage, place: Place) -> str:
         if not stage.platform:

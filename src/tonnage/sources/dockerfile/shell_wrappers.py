@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.lazily import regex
@@ -40,15 +40,8 @@ _SKIPPED = {"timeout": 1, "gosu": 1, "su-exec": 1, "setarch": 1}
 _MOST_WRAPPERS = 8
 
 
-class Unwrapped(Struct, frozen=True):
-    """What a command really starts."""
-
-    words: tuple[Word, ...]
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-def unwrap(words: Sequence[Word]) -> Unwrapped:
-    """Take away the programs that only start another one."""
+def unwrap(words: Sequence[Word]) -> tuple[tuple[Word, ...], dict[str, str]]:
+    """Return the words of what a command really starts, and the variables that the wrappers set for it."""
     environment: dict[str, str] = {}
     left = tuple(words)
     for _ in range(_MOST_WRAPPERS):
@@ -65,7 +58,7 @@ def unwrap(words: Sequence[Word]) -> Unwrapped:
         if not rest:
             break
         left = rest
-    return Unwrapped(left, environment)
+    return left, environment
 
 
 def _after_options(name: str, words: tuple[Word, ...]) -> tuple[Word, ...] | None:

@@ -31,7 +31,6 @@ from tonnage.model.forecast.recipe import (
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.lines import definitions, pairs
 from tonnage.sources.dockerfile.origins import read_mount
-from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
@@ -103,11 +102,6 @@ class StageReader:
             base_known=config is not None,
         )
 
-    @staticmethod
-    def triggers(kept: Sequence[str], file: str) -> tuple[Instruction, ...]:
-        """Read what the ``ONBUILD`` of an image kept."""
-        return tuple(each for text in kept for each in read_instructions(text, file)[1])
-
     def needs(self, instructions: Sequence[Instruction]) -> tuple[int, ...]:
         """Return the stages that instructions take files from."""
         found: dict[int, None] = {}
@@ -117,10 +111,8 @@ class StageReader:
             for flag in instruction.flags:
                 if flag.name == "mount":
                     named += [match["name"] for match in _FROM.finditer(flag.value)]
-            for name in named:
-                origin = self._origin(name, str(place))
-                if origin.stage is not None:
-                    found[origin.stage] = None
+            stages = (self._origin(name, str(place)).stage for name in named)
+            found |= {stage: None for stage in stages if stage is not None}
         return tuple(found)
 
     def read(
@@ -133,9 +125,7 @@ class StageReader:
         """
         steps = [self._step(each, place, inherited=True) for each in kept]
         steps += [self._step(each, self._place(each), inherited=False) for each in instructions]
-        needs = dict.fromkeys(self.needs((*kept, *instructions)))
-        if base.stage is not None:
-            needs = {base.stage: None, **needs}
+        own = () if base.stage is None else (base.stage,)
         return RecipeStage(
             index=self._stage.index,
             name=self._stage.name,
@@ -144,7 +134,7 @@ class StageReader:
             place=place,
             steps=tuple(steps),
             ending=self._now,
-            needs=tuple(needs),
+            needs=tuple(dict.fromkeys((*own, *self.needs((*kept, *instructions))))),
         )
 
     def _place(self, instruction: Instruction) -> Place:
@@ -163,21 +153,17 @@ class StageReader:
             return expanded(self._outside.lexer, word, values, str(place))
 
         action = self._act(instruction, expand, str(place))
-        keeps = instruction.keyword in {"RUN", "COPY", "ADD"}
-        flags = tuple(Flag(each.name, self._flag(each, expand)) for each in instruction.flags) if keeps else ()
+        written = instruction.flags if instruction.keyword in {"RUN", "COPY", "ADD"} else ()
+        flags = (each if each.name in {"from", "mount"} else Flag(each.name, expand(each.value)) for each in written)
         return RecipeStep(
             instruction=instruction,
             text=self._text(instruction, values),
             action=action,
             surroundings=before,
             place=place,
-            flags=flags,
+            flags=tuple(flags),
             inherited=inherited,
         )
-
-    @staticmethod
-    def _flag(flag: Flag, expand: Expand) -> str:
-        return flag.value if flag.name in {"from", "mount"} else expand(flag.value)
 
     def _text(self, instruction: Instruction, values: Mapping[str, str]) -> str:
         quotes = instruction.keyword in {"RUN", "ONBUILD", "CMD", "ENTRYPOINT", "HEALTHCHECK", "SHELL"}
