@@ -190,7 +190,6 @@ def _row(context: Context) -> Cheap | None:
 
 
 def _outputs(context: Context, texts: Sequence[str]) -> list[str]:
-    """Return the files that a command writes its output to."""
     program = context.command.program
     plain = [text for text in texts if not text.startswith("-")]
     names = plain if program == "tee" else plain[1:2] if program == "uniq" else []

@@ -249,7 +249,6 @@ def _is_local(word: Word) -> bool:
 
 
 def _file_name(address: str) -> str:
-    """Return the name under which a file of an address is kept."""
     path = re.sub(r"^[a-z]+://[^/]*", "", address.partition("?")[0].partition("#")[0])
     return path.rpartition("/")[2]
 

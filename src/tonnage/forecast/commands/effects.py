@@ -140,7 +140,6 @@ def _added(step: RecipeStep, copy: CopyInstruction) -> tuple[AnyEffect, ...]:
 
 
 def _place(step: RecipeStep, run: RunInstruction, command: ShellCommand) -> Place:
-    """Return the line on which a command is written."""
     if step.inherited:
         return step.place
     before = [line for offset, line in run.line_starts if offset <= command.offset]
@@ -226,7 +225,6 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 
 def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
-    """Remember settings that are written into configuration files."""
     configures = any(isinstance(each, WriteFile) and each.path.startswith("/etc/apt/") for each in found)
     if configures and _RECOMMENDS_OFF.search(f"{context.text} {context.standard_input or ''}"):
         context.remembered["APT_INSTALL_RECOMMENDS"] = "0"

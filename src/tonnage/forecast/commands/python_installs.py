@@ -238,7 +238,6 @@ def install_requirements(context: Context, words: Sequence[Word]) -> tuple[tuple
 
 
 def _uv(context: Context, options: Options, installer: Installer) -> PythonInstall:
-    """Read what every command of uv has."""
     off = options.has("--no-cache") or context.on("UV_NO_CACHE")
     compiles = options.has("--compile-bytecode") or context.on("UV_COMPILE_BYTECODE")
     return PythonInstall(
@@ -265,7 +264,6 @@ def _named(words: Sequence[Word]) -> tuple[Word, ...]:
 
 
 def _requirements(context: Context, options: Options) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
-    """Read what is named on the line."""
     found, unread = install_requirements(context, options.positional)
     directory = context.command.working_directory
     linked = (
@@ -275,7 +273,6 @@ def _requirements(context: Context, options: Options) -> tuple[tuple[Requirement
 
 
 def _cache(context: Context, options: Options, variable: str, name: str) -> str:
-    """Return the path of an installer's cache."""
     given = options.last("--cache-dir") or context.setting(variable)
     if given:
         return context.absolute(given)

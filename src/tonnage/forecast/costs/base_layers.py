@@ -64,14 +64,11 @@ def unknown_ground(reference: str, assume_bytes: int, why: str) -> BaseLayers:
 def target_of(
     python: str, platform: str, distribution: Distribution | None, *, chosen_platform: str = ""
 ) -> Target | None:
-    """Return for which Python wheels are chosen.
+    """Return for which Python wheels are chosen; None where its version is not known.
 
     Args:
         python: The version; empty for the system's own where there is one.
         chosen_platform: A platform that the install itself names, as its installer writes it; empty for the image's.
-
-    Returns:
-        The target; None where the version is not known.
     """
     system = (distribution.name, distribution.version) if distribution else ("", "")
     python = python or _SYSTEM_PYTHON.get(system, "")
@@ -95,12 +92,7 @@ def python_named(text: str) -> str:
 
 
 def site_packages(python: str, environment: str, *, user_home: str = "") -> str:
-    """Return where packages are installed to.
-
-    Args:
-        environment: The virtual environment; empty for the interpreter's own place.
-        user_home: The home directory of an install for one user; empty for none.
-    """
+    """Return where packages are installed to: for one user, into an environment, or to the interpreter's own place."""
     minor = ".".join(python.split(".")[:2])
     if user_home:
         return f"{user_home.rstrip('/')}/.local/lib/python{minor}/site-packages"

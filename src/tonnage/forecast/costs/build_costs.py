@@ -135,7 +135,6 @@ def _stage(
 
 
 def _mounted(work: StepWork, endings: Mapping[int, _StageEnd]) -> tuple[WrittenBytes, ...]:
-    """Return what an instruction sees in its mounts."""
     found = list(work.mounted)
     for index, source, target in work.mounts:
         stage = endings[index]
@@ -228,7 +227,6 @@ def _instruction(
 
 
 def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> InstructionForecast:
-    """Return the last instruction with what the image itself takes."""
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
     holding = Holding(key=f"image:{key}", role=role, kept=IMAGE_DISK, present=last.present)
     disk = last.disk if last.present else last.disk + IMAGE_DISK

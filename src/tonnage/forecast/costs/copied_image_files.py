@@ -141,7 +141,6 @@ def _found(path: str, pieces: Sequence[WrittenBytes]) -> tuple[list[WrittenBytes
 
 
 def _is_anywhere(piece: WrittenBytes) -> bool:
-    """Return whether something was written nobody knows where."""
     return not piece.place and bool(piece.image.high_bytes)
 
 

@@ -65,11 +65,7 @@ class Before(Struct):
         return Before(list(self.texts), sees_files=self.sees_files)
 
     def learn_key(self, step: RecipeStep, service: str) -> str:
-        """Return the learn key of the next instruction, which then is among those before.
-
-        Returns:
-            The key; empty for an instruction that writes no file of its own.
-        """
+        """Return the learn key of the next instruction; empty where it writes no file. It then is among those before."""
         action = step.action
         if isinstance(action, MetadataInstruction):
             return ""

@@ -185,7 +185,6 @@ def installed(
 
 
 def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compiles: bool) -> WrittenBytes:
-    """Return what one wheel becomes."""
     wheel = contents.wheel
     image, disk = _spread_of(contents, contents.content_bytes), _unpacked_disk(contents)
     compiled = bytecode(wheel.name, contents.python_file_bytes, minor) if compiles else None
@@ -226,7 +225,6 @@ def _spread_of(contents: WheelContents, count_bytes: int) -> Estimate:
 
 
 def _unpacked_disk(contents: WheelContents) -> Estimate:
-    """Return the blocks of a wheel's files and directories."""
     return _spread_of(contents, contents.block_bytes + contents.directory_bytes)
 
 
@@ -240,7 +238,6 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
 
 
 def _built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
-    """Return what is assumed of something that is built from source."""
     bound, size_bytes = assumed(assumed_bytes), getattr(archive, "size_bytes", None)
     name = f"{archive.name or getattr(archive, 'requirement', '')} {getattr(archive, 'version', '')}".strip()
     download = bound if size_bytes is None else exactly(size_bytes)
@@ -289,6 +286,5 @@ def _cacheable(piece: WrittenBytes, contents: WheelContents) -> Estimate:
 
 
 def _inodes(contents: WheelContents, *, compiles: bool) -> int:
-    """Return how many files and directories one wheel makes."""
     compiled = len(contents.python_file_bytes) + contents.python_directories if compiles else 0
     return contents.files + contents.directories + contents.console_scripts + 2 + compiled

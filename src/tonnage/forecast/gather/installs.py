@@ -171,11 +171,7 @@ def _place(effect: PythonInstall, target: Target) -> str:
 def _request(
     effect: PythonInstall, files: StageFiles, said: Diagnostics, environment: Mapping[str, str], read: list[Requirement]
 ) -> ResolveRequest:
-    """Return what the resolver is asked; every line that was read is added to ``read``.
-
-    Raises:
-        UsageError: A requirement file is missing or cannot be read.
-    """
+    """Return what the resolver is asked; every line that was read is added to ``read``."""
     wanted, limits, options = _read(effect, files, said, environment)
     for word in effect.unread:
         _refuse(word, str(effect.place))
@@ -234,11 +230,7 @@ def _read(
 
 
 def _line(each: Requirement) -> str:
-    """Return a requirement as a line, which is parsed again where it is used.
-
-    Raises:
-        UsageError: It has a character that no requirement has.
-    """
+    """Return a requirement as a line, which is parsed again where it is used."""
     _refuse(each.text, str(each.place))
     if each.kind is RequirementKind.ADDRESS and each.name:
         extras = f"[{','.join(each.extras)}]" if each.extras else ""
@@ -293,13 +285,7 @@ def _project(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) ->
 
 
 def _lock(effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups) -> Lock:
-    """Return what will be installed: from the lock that lies there, else by resolving.
-
-    Raises:
-        UsageError: The project is not there.
-        CannotResolveError: There is no solution.
-        CannotFetchError: The index cannot be reached.
-    """
+    """Return what will be installed: from the lock that lies there, else by resolving."""
     project = _project(effect, files, request)
     if project is not None and project.lock_text:
         return lookups.locked(project, target)

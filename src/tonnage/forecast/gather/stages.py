@@ -146,7 +146,6 @@ class BuildAnalysis:
         )
 
     def _step(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
-        """Look up what an instruction does, and what was learned of it."""
         key = below.before.learn_key(step, self._key)
         work = self._looked_up(step, stage, below)
         return replace(work, learn_key=key, lesson=lesson_of(key, self._around.taught)) if key else work
@@ -193,7 +192,6 @@ class BuildAnalysis:
         )
 
     def _piece(self, name: str, place: str, tree: Tree) -> WrittenBytes:
-        """Return files of a context as they lie in the image."""
         bound, image = self._around.assume_bytes, tree.image.or_assumed(self._around.assume_bytes)
         return WrittenBytes(
             name=name,

@@ -76,8 +76,6 @@ def read_requirements(
 
 
 class _Reader:
-    """Reads files one into another."""
-
     def __init__(
         self,
         read: Callable[[str], str | None],
@@ -198,11 +196,7 @@ def _formats(before: tuple[str, ...], value: str) -> tuple[str, ...]:
 
 
 def _lines(text: str, file: str) -> list[_Line]:
-    """Join continued lines, take comments away, and leave empty lines out.
-
-    Raises:
-        UsageError: A line has a character that ends a line for some programs, or controls something.
-    """
+    """Join continued lines, take comments away, and leave empty lines out."""
     found: list[_Line] = []
     parts: list[str] = []
     begin = 0
@@ -232,17 +226,11 @@ def _lines(text: str, file: str) -> list[_Line]:
 
 
 def _split(line: str) -> tuple[str, str]:
-    """Part a requirement from the options that follow it."""
     match = _OPTION.search(line)
     return (line, "") if match is None else (line[: match.start()].strip(), line[match.start() :].strip())
 
 
 def _options(text: str, place: Place) -> list[tuple[str, str]]:
-    """Read options with their values.
-
-    Raises:
-        UsageError: A quote has no end, or an option lacks its value.
-    """
     try:
         words = shlex.split(text)
     except ValueError as error:

@@ -49,14 +49,7 @@ def normal_name(name: str) -> str:
 def read_requirement(
     text: str, place: Place, *, directory: str = "", editable: bool = False, hashes: tuple[str, ...] = ()
 ) -> Requirement | None:
-    """Read one requirement.
-
-    Args:
-        directory: The directory from which paths count; empty leaves them as they are.
-
-    Returns:
-        The requirement; None when the text is none.
-    """
+    """Read one requirement, paths from a directory on where one is given; None when the text is none."""
     text = text.strip()
     if not text:
         return None
@@ -96,7 +89,6 @@ def read_requirement(
 def _located(
     location: str, marker: str, place: Place, directory: str, hashes: tuple[str, ...], *, text: str, editable: bool
 ) -> Requirement:
-    """Return a requirement that is given by where it lies."""
     kind = _kind(location)
     egg = _EGG.search(location.partition("#")[2])
     extras = _extras(egg["extras"]) if egg else ()
@@ -146,6 +138,5 @@ def _extras(text: str | None) -> tuple[str, ...]:
 
 
 def _hash(location: str) -> tuple[str, ...]:
-    """Return the hash in the fragment of an address."""
     match = re.search(r"[#&](sha(?:256|384|512|1)|md5)=([0-9a-fA-F]+)", location)
     return (f"{match[1]}:{match[2].lower()}",) if match else ()

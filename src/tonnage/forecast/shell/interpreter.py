@@ -324,7 +324,6 @@ class Walk:
         return self._now.builtin(name, words)
 
     def _call(self, body: Node, words: Sequence[Word]) -> bool | None:
-        """Call a function."""
         kept = {str(number): self._now.variables.values.get(str(number)) for number in range(10)}
         for number in range(10):
             word = words[number] if number < len(words) else Word("")
@@ -371,7 +370,6 @@ class Walk:
         )
 
     def _offset(self, node: Node) -> int:
-        """Return where a node begins, in characters."""
         if self._source.isascii():
             return node.start_byte
         return len(self._source.encode(errors="surrogateescape")[: node.start_byte].decode(errors="replace"))

@@ -53,18 +53,11 @@ class ShellState(Struct):
         return posixpath.normpath(posixpath.join(self.directory, word.text))
 
     def builtin(self, name: str, words: Sequence[Word]) -> bool | None:
-        """Carry out a builtin.
-
-        Returns:
-            What it says; None for a command that is no builtin, or where it cannot be told.
-        """
-        if name in {"true", ":"}:
-            return True
-        if name == "false":
-            return False
+        """Carry out a builtin; None for a command that is none, or where it cannot be told what it says."""
+        if name in {"true", ":", "false"}:
+            return name != "false"
         if name in {"[", "test"}:
-            inside = words[1:-1] if name == "[" else words[1:]
-            return decide(inside)
+            return decide(words[1:-1] if name == "[" else words[1:])
         if name in {"cd", "pushd"}:
             self._change(words)
         elif name == "set":
@@ -89,7 +82,6 @@ class ShellState(Struct):
         self.variables.values["PWD"] = self.directory or None
 
     def _activate(self, directory: str) -> None:
-        """Go into a virtual environment."""
         path = self.variables.value("PATH")
         self.variables.values["VIRTUAL_ENV"] = directory
         self.variables.values["PATH"] = f"{directory}/bin:{path}"

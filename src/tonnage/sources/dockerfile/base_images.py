@@ -34,8 +34,7 @@ def instructions(dockerfile: str) -> tuple[Instruction, ...]:
 def line_of(dockerfile: str, step: str) -> int | None:
     """Find the line of a step that a builder names, such as ``[stage-1 3/7] RUN pip install``.
 
-    Returns:
-        The first line that reads like the step; None when none does, or when steps of one text could be meant.
+    None when no line reads like the step, or when steps of one text could be meant.
     """
     wanted = _comparable(re.sub(r"^\[[^\]]*\]\s*", "", step))
     lines = [each.line for each in instructions(dockerfile) if _comparable(f"{each.keyword} {each.text}") == wanted]
@@ -45,13 +44,9 @@ def line_of(dockerfile: str, step: str) -> int | None:
 def base_reference(
     dockerfile: str, arguments: Mapping[str, str], target: str = "", contexts: Mapping[str, str] | None = None
 ) -> str:
-    """Find the image that the built stage stands on, through the stages below it.
+    """Find the image that the target (the last stage without one) stands on, through the stages below it.
 
-    Args:
-        target: The stage that is built, by name or number; empty for the last.
-
-    Returns:
-        The reference; empty for ``scratch`` and where it cannot be told.
+    Empty for ``scratch`` and where it cannot be told.
     """
     stages = _stages(instructions(dockerfile), arguments)
     chosen = _chosen(stages, target.lower()) if target else len(stages) - 1
@@ -111,7 +106,6 @@ def _below(stages: list[tuple[str, str]], index: int, named: Mapping[str, str]) 
 
 
 def _chosen(stages: list[tuple[str, str]], target: str) -> int | None:
-    """Return which stage is meant by a name or a number."""
     for index, (_, alias) in enumerate(stages):
         if alias == target:
             return index
@@ -127,7 +121,6 @@ def _substituted(text: str, values: Mapping[str, str]) -> str:
 
 
 def _comparable(step: str) -> tuple[str, ...]:
-    """Return the words that tell a step from others."""
     words = step.split()
     if words[:1] != ["FROM"]:
         return tuple(words)

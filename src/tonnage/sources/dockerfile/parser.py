@@ -195,7 +195,6 @@ def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, s
 
 
 def _instruction(piece: LogicalLine) -> Instruction:
-    """Take one instruction apart."""
     keyword, rest = [*piece.text.split(maxsplit=1), ""][:2]
     keyword = keyword.upper()
     flags, body = split_flags(rest)
@@ -218,7 +217,6 @@ def _instruction(piece: LogicalLine) -> Instruction:
 
 
 def _stages(instructions: tuple[Instruction, ...], file: str) -> tuple[Stage, ...]:
-    """Cut the instructions at each FROM."""
     starts = [index for index, each in enumerate(instructions) if each.keyword == "FROM"]
     ends = [*starts[1:], len(instructions)]
     stages: list[Stage] = []

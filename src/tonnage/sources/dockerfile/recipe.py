@@ -160,7 +160,6 @@ class _StageQueue:
         self.done[index] = reader.read(base, kept, instructions, place)
 
     def _kept(self, base: FileSource, config: BaseConfig | None) -> tuple[Instruction, ...]:
-        """Return what the base keeps for the stage on it."""
         if base.stage is not None:
             below = self._dockerfile.stages[base.stage].instructions
             return tuple(each.trigger for each in below if each.keyword == "ONBUILD" and each.trigger is not None)

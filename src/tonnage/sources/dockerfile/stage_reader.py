@@ -264,7 +264,6 @@ class StageReader:
 
 
 def _on(instruction: Instruction, name: str) -> bool:
-    """Return whether a flag that is on or off is on."""
     value = instruction.flag(name)
     return value is not None and value.lower() not in {"false", "0"}
 
