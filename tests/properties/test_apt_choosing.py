@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.forecast.costs.test_apt_selection import Index
+from tests.unit.forecast.costs.test_apt_costs import Index
 
 from tonnage.forecast.costs.apt_costs import choose
 from tonnage.model.forecast.base_image import AptState

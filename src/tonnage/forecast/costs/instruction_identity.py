@@ -65,7 +65,7 @@ class Before(Struct):
         return Before(list(self.texts), sees_files=self.sees_files)
 
     def learn_key(self, step: RecipeStep, service: str) -> str:
-        """Return the learn key of the next instruction; empty where it writes no file. It then is among those before."""
+        """Return the learn key of the next instruction, empty where it writes no file; then count it as one before."""
         action = step.action
         if isinstance(action, MetadataInstruction):
             return ""
