@@ -136,27 +136,19 @@ class Table(Struct, frozen=True):
         values: dict[str, list[Word]] = {}
         positional: list[Word] = []
         unknown: list[str] = []
-        at = 0
-        ended = False
-        while at < len(words):
-            word = words[at]
-            at += 1
-            text = word.text
-            if ended or not text.startswith("-") or text == "-":
+        waiting = iter(words)
+        for word in waiting:
+            if word.text == "--":
+                positional += waiting
+            elif not word.text.startswith("-") or word.text == "-":
                 positional.append(word)
-                continue
-            if text == "--":
-                ended = True
-                continue
-            for name, value in self._parts(text, unknown):
-                if name in self.values and value is None:
-                    given = words[at] if at < len(words) else Word("", known=False)
-                    at += 1
-                    values.setdefault(name, []).append(given)
-                elif name in self.values:
-                    values.setdefault(name, []).append(Word(value or "", word.known, word.quoted))
-                else:
-                    values.setdefault(name, [])
+            else:
+                for name, value in self._parts(word.text, unknown):
+                    found = values.setdefault(name, [])
+                    if name in self.values and value is None:
+                        found.append(next(waiting, Word("", known=False)))
+                    elif name in self.values:
+                        found.append(Word(value or "", word.known, word.quoted))
         return Options(
             values={name: tuple(each) for name, each in values.items()},
             positional=tuple(positional),

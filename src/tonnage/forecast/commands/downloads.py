@@ -132,18 +132,17 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
             within = f"{words[at + 1].text}/"
         at += 2 if words[at].text in _GIT_VALUES else 1
     action = words[at].text if at < len(words) else ""
-    if action in _SMALL_GIT or not action:
-        return Nothing(**context.shared)
-    if action == "lfs" and [word.text for word in words[at + 1 : at + 2]] == ["install"]:
+    installs_lfs = [word.text for word in words[at : at + 2]] == ["lfs", "install"]
+    if action in _SMALL_GIT or not action or installs_lfs:
         return Nothing(**context.shared)
     if action != "clone":
         return context.opaque(f"git {action} changes files of the repository")
     options = GIT_CLONE.read(words[at + 1 :])
     if not options.positional or not options.positional[0].known:
         return context.opaque("the repository is not known")
-    address = options.positional[0].text
+    address, *folders = (word.text for word in options.positional)
     name = re.sub(r"\.git$", "", address.rstrip("/").rpartition("/")[2].rpartition(":")[2])
-    folder = options.positional[1].text if len(options.positional) > 1 else name
+    folder = folders[0] if folders else name
     directory = context.absolute(folder if folder.startswith("/") else within + folder)
     return GitClone(**context.shared, address=address, directory=directory)
 
@@ -262,14 +261,12 @@ def address_of(command: ShellCommand) -> str:
 def _letters(letters: str, rest: list[str], at: int, values: dict[str, str], *, attached: bool) -> int:
     """Read a group of short options of tar; those with values take the words after it."""
     for place, letter in enumerate(letters):
-        if letter not in _TAR_VALUES:
-            continue
-        following = letters[place + 1 :]
-        if attached and following:
-            values[letter] = following
+        if letter in _TAR_VALUES and attached and letters[place + 1 :]:
+            values[letter] = letters[place + 1 :]
             return at
-        values[letter] = rest[at] if at < len(rest) else ""
-        at += 1
+        if letter in _TAR_VALUES:
+            values[letter] = rest[at] if at < len(rest) else ""
+            at += 1
     return at
 
 

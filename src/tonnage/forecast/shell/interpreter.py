@@ -313,7 +313,7 @@ class Walk:
         if call is not None and self._depth < _DEEPEST:
             if call.script is not None:
                 script = call.script.text if call.script.known else None
-            elif not call.file or call.file == "-":
+            elif call.file in {"", "-"}:
                 script = inline
         elif name == "eval" and all(word.known for word in words) and self._depth < _DEEPEST:
             return self._nested(" ".join(word.text for word in words[1:]), node, given)
