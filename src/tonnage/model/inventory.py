@@ -21,7 +21,6 @@ class Filesystem(Struct, frozen=True, kw_only=True):
     Args:
         mount: Where it is mounted (on the engine's machine).
         roles: What lies on it: data-root, containerd, temporary, state.
-        size_bytes: All its bytes.
         available_bytes: What an ordinary process may still write: reserved blocks are not in it.
         reserved_bytes: Free, but kept for root.
         inodes: All its inodes (0 where the filesystem does not count them).
@@ -61,9 +60,7 @@ class Image(Struct, frozen=True, kw_only=True):
         size_bytes: As ``docker images`` shows it: the sum of its layers.
         unique_bytes: Bytes of layers that no other image has.
         shared_bytes: ``size_bytes - unique_bytes``.
-        labels: Its labels.
         created_s: When it was made, seconds since the epoch.
-        digests: Its repository digests.
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
     """
 
@@ -88,12 +85,9 @@ class CacheRecord(Struct, frozen=True, kw_only=True):
     """One record of the build cache.
 
     Args:
-        record_id: Its id.
         kind: regular, source.local, source.git.checkout, exec.cachemount, frontend or internal.
         description: What it came from, in the builder's words.
         size_bytes: Its bytes; those of a shared one are the image's.
-        in_use: Whether a build uses it.
-        shared: Whether an image has its layer too.
         parents: What it stands on.
         created_s: When it was made, seconds since the epoch; 0 where the engine does not tell.
         last_used_s: When it was last used; None where the engine does not tell.
@@ -114,10 +108,8 @@ class Container(Struct, frozen=True, kw_only=True):
     """One container, running or not.
 
     Args:
-        container_id: Its id.
         name: Its name, without the leading slash.
         image_id: The image it was made from.
-        image_reference: The reference by which it was asked for.
         project: The compose project it belongs to; empty when none.
         service: The compose service; empty when none.
         number: Its number among the replicas; 0 when it has none.
@@ -126,9 +118,7 @@ class Container(Struct, frozen=True, kw_only=True):
         health: ``none`` without a healthcheck, else starting, healthy or unhealthy.
         health_said: Last line of what the healthcheck printed when it last failed.
         exit_code: Of its last end; None while it runs.
-        restart_count: How often the engine restarted it.
         oom_killed: Whether the kernel ended it for want of memory.
-        labels: Its labels.
         addresses: Its addresses on the engine's networks, as network and address.
         writable_bytes: Its own writable layer; None when not asked for.
         published: Ports of the machine that it holds, as address (empty for all), port and protocol.
@@ -177,15 +167,9 @@ class Engine(Struct, frozen=True, kw_only=True):
     Args:
         engine_id: Its own identity, different for every data root.
         endpoint: How it is reached: ``unix://...``, ``ssh://...``.
-        version: For example ``20.10.24``.
-        api_version: For example ``1.41``.
-        storage_driver: overlay2, overlayfs, btrfs, ...
         image_store: ``classic`` or ``containerd``.
         data_root: The directory that holds everything, on the engine's machine.
-        os_type: linux or windows.
         architecture: As the engine names it, such as x86_64.
-        swarm: Whether it is a node of a swarm.
-        rootless: Whether it runs without root.
     """
 
     engine_id: str
@@ -205,7 +189,6 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """What a service's build would read now.
 
     Args:
-        service: The service.
         digest: Hash over the Dockerfile, the context behind ``.dockerignore``, arguments, target and platforms.
         context_bytes: Bytes of the context that the builder may read.
         base_reference: Image that the final stage stands on; empty for ``scratch`` or where it is not known.
@@ -228,14 +211,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """Everything that was observed at one moment.
 
     Args:
-        engine: The engine.
         filesystems: Every filesystem that a run writes to; the one with the data root comes first.
-        images: All images.
-        containers: All containers, of every project.
-        cache: The build cache.
-        volumes: All volumes.
         to_send: Files of the project directory that the engine's machine lacks.
-        inputs: What each built service's build would read.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
     """
 

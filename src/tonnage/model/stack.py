@@ -32,21 +32,14 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
         context: Absolute directory, or a URL that the builder fetches.
         dockerfile: Absolute path of the Dockerfile; empty when ``dockerfile_inline`` is set.
         dockerfile_inline: Text of an inline Dockerfile; empty when there is a file.
-        args: Build arguments as name and value, in the order of writing.
         target: Stage to build; empty for the last.
-        labels: Extra image labels.
         additional_contexts: Named contexts as name and value; the image of a service is named as an image.
         built_on: Services of the stack whose images are named contexts.
-        cache_from: Cache sources.
         extra_hosts: ``host=address`` entries.
         network: Network of RUN steps; empty for the builder's default.
-        platforms: Target platforms; empty for the engine's own.
         secrets: Values for ``--secret``, such as ``id=token,env=TOKEN``.
         ssh: Values for ``--ssh``.
         shm_bytes: Size of ``/dev/shm`` in RUN steps; None for the default.
-        no_cache: Build every step anew.
-        pull: Ask the registry for newer base images.
-        place: Where the section is written.
     """
 
     context: str
@@ -124,11 +117,8 @@ class WeightsFile(Struct, frozen=True, kw_only=True):
     Args:
         file: Its path inside of the container; in a manifest, its path beside the manifest.
         size_bytes: Its length.
-        sha256: Its checksum, 64 hexadecimal digits in lower case.
         model: Which model it is; empty where that is not told.
         backend: Which backend reads it; empty for any.
-        source: Where it comes from, for people.
-        place: Where it is described.
     """
 
     file: str
@@ -147,8 +137,6 @@ class WeightsSpec(Struct, frozen=True, kw_only=True):
         manifest: Path of a manifest inside of the container; empty for none.
         models: The models of the manifest that this service loads; empty for all.
         backend: Files of other backends do not matter; empty for what the service's variable ``BACKEND`` says.
-        files: Files that are described in the compose file itself.
-        place: Where it is written.
     """
 
     manifest: str = ""
@@ -170,7 +158,6 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     """``x-tonnage`` of one service.
 
     Args:
-        probe: The HTTP probe, if there is one.
         switch: Whether the new version is started before the running one is stopped.
         one_shot: The service runs to its end; healthy means exit code 0.
         stability_s: Seconds for which it must stay up with an unchanged restart count.
@@ -188,22 +175,14 @@ class Service(Struct, frozen=True, kw_only=True):
     """One service of a stack.
 
     Args:
-        name: Its name in the compose file.
         image: Reference that its containers run: the ``image`` key, or the name that Compose gives to a build.
         build: How the image is built; None when it is only pulled.
-        config: The resolved Compose mapping of the service, ``x-tonnage`` and ``build`` left out.
-        depends_on: Its dependencies, in the order of writing.
-        ports: What it publishes on the host.
         mounts: What it mounts, tmpfs included.
-        devices: Host devices and device reservations, as text for messages.
         hostname: A fixed hostname; empty when the engine chooses.
         container_name: A fixed container name; empty when Compose chooses.
         network_mode: Empty for the stack's networks.
-        replicas: How many containers run.
         restart: The restart policy, ``no`` when there is none.
         health: Its healthcheck; None when the image's own (if any) holds.
-        settings: Its ``x-tonnage``.
-        place: Where it is written.
     """
 
     name: str
@@ -228,10 +207,8 @@ class Stack(Struct, frozen=True, kw_only=True):
     """One compose project.
 
     Args:
-        name: The project name.
         directory: The project directory, absolute.
         files: The files it was read from, absolute, in the order of merging.
-        services: The active services (profiles applied), in the order of writing.
         shared: The top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
         settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
         settings_places: Where each of these keys is written.

@@ -72,8 +72,6 @@ def load_stack(
     """Read a stack.
 
     Args:
-        request: Which stack.
-        environment: The process environment.
         compose: Compose v2; None to read with the built-in reader.
         builds: Check that contexts and Dockerfiles are there.
         where: The machine that the files are on; Compose and that check know only this one.
@@ -102,10 +100,6 @@ def load_stack(
 
 def require_services(stack: Stack, names: Sequence[str]) -> None:
     """Check that all these services are active in the stack.
-
-    Args:
-        stack: The stack.
-        names: What the user named.
 
     Raises:
         UsageError: One is not; the message names the nearest.

@@ -60,13 +60,11 @@ class StackLock:
     """Holds the lock of one stack on one engine for a ``with`` block.
 
     Args:
-        engine_id: The engine's own identity.
         stack: The project name.
         endpoint: How the engine is reached: for the message only.
         command: What this process does, for the message to others; None for its own command line.
         directory: Where the lock files are; None for the directory that all users of this machine share.
         remote: Takes the lock on the engine's machine when it is another one; None takes it here.
-        clock: Tells when the lock was taken and how long ago that was.
     """
 
     def __init__(

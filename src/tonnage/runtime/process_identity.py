@@ -15,8 +15,6 @@ class Owner(Struct, frozen=True, kw_only=True):
     """One process.
 
     Args:
-        pid: Its number.
-        host: The machine's name.
         birth: Identity of the boot and the tick in which it started; empty where the machine does not tell.
     """
 

@@ -43,7 +43,6 @@ class ImageFile(Struct, frozen=True):
     """A file that an image is taken from.
 
     Args:
-        reference: Name of the image.
         path: The file: an image archive, or a root filesystem.
     """
 
@@ -53,13 +52,6 @@ class ImageFile(Struct, frozen=True):
 
 def image_files(texts: Sequence[str], working_directory: str) -> tuple[ImageFile, ...]:
     """Read what was typed after ``--import``.
-
-    Args:
-        texts: Each ``REFERENCE=FILE``.
-        working_directory: Where relative files are.
-
-    Returns:
-        The files, in the same order.
 
     Raises:
         UsageError: A text has another form, or a file is not there.
@@ -89,11 +81,7 @@ def bring_images(
     """Bring the images that a stack stands on to a private engine.
 
     Args:
-        needed: References of the images.
-        files: Files to take images from.
         source: The user's own engine; None when it cannot be reached.
-        target: The private engine.
-        tell: Is told in one sentence what is being done.
 
     Raises:
         UsageError: A file cannot be read.

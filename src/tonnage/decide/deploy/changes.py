@@ -28,9 +28,6 @@ class Change(Struct, frozen=True, kw_only=True):
     """What has to be done for one service. An empty cause means: nothing to do.
 
     Args:
-        build: Why its image must be built.
-        pull: Why its image must be pulled.
-        switch: Why its containers must be replaced or started.
         source: Id of an image that is already what a build would make; empty when there is none or none is needed.
         inputs_digest: Identity of what its image is built from; empty when it is pulled.
         running: Its containers that run now; for a one-shot service those that ended well.

@@ -51,7 +51,6 @@ class ContainerObservation(Struct, frozen=True, kw_only=True):
     """One container at one moment.
 
     Args:
-        container: The container.
         answer: What its probe answered: a status, or in words why there was no answer; None when it was not asked.
     """
 
@@ -64,7 +63,6 @@ class ServiceObservation(Struct, frozen=True, kw_only=True):
 
     Args:
         at_s: When, in seconds of a clock that only grows.
-        seen: The containers.
     """
 
     at_s: float

@@ -46,15 +46,6 @@ def services_to_build(
 ) -> tuple[Service, ...]:
     """Return the services whose images a plan will build, in the order of building.
 
-    Args:
-        purpose: What the plan is for.
-        stack: What is wanted.
-        inventory: What was observed, with the build inputs of every service that is built.
-        services: Those asked for; empty for all.
-
-    Returns:
-        The services; none for a rollback.
-
     Raises:
         UsageError: An unknown service or a dependency cycle.
     """
@@ -75,10 +66,6 @@ def plan_deploy(
     """Plan a deploy.
 
     Args:
-        stack: What is wanted.
-        inventory: What was observed, with the build inputs of every service that is built.
-        policy: The user's settings.
-        history: What earlier runs taught, and which versions were good.
         services: Only these, and those of their dependencies that do not run; empty for all.
         builds: What builds were forecast to do, by service; None where nothing was forecast.
 
@@ -114,17 +101,6 @@ def plan_build(
 ) -> Plan:
     """Plan the build half for CI: build, push when the policy says so, remove when the policy says so, next.
 
-    Args:
-        stack: What is wanted.
-        inventory: What was observed, with the build inputs of every service that is built.
-        policy: The user's settings.
-        history: What earlier runs taught.
-        services: Only these; empty for all.
-        builds: What builds were forecast to do, by service; None where nothing was forecast.
-
-    Returns:
-        The plan.
-
     Raises:
         UsageError: An unknown service, a dependency cycle, or a line that leaves nothing.
     """
@@ -145,11 +121,6 @@ def plan_build(
 
 def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
     """Return the identity of everything that a plan is made from, free bytes left out.
-
-    Args:
-        stack: The stack.
-        inventory: What was observed.
-        policy: The user's settings.
 
     Returns:
         A hash; it is the same again only when a plan made again would have the same steps.
@@ -193,20 +164,6 @@ def finish_plan(
     """Return the plan of these steps: expectations filled in, refused when it cannot fit.
 
     Where the inventory says what others need, steps that reclaim are put in.
-
-    Args:
-        purpose: What it is for.
-        stack: The stack.
-        inventory: What was observed.
-        policy: The user's settings.
-        history: What earlier runs taught.
-        services: The services asked for; empty for all.
-        steps: The steps in order.
-        unchanged: The services that are left alone.
-        builds: What builds were forecast to do, by service.
-
-    Returns:
-        The plan.
 
     Raises:
         UsageError: A line that leaves nothing.
@@ -264,13 +221,6 @@ def _context(stack: Stack, service: Service, inventory: Inventory, policy: Polic
 
 def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:
     """Return the names of the services asked for: all active ones when none is named.
-
-    Args:
-        stack: The stack.
-        services: What the user named.
-
-    Returns:
-        The names.
 
     Raises:
         UsageError: One of them is not an active service.

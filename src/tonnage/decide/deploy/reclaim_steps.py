@@ -53,11 +53,7 @@ def needs_reclaim(plan: Plan) -> bool:
 
 
 def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
-    """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the reserve.
-
-    Args:
-        inventory: What the plan was made from, with what others need.
-    """
+    """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the reserve."""
     spare = spare_things(inventory, stack, plan.steps)
     fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes)
     removable = tuple(each.candidate_id for each in spare.candidates)

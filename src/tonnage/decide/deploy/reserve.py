@@ -22,7 +22,6 @@ def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
     """Return the reserve of a filesystem.
 
     Args:
-        filesystem: The filesystem as it was observed.
         keep_free_bytes: The reserve as the user set it; None for the default: 5 % of the filesystem's size, at least
             1 GB and at most 10 GB.
 

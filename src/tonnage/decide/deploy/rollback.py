@@ -29,9 +29,6 @@ def plan_rollback(
 
     Args:
         stack: The stack; only its names matter: what is gone back to comes from the history.
-        inventory: What was observed.
-        policy: The user's settings.
-        history: The good versions.
         services: Only these; empty for all that have an earlier version.
 
     Returns:

@@ -11,15 +11,7 @@ if TYPE_CHECKING:
 
 
 def why_stale(plan: Plan, fresh: Plan) -> str:
-    """Return why a saved plan is stale; empty when it is not.
-
-    Args:
-        plan: The saved plan.
-        fresh: A plan made now, for the same purpose, services and policy.
-
-    Returns:
-        A sentence that names what is different.
-    """
+    """Return why a saved plan is stale; empty when it is not."""
     if plan.engine_id != fresh.engine_id:
         return f"it was made for the engine at {plan.endpoint}, which is not the one at {fresh.endpoint}"
     if plan.stack != fresh.stack:

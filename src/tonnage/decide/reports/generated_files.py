@@ -36,11 +36,7 @@ def is_unchanged(text: str) -> bool:
 
 
 def carried_over(fresh: str, existing: str) -> str:
-    """Return a fresh text with what the user wrote between the marks of an existing one.
-
-    Args:
-        existing: The file as it stands; may be empty.
-    """
+    """Return a fresh text with what the user wrote between the marks of an existing one."""
     kept = _regions(existing)
     places = iter(_regions(fresh))
     return _REGION.sub(lambda region: region["begin"] + kept.get(next(places), region["text"]) + region["end"], fresh)

@@ -73,7 +73,6 @@ class StartFirst(msgspec.Struct, frozen=True, tag="start-first", kw_only=True):
 
     Args:
         project: The whole project for Compose, images pinned, ``build`` removed.
-        container_name: What the new container is called.
     """
 
     project: ComposeMapping
@@ -85,9 +84,7 @@ class Prove(msgspec.Struct, frozen=True, tag="prove", kw_only=True):
 
     Args:
         container_name: The one container to look at; empty for all the containers of the step's service.
-        replicas: How many containers there must be.
         one_shot: Healthy means: ended with exit code 0.
-        probe: The HTTP probe.
         stability_s: Seconds to stay up with an unchanged restart count.
         timeout_s: When to give up.
         start_period_s: Time in which failing checks do not count.
@@ -108,7 +105,6 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     Args:
         project: The whole project for Compose, images pinned, ``build`` removed.
         image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
-        image_name: The name that Compose runs.
     """
 
     project: ComposeMapping
@@ -148,9 +144,7 @@ class Reclaimable(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a reclaim removes.
 
     Args:
-        candidate_id: Its identity.
         kind: image, container, cache, volume, or a kind of the catalogue.
-        name: What people call it.
         names: Names of an image that go with it; any other name makes it stay.
         promised_bytes: What comes free with it, after what stands before it.
     """
@@ -177,7 +171,6 @@ class SendFiles(msgspec.Struct, frozen=True, tag="send-files", kw_only=True):
 
     Args:
         place: The project directory there.
-        paths: The files, below the project directory.
     """
 
     place: str
@@ -206,14 +199,9 @@ class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
     """What one instruction of a build step was forecast to do, to stand beside what is measured of it.
 
     Args:
-        stage: The stage's name or number.
-        line: Its line in the Dockerfile.
         text: The instruction on one line, as the builder names it.
         key: Identity of the layer that it makes.
         learn_key: Under which key it is learned from.
-        image: Bytes that it adds to the image; nothing where the layer is not of the image.
-        disk: Bytes that the filesystem keeps.
-        transient: Bytes needed on top.
         in_image: Whether its layer is one of the image's.
         layers: How many layers it brings: of a ``FROM`` those of the image, else one.
     """
@@ -235,13 +223,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         name: Unique in the plan and stable, such as ``web.build``.
-        action: What is done.
-        cause: Why this step is in the plan.
-        changes: What it changes, in words.
         service: The service it belongs to; empty for the whole stack.
         version: Names the version that is good once this step is done: written to the journal by the executor.
-        kept: Forecast: bytes that the filesystem keeps after the step (negative: given back).
-        transient: Forecast: bytes needed on top during the step and given back at its end.
         available_after: Forecast: available bytes after the step.
         available_lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
@@ -272,12 +255,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a service that was proven good, so that it can be gone back to.
 
     Args:
-        service: The service.
         image_name: The name its containers run under.
         project: The whole project for Compose, as it was switched to.
-        config_digest: Identity of the service's configuration.
         inputs_digest: Identity of what its image was built from; empty when it was pulled.
-        prove: How it was proven healthy.
         image_id: The image; empty in a plan (not known yet), set when recorded.
     """
 
@@ -324,23 +304,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What will be done, in order.
 
     Args:
-        stack: The project name.
-        directory: The project directory.
-        purpose: What it is for.
-        engine_id: The engine it was made for.
-        endpoint: How that engine was reached.
         fingerprint: Identity of everything that the plan was made from; another one makes the plan stale.
-        filesystem: Where the data root is mounted.
         available_bytes: Measured when the plan was made, on that filesystem.
         reserve_bytes: The reserve: what must remain available.
-        steps: The steps.
-        unchanged: Services that are left alone.
-        refusal: Set when the plan must not be executed.
-        notes: Remarks for people.
         services: The services asked for; empty for all.
-        policy: The settings that it was made under.
         removable: Everything on the engine that might go for it when it was made.
-        format: Version of the saved form.
     """
 
     stack: str
@@ -366,10 +334,8 @@ class ExpectedBuild(Struct, frozen=True, kw_only=True):
     """What one build step will do to the filesystem of the plan.
 
     Args:
-        kept: What stays.
         transient: What is needed on top at the worst moment.
         cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
-        instructions: The same for each instruction.
     """
 
     kept: Estimate

@@ -13,7 +13,6 @@ class Policy(Struct, frozen=True, kw_only=True):
         keep_previous: Keep the image of the previous good version, so that rollback needs no build.
         cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
             For ``build``: remove the built image as well.
-        push: Push what was built (``build`` only).
         assume_unknown_bytes: What a forecast assumes for each command whose bytes nobody knows.
         forecast: Forecast builds from metadata before they are planned.
     """
@@ -31,9 +30,7 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     Args:
         key: As in ``x-tonnage``, such as ``keep-free``.
-        value: As text, the way a user would write it.
         origin: ``default``, ``x-tonnage (file:line)``, ``environment (NAME)`` or ``flag (--name)``.
-        meaning: One sentence.
     """
 
     key: str

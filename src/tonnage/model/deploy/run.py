@@ -28,10 +28,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     """What one filesystem did while a step ran. Source: ``statvfs``, sampled.
 
     Args:
-        mount: The filesystem.
         before_bytes: Available when the step began.
         after_bytes: Available when it had ended.
-        lowest_bytes: The lowest available figure that was seen.
         samples: How many times it was looked at.
         shared: Another step ran meanwhile: the figures are those of both, and say nothing of one of them.
     """
@@ -74,18 +72,9 @@ class InstructionOutcome(Struct, frozen=True, kw_only=True):
     """One instruction of a build that was done: what was forecast of it beside what was measured.
 
     Args:
-        run_id: The run.
-        service: The service.
-        stage: The stage's name or number.
-        line: Its line in the Dockerfile.
-        text: The instruction.
-        forecast_image: Bytes of its layer, as forecast.
-        forecast_disk: Bytes kept, as forecast.
-        forecast_transient: Bytes on top, as forecast.
         image_bytes: Bytes of its layer, as the engine counts them.
         kept_bytes: Bytes that the filesystem kept.
         transient_bytes: Bytes that were needed on top.
-        cached: The builder took it from its cache.
     """
 
     run_id: int
@@ -106,17 +95,10 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     """One step, done or not.
 
     Args:
-        name: The step's name.
-        service: Its service.
-        kind: The tag of its action.
-        outcome: How it ended.
-        seconds: How long it took.
         measured: One entry for each filesystem; the data root's comes first.
         forecast_kept_bytes: What had been forecast as likely; None where it was unknown.
         forecast_grade: The grade of that forecast.
-        message: Why it failed, or what there is to say.
         log: Last lines of what it printed, when it failed.
-        undo: Whether it was a step that undoes another.
         forecast_kept: What had been forecast that the filesystem keeps; None where the journal does not hold it.
         forecast_transient: What had been forecast on top.
     """
@@ -140,20 +122,9 @@ class Run(Struct, frozen=True, kw_only=True):
     """One execution of a plan.
 
     Args:
-        run_id: Its number in the journal.
-        stack: The project name.
-        engine_id: The engine.
-        purpose: What the plan was for.
         started_s: Seconds since the epoch.
-        seconds: How long it took.
-        outcome: How it ended.
-        filesystem: Where the data root is mounted.
-        reserve_bytes: The reserve that held.
-        steps: What happened.
-        message: Why it ended as it did.
         error: The failure that ended it. This and what follows is there while the process that ran it lives, and not
             when the run is read from the journal.
-        plan: What was carried out.
         diagnosis: What the log of the step that failed shows.
     """
 

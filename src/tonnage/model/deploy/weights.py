@@ -14,10 +14,7 @@ class NeededFile(Struct, frozen=True, kw_only=True):
     """One file that a service needs.
 
     Args:
-        service: The service.
         inside: Its path inside of the container.
-        path: Its path on this machine.
-        described: What it has to be.
         place: Where the compose file asks for it, as ``file:line``.
     """
 

@@ -36,7 +36,6 @@ class CandidateId(Struct, frozen=True, order=True, cache_hash=True):
     """The identity of a candidate, stable between two looks; printed as ``image sha256:...`` or ``path /opt/ghc``.
 
     Args:
-        kind: What it is.
         key: The engine's id, a volume's name, a path, or the entry of the catalogue.
     """
 
@@ -52,15 +51,12 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """One thing that may be removed.
 
     Args:
-        candidate_id: Its identity.
         kind: image, container, cache, volume, log, sdk, swap, package-cache, journal, core-dump, snap, ...
-        name: What people call it.
         unique_bytes: What comes free when it alone is removed; bytes that it shares come free only with the others.
         cost_s: Seconds that it costs to get it back, learned or estimated from size and kind.
         removal_s: Seconds that its removal takes.
         reason: Why it may be removed.
         breaks: What does not work without it; empty where nothing depends on it.
-        back: How it is got back.
         inodes: Files and directories that come free; None where nobody counted them.
         last_used_s: When it was last used, seconds since the epoch; None where nobody knows.
         paths: The files and directories that are removed; empty for what an engine removes.
@@ -90,10 +86,6 @@ class Protected(Struct, frozen=True, kw_only=True):
     """One thing that must stay, and why.
 
     Args:
-        candidate_id: Its identity, as a candidate would have it.
-        kind: As of a candidate.
-        name: What people call it.
-        reason: Why it stays.
         size_bytes: Its bytes; None where nobody counted them.
     """
 
@@ -108,7 +100,6 @@ class SharedBytes(Struct, frozen=True):
     """Bytes that come free when everything that holds them is removed: a layer, a directory, a record.
 
     Args:
-        size_bytes: How many.
         holders: One that is no candidate keeps them for ever.
         inodes: Files and directories that come free with them; 0 where nobody counted them.
     """
@@ -122,7 +113,6 @@ class Findings(Struct, frozen=True, kw_only=True):
     """Everything that was found on one filesystem.
 
     Args:
-        candidates: What may be removed.
         pieces: Which bytes come free with which of them.
         protected: What must stay.
         notes: What people should know: what was not looked at, and why.

@@ -33,9 +33,7 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Args:
         name: Unique in the whole catalogue.
         kind: Decides how it is removed: swap is turned off first, a snap is removed by snapd, the rest is deleted.
-        what: What people call it.
         breaks: What does not work without it.
-        back: How it is got back.
         back_s: Estimated seconds to get it back, whatever its size.
         back_s_per_gb: Estimated seconds on top for each 10^9 bytes.
         paths: Patterns of absolute paths. ``*``, ``?`` and ``[...]`` stand for names inside one directory; a pattern

@@ -15,11 +15,8 @@ class ReclaimChoice(Struct, frozen=True, kw_only=True):
     """What is to be removed.
 
     Args:
-        available_bytes: Measured before.
         target_bytes: What is to be available; 0 when everything that may go is to go.
         chosen: What is removed, in this order, until the target is reached.
-        freed_bytes: What comes free with all of it.
-        findings: What it was chosen from.
     """
 
     available_bytes: int
@@ -38,11 +35,7 @@ class Removal(Struct, frozen=True, kw_only=True):
     """One thing that was removed, or was to be.
 
     Args:
-        candidate: What.
         promised_bytes: What was to come free with it, after what went before it.
-        before_bytes: Available before.
-        after_bytes: Available after.
-        seconds: How long it took.
         error: Why it stays; None when it is gone.
     """
 
@@ -63,11 +56,7 @@ class Reclaimed(Struct, frozen=True, kw_only=True):
     """What a reclaim did.
 
     Args:
-        removals: In their order.
-        available_bytes: Measured at the end.
-        target_bytes: What was to be available.
         spared: What was chosen and was not needed in the end.
-        stopped: Whether it was interrupted.
     """
 
     removals: tuple[Removal, ...]
@@ -93,8 +82,6 @@ class ReclaimReport(Struct, frozen=True, kw_only=True):
     """How a reclaim ended.
 
     Args:
-        mount: The filesystem.
-        choice: What was chosen, from what was available at first.
         done: What was removed; None when it was only shown, or nothing had to be.
         reasons: Why less came free than was promised.
         failure: Why it is not enough; None when it is.

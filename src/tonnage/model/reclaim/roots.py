@@ -21,8 +21,6 @@ class Roots(Struct, frozen=True, kw_only=True):
     """Everything that is needed.
 
     Args:
-        images: Images that must stay, by reference or id.
-        paths: Files and directories that must stay.
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.

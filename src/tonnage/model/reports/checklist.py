@@ -39,7 +39,6 @@ class FoundTorch(Struct, frozen=True, kw_only=True):
     """What a service would install of PyTorch.
 
     Args:
-        service: The service.
         cuda: Whether parts for CUDA come with it.
         device: Whether the service asks for a device.
         bytes_of_cuda: Forecast: what these parts weigh in the image.
@@ -59,8 +58,6 @@ class Evidence(Struct, frozen=True, kw_only=True):
         installs: Every command that installs Python packages; None where Dockerfiles could not be read.
         torch: What each service installs of PyTorch; None where that could not be resolved.
         runs: The last runs of the stack, newest first.
-        documents: Names of documents and scripts that tell how disk is freed.
-        rehearsals: Where rehearsals put their disks.
     """
 
     workflows: tuple[tuple[str, str], ...] = ()

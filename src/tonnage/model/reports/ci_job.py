@@ -106,9 +106,7 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
         mount: The filesystem of the engine; empty when it did not begin.
         before_bytes: Available there before the first step; None when it did not begin.
         outcome: How it ended; empty when nothing tells.
-        seconds: How long it took.
         steps: The steps that ended, in their order.
-        moments: The disk of the engine over time.
         failure: What ended the command, and why; empty when it succeeded.
     """
 

@@ -34,7 +34,6 @@ class Symptom(Struct, frozen=True, kw_only=True):
     """One sign in a log.
 
     Args:
-        kind: What it is a sign of.
         line: Its line in the log, from 1.
         text: The line, without colours and without the time in front.
         told_by: The program that says it, as far as it can be told.
@@ -60,8 +59,6 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """One cause, and the lines of the log that show it.
 
     Args:
-        kind: What it is.
-        what: One sentence.
         why: Sentences with figures.
         todo: What to do; commands stand alone on a line, indented by two spaces.
         symptoms: Where the log shows it.

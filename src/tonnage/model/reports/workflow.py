@@ -9,11 +9,7 @@ class RunnerService(Struct, frozen=True, kw_only=True):
     """One service.
 
     Args:
-        name: Its name.
-        built: Whether it has a build section.
         registry: Host of the registry that its image belongs to; empty for the engine's default one.
-        image: The name of its image.
-        pushed: Whether that name can be pushed.
         needs: The built services that it depends on, through others as well.
         peak_bytes: Forecast: what its build needs at its worst moment, alone on an empty disk; None when unknown.
         grade: How that is known.
@@ -33,14 +29,12 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
     """A stack that is built and deployed by a runner.
 
     Args:
-        name: Its project name.
         directory: Where its compose files are, relative to the repository; ``.`` for its root.
         flags: What says which stack it is, as typed in ``directory``: ``--file`` and the like; none for the usual one.
         services: All its services, dependencies first.
         runner: Labels of the runner, at least one.
         runner_bytes: What is available on its disk at the least.
         install: The command that installs Tonnage there.
-        branch: The branch whose pushes are built.
         written_by: The command that writes the workflows anew.
     """
 

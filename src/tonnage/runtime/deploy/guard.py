@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 
 class ReserveGuard:
-    """Watches samples against the reserve of each filesystem.
-
-    Args:
-        reserve_bytes_by_mount: The reserve of every filesystem that is guarded; others are not looked at.
-        cancel: Is set when a line is crossed.
-    """
+    """Watches samples against the reserve of each filesystem."""
 
     def __init__(self, reserve_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
         self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)

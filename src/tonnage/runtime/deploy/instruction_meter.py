@@ -38,11 +38,7 @@ class _Part(Struct):
 
 
 class InstructionMeter:
-    """Is told how a build goes on and what is available; tells afterwards what each instruction did.
-
-    Args:
-        mount: The filesystem that is measured.
-    """
+    """Is told how a build goes on and what is available; tells afterwards what each instruction did."""
 
     def __init__(self, mount: str) -> None:
         self._mount = mount

@@ -50,7 +50,6 @@ class Sampler:
 
     Args:
         gauge: What is read. It is never read by two threads at once, and stays open: its owner closes it.
-        interval_s: Seconds from one sample to the next.
         on_sample: Is given every sample, in the thread that took it; must be quick.
     """
 

@@ -29,9 +29,7 @@ class LeftoverCache(Struct, frozen=True, kw_only=True):
     """The build cache around a run that came to nothing.
 
     Args:
-        stack: The project name.
         started_s: When the run began, seconds since the epoch.
-        before: Ids of the records that were there before it.
         left: Ids of those that it left; None where it was killed before anybody looked.
     """
 

@@ -52,11 +52,7 @@ def rows(
     measured: Sequence[MeasuredInstruction],
     image_id: str,
 ) -> list[tuple[object, ...]]:
-    """Return the rows of one build step.
-
-    Args:
-        image_id: The image that was built; empty where none was.
-    """
+    """Return the rows of one build step."""
     found: list[tuple[object, ...]] = []
     for position, (each, seen) in enumerate(zip(expected, measured, strict=False)):
         forecasts = (msgspec.json.encode(figure).decode() for figure in (each.image, each.disk, each.transient))

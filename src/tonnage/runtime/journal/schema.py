@@ -206,11 +206,7 @@ def keep_room(connection: sqlite3.Connection, path: Path) -> None:
 
 
 class transaction:  # noqa: N801 - reads as a statement
-    """Everything in the ``with`` block is written, or nothing: also when Ctrl-C comes in the middle.
-
-    Args:
-        connection: In autocommit mode.
-    """
+    """Everything in the ``with`` block is written, or nothing: also when Ctrl-C comes in the middle."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

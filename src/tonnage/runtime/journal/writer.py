@@ -137,11 +137,7 @@ class Journal:
         """Write that a run begins.
 
         Args:
-            plan: What is carried out.
             started_s: Seconds since the epoch.
-
-        Returns:
-            The run's number.
 
         Raises:
             TonnageError: It could not be written, for another reason than a full disk.
@@ -178,8 +174,6 @@ class Journal:
 
         Args:
             run_id: From :meth:`begin_run`.
-            step: The step.
-            undo: Whether it undoes another one.
             started_s: Seconds since the epoch.
 
         Returns:
@@ -203,7 +197,6 @@ class Journal:
 
         Args:
             step_id: From :meth:`begin_step`.
-            outcome: What happened.
         """
         run_id, position = self._open_steps[step_id]
         entry: _Entry = [
@@ -236,7 +229,6 @@ class Journal:
             step_id: From :meth:`begin_step`.
             expected: What was forecast, in the order of building.
             measured: What was measured, in the same order.
-            image_id: The image that was built.
         """
         run_id, position = self._open_steps[step_id]
         values = journal_instructions.rows(run_id, position, expected, measured, image_id)
@@ -246,7 +238,6 @@ class Journal:
         """Return instructions of builds with forecast and measured figures, newest runs first.
 
         Args:
-            limit: How many at most.
             stack: The project name; empty for every stack.
 
         Raises:
@@ -280,9 +271,6 @@ class Journal:
         """Write that a version of a service is good; it becomes the newest one, also when it was known before.
 
         Args:
-            stack: The project name.
-            engine_id: The engine it runs on.
-            version: The version, with its image id.
             recorded_s: Seconds since the epoch.
         """
         key = (stack, engine_id, version.service, version.image_id, version.config_digest)
@@ -315,7 +303,6 @@ class Journal:
         """Return the last runs, newest first.
 
         Args:
-            limit: How many at most.
             stack: The project name; empty for every stack.
 
         Raises:

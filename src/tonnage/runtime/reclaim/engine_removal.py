@@ -21,13 +21,7 @@ _OVER = frozenset({"exited", "dead"})
 
 
 class EngineRemoval:
-    """Removes what an engine holds.
-
-    Args:
-        facts: Reads.
-        acts: Changes.
-        progress: Is told how it goes on.
-    """
+    """Removes what an engine holds."""
 
     def __init__(self, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
         self._facts = facts

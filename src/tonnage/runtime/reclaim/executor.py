@@ -39,12 +39,6 @@ def carry_out(
 
     Args:
         choice: What was decided. A target of 0 is never reached before everything is gone.
-        available: Reads the available bytes of the filesystem.
-        remove: Removes one candidate.
-        on_begin: Is told what is removed next.
-        on_end: Is told what came of it.
-        cancel: Ends it after the removal that is going on.
-        clock: Time.
 
     Returns:
         What was done. An engine that stops answering ends it early; the last removal tells.

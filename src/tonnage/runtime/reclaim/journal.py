@@ -30,11 +30,7 @@ class ReclaimJournal:
     still there is found by looking.
 
     Args:
-        path: The journal's file.
-        mount: The filesystem.
         inventory: What the engine told; None when it does not answer.
-        choice: What is carried out.
-        clock: Time.
     """
 
     def __init__(

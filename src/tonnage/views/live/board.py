@@ -38,10 +38,7 @@ class Row(Struct, kw_only=True):
     """One service: where it is now.
 
     Args:
-        service: Its name.
         state: One of the words above.
-        step: The current step, without the service's name.
-        text: Where that step is.
         since_s: When that step began, on the clock of the caller.
         seconds: What its finished steps took.
         steps_left: How many of its planned steps have not ended.
@@ -74,14 +71,10 @@ class Board(Struct):
         started_s: When it began, on the clock of the caller.
         ended_s: When it ended; None while it runs.
         outcome: How it ended; empty while it runs.
-        index: Number of the current step.
-        total: Number of steps.
         rows: Services in the order of their first step.
         disks: Filesystems, the data root's first.
         log: The end of what the current step's program printed.
-        failed_step: The step that failed; empty when none did.
         failure: How it failed: a word such as ``failed`` or ``stopped``.
-        stopping: Whether the run was asked to stop.
     """
 
     title: str = ""

@@ -21,7 +21,6 @@ class JsonLinesView:
     A stream that takes nothing any more, because its reader is gone or its disk is full, ends nothing else.
 
     Args:
-        stream: Where the lines go: standard output, or a file.
         monotonic: Seconds that only ever grow; each line has those since the first one.
     """
 

@@ -39,7 +39,6 @@ class PlainView:
     point at a step's end. A stream that takes nothing any more ends nothing else.
 
     Args:
-        stream: Where the lines go: standard error.
         monotonic: Seconds that only ever grow.
     """
 

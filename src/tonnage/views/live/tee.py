@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 class SeveralViews:
-    """Hands each event to every view, in their order.
-
-    Args:
-        views: The views, begun.
-    """
+    """Hands each event to every view, in their order."""
 
     def __init__(self, *views: View) -> None:
         self._views = views

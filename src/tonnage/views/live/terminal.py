@@ -46,13 +46,7 @@ _LAST_HIDDEN = (board.RUNNING, board.UNDONE, board.FAILED, board.WAITING, board.
 
 
 class LiveView:
-    """Draws a :class:`Board` several times in a second; events may come from several threads.
-
-    Args:
-        console: The terminal, on standard error.
-        monotonic: Seconds that only ever grow.
-        stopping: Whether the run was asked to stop.
-    """
+    """Draws a :class:`Board` several times in a second; events may come from several threads."""
 
     def __init__(
         self, console: Console, *, monotonic: Callable[[], float], stopping: Callable[[], bool] = lambda: False

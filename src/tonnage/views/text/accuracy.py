@@ -27,12 +27,8 @@ class Comparison(Struct, frozen=True):
     """One forecast figure beside the measured one.
 
     Args:
-        run_id: The run.
-        service: The service.
         what: The instruction, or the step.
         figure: ``image``, ``disk`` or ``on top``.
-        forecast: What was forecast.
-        measured_bytes: What was measured.
     """
 
     run_id: int

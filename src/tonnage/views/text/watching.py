@@ -23,8 +23,6 @@ class InPlace:
     """Shows each look in the place of the one before it.
 
     Args:
-        console: The terminal, on standard error.
-        stack: The stack.
         services: Names of the services to tell about; empty for all.
     """
 
