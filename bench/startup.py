@@ -28,7 +28,7 @@ from tests.real_engine import real_engine, why_there_is_none
 
 from tonnage.adapters.context.inputs_digest import build_inputs
 from tonnage.adapters.host.filesystem import open_gauge
-from tonnage.decide.reclaim.selection import choose
+from tonnage.decide.reclaim.choice import choose
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, SharedBytes
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.runtime.deploy.sampler import Sampler

@@ -15,7 +15,7 @@ from tests.ci.writing import runs, workflow_files, written
 from tests.unit.cli.simulated_ports import make_world
 
 from tonnage.decide.reports.generated_files import sealed
-from tonnage.model.reports.workflow import RunnerService, RunnerStack
+from tonnage.model.reports.ci_job import RunnerService, RunnerStack
 from tonnage.views.ci.workflows import docker_deploy, sequential_deploy
 
 Captured = pytest.CaptureFixture[str]

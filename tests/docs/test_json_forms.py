@@ -18,21 +18,20 @@ from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.outcome import ReclaimChoice
-from tonnage.views.json.forecast import forecast_form
 from tonnage.views.json.plan_and_run import (
     EVENT_NAMES,
     estimate_form,
     event_form,
+    forecast_form,
     outcome_form,
     plan_form,
     run_form,
     step_form,
 )
-from tonnage.views.text.accuracy import Comparison, accuracy_form
-from tonnage.views.text.checks import Check, Verdict, checks_form, settings_form, verification_form
+from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
-from tonnage.views.text.explanation import explanations_form
 from tonnage.views.text.reclaim import reclaim_form
+from tonnage.views.text.runs import Comparison, accuracy_form
 from tonnage.views.text.status import status_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.deploy.order import in_order
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.changes import in_order
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.costs.totals import fit_into, forecast_stack
 from tonnage.forecast.gather.context import ForecastContext

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.deploy.compose_project import compose_project, config_digest
+from tonnage.decide.deploy.changes import compose_project, config_digest
+from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
-from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.rollback import plan_rollback
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs, Inventory, Layer
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.units import parse_bytes
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.simulator import Heard, Instruction, Recipe, Simulator, VirtualEvent
 
 from tonnage.errors import StepFailedError
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 
 if TYPE_CHECKING:
     from tests.simulator.life import LivingContainer

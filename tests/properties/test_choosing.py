@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.calls import calls_of
 
-from tonnage.decide.reclaim.selection import choose, freed_bytes
+from tonnage.decide.reclaim.choice import choose, freed_bytes
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, SharedBytes
 
 if TYPE_CHECKING:

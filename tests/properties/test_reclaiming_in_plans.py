@@ -10,12 +10,11 @@ from tests.properties.stacks import harbour
 from tests.simulator import Instruction, Recipe
 from tests.simulator.deploying import Described, changed, stack_of
 
-from tonnage.decide.deploy.planning import plan_deploy
-from tonnage.decide.deploy.staleness import why_stale
+from tonnage.decide.deploy.planning import plan_deploy, why_stale
 from tonnage.model.deploy.plan import Reclaim
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

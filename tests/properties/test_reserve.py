@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import UsageError
 from tonnage.model.inventory import Filesystem
 

@@ -11,10 +11,9 @@ from tests.properties.stacks import GOOD, harbour, next_recipe, stacks
 from tests.simulator import Behaviour, Heard, Instruction, Recipe
 from tests.simulator.deploying import PROJECT, Described, changed, stack_of
 
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Build, Pull
 from tonnage.model.deploy.policy import Policy
-from tonnage.model.deploy.run import Outcome
+from tonnage.model.deploy.run import History, Outcome
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.forecast.learned import LearnedStep
 

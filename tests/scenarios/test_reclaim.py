@@ -25,7 +25,7 @@ from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import find_tools
 from tonnage.decide.reclaim.choice import decide, decide_everything
 from tonnage.decide.reclaim.engine_candidates import engine_findings
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 from tonnage.runtime.clock import SystemClock
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from tests.simulator.recipe import Recipe
 
     from tonnage.model.deploy.event import Event
-    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.deploy.run import Run
+    from tonnage.model.deploy.run import History, Run
     from tonnage.model.inventory import Inventory
 
 PROJECT = "shop"

@@ -17,7 +17,6 @@ from tests.unit.decide.observed import GB
 
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import (
     Build,
     Plan,
@@ -32,6 +31,7 @@ from tonnage.model.deploy.plan import (
     Version,
 )
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, SharedBytes
 

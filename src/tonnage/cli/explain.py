@@ -30,7 +30,7 @@ _LONGEST_BYTES = 64 * 2**20
 def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
     from tonnage.flows.diagnose import diagnose  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.text.explanation import explanations_form, explanations_text  # noqa: PLC0415
+    from tonnage.views.text.checks import explanations_form, explanations_text  # noqa: PLC0415
 
     found = diagnose(session.ports, session.ports.machine, flags, _read(log))
     width = session.width

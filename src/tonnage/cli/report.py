@@ -32,8 +32,12 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
     """Show the last runs."""
     from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
     from tonnage.views.json.plan_and_run import run_form  # noqa: PLC0415
-    from tonnage.views.text.accuracy import accuracy_form, accuracy_text, comparisons  # noqa: PLC0415
-    from tonnage.views.text.runs import runs_text  # noqa: PLC0415
+    from tonnage.views.text.runs import (  # noqa: PLC0415
+        accuracy_form,
+        accuracy_text,
+        comparisons,
+        runs_text,
+    )
 
     runs, instructions = last_runs(session.ports, flags, last)
     if accuracy:

@@ -86,8 +86,7 @@ class Session:
         Raises:
             TonnageError: Standard output cannot be written.
         """
-        from tonnage.views.json.encode import json_text  # noqa: PLC0415
-        from tonnage.views.json.plan_and_run import document  # noqa: PLC0415 - help does without it
+        from tonnage.views.json.plan_and_run import document, json_text  # noqa: PLC0415 - help does without it
 
         self.printed = True
         self.print_text(json_text(document(kind, dict(form))))
@@ -106,8 +105,7 @@ class Session:
         """
         if self.printed and not self.streams:
             return
-        from tonnage.views.json.encode import json_text  # noqa: PLC0415
-        from tonnage.views.json.plan_and_run import FORMAT  # noqa: PLC0415 - help does without it
+        from tonnage.views.json.plan_and_run import FORMAT, json_text  # noqa: PLC0415 - help does without it
 
         kind = "event" if self.streams else "document"
         text = json_text({"format": FORMAT, kind: "error", **form})
@@ -144,8 +142,7 @@ class Session:
             with self._view() as view:
                 yield view
             return
-        from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415
-        from tonnage.views.live.tee import SeveralViews  # noqa: PLC0415
+        from tonnage.views.live.plain import JsonLinesView, SeveralViews  # noqa: PLC0415
 
         try:
             events = open(self.events_file, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
@@ -158,7 +155,7 @@ class Session:
     def _view(self) -> AbstractContextManager[EventView]:
         monotonic = self.ports.clock.monotonic
         if self.json:
-            from tonnage.views.live.json_lines import JsonLinesView  # noqa: PLC0415
+            from tonnage.views.live.plain import JsonLinesView  # noqa: PLC0415
 
             return JsonLinesView(self.stdout, monotonic=monotonic)
         if self.terminal:

@@ -68,11 +68,11 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
     elif session.terminal:
         from rich.console import Console  # noqa: PLC0415
 
-        from tonnage.views.text.watching import InPlace  # noqa: PLC0415
+        from tonnage.views.text.status import InPlace  # noqa: PLC0415
 
         with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
             yield lambda seen: view.show(seen.inventory, seen.reserves)
     else:
-        from tonnage.views.text.watching import watch_lines  # noqa: PLC0415
+        from tonnage.views.text.status import watch_lines  # noqa: PLC0415
 
         yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.reserves)))

@@ -17,7 +17,7 @@ from tonnage.errors import StaleFilesError, UsageError
 from tonnage.flows.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import read_wanted
-from tonnage.model.reports.workflow import RunnerStack
+from tonnage.model.reports.ci_job import RunnerStack
 from tonnage.units import format_bytes
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 

@@ -27,9 +27,8 @@ from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.deploy.event import Notice
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Build, Purpose, Reclaim, StartFirst, Switch
-from tonnage.model.deploy.run import Outcome
+from tonnage.model.deploy.run import History, Outcome
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.journal.writer import Journal
@@ -269,7 +268,7 @@ def _need_programs(ports: DeployPorts, plan: Plan) -> None:
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
     if job.saved is None:
         return fresh
-    from tonnage.decide.deploy.staleness import why_stale  # noqa: PLC0415 - only for saved plans
+    from tonnage.decide.deploy.planning import why_stale  # noqa: PLC0415 - only for saved plans
 
     why = why_stale(job.saved, fresh)
     if why:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError

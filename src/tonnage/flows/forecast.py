@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.changes import in_order
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.deploy.planning import asked_for
-from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
@@ -20,7 +20,7 @@ from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
-from tonnage.model.deploy.history import History
+from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem

@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.adapters.interface import Unwatched
-from tonnage.decide.deploy.proof import prove_action
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.expectations import reserve_bytes
+from tonnage.decide.deploy.health import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.deploy.weights import NeededFile, SeenFile
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate, Findings
-    from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.model.stack import BuildSpec, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource, ImageTarget

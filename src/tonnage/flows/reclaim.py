@@ -149,8 +149,7 @@ def _get_ready(ports: ReclaimPorts, request: ReclaimRequest) -> None:
 def _check_kinds(request: ReclaimRequest) -> None:
     if not request.only:
         return
-    from tonnage.model.reclaim.candidate import ENGINE_KINDS  # noqa: PLC0415
-    from tonnage.model.reclaim.catalogue import PlaceKind  # noqa: PLC0415
+    from tonnage.model.reclaim.candidate import ENGINE_KINDS, PlaceKind  # noqa: PLC0415
 
     known = [*ENGINE_KINDS, *(str(kind) for kind in PlaceKind)]
     for kind in request.only:

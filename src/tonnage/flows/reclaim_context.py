@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.reclaim.choice import narrowed, still_staying, telling_unmatched
-from tonnage.decide.reclaim.selection import freed_bytes
+from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
-from tonnage.model.reclaim.candidate import Findings
-from tonnage.model.reclaim.catalogue import PlaceKind
+from tonnage.model.reclaim.candidate import Findings, PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Inventory
-    from tonnage.model.reclaim.candidate import Protected
-    from tonnage.model.reclaim.roots import Root
+    from tonnage.model.reclaim.candidate import Protected, Root
     from tonnage.model.stack import Stack
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.state import opened_journal
-from tonnage.model.reclaim.roots import Root
-from tonnage.runtime.journal.build_cache import worthless
-from tonnage.runtime.journal.engine_records import EngineRecords
+from tonnage.model.reclaim.candidate import Root
+from tonnage.runtime.journal.engine_records import EngineRecords, worthless
 from tonnage.runtime.load_stack import load_stack
 from tonnage.runtime.reclaim.roots import Project, needs_of, paths_of, read_projects, requests_of
 from tonnage.sources.compose.files import HERE
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.reclaim.roots import Roots
+    from tonnage.model.reclaim.candidate import Roots
     from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.load_stack import StackRequest

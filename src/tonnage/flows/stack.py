@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.build_environment import with_build_environment
-from tonnage.decide.deploy.image_dependencies import with_what_is_built_on
+from tonnage.decide.deploy.changes import with_what_is_built_on
 from tonnage.decide.deploy.remote_mounts import moved
 from tonnage.model.stack import Stack
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services

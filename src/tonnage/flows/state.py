@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.flows.ports import Process
-    from tonnage.model.deploy.history import History
-    from tonnage.model.deploy.run import Run
+    from tonnage.model.deploy.run import History, Run
     from tonnage.runtime.journal.writer import Journal
 
 
@@ -58,7 +57,7 @@ def opened_journal(environment: Mapping[str, str]) -> Iterator[Journal | None]:
 
 def read_history(ports: Process, stack: str, engine_id: str) -> History:
     """Return what the journal knows of one stack on one engine; nothing when there is no journal."""
-    from tonnage.model.deploy.history import History  # noqa: PLC0415 - not needed by help
+    from tonnage.model.deploy.run import History  # noqa: PLC0415 - not needed by help
 
     with opened_journal(ports.environment) as journal:
         return journal.history(stack, engine_id) if journal is not None else History()

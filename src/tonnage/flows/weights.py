@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.weights import chosen, path_here, require_weights
-from tonnage.model.deploy.weights import NeededFile
+from tonnage.model.stack import NeededFile
 from tonnage.sources.compose.x_tonnage import read_manifest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tonnage.model.reclaim.roots import Roots
+    from tonnage.model.reclaim.candidate import Roots
 
 _SHORTEST_ID = 6
 _HEXADECIMAL = frozenset("0123456789abcdef")

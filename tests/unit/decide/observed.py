@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import compose_project, config_digest
-from tonnage.decide.deploy.proof import prove_action
+from tonnage.decide.deploy.changes import compose_project, config_digest
+from tonnage.decide.deploy.health import prove_action
 from tonnage.model.deploy.plan import Version
 from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inventory, Layer
 from tonnage.model.stack import BuildSpec, Service, Stack

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.unit.cli.simulated_ports import World
 
-    from tonnage.model.deploy.weights import NeededFile, SeenFile
+    from tonnage.model.stack import NeededFile, SeenFile
 
 Captured = pytest.CaptureFixture[str]
 CONTENT = b"weights" * 1009

@@ -15,8 +15,7 @@ from tests.unit.adapters.ssh.test_files import instead_of_ssh
 from tests.unit.runtime.test_load_stack import read
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.weights import NeededFile
-from tonnage.model.stack import Stack, WeightsFile
+from tonnage.model.stack import NeededFile, Stack, WeightsFile
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.weights import SeenFile
+from tonnage.model.stack import SeenFile
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.model.deploy.weights import NeededFile
+    from tonnage.model.stack import NeededFile
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _TELL_EVERY_S = 5.0

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tonnage.errors import UsageError
-from tonnage.model.reclaim.catalogue import CatalogueEntry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
+from tonnage.model.reclaim.candidate import CatalogueEntry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
 
 _FOUND_OTHERWISE = frozenset({PlaceKind.SWAP, PlaceKind.SNAP})
 _LEAST_DEPTH = 2

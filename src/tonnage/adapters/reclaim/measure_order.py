@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.reclaim.catalogue import CatalogueEntry
+    from tonnage.model.reclaim.candidate import CatalogueEntry
 
 _BYTES_IN_GB = 10**9
 _STEP_S_PER_GB = 10.0

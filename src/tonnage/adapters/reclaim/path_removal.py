@@ -22,7 +22,7 @@ from tonnage.adapters.reclaim.in_use import Processes
 from tonnage.adapters.reclaim.path_patterns import printable
 from tonnage.adapters.reclaim.tree_removal import Problem, open_beneath, remove_below
 from tonnage.errors import CannotReclaimError
-from tonnage.model.reclaim.catalogue import PlaceKind
+from tonnage.model.reclaim.candidate import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,14 +22,21 @@ from tonnage.adapters.reclaim.measure_order import is_well_enough, measured_befo
 from tonnage.adapters.reclaim.path_patterns import PathMatch, expand, homes, patterns_below, printable
 from tonnage.adapters.reclaim.path_sizes import measure
 from tonnage.errors import UsageError
-from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
-from tonnage.model.reclaim.catalogue import PlaceKind
+from tonnage.model.reclaim.candidate import (
+    Candidate,
+    CandidateId,
+    CandidateKind,
+    Findings,
+    PlaceKind,
+    Protected,
+    SharedBytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.reclaim.path_sizes import Sizes, Tally
-    from tonnage.model.reclaim.catalogue import CatalogueEntry
+    from tonnage.model.reclaim.candidate import CatalogueEntry
 
 _REMOVAL_S_PER_INODE = 20e-6
 _REMOVAL_S_PER_GB = 0.05

@@ -1,12 +1,18 @@
-"""What has to change for a service, and why: compares what is written with what was observed."""
+"""What has to change for a service, and why: compares what is written with what was observed.
+
+Services come in order, dependencies first. A change of an image is one of all that are built on it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tonnage.decide.deploy.compose_project import config_digest
+from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import (
     LABEL_CONFIG,
     LABEL_INPUTS,
@@ -18,8 +24,10 @@ from tonnage.model.deploy.image_names import (
 )
 
 if TYPE_CHECKING:
-    from tonnage.model.inventory import Container, Image, Inventory
-    from tonnage.model.stack import Service, Stack
+    from collections.abc import Collection, Iterable, Mapping
+
+    from tonnage.model.inventory import Container, Image, Inputs, Inventory
+    from tonnage.model.stack import ComposeMapping, Service, Stack
 
 _RUNNING = frozenset({"running", "restarting", "paused"})
 
@@ -156,3 +164,92 @@ def _switch(
     if len(running) != service.replicas and not service.settings.one_shot:
         return f"{len(running)} of {service.replicas} containers run"
     return ""
+
+
+def config_digest(service: Service) -> str:
+    """Return the identity of a service's configuration: another one means that its containers have to be replaced."""
+    canonical = json.dumps(service.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def compose_project(stack: Stack, service: Service, inputs_digest: str, *, image: str = "") -> ComposeMapping:
+    """Return the project for switching one service.
+
+    Args:
+        inputs_digest: Identity of what its image was built from; empty when it is pulled or not known.
+    """
+    services = {
+        each.name: {key: value for key, value in each.config.items() if key != "build"} | {"image": each.image}
+        for each in stack.services
+    }
+    labels = {**(service.config.get("labels") or {}), LABEL_CONFIG: config_digest(service)}
+    if inputs_digest:
+        labels[LABEL_INPUTS] = inputs_digest
+    services[service.name] |= {"image": image or service.image, "labels": labels}
+    return {"name": stack.name, "services": services, **stack.shared}
+
+
+def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:
+    """Return the wanted services, each after all of its dependencies that are wanted too.
+
+    Raises:
+        UsageError: A dependency cycle; the message names it.
+    """
+    chosen = set(wanted)
+    done: list[Service] = []
+    finished: set[str] = set()
+
+    def visit(service: Service, path: tuple[str, ...]) -> None:
+        if service.name in path:
+            cycle = " -> ".join((*path[path.index(service.name) :], service.name))
+            raise UsageError(
+                f"the services depend on each other in a circle: {cycle}",
+                todo="Remove one of these depends_on entries.",
+                place=str(service.place or ""),
+            )
+        if service.name in finished:
+            return
+        built_on = service.build.built_on if service.build is not None else ()
+        for name in (*(dependency.service for dependency in service.depends_on), *built_on):
+            needed = _find(stack, name)
+            if needed is not None:
+                visit(needed, (*path, service.name))
+        finished.add(service.name)
+        if service.name in chosen:
+            done.append(service)
+
+    for service in stack.services:
+        visit(service, ())
+    return tuple(done)
+
+
+def _find(stack: Stack, name: str) -> Service | None:
+    return next((service for service in stack.services if service.name == name), None)
+
+
+def with_what_is_built_on(stack: Stack, own: Mapping[str, Inputs]) -> dict[str, Inputs]:
+    """Return inputs that are other ones, too, when those of an image change that the build stands on.
+
+    Raises:
+        UsageError: Services that are built on each other in a circle.
+    """
+    found = dict(own)
+    for service in in_order(stack, own):
+        below = [found[name].digest for name in (service.build.built_on if service.build else ()) if name in found]
+        if below:
+            digest = hashlib.sha256("\n".join([own[service.name].digest, *below]).encode()).hexdigest()
+            found[service.name] = replace(own[service.name], digest=digest)
+    return found
+
+
+def with_builds_below(stack: Stack, inventory: Inventory, wanted: Collection[str]) -> set[str]:
+    """Return the services that are wanted, and those whose images must be built before theirs."""
+    chosen = set(wanted)
+    waiting = list(wanted)
+    while waiting:
+        spec = stack.service(waiting.pop()).build
+        for name in spec.built_on if spec is not None else ():
+            if name not in chosen and change_of(stack, stack.service(name), inventory).build:
+                chosen.add(name)
+                waiting.append(name)
+    return chosen

@@ -14,31 +14,26 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import change_of, stands_below
-from tonnage.decide.deploy.compose_project import config_digest
-from tonnage.decide.deploy.expectations import why_not_fit, with_expectations
-from tonnage.decide.deploy.image_dependencies import with_builds_below
-from tonnage.decide.deploy.order import in_order
-from tonnage.decide.deploy.port_conflicts import check_ports
+from tonnage.decide.deploy.changes import change_of, config_digest, in_order, stands_below, with_builds_below
+from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
-from tonnage.decide.deploy.reserve import reserve_bytes
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
-from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, SendFiles, Step, Unchanged
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, Reclaim, SendFiles, Step, Unchanged
 from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
-    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.deploy.policy import Policy
-    from tonnage.model.inventory import Inventory
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.deploy.run import History
+    from tonnage.model.inventory import Container, Inventory
+    from tonnage.model.stack import Port, Service, Stack
 
 
 def services_to_build(
@@ -264,3 +259,71 @@ def _state(change: Change) -> str:
     if all(container.state == "exited" for container in change.running):
         return "it ran to its end with exit code 0 and nothing changed since"
     return f"nothing changed; {count} container{'s' if count != 1 else ''} running"
+
+
+def why_stale(plan: Plan, fresh: Plan) -> str:
+    """Return why a saved plan is stale; empty when it is not."""
+    if plan.engine_id != fresh.engine_id:
+        return f"it was made for the engine at {plan.endpoint}, which is not the one at {fresh.endpoint}"
+    if plan.stack != fresh.stack:
+        return f"it was made for the stack {plan.stack}, not for {fresh.stack}"
+    if plan.fingerprint != fresh.fingerprint:
+        before, now = _steps_by_service(plan), _steps_by_service(fresh)
+        names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+        what = f": {', '.join(names)}" if names else ""
+        return f"the stack or the engine changed since it was made{what}"
+    for step in plan.steps:
+        for item in step.action.items if isinstance(step.action, Reclaim) else ():
+            if item.candidate_id not in fresh.removable:
+                return f"{step.name} would remove the {item.kind} {item.name}, which is needed or gone by now"
+    if fresh.refusal is not None and plan.refusal is None:
+        return f"it no longer fits: {fresh.refusal.why}"
+    return ""
+
+
+def _steps_by_service(plan: Plan) -> dict[str, list[tuple[str, str]]]:
+    steps: dict[str, list[tuple[str, str]]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.service, []).append((step.name, step.cause))
+    return steps
+
+
+_ANY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
+
+
+def check_ports(stack: Stack, inventory: Inventory, started: Collection[str]) -> None:
+    """Refuse a deploy that would end at a taken port, before anything is built for it.
+
+    The stack's own services let go of their ports when their turn comes, so they are not looked at.
+
+    Raises:
+        UsageError: A port is taken; the message names who holds it.
+    """
+    own = {service.name for service in stack.services}
+    others = [each for each in inventory.containers if each.project != stack.name or each.service not in own]
+    for service in stack.services:
+        if service.name not in started or service.network_mode == "host":
+            continue
+        for port in service.ports:
+            holder = next((each for each in others if _holds(each, port)), None)
+            if holder is not None:
+                raise _taken(service, port, holder)
+
+
+def _holds(container: Container, port: Port) -> bool:
+    return any(
+        str(number) == port.published
+        and protocol == port.protocol
+        and (address == port.host_ip or address in _ANY_ADDRESS or port.host_ip in _ANY_ADDRESS)
+        for address, number, protocol in container.published
+    )
+
+
+def _taken(service: Service, port: Port, holder: Container) -> UsageError:
+    owner = f" of the stack {holder.project}" if holder.project else ""
+    return UsageError(
+        f"{service.name} publishes port {port.published} of the host, which is taken",
+        why=f"It is held by the container {holder.name}{owner}.",
+        todo=f"Stop that one:\n  docker stop {holder.name}\nor publish another port in the compose file.",
+        place=str(service.place or ""),
+    )

@@ -12,15 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import freed, why_not_fit
-from tonnage.decide.reclaim.choice import decide
+from tonnage.decide.reclaim.choice import decide, freed_bytes
 from tonnage.decide.reclaim.engine_candidates import engine_findings
-from tonnage.decide.reclaim.selection import freed_bytes
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step, images_named
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
-from tonnage.model.reclaim.candidate import CandidateId, Findings
-from tonnage.model.reclaim.roots import Root
+from tonnage.model.reclaim.candidate import CandidateId, Findings, Root
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import compose_project
-from tonnage.decide.deploy.proof import prove_action
+from tonnage.decide.deploy.changes import compose_project
+from tonnage.decide.deploy.health import prove_action
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Switch
 

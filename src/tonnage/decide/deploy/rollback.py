@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.changes import change_of
-from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.changes import change_of, in_order
 from tonnage.decide.deploy.planning import asked_for, finish_plan
 from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
 from tonnage.decide.deploy.service_context import ServiceContext
@@ -15,9 +14,9 @@ from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.policy import Policy
+    from tonnage.model.deploy.run import History
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
 

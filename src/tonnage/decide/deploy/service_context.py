@@ -21,9 +21,9 @@ from tonnage.model.inventory import tagged
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.changes import Change
-    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import Action, Version
     from tonnage.model.deploy.policy import Policy
+    from tonnage.model.deploy.run import History
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.inventory import Image, Inventory
     from tonnage.model.stack import Service, Stack

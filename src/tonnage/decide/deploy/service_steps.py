@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.leftovers import came_back_steps, leftover_steps, superseded_steps
-from tonnage.decide.deploy.proof import prove_action
 from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import compose_project, config_digest
-from tonnage.decide.deploy.proof import prove_action
+from tonnage.decide.deploy.changes import compose_project, config_digest
+from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.restore import good_before, recorded_version, restore_image_steps, restore_steps
-from tonnage.decide.deploy.start_first import why_stop_first
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import (
     RemoveContainer,
@@ -19,11 +18,12 @@ from tonnage.model.deploy.plan import (
     Untag,
     Version,
 )
+from tonnage.model.stack import SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
-    from tonnage.model.stack import ComposeMapping
+    from tonnage.model.stack import ComposeMapping, Service
 
 
 def start_first_steps(context: ServiceContext) -> list[Step]:
@@ -219,3 +219,42 @@ def _undo_build(context: ServiceContext) -> tuple[Step, ...]:
             changes=f"removes the image {context.candidate}",
         ),
     )
+
+
+# Mounts of these kinds are private to each container or cannot be written.
+_PRIVATE_MOUNTS = frozenset({"tmpfs", "image"})
+
+
+def why_stop_first(service: Service) -> str:
+    """Return why the running containers have to be stopped first; empty when both versions may run at once."""
+    if service.settings.switch is SwitchOrder.STOP_FIRST:
+        return "x-tonnage.switch: stop-first"
+    if service.settings.one_shot:
+        return "it runs once to its end"
+    if service.settings.switch is SwitchOrder.START_FIRST:
+        return ""
+    for mount in service.mounts:
+        if not mount.read_only and mount.kind not in _PRIVATE_MOUNTS and (mount.source or mount.kind != "volume"):
+            return f"writable {mount.kind} {mount.source} at {mount.target}"
+    if service.devices:
+        return f"device {service.devices[0]}"
+    if service.hostname:
+        return f"fixed hostname {service.hostname}"
+    if service.network_mode and service.network_mode not in {"bridge", "none", "default"}:
+        return f"network_mode {service.network_mode}"
+    return _fixed_identity(service.config)
+
+
+def _fixed_identity(config: ComposeMapping) -> str:
+    if config.get("volumes_from"):
+        return "volumes_from shares another container's volumes"
+    if config.get("mac_address"):
+        return "fixed mac_address"
+    networks = config.get("networks")
+    if isinstance(networks, dict):
+        for name, network in networks.items():
+            if isinstance(network, dict):
+                for key in ("ipv4_address", "ipv6_address", "mac_address", "link_local_ips"):
+                    if network.get(key):
+                        return f"fixed {key} on network {name}"
+    return ""

@@ -6,13 +6,12 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.weights import SeenFile
+from tonnage.model.stack import SeenFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.deploy.weights import NeededFile
-    from tonnage.model.stack import Mount, Service, Stack, WeightsFile, WeightsSpec
+    from tonnage.model.stack import Mount, NeededFile, Service, Stack, WeightsFile, WeightsSpec
 
 
 def path_here(stack: Stack, service: Service, inside: str, *, local: bool) -> tuple[str, str]:

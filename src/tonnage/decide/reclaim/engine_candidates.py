@@ -10,28 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tonnage.decide.reclaim.cache_chains import descendants, holders_by_layer
-from tonnage.decide.reclaim.protection import images_that_stay, why_container_stays
-from tonnage.decide.reclaim.restore_cost import (
-    LOST_DATA_S,
-    LOST_LOG_S,
-    cache_cost,
-    container_cost,
-    image_cost,
-    removal_s,
-    shown,
-)
+from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
-    from tonnage.model.reclaim.roots import Roots
+    from tonnage.model.reclaim.candidate import Roots
 
 LEAST_LOG_BYTES = 1_000_000
 """Smaller logs are not worth their loss."""
-
 
 OVERHEAD_BYTES = {"overlay2": 40_960}
 """What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10: its directories
@@ -292,3 +281,74 @@ def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
         for record in inventory.cache
         if not record.shared and record.size_bytes
     ]
+
+
+PULLED_BYTES_PER_S = 40_000_000
+BUILT_BYTES_PER_S = 20_000_000
+COPIED_BYTES_PER_S = 200_000_000
+NOT_TO_BE_HAD_AGAIN_S = 600.0
+"""An image that was neither pulled nor built here for a stack: perhaps nobody can make it again."""
+LOST_DATA_S = 3600.0
+"""What only exists in this one place."""
+LOST_LOG_S = 1200.0
+"""What a container has printed so far."""
+
+_REMOVED_BYTES_PER_S = 1_500_000_000
+_CALL_S = 0.1
+_CALL_CACHE_S = 0.03
+
+_CACHE_BYTES_PER_S = {
+    "source.local": COPIED_BYTES_PER_S,
+    "source.git.checkout": PULLED_BYTES_PER_S,
+    "exec.cachemount": PULLED_BYTES_PER_S,
+    "frontend": PULLED_BYTES_PER_S,
+    "internal": COPIED_BYTES_PER_S,
+}
+_CACHE_BACK = {
+    "source.local": "the next build sends its files again",
+    "source.git.checkout": "the next build fetches the repository again",
+    "exec.cachemount": "the next build downloads again what it kept there",
+    "frontend": "the next build fetches its frontend again",
+    "internal": "the next build makes it again",
+}
+
+
+def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float]) -> tuple[float, str]:
+    """Return what it costs to get an unused image back."""
+    own = (image.labels.get("tonnage.stack", ""), image.labels.get("tonnage.service", ""))
+    if image.digests:
+        return 2.0 + image.size_bytes / PULLED_BYTES_PER_S, f"docker pull {shown(image)}"
+    if own in build_seconds:
+        return build_seconds[own], f"the next build of {own[1]} in the stack {own[0]}, as long as the last one took"
+    rebuilt_s = 1.0 + image.unique_bytes / BUILT_BYTES_PER_S
+    if not image.references:
+        # Nothing can ask for it by name; what it is good for is that a build may find its layers.
+        return rebuilt_s / 10, "a build that needs its layers makes them again"
+    if all(own):
+        return rebuilt_s, f"the next build of {own[1]} in the stack {own[0]}"
+    return NOT_TO_BE_HAD_AGAIN_S + rebuilt_s, "it cannot be pulled; whoever made it has to make it again"
+
+
+def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
+    """Return what it costs to get a record of the build cache back."""
+    if worthless:
+        return 0.0, "it need not be: the run that made it came to nothing"
+    speed = _CACHE_BYTES_PER_S.get(record.kind, BUILT_BYTES_PER_S)
+    return 0.1 + record.size_bytes / speed, _CACHE_BACK.get(record.kind, "the next build runs that instruction again")
+
+
+def container_cost(container: Container) -> tuple[float, str]:
+    """Return what it costs to get a stopped container back."""
+    if container.writable_bytes == 0:
+        return 5.0, f"docker run {container.image_reference}, with the options that it had"
+    return LOST_DATA_S, "what it wrote into its own layer is lost, as is its log"
+
+
+def removal_s(kind: str, size_bytes: int) -> float:
+    """Return how long the engine takes to remove something."""
+    return (_CALL_CACHE_S if kind == "cache" else _CALL_S) + size_bytes / _REMOVED_BYTES_PER_S
+
+
+def shown(image: Image) -> str:
+    """Return what people call an image: a name, a digest, or the beginning of its id."""
+    return next(iter(image.references or image.digests), image.image_id.removeprefix("sha256:")[:12])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.changes import in_order
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.reports.workflow import RunnerService
+from tonnage.model.reports.ci_job import RunnerService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
-    from tonnage.model.deploy.plan import Plan, Purpose
+    from tonnage.model.deploy.plan import Plan, Purpose, Version
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep
     from tonnage.model.reports.symptom import Explanation
 
 
@@ -142,3 +143,23 @@ class Run(Struct, frozen=True, kw_only=True):
     error: TonnageError | None = None
     plan: Plan | None = None
     diagnosis: tuple[Explanation, ...] = ()
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """What the journal knows about one stack on one engine.
+
+    Args:
+        learned: By the step's learn key.
+        versions: Good versions, oldest first; withdrawn ones (rolled away from) are not among them.
+        taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
+        built: Layers that instructions made on this engine: the identity of the layer and the image that has it.
+    """
+
+    learned: dict[str, LearnedStep] = field(default_factory=dict)
+    versions: tuple[Version, ...] = ()
+    taught: dict[str, LearnedInstruction] = field(default_factory=dict)
+    built: tuple[tuple[str, str], ...] = ()
+
+    def versions_of(self, service: str) -> tuple[Version, ...]:
+        """Return the good versions of one service, oldest first."""
+        return tuple(version for version in self.versions if version.service == service)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 
@@ -131,3 +132,87 @@ class Findings(Struct, frozen=True, kw_only=True):
             protected=self.protected + other.protected,
             notes=self.notes + other.notes,
         )
+
+
+class Root(Struct, frozen=True):
+    """One thing that must stay, and why.
+
+    Args:
+        what: The reference or the id of an image, or a path of the engine's machine.
+        reason: Why, as a sentence without its end: ``the stack shop names it``.
+    """
+
+    what: str
+    reason: str
+
+
+class Roots(Struct, frozen=True, kw_only=True):
+    """Everything that is needed.
+
+    Args:
+        worthless: Records of the build cache that runs left which came to nothing.
+        build_seconds: How long building took the last time, by stack and service.
+        now_s: When this was put together, seconds since the epoch.
+        notes: What could not be looked at, for people.
+    """
+
+    images: tuple[Root, ...] = ()
+    paths: tuple[Root, ...] = ()
+    worthless: frozenset[str] = frozenset()
+    build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
+    now_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+_BYTES_IN_GB = 10**9
+
+
+class PlaceKind(StrEnum):
+    """Kinds of things in files and directories, as ``--only`` names them."""
+
+    SDK = "sdk"
+    TOOL = "tool"
+    SWAP = "swap"
+    PACKAGE_CACHE = "package-cache"
+    MODEL_CACHE = "model-cache"
+    JOURNAL = "journal"
+    LOG = "log"
+    CORE_DUMP = "core-dump"
+    SNAP = "snap"
+
+
+class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sort of thing: how it is found, what breaks without it, how it is got back.
+
+    Args:
+        name: Unique in the whole catalogue.
+        kind: Decides how it is removed: swap is turned off first, a snap is removed by snapd, the rest is deleted.
+        breaks: What does not work without it.
+        back_s: Estimated seconds to get it back, whatever its size.
+        back_s_per_gb: Estimated seconds on top for each 10^9 bytes.
+        paths: Patterns of absolute paths. ``*``, ``?`` and ``[...]`` stand for names inside one directory; a pattern
+            that begins with ``~/`` is looked for in every home, one that begins with ``$NAME/`` where that variable
+            points. A thing inside one that was found already is not found again, and one around it not at all: so
+            patterns of the parts come before those of the whole.
+        together: All that is found makes one candidate; else each path makes one.
+        disposable_only: Only on a machine that is thrown away after use.
+        usual_gb: What one candidate of it usually holds, in 10^9 bytes.
+        source: Where the entry's facts were read.
+    """
+
+    name: str
+    kind: PlaceKind
+    what: str
+    breaks: str
+    back: str
+    back_s: float
+    back_s_per_gb: float
+    paths: tuple[str, ...] = ()
+    together: bool = False
+    disposable_only: bool = False
+    usual_gb: float = 0.2
+    source: str = ""
+
+    def cost_s(self, size_bytes: int) -> float:
+        """Return the estimated seconds to get ``size_bytes`` of it back."""
+        return self.back_s + self.back_s_per_gb * size_bytes / _BYTES_IN_GB

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.model.deploy.event import (
     DiskSampled,
@@ -37,10 +37,9 @@ from tonnage.model.deploy.plan import (
     Untag,
 )
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
-from tonnage.runtime.deploy.guard import ReserveGuard
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import perform
-from tonnage.runtime.deploy.sampler import Sampler
+from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

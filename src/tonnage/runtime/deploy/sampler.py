@@ -1,4 +1,6 @@
-"""Watches available bytes while steps run: one thread, one gauge, every sample counted.
+"""Watches available bytes while steps run, and stops a step that falls below the reserve.
+
+One thread, one gauge, every sample counted.
 
 Around each step the first sample is taken before :meth:`Sampler.begin` returns and the last one inside
 :meth:`Sampler.end`, so a step that takes less than one interval is measured too. It judges nothing: whoever wants
@@ -163,3 +165,41 @@ class Sampler:
     def _hand_over(self, available: Mapping[str, int]) -> None:
         if self._on_sample is not None:
             self._on_sample(available)
+
+
+class ReserveGuard:
+    """Watches samples against the reserve of each filesystem."""
+
+    def __init__(self, reserve_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
+        self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
+        self._cancel = cancel
+        self._lock = threading.Lock()
+        self._armed = False
+        self._crossed: tuple[str, int] | None = None
+
+    @property
+    def crossed(self) -> tuple[str, int] | None:
+        """The first filesystem that was seen below its line while armed, and its available bytes then."""
+        with self._lock:
+            return self._crossed
+
+    def arm(self) -> None:
+        """From now on, act on a sample below the reserve."""
+        with self._lock:
+            self._armed = True
+
+    def disarm(self) -> None:
+        """From now on, do nothing; what was seen before is still told by :attr:`crossed`."""
+        with self._lock:
+            self._armed = False
+
+    def sample(self, available_bytes_by_mount: Mapping[str, int]) -> None:
+        """Look at one sample; available bytes equal to the reserve are still allowed."""
+        with self._lock:
+            if not self._armed or self._crossed is not None:
+                return
+            for mount, available_bytes in available_bytes_by_mount.items():
+                if available_bytes < self._reserve_bytes_by_mount.get(mount, 0):
+                    self._crossed = (mount, available_bytes)
+                    self._cancel.set()
+                    return

@@ -17,10 +17,21 @@ import msgspec
 
 from tonnage.errors import TonnageError
 from tonnage.model.deploy.event import Notice
-from tonnage.runtime.journal import build_cache as journal_cache
-from tonnage.runtime.journal import instructions as journal_instructions
-from tonnage.runtime.journal.engine_records import read_engine_records
-from tonnage.runtime.journal.reader import read_history, read_runs
+from tonnage.runtime.journal.engine_records import (
+    BEGIN_CACHE,
+    END_CACHE,
+    FORGET_CACHE,
+    ids_text,
+    read_engine_records,
+    read_left,
+)
+from tonnage.runtime.journal.reader import (
+    INSERT_INSTRUCTION,
+    instruction_rows,
+    read_history,
+    read_outcomes,
+    read_runs,
+)
 from tonnage.runtime.journal.schema import (
     has_instructions,
     is_full,
@@ -37,9 +48,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from tonnage.model.deploy.history import History
     from tonnage.model.deploy.plan import ExpectedInstruction, Plan, Step, Version
-    from tonnage.model.deploy.run import InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
+    from tonnage.model.deploy.run import History, InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
     from tonnage.runtime.journal.engine_records import EngineRecords
 
 _Entry = list[tuple[str, tuple[object, ...]]]
@@ -203,17 +213,7 @@ class Journal:
             (_END_STEP, (outcome.outcome.value, outcome.seconds, outcome.message, outcome.log, run_id, position))
         ]
         for number, measured in enumerate(outcome.measured):
-            values = (
-                *(run_id, position, number, measured.mount),
-                *(
-                    measured.before_bytes,
-                    measured.after_bytes,
-                    measured.lowest_bytes,
-                    measured.samples,
-                    measured.shared,
-                ),
-            )
-            entry.append((_MEASURED, values))
+            entry.append((_MEASURED, (run_id, position, number, *msgspec.structs.astuple(measured))))
         self._write(entry)
 
     def record_instructions(
@@ -231,8 +231,8 @@ class Journal:
             measured: What was measured, in the same order.
         """
         run_id, position = self._open_steps[step_id]
-        values = journal_instructions.rows(run_id, position, expected, measured, image_id)
-        self._write([(journal_instructions.INSERT, each) for each in values])
+        values = instruction_rows(run_id, position, expected, measured, image_id)
+        self._write([(INSERT_INSTRUCTION, each) for each in values])
 
     def instructions(self, limit: int, stack: str = "") -> tuple[InstructionOutcome, ...]:
         """Return instructions of builds with forecast and measured figures, newest runs first.
@@ -246,24 +246,24 @@ class Journal:
         with self._reading() as connection:
             if not has_instructions(connection):
                 return ()
-            return journal_instructions.read_outcomes(connection, limit, stack)
+            return read_outcomes(connection, limit, stack)
 
     def begin_cache(self, run_id: int, plan: Plan, records: Iterable[str], started_s: float) -> None:
         """Write which records the build cache had before a run that builds."""
-        values = (run_id, plan.stack, plan.engine_id, started_s, journal_cache.ids_text(records))
-        self._write([(journal_cache.BEGIN, values)])
+        values = (run_id, plan.stack, plan.engine_id, started_s, ids_text(records))
+        self._write([(BEGIN_CACHE, values)])
 
     def end_cache(self, run_id: int, plan: Plan, left: Iterable[str] | None) -> None:
         """Write which records a run left that came to nothing; None when it was good, and took all of them away."""
         if left is None:
-            self._write([(journal_cache.FORGET, (plan.stack, plan.engine_id))])
+            self._write([(FORGET_CACHE, (plan.stack, plan.engine_id))])
         else:
-            self._write([(journal_cache.END, (journal_cache.ids_text(left), run_id))])
+            self._write([(END_CACHE, (ids_text(left), run_id))])
 
     def left_cache(self, stack: str, engine_id: str) -> frozenset[str]:
         """Return the records that earlier runs of a stack left which came to nothing; none when that cannot be read."""
         with self._lock, contextlib.suppress(sqlite3.Error, ValueError):
-            found = journal_cache.read_left(self._connection, engine_id)
+            found = read_left(self._connection, engine_id)
             return frozenset().union(*(each.left or () for each in found if each.stack == stack))
         return frozenset()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.reclaim.selection import freed_bytes
+from tonnage.decide.reclaim.choice import freed_bytes
 from tonnage.errors import EngineUnreachableError, TonnageError
 from tonnage.model.reclaim.outcome import Reclaimed, Removal
 

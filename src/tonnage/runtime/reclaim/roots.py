@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Build, images_named
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 from tonnage.model.stack import Service
 from tonnage.runtime.load_stack import StackRequest
 from tonnage.sources.compose.file_selection import FILE_NAMES, OVERRIDE_NAMES

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.model.reports.workflow import RunnerService, RunnerStack
+    from tonnage.model.reports.ci_job import RunnerService, RunnerStack
 
 DOCKER_DEPLOY = "docker-deploy.yml"
 SEQUENTIAL_DEPLOY = "sequential-deploy.yml"

@@ -1,4 +1,4 @@
-"""Events as plain lines, for logs and wherever there is no terminal: one line for each, none twice."""
+"""Events as lines: plain ones where there is no terminal, JSON ones for programs, or both at once."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ from tonnage.model.deploy.event import (
 )
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_seconds
+from tonnage.views.json.plan_and_run import event_form, json_text
 from tonnage.views.text.plan import what_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from tonnage.model.deploy.event import (
-        Event,
-    )
+    from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.run import Run, StepOutcome
+
+    class View(Protocol):
+        """Shows events."""
+
+        def show(self, event: Event) -> None:
+            """Show one event."""
+
 
 PROGRESS_EVERY_S = 2.0
 
@@ -128,3 +135,48 @@ def finished_line(outcome: StepOutcome) -> str:
 def ended_line(run: Run) -> str:
     """Write how a run ended."""
     return f"{run.purpose} {run.stack} {run.outcome} in {format_seconds(run.seconds)}"
+
+
+class JsonLinesView:
+    """Writes each event as one line and flushes it; events may come from several threads.
+
+    A stream that takes nothing any more, because its reader is gone or its disk is full, ends nothing else.
+
+    Args:
+        monotonic: Seconds that only ever grow; each line has those since the first one.
+    """
+
+    def __init__(self, stream: TextIO, *, monotonic: Callable[[], float]) -> None:
+        self._stream = stream
+        self._monotonic = monotonic
+        self._began_s: float | None = None
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is written."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End; nothing is written."""
+
+    def show(self, event: Event) -> None:
+        """Write one event."""
+        form = event_form(event)
+        with self._lock, contextlib.suppress(OSError):
+            now_s = self._monotonic()
+            self._began_s = now_s if self._began_s is None else self._began_s
+            line = json_text({**form, "at_s": round(now_s - self._began_s, 3)}) + "\n"
+            self._stream.write(line)
+            self._stream.flush()
+
+
+class SeveralViews:
+    """Hands each event to every view, in their order."""
+
+    def __init__(self, *views: View) -> None:
+        self._views = views
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        for view in self._views:
+            view.show(event)

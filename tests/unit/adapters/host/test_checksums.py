@@ -9,8 +9,7 @@ import pytest
 
 from tonnage.adapters.host.checksums import Checksums
 from tonnage.errors import UsageError
-from tonnage.model.deploy.weights import NeededFile, SeenFile
-from tonnage.model.stack import WeightsFile
+from tonnage.model.stack import NeededFile, SeenFile, WeightsFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from tonnage.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.model.reclaim.catalogue import CatalogueEntry
+    from tonnage.model.reclaim.candidate import CatalogueEntry
 
 WHOLE = load_catalogue()
 # What the cleaners of hosted runners remove, and what issue authors paste into workflows.

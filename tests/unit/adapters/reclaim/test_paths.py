@@ -10,7 +10,7 @@ import pytest
 
 from tonnage.adapters.reclaim.catalogue import load_catalogue
 from tonnage.adapters.reclaim.paths import find_places
-from tonnage.decide.reclaim.selection import freed_bytes
+from tonnage.decide.reclaim.choice import freed_bytes
 from tonnage.errors import UsageError
 
 if TYPE_CHECKING:

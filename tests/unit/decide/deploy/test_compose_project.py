@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.compose_project import compose_project, config_digest
+from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.model.stack import Service, Stack
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tonnage.decide.deploy.expectations import freed, why_not_fit, with_expectations
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Push, Step
+from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.model.forecast.learned import LearnedStep
 

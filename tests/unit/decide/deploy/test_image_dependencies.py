@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tonnage.decide.deploy.image_dependencies import with_what_is_built_on
+from tonnage.decide.deploy.changes import with_what_is_built_on
 from tonnage.model.inventory import Inputs
 from tonnage.model.stack import BuildSpec, Service, Stack
 

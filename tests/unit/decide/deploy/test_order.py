@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.decide.deploy.order import in_order
+from tonnage.decide.deploy.changes import in_order
 from tonnage.errors import UsageError
 from tonnage.model.stack import BuildSpec, Dependency, Place, Service, Stack
 

@@ -7,8 +7,8 @@ from tests.unit.decide import observed
 
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.errors import UsageError
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import History
 from tonnage.model.stack import Place, Port
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from tonnage.decide.deploy.reclaim_steps import (
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, Tag
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.inventory import Filesystem, Inputs
-from tonnage.model.reclaim.candidate import Findings
-from tonnage.model.reclaim.roots import Roots
+from tonnage.model.reclaim.candidate import Findings, Roots
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:

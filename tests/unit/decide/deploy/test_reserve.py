@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.decide.deploy.reserve import reserve_bytes
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import UsageError
 from tonnage.model.inventory import Filesystem
 

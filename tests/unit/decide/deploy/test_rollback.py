@@ -9,9 +9,9 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.errors import UsageError
-from tonnage.model.deploy.history import History
 from tonnage.model.deploy.plan import Switch
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.run import History
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.start_first import why_stop_first
+from tonnage.decide.deploy.switching import why_stop_first
 from tonnage.model.stack import Mount, Service, ServiceSettings, SwitchOrder
 
 

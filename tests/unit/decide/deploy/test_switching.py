@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.unit.builders import configured, context, names
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.compose_project import config_digest
+from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.restore import restore_steps
 from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.model.deploy.plan import (

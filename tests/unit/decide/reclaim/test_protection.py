@@ -9,7 +9,7 @@ from tests.unit.decide import observed
 from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay
 from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import find_image, tagged
-from tonnage.model.reclaim.roots import Root, Roots
+from tonnage.model.reclaim.candidate import Root, Roots
 
 DIGEST = "sha256:" + "ab" * 32
 NGINX = replace(observed.image(7, "nginx:1.25"), image_id="sha256:" + "7c" * 32, digests=(f"nginx@{DIGEST}",))

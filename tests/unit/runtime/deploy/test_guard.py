@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from tonnage.runtime.deploy.guard import ReserveGuard
+from tonnage.runtime.deploy.sampler import ReserveGuard
 
 LINE = {"/data": 1_000_000_007, "/var": 500_000_003}
 

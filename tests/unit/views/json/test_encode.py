@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from tonnage.views.json.encode import json_text
+from tonnage.views.json.plan_and_run import json_text
 
 
 def test_text_of_any_language_stays_as_it_is() -> None:

@@ -7,8 +7,7 @@ from rich.console import Console
 from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
 
 from tonnage.model.stack import Stack
-from tonnage.views.text.status import engine_use, status_form, status_text
-from tonnage.views.text.watching import InPlace, watch_lines
+from tonnage.views.text.status import InPlace, engine_use, status_form, status_text, watch_lines
 
 TEXT = """\
 engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock

@@ -13,7 +13,7 @@ import pytest
 from tests.unit.sources.compose.test_cases import GOOD, open_case
 
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
-from tonnage.decide.deploy.compose_project import compose_project
+from tonnage.decide.deploy.changes import compose_project
 from tonnage.errors import EngineLacksError
 
 if TYPE_CHECKING:
