@@ -254,14 +254,7 @@ class AptLists:
 
 
 def reduced(text: str) -> Reduced:
-    """Return what is needed of a list of packages.
-
-    Args:
-        text: The list.
-
-    Returns:
-        The same paragraphs with fewer fields; a field that goes on over lines is cut at its first.
-    """
+    """Return what is needed of a list of packages."""
     kept: list[str] = []
     places: dict[str, list[int]] = {}
     provided: dict[str, list[str]] = {}

@@ -53,11 +53,7 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 
 def relations(text: str) -> tuple[Alternatives, ...]:
-    """Return what a field such as ``Depends`` asks for, of each need the alternatives.
-
-    Args:
-        text: Its value.
-    """
+    """Return what a field such as ``Depends`` asks for, of each need the alternatives."""
     found = []
     for part in text.split(","):
         alternatives = tuple(

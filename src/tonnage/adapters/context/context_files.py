@@ -127,15 +127,7 @@ def open_context(spec: BuildSpec) -> ContextFiles | None:
 
 
 def named_by(source: str, files: ContextFiles) -> dict[str, ContextEntry]:
-    """Return what one source names, by path: of a directory only itself.
-
-    Args:
-        source: A path or a pattern.
-        files: The context.
-
-    Returns:
-        Nothing where it names nothing that the builder sees.
-    """
+    """Return what one source names, by path: of a directory only itself."""
     pattern = _cleaned(source)
     if not pattern:
         return {"": files.whole}

@@ -213,14 +213,7 @@ def is_address(source: str) -> bool:
 
 
 def archive_entries(path: str) -> list[tuple[str, str, int]] | None:
-    """List a tar archive, as path, kind and bytes of each entry; None where a file is none.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its entries. An archive that breaks off is listed as far as it goes.
-    """
+    """List a tar archive, as path, kind and bytes of each entry; None where a file is none."""
     kinds = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
     found: list[tuple[str, str, int]] = []
     try:

@@ -10,11 +10,7 @@ import re
 
 
 def names_of(pattern: str) -> list[str]:
-    """Return the names that a pattern is made of, ``.`` and ``..`` resolved; none when nothing is meant.
-
-    Args:
-        pattern: The line, without the ``!`` that takes a pattern back.
-    """
+    """Return the names that a pattern is made of, ``.`` and ``..`` resolved; none when nothing is meant."""
     names: list[str] = []
     for name in pattern.strip().split("/"):
         if name == "..":
@@ -25,11 +21,7 @@ def names_of(pattern: str) -> list[str]:
 
 
 def expression(pattern: str) -> str:
-    """Return the regular expression for a pattern with ``*``, ``**``, ``?`` and ``[...]``.
-
-    Args:
-        pattern: Its names, with ``/`` between them.
-    """
+    """Return the regular expression for a pattern with ``*``, ``**``, ``?`` and ``[...]``."""
     found = ["^"]
     at = 0
     while at < len(pattern):

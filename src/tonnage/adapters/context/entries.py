@@ -81,15 +81,6 @@ def read_rules(text: str) -> tuple[IgnoreRule, ...]:
 def hash_directory(root: str, rules: Sequence[IgnoreRule], digest: _Hash, place: str = "") -> int:
     """Add a directory to a hash: of each entry its path, kind, permissions and contents.
 
-    Args:
-        root: The directory.
-        rules: What is left out.
-        digest: The hash.
-        place: Where the user wrote the directory, for messages.
-
-    Returns:
-        The bytes of all files that count.
-
     Raises:
         UsageError: A file that counts cannot be read.
     """
@@ -107,11 +98,6 @@ def hash_directory(root: str, rules: Sequence[IgnoreRule], digest: _Hash, place:
 
 def entries(root: str, rules: Sequence[IgnoreRule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Walk a directory in a fixed order, past what the rules leave out.
-
-    Args:
-        root: The directory.
-        rules: What is left out.
-        place: Where the user wrote the directory, for messages.
 
     Yields:
         The path of each entry below the directory, and the entry.

@@ -95,12 +95,6 @@ def is_remote(context: str) -> bool:
 def ignored_text(spec: BuildSpec) -> str:
     """Return the text that says what is left out: the Dockerfile's own first, else the context's.
 
-    Args:
-        spec: A build whose context is a directory.
-
-    Returns:
-        The text; nothing where there is no such file.
-
     Raises:
         UsageError: It cannot be read.
     """

@@ -47,13 +47,6 @@ def build_arguments(
 ) -> list[str]:
     """Return the command that builds a section and names the result.
 
-    Args:
-        tool: The builder.
-        spec: The build section.
-        reference: The name that the image gets.
-        labels: Labels that it gets besides those of the section.
-        id_file: Where the builder writes the image's id.
-
     Raises:
         EngineLacksError: The section asks for something that this builder cannot do.
     """
@@ -96,18 +89,6 @@ def run_build(
     cancel: Cancel,
 ) -> str:
     """Build an image.
-
-    Args:
-        tool: The builder.
-        spec: The build section.
-        reference: The name that the image gets; it moves only when the build succeeds.
-        labels: Labels that it gets besides those of the section.
-        environment: The whole environment of the builder, aimed at the engine.
-        progress: Is told where the build is and what its steps print.
-        cancel: Stops the build.
-
-    Returns:
-        The image's id as the builder tells it.
 
     Raises:
         StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
@@ -218,10 +199,6 @@ def _refuse_what_is_missing(spec: BuildSpec) -> None:
 
 def refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
     """Refuse a build section that a builder cannot carry out.
-
-    Args:
-        tool: The builder.
-        spec: The build section.
 
     Raises:
         EngineLacksError: The section asks for something that this builder cannot do.

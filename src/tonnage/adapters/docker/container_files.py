@@ -86,9 +86,6 @@ def log_size_bytes(path: str) -> int | None:
 def empty_log(path: str) -> None:
     """Empty a log. The engine holds it open and goes on at its new end, so it is never removed.
 
-    Args:
-        path: The file, as the engine tells it.
-
     Raises:
         StepFailedError: It is no plain file, or this user may not write to it.
     """

@@ -71,7 +71,6 @@ def local_endpoint(environment: Mapping[str, str], host: str = "") -> str:
     """Return the address of an engine on this machine, where nothing has to be looked up to know it.
 
     Args:
-        environment: ``DOCKER_HOST`` names the engine where ``host`` does not.
         host: The engine, as typed; empty for the environment's.
 
     Returns:

@@ -21,9 +21,6 @@ _BUSY_TRIES = 30
 def disk_usage(connection: DockerConnection, kind: str) -> Json:
     """Return the answer of ``GET /system/df``, waiting while the engine answers somebody else.
 
-    Args:
-        kind: What is of interest: image, container, volume or build-cache. Docker 20.10 answers everything always.
-
     Raises:
         StepFailedError: The engine refuses, or is busy with others for too long.
         EngineUnreachableError: The engine stops answering.

@@ -29,10 +29,6 @@ _FULL = "No bytes are left on the engine's disk. See what can be freed:\n  tonna
 def speaking_to(endpoint: str, doing: str) -> Iterator[None]:
     """Turn everything that the Docker SDK and its connection raise into classes of :mod:`tonnage.errors`.
 
-    Args:
-        endpoint: How the engine is reached, such as ``unix:///var/run/docker.sock``.
-        doing: What is being done, to go after "could not": ``list the images``.
-
     Raises:
         StepFailedError: The engine answered that it cannot or will not.
         EngineUnreachableError: The engine does not answer, or no longer.
@@ -65,12 +61,7 @@ def _outside() -> tuple[type[Exception], ...]:
 
 
 def refused(doing: str, explanation: str) -> StepFailedError:
-    """Return the failure for what the engine answered, with what to do where that is known.
-
-    Args:
-        doing: What was being done, to go after "could not".
-        explanation: The engine's own words.
-    """
+    """Return the failure for what the engine answered, with what to do where that is known."""
     said = explanation.strip() or "The engine gave no reason."
     lowered = said.lower()
     todo = ""
@@ -86,12 +77,7 @@ def refused(doing: str, explanation: str) -> StepFailedError:
 
 
 def unreachable(endpoint: str, error: BaseException) -> EngineUnreachableError:
-    """Return the failure for an engine that does not answer, in the words of the case.
-
-    Args:
-        endpoint: How it was to be reached.
-        error: What the SDK, its connection or the operating system raised.
-    """
+    """Return the failure for an engine that does not answer, in the words of the case."""
     cause = _root(error)
     number = cause.errno if cause is not None else None
     if endpoint.startswith("unix://"):

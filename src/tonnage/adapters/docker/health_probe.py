@@ -27,14 +27,6 @@ def http_status(
 ) -> int | str:
     """GET a path and return the status of the answer, or in words why there is none.
 
-    Args:
-        connection: The engine, which says how its containers are reached.
-        address: The container's address.
-        port: The port inside the container.
-        path: What is asked for, such as ``/healthz``.
-        timeout_s: Seconds for all of it.
-        beside: A process in the container, when only its own network leads there; else 0.
-
     Raises:
         EngineLacksError: The network namespace cannot be entered, or the engine's containers cannot be reached.
         EngineUnreachableError: ssh failed.

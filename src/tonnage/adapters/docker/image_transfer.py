@@ -116,9 +116,6 @@ class ImageStore:
 def is_image_archive(path: Path) -> bool:
     """Return whether a tar file is an image archive; otherwise it is the root filesystem of one.
 
-    Args:
-        path: The file.
-
     Raises:
         UsageError: It cannot be read, or is neither.
     """

@@ -42,11 +42,6 @@ def open_inside(namespace: str, address: str, port: int, timeout_s: float) -> so
 
     A namespace belongs to a thread: the one that enters it ends afterwards, and the socket stays where it was opened.
 
-    Args:
-        namespace: Name (as of ``ip netns``) or path.
-        address: Where to connect to in there.
-        timeout_s: Seconds to connect.
-
     Raises:
         EngineLacksError: The namespace cannot be entered.
         OSError: The connection failed.
@@ -73,9 +68,6 @@ def open_inside(namespace: str, address: str, port: int, timeout_s: float) -> so
 def of_listener(socket_path: str) -> str:
     """Return the network namespace of the process that listens on a socket, when it is not this process's own.
 
-    Args:
-        socket_path: A unix socket on this machine.
-
     Returns:
         A path below ``/proc``; empty when it is the same, or when this user may not look.
     """
@@ -92,11 +84,6 @@ def of_listener(socket_path: str) -> str:
 
 def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> socket.socket:
     """Return a socket that was opened in the user and network namespace of another process of this user.
-
-    Args:
-        process_id: The process, such as a rootless container's first one.
-        address: Where to connect to in there.
-        timeout_s: Seconds to connect.
 
     Raises:
         EngineLacksError: The namespaces cannot be entered, or there is no ``nsenter``.

@@ -46,10 +46,6 @@ _GONE_WITHIN_S = 60.0
 def tag(connection: DockerConnection, image: str, reference: str) -> None:
     """Give an image a further name; the name moves when another image had it.
 
-    Args:
-        image: Its id or one of its names.
-        reference: The name, ``repository:tag``.
-
     Raises:
         StepFailedError: There is no such image, or the name is none.
         EngineUnreachableError: The engine stops answering.
@@ -81,10 +77,6 @@ def untag(connection: DockerConnection, reference: str) -> None:
 
 def remove_image(connection: DockerConnection, image_id: str, names: Sequence[str] = ()) -> None:
     """Remove one image by id, never by force, with the unnamed steps under it that no other image needs.
-
-    Args:
-        names: Names and digests of it that go with it; they are given back when it stays. Nothing has to be written
-            for that, so it works on a full disk.
 
     Raises:
         StepFailedError: A container or another image uses it, or another name holds it.
@@ -150,10 +142,6 @@ def remove_volume(connection: DockerConnection, name: str) -> None:
 def remove_container(connection: DockerConnection, container: str, timeout_s: float = 10.0) -> None:
     """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there.
 
-    Args:
-        container: Its name or id.
-        timeout_s: Seconds it has to end by itself before it is killed.
-
     Raises:
         StepFailedError: The engine refuses.
         EngineUnreachableError: The engine stops answering.
@@ -178,9 +166,6 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
 def remove_ended_container(connection: DockerConnection, container: str) -> None:
     """Remove one container that has ended, never by force and with none of its volumes.
 
-    Args:
-        container: Its name or id; nothing happens when it is not there.
-
     Raises:
         StepFailedError: It runs by now, or the engine refuses.
         EngineUnreachableError: The engine stops answering.
@@ -198,12 +183,6 @@ def remove_ended_container(connection: DockerConnection, container: str) -> None
 
 def remove_cache(connection: DockerConnection, record_ids: Sequence[str]) -> int:
     """Remove build-cache records that are not in use, those that stand on others before the others.
-
-    Args:
-        record_ids: The records; those that are in use, or no longer there, are left out.
-
-    Returns:
-        The bytes that the engine says came free.
 
     Raises:
         StepFailedError: The engine refuses.

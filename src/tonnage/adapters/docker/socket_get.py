@@ -15,11 +15,6 @@ _OK = b"200"
 def answer(socket_path: str, question: str, within_s: float) -> object | None:
     """Return what an engine answers to a GET.
 
-    Args:
-        socket_path: Where it listens.
-        question: The path and the query, quoted.
-        within_s: Seconds for which it may be silent.
-
     Returns:
         The JSON of its answer; None when it is no plain success.
 

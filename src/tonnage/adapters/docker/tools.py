@@ -290,11 +290,7 @@ _COMPOSE_KEPT = frozenset({"COMPOSE_HTTP_TIMEOUT", "COMPOSE_TLS_VERSION", "COMPO
 
 
 def aimed_at(connection: DockerConnection, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a program that shall act on this engine.
-
-    Args:
-        environment: The user's environment.
-    """
+    """Return the environment for a program that shall act on this engine."""
     kept = {
         name: value
         for name, value in environment.items()

@@ -50,11 +50,6 @@ class _Message(Struct, kw_only=True):
 def pull(connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel) -> str:
     """Pull an image and return its id.
 
-    Args:
-        reference: ``repository:tag`` or ``repository@sha256:...``; ``latest`` when neither is written.
-        progress: Is told the layers and the bytes so far.
-        cancel: Stops the pull; the engine then forgets what is not complete.
-
     Raises:
         StepFailedError: Not found, denied, no space left, or cancelled.
         EngineUnreachableError: The engine stops answering.
@@ -70,11 +65,6 @@ def pull(connection: DockerConnection, reference: str, *, progress: Progress, ca
 
 def push(connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel) -> None:
     """Push an image to the registry in its name.
-
-    Args:
-        reference: ``repository:tag``.
-        progress: Is told the layers and the bytes so far.
-        cancel: Stops the push.
 
     Raises:
         StepFailedError: No such image, denied, or cancelled.

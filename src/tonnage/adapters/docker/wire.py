@@ -35,13 +35,7 @@ def info(reply: Json) -> replies.Info:
 
 
 def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
-    """Return what the engine says of itself.
-
-    Args:
-        told: Its own words.
-        endpoint: How it is reached.
-        api_version: The version of the API that is spoken with it.
-    """
+    """Return what the engine says of itself."""
     return Engine(
         # Engines before 23 take their id from a file of the machine, so two of them on one machine tell the same one.
         engine_id=f"{told.id}@{told.data_root}",
@@ -70,13 +64,7 @@ def shared_sizes(reply: Json) -> dict[str, int]:
 
 
 def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
-    """Return one image; until its neighbours are known, all its bytes count as unique.
-
-    Args:
-        summary: Its entry in the list.
-        detail: ``GET /images/ID/json``.
-        history: ``GET /images/ID/history``, newest first as the engine tells it.
-    """
+    """Return one image; until its neighbours are known, all its bytes count as unique."""
     told = msgspec.convert(detail, replies.ImageDetail)
     root_fs = told.root_fs
     steps = [HistoryEntry(item.created_by, item.size) for item in msgspec.convert(history, list[replies.HistoryItem])]
@@ -198,26 +186,13 @@ def clock_s(told: replies.Info) -> float | None:
 
 
 def pulled(lines: str) -> tuple[str, ...]:
-    """Read the events of pulls.
-
-    Args:
-        lines: What ``GET /events`` printed, one event a line.
-
-    Returns:
-        What was pulled, by name or digest.
-    """
+    """Read the events of pulls."""
     events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in lines.splitlines() if line.strip()]
     return tuple(each.actor.id for each in events if each.actor.id)
 
 
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:
-    """Return the volumes.
-
-    Args:
-        listed: ``GET /volumes``.
-        containers: ``GET /containers/json?all=1``: what they mount is in use.
-        usages: ``GET /system/df``, when the sizes are wanted.
-    """
+    """Return the volumes."""
     summaries = msgspec.convert(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}
     measured = (msgspec.convert(usages, replies.Usages).volumes or []) if usages is not None else []

@@ -56,8 +56,6 @@ def command_from(text: str | None, version: str, environment: Mapping[str, str])
 
     Args:
         text: ``direct_url.json``; None where there is none, as after an installation from an index.
-        version: The version that is installed.
-        environment: That of ``git``.
 
     Returns:
         A command of one line; empty when it came from files that no other machine has.

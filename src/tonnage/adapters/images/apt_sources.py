@@ -41,12 +41,6 @@ def usual_sources(system: Distribution | None, *, mirror: str = "", root: str = 
 
     Args:
         system: The system of the image; None where it is not known.
-        mirror: An address that the user chose; it goes before what this machine uses.
-        root: Where this machine's files lie.
-
-    Returns:
-        The sources of the same distribution that this machine uses, for the suite of the image; nothing where it
-        runs another distribution and no address was chosen.
     """
     if system is None or not system.suite:
         return ()

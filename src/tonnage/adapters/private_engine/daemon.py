@@ -66,16 +66,7 @@ exec dockerd --config-file "$config"
 def configuration(
     layout: Layout, addresses: Addresses, mtu: int, host_config: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the configuration of the private engine.
-
-    Args:
-        layout: Its paths.
-        mtu: Largest packet, in bytes.
-        host_config: Configuration of the host's own engine, of which registries and storage are taken over.
-
-    Returns:
-        What ``daemon.json`` says.
-    """
+    """Return the configuration of the private engine."""
     return {
         **{key: host_config[key] for key in _INHERITED if key in host_config},
         "data-root": str(layout.data_root),
@@ -97,14 +88,6 @@ def start_daemon(
     layout: Layout, addresses: Addresses, mtu: int, environment: Mapping[str, str]
 ) -> process.StartedProcess:
     """Start the engine and wait until it answers.
-
-    Args:
-        layout: Its paths, with disk and network ready.
-        mtu: Largest packet, in bytes.
-        environment: Environment of the engine; proxies and certificates stand there.
-
-    Returns:
-        The process that holds it.
 
     Raises:
         EngineUnreachableError: It ended, or did not answer within a minute; with the last lines of its log.

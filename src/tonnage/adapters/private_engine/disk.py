@@ -22,10 +22,6 @@ _UNMOUNT_PAUSE_S = 0.25
 def check_size(root: Path, size_bytes: int) -> None:
     """Check that a disk of this size can be made.
 
-    Args:
-        root: Directory in which its file will be.
-        size_bytes: Size of the disk.
-
     Raises:
         UsageError: The disk would be too small for an engine.
         CannotFitError: The filesystem of ``root`` has not that much available: the sparse file could not fill up.
@@ -47,9 +43,6 @@ def check_size(root: Path, size_bytes: int) -> None:
 
 def mount_disk(layout: Layout, size_bytes: int) -> None:
     """Make the disk and mount it.
-
-    Args:
-        size_bytes: Size of the file, to the byte; the filesystem uses the whole blocks of it.
 
     Raises:
         StepFailedError: A program failed.
@@ -112,11 +105,7 @@ def loop_devices(disk: Path) -> list[str]:
 
 
 def goes_by_itself(device: str) -> bool:
-    """Return whether the kernel detaches a loop device as soon as its last user, in whatever namespace, is gone.
-
-    Args:
-        device: Such as ``/dev/loop3``.
-    """
+    """Return whether the kernel detaches a loop device as soon as its last user, in whatever namespace, is gone."""
     try:
         return Path("/sys/block", Path(device).name, "loop/autoclear").read_text(encoding="ascii").strip() == "1"
     except OSError:  # it has gone

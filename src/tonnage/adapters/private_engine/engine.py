@@ -157,12 +157,6 @@ class PrivateEngine(Struct, frozen=True):
 def sweep(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Remove what rehearsals left whose owner was killed.
 
-    Args:
-        environment: ``TONNAGE_REHEARSE_DIR`` says where to look.
-
-    Returns:
-        The names of the removed ones. Kept ones and those whose owner lives are not touched.
-
     Raises:
         UsageError: The chosen directory is of no use.
     """

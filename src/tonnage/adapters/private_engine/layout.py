@@ -138,12 +138,6 @@ def rehearsal_root(environment: Mapping[str, str]) -> Path:
 def open_root(environment: Mapping[str, str]) -> Path:
     """Return the directory of all private engines, made when it is missing.
 
-    Args:
-        environment: May name another directory in ``TONNAGE_REHEARSE_DIR``.
-
-    Returns:
-        The directory, readable by root alone.
-
     Raises:
         UsageError: The chosen directory cannot be used: not absolute, too long, under /run, or not only root's.
     """

@@ -68,13 +68,6 @@ class Addresses(Struct, frozen=True):
 def choose_block(routes: Iterable[str], claimed: Iterable[str]) -> str:
     """Choose a block of addresses that nothing on this machine uses.
 
-    Args:
-        routes: Destinations of all routes: addresses, networks, ``default``.
-        claimed: Blocks of other private engines.
-
-    Returns:
-        A free /16, such as ``10.213.0.0/16``.
-
     Raises:
         StepFailedError: All candidates are in use.
     """
@@ -109,11 +102,6 @@ def host_mtu() -> int:
 
 def open_network(layout: Layout, addresses: Addresses, mtu: int) -> None:
     """Make the namespace, its link to the host and the rules that let it out.
-
-    Args:
-        layout: Whose.
-        addresses: The addresses to use.
-        mtu: Largest packet on the link, in bytes.
 
     Raises:
         StepFailedError: A program failed.

@@ -73,13 +73,6 @@ _TIMEOUT_S = 60.0
 def command(arguments: Sequence[str], *, failing: str) -> str:
     """Run a program that must succeed.
 
-    Args:
-        arguments: The program and its arguments.
-        failing: What could not be done when it fails, as the beginning of a sentence.
-
-    Returns:
-        What it printed.
-
     Raises:
         StepFailedError: It failed, or took longer than a minute.
         EngineLacksError: It is not installed.

@@ -23,16 +23,7 @@ Count = tuple[int, int, float, int, list[tuple[int, int, int]], list[str]]
 
 
 def count(task: Task) -> Count:
-    """Count what paths hold, each hard link apart, never through a link and on one device only.
-
-    Args:
-        task: What is counted; see there.
-
-    Returns:
-        Bytes by blocks, number of files and directories, seconds since the epoch of the latest use of a file, number
-        of directories that could not be looked into, inode, bytes and number of names of each file with several, and
-        directories that are still to be looked into.
-    """
+    """Count what paths hold, each hard link apart, never through a link and on one device only."""
     paths, known, device, most, until_s = task
     counting = _Counting(device)
     if known:

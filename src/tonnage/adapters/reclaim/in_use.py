@@ -73,16 +73,7 @@ class UsedPaths:
 
 
 def what_is_in_use(root: str, environment: Mapping[str, str], kept: Iterable[Used] = ()) -> UsedPaths:
-    """Return everything in use that can be told.
-
-    Args:
-        root: The tree that is looked at; its own kernel modules and Perl count as well.
-        environment: That of this process.
-        kept: What must stay beside that.
-
-    Returns:
-        Used paths.
-    """
+    """Return everything in use that can be told."""
     return UsedPaths((*_system(root), *_this_program(environment), *_set_up(environment), *_processes(), *kept))
 
 

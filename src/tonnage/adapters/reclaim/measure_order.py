@@ -24,30 +24,14 @@ _BEYOND = 0.05
 
 
 def measured_before(entry: CatalogueEntry, missing_bytes: int) -> tuple[float, ...]:
-    """Return what sorts entries so that what will most probably go comes first.
-
-    Args:
-        missing_bytes: How many are missing; what it gives beyond them is worth nothing.
-
-    Returns:
-        What it costs to get the missing bytes back, by what it usually holds and in rough steps, because that is an
-        estimate; among those of one step what holds most comes first, so that few things go.
-    """
+    """Return what sorts entries so that what will most probably go comes first."""
     usual_bytes = max(1, round(entry.usual_gb * _BYTES_IN_GB))
     useful_gb = max(1, min(usual_bytes, missing_bytes)) / _BYTES_IN_GB
     return round(entry.cost_s(usual_bytes) / useful_gb / _STEP_S_PER_GB), -entry.usual_gb
 
 
 def is_well_enough(sizes: Sequence[int], missing_bytes: int) -> bool:
-    """Return whether what was measured suffices, with something to choose from and without giving far too much.
-
-    Args:
-        sizes: Bytes of each thing that was measured.
-        missing_bytes: How many are missing.
-
-    Returns:
-        Whether nothing further has to be measured.
-    """
+    """Return whether what was measured suffices, with something to choose from and without giving far too much."""
     found_bytes = sum(sizes)
     if found_bytes < missing_bytes * _ENOUGH_TIMES or found_bytes >= missing_bytes * _PLENTY_TIMES:
         return found_bytes >= missing_bytes * _ENOUGH_TIMES

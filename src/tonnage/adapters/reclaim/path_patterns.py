@@ -32,28 +32,13 @@ class PathMatch(Struct, frozen=True):
 
 
 def printable(path: str) -> str:
-    """Return a path as it can be printed and kept as text: names may hold line ends, and bytes that are no text.
-
-    Args:
-        path: As the system gives it.
-
-    Returns:
-        Text without surrogates and line ends.
-    """
+    """Return a path as it can be printed and kept as text: names may hold line ends, and bytes that are no text."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def homes(root: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the homes below a root: root's, those in ``/home``, and ``$HOME`` where the root is this machine's.
-
-    Args:
-        root: Absolute and free of symbolic links.
-        environment: That of this process.
-
-    Returns:
-        Absolute paths below the root, those of other users as well.
-    """
+    """Return the homes below a root: root's, those in ``/home``, and ``$HOME`` where the root is this machine's."""
     named = environment.get("HOME", "") if root == "/" else ""
     found = [each.path for each in expand(_under(root, "/home/*"))]
     own = [os.path.realpath(named)] if named.startswith("/") and named != "/" else []
@@ -61,16 +46,7 @@ def homes(root: str, environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def patterns_below(root: str, pattern: str, *, environment: Mapping[str, str], home: tuple[str, ...]) -> list[str]:
-    """Return the absolute patterns that one pattern of the catalogue stands for.
-
-    Args:
-        root: Absolute and free of symbolic links.
-        pattern: As an entry has it: ``/a/*``, ``~/a`` or ``$NAME/a``.
-        environment: Where variables are looked up; one that is not set, or is no absolute path, gives no pattern.
-
-    Returns:
-        Patterns below the root.
-    """
+    """Return the absolute patterns that one pattern of the catalogue stands for."""
     first, _, rest = pattern.partition("/")
     if first == "~":
         return [f"{_literal(each)}/{rest}" for each in home]
@@ -86,9 +62,6 @@ def patterns_below(root: str, pattern: str, *, environment: Mapping[str, str], h
 
 def expand(pattern: str) -> Iterator[PathMatch]:
     """Find what an absolute pattern matches.
-
-    Args:
-        pattern: Each part stands for names in one directory; ``*`` does not match a name that begins with a dot.
 
     Yields:
         Matches in the order of their names. What cannot be looked at matches nothing.

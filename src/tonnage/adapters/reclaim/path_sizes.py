@@ -82,20 +82,7 @@ def measure(
     ask: Callable[[Task], Count] = count,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Sizes:
-    """Measure groups of paths on one filesystem; the first of them already while the last are still to come.
-
-    Args:
-        groups: Paths, absolute, none inside another, each group with its rank; what ranks alike stays as it came.
-        device: The number of the filesystem; what lies on another is left out.
-        within_s: Seconds after which what was not looked into yet is counted as such.
-        enough: Is told the bytes of the groups that rank first; when it says so, what ranks behind is not needed.
-        ask: Counts; called by several threads at the same time.
-        meanwhile: Called once while they count, after the last group has come.
-
-    Returns:
-        The groups that rank first, so many as it takes to be enough. Which these are does not depend on which of them
-        was measured faster.
-    """
+    """Measure groups of paths on one filesystem; the first of them already while the last are still to come."""
     measuring = _Measuring(device, time.monotonic() + within_s, enough, ask)
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
     crew = [threading.Thread(target=measuring.work, name=f"measure-{number}") for number in range(threads)]

@@ -80,17 +80,7 @@ class _RemovalQueue(Struct):
 
 
 def remove_below(parent_fd: int, name: str, *, parent: str, threads: int, cancel: Cancel) -> tuple[Problem, ...]:
-    """Remove one name from an open directory: a file, or a directory with everything in it.
-
-    Args:
-        parent_fd: The directory that holds it, open.
-        parent: The path of that directory, for messages.
-        threads: How many remove at the same time.
-        cancel: Ends it: what is not gone then stays.
-
-    Returns:
-        What stays, and why; not more than the first twenty. Empty when it is gone, and when it was cancelled.
-    """
+    """Remove one name from an open directory: a file, or a directory with everything in it."""
     top = _Directory(None, parent, parent_fd, waiting_for=1)
     work = _RemovalQueue(mount_id(parent_fd), cancel)
     found = _status(parent_fd, name)
@@ -113,12 +103,6 @@ def remove_below(parent_fd: int, name: str, *, parent: str, threads: int, cancel
 
 def open_beneath(path: str) -> int:
     """Open a directory, to work below it, without going through any symbolic link.
-
-    Args:
-        path: Absolute.
-
-    Returns:
-        A descriptor that can be looked below; the caller closes it.
 
     Raises:
         OSError: A part of the path is a symbolic link, no directory, or not there.

@@ -116,16 +116,7 @@ class Challenge(Struct, frozen=True):
 
 
 def challenge(header: str) -> Challenge | None:
-    """Read a ``WWW-Authenticate`` header; None where it asks for something that is not known here.
-
-    Args:
-        header: Its value.
-
-    Returns:
-        What is asked for.
-
-    Source: RFC 9110, 11.6.1.
-    """
+    """Read a ``WWW-Authenticate`` header; None where it asks for something that is not known here."""
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() not in {"basic", "bearer"}:
         return None
@@ -140,13 +131,7 @@ def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None
     """Fetch a token.
 
     Args:
-        asked: The registry's challenge.
-        scope: What is wanted, such as ``repository:library/python:pull``.
         credential: Who asks; None for nobody.
-        plain: Whether the registry itself was reached without TLS, so that its tokens may be too.
-
-    Returns:
-        The value of an ``Authorization`` header.
 
     Raises:
         CannotFetchError: The place that gives tokens refuses or is not understood.

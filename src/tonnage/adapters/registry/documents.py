@@ -74,24 +74,13 @@ class ImageConfig(Struct, frozen=True, kw_only=True):
 
 
 def has_digest(content: bytes, digest: str) -> bool:
-    """Return whether a digest is that of a content; one of an unknown kind is not.
-
-    Args:
-        digest: Such as ``sha256:...``.
-    """
+    """Return whether a digest is that of a content; one of an unknown kind is not."""
     kind, _, wanted = digest.partition(":")
     return kind in {"sha256", "sha512"} and hashlib.new(kind, content).hexdigest() == wanted
 
 
 def manifest_or_index(content: bytes, what: str) -> Manifest | tuple[Variant, ...]:
     """Read what a registry answers for a tag or a digest.
-
-    Args:
-        content: The answer.
-        what: Of what it is, for messages.
-
-    Returns:
-        The manifest, or the entries of an index that are images.
 
     Raises:
         CannotFetchError: It is neither.
@@ -115,10 +104,6 @@ def manifest_or_index(content: bytes, what: str) -> Manifest | tuple[Variant, ..
 
 def configuration(content: bytes, what: str) -> ImageConfig:
     """Return the configuration of an image.
-
-    Args:
-        content: The blob.
-        what: Of what it is, for messages.
 
     Raises:
         CannotFetchError: It is none.
@@ -159,17 +144,7 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
 
 
 def chosen(variants: Sequence[Variant], platform: str) -> Variant | None:
-    """Choose from an index what an engine would take for a platform; None when there is nothing for it.
-
-    Args:
-        variants: The entries.
-        platform: Such as ``linux/amd64`` or ``linux/arm/v7``.
-
-    Returns:
-        The entry.
-
-    Source: containerd 1.7, ``platforms/compare.go``: an older arm runs on a newer one, never the other way round.
-    """
+    """Choose from an index what an engine would take for a platform; None when there is nothing for it."""
     for wanted in _acceptable(platform):
         for variant in variants:
             if _normal(variant.platform) == wanted:

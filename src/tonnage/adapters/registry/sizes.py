@@ -38,12 +38,7 @@ class ArchiveSize(Struct, frozen=True):
 
 
 def from_gzip_tail(tail: bytes, compressed_bytes: int) -> ArchiveSize | None:
-    """Return the size that the end of a gzip stream tells; None where it cannot be that of the whole stream.
-
-    Args:
-        tail: Its last four bytes.
-        compressed_bytes: Bytes of the stream.
-    """
+    """Return the size that the end of a gzip stream tells; None where it cannot be that of the whole stream."""
     if len(tail) != GZIP_TAIL_BYTES:
         return None
     told = int.from_bytes(tail, "little")
@@ -64,11 +59,7 @@ def from_gzip_tail(tail: bytes, compressed_bytes: int) -> ArchiveSize | None:
 
 
 def from_zstd_head(head: bytes) -> ArchiveSize | None:
-    """Return the size that a zstd frame begins with; None where it tells none.
-
-    Args:
-        head: Its first bytes, 18 where there are as many.
-    """
+    """Return the size that a zstd frame begins with; None where it tells none."""
     if head[:4] != _ZSTD or len(head) < 6:  # noqa: PLR2004 - magic, descriptor and one byte at least
         return None
     descriptor = head[4]

@@ -80,13 +80,6 @@ def run_there(endpoint: str, script: str, *, timeout_s: float = 60.0) -> process
 def command_line(endpoint: str, command: str) -> str:
     """Return the shell line that runs a command on the machine.
 
-    Args:
-        endpoint: ``ssh://[user@]host[:port]``.
-        command: What the user's shell there runs.
-
-    Returns:
-        The line, quoted.
-
     Raises:
         UsageError: The address is none.
     """

@@ -71,11 +71,7 @@ class ProxyPools:
 
 
 def proxy_of(address: str, environment: Mapping[str, str]) -> str:
-    """Return the proxy that leads to an address; empty where none does.
-
-    Args:
-        environment: Where proxies are named; a name in small letters wins.
-    """
+    """Return the proxy that leads to an address; empty where none does."""
     there = urlsplit(address)
     # Small letters sort last.
     named = {name.lower(): value for name, value in sorted(environment.items()) if name.lower().endswith("_proxy")}

@@ -40,9 +40,6 @@ _NETWORK = _VOLUME | {"attachable", "enable_ipv6", "internal", "ipam"}
 def rewrite(project: Mapping) -> None:
     """Rewrite a project for Compose 1, in place.
 
-    Args:
-        project: The whole resolved project as Compose 2 would be given it, nothing left to build.
-
     Raises:
         EngineLacksError: It uses what only Compose 2 can do; the message names every such key.
     """
@@ -78,16 +75,7 @@ def rewrite(project: Mapping) -> None:
 
 
 def _unknown(where: str, written: Mapping | None, known: frozenset[str]) -> list[str]:
-    """Return what Compose 1 does not know in a mapping.
-
-    Args:
-        where: The path of keys that leads to the mapping.
-        written: The mapping, or nothing.
-        known: What it knows there.
-
-    Returns:
-        Paths of keys.
-    """
+    """Return what Compose 1 does not know in a mapping."""
     return [f"{where}.{key}" for key in written or {} if key not in known and not key.startswith("x-")]
 
 

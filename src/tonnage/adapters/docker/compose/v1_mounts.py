@@ -11,15 +11,7 @@ _OPTIONS = {"bind": frozenset({"propagation"}), "volume": frozenset({"nocopy"}),
 
 
 def rewrite_mounts(where: str, config: Mapping) -> list[str]:
-    """Rewrite the mounts of one service, in place.
-
-    Args:
-        where: How the service is called in messages.
-        config: The service.
-
-    Returns:
-        What cannot be rewritten, as paths of keys.
-    """
+    """Rewrite the mounts of one service, in place."""
     lacks: list[str] = []
     kept: list[Mapping | str] = []
     for mount in config.get("volumes") or ():

@@ -17,16 +17,7 @@ _RESTART = {"none": "no", "any": "always", "": "always"}
 
 
 def rewrite_service(where: str, config: Mapping, project: Mapping) -> list[str]:
-    """Rewrite one service, in place.
-
-    Args:
-        where: How it is called in messages.
-        config: The service.
-        project: The project that it stands in.
-
-    Returns:
-        What cannot be rewritten, as paths of keys; what is not known at all is not told here.
-    """
+    """Rewrite one service, in place."""
     for key in [key for key, value in config.items() if value is None or key in _WITHOUT_MEANING]:
         del config[key]
     _deploy(config)
