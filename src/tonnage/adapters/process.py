@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from functools import cache
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
@@ -197,46 +197,6 @@ def start(arguments: Sequence[str], *, log_path: str, environment: Mapping[str, 
     return StartedProcess(started)
 
 
-class AskedProcess:
-    """A program of our own that answers on its output what it is asked on its input, until that is closed.
-
-    Args:
-        started: It, with both streams as pipes.
-    """
-
-    def __init__(self, started: subprocess.Popen[bytes]) -> None:
-        assert started.stdin is not None  # noqa: S101 - both were asked for as pipes
-        assert started.stdout is not None  # noqa: S101
-        self._started = started
-        self.input: IO[bytes] = started.stdin
-        self.output: IO[bytes] = started.stdout
-
-    def end(self) -> None:
-        """Close its streams, kill it when that does not end it, and reap it."""
-        for stream in (self.input, self.output):
-            with contextlib.suppress(OSError):
-                stream.close()
-        # It only reads: what it is about is of no use to anybody any more.
-        self._started.kill()
-        self._started.wait()
-
-
-def ask(arguments: Sequence[str]) -> AskedProcess:
-    """Start a program that is asked over its standard input; what it says beside its answers is lost.
-
-    Args:
-        arguments: The program and its arguments; no shell is involved.
-
-    Returns:
-        The running program, which the caller ends.
-
-    Raises:
-        EngineLacksError: The program is not installed or cannot be executed.
-    """
-    # Nothing of the tree that it may look at is in use because of it.
-    return AskedProcess(_start(arguments, None, "/", has_input=True, merged=False, errors=subprocess.DEVNULL))
-
-
 def _start(
     arguments: Sequence[str],
     environment: Mapping[str, str] | None,
@@ -244,7 +204,6 @@ def _start(
     *,
     has_input: bool,
     merged: bool,
-    errors: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start a program in its own session with no descriptor of ours."""
     try:
@@ -252,7 +211,7 @@ def _start(
             list(arguments),
             stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else errors,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
             env=None if environment is None else dict(environment),
             cwd=directory,
             start_new_session=True,

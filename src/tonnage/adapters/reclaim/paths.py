@@ -17,10 +17,8 @@ from msgspec import Struct, field
 
 from tonnage.adapters.host import mount_table, swap
 from tonnage.adapters.reclaim import in_use
-from tonnage.adapters.reclaim.count_pool import CountingPool
-from tonnage.adapters.reclaim.measure_order import is_well_enough, measured_before
 from tonnage.adapters.reclaim.path_patterns import PathMatch, expand, homes, patterns_below, printable
-from tonnage.adapters.reclaim.path_sizes import measure
+from tonnage.adapters.reclaim.path_sizes import is_well_enough, measure, measured_before
 from tonnage.errors import UsageError
 from tonnage.model.reclaim.candidate import (
     Candidate,
@@ -113,15 +111,12 @@ def find_places(
             yield measured_before(group.entry, wanted_bytes), group.paths
 
     wanted_bytes = 0 if missing_bytes is None else max(1, missing_bytes)
-    # They get ready to count while it is looked for what.
-    with CountingPool() as crew:
-        sizes = measure(
-            ranked(),
-            device,
-            enough=lambda found: wanted_bytes > 0 and is_well_enough(found, wanted_bytes),
-            ask=crew.count,
-            meanwhile=meanwhile,
-        )
+    sizes = measure(
+        ranked(),
+        device,
+        enough=lambda found: wanted_bytes > 0 and is_well_enough(found, wanted_bytes),
+        meanwhile=meanwhile,
+    )
     notes = []
     if not disposable and any(entry.disposable_only for entry in entries):
         why = f": {why_not_disposable}" if why_not_disposable else ""

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.host.linux_calls import open_within_mount
-from tonnage.adapters.reclaim.count_pool import CountingPool
-from tonnage.adapters.reclaim.measure_order import is_well_enough
-from tonnage.adapters.reclaim.path_sizes import measure
+from tonnage.adapters.reclaim.path_sizes import is_well_enough, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tonnage.adapters.reclaim.count_worker import Count, Task
+    from tonnage.adapters.reclaim.path_sizes import Count
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -36,27 +34,28 @@ def ranked(tree: Path) -> list[tuple[tuple[float, ...], Sequence[str]]]:
     return [((3 - number,), (str(tree / f"group-{number}"),)) for number in (1, 2, 3)]
 
 
-def test_processes_count_what_this_one_counts_also_when_they_have_ended(tree: Path) -> None:
-    device = tree.stat().st_dev
-    here = measure(ranked(tree), device)
-    with CountingPool(2) as crew:
-        assert measure(ranked(tree), device, ask=crew.count) == here
-    assert measure(ranked(tree), device, ask=crew.count) == here
-    assert [tally.inodes for tally in here.tallies] == [4, 3, 2]
+def test_each_group_is_counted_with_its_directory(tree: Path) -> None:
+    sizes = measure(ranked(tree), tree.stat().st_dev)
+    assert sizes.measured == [2, 1, 0]
+    assert [tally.inodes for tally in sizes.tallies] == [4, 3, 2]
+
+
+def test_what_was_not_looked_into_in_time_is_told(tree: Path) -> None:
+    sizes = measure(ranked(tree), tree.stat().st_dev, within_s=-1)
+    assert [(tally.inodes, tally.unread) for tally in sizes.tallies] == [(1, 1)] * 3
 
 
 def test_what_ranks_first_is_enough_whatever_was_counted_sooner(tree: Path) -> None:
-    device, late = tree.stat().st_dev, threading.Event()
-    with CountingPool(1) as crew:
+    late = threading.Event()
 
-        def ask(task: Task) -> Count:
-            if task[0][0].endswith("group-3"):
-                late.wait(5)
-            else:
-                late.set()
-            return crew.count(task)
+    def look(count: Count, until_s: float) -> None:
+        if count.waiting[0].endswith("group-3"):
+            late.wait(5)
+        else:
+            late.set()
+        count.look(until_s)
 
-        sizes = measure(ranked(tree), device, enough=lambda found: len(found) >= 1, ask=ask)
+    sizes = measure(ranked(tree), tree.stat().st_dev, enough=lambda found: len(found) >= 1, look=look)
     assert sizes.measured == [2]
 
 
@@ -71,11 +70,11 @@ def test_a_large_directory_is_counted_in_parts_and_each_name_once(tmp_path: Path
 
 
 def test_a_failure_while_it_is_counted_is_raised_where_it_is_waited_for(tree: Path) -> None:
-    def ask(_task: Task) -> Count:
+    def look(_count: Count, _until_s: float) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        measure(ranked(tree), tree.stat().st_dev, ask=ask)
+        measure(ranked(tree), tree.stat().st_dev, look=look)
 
 
 @pytest.mark.parametrize(
