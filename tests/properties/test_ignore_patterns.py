@@ -5,7 +5,7 @@ from docker.utils.fnmatch import translate
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tonnage.adapters.context.dockerignore import expression, names_of
+from tonnage.adapters.context.entries import expression, names_of
 
 PATTERNS = st.text(alphabet="ab./*?[]!^-\\ ", max_size=12)
 

@@ -106,19 +106,19 @@ class ThisMachine:
 
     def held_open(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return programs that hold removed files open, with the bytes of those files on a filesystem."""
-        from tonnage.adapters.host.deleted_open_files import held_open  # noqa: PLC0415
+        from tonnage.adapters.reclaim.unseen_bytes import held_open  # noqa: PLC0415
 
         return held_open(mount)
 
     def hidden(self, mount: str) -> Sequence[tuple[str, int]]:
         """Return directories of a filesystem that something is mounted on, with the bytes that lie below that."""
-        from tonnage.adapters.reclaim.under_mounts import hidden_under_mounts  # noqa: PLC0415
+        from tonnage.adapters.reclaim.unseen_bytes import hidden_under_mounts  # noqa: PLC0415
 
         return [(each.path, each.size_bytes) for each in hidden_under_mounts(mount)]
 
     def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
         """Return how many layers below a data root the engine does not know, and their bytes."""
-        from tonnage.adapters.reclaim.orphan_layers import orphan_layers  # noqa: PLC0415
+        from tonnage.adapters.reclaim.unseen_bytes import orphan_layers  # noqa: PLC0415
 
         found = orphan_layers(data_root, now_s=now_s)
         return len(found.paths), found.size_bytes

@@ -15,7 +15,7 @@ from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.images import image_config as image_traces
 from tonnage.adapters.images import image_files
-from tonnage.adapters.images.apt_sources import usual_state
+from tonnage.adapters.images.image_files import usual_state
 from tonnage.adapters.images.layer_files import MergedRoot
 from tonnage.adapters.registry.documents import base_config, platform_matches
 from tonnage.adapters.registry.sizes import disk_of_files

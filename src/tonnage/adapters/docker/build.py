@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
-from tonnage.adapters.docker.progress.legacy import LegacyOutput
-from tonnage.adapters.docker.progress.plain import PlainOutput
-from tonnage.adapters.docker.progress.rawjson import RawJsonOutput
+from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
@@ -24,7 +22,7 @@ from tonnage.sources.dockerfile.base_images import instructions, line_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.adapters.docker.progress.output import BuildFailure, BuildOutput
+    from tonnage.adapters.docker.progress import BuildFailure, BuildOutput
     from tonnage.adapters.docker.tools import BuildTool
     from tonnage.adapters.interface import Cancel, Progress
     from tonnage.errors import TonnageError

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.adapters.host.mount_table import is_within, read_mounts
 from tonnage.adapters.private_engine.programs import command, succeeds
 from tonnage.errors import CannotFitError, UsageError
 from tonnage.units import format_bytes
@@ -82,13 +83,7 @@ def unmount_disk(layout: Layout) -> None:
 
 def mounts_below(directory: Path) -> list[str]:
     """Return the mounts at or below a directory, in the order in which they were made."""
-    mounts = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        # Blanks in a path are written as octal escapes.
-        target = line.split(" ")[4].encode().decode("unicode_escape")
-        if target == str(directory) or target.startswith(f"{directory}/"):
-            mounts.append(target)
-    return mounts
+    return [mount.path for mount in read_mounts() if is_within(mount.path, str(directory))]
 
 
 def loop_devices(disk: Path) -> list[str]:

@@ -31,7 +31,6 @@ from tonnage.adapters.private_engine.disk import (
     mounts_below,
     unmount_disk,
 )
-from tonnage.adapters.private_engine.forwarding import give_forwarding_back
 from tonnage.adapters.private_engine.layout import (
     EngineState,
     Layout,
@@ -46,6 +45,7 @@ from tonnage.adapters.private_engine.network import (
     Addresses,
     choose_block,
     close_network,
+    give_forwarding_back,
     host_mtu,
     host_routes,
     netns_path,

@@ -1,12 +1,14 @@
 """A network namespace that reaches the outside through the host, so that the engine's rules and ports stay its own.
 
 A second engine in the host's namespace would flush the first one's firewall chains and clash with its bridge and its
-published ports.
+published ports. Whether the host forwards packets belongs to the machine, not to one directory of rehearsals: what was
+found is remembered in one place, and whoever ends last puts it back, unless another program lives by it by then.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import ipaddress
 import json
 from pathlib import Path
@@ -14,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.private_engine.forwarding import switch_on_forwarding
+from tonnage.adapters.private_engine.layout import INTERFACE_PREFIX
 from tonnage.adapters.private_engine.programs import command, succeeds
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tonnage.adapters.private_engine.layout import Layout
 
@@ -108,34 +110,17 @@ def open_network(layout: Layout, addresses: Addresses, mtu: int) -> None:
     """
     failing = "The network of the rehearsal cannot be made"
     netns, outside, inside = layout.netns, layout.interface, "uplink"
-    size = str(mtu)
     for line in (
-        ["ip", "netns", "add", netns],
-        [
-            "ip",
-            "link",
-            "add",
-            outside,
-            "mtu",
-            size,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            inside,
-            "mtu",
-            size,
-            "netns",
-            netns,
-        ],
-        ["ip", "address", "add", f"{addresses.host}/30", "dev", outside],
-        ["ip", "link", "set", outside, "up"],
-        ["ip", "-n", netns, "address", "add", f"{addresses.engine}/30", "dev", inside],
-        ["ip", "-n", netns, "link", "set", inside, "up"],
-        ["ip", "-n", netns, "link", "set", "lo", "up"],
-        ["ip", "-n", netns, "route", "add", "default", "via", addresses.host],
+        f"ip netns add {netns}",
+        f"ip link add {outside} mtu {mtu} type veth peer name {inside} mtu {mtu} netns {netns}",
+        f"ip address add {addresses.host}/30 dev {outside}",
+        f"ip link set {outside} up",
+        f"ip -n {netns} address add {addresses.engine}/30 dev {inside}",
+        f"ip -n {netns} link set {inside} up",
+        f"ip -n {netns} link set lo up",
+        f"ip -n {netns} route add default via {addresses.host}",
     ):
-        command(line, failing=failing)
+        command(line.split(), failing=failing)
     for table, chain, rule in _rules(layout, addresses):
         command(["iptables", "-w", "-t", table, "-I", chain, *rule], failing=failing)
     switch_on_forwarding()
@@ -167,3 +152,48 @@ def _rules(layout: Layout, addresses: Addresses) -> list[tuple[str, str, list[st
         ("filter", "FORWARD", ["-i", outside, *said, "-j", "ACCEPT"]),
         ("filter", "FORWARD", ["-o", outside, *said, "-j", "ACCEPT"]),
     ]
+
+
+_SETTING = Path("/proc/sys/net/ipv4/ip_forward")
+_BEFORE = Path("/run/tonnage-ip_forward.before")
+_INTERFACES = Path("/sys/class/net")
+
+
+def switch_on_forwarding() -> None:
+    """Let the kernel forward packets, and remember the setting when it did not; the engine's link is there already."""
+    with _locked():
+        setting = _SETTING.read_text(encoding="ascii")
+        if setting.strip() == "0":
+            _BEFORE.write_text(setting, encoding="ascii")
+            _SETTING.write_text("1\n", encoding="ascii")
+
+
+def give_forwarding_back() -> None:
+    """Give the host its setting back, when it was changed and no private engine of this machine has a link any more.
+
+    It stays switched on where another program translates addresses: an engine that was started in the meantime found
+    it on, and would lose the network of its containers.
+
+    Raises:
+        StepFailedError: The firewall's rules cannot be read.
+    """
+    with _locked():
+        if not _BEFORE.exists() or any(_INTERFACES.glob(f"{INTERFACE_PREFIX}*")):
+            return
+        if not _others_translate():
+            _SETTING.write_text(_BEFORE.read_text(encoding="ascii"), encoding="ascii")
+        _BEFORE.unlink()
+
+
+def _others_translate() -> bool:
+    """Return whether the firewall still has a rule that sends packets of others on under the host's own address."""
+    rules = command(["iptables", "-w", "-t", "nat", "-S", "POSTROUTING"], failing="The firewall cannot be read")
+    return "MASQUERADE" in rules or "SNAT" in rules
+
+
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
+    """Hold the lock of the setting: its own file, of which each network namespace has one."""
+    with _SETTING.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -102,6 +102,11 @@ class Sizes(Struct):
     tallies: list[Tally]
     linked: dict[int, Linked] = field(default_factory=dict)
 
+    @property
+    def total_bytes(self) -> int:
+        """All of it, each file once."""
+        return sum(each.own_bytes for each in self.tallies) + sum(each.size_bytes for each in self.linked.values())
+
 
 class Count(Struct):
     """A part of a group, counted by one thread.

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from tonnage.adapters.images import image_config as image_traces
-from tonnage.adapters.images.apt_sources import usual_state
+from tonnage.adapters.images.image_files import usual_state
 from tonnage.adapters.images.layers import chain_ids
 from tonnage.adapters.registry import sizes
 from tonnage.adapters.registry.access import Credentials

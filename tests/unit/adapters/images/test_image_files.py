@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.images import image_files
-from tonnage.adapters.images.apt_sources import usual_sources
+from tonnage.adapters.images.image_files import usual_sources
 from tonnage.adapters.images.layer_files import MergedRoot
 from tonnage.model.forecast.base_image import AptSource, Distribution
 

@@ -14,7 +14,7 @@ APART = "mount -t tmpfs none /run && mount -t sysfs none /sys && exec"
 MADE = """
 import subprocess
 from pathlib import Path
-from tonnage.adapters.private_engine.forwarding import give_forwarding_back, switch_on_forwarding
+from tonnage.adapters.private_engine.network import give_forwarding_back, switch_on_forwarding
 
 def on():
     return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.reclaim.orphan_layers import OLD_S, orphan_layers
+from tonnage.adapters.reclaim.unseen_bytes import OLD_S, orphan_layers
 
 if TYPE_CHECKING:
     from pathlib import Path

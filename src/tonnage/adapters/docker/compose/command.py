@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from tonnage.adapters import process
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
-from tonnage.adapters.docker.progress.output import LOG_LINES, plain_text
+from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 

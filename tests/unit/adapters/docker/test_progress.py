@@ -5,15 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.docker.progress.legacy import LegacyOutput
-from tonnage.adapters.docker.progress.output import BuildFailure
-from tonnage.adapters.docker.progress.plain import PlainOutput
-from tonnage.adapters.docker.progress.rawjson import RawJsonOutput
+from tonnage.adapters.docker.progress import BuildFailure, LegacyOutput, PlainOutput, RawJsonOutput
 
 if TYPE_CHECKING:
-    from tonnage.adapters.docker.progress.output import BuildOutput
+    from tonnage.adapters.docker.progress import BuildOutput
 
-RECORDED = Path(__file__).parents[4] / "wire" / "progress"
+RECORDED = Path(__file__).parents[3] / "wire" / "progress"
 OUTPUTS: dict[str, type[PlainOutput | LegacyOutput | RawJsonOutput]] = {
     "plain": PlainOutput,
     "legacy": LegacyOutput,

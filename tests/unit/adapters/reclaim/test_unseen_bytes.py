@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.host.mount_table import read_mounts
-from tonnage.adapters.reclaim.under_mounts import hidden_under_mounts
+from tonnage.adapters.reclaim.unseen_bytes import hidden_under_mounts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,1 +1,0 @@
-"""The output of builders, line by line: what a build does now, and why it failed."""
