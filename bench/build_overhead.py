@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.units import parse_bytes
 
@@ -95,7 +95,7 @@ def main() -> None:
             "TONNAGE_STATE_DIR": str(directory / "state"),
             "TONNAGE_CACHE_DIR": str(directory / "cache"),
         }
-        docker = find_tools(environment).need_build().program
+        docker = Tools(environment).need_build().program
         subprocess.run([docker, "import", "-", "busybox"], input=busybox_archive(), env=environment, check=True)
         tonnage = shutil.which("tonnage") or str(Path(sys.executable).with_name("tonnage"))
         context = directory / "bench"

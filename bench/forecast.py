@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from counting import Counting
 
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.uv import Uv
@@ -271,7 +271,7 @@ def run(chosen: Iterable[Case], given: argparse.Namespace) -> bool:
                 "TONNAGE_CACHE_DIR": str(directory / "cache"),
             }  # fmt: skip
             environment.pop("DOCKER_CONTEXT", None)
-            docker = find_tools(environment).need_build().program
+            docker = Tools(environment).need_build().program
             for base in given.base:
                 with Path(base.partition("=")[2]).open("rb") as file:
                     subprocess.run(

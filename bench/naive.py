@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.units import format_bytes, parse_bytes
 
@@ -53,7 +53,7 @@ def main() -> None:
     name, _, archive = given.base.partition("=")
     with PrivateEngine.start(given.disk, environment=os.environ) as engine, tempfile.TemporaryDirectory() as logs:
         environment = {**os.environ, "DOCKER_HOST": engine.endpoint, "DOCKER_BUILDKIT": "1"}
-        docker = find_tools(environment).need_build().program
+        docker = Tools(environment).need_build().program
         lowest = Lowest(engine.mount)
         empty = lowest.now()
         with Path(archive).open("rb") as file:

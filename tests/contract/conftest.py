@@ -9,7 +9,7 @@ from tests.contract.world import RealWorld, SimulatedWorld
 
 from tonnage.adapters.docker.acts import DockerActs
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.adapters.host.filesystem import open_gauge
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     gauge = open_gauge(connection.endpoint, [disk.mount for disk in facts.filesystems()])
     made = RealWorld(
         facts=facts,
-        acts=DockerActs(connection, find_tools(engine.environment), engine.environment),
+        acts=DockerActs(connection, Tools(engine.environment), engine.environment),
         gauge=gauge,
         root=tmp_path,
     )

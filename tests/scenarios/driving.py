@@ -189,10 +189,10 @@ class Project:
 
     def docker(self, *arguments: str) -> str:
         """Run the docker command that Tonnage builds with, as its user would by hand."""
-        from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415 - for the one scenario that needs it
+        from tonnage.adapters.docker.tools import Tools  # noqa: PLC0415 - for the one scenario that needs it
 
         environment = {**self.environment, "DOCKER_BUILDKIT": "1"}
-        program = find_tools(environment).need_build().program
+        program = Tools(environment).need_build().program
         done = subprocess.run(
             [program, *arguments],
             check=True,

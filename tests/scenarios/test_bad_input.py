@@ -16,7 +16,7 @@ import pytest
 from tests.real_engine import BUSYBOX
 from tests.scenarios.driving import QUICK
 
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Ended, Project
@@ -116,7 +116,7 @@ def test_without_a_docker_program_nothing_is_begun(project: Project, tmp_path: P
 def test_without_compose_nothing_is_built(project: Project, tmp_path: Path) -> None:
     project.web("web", "web 1")
     path = _path_without("docker-compose", tmp_path / "bin")
-    tools = find_tools({**project.environment, "PATH": path})
+    tools = Tools({**project.environment, "PATH": path})
     if tools.compose is not None:
         pytest.skip("the docker program here has Compose as a plugin")
     ended = _refused(project, "deploy", environment={"PATH": path})
@@ -125,7 +125,7 @@ def test_without_compose_nothing_is_built(project: Project, tmp_path: Path) -> N
 
 
 def test_what_only_compose_2_can_do_is_refused_by_compose_1_before_anything_is_built(project: Project) -> None:
-    tool = find_tools(project.environment).compose
+    tool = Tools(project.environment).compose
     if tool is None or tool.generation != 1:
         pytest.skip("there is no Compose 1 here")
     project.web("web", "web 1", uts="host")

@@ -22,7 +22,7 @@ from tests.simulator import Heard
 
 from tonnage.adapters.docker.acts import DockerActs
 from tonnage.adapters.docker.facts import DockerFacts
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.decide.reclaim.choice import decide, decide_everything
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.model.reclaim.candidate import Root, Roots
@@ -104,7 +104,7 @@ def named_long_ago(engine: RealEngine, image_id: str) -> None:
 def reclaim_on(engine: RealEngine, needs: Roots, missing_bytes: int | None) -> tuple[ReclaimChoice, Reclaimed]:
     """Look, decide and remove."""
     facts = DockerFacts(engine.connection, sizes=True)
-    acts = DockerActs(engine.connection, find_tools(engine.environment), engine.environment)
+    acts = DockerActs(engine.connection, Tools(engine.environment), engine.environment)
     findings = engine_findings(observe(facts), needs)
     available_bytes = available(engine)
     if missing_bytes is None:
@@ -195,7 +195,7 @@ def build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
         "FROM busybox:latest AS first\nRUN dd if=/dev/urandom of=/a bs=1M count=6\n"
         "FROM busybox:latest\nRUN dd if=/dev/urandom of=/b bs=1M count=9\nCOPY --from=first /a /a\nCOPY context /c\n"
     )
-    program = find_tools(engine.environment).need_build().program
+    program = Tools(engine.environment).need_build().program
     for tag, more in (("built:1", ""), ("failed:1", "RUN dd if=/dev/urandom of=/d bs=1M count=5\nRUN false\n")):
         (directory / "Dockerfile").write_text(text + more)
         subprocess.run(

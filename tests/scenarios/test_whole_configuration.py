@@ -13,7 +13,7 @@ import pytest
 from tests.real_engine import BUSYBOX
 from tests.scenarios.driving import QUICK
 
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
@@ -204,7 +204,7 @@ def test_a_part_of_a_volume_is_mounted_or_refused_but_never_the_whole(project: P
     web = {"image": BUSYBOX, "command": ["sleep", "1000"], "volumes": [mount], **QUICK}
     _save(project, {"web": web}, {"volumes": {"kept": {}}})
     ended = project.tonnage("deploy")
-    tool = find_tools(project.environment).need_compose()
+    tool = Tools(project.environment).need_compose()
     if tool.generation == 1:
         assert ended.exit_code == 7
         assert project.engine.containers("web") == []

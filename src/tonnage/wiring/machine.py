@@ -134,10 +134,10 @@ class FoundPrograms:
     def tools(self) -> Tools:
         """What was found."""
         from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache  # noqa: PLC0415
-        from tonnage.adapters.docker.tools import find_tools  # noqa: PLC0415
+        from tonnage.adapters.docker.tools import Tools  # noqa: PLC0415
 
         known = ToolVersionsCache(cache_directory(self._environment) / "programs.json", self._environment)
-        return find_tools(self._environment, known)
+        return Tools(self._environment, known)
 
     def look_ahead(self) -> None:
         """Begin to look for those that act on an engine, while there is still something else to do."""

@@ -135,7 +135,6 @@ class AptLists:
 
     Args:
         web: The door to the network; where it is offline, only what was kept is used.
-        kept: Where answers are kept.
         holds_s: For how many seconds a ``Release`` file is not asked for again.
     """
 
@@ -148,7 +147,6 @@ class AptLists:
         """Read the lists of all sources.
 
         Args:
-            sources: The sources of an image.
             architecture: dpkg's name of the architecture, such as amd64.
 
         Returns:

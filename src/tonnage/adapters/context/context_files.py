@@ -52,8 +52,6 @@ class ContextFiles:
     """The files of a directory that a builder may read.
 
     Args:
-        directory: The directory.
-        rules: What is left out.
         place: Where the user wrote the directory, for messages.
     """
 

@@ -38,11 +38,7 @@ _FAST_LINK_BYTES = 59
 
 
 class CopyMeter:
-    """Measures what instructions bring.
-
-    Args:
-        heads: Asks addresses for their size.
-    """
+    """Measures what instructions bring."""
 
     def __init__(self, heads: RemoteSizes) -> None:
         self._heads = heads
@@ -51,7 +47,6 @@ class CopyMeter:
         """Return what one ``COPY`` or ``ADD`` from a context brings.
 
         Args:
-            copy: The instruction.
             files: The context; None where it lies elsewhere, so that its files cannot be seen.
 
         Returns:

@@ -76,9 +76,7 @@ def contents_of(copy: CopyInstruction, files: ContextFiles | None, tokens: FileT
     """Look at the sources of an instruction.
 
     Args:
-        copy: The instruction.
         files: The context; None where it lies elsewhere, so that an instruction is the same only by its words.
-        tokens: What stands for the content of files.
 
     Returns:
         What they are. Patterns of ``--exclude`` do not matter: what they leave out the builder is sent all the same.

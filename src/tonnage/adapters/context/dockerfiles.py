@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 def declared_arguments(spec: BuildSpec) -> dict[str, str | None]:
     """Return what a build's Dockerfile declares with ``ARG``.
 
-    Args:
-        spec: A build section.
-
     Returns:
         Default by name, None where there is none; nothing for a Dockerfile that cannot be read here: whoever needs it
         says so.

@@ -24,9 +24,6 @@ _REMOTE = regex(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
 def build_inputs(service: Service) -> Inputs:
     """Look at everything that building a service would read.
 
-    Args:
-        service: A service with a build section.
-
     Returns:
         The hash, the bytes of the context, and the image that the built stage stands on.
 

@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 
 
 class DockerActs:
-    """Changes to one engine; satisfies :class:`tonnage.adapters.interface.EngineActs`.
-
-    Args:
-        connection: The engine.
-        tools: The programs that build and that bring services up.
-        environment: The user's environment.
-    """
+    """Changes to one engine; satisfies :class:`tonnage.adapters.interface.EngineActs`."""
 
     def __init__(self, connection: DockerConnection, tools: Tools, environment: Mapping[str, str]) -> None:
         self._connection = connection

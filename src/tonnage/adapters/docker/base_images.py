@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 
 
 class EngineImages:
-    """The images of one engine as bases.
-
-    Args:
-        connection: The engine.
-        images: Its images, as they were observed.
-    """
+    """The images of one engine as bases."""
 
     def __init__(self, connection: DockerConnection, images: Sequence[Image]) -> None:
         self._connection = connection
@@ -47,7 +42,6 @@ class EngineImages:
         """Return an image that the engine has; None where it has none of this name for the platform.
 
         Args:
-            reference: Its name or id.
             platform: For which platform it has to be; empty for any.
 
         Returns:
@@ -81,9 +75,6 @@ class EngineImages:
 
     def files(self, reference: str) -> MergedRoot | None:
         """Return the files of an image; None where the engine has none of this name, or they cannot be read here.
-
-        Args:
-            reference: Its name or id.
 
         Raises:
             EngineUnreachableError: The engine does not answer.

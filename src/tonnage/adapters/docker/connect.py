@@ -106,7 +106,6 @@ class DockerConnection:
 
         Args:
             path: Below the version, such as ``/images/json``; names in it are quoted here.
-            params: The query.
             timeout_s: Seconds for which the engine may be silent.
 
         Raises:
@@ -135,8 +134,6 @@ class DockerConnection:
         Args:
             method: GET, POST or DELETE.
             path: Below the version, such as ``/images/json``; names in it are quoted here.
-            params: The query.
-            headers: Further headers.
             body: What is sent, in pieces where it is long.
             stream: Leave the answer to be read line by line.
             timeout_s: Seconds for which the engine may be silent; None for ever.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,11 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import container_files, sdk, wire
 from tonnage.adapters.docker import schemas as replies
-from tonnage.adapters.docker.disk_usage import disk_usage
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.host import filesystem
 from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
-from tonnage.errors import EngineLacksError
+from tonnage.errors import EngineLacksError, StepFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
 _CONTAINERD = "/var/lib/containerd"
+_SLOW_S = 600
+_BUSY = "already running"
+_BUSY_TRIES = 30
 
 
 class DockerFacts:
     """Reads one engine.
 
     Args:
-        connection: The engine.
         places: Further directories that a run writes to on this machine, as role and directory; only a local engine's
             filesystems are joined by them.
         sizes: Have the engine count the bytes of volumes and of containers' writable layers too: it walks through
@@ -214,6 +216,29 @@ class DockerFacts:
 
     def _asking(self, doing: str) -> AbstractContextManager[None]:
         return speaking_to(self._connection.endpoint, doing)
+
+
+def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
+    """Return the answer of ``GET /system/df``, waiting while the engine answers somebody else: it takes one at a time.
+
+    Raises:
+        StepFailedError: The engine refuses, or is busy with others for too long.
+        EngineUnreachableError: The engine stops answering.
+    """
+    params = {"type": kind} if connection.typed_usage else None
+    with speaking_to(connection.endpoint, "ask how the disk is used"):
+        for _ in range(_BUSY_TRIES):
+            try:
+                return connection.read("/system/df", params=params, timeout_s=_SLOW_S)
+            except sdk.APIError as error:
+                if _BUSY not in str(error.explanation):
+                    raise
+            time.sleep(1)
+    raise StepFailedError(
+        "could not ask how the disk is used",
+        why=f"The engine has been answering somebody else's question for {_BUSY_TRIES} s.",
+        todo="Look who else asks, for example:\n  docker system df",
+    )
 
 
 def _has_own_containerd(told: replies.Info) -> bool:

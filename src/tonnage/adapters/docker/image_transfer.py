@@ -24,11 +24,7 @@ _LOADED = ("Loaded image ID: ", "Loaded image: ")
 
 
 class ImageStore:
-    """The images of one engine.
-
-    Args:
-        connection: The engine.
-    """
+    """The images of one engine."""
 
     def __init__(self, connection: DockerConnection) -> None:
         self._connection = connection
@@ -83,7 +79,6 @@ class ImageStore:
         """Take an image from a file: an image archive as of ``docker save``, or the root filesystem of an image.
 
         Args:
-            reference: Name that the image shall have.
             path: A tar file, compressed or not.
 
         Raises:

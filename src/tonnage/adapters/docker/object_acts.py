@@ -15,9 +15,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import sdk, wire
-from tonnage.adapters.docker.disk_usage import disk_usage
 from tonnage.adapters.docker.error_translation import speaking_to
-from tonnage.adapters.docker.transfer import pull, push
+from tonnage.adapters.docker.facts import disk_usage
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
@@ -25,19 +24,6 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord
-
-__all__ = [
-    "pull",
-    "push",
-    "remove_cache",
-    "remove_container",
-    "remove_ended_container",
-    "remove_image",
-    "remove_volume",
-    "tag",
-    "top_down",
-    "untag",
-]
 
 _SLOW_S = 600
 _GONE_WITHIN_S = 60.0
@@ -50,9 +36,9 @@ def tag(connection: DockerConnection, image: str, reference: str) -> None:
         StepFailedError: There is no such image, or the name is none.
         EngineUnreachableError: The engine stops answering.
     """
-    repository, tag_name = sdk.parse_repository_tag(reference)
+    params = _as_query(reference)
     with speaking_to(connection.endpoint, f"name the image {image} {reference}"):
-        connection.ask("POST", f"/images/{image}/tag", params={"repo": repository, "tag": tag_name or "latest"})
+        connection.ask("POST", f"/images/{image}/tag", params=params)
 
 
 def untag(connection: DockerConnection, reference: str) -> None:
@@ -66,10 +52,10 @@ def untag(connection: DockerConnection, reference: str) -> None:
         EngineUnreachableError: The engine stops answering.
     """
     with speaking_to(connection.endpoint, f"take the name {reference} away"):
-        names = _names(connection, reference)
-        if names is None:
+        found = _image_names(connection, reference)
+        if found is None:
             return
-        if len(names) <= 1:
+        if len(found.tags) <= 1:
             _move_to_nothing(connection, reference)
         with contextlib.suppress(sdk.NotFound):
             connection.ask("DELETE", f"/images/{reference}", params={"noprune": "1"})
@@ -122,10 +108,7 @@ def _give_names_back(connection: DockerConnection, image_id: str, names: Sequenc
     for name in names:
         with contextlib.suppress(sdk.APIError):
             if _image_names(connection, image_id) is not None and _image_names(connection, name) is None:
-                repository, tag_name = sdk.parse_repository_tag(name)
-                connection.ask(
-                    "POST", f"/images/{image_id}/tag", params={"repo": repository, "tag": tag_name or "latest"}
-                )
+                connection.ask("POST", f"/images/{image_id}/tag", params=_as_query(name))
 
 
 def remove_volume(connection: DockerConnection, name: str) -> None:
@@ -211,12 +194,6 @@ def top_down(records: Sequence[CacheRecord]) -> tuple[str, ...]:
     return order[::-1]
 
 
-def _names(connection: DockerConnection, image: str) -> tuple[str, ...] | None:
-    """Return the names of an image, or None when there is no such image."""
-    found = _image_names(connection, image)
-    return None if found is None else found.tags
-
-
 def _image_names(connection: DockerConnection, image: str) -> wire.ImageNames | None:
     """Return the names and digests of an image, or None when there is no such image."""
     try:
@@ -225,15 +202,19 @@ def _image_names(connection: DockerConnection, image: str) -> wire.ImageNames | 
         return None
 
 
+def _as_query(reference: str) -> dict[str, str]:
+    repository, tag_name = sdk.parse_repository_tag(reference)
+    return {"repo": repository, "tag": tag_name or "latest"}
+
+
 def _move_to_nothing(connection: DockerConnection, reference: str) -> None:
     """Let an empty image take the name over, so that the image which has it loses nothing else."""
-    repository, tag_name = sdk.parse_repository_tag(reference)
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w").close()
     connection.ask(
         "POST",
         "/images/create",
-        params={"fromSrc": "-", "repo": repository, "tag": tag_name or "latest"},
+        params={"fromSrc": "-", **_as_query(reference)},
         headers={"Content-Type": "application/x-tar"},
         body=archive.getvalue(),
     )

@@ -20,9 +20,6 @@ def check_ready(plan: Plan, tools: Tools) -> None:
 
     A plan without builds needs no builder, and one that starts nothing needs no Compose: neither is looked for then.
 
-    Args:
-        tools: The programs.
-
     Raises:
         EngineLacksError: A program is missing, or cannot do what a step asks for.
         UsageError: ``TONNAGE_DOCKER`` names no program.

@@ -51,11 +51,7 @@ _INSTALLED = regex(r"^Inst (?P<name>[^ :]+)\S* (?:\[(?P<old>[^\]]+)\] )?\((?P<ve
 
 
 class EngineProbe:
-    """Asks images of one engine.
-
-    Args:
-        connection: The engine.
-    """
+    """Asks images of one engine."""
 
     def __init__(self, connection: DockerConnection) -> None:
         self._connection = connection
@@ -66,8 +62,6 @@ class EngineProbe:
         """Let the solver of an image say what an install would bring.
 
         Args:
-            image: The image, by id or name.
-            packages: Packages as they are named to apt.
             recommends: Whether recommended packages come too, unless the image turned that off.
             release: The release that is preferred; empty for none.
             upgrades: Whether everything that has a newer version is replaced.

@@ -49,11 +49,7 @@ class ToolVersionsCache:
         self._plugins = _plugins(environment)
 
     def answer(self, arguments: Sequence[str]) -> str | None:
-        """Return what a program said to these arguments, nothing when it failed; None when it is to be asked.
-
-        Args:
-            arguments: The program and its arguments.
-        """
+        """Return what a program said to these arguments, nothing when it failed; None when it is to be asked."""
         kept = self._answers.get(self._key(arguments))
         if kept is None:
             return None
@@ -65,7 +61,6 @@ class ToolVersionsCache:
         """Remember what a program said; where the file cannot be written, it is asked again next time.
 
         Args:
-            arguments: The program and its arguments.
             told: What it said; nothing when it failed.
         """
         with self._lock, contextlib.suppress(OSError):

@@ -245,16 +245,6 @@ class Tools:
         return " ".join(lacks)
 
 
-def find_tools(environment: Mapping[str, str], remembered: ToolVersionsCache | None = None) -> Tools:
-    """Return the programs that act on an engine; they are looked for when first asked for, not now.
-
-    Args:
-        environment: The user's environment.
-        remembered: What they said earlier; None to ask them in any case.
-    """
-    return Tools(environment, remembered)
-
-
 def _on_path(environment: Mapping[str, str], name: str) -> list[str]:
     """Return every program of that name on the PATH, in its order, each file once."""
     found: dict[str, str] = {}

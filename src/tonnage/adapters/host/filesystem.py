@@ -9,12 +9,12 @@ import os
 import shlex
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.adapters.host.space import mount_of
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
 from tonnage.model.inventory import Filesystem
@@ -55,13 +55,6 @@ def local_filesystems(places: Iterable[tuple[str, str]]) -> tuple[Filesystem, ..
 def usual_filesystems(environment: Mapping[str, str], working_directory: str) -> tuple[Filesystem, ...]:
     """Measure the filesystems of this machine that programs write to without being told to.
 
-    Args:
-        environment: That of this process.
-        working_directory: Where the user is.
-
-    Returns:
-        One entry for each filesystem.
-
     Raises:
         EngineLacksError: A directory is not there, or this user may not look at it.
     """
@@ -74,7 +67,6 @@ def remote_filesystems(endpoint: str, places: Sequence[tuple[str, str]]) -> tupl
     """Measure the filesystems under directories of the machine behind ``ssh://``, by one command.
 
     Args:
-        endpoint: ``ssh://[user@]host[:port]``.
         places: Role and directory. The first must be there; further ones that are not are left out.
 
     Returns:
@@ -222,7 +214,7 @@ def _local(role: str, directory: str) -> _Place:
     try:
         stat = os.statvfs(directory)
         device = os.stat(directory).st_dev  # noqa: PTH116 - beside statvfs
-        mount = _mount_of(Path(directory).resolve(), device)
+        mount = mount_of(directory, device)
     except OSError as error:
         raise EngineLacksError(
             f"the disk under {directory} cannot be read from here",
@@ -242,16 +234,6 @@ def _local(role: str, directory: str) -> _Place:
             available_inodes=stat.f_favail,
         ),
     )
-
-
-def _mount_of(directory: Path, device: int) -> str:
-    """Return the highest directory above that is on the same filesystem."""
-    highest = directory
-    for parent in directory.parents:
-        if parent.stat().st_dev != device:
-            break
-        highest = parent
-    return str(highest)
 
 
 def _parsed(role: str, mount: str, figures: str) -> Filesystem:
@@ -283,9 +265,6 @@ _USUAL = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - only told
 
 def temporary_directory(environment: Mapping[str, str]) -> str:
     """Return the directory for temporary files, by the order of :mod:`tempfile`.
-
-    Args:
-        environment: That of this process.
 
     Returns:
         An absolute path of a directory; the working directory where there is no other.

@@ -34,12 +34,6 @@ class _How(ctypes.Structure):
 def open_within_mount(name: str, flags: int, directory_fd: int) -> int:
     """Open a name in a directory, unless something is mounted there or it is a symbolic link.
 
-    Args:
-        flags: As for ``os.open``.
-
-    Returns:
-        The descriptor.
-
     Raises:
         OSError: As of ``os.open``; with EXDEV where something is mounted.
         NotImplementedError: This kernel, or what guards it, does not know the call.

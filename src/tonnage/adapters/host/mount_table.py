@@ -37,9 +37,6 @@ class MountPoint(Struct, frozen=True, kw_only=True):
 def read_mounts(table: str = "/proc/self/mountinfo") -> tuple[MountPoint, ...]:
     """Read the mount table.
 
-    Args:
-        table: The file that tells it.
-
     Returns:
         All mounts in the order in which they were made; a later one at the same path hides an earlier one.
 
@@ -74,13 +71,14 @@ def _parsed(fields: list[str]) -> MountPoint:
     options = {*fields[5].split(","), *fields[end + 3].split(",")}
     return MountPoint(
         device=fields[2],
-        root=_unescaped(fields[3]),
-        path=_unescaped(fields[4]),
+        root=unescaped(fields[3]),
+        path=unescaped(fields[4]),
         kind=fields[end + 1],
         read_only="ro" in options,
     )
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """Return a path of one of the kernel's tables as it is."""
     raw = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), text)
     return raw.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -32,16 +32,13 @@ class Space(Struct, frozen=True, kw_only=True):
 def space_under(directory: str) -> Space:
     """Return how large and how full the filesystem is that a directory lies on.
 
-    Args:
-        directory: Any path that is there.
-
     Raises:
         UsageError: The path is not there, or cannot be looked at.
     """
     try:
         found = os.statvfs(directory)
         device = os.stat(directory).st_dev  # noqa: PTH116 - beside statvfs
-        mount = _mount_of(directory, device)
+        mount = mount_of(directory, device)
     except OSError as error:
         raise UsageError(
             f"the filesystem under {directory} cannot be read",
@@ -58,7 +55,8 @@ def space_under(directory: str) -> Space:
     )
 
 
-def _mount_of(directory: str, device: int) -> str:
+def mount_of(directory: str, device: int) -> str:
+    """Return the highest directory above one that is on the same device."""
     highest = os.path.realpath(directory)
     while True:
         parent = os.path.dirname(highest)  # noqa: PTH120 - pathlib need not be loaded

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tonnage.lazily import regex
+from tonnage.adapters.host.mount_table import unescaped
 
-_ESCAPED = regex(r"\\([0-7]{3})")
 _LEAST_FIELDS = 4
 _KIB = 1024
 _SPARE_OF_MEMORY = 0.8
@@ -31,9 +30,6 @@ class SwapFile(Struct, frozen=True):
 def read_swap_files(table: str = "/proc/swaps") -> tuple[SwapFile, ...]:
     """Read which files are used as swap; partitions are left out, they hold no bytes of a filesystem.
 
-    Args:
-        table: The file that tells it.
-
     Returns:
         The files; none where the kernel has no swap.
 
@@ -45,21 +41,12 @@ def read_swap_files(table: str = "/proc/swaps") -> tuple[SwapFile, ...]:
         return ()
     rows = [line.split() for line in lines]
     return tuple(
-        SwapFile(_ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), row[0]), int(row[3]) * _KIB)
-        for row in rows
-        if len(row) > _LEAST_FIELDS and row[1] == "file"
+        SwapFile(unescaped(row[0]), int(row[3]) * _KIB) for row in rows if len(row) > _LEAST_FIELDS and row[1] == "file"
     )
 
 
 def why_needed(swap: SwapFile, available_memory_bytes: int) -> str:
-    """Return why a swap file cannot be done without now; empty when it can.
-
-    Args:
-        swap: The file.
-
-    Returns:
-        The reason in words.
-    """
+    """Return why a swap file cannot be done without now; empty when it can."""
     if swap.used_bytes <= available_memory_bytes * _SPARE_OF_MEMORY:
         return ""
     return (
@@ -69,9 +56,6 @@ def why_needed(swap: SwapFile, available_memory_bytes: int) -> str:
 
 def turn_off(path: str) -> None:
     """Stop using a swap file; nothing happens when it is not in use.
-
-    Args:
-        path: The file.
 
     Raises:
         OSError: The kernel refuses: no right to, or not enough memory.

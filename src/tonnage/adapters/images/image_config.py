@@ -32,7 +32,6 @@ def python_version(reference: str, environment: Mapping[str, str], history: Sequ
     """Return the version of the Python that an image starts; empty where nothing tells it.
 
     Args:
-        reference: The image's name.
         environment: Its variables: the official images set ``PYTHON_VERSION``.
         history: What made it, oldest first.
 
@@ -54,7 +53,6 @@ def distribution(reference: str, labels: Mapping[str, str], history: Sequence[st
     """Return the system in an image; None where nothing tells it.
 
     Args:
-        reference: The image's name.
         history: What made it, oldest first.
 
     Source: histories of the official images of debian (``debian.sh``), alpine (``alpine-minirootfs``), and labels of

@@ -30,9 +30,6 @@ _VIRTUAL = regex(r"^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", re.MULTILINE)
 def distribution(root: MergedRoot) -> Distribution | None:
     """Return the system of a root; None where it does not say.
 
-    Args:
-        root: The files.
-
     Source: os-release(5).
     """
     text = root.read("/etc/os-release") or root.read("/usr/lib/os-release")
@@ -47,7 +44,6 @@ def python_version(root: MergedRoot, environment: Mapping[str, str]) -> str:
     """Return the version of the Python that ``python3`` or ``python`` starts; empty where there is none.
 
     Args:
-        root: The files.
         environment: The image's variables: ``PATH``, and ``PYTHON_VERSION`` for the last number.
 
     Returns:
@@ -69,9 +65,6 @@ def python_version(root: MergedRoot, environment: Mapping[str, str]) -> str:
 
 def apt_state(root: MergedRoot) -> AptState | None:
     """Return what apt and dpkg of a root know; None where it has no apt.
-
-    Args:
-        root: The files.
 
     Returns:
         Its packages, sources and those settings that decide about bytes.

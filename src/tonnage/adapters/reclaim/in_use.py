@@ -64,9 +64,6 @@ class UsedPaths:
 
         Args:
             path: Absolute, without symbolic links.
-
-        Returns:
-            The reason.
         """
         found = self._in_it.get(path, "")
         return found or next((self._around_it[each] for each in upwards(path) if each in self._around_it), "")

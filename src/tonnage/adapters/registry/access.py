@@ -60,9 +60,6 @@ class Credentials:
         Args:
             host: The registry as names of images have it; Docker's own index by its own name.
 
-        Returns:
-            The user's credential.
-
         Raises:
             CannotFetchError: The configuration cannot be understood.
         """
@@ -116,7 +113,10 @@ class Challenge(Struct, frozen=True):
 
 
 def challenge(header: str) -> Challenge | None:
-    """Read a ``WWW-Authenticate`` header; None where it asks for something that is not known here."""
+    """Read a ``WWW-Authenticate`` header; None where it asks for something that is not known here.
+
+    Source: RFC 9110, 11.6.1.
+    """
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() not in {"basic", "bearer"}:
         return None
@@ -128,10 +128,7 @@ def challenge(header: str) -> Challenge | None:
 
 
 def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None, *, plain: bool) -> str:
-    """Fetch a token.
-
-    Args:
-        credential: Who asks; None for nobody.
+    """Return a token for who asks, or for nobody.
 
     Raises:
         CannotFetchError: The place that gives tokens refuses or is not understood.

@@ -29,8 +29,6 @@ class RegistryClient:
     """One registry.
 
     Args:
-        web: The door to the network.
-        credentials: Who the user is.
         host: The registry as names of images have it; Docker's own index by its own name.
         insecure: Registries that may be spoken to without TLS, by host, host and port, or network.
         at: Another address that answers for it: a mirror, with its scheme; empty for the registry itself.
@@ -95,9 +93,7 @@ class RegistryClient:
         """Return some bytes of a blob; None where the registry gives blobs as a whole only.
 
         Args:
-            digest: The blob's digest.
-            first: The first byte, counted from 0.
-            last: The last byte.
+            first: The first byte, counted from 0; ``last`` is given as well.
 
         Returns:
             The bytes, as many as were asked for.

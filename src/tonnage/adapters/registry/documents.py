@@ -29,7 +29,6 @@ class Blob(Struct, frozen=True, kw_only=True):
     """One layer or configuration as a manifest names it.
 
     Args:
-        digest: Its digest.
         size_bytes: Its bytes in the registry.
         media_type: Its type.
         told_bytes: Uncompressed bytes that its annotations tell; None where they do not.
@@ -62,7 +61,6 @@ class ImageConfig(Struct, frozen=True, kw_only=True):
         platform: Such as ``linux/arm64/v8``.
         diff_ids: Of its layers, lowest first.
         base: What it gives to what stands on it.
-        labels: Its labels.
         history: What made it, oldest first.
     """
 
@@ -130,9 +128,6 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
 
     Args:
         told: The object ``config`` of an image's configuration, or ``ImageConfig`` of what an engine tells.
-
-    Returns:
-        It, as the model has it.
     """
     return BaseConfig(
         environment=dict(str(each).partition("=")[::2] for each in _several(told.get("Env"))),
@@ -144,7 +139,10 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
 
 
 def chosen(variants: Sequence[Variant], platform: str) -> Variant | None:
-    """Choose from an index what an engine would take for a platform; None when there is nothing for it."""
+    """Choose from an index what an engine would take for a platform; None when there is nothing for it.
+
+    Source: containerd 1.7, ``platforms/compare.go``: an older arm runs on a newer one, never the other way round.
+    """
     for wanted in _acceptable(platform):
         for variant in variants:
             if _normal(variant.platform) == wanted:
@@ -153,15 +151,7 @@ def chosen(variants: Sequence[Variant], platform: str) -> Variant | None:
 
 
 def platform_matches(there: str, wanted: str) -> bool:
-    """Tell whether what is made for one platform runs on another.
-
-    Args:
-        there: The platform that it is made for.
-        wanted: The platform that it shall run on.
-
-    Returns:
-        Whether it does.
-    """
+    """Tell whether what is made for one platform, ``there``, runs on another, ``wanted``."""
     return _normal(there) in _acceptable(wanted)
 
 

@@ -54,7 +54,6 @@ class ImageRegistry:
 
     Args:
         web: The door to the network; where it is offline, only what was kept is used.
-        kept: Where answers are kept.
         environment: Where the user's Docker configuration is found.
         mirrors: Addresses that stand in for Docker's own index, as the engine was told; they are tried first.
         insecure: Registries that the engine was told to speak to without TLS.

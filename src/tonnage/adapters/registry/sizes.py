@@ -107,11 +107,7 @@ def disk_bytes(archive: ArchiveSize, diff_id: str) -> Estimate:
 
 
 def disk_of_files(image: Estimate) -> Estimate:
-    """Return what files take on a disk of which only the bytes are known.
-
-    Args:
-        image: The bytes of the files.
-    """
+    """Return what files take on a disk of which only the bytes are known."""
     if not image.known or not image.high_bytes:
         return image
     low, likely, high = _DISK_OF_IMAGE

@@ -52,7 +52,6 @@ class RemoteFiles:
     """Satisfies ``Files``.
 
     Args:
-        endpoint: ``ssh://[user@]host[:port]``.
         paths: What will be looked at for certain: it is read in one go.
     """
 

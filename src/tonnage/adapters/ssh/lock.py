@@ -49,11 +49,7 @@ echo "{sign} unusable $file"
 
 
 class SshLock:
-    """Satisfies :class:`tonnage.runtime.lock.RemoteLock` for one machine.
-
-    Args:
-        endpoint: ``ssh://[user@]host[:port]``.
-    """
+    """Satisfies :class:`tonnage.runtime.lock.RemoteLock` for one machine."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -26,7 +26,6 @@ def files_here(directory: str, mounted: Sequence[tuple[str, bool]]) -> dict[str,
     """Return the files that are mounted from a project directory.
 
     Args:
-        directory: The project directory.
         mounted: Paths below it, and whether containers only read them.
 
     Returns:
@@ -50,9 +49,7 @@ def files_there(endpoint: str, place: str, names: Sequence[str]) -> dict[str, tu
     """Return which of some files are there.
 
     Args:
-        endpoint: ``ssh://[user@]host[:port]``.
         place: The project directory there.
-        names: Paths below it.
 
     Returns:
         Bytes and time of change in whole seconds, by path; those that are not there left out.
@@ -83,12 +80,8 @@ def send_files(
     """Bring files to the machine; what is there under these names is replaced once it has arrived.
 
     Args:
-        endpoint: ``ssh://[user@]host[:port]``.
         directory: The project directory here.
         place: The project directory there; it is made where there is none.
-        names: Paths below it.
-        progress: Is told how it goes on.
-        cancel: Stops it.
 
     Raises:
         StepFailedError: It was stopped, or not everything arrived.

@@ -92,9 +92,6 @@ class Web:
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return what an address answers without its body, whatever its status.
 
-        Args:
-            headers: Further headers.
-
         Raises:
             CannotFetchError: It cannot be reached.
         """
@@ -104,7 +101,6 @@ class Web:
         """Return what an address answers, whatever its status.
 
         Args:
-            headers: Further headers, such as ``Range``.
             limit_bytes: After so many bytes reading is given up.
 
         Raises:
@@ -121,7 +117,6 @@ class Web:
         """Read only the first bytes of what an address gives, and leave the rest.
 
         Args:
-            headers: Further headers.
             first_bytes: How many bytes are wanted; 0 for the headers alone.
 
         Returns:
@@ -135,9 +130,6 @@ class Web:
     def post(self, address: str, form: Mapping[str, str]) -> Reply:
         """Send a form. Nothing is redirected, because a form can hold secrets.
 
-        Args:
-            form: Its fields.
-
         Returns:
             The answer, whatever its status, its body cut after a mebibyte.
 
@@ -149,9 +141,6 @@ class Web:
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.
-
-        Returns:
-            Whether it does.
 
         Raises:
             CannotFetchError: Nothing may be asked.
@@ -325,11 +314,7 @@ def _split(address: str) -> SplitResult:
 
 
 def shown(address: str) -> str:
-    """Return an address as it may be shown: without user, password and query, which can hold secrets.
-
-    Args:
-        address: Any address.
-    """
+    """Return an address as it may be shown: without user, password and query, which can hold secrets."""
     parts = urlsplit(address)
     if not parts.netloc:
         return address

@@ -60,11 +60,7 @@ class DiskCache:
         return self._path(kind, name) in self._new
 
     def keep(self, kind: str, name: str, content: bytes) -> None:
-        """Keep something under a name, in place of what was there.
-
-        Args:
-            content: What is kept.
-        """
+        """Keep something under a name, in place of what was there."""
         path = self._path(kind, name)
         beside = path.with_name(f".{path.name}.{uuid4().hex}")
         with contextlib.suppress(OSError):

@@ -34,8 +34,6 @@ class RemoteSizes:
     """Asks addresses how much they would give. Safe to use from several threads.
 
     Args:
-        web: The door to the network.
-        kept: Where answers are kept.
         holds_s: For how many seconds an address is not asked again.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.docker.preflight import check_ready
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 from tonnage.errors import EngineLacksError
 from tonnage.model.deploy.plan import Build, Plan, Purpose, RemoveContainer, StartFirst, Step, Switch
 from tonnage.model.stack import BuildSpec
@@ -15,7 +15,6 @@ from tonnage.model.stack import BuildSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tonnage.adapters.docker.tools import Tools
     from tonnage.model.deploy.plan import Action
 
 NEEDS_2 = {"name": "shop", "services": {"web": {"image": "web", "uts": "host"}}}
@@ -27,7 +26,7 @@ def _tools(folder: Path, compose: str = "", docker: str = "") -> Tools:
         if words:
             (folder / name).write_text(f'#!/bin/sh\ncase "$1" in\n*version) echo {words};;\n*) exit 17;;\nesac\n')
             (folder / name).chmod(0o755)
-    return find_tools({"PATH": str(folder)})
+    return Tools({"PATH": str(folder)})
 
 
 def _step(action: Action, on_failure: tuple[Step, ...] = ()) -> Step:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.docker import object_acts as objects
+from tonnage.adapters.docker import transfer
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.host.filesystem import open_gauge
 from tonnage.errors import EngineUnreachableError, StepFailedError
@@ -120,7 +121,7 @@ def test_a_cancelled_pull_ends_at_once(engine: RealEngine) -> None:
     cancel = threading.Event()
     cancel.set()
     with pytest.raises(StepFailedError, match="could not pull") as caught:
-        objects.pull(engine.connection, "example.org/none:1", progress=Quiet(), cancel=cancel)
+        transfer.pull(engine.connection, "example.org/none:1", progress=Quiet(), cancel=cancel)
     assert caught.value.why == "It was stopped."
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache
-from tonnage.adapters.docker.tools import find_tools
+from tonnage.adapters.docker.tools import Tools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def _asked(folder: Path) -> int:
 
 def _version(tmp_path: Path, environment: dict[str, str] | None = None) -> str:
     environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path), **(environment or {})}
-    tools = find_tools(environment, ToolVersionsCache(tmp_path / "cache" / "programs.json", environment))
+    tools = Tools(environment, ToolVersionsCache(tmp_path / "cache" / "programs.json", environment))
     return tools.need_build().version
 
 

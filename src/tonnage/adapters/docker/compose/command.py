@@ -52,14 +52,7 @@ def switch(
     """Bring one service to its configuration: ``up -d --no-build --no-deps``.
 
     Args:
-        tool: The Compose.
-        project: The project's name.
-        directory: The project's directory.
-        definition: The whole resolved project.
-        environment: The whole environment, aimed at the engine.
-        on_line: Is given each line that Compose prints.
         holder: Says who publishes a port of the host, for the message when it is taken.
-        cancel: Stops Compose.
 
     Raises:
         StepFailedError: Compose failed or was stopped.
@@ -86,15 +79,6 @@ def start_first(
     cancel: Cancel,
 ) -> None:
     """Start one further container of a service: ``run -d``, without host ports, alias and restart policy.
-
-    Args:
-        tool: The Compose.
-        project: The project's name.
-        directory: The project's directory.
-        definition: The whole resolved project.
-        container_name: What the container is called.
-        environment: The whole environment, aimed at the engine.
-        cancel: Stops Compose.
 
     Raises:
         StepFailedError: Compose failed or was stopped.
@@ -142,7 +126,6 @@ class ComposeText:
 
     Args:
         tool: A Compose of the second generation.
-        environment: The user's environment.
     """
 
     def __init__(self, tool: ComposeTool, environment: Mapping[str, str]) -> None:

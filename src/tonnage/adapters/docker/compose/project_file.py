@@ -22,13 +22,6 @@ _FIXED_ADDRESSES = ("aliases", "ipv4_address", "ipv6_address", "mac_address", "l
 def for_switch(project: ComposeMapping, generation: int) -> str:
     """Return the file for ``up``.
 
-    Args:
-        project: The whole resolved project.
-        generation: 1 or 2.
-
-    Returns:
-        The file's text.
-
     Raises:
         EngineLacksError: Only the second generation can do what the project asks for.
     """
@@ -40,13 +33,6 @@ def for_start_first(project: ComposeMapping, service: str, generation: int) -> s
 
     It gets no host ports, no alias, no fixed address or name, and no restart policy: a version that cannot live is to
     be seen dead, not started again and again.
-
-    Args:
-        project: The whole resolved project.
-        generation: 1 or 2.
-
-    Returns:
-        The file's text.
 
     Raises:
         EngineLacksError: Only the second generation can do what the project asks for.
