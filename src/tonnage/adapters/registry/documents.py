@@ -124,7 +124,7 @@ def configuration(content: bytes, what: str) -> ImageConfig:
 
 
 def base_config(told: Mapping[str, object]) -> BaseConfig:
-    """Read what an image gives to what stands on it; an engine tells it in the same form.
+    """Return what an image gives to what stands on it; an engine tells it in the same form.
 
     Args:
         told: The object ``config`` of an image's configuration, or ``ImageConfig`` of what an engine tells.
