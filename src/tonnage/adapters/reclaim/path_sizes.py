@@ -21,7 +21,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tonnage.model.reclaim.catalogue import CatalogueEntry
+    from tonnage.model.reclaim.candidate import CatalogueEntry
 
 _MOST_THREADS = 8
 _BLOCK_BYTES = 512
