@@ -211,7 +211,7 @@ def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:
             return
         built_on = service.build.built_on if service.build is not None else ()
         for name in (*(dependency.service for dependency in service.depends_on), *built_on):
-            needed = _find(stack, name)
+            needed = next((each for each in stack.services if each.name == name), None)
             if needed is not None:
                 visit(needed, (*path, service.name))
         finished.add(service.name)
@@ -221,10 +221,6 @@ def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:
     for service in stack.services:
         visit(service, ())
     return tuple(done)
-
-
-def _find(stack: Stack, name: str) -> Service | None:
-    return next((service for service in stack.services if service.name == name), None)
 
 
 def with_what_is_built_on(stack: Stack, own: Mapping[str, Inputs]) -> dict[str, Inputs]:

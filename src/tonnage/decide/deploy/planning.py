@@ -74,7 +74,7 @@ def plan_deploy(
     unchanged: list[Unchanged] = []
     worked_on = _worked_on(Purpose.DEPLOY, stack, inventory, services)
     for service in worked_on:
-        context = _context(stack, service, inventory, policy, history)
+        context = context_of(stack, service, inventory, policy, history)
         steps += deploy_steps(context)
         if context.change.build and not context.change.switch:
             # It runs nowhere: others are built on its image.
@@ -106,7 +106,7 @@ def plan_build(
         if service.build is None:
             unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
             continue
-        own, cleanup = build_steps(_context(stack, service, inventory, policy, history))
+        own, cleanup = build_steps(context_of(stack, service, inventory, policy, history))
         steps += own
         (held if stands_below(stack, service) else steps).extend(cleanup)
         if not own and not cleanup:
@@ -203,7 +203,10 @@ def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
     ]
 
 
-def _context(stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History) -> ServiceContext:
+def context_of(
+    stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History
+) -> ServiceContext:
+    """Return a service with everything that its steps are made from."""
     return ServiceContext(
         stack=stack,
         service=service,

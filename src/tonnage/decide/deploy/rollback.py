@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.changes import change_of, in_order
-from tonnage.decide.deploy.planning import asked_for, finish_plan
+from tonnage.decide.deploy.changes import in_order
+from tonnage.decide.deploy.planning import asked_for, context_of, finish_plan
 from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
-from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
@@ -41,14 +41,7 @@ def plan_rollback(
     unchanged: list[Unchanged] = []
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     for service in reversed(in_order(stack, asked_for(stack, services))):
-        context = ServiceContext(
-            stack=stack,
-            service=service,
-            change=change_of(stack, service, inventory),
-            inventory=inventory,
-            policy=policy,
-            history=history,
-        )
+        context = context_of(stack, service, inventory, policy, history)
         current = _current(context)
         target = _target(context, current)
         if target is None:

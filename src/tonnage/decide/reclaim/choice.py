@@ -138,7 +138,8 @@ def _price(candidate: Candidate) -> tuple[float, float, CandidateId]:
 def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
     """Return the first pattern that means a candidate: in doubt it is meant, because what is meant stays."""
     # An image is meant by its repository as well, with whatever tag.
-    repositories = [each.partition("@")[0].removesuffix(f":{_tag(each)}") for each in candidate.names]
+    without_digest = [each.partition("@")[0] for each in candidate.names]
+    repositories = [each.removesuffix(f":{each.rpartition('/')[2].partition(':')[2]}") for each in without_digest]
     own = (candidate.name, candidate.candidate_id.key, candidate.reason)
     names = {each.casefold() for each in (*own, *candidate.names, *repositories)}
     for path in candidate.paths:
@@ -147,10 +148,6 @@ def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
         names.update(parts)
         names.update("/" + "/".join(parts[start:end]) for end in range(1, len(parts) + 1) for start in range(end))
     return next((each for each in patterns if any(fnmatchcase(name, each.casefold()) for name in names)), "")
-
-
-def _tag(name: str) -> str:
-    return name.rpartition("/")[2].partition("@")[0].partition(":")[2]
 
 
 MOST_LOOKED_AT = 200_000

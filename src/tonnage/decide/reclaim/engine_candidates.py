@@ -8,6 +8,7 @@ with a stopped one only what that one has written comes free.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
@@ -27,24 +28,11 @@ OVERHEAD_BYTES = {"overlay2": 40_960}
 and the engine's files about it."""
 
 
-def _image_id(image_id: str) -> CandidateId:
-    return CandidateId(CandidateKind.IMAGE, image_id)
-
-
-def _container_id(container_id: str) -> CandidateId:
-    return CandidateId(CandidateKind.CONTAINER, container_id)
-
-
-def _log_id(container_id: str) -> CandidateId:
-    return CandidateId(CandidateKind.CONTAINER_LOG, container_id)
-
-
-def _cache_id(record_id: str) -> CandidateId:
-    return CandidateId(CandidateKind.CACHE, record_id)
-
-
-def _volume_id(name: str) -> CandidateId:
-    return CandidateId(CandidateKind.VOLUME, name)
+_image_id = partial(CandidateId, CandidateKind.IMAGE)
+_container_id = partial(CandidateId, CandidateKind.CONTAINER)
+_log_id = partial(CandidateId, CandidateKind.CONTAINER_LOG)
+_cache_id = partial(CandidateId, CandidateKind.CACHE)
+_volume_id = partial(CandidateId, CandidateKind.VOLUME)
 
 
 def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[str] = ()) -> Findings:
@@ -79,15 +67,18 @@ def _image(
 ) -> Findings:
     key, name = _image_id(image.image_id), shown(image)
     if reason:
-        stays = Protected(candidate_id=key, kind=key.kind, name=name, reason=reason, size_bytes=image.size_bytes)
-        return Findings(protected=(stays,))
+        return _stays(key, name, reason, image.size_bytes)
     cost_s, back = image_cost(image, seconds)
     if image.references or image.digests:
         why = "no container was made from it, and no stack that is known here names it"
     else:
         why = "it has no name, and no container was made from it"
     # An image that was made on top of another one by the classic builder keeps that one from going.
-    above = [each for each in inventory.images if len(each.chain) > len(image.chain) and _stands_on(each, image)]
+    above = [
+        each
+        for each in inventory.images
+        if len(each.chain) > len(image.chain) and each.chain[: len(image.chain)] == image.chain
+    ]
     removed_after = (
         *(_image_id(each.image_id) for each in above),
         *(_cache_id(record) for record in sorted(pinned_by)),
@@ -108,10 +99,6 @@ def _image(
     )
 
 
-def _stands_on(upper: Image, lower: Image) -> bool:
-    return upper.chain[: len(lower.chain)] == lower.chain
-
-
 def _breaks(image: Image) -> str:
     if image.digests:
         return "until it is pulled again, what asks for it"
@@ -122,14 +109,7 @@ def _container(container: Container) -> Findings:
     key = _container_id(container.container_id)
     reason = why_container_stays(container)
     if reason:
-        stays = Protected(
-            candidate_id=key,
-            kind=key.kind,
-            name=container.name,
-            reason=reason,
-            size_bytes=container.writable_bytes,
-        )
-        return Findings(protected=(stays,))
+        return _stays(key, container.name, reason, container.writable_bytes)
     cost_s, back = container_cost(container)
     size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
     why = "it has ended, and belongs to no stack"
@@ -156,10 +136,7 @@ def _log(container: Container) -> Findings:
 def _record(record: CacheRecord, removed_after: tuple[CandidateId, ...], *, worthless: bool) -> Findings:
     key, name = _cache_id(record.record_id), _record_name(record)
     if record.in_use:
-        stays = Protected(
-            candidate_id=key, kind=key.kind, name=name, reason="a build uses it now", size_bytes=record.size_bytes
-        )
-        return Findings(protected=(stays,))
+        return _stays(key, name, "a build uses it now", record.size_bytes)
     if record.shared:
         # It goes with the last image that has its layer, and gives nothing before.
         return Findings()
@@ -179,18 +156,15 @@ def _volume(volume: Volume, *, named: bool) -> Findings:
     if named and not volume.in_use:
         size_bytes = volume.size_bytes or 0
         why = "it was named with --volume, and no container mounts it"
-        return _one(
-            key,
-            volume.name,
-            size_bytes,
-            LOST_DATA_S,
-            why,
-            back="not at all",
-            breaks="what kept its data there",
-        )
+        breaks = "what kept its data there"
+        return _one(key, volume.name, size_bytes, LOST_DATA_S, why, back="not at all", breaks=breaks)
     reason = "a container mounts it" if volume.in_use else "volumes are removed only when they are named"
-    stays = Protected(candidate_id=key, kind=key.kind, name=volume.name, reason=reason, size_bytes=volume.size_bytes)
-    return Findings(protected=(stays,))
+    return _stays(key, volume.name, reason, volume.size_bytes)
+
+
+def _stays(key: CandidateId, name: str, reason: str, size_bytes: int | None) -> Findings:
+    protected = Protected(candidate_id=key, kind=key.kind, name=name, reason=reason, size_bytes=size_bytes)
+    return Findings(protected=(protected,))
 
 
 def _one(
@@ -249,7 +223,7 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
         for layer in image.layers:
             holders[layer.chain_id].add(_image_id(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
-    images = {chain_id: _images_of(inventory, chain_id) for chain_id in holders}
+    images = {chain_id: sum(chain_id in image.chain for image in inventory.images) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
     overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
@@ -264,10 +238,6 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
             every = frozenset().union(*(holders[layer.chain_id] for layer in own))
             pieces.append(SharedBytes(max(0, rest), every))
     return pieces
-
-
-def _images_of(inventory: Inventory, chain_id: str) -> int:
-    return sum(chain_id in image.chain for image in inventory.images)
 
 
 def _record_pieces(inventory: Inventory) -> list[SharedBytes]:

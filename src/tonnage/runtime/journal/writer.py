@@ -25,13 +25,7 @@ from tonnage.runtime.journal.engine_records import (
     read_engine_records,
     read_left,
 )
-from tonnage.runtime.journal.reader import (
-    INSERT_INSTRUCTION,
-    instruction_rows,
-    read_history,
-    read_outcomes,
-    read_runs,
-)
+from tonnage.runtime.journal.reader import INSERT_INSTRUCTION, instruction_rows, read_history, read_outcomes, read_runs
 from tonnage.runtime.journal.schema import (
     has_instructions,
     is_full,
@@ -171,7 +165,8 @@ class Journal:
                 except sqlite3.Error as error:
                     if not is_full(self._path, error):
                         raise refused(self._path, error) from error
-                    self._wait_with(entry, error)
+                    self._waiting.append(entry)
+                    self._tell_trouble(error)
                 self._positions[run_id] = 0
                 return run_id
 
@@ -361,10 +356,6 @@ class Journal:
         with transaction(self._connection):
             for statement, values in entry:
                 self._connection.execute(statement, values)
-
-    def _wait_with(self, entry: _Entry, error: sqlite3.Error) -> None:
-        self._waiting.append(entry)
-        self._tell_trouble(error)
 
     def _keep_room(self) -> None:
         # Room is for later. What matters now is written by other statements, and they tell when they fail.

@@ -54,11 +54,6 @@ def job_summary(forecast: JobForecast | None, run: JobRun | None, reclaimed: Job
 def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobReclaim | None) -> dict[str, int | None]:
     """Return the figures of a job.
 
-    Args:
-        forecast: What was forecast; None when that failed.
-        run: The run; None when there was none.
-        reclaimed: What was reclaimed; None when nothing was.
-
     Returns:
         Bytes by name; None where nothing tells.
     """

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         ServiceForecast,
         StackForecast,
     )
-    from tonnage.model.forecast.finding import Finding
     from tonnage.model.forecast.fit import FilesystemFit
 
 FORMAT = 1
@@ -97,13 +96,7 @@ def step_form(step: Step) -> dict[str, object]:
 
 def estimate_form(estimate: Estimate) -> dict[str, object]:
     """Return a forecast; its numbers are null where it is not known."""
-    known = estimate.known
-    return {
-        "low_bytes": estimate.low_bytes if known else None,
-        "likely_bytes": estimate.likely_bytes if known else None,
-        "high_bytes": estimate.high_bytes if known else None,
-        "grade": str(estimate.grade),
-    }
+    return {name if name == "grade" else f"{name}_bytes": told for name, told in figures(estimate).items()}
 
 
 def run_form(run: Run) -> dict[str, object]:
@@ -165,16 +158,8 @@ def _event_fields(event: Event) -> dict[str, object]:
 
 
 def _measured_form(measured: Measured) -> dict[str, object]:
-    return {
-        "mount": measured.mount,
-        "before_bytes": measured.before_bytes,
-        "after_bytes": measured.after_bytes,
-        "lowest_bytes": measured.lowest_bytes,
-        "kept_bytes": measured.kept_bytes,
-        "transient_bytes": measured.transient_bytes,
-        "samples": measured.samples,
-        "shared": measured.shared,
-    }
+    own = msgspec.structs.asdict(measured)
+    return own | {"kept_bytes": measured.kept_bytes, "transient_bytes": measured.transient_bytes}
 
 
 def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = ()) -> dict[str, object]:
@@ -227,20 +212,18 @@ def service_forecast_form(service: ServiceForecast) -> dict[str, object]:
         "target": service.target,
         "steps": [_step_form(step) for step in service.steps],
         "failures": list(service.failures),
-        "findings": [_finding_form(finding) for finding in service.findings],
+        "findings": [
+            {"rule": each.rule, "place": str(each.place), "text": each.text, "todo": each.todo}
+            for each in service.findings
+        ],
         "notes": list(service.notes),
     }
 
 
 def figures(estimate: Estimate) -> dict[str, object]:
     """Return the figures of a forecast, in bytes."""
-    known = estimate.known
-    return {
-        "low": estimate.low_bytes if known else None,
-        "likely": estimate.likely_bytes if known else None,
-        "high": estimate.high_bytes if known else None,
-        "grade": str(estimate.grade),
-    }
+    told = (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes) if estimate.known else (None, None, None)
+    return {**dict(zip(("low", "likely", "high"), told, strict=True)), "grade": str(estimate.grade)}
 
 
 def _step_form(step: InstructionForecast) -> dict[str, object]:
@@ -265,10 +248,6 @@ def _contributor_form(each: Contributor) -> dict[str, object]:
         "download_bytes": figures(each.download),
         "source": each.source,
     }
-
-
-def _finding_form(finding: Finding) -> dict[str, object]:
-    return {"rule": finding.rule, "place": str(finding.place), "text": finding.text, "todo": finding.todo}
 
 
 def json_text(form: Mapping[str, object]) -> str:

@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.deploy.event import (
-    DiskSampled,
-    Notice,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepLog,
-    StepProgress,
-    StepStarted,
-)
+from tonnage.model.deploy import event as events
 from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
-    from tonnage.model.deploy.event import (
-        Event,
-    )
+    from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan
 
 LOG_LINES = 200
@@ -94,22 +83,22 @@ class Board(Struct):
     def take(self, event: Event, now_s: float) -> None:
         """Bring the picture up to date."""
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 self._begin(event.plan, now_s)
-            case StepStarted():
+            case events.StepStarted():
                 self._step_started(event, now_s)
-            case StepProgress():
+            case events.StepProgress():
                 self._row(event.step).text = event.text
-            case StepLog():
+            case events.StepLog():
                 self.log.append(event.line)
-            case DiskSampled():
+            case events.DiskSampled():
                 self._sampled(event)
-            case StepFinished():
+            case events.StepFinished():
                 self._step_finished(event)
-            case RunFinished():
+            case events.RunFinished():
                 self.outcome = str(event.run.outcome)
                 self.ended_s = now_s
-            case Notice():
+            case events.Notice():
                 pass
 
     def _begin(self, plan: Plan, now_s: float) -> None:
@@ -128,7 +117,7 @@ class Board(Struct):
         service = self._service_of.get(step, WHOLE_STACK)
         return self.rows.setdefault(service, Row(service=service))
 
-    def _step_started(self, event: StepStarted, now_s: float) -> None:
+    def _step_started(self, event: events.StepStarted, now_s: float) -> None:
         step = event.step
         service = step.service or WHOLE_STACK
         self._service_of[step.name] = service
@@ -142,7 +131,7 @@ class Board(Struct):
         row.text = ""
         row.since_s = now_s
 
-    def _step_finished(self, event: StepFinished) -> None:
+    def _step_finished(self, event: events.StepFinished) -> None:
         outcome = event.outcome
         row = self._row(outcome.name)
         row.seconds += outcome.seconds
@@ -166,7 +155,7 @@ class Board(Struct):
             row.text = str(outcome.outcome)
             self.failed_step, self.failure = outcome.name, row.text
 
-    def _sampled(self, event: DiskSampled) -> None:
+    def _sampled(self, event: events.DiskSampled) -> None:
         known = self.disks.get(event.mount)
         lowest_bytes = event.available_bytes if known is None else min(known.lowest_bytes, event.available_bytes)
         self.disks[event.mount] = Disk(

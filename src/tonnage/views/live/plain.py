@@ -6,16 +6,7 @@ import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TextIO
 
-from tonnage.model.deploy.event import (
-    DiskSampled,
-    Notice,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepLog,
-    StepProgress,
-    StepStarted,
-)
+from tonnage.model.deploy import event as events
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.json.plan_and_run import event_form, json_text
@@ -39,62 +30,71 @@ if TYPE_CHECKING:
 PROGRESS_EVERY_S = 2.0
 
 
-class PlainView:
+class _LineView:
+    """Writes lines and flushes each. A stream that takes nothing any more, closed or full, ends nothing else."""
+
+    def __init__(self, stream: TextIO, monotonic: Callable[[], float]) -> None:
+        self._stream = stream
+        self._monotonic = monotonic
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _write(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+class PlainView(_LineView):
     """Writes one plain line for each event; events may come from several threads.
 
     Progress is thinned to one line of a step every two seconds, and samples of the disk are shown only as the lowest
-    point at a step's end. A stream that takes nothing any more ends nothing else.
+    point at a step's end.
 
     Args:
         monotonic: Seconds that only ever grow.
     """
 
     def __init__(self, stream: TextIO, *, monotonic: Callable[[], float]) -> None:
-        self._stream = stream
-        self._monotonic = monotonic
-        self._lock = Lock()
+        super().__init__(stream, monotonic)
         self._said: dict[str, tuple[str, float]] = {}
-
-    def __enter__(self) -> Self:
-        """Begin; nothing is written."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End; nothing is written."""
 
     def show(self, event: Event) -> None:
         """Write one event, or nothing when it says nothing new."""
         with self._lock:
             line = self._line(event)
             if line:
-                with contextlib.suppress(OSError):
-                    self._stream.write(line + "\n")
-                    self._stream.flush()
+                self._write(line)
 
     def _line(self, event: Event) -> str:
         line = ""
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 line = started_line(event.plan)
-            case StepStarted():
+            case events.StepStarted():
                 undo = "undo " if event.undo else ""
                 line = f"[{event.index}/{event.total}] {undo}{event.step.name}: {what_changes(event.step)}"
-            case StepProgress():
+            case events.StepProgress():
                 line = self._progress_line(event)
-            case StepLog():
+            case events.StepLog():
                 line = f"    {event.step} | {event.line}"
-            case StepFinished():
+            case events.StepFinished():
                 self._said.pop(event.outcome.name, None)
                 line = finished_line(event.outcome)
-            case RunFinished():
+            case events.RunFinished():
                 line = ended_line(event.run)
-            case Notice():
+            case events.Notice():
                 line = f"warning: {event.text}" if event.level == "warning" else event.text
-            case DiskSampled():
+            case events.DiskSampled():
                 pass
         return line
 
-    def _progress_line(self, event: StepProgress) -> str:
+    def _progress_line(self, event: events.StepProgress) -> str:
         now = self._monotonic()
         text, said_at = self._said.get(event.step, ("", float("-inf")))
         if event.text == text or now - said_at < PROGRESS_EVERY_S:
@@ -137,37 +137,24 @@ def ended_line(run: Run) -> str:
     return f"{run.purpose} {run.stack} {run.outcome} in {format_seconds(run.seconds)}"
 
 
-class JsonLinesView:
-    """Writes each event as one line and flushes it; events may come from several threads.
-
-    A stream that takes nothing any more, because its reader is gone or its disk is full, ends nothing else.
+class JsonLinesView(_LineView):
+    """Writes each event as one line; events may come from several threads.
 
     Args:
         monotonic: Seconds that only ever grow; each line has those since the first one.
     """
 
     def __init__(self, stream: TextIO, *, monotonic: Callable[[], float]) -> None:
-        self._stream = stream
-        self._monotonic = monotonic
+        super().__init__(stream, monotonic)
         self._began_s: float | None = None
-        self._lock = Lock()
-
-    def __enter__(self) -> Self:
-        """Begin; nothing is written."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End; nothing is written."""
 
     def show(self, event: Event) -> None:
         """Write one event."""
         form = event_form(event)
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock:
             now_s = self._monotonic()
             self._began_s = now_s if self._began_s is None else self._began_s
-            line = json_text({**form, "at_s": round(now_s - self._began_s, 3)}) + "\n"
-            self._stream.write(line)
-            self._stream.flush()
+            self._write(json_text({**form, "at_s": round(now_s - self._began_s, 3)}))
 
 
 class SeveralViews:

@@ -151,7 +151,7 @@ def comparisons(runs: Sequence[Run], instructions: Sequence[InstructionOutcome])
             ("disk", each.forecast_disk, each.kept_bytes),
             ("on top", each.forecast_transient, each.transient_bytes),
         ):
-            if measured is not None and forecast.known and _is_worth(forecast, measured):
+            if measured is not None and forecast.known and max(forecast.likely_bytes, measured) >= _SMALL_BYTES:
                 found.append(Comparison(each.run_id, each.service, each.text, figure, forecast, measured))
     for run in runs:
         for step in run.steps:
@@ -203,10 +203,6 @@ def accuracy_form(found: Sequence[Comparison]) -> dict[str, object]:
             for each in found
         ]
     }
-
-
-def _is_worth(forecast: Estimate, measured_bytes: int) -> bool:
-    return max(forecast.likely_bytes, measured_bytes) >= _SMALL_BYTES
 
 
 def _row(each: Comparison, width: int) -> tuple[str, ...]:
