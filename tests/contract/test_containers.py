@@ -33,7 +33,6 @@ def test_up_starts_a_container_with_its_project_service_number_and_labels(world:
     assert (container.project, container.service, container.number) == (PROJECT, "web", 1)
     assert (container.state, container.health, container.exit_code) == ("running", "none", None)
     assert container.labels["tonnage.config"] == "c1"
-    assert container.addresses
     assert container.restart_count == 0
 
 

@@ -78,7 +78,7 @@ def test_every_set_of_compose_files_is_read(files: tuple[str, ...]) -> None:
         assert service.settings.weights.manifest == "/weights/manifest.json"
         assert service.settings.weights.models == MODELS[name]
         assert service.health is not None
-        assert service.restart == "unless-stopped"
+        assert service.config["restart"] == "unless-stopped"
         [mount] = service.mounts
         assert (mount.source, mount.target, mount.read_only) == (str(ROOT / "weights"), "/weights", True)
         assert args(stack, name)["BACKEND"] == ("torch" if GPU in files else "onnx")

@@ -152,6 +152,5 @@ def _service(engine: Simulator, described: Described) -> Service:
         ports=(Port(target=80, published=described.port),) if described.port else (),
         mounts=(Mount(kind="volume", source=described.volume, target="/data"),) if described.volume else (),
         replicas=described.replicas,
-        restart=described.restart,
         settings=ServiceSettings(one_shot=described.one_shot),
     )

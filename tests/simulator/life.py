@@ -110,7 +110,6 @@ class LivingContainer:
             exit_code=self.exit_code if self.state in {"exited", "restarting"} else None,
             restart_count=self.restart_count,
             labels=dict(self.labels),
-            addresses=((f"{self.project}_default", self.address),) if self.state == "running" else (),
             published=tuple(("", int(port), protocol) for port, protocol in self._held()) if self.alive else (),
         )
 

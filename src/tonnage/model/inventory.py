@@ -119,7 +119,6 @@ class Container(Struct, frozen=True, kw_only=True):
         health_said: Last line of what the healthcheck printed when it last failed.
         exit_code: Of its last end; None while it runs.
         oom_killed: Whether the kernel ended it for want of memory.
-        addresses: Its addresses on the engine's networks, as network and address.
         writable_bytes: Its own writable layer; None when not asked for.
         published: Ports of the machine that it holds, as address (empty for all), port and protocol.
         binds: Directories and files of the machine that it mounts.
@@ -143,7 +142,6 @@ class Container(Struct, frozen=True, kw_only=True):
     restart_count: int = 0
     oom_killed: bool = False
     labels: dict[str, str] = field(default_factory=dict)
-    addresses: tuple[tuple[str, str], ...] = ()
     writable_bytes: int | None = None
     published: tuple[tuple[str, int, str], ...] = ()
     binds: tuple[str, ...] = ()

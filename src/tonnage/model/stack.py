@@ -65,7 +65,6 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
 class HealthSpec(Struct, frozen=True, kw_only=True):
     """A compose ``healthcheck``, in seconds; ``disabled`` when the file switches off the image's own."""
 
-    test: tuple[str, ...] = ()
     interval_s: float = 30.0
     timeout_s: float = 30.0
     retries: int = 3
@@ -101,13 +100,9 @@ class Port(Struct, frozen=True, kw_only=True):
 
 
 class Dependency(Struct, frozen=True, kw_only=True):
-    """``depends_on``: the service, and its condition.
-
-    Conditions: service_started, service_healthy, service_completed_successfully.
-    """
+    """``depends_on``: the service, and whether nothing starts without it."""
 
     service: str
-    condition: str = "service_started"
     required: bool = True
 
 
@@ -181,7 +176,6 @@ class Service(Struct, frozen=True, kw_only=True):
         hostname: A fixed hostname; empty when the engine chooses.
         container_name: A fixed container name; empty when Compose chooses.
         network_mode: Empty for the stack's networks.
-        restart: The restart policy, ``no`` when there is none.
         health: Its healthcheck; None when the image's own (if any) holds.
     """
 
@@ -197,7 +191,6 @@ class Service(Struct, frozen=True, kw_only=True):
     container_name: str = ""
     network_mode: str = ""
     replicas: int = 1
-    restart: str = "no"
     health: HealthSpec | None = None
     settings: ServiceSettings = field(default_factory=ServiceSettings)
     place: Place | None = None

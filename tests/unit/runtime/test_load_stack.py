@@ -91,9 +91,9 @@ def test_everything_that_a_plan_needs_is_in_the_model(tmp_path: Path) -> None:
         Mount(kind="tmpfs", source="", target="/run"),
     )
     assert web.devices == ("gpu (all)",)
-    assert (web.hostname, web.restart, web.replicas) == ("fixed", "always", 1)
-    assert web.depends_on == (Dependency(service="migrate", condition="service_completed_successfully"),)
-    assert web.health == HealthSpec(test=("CMD", "check"), interval_s=2.0, start_period_s=60.0)
+    assert (web.hostname, web.replicas) == ("fixed", 1)
+    assert web.depends_on == (Dependency(service="migrate"),)
+    assert web.health == HealthSpec(interval_s=2.0, start_period_s=60.0)
     assert web.settings == ServiceSettings(probe=ProbeSpec(port=80), stability_s=7.0)
     assert web.place == Place(str(tmp_path / "compose.yaml"), 4)
     assert migrate.settings.one_shot

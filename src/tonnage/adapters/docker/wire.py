@@ -122,7 +122,6 @@ def container(reply: Json) -> Container:
         restart_count=told.restart_count,
         oom_killed=told.state.oom_killed,
         labels=labels,
-        addresses=_addresses(told),
         writable_bytes=told.size_rw,
         published=_published(told),
         log_path=told.log_path,
@@ -154,9 +153,8 @@ class Reach(Struct, frozen=True):
 def reach(reply: Json) -> Reach:
     """Read from ``GET /containers/ID/json`` how the container is reached."""
     told = msgspec.convert(reply, replies.ContainerDetail)
-    addresses = _addresses(told)
     return Reach(
-        address=addresses[0][1] if addresses else "",
+        address=_address(told),
         process_id=told.state.pid,
         shares=told.host_config.network_mode.partition("container:")[2],
     )
@@ -221,13 +219,12 @@ def _names(told: list[str] | None) -> tuple[str, ...]:
     return tuple(sorted(name for name in told or () if _NONE not in name))
 
 
-def _addresses(told: replies.ContainerDetail) -> tuple[tuple[str, str], ...]:
-    """Return where the container answers: its own addresses, or the machine's when it has no network of its own."""
+def _address(told: replies.ContainerDetail) -> str:
+    """Return where the container answers: its own address, or the machine's when it has no network of its own."""
     if told.host_config.network_mode == "host":
-        return (("host", "127.0.0.1"),)
+        return "127.0.0.1"
     networks = sorted((told.network_settings.networks or {}).items())
-    found = [(name, end.ip_address or end.ipv6_address) for name, end in networks if end is not None]
-    return tuple((name, address) for name, address in found if address)
+    return next((found for _, end in networks if end and (found := end.ip_address or end.ipv6_address)), "")
 
 
 def _published(told: replies.ContainerDetail) -> tuple[tuple[str, int, str], ...]:

@@ -128,7 +128,6 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         container_name=raw.get("container_name") or "",
         network_mode=raw.get("network_mode") or "",
         replicas=replicas_of(raw),
-        restart=raw.get("restart") or "no",
         health=_health(raw.get("healthcheck")),
         settings=service_settings(origin.written(name, "x-tonnage"), name, one_shot=one_shot),
         place=origin.place("services", name),
@@ -138,11 +137,7 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
 def _dependencies(name: str, raw: Canonical, origin: ComposeExtras) -> list[Dependency]:
     found: Mapping[str, Canonical] = raw.get("depends_on") or {}
     return [
-        Dependency(
-            service=key,
-            condition=found[key].get("condition") or "service_started",
-            required=found[key].get("required") is not False,
-        )
+        Dependency(service=key, required=found[key].get("required") is not False)
         for key in _in_order(found, origin.written(name, "depends_on"))
     ]
 
@@ -259,12 +254,10 @@ def _devices(raw: Canonical) -> list[str]:
 def _health(raw: Canonical | None) -> HealthSpec | None:
     if not raw:
         return None
-    test = tuple(raw.get("test") or ())
-    if raw.get("disable") or test == ("NONE",):
+    if raw.get("disable") or list(raw.get("test") or ()) == ["NONE"]:
         return HealthSpec(disabled=True)
     defaults = HealthSpec()
     return HealthSpec(
-        test=test,
         interval_s=_seconds(raw.get("interval"), defaults.interval_s),
         timeout_s=_seconds(raw.get("timeout"), defaults.timeout_s),
         retries=int(raw["retries"]) if raw.get("retries") is not None else defaults.retries,
