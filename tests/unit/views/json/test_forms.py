@@ -7,7 +7,7 @@ from tests.unit.views.samples import EVENTS, PLAN, RUN, SECRET
 
 from tonnage.errors import StepFailedError
 from tonnage.model.forecast.estimate import UNKNOWN
-from tonnage.views.json.plan_and_run import estimate_form, event_form, plan_form, run_form
+from tonnage.views.json.plan_and_run import estimate_form, event_form, json_text, plan_form, run_form
 from tonnage.views.live.plain import JsonLinesView
 from tonnage.views.text.error import failure_form
 
@@ -80,3 +80,12 @@ def test_a_failure_is_shown_with_everything_it_says() -> None:
         "place": "a:1",
         "log": "line",
     }
+
+
+def test_text_of_any_language_stays_as_it_is() -> None:
+    assert json_text({"what": "\u00fc\U0001f600"}) == '{"what":"\u00fc\U0001f600"}'
+
+
+def test_bytes_that_are_no_text_are_shown_as_such_and_the_rest_stays() -> None:
+    told = json.loads(json_text({"what": "x\udcffy", "list": ["\u00fc", {"\udc80": 104_729}]}))
+    assert told == {"what": "x\ufffdy", "list": ["\u00fc", {"\ufffd": 104_729}]}

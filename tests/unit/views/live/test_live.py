@@ -65,7 +65,7 @@ def test_a_step_that_undoes_is_not_called_undo_twice() -> None:
 
 
 def test_of_a_mount_that_is_too_long_the_end_is_shown() -> None:
-    assert lines(board_after(5), width=60)[2].endswith("lowest 8.90 GB  ...docker")
+    assert lines(board_after(5), width=60)[2].endswith("lowest 8.90 GB  ...ker")
     assert lines(board_after(5), width=52)[2].endswith("lowest 8.90 GB")
 
 

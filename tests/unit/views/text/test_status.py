@@ -15,7 +15,7 @@ engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock
 /var/lib/docker (data-root)
   ####################--------------------------------|...
   9.12 GB available of 14.0 GB
-  line 1.00 GB, headroom 8.12 GB
+  reserve 1.00 GB, headroom 8.12 GB
 
 the engine keeps
   images       2    330 B
