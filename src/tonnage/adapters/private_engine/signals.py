@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -26,52 +26,43 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
+def _handled(
+    numbers: Iterable[int], handler: Callable[[int, FrameType | None], None] | signal.Handlers
+) -> Iterator[None]:
+    """Handle signals in another way for a while; outside the main thread nothing changes."""
+    ours = numbers if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, handler) for number in ours}
+    try:
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
+
+
+@contextlib.contextmanager
 def ending_signals_raise() -> Iterator[None]:
     """Raise InterruptedRunError for a signal that would end the process without any cleaning up.
 
     A signal for which the program has a handler of its own is left to it; so is everything outside the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with _handled([number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL], _raise):
         yield
-        return
-    ours = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, _raise)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def signals_wait() -> Iterator[None]:
     """Let the signals that end a program pass without effect, for the seconds that a removal takes."""
-    if threading.current_thread() is not threading.main_thread():
+    with _handled(_ALL, signal.SIG_IGN):
         yield
-        return
-    before = {number: signal.getsignal(number) for number in _ALL}
-    for number in _ALL:
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def signals_later() -> Iterator[None]:
     """Let a signal that ends a program have its effect when the context is left, and not before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _ALL}
     try:
-        yield
+        with _handled(_ALL, lambda number, _: came.append(number)):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
