@@ -32,7 +32,7 @@ from tonnage.decide.deploy.reclaim_steps import (
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, Tag
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.inventory import Filesystem, Inputs
-from tonnage.model.reclaim.candidate import Findings, Roots
+from tonnage.model.reclaim.candidate import Findings, Root, Roots
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
@@ -157,6 +157,29 @@ def test_a_step_that_only_gives_back_may_run_below_the_line() -> None:
     assert names(found.steps) == ["one", "clean"]
 
 
+def test_a_step_that_gives_back_at_its_end_but_needs_more_on_top_is_reclaimed_for() -> None:
+    squeeze = replace(
+        pull("squeeze", 2 * GB, 0), kept=freed(1 * GB), transient=exactly(2 * GB), available_lowest=exactly(0)
+    )
+    assert names(fitted(squeeze, available=2 * GB).steps) == ["reclaim", "squeeze"]
+
+
+def test_reclaiming_is_numbered_for_each_service_and_names_a_few_of_many_things() -> None:
+    many = tuple(candidate("image", f"many-{number}", GB // 4) for number in range(8))
+    steps = (pull("one", 5 * GB, 5 * GB), replace(pull("two", 0, 1 * GB), name="db.two", service="db"))
+    found = fitted(*steps, available=5 * GB, spare=findings(*many))
+    assert [each.name for each in found.steps] == ["web.reclaim", "web.one", "db.reclaim", "db.two"]
+    assert found.steps[0].changes == ("removes the image many-0, the image many-1, the image many-2 and 1 more")
+    assert "too little" not in found.steps[0].cause
+
+
+def test_where_it_is_too_little_if_the_forecast_errs_that_is_told() -> None:
+    doubtful = replace(pull("one", 5 * GB, 5 * GB), available_lowest=Estimate(-9 * GB, 0, 0, Grade.DECLARED))
+    [reclaim, _] = fitted(doubtful, available=5 * GB).steps
+    assert taken(reclaim) == ["i1", "i2", "i3"]
+    assert reclaim.cause.endswith("; it is too little where the forecast errs on the wrong side")
+
+
 def test_what_nobody_knows_is_not_reclaimed_for() -> None:
     steps = (pull("one", 5 * GB, 3 * GB), unknown(pull("two", 2 * GB, 0)), unknown(pull("three", 0, 0)))
     found = fitted(*steps, available=5 * GB)
@@ -238,6 +261,11 @@ def spared(*steps: Step, **changes: object) -> set[str]:
 
 def test_what_nobody_needs_may_go() -> None:
     assert spared() == {"unused:1"}
+
+
+def test_what_others_need_stays() -> None:
+    needs = Roots(images=(Root("unused:1", "the stack theirs names it"),), now_s=1_000_003.0)
+    assert spared(needs=needs) == set()
 
 
 def test_nothing_may_go_where_nobody_looked_what_others_need_or_nothing_is_planned() -> None:
