@@ -19,6 +19,7 @@ from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.model.deploy.plan import (
     Build,
+    ExpectedInstruction,
     Plan,
     Prove,
     Purpose,
@@ -34,11 +35,13 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, SharedBytes
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from tests.simulator import Behaviour
     from tests.simulator.disk import Disk
 
     from tonnage.model.deploy.plan import Action
@@ -152,6 +155,13 @@ def plan(place: Harbour, *steps: Step, **fields: object) -> Plan:
     identity = engine.identity
     found = replace(found, engine_id=identity.engine_id, endpoint=identity.endpoint, filesystem=engine.disk.mount)
     return replace(found, **fields)
+
+
+def instruction(text: str) -> ExpectedInstruction:
+    """Return an instruction of a build of which nothing was forecast."""
+    return ExpectedInstruction(
+        stage="0", line=2, text=text, key="k1", learn_key="l1", image=UNKNOWN, disk=UNKNOWN, transient=UNKNOWN
+    )
 
 
 def planned(*steps: Step, available_bytes: int, reserve_bytes: int) -> Plan:
@@ -292,6 +302,29 @@ def context(
         policy=policy or Policy(keep_free_bytes=0),
         history=History(versions=versions),
     )
+
+
+def tags(place: Harbour) -> list[str]:
+    """Return the names that were given, in their order."""
+    return [act.split()[-1].removesuffix(":1") for act in place.engine.log if act.startswith("tag ")]
+
+
+def journaled(place: Harbour) -> Run:
+    """Return the last run as another process reads it."""
+    journal = Journal.open_existing(place.journal)
+    assert journal is not None
+    with journal:
+        return journal.runs(1)[0]
+
+
+def running(place: Harbour, behaviour: Behaviour | None = None) -> str:
+    """Let ``web`` run, with a job of it and another service beside it; return the image of ``web``."""
+    engine = place.engine
+    for number, name in enumerate(("job", "other", "own")):
+        engine.add_image(f"{name}:1", ((name, 1_009 + number),), behaviour=behaviour if name == "own" else None)
+    engine.add_container("shop-web-run", "job:1", project=PROJECT, service="web").one_off = True
+    engine.add_container("shop-db-1", "other:1", project=PROJECT, service="db")
+    return engine.add_container("shop-web-1", "own:1", project=PROJECT, service="web").image_id
 
 
 def names(steps: Iterable[Step]) -> list[str]:

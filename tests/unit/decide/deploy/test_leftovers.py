@@ -211,5 +211,12 @@ def test_images_that_were_pulled_are_nobodys_to_remove() -> None:
     assert superseded_steps(context(stack(db), db, seen, policy=KEEP_NOTHING)) == []
 
 
+def test_an_image_that_a_pull_left_without_a_name_stays_too() -> None:
+    db = service("db", build=None, image="postgres:16")
+    old = image(2)
+    seen = inventory(images=(old, image(3, "postgres:16")), containers=(container(db, old),))
+    assert superseded_steps(context(stack(db), db, seen, policy=KEEP_NOTHING)) == []
+
+
 def test_a_first_version_supersedes_nothing() -> None:
     assert superseded_steps(context(STACK, WEB, inventory(inputs=INPUTS), policy=KEEP_NOTHING)) == []
