@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +44,6 @@ from tonnage.model.deploy.event import (
 )
 from tonnage.model.deploy.plan import CleanCache, Prove, Refusal, Untag
 from tonnage.model.deploy.run import Outcome
-from tonnage.runtime.journal.engine_records import read_engine_records
-from tonnage.runtime.journal.schema import open_to_read
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
@@ -378,10 +375,8 @@ def test_what_a_good_run_made_and_kept_is_not_taken_for_worthless(tmp_path: Path
     place = harbour(tmp_path)
     made = build(place, 3_000_017)
     place.carry_out(plan(place, made))
-    connection = open_to_read(place.journal)
-    assert connection is not None
-    with closing(connection):
-        [run] = read_engine_records(connection, place.engine.identity.engine_id).leftovers
+    with Journal(place.journal) as journal:
+        [run] = journal.engine_records(place.engine.identity.engine_id).leftovers
     # Nothing, and not that nobody looked: of a run that was killed all that came since is worthless.
     assert run.left == frozenset()
 
