@@ -18,7 +18,7 @@ from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.outcome import ReclaimChoice
-from tonnage.views.json.plan_and_run import (
+from tonnage.views.json.forms import (
     EVENT_NAMES,
     estimate_form,
     event_form,

@@ -63,7 +63,7 @@ def command(
     """
     from tonnage.flows.forecast import forecast  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
-    from tonnage.views.json.plan_and_run import forecast_form  # noqa: PLC0415
+    from tonnage.views.json.forms import forecast_form  # noqa: PLC0415
     from tonnage.views.text.forecast import explain_text, forecast_text  # noqa: PLC0415
 
     disk_bytes = None if disk is None else typed_value("--disk", disk, parse_bytes)

@@ -40,7 +40,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
-    from tonnage.views.json.plan_and_run import plan_form  # noqa: PLC0415
+    from tonnage.views.json.forms import plan_form  # noqa: PLC0415
     from tonnage.views.text.plan import plan_text  # noqa: PLC0415
 
     if push and not build:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -> None:
     """Show the last runs."""
     from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.json.plan_and_run import run_form  # noqa: PLC0415
+    from tonnage.views.json.forms import run_form  # noqa: PLC0415
     from tonnage.views.text.runs import (  # noqa: PLC0415
         accuracy_form,
         accuracy_text,

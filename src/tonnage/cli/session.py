@@ -86,7 +86,7 @@ class Session:
         Raises:
             TonnageError: Standard output cannot be written.
         """
-        from tonnage.views.json.plan_and_run import document, json_text  # noqa: PLC0415 - help does without it
+        from tonnage.views.json.forms import document, json_text  # noqa: PLC0415 - help does without it
 
         self.printed = True
         self.print_text(json_text(document(kind, dict(form))))
@@ -105,7 +105,7 @@ class Session:
         """
         if self.printed and not self.streams:
             return
-        from tonnage.views.json.plan_and_run import FORMAT, json_text  # noqa: PLC0415 - help does without it
+        from tonnage.views.json.forms import FORMAT, json_text  # noqa: PLC0415 - help does without it
 
         kind = "event" if self.streams else "document"
         text = json_text({"format": FORMAT, kind: "error", **form})
@@ -142,7 +142,7 @@ class Session:
             with self._view() as view:
                 yield view
             return
-        from tonnage.views.live.plain import JsonLinesView, SeveralViews  # noqa: PLC0415
+        from tonnage.views.live.lines import JsonLinesView, SeveralViews  # noqa: PLC0415
 
         try:
             events = open(self.events_file, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
@@ -155,7 +155,7 @@ class Session:
     def _view(self) -> AbstractContextManager[EventView]:
         monotonic = self.ports.clock.monotonic
         if self.json:
-            from tonnage.views.live.plain import JsonLinesView  # noqa: PLC0415
+            from tonnage.views.live.lines import JsonLinesView  # noqa: PLC0415
 
             return JsonLinesView(self.stdout, monotonic=monotonic)
         if self.terminal:
@@ -164,6 +164,6 @@ class Session:
             from tonnage.views.live.terminal import LiveView  # noqa: PLC0415
 
             return LiveView(Console(file=self.stderr), monotonic=monotonic, stopping=lambda: self.stopping)
-        from tonnage.views.live.plain import PlainView  # noqa: PLC0415
+        from tonnage.views.live.lines import PlainView  # noqa: PLC0415
 
         return PlainView(self.stderr, monotonic=monotonic)

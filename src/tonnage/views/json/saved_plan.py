@@ -1,7 +1,7 @@
 """A plan as a file: everything that the executor needs, to be read back and executed.
 
 The file carries the whole configuration of the services, environment values included. It is not meant to be shown:
-:func:`tonnage.views.json.plan_and_run.plan_form` is.
+:func:`tonnage.views.json.forms.plan_form` is.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from tests.unit.views.samples import EVENTS, PLAN, RUN, SECRET
 
 from tonnage.errors import StepFailedError
 from tonnage.model.forecast.estimate import UNKNOWN
-from tonnage.views.json.plan_and_run import estimate_form, event_form, json_text, plan_form, run_form
-from tonnage.views.live.plain import JsonLinesView
+from tonnage.views.json.forms import estimate_form, event_form, json_text, plan_form, run_form
+from tonnage.views.live.lines import JsonLinesView
 from tonnage.views.text.error import failure_form
 
 

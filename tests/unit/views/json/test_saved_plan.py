@@ -6,7 +6,7 @@ import pytest
 from tests.unit.views.samples import PLAN
 
 from tonnage.errors import UsageError
-from tonnage.views.json.plan_and_run import document, plan_form
+from tonnage.views.json.forms import document, plan_form
 from tonnage.views.json.saved_plan import read_plan, save_plan
 
 

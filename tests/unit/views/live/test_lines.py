@@ -8,7 +8,7 @@ import msgspec
 from tests.unit.views.samples import EVENTS, PLAN
 
 from tonnage.model.deploy.event import RunStarted, StepProgress
-from tonnage.views.live.plain import PlainView
+from tonnage.views.live.lines import PlainView
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.event import Event

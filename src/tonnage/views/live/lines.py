@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from tonnage.model.deploy import event as events
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_seconds
-from tonnage.views.json.plan_and_run import event_form, json_text
+from tonnage.views.json.forms import event_form, json_text
 from tonnage.views.text.plan import what_changes
 
 if TYPE_CHECKING:
