@@ -1,6 +1,6 @@
 """Intent: an example stack whose disk is too small because of another stack's old images gets rid of these, and starts.
 
-Steps: fill a disk with images of a stack that is gone; deploy an example with a line that does not fit beside them.
+Steps: fill a disk with images of a stack that is gone; deploy an example with a reserve that does not fit beside them.
 State checked: exit code, the steps that reclaimed, which images are left, available bytes.
 """
 
