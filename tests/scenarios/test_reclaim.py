@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ import pytest
 from tests.real_engine import busybox_archive
 from tests.simulator import Heard
 
+import tonnage
 from tonnage.adapters.docker.acts import DockerActs
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import Tools
@@ -266,11 +268,20 @@ def test_it_works_when_nothing_can_be_written_anywhere(
     # In mounts of its own, so that nobody else's /tmp is full. What it says goes where it can be written.
     said, told = tmp_path / "said", tmp_path / "told"
     with said.open("wb") as errors, told.open("wb") as output:
-        full = "; ".join(
-            f"mount -t tmpfs -o size=64k none {each} && chmod 1777 {each}"
-            f" && {{ dd if=/dev/zero of={each}/filling bs=4096 2>/dev/null || true; }}"
-            for each in ("/tmp", "/run/lock")
-        )
+        steps = []
+        for number, each in enumerate(("/run/lock", "/tmp")):
+            new = tmp_path / f"full-{number}"
+            new.mkdir()
+            steps.append(f"mount -t tmpfs -o size=64k,mode=1777 none {shlex.quote(str(new))}")
+            # The program may lie in what is mounted over.
+            for place in (sys.prefix, sys.base_prefix, str(Path(tonnage.__file__).parents[1])):
+                if place.startswith(f"{each}/"):
+                    there = shlex.quote(f"{new}{place.removeprefix(each)}")
+                    steps.append(f"mkdir -p {there}; mount --bind {shlex.quote(place)} {there}")
+            filling = shlex.quote(str(new / "filling"))
+            steps.append(f"{{ dd if=/dev/zero of={filling} bs=4096 2>/dev/null || true; }}")
+            steps.append(f"mount --rbind {shlex.quote(str(new))} {each}")
+        full = "; ".join(steps)
         look = "for each in /tmp /run/lock; do test $(stat -f -c %a $each) = 0 || exit 99; done"
         arguments = ["reclaim", "--until", "20MB", "--yes", "--json"]
         done = subprocess.run(
