@@ -118,7 +118,7 @@ def _with_reclaims(
 def _needed_bytes(step: Step, before: Estimate, reserve_bytes: int, *, first: bool) -> int:
     """Return what has to be available when a step begins, at worst; 0 where that is not known, or it only gives back.
 
-    Before the first step it is the reserve at least, whatever the step does.
+    Before the first step that takes something it is the reserve at least.
     """
     gives_back = step.kept.known and step.kept.high_bytes <= 0 and step.transient.high_bytes == 0
     if gives_back or not before.known or not (step.available_lowest.known or first):

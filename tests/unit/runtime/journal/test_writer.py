@@ -275,6 +275,18 @@ def test_what_failed_what_undid_and_what_has_no_key_teaches_nothing(tmp_path: Pa
         assert journal.history("hello", "ABCD").learned == {}
 
 
+def test_what_was_measured_while_another_step_ran_teaches_nothing(tmp_path: Path) -> None:
+    alone = with_kept(811)
+    (measured,) = alone.measured
+    with Journal(tmp_path / "journal.db") as journal:
+        carry_out(journal, outcome=replace(alone, measured=(replace(measured, shared=True),)))
+        assert journal.history("hello", "ABCD").learned == {}
+        assert [each.shared for each in journal.runs(1)[0].steps[0].measured] == [True]
+
+        carry_out(journal, outcome=alone)
+        assert journal.history("hello", "ABCD").learned["build:web"].runs == 1
+
+
 def test_a_rehearsal_teaches_sizes_but_gives_no_version_to_the_real_engine(tmp_path: Path) -> None:
     rehearsal = Plan(
         **{field: getattr(PLAN, field) for field in PLAN.__struct_fields__ if field != "engine_id"}, engine_id="LOOP"
