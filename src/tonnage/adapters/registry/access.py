@@ -7,9 +7,11 @@ docker-credential-helpers, and the distribution project's token authentication s
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -48,10 +50,12 @@ class Credentials:
 
     Args:
         environment: ``DOCKER_CONFIG`` or ``HOME`` say where it lies; helpers are started with it.
+        helper_within_s: How long a helper is waited for.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, helper_within_s: float = 30.0) -> None:
         self._environment = environment
+        self._helper_within_s = helper_within_s
         self._read: AuthConfig | None = None
 
     def of(self, host: str) -> Credential | None:
@@ -73,10 +77,19 @@ class Credentials:
         helper = self._read.get_credential_store(host)
         # As for the docker command: without its helper, or an answer of it, there is what the configuration says.
         found = bool(helper) and shutil.which(f"docker-credential-{helper}", path=self._environment.get("PATH"))
-        try:
-            told = (self._read if found else written).resolve_authconfig(host)
-        except (DockerException, ValueError, LookupError, TypeError):
-            told = written.resolve_authconfig(host)
+        answers: list[AuthConfig | None] = []
+        asked = self._read
+
+        def ask() -> None:
+            with contextlib.suppress(DockerException, ValueError, LookupError, TypeError):
+                answers.append(asked.resolve_authconfig(host))
+
+        if found:
+            # The SDK waits for a helper without a limit.
+            asking = threading.Thread(target=ask, name="credential-helper", daemon=True)
+            asking.start()
+            asking.join(self._helper_within_s)
+        told = answers[0] if answers else written.resolve_authconfig(host)
         # A helper's answer has capital letters where the configuration has small ones.
         entry = {name.lower(): value for name, value in (told or {}).items()}
         if entry.get("identitytoken"):

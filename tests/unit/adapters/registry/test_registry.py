@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.answering import Answer, answering
 
+from tonnage.adapters.registry.access import Credential, Credentials
 from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
@@ -339,3 +340,16 @@ def test_a_password_is_never_shown_where_no_tls_is(fleet: Fleet, web: Web, tmp_p
     fleet.guard({"WWW-Authenticate": 'Bearer realm="ftp://example.org/token"'}, "never")
     with pytest.raises(CannotFetchError, match="names no safe place for tokens"):
         registry(web, tmp_path).base_image(name, "linux/amd64")
+
+
+def test_a_helper_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = base64.b64encode(b"user:secret").decode()
+    configured(tmp_path, {"auths": {"example.org": {"auth": secret}}, "credsStore": "example"})
+    helper = tmp_path / "docker-credential-example"
+    helper.write_text("#!/bin/sh\nsleep 20\ntouch $0.ended\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    assert Credentials(environment, helper_within_s=0.2).of("example.org") == Credential("user", "secret")
+    assert not (tmp_path / "docker-credential-example.ended").exists()
