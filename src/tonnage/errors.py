@@ -115,7 +115,7 @@ class CannotFetchError(StepFailedError):
 
     Args:
         what: One sentence: what could not be read.
-        cause: In a few words: not found, refused, unreachable, rate limited, not understood, or offline.
+        cause: In a few words: not found, refused, unreachable, rate limited, not understood, not allowed, or offline.
         why: What was answered.
         todo: What to do about it.
     """

@@ -25,8 +25,24 @@ _FACTORS = {
 _SIZE = regex(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
 _BARE = {"K": "kB", "M": "MB", "G": "GB", "T": "TB"}
 
+_MOST_COUNT = 1 << 63
+_MOST_DIGITS = 20
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION_PART = regex(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+
+
+def told_count(told: object) -> int | None:
+    """Return a size or count that something outside told; None for what is none: bytes are 0 <= n < 2^63.
+
+    Args:
+        told: A value of JSON, or a text of decimal digits.
+    """
+    if isinstance(told, str):
+        # More digits than that are no size, and Python refuses to read thousands of them.
+        told = int(told) if told.isascii() and told.isdecimal() and len(told) <= _MOST_DIGITS else None
+    if not isinstance(told, int) or isinstance(told, bool):
+        return None
+    return told if 0 <= told < _MOST_COUNT else None
 
 
 def parse_bytes(text: str) -> int:

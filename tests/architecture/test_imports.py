@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.architecture.source_tree import called_names, called_on_import, imports, imports_at_run_time, modules
 
 # The rooms from the top of the house to the bottom: each may import from itself and from those below it. The modules
-# beside them (units, errors, lazily) are for everybody.
+# beside them (units, errors, lazily, addresses) are for everybody.
 ROOMS = ("cli", "wiring", "flows", "forecast", "runtime", "adapters", "decide", "sources", "views", "model")
 # What would let a clock, a file, a network or a terminal into code that is meant to be pure.
 IMPURE = frozenset(
@@ -24,13 +24,8 @@ PURE: dict[str, frozenset[str]] = {
     "tonnage.sources.": frozenset({"pathlib"}),
     "tonnage.views.": frozenset({"rich", "sys", "threading"}),
 }
-# What forecasts of Python packages take of adapters: uv is started, and addresses are shown.
-FOR_UV = frozenset(
-    {
-        ("tonnage.forecast.python.uv", "tonnage.adapters.process"),
-        ("tonnage.forecast.python.ranged_file", "tonnage.adapters.web.client.shown"),
-    }
-)
+# What forecasts of Python packages take of adapters: uv is started.
+FOR_UV = frozenset({("tonnage.forecast.python.uv", "tonnage.adapters.process")})
 
 
 def test_imports_run_down_the_house() -> None:

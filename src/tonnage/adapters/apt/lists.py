@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.adapters.apt import texts
-from tonnage.adapters.web.client import shown
+from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.debian_package import ListBytes, newest_first
 

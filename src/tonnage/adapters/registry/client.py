@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tonnage.adapters.registry.access import Credentials
-    from tonnage.adapters.web.client import Reply, Web
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.reply import Reply
 
 _OK, _PART, _UNKNOWN_USER, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 206, 401, 403, 404, 429
 _MOST_DOCUMENT_BYTES = 16 << 20

@@ -5,31 +5,30 @@ Public:
     ``.start(address, headers, first_bytes=) -> Reply``: only the beginning of it.
     ``.head(address, headers) -> Reply``: no body.
 
-A status is an answer, not a failure; only an address that cannot be reached, or answers too much, raises. An
-``Authorization`` header goes to the host that it is meant for and is left out when another host is redirected to.
+A status is an answer, not a failure; only an address that cannot be reached, may not be asked, or answers too much or
+too slowly, raises. An ``Authorization`` header goes to the server that it is meant for (scheme, host and port) and is
+left out from the first redirection to another one on.
 """
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from msgspec import Struct
-
-from tonnage.adapters.web.pools import ProxyPools
+from tonnage.adapters.web.deadlines import Deadline, NetworkTime
+from tonnage.adapters.web.names import Names, Reach, reach_of
+from tonnage.adapters.web.pools import ProxyPools, proxy_of
+from tonnage.adapters.web.reply import Reply
+from tonnage.addresses import same_origin, shown
 from tonnage.errors import CannotFetchError
-from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     import urllib3
     from urllib3 import Retry
 
-_CONNECT_WITHIN_S = 10.0
-_ANSWER_WITHIN_S = 30.0
 _REDIRECTS, _BROKEN_ANSWERS, _BUSY_ANSWERS = 10, 3, 2
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
@@ -37,42 +36,27 @@ _MOVED = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 500, 502, 503, 504})
 """What a server says that may be over in a moment."""
 _CHUNK_BYTES = 1 << 18
-_MOST_BYTES = 256 << 20
+_MOST_BYTES = 1 << 20
+_LONGEST_ADDRESS = 8192
+NOT_ALLOWED = "not allowed"
 _UNBELIEVED = "Name the file with the certificate of who signed the server's in SSL_CERT_FILE."
 
 
-class Reply(Struct, frozen=True, kw_only=True):
-    """What an address answered.
+class Permission(Protocol):
+    """Decides which addresses may be asked; the owner of a policy implements it, and gives it to :class:`Web`."""
 
-    Args:
-        status: The HTTP status.
-        headers: The headers, names in small letters.
-        body: What was read; empty for HEAD, and cut where fewer bytes were wanted.
-        address: The address that answered in the end.
-        pause_s: How long the server asks not to be asked again; 0 where it does not say.
-    """
+    def __call__(self, address: str, resolved: Callable[[], Sequence[str]], /) -> str:
+        """Decide about one address. It is called before each request, and for each address that one redirects to.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    address: str
-    pause_s: float = 0.0
+        Args:
+            address: The whole address.
+            resolved: Looks up its host, and returns the numbers of IPv4 or IPv6; none behind a proxy, which looks it
+                up itself. Nobody learns of the name before this is called, and the connection leads to one of these
+                numbers and to no other. Raises CannotFetchError where the host is not found.
 
-    @property
-    def answer(self) -> str:
-        """The status for people, with the time that the server asks to be left alone: ``429, ask again in 2.0 s``."""
-        return f"{self.status}, ask again in {format_seconds(self.pause_s)}" if self.pause_s else str(self.status)
-
-    @property
-    def length_bytes(self) -> int | None:
-        """How long the whole thing is, as the headers say it; None where they do not."""
-        total = self.headers.get("content-range", "").rpartition("/")[2]
-        if total.isdecimal():
-            return int(total)
-        if self.status == 206 or self.headers.get("content-encoding", "identity") != "identity":  # noqa: PLR2004
-            return None
-        length = self.headers.get("content-length", "")
-        return int(length) if length.isdecimal() else None
+        Returns:
+            Why it may not be asked, in one sentence; empty where it may.
+        """
 
 
 class Web:
@@ -81,12 +65,25 @@ class Web:
     Args:
         environment: Where proxies (``HTTPS_PROXY``, ``NO_PROXY``) and authorities (``SSL_CERT_FILE``) are looked up.
         offline: Refuse every request.
+        time: How long servers may take; None for the usual limits.
+        allowed: Says which addresses may be asked; None for all.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, offline: bool = False) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        offline: bool = False,
+        time: NetworkTime | None = None,
+        allowed: Permission | None = None,
+    ) -> None:
         self.offline = offline
         self.fetched_bytes = 0
-        self._pools = ProxyPools(environment)
+        self._environment = environment
+        self._time = time or NetworkTime()
+        self._allowed = allowed
+        self._names = Names(self._time.limits.connect_s)
+        self._pools = ProxyPools(environment, self._names)
         self._unreachable: dict[str, str] = {}
 
     def head(self, address: str, headers: Mapping[str, str] | None = None) -> Reply:
@@ -130,14 +127,15 @@ class Web:
     def post(self, address: str, form: Mapping[str, str]) -> Reply:
         """Send a form. Nothing is redirected, because a form can hold secrets.
 
-        Returns:
-            The answer, whatever its status, its body cut after a mebibyte.
-
         Raises:
             CannotFetchError: It cannot be reached.
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._answer("POST", address, headers, 1 << 20, urlencode(form).encode(), retries=_no_retries())
+        self._permit(address)
+        return self._answer(
+            "POST", address, headers, 1 << 20, urlencode(form).encode(), retries=_no_retries(),
+            deadline=Deadline(self._time),
+        )  # fmt: skip
 
     def answers(self, address: str) -> bool:
         """Return whether an address answers anything at all; it is tried once.
@@ -146,9 +144,10 @@ class Web:
             CannotFetchError: Nothing may be asked.
         """
         try:
-            self._answer("GET", address, {}, 0, retries=_no_retries())
+            self._permit(address)
+            self._answer("GET", address, {}, 0, retries=_no_retries(), deadline=Deadline(self._time))
         except CannotFetchError as error:
-            if error.cause == "offline":
+            if error.cause in {"offline", NOT_ALLOWED}:
                 raise
             return False
         return True
@@ -162,7 +161,8 @@ class Web:
         self._pools.trust(authorities)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; who still waits for an answer gets none."""
+        self._time.end()
         self._pools.close()
 
     def __enter__(self) -> Self:
@@ -178,15 +178,73 @@ class Web:
         from urllib3 import Retry  # noqa: PLC0415
 
         retries = Retry(read=_BROKEN_ANSWERS, status=_BUSY_ANSWERS, backoff_factor=_PAUSE_S)
+        deadline = Deadline(self._time)
         for _ in range(_REDIRECTS):
-            reply = self._answer(method, address, headers, most_bytes, retries=retries)
+            self._permit(address)
+            reply = self._answer(method, address, headers, most_bytes, retries=retries, deadline=deadline)
             if reply.status not in _MOVED or "location" not in reply.headers:
                 return reply
             here, address = address, _joined(address, reply.headers["location"])
-            if _split(address)[:2] != _split(here)[:2]:
+            if not same_origin(here, address):
+                # What was left out stays out, also where the way leads back.
                 secret = retries.remove_headers_on_redirect
                 headers = {name: value for name, value in headers.items() if name.lower() not in secret}
+                self._permit(address)
+                self._refuse_to_follow(here, address)
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
+
+    def _permit(self, address: str) -> None:
+        """Let only what may be asked pass.
+
+        Raises:
+            CannotFetchError: It may not be asked.
+        """
+        parts = _split(address)
+        if self.offline:
+            what = f"{shown(address)} is not in the cache"
+            raise CannotFetchError(what, "offline", todo="Run once without --offline.")
+
+        def resolved() -> Sequence[str]:
+            host = parts.hostname or ""
+            if proxy_of(address, self._environment):
+                return ()
+            try:
+                return tuple(each.address for each in self._names.of(host))
+            except OSError as error:
+                raise CannotFetchError(
+                    f"{shown(address)} cannot be reached", "unreachable", why=_reason(error)
+                ) from error
+
+        why = self._allowed(address, resolved) if self._allowed is not None else ""
+        if why:
+            raise CannotFetchError(f"{shown(address)} is not asked", NOT_ALLOWED, why=why)
+
+    def _refuse_to_follow(self, here: str, there: str) -> None:
+        """Follow no redirection out of TLS, or to a place that is nearer to this machine than who redirects.
+
+        Raises:
+            CannotFetchError: It leads there.
+        """
+        why = ""
+        if _split(here).scheme == "https" and _split(there).scheme != "https":
+            why = "It leads out of TLS."
+        elif self._reach(there) > self._reach(here):
+            why = "It leads from a public server into a network that only this machine reaches."
+        if why:
+            raise CannotFetchError(
+                f"{shown(here)} redirects to {shown(there)}, which is not followed", NOT_ALLOWED, why=why
+            )
+
+    def _reach(self, address: str) -> Reach:
+        """Return how near a server is; behind a proxy what its name says."""
+        host = _split(address).hostname or ""
+        if proxy_of(address, self._environment):
+            return Reach.HERE if host.rstrip(".") in {"localhost", ""} else reach_of(host)
+        try:
+            return self._names.reach(host)
+        except OSError:
+            # It is told when it is asked.
+            return Reach.PUBLIC
 
     def _answer(
         self,
@@ -197,32 +255,35 @@ class Web:
         sent: bytes | None = None,
         *,
         retries: Retry,
+        deadline: Deadline,
     ) -> Reply:
         """Ask one address as often as it may be; a failure is remembered of its host when it will last."""
         # Most builds ask nobody: what speaks to servers takes longer to import than all that a plan reads.
         from urllib3 import exceptions as met  # noqa: PLC0415
 
+        from tonnage.adapters.web.sockets import until  # noqa: PLC0415 - with urllib3
+
         parts = _split(address)
         # A registry without TLS may have nobody at the port of TLS.
         host = f"{parts.scheme}://{parts.netloc}"
-        if self.offline:
-            what = f"{shown(address)} is not in the cache"
-            raise CannotFetchError(what, "offline", todo="Run once without --offline.")
         if host in self._unreachable:
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=self._unreachable[host])
         try:
-            while True:
-                try:
-                    reply, response = self._once(method, address, headers, most_bytes, sent)
-                except met.ProtocolError as error:
-                    # It raises when that was often enough.
-                    retries = retries.increment(method, error=error)
-                    retries.sleep()
-                    continue
-                if reply.status not in _BUSY or not retries.status or reply.pause_s > _LONGEST_PAUSE_S:
-                    return reply
-                retries = retries.increment(method, response=response)
-                time.sleep(reply.pause_s or retries.get_backoff_time())
+            with until(deadline):
+                while True:
+                    deadline.left_s()
+                    try:
+                        reply, response = self._once(method, address, headers, most_bytes, sent, deadline)
+                    except met.ProtocolError as error:
+                        # It raises when that was often enough.
+                        retries = retries.increment(method, error=error)
+                        deadline.pause(retries.get_backoff_time())
+                        continue
+                    if reply.status not in _BUSY or not retries.status or reply.pause_s > _LONGEST_PAUSE_S:
+                        return reply
+                    retries = retries.increment(method, response=response)
+                    if not deadline.pause(reply.pause_s or retries.get_backoff_time()):
+                        return reply
         except (met.HTTPError, OSError, ValueError) as error:
             why = _reason(error)
             # Who cannot be connected to now, or keeps silent, will not do better in a second.
@@ -232,7 +293,13 @@ class Web:
             raise CannotFetchError(f"{shown(address)} cannot be reached", "unreachable", why=why, todo=todo) from error
 
     def _once(
-        self, method: str, address: str, headers: Mapping[str, str], most_bytes: int, sent: bytes | None
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        most_bytes: int,
+        sent: bytes | None,
+        deadline: Deadline,
     ) -> tuple[Reply, urllib3.BaseHTTPResponse]:
         """Ask once, and read what is wanted of the answer."""
         from urllib3 import Timeout  # noqa: PLC0415
@@ -244,7 +311,7 @@ class Web:
             headers={"Accept-Encoding": "identity", "User-Agent": "tonnage", **headers},
             redirect=False,
             retries=False,
-            timeout=Timeout(connect=_CONNECT_WITHIN_S, read=_ANSWER_WITHIN_S),
+            timeout=Timeout(connect=deadline.limits.connect_s, read=deadline.limits.silent_s),
             preload_content=False,
             decode_content=False,
         )
@@ -255,6 +322,8 @@ class Web:
                 if not chunk:
                     break
                 body += chunk
+                deadline.received(len(chunk))
+                deadline.left_s()
         finally:
             self.fetched_bytes += len(body)
             # A connection whose answer was not read to its end is of no use to the next request.
@@ -304,21 +373,19 @@ def _split(address: str) -> SplitResult:
     """
     try:
         parts = urlsplit(address)
+        _ = parts.port
     except ValueError as error:
         raise CannotFetchError(
-            f"{address} is no address that can be asked", "not understood", why=str(error)
-        ) from error
+            f"{shown(address)} is no address that can be asked", "not understood", why=f"{error}."
+        ) from None
+    if len(address) > _LONGEST_ADDRESS:
+        raise CannotFetchError(
+            f"{shown(address)[:80]}... is too long an address", "not understood",
+            why=f"It has {len(address)} characters; servers take {_LONGEST_ADDRESS}.",
+        )  # fmt: skip
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise CannotFetchError(f"{shown(address)} is no address that can be asked", "not understood")
     return parts
-
-
-def shown(address: str) -> str:
-    """Return an address as it may be shown: without user, password and query, which can hold secrets."""
-    parts = urlsplit(address)
-    if not parts.netloc:
-        return address
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _reason(error: BaseException) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import urllib3
 
+    from tonnage.adapters.web.names import Names
+
 _AT_ONCE = 16
 
 
@@ -25,10 +27,12 @@ class ProxyPools:
 
     Args:
         environment: Where proxies and authorities are named.
+        names: Where the names of hosts are looked up.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], names: Names) -> None:
         self._environment = environment
+        self._names = names
         self._pooling = threading.Lock()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._authorities: set[str] = set()
@@ -51,11 +55,14 @@ class ProxyPools:
         """Return the pool that leads to an address, through its proxy where it has one."""
         from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
 
+        from tonnage.adapters.web.sockets import PatientTlsSocket, pool_classes  # noqa: PLC0415 - with urllib3
+
         proxy = proxy_of(address, self._environment)
         # Reading the authorities takes a tenth of a second, and the first requests come from many threads at once.
         with self._pooling:
             if proxy not in self._pools:
                 trust = self._trusting = self._trusting or _trust(self._environment, self._authorities)
+                trust.sslsocket_class = PatientTlsSocket
                 if proxy:
                     user = urlsplit(proxy)
                     secret = f"{unquote(user.username)}:{unquote(user.password or '')}" if user.username else None
@@ -64,9 +71,11 @@ class ProxyPools:
                         proxy_headers=make_headers(proxy_basic_auth=secret),
                         maxsize=_AT_ONCE,
                         ssl_context=trust,
+                        proxy_ssl_context=trust,
                     )
                 else:
                     self._pools[proxy] = PoolManager(maxsize=_AT_ONCE, ssl_context=trust)
+                self._pools[proxy].pool_classes_by_scheme = pool_classes(self._names)
             return self._pools[proxy]
 
 

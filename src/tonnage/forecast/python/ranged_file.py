@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tonnage.adapters.web.client import shown
+from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.index_access import without_user
 from tonnage.lazily import regex
@@ -21,7 +21,8 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonnage.adapters.web.client import Reply, Web
+    from tonnage.adapters.web.client import Web
+    from tonnage.adapters.web.reply import Reply
     from tonnage.forecast.python.index_access import IndexAccess
 
 # Enough for the directory of five wheels in six, with what a wheel says of itself.

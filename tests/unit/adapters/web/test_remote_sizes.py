@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.answering import Answer, answering
 
-from tonnage.adapters.web.client import Web, shown
+from tonnage.adapters.web.client import Web
+from tonnage.addresses import shown
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSize, RemoteSizes
 
