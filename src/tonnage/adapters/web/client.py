@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tonnage.adapters.web.deadlines import Deadline, NetworkTime
-from tonnage.adapters.web.names import Names, Reach, reach_of
+from tonnage.adapters.web.names import HostNames, Nearness, nearness_of
 from tonnage.adapters.web.pools import ProxyPools, proxy_of
 from tonnage.adapters.web.reply import Reply
 from tonnage.addresses import same_origin, shown
@@ -82,7 +82,7 @@ class Web:
         self._environment = environment
         self._time = time or NetworkTime()
         self._allowed = allowed
-        self._names = Names(self._time.limits.connect_s)
+        self._names = HostNames(self._time.limits.connect_s)
         self._pools = ProxyPools(environment, self._names)
         self._unreachable: dict[str, str] = {}
 
@@ -228,23 +228,23 @@ class Web:
         why = ""
         if _split(here).scheme == "https" and _split(there).scheme != "https":
             why = "It leads out of TLS."
-        elif self._reach(there) > self._reach(here):
+        elif self._nearness(there) > self._nearness(here):
             why = "It leads from a public server into a network that only this machine reaches."
         if why:
             raise CannotFetchError(
                 f"{shown(here)} redirects to {shown(there)}, which is not followed", NOT_ALLOWED, why=why
             )
 
-    def _reach(self, address: str) -> Reach:
+    def _nearness(self, address: str) -> Nearness:
         """Return how near a server is; behind a proxy what its name says."""
         host = _split(address).hostname or ""
         if proxy_of(address, self._environment):
-            return Reach.HERE if host.rstrip(".") in {"localhost", ""} else reach_of(host)
+            return Nearness.HERE if host.rstrip(".") in {"localhost", ""} else nearness_of(host)
         try:
-            return self._names.reach(host)
+            return self._names.nearness(host)
         except OSError:
             # It is told when it is asked.
-            return Reach.PUBLIC
+            return Nearness.PUBLIC
 
     def _answer(
         self,

@@ -1,4 +1,4 @@
-"""Names of hosts: each is looked up once, so that all that is decided about an address holds for who is connected to.
+"""HostNames of hosts: each is looked up once, so that all that is decided about an address holds for who is connected to.
 
 Source: RFC 6890, as Python's ``ipaddress`` has it.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 
-class Reach(IntEnum):
+class Nearness(IntEnum):
     """From how far away a host can be spoken to; who is led somewhere by a host is led no nearer than that is."""
 
     PUBLIC = 0
@@ -44,7 +44,7 @@ class Found(Struct, frozen=True):
         return (self.address, port, *self.scope)
 
 
-class Names:
+class HostNames:
     """The addresses of hosts. Safe to use from several threads.
 
     Args:
@@ -66,13 +66,13 @@ class Names:
             self._found.setdefault(host, told)
         return self._found[host]
 
-    def reach(self, host: str) -> Reach:
+    def nearness(self, host: str) -> Nearness:
         """Return how near a host is: what counts is the nearest of its addresses.
 
         Raises:
             OSError: It has none.
         """
-        return max(reach_of(each.address) for each in self.of(host))
+        return max(nearness_of(each.address) for each in self.of(host))
 
     def _looked_up(self, host: str) -> tuple[Found, ...]:
         """Ask the system, which has no limit of its own that can be set, in a thread that may be left behind."""
@@ -96,15 +96,15 @@ class Names:
         return tuple(dict.fromkeys(found))
 
 
-def reach_of(numbers: str) -> Reach:
+def nearness_of(numbers: str) -> Nearness:
     """Return how near an address is; what is no address in numbers is public."""
     from ipaddress import ip_address  # noqa: PLC0415 - where nothing is asked it is not needed
 
     try:
         address = ip_address(numbers.strip("[]").partition("%")[0])
     except ValueError:
-        return Reach.PUBLIC
-    return max(_reach(each) for each in (address, *_inside(address)))
+        return Nearness.PUBLIC
+    return max(_nearness(each) for each in (address, *_inside(address)))
 
 
 def _inside(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
@@ -117,11 +117,11 @@ def _inside(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
     return tuple(each for each in (address.ipv4_mapped, address.sixtofour, translated) if each is not None)
 
 
-def _reach(address: IPv4Address | IPv6Address) -> Reach:
+def _nearness(address: IPv4Address | IPv6Address) -> Nearness:
     if address.is_loopback or address.is_unspecified:
-        return Reach.HERE
+        return Nearness.HERE
     if address.is_link_local:
-        return Reach.LINK
+        return Nearness.LINK
     mapped = getattr(address, "ipv4_mapped", None) is not None
     translated = str(address).startswith("64:ff9b:")
-    return Reach.PUBLIC if address.is_global or mapped or translated else Reach.PRIVATE
+    return Nearness.PUBLIC if address.is_global or mapped or translated else Nearness.PRIVATE

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from tonnage.adapters.web.names import Names
+    from tonnage.adapters.web.names import HostNames
 
 _AT_ONCE = 16
 
@@ -30,7 +30,7 @@ class ProxyPools:
         names: Where the names of hosts are looked up.
     """
 
-    def __init__(self, environment: Mapping[str, str], names: Names) -> None:
+    def __init__(self, environment: Mapping[str, str], names: HostNames) -> None:
         self._environment = environment
         self._names = names
         self._pooling = threading.Lock()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tonnage.adapters.web.deadlines import Deadline
-    from tonnage.adapters.web.names import Names
+    from tonnage.adapters.web.names import HostNames
 
 _Received = TypeVar("_Received")
 _LOOK_S = 0.5
@@ -102,7 +102,7 @@ class PatientTlsSocket(ssl.SSLSocket):
         _waited(self, lambda: ssl.SSLSocket.do_handshake(self, block))
 
 
-def pool_classes(names: Names) -> dict[str, type[HTTPConnectionPool]]:
+def pool_classes(names: HostNames) -> dict[str, type[HTTPConnectionPool]]:
     """Return the pools of connections that look names up in one place, by scheme."""
 
     class Plain(HTTPConnection):
@@ -122,7 +122,7 @@ def pool_classes(names: Names) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": SecurePool}
 
 
-def _dialled(wanted: HTTPConnection, names: Names) -> socket.socket:
+def _dialled(wanted: HTTPConnection, names: HostNames) -> socket.socket:
     """Connect to the first address of a host that answers; all of them together have the time for connecting."""
     deadline = _WAITING.deadline
     host = wanted._dns_host  # noqa: SLF001 - the name with the dot that it may end with
