@@ -33,6 +33,18 @@ _CHUNK_BYTES = 65536
 _LONGEST_LINE = 65536
 
 
+class Bounds(Struct, frozen=True, kw_only=True):
+    """What a program may use that reads what strangers give, where the machine can bound it.
+
+    Args:
+        memory_bytes: Memory of its own that it may write.
+        file_bytes: The size of each file that it writes.
+    """
+
+    memory_bytes: int
+    file_bytes: int
+
+
 class Completed(Struct, frozen=True):
     """A program that ran to its end; ``exit_code`` is negative when a signal ended it."""
 
@@ -48,6 +60,7 @@ def run(
     directory: str | None = None,
     stdin: bytes = b"",
     timeout_s: float | None = None,
+    bounds: Bounds | None = None,
 ) -> Completed:
     """Run a short program to its end.
 
@@ -57,6 +70,7 @@ def run(
         directory: Where it runs; None for here.
         stdin: What it reads; with nothing it reads an empty file.
         timeout_s: Seconds after which it is killed; None for no limit.
+        bounds: What it may use; None for no limit.
 
     Returns:
         Its exit code and what it printed.
@@ -68,13 +82,11 @@ def run(
     """
     started = _start(arguments, environment, directory, has_input=bool(stdin), merged=False)
     with started:
+        _bind(started.pid, bounds)
         try:
             stdout, stderr = started.communicate(stdin or None, timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise StepFailedError(
-                f"{os.path.basename(arguments[0])} gave no answer within {timeout_s:g} s",  # noqa: PTH119 - text
-                why=f"It was started as: {' '.join(arguments)}",
-            ) from error
+            raise _late(arguments, timeout_s) from error
         finally:
             if started.returncode is None:
                 _signal_group(started, signal.SIGKILL)
@@ -91,6 +103,8 @@ def stream(
     cancel: Cancel,
     stdin: bytes = b"",
     dies_with_us: bool = False,
+    timeout_s: float | None = None,
+    bounds: Bounds | None = None,
 ) -> int:
     """Run a long program and hand over each line of both its streams as it comes.
 
@@ -106,6 +120,8 @@ def stream(
         stdin: What it reads; with nothing it reads an empty file.
         dies_with_us: Ask it to end (SIGTERM) when this process is killed and cannot do so itself any more, where the
             machine can do that.
+        timeout_s: Seconds after which its group is killed; None for no limit.
+        bounds: What it may use; None for no limit.
 
     Returns:
         Its exit code; negative when a signal ended it. A cancelled program's exit code says nothing.
@@ -113,15 +129,17 @@ def stream(
     Raises:
         EngineLacksError: The program is not installed or cannot be executed.
         UsageError: The directory does not exist.
+        StepFailedError: It took longer than ``timeout_s``.
     """
     command = [*dying_with_us(), *arguments] if dies_with_us else arguments
     started = _start(command, environment, directory, has_input=bool(stdin), merged=True)
     with started:
+        _bind(started.pid, bounds)
         feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
         if feeder:
             feeder.start()
         lines = _Lines(on_line)
-        ending = _Stopper(started, cancel)
+        ending = _Stopper(started, cancel, timeout_s)
         try:
             _pump(started, lines, ending)
         finally:
@@ -130,6 +148,8 @@ def stream(
             if feeder:
                 feeder.join()
         lines.end()
+    if ending.late:
+        raise _late(arguments, timeout_s)
     return exit_code
 
 
@@ -229,6 +249,27 @@ def _start(
         ) from error
 
 
+def _bind(process_id: int, bounds: Bounds | None) -> None:
+    """Bound what a program may use. It was started already: what it has by then is nothing yet."""
+    if bounds is None:
+        return
+    import resource  # noqa: PLC0415 - few programs are bounded
+
+    if not hasattr(resource, "prlimit"):
+        return
+    for kind, most in ((resource.RLIMIT_DATA, bounds.memory_bytes), (resource.RLIMIT_FSIZE, bounds.file_bytes)):
+        # Who may use less already keeps that.
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(process_id, kind, (most, most))
+
+
+def _late(arguments: Sequence[str], timeout_s: float | None) -> StepFailedError:
+    return StepFailedError(
+        f"{os.path.basename(arguments[0])} gave no answer within {timeout_s:g} s",  # noqa: PTH119 - text
+        why=f"It was started as: {' '.join(arguments)}",
+    )
+
+
 @cache
 def dying_with_us() -> tuple[str, ...]:
     """Return what stands before a program that the kernel is to end with this process; nothing where that cannot be.
@@ -278,15 +319,19 @@ def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Stopper) -> 
 class _Stopper:
     """Stops one program: SIGINT to its group when it is cancelled, SIGKILL when that did not help in time."""
 
-    def __init__(self, started: subprocess.Popen[bytes], cancel: Cancel) -> None:
+    def __init__(self, started: subprocess.Popen[bytes], cancel: Cancel, timeout_s: float | None) -> None:
         self._started = started
         self._cancel = cancel
+        self._late_at = None if timeout_s is None else time.monotonic() + timeout_s
         self._kill_at: float | None = None
+        self.late = False
 
     def overdue(self) -> bool:
         """Ask the program to stop once it is cancelled; return whether it has had its time since."""
         if self._kill_at is None and self._cancel.is_set():
             self._ask()
+        if self._kill_at is None and self._late_at is not None and time.monotonic() >= self._late_at:
+            self.late, self._kill_at = True, self._late_at
         return self._kill_at is not None and time.monotonic() >= self._kill_at
 
     def finish(self) -> None:

@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tonnage.adapters.web.deadlines import Deadline, NetworkTime
+from tonnage.adapters.web.deadlines import Deadline, LateError, NetworkTime
 from tonnage.adapters.web.names import HostNames, Nearness, nearness_of
 from tonnage.adapters.web.pools import ProxyPools, proxy_of
-from tonnage.adapters.web.reply import Reply
+from tonnage.adapters.web.reply import Reply, pause_s
 from tonnage.addresses import same_origin, shown
 from tonnage.errors import CannotFetchError
 
@@ -151,6 +151,17 @@ class Web:
                 raise
             return False
         return True
+
+    def resolver_s(self) -> float:
+        """Return how long a resolver may take that asks servers itself.
+
+        Raises:
+            CannotFetchError: The command has no time left for the network.
+        """
+        try:
+            return min(self._time.limits.resolver_s, self._time.left_s())
+        except LateError as error:
+            raise CannotFetchError("The package index is not asked any more", "unreachable", why=str(error)) from error
 
     def trust(self, authorities: str) -> None:
         """Believe further authorities from now on.
@@ -336,7 +347,7 @@ class Web:
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
             address=address,
-            pause_s=_pause_s(response),
+            pause_s=pause_s(response),
         )
         return reply, response
 
@@ -345,16 +356,6 @@ def _no_retries() -> Retry:
     from urllib3 import Retry  # noqa: PLC0415
 
     return Retry(read=False, status=0)
-
-
-def _pause_s(response: urllib3.BaseHTTPResponse) -> float:
-    """Return how long a server asks to be left alone; 0 where it does not say, or not so that it is understood."""
-    from urllib3 import Retry, exceptions  # noqa: PLC0415
-
-    try:
-        return Retry().get_retry_after(response) or 0.0
-    except (exceptions.InvalidHeader, ValueError, OverflowError):
-        return 0.0
 
 
 def _joined(address: str, place: str) -> str:

@@ -1,4 +1,4 @@
-"""HostNames of hosts: each is looked up once, so that all that is decided about an address holds for who is connected to.
+"""Hosts by their names: each is looked up once, so what is decided of an address holds for who is connected to.
 
 Source: RFC 6890, as Python's ``ipaddress`` has it.
 """

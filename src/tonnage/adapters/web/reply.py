@@ -11,6 +11,8 @@ from tonnage.units import format_seconds, told_count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import urllib3
+
 
 class Reply(Struct, frozen=True, kw_only=True):
     """What an address answered.
@@ -43,3 +45,13 @@ class Reply(Struct, frozen=True, kw_only=True):
         if self.status == 206 or self.headers.get("content-encoding", "identity") != "identity":  # noqa: PLR2004
             return None
         return told_count(self.headers.get("content-length"))
+
+
+def pause_s(response: urllib3.BaseHTTPResponse) -> float:
+    """Return how long a server asks to be left alone; 0 where it does not say, or not so that it is understood."""
+    from urllib3 import Retry, exceptions  # noqa: PLC0415
+
+    try:
+        return Retry().get_retry_after(response) or 0.0
+    except (exceptions.InvalidHeader, ValueError, OverflowError):
+        return 0.0

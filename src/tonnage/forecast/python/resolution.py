@@ -213,7 +213,8 @@ def _solved(
             asked.request, asked.target, asked.access,
             [each for each in named if canonicalize_name(each.name) not in left_out], limits,
             overrides=[_taken_from(each, named) for each in speaking.values()],
-            excluded=left_out, stand_ins=stand_ins, offline=asked.offline, cancel=asked.cancel,
+            excluded=left_out, stand_ins=stand_ins, within_s=asked.web.resolver_s(), offline=asked.offline,
+            cancel=asked.cancel,
         )  # fmt: skip
         if isinstance(answer, Lock):
             lines = [line for each in _needed(asked, answer.wheels).values() for line in each] if speaking else []

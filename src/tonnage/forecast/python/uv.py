@@ -23,12 +23,13 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tonnage.adapters import process
-from tonnage.errors import CannotFetchError, CannotResolveError
-from tonnage.forecast.python.index_access import without_user
+from tonnage.addresses import redacted, without_user
+from tonnage.errors import CannotFetchError, CannotResolveError, StepFailedError
 from tonnage.forecast.python.pylock import read_pylock, shown
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
+from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +50,12 @@ _PASSED_ON = frozenset(
 )  # fmt: skip
 _GLIBC_MINORS = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
+# Five hundred packages took it 0.45 GB of memory that it may write. The largest wheels have 3 GB, and it fetches one
+# whole where an index tells no hash of it.
+_BOUNDS = process.Bounds(memory_bytes=1 << 30, file_bytes=4 << 30)
+_NO_MEMORY = "memory allocation of"
+_MOST_PRINTED_BYTES = 1 << 20
+_MOST_LOCK_BYTES = 16 << 20
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
@@ -87,6 +94,7 @@ class Uv:
         overrides: Iterable[Requirement] = (),
         excluded: Iterable[str] = (),
         stand_ins: Mapping[str, StandIn],
+        within_s: float,
         offline: bool = False,
         cancel: Cancel | None = None,
     ) -> Lock | str:
@@ -99,13 +107,14 @@ class Uv:
             overrides: What is taken in place of everything that is asked under the same name.
             excluded: Names that are left out wherever they are needed.
             stand_ins: By the address in whose place they stand.
+            within_s: How long it may take.
 
         Returns:
             The lock, or what the resolver printed when it found none.
 
         Raises:
             CannotResolveError: The resolver knows no such platform, or its lock has nothing for it.
-            CannotFetchError: It was stopped.
+            CannotFetchError: It was stopped, or took longer or more memory than it may.
             EngineLacksError: It cannot be started.
         """
         platform = _platform(target)
@@ -136,15 +145,14 @@ class Uv:
             # What is in the image already is preferred, as the lock that is to be renewed.
             if request.installed:
                 (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
-            exit_code, printed = self._run(["pip", "compile", *arguments], place, access, request, stop)
+            exit_code, printed = self._run(["pip", "compile", *arguments], place, access, request, stop, within_s)
             if stop.is_set():
                 raise CannotFetchError("Resolving was stopped", "stopped")
             if exit_code != 0:
                 for url, each in stand_ins.items():
                     printed = printed.replace((place / each.filename).as_uri(), without_user(url))
                 return printed or f"The resolver ended with {exit_code} and gave no reason"
-            output = place / "pylock.toml"
-            return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+            return _found(place / "pylock.toml", target)
 
     def fetched_whole(self, name: str, version: str) -> bool:
         """Whether all of a wheel of an index was fetched: it was where the index told no hash of it."""
@@ -178,10 +186,10 @@ class Uv:
             (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
             answer = process.run(
                 self._command(arguments), environment=self._surroundings(place, access), directory=str(place),
-                timeout_s=60,
+                timeout_s=60, bounds=_BOUNDS,
             )  # fmt: skip
         if answer.exit_code != 0:
-            why = answer.stderr.strip().removeprefix("error: ")
+            why = redacted(answer.stderr.strip().removeprefix("error: "))
             raise CannotResolveError("uv.lock cannot be used", "invalid", why=why, todo="Run uv lock.")
         return answer.stdout
 
@@ -213,19 +221,49 @@ class Uv:
         return [os.fspath(find_uv_bin()), *arguments, *always, *where]
 
     def _run(
-        self, arguments: list[str], place: Path, access: IndexAccess, request: ResolveRequest, stop: Cancel
+        self,
+        arguments: list[str],
+        place: Path,
+        access: IndexAccess,
+        request: ResolveRequest,
+        stop: Cancel,
+        within_s: float,
     ) -> tuple[int, str]:
-        """Run a command; return its exit code and what it printed."""
+        """Run a command; return its exit code and what it printed, without names and passwords in addresses.
+
+        Raises:
+            CannotFetchError: It took longer or more memory than it may.
+        """
         surroundings = self._surroundings(place, access) | _indexes(access, request)
         command = self._command(arguments)
         for more in ((), ("--no-cache",)):
             printed: list[str] = []
-            exit_code = process.stream(
-                [*command, *more], environment=surroundings, directory=str(place), on_line=printed.append, cancel=stop
-            )
+            left_bytes = _MOST_PRINTED_BYTES
+
+            def hear(line: str) -> None:
+                nonlocal left_bytes
+                left_bytes -= len(line)
+                if left_bytes > 0:
+                    printed.append(line)  # noqa: B023 - it is heard within this round
+
+            try:
+                exit_code = process.stream(
+                    [*command, *more], environment=surroundings, directory=str(place), on_line=hear, cancel=stop,
+                    timeout_s=within_s, bounds=_BOUNDS,
+                )  # fmt: skip
+            except StepFailedError as error:
+                raise CannotFetchError(
+                    "The package index cannot be reached", "unreachable",
+                    why=f"What the requirements need was not there within {format_seconds(within_s)}.",
+                ) from error  # fmt: skip
+            if any(_NO_MEMORY in line for line in printed):
+                raise CannotFetchError(
+                    "What the package index gives cannot be read", "not understood",
+                    why=f"The resolver needed more than {_BOUNDS.memory_bytes >> 30} GiB of memory for it.",
+                )  # fmt: skip
             if exit_code == 0 or not any("Failed to initialize cache" in line for line in printed):
                 break
-        return exit_code, "\n".join(printed)
+        return exit_code, redacted("\n".join(printed))
 
     def _surroundings(self, place: Path, access: IndexAccess) -> dict[str, str]:
         """Return the resolver's environment."""
@@ -235,6 +273,16 @@ class Uv:
         # Where it is stopped it leaves its temporary files behind; there they go with the directory. What it prints is
         # read, and shown to people elsewhere: its lines must not end where a terminal would.
         return kept | {"HOME": str(place), "TMPDIR": str(place), "UV_HTTP_RETRIES": "1", "COLUMNS": "100000"}
+
+
+def _found(output: Path, target: Target) -> Lock:
+    """Return the lock that the resolver wrote."""
+    if output.stat().st_size > _MOST_LOCK_BYTES:
+        raise CannotFetchError(
+            "The package index offers more files than can be read", "not understood",
+            why=f"The lock has more than {_MOST_LOCK_BYTES >> 20} MiB.",
+        )  # fmt: skip
+    return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
 
 
 def _indexes(access: IndexAccess, request: ResolveRequest) -> dict[str, str]:
