@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.architecture.source_tree import called_names, called_on_import, imports, imports_at_run_time, modules
 
 # The rooms from the top of the house to the bottom: each may import from itself and from those below it. The modules
-# beside them (units, errors, lazily, addresses) are for everybody.
+# beside them (units, errors, lazily, addresses, small_files) are for everybody.
 ROOMS = ("cli", "wiring", "flows", "forecast", "runtime", "adapters", "decide", "sources", "views", "model")
 # What would let a clock, a file, a network or a terminal into code that is meant to be pure.
 IMPURE = frozenset(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.unit.cli.simulated_ports import World
 
+    from tonnage.small_files import FileKind
+
 UNUSED_BYTES = 2_000_000_011
 
 
@@ -290,8 +292,8 @@ class FilesBelow:
             raise EngineUnreachableError("ssh to ssh://vm.example.org failed")
         return f"{self.root}{path}"
 
-    def read(self, path: str, most_bytes: int) -> bytes:
-        return HERE.read(self.at(path), most_bytes)
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        return HERE.read(self.at(path), what, piped=piped)
 
     def kind(self, path: str) -> str:
         return HERE.kind(self.at(path))

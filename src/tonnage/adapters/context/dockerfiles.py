@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.small_files import DOCKERFILE
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.dockerfile.base_images import images_in, instructions
 
@@ -37,9 +38,6 @@ def declared_arguments(spec: BuildSpec) -> dict[str, str | None]:
     return found
 
 
-_MOST_BYTES = 16_000_000
-
-
 def images_needed(service: Service, where: Files = HERE) -> tuple[str, ...]:
     """Return the images that a service needs from outside.
 
@@ -56,7 +54,7 @@ def images_needed(service: Service, where: Files = HERE) -> tuple[str, ...]:
     text = spec.dockerfile_inline
     if not text:
         try:
-            text = where.read(spec.dockerfile, _MOST_BYTES).decode(errors="replace")
+            text = where.read(spec.dockerfile, DOCKERFILE).decode(errors="replace")
         except OSError:
             return ()
     return images_in(text, dict(spec.args), dict(spec.additional_contexts))

@@ -16,11 +16,14 @@ from msgspec import Struct
 
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineUnreachableError
+from tonnage.small_files import COMPOSE_FILE, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MOST_BYTES = 16_000_001
+    from tonnage.small_files import FileKind
+
+_MOST_BYTES = COMPOSE_FILE.most_bytes + 1
 _MARK = "tonnage-file"
 # Nearest to a path that is not there may be a directory that may not be entered: then it may be there all the same.
 _SCRIPT = f"""
@@ -60,11 +63,11 @@ class RemoteFiles:
         self._wanted = tuple(dict.fromkeys(paths))
         self._seen: dict[str, _RemoteEntry] = {}
 
-    def read(self, path: str, most_bytes: int) -> bytes:
-        """Return what a file there begins with.
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:  # noqa: ARG002 - no pipe leads there
+        """Return what a file there holds.
 
         Raises:
-            OSError: It is not there, or cannot be read.
+            OSError: It is not there, cannot be read, or is larger than its kind may be.
             IsADirectoryError: It is a directory.
             EngineUnreachableError: ssh failed.
         """
@@ -74,7 +77,9 @@ class RemoteFiles:
         if seen.kind != "file":
             number = errno.EINVAL if seen.kind else errno.ENOENT
             raise OSError(number, os.strerror(number), path)
-        return seen.content[:most_bytes]
+        if len(seen.content) > what.most_bytes:
+            raise too_large(path, what)
+        return seen.content
 
     def kind(self, path: str) -> str:
         """Return what is there.

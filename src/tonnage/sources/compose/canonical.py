@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tonnage.small_files import VARIABLES
 from tonnage.sources.compose.file_selection import read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
 from tonnage.sources.compose.scalars import PathBase
@@ -113,7 +114,7 @@ def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str
         place = place_of(written, "env_file", entry.get("path", ""))
         if entry.get("required", True) is False and where.kind(entry["path"]) != "file":
             continue
-        text = read_text(entry["path"], what="the file of variables", place=place, where=where)
+        text = read_text(entry["path"], what="the file of variables", kind=VARIABLES, place=place, where=where)
         seen = {**{key: value for key, value in found.items() if value is not None}, **variables}
         found |= read_dotenv(text, entry["path"], seen, raw=entry.get("format") == "raw")
     own = service.get("environment") or {}
@@ -123,7 +124,7 @@ def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str
     labels: Canonical = {}
     for path in service.pop("label_file", None) or ():
         place = place_of(written, "label_file", path)
-        text = read_text(path, what="the file of labels", place=place, where=where)
+        text = read_text(path, what="the file of labels", kind=VARIABLES, place=place, where=where)
         labels |= {key: value or "" for key, value in read_dotenv(text, path, variables).items()}
     if labels:
         service["labels"] = {**labels, **service.get("labels", {})}

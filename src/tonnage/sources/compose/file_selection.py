@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
-from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.model.stack import Place
+    from tonnage.small_files import FileKind
     from tonnage.sources.compose.files import Files
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -32,7 +33,6 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-_LARGEST_BYTES = 16_000_000
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -44,6 +44,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         directory: The project directory, absolute.
         variables: What interpolation sees: the environment before the files of variables.
         where: The machine that they are on.
+        typed: The user named the files, and no file of the project did.
     """
 
     files: tuple[str, ...]
@@ -51,6 +52,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     profiles: tuple[str, ...]
     where: Files = HERE
+    typed: bool = False
 
 
 def select_files(
@@ -78,7 +80,8 @@ def select_files(
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
     start = _tidy(here / directory)
     variables = dict(environment)
-    _add_variables(variables, [here / name for name in named] or _dotenv(start, variables, where), where)
+    typed = [here / name for name in named]
+    _add_variables(variables, typed or _dotenv(start, variables, where), where, piped=bool(typed))
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
     for path in (project, *paths):
@@ -97,6 +100,7 @@ def select_files(
         variables=variables,
         profiles=tuple(name for name in chosen if name),
         where=where,
+        typed=bool(files) or "COMPOSE_FILE" in environment,
     )
 
 
@@ -110,26 +114,33 @@ def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[st
     _add_variables(variables, paths, where)
 
 
-def read_text(path: str, *, what: str = "the file", place: Place | None = None, where: Files = HERE) -> str:
+def read_text(
+    path: str,
+    *,
+    what: str = "the file",
+    kind: FileKind = COMPOSE_FILE,
+    place: Place | None = None,
+    where: Files = HERE,
+    piped: bool = False,
+) -> str:
     """Return the text of a file.
+
+    Args:
+        piped: The user typed the path, and may mean a pipe.
 
     Raises:
         UsageError: It is missing, cannot be read, or is no UTF-8 text.
     """
     shown = str(place) if place is not None else ""
     try:
-        content = where.read(path, _LARGEST_BYTES + 1)
+        content = where.read(path, kind, piped=piped)
     except FileNotFoundError:
         raise UsageError(f"{what} {path} does not exist", place=shown) from None
+    except UnfitFileError as error:
+        todo = "See what it is:\n  file " + shlex.quote(path)
+        raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", todo=todo, place=shown) from None
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None
-    if len(content) > _LARGEST_BYTES:
-        raise UsageError(
-            f"{what} {path} is larger than {format_bytes(_LARGEST_BYTES)}",
-            why="So large a file is not one that people or their tools wrote for Compose.",
-            todo="See what it is:\n  file " + shlex.quote(path),
-            place=shown,
-        )
     try:
         # Line ends of other systems and a mark of byte order mean nothing here.
         return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
@@ -195,10 +206,10 @@ def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list
     return [path] if where.kind(str(path)) == "file" else []
 
 
-def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files) -> None:
+def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files, *, piped: bool = False) -> None:
     found: dict[str, str] = {}
     for path in paths:
-        text = read_text(str(path), what="the file of variables", where=where)
+        text = read_text(str(path), what="the file of variables", kind=VARIABLES, where=where, piped=piped)
         read = read_dotenv(text, str(path), {**found, **variables})
         found.update({name: value for name, value in read.items() if value is not None})
     for name, value in found.items():

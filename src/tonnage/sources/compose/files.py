@@ -5,7 +5,12 @@ from __future__ import annotations
 import errno
 import stat
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from tonnage.small_files import UnfitFileError, is_below, read_bytes, real_path
+
+if TYPE_CHECKING:
+    from tonnage.small_files import FileKind
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -13,11 +18,14 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 class Files(Protocol):
     """Files of one machine, by absolute paths."""
 
-    def read(self, path: str, most_bytes: int) -> bytes:
-        """Return what a file begins with.
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds.
+
+        Args:
+            piped: The user typed the path, and may mean a pipe that this process was given.
 
         Raises:
-            OSError: It is not there, or cannot be read.
+            OSError: It is not there, cannot be read, or is none that is read as this; ``strerror`` says why.
         """
 
     def kind(self, path: str) -> str:
@@ -31,20 +39,54 @@ class Files(Protocol):
 class FilesHere:
     """Files of this machine."""
 
-    def read(self, path: str, most_bytes: int) -> bytes:
-        """Return what a file begins with."""
-        with Path(path).open("rb") as stream:
-            return stream.read(most_bytes)
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds."""
+        return read_bytes(path, what, piped=piped)
 
     def kind(self, path: str) -> str:
         """Return what is there."""
         try:
             mode = Path(path).stat().st_mode
+        except ValueError:  # no file can have such a name
+            return ""
         except OSError as error:
             if error.errno in _NOT_THERE:
                 return ""
             raise
         return "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
+
+
+class FilesWithin(FilesHere):
+    """Files of this machine below a directory; what really lies outside of it is not read, links included.
+
+    Args:
+        root: The directory.
+
+    Raises:
+        OSError: The directory is not there.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._typed = root.rstrip("/") or "/"
+        self._root = real_path(root)
+
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds; one that lies outside is an ``UnfitFileError``."""
+        return read_bytes(path, what, within=self._root, piped=piped)
+
+    def kind(self, path: str) -> str:
+        """Return what is there: nothing outside; a link that leads there is a file, which reading refuses."""
+        if not is_below(path, self._typed) and not is_below(path, self._root):
+            return ""
+        try:
+            inside = is_below(real_path(path), self._root)
+        except UnfitFileError:
+            return ""
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return ""
+            raise
+        return super().kind(path) if inside else "file"
 
 
 HERE = FilesHere()

@@ -74,7 +74,10 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
         UsageError: Anything in the files that cannot be read; it names file and line.
     """
     where = selection.where
-    parsed = {path: read_yaml(read_text(path, what="the compose file", where=where), path) for path in selection.files}
+    parsed = {
+        path: read_yaml(read_text(path, what="the compose file", where=where, piped=selection.typed), path)
+        for path in selection.files
+    }
     name = _project_name(selection, parsed, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)

@@ -11,6 +11,7 @@ import pytest
 
 from tonnage.adapters.ssh.files import RemoteFiles
 from tonnage.errors import EngineUnreachableError
+from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 
 ENDPOINT = "ssh://user@vm.example.org"
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
@@ -50,13 +51,14 @@ def test_what_is_there_is_told_and_read_byte_by_byte(tmp_path: Path, monkeypatch
     }
     files = RemoteFiles(ENDPOINT, [str(tmp_path / name) for name in names])
     assert {name: files.kind(str(tmp_path / name)) for name in names} == names
-    assert files.read(str(awkward), len(content) + 1) == content
-    assert files.read(str(awkward), 11) == content[:11]
-    assert files.read(str(tmp_path / "empty"), 11) == b""
+    assert files.read(str(awkward), COMPOSE_FILE) == content
+    with pytest.raises(UnfitFileError, match=r"larger than the 1\.00 MB that a file of variables may have"):
+        files.read(str(awkward), VARIABLES)
+    assert files.read(str(tmp_path / "empty"), COMPOSE_FILE) == b""
     with pytest.raises(FileNotFoundError):
-        files.read(str(tmp_path / "dangling"), 11)
+        files.read(str(tmp_path / "dangling"), COMPOSE_FILE)
     with pytest.raises(IsADirectoryError):
-        files.read(str(tmp_path / "bin"), 11)
+        files.read(str(tmp_path / "bin"), COMPOSE_FILE)
     assert files.kind("/") == "directory"
     assert calls.read_text().count("call") == 2
 
