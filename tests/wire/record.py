@@ -1,0 +1,160 @@
+"""Records what a real engine answers, for the tests here: ``python record.py DIRECTORY``, as root, on a machine to spare.
+
+It asks the engine at the default socket, which must have an image ``busybox:1.36`` and nothing else on it. It builds
+images in every way that shows in the replies, pulls one from a registry of its own, and starts containers; then it
+writes the replies, without what belongs to the machine. It needs Python 3 and the docker command, nothing else.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SOCKET = "/var/run/docker.sock"
+HIGHEST = (1, 51)
+REGISTRY = "127.0.0.1:5017"
+# Of the machine, long, and read by nobody.
+LEFT_OUT = frozenset(
+    {"HttpProxy", "HttpsProxy", "NoProxy", "IndexServerAddress", "Plugins", "Runtimes", "Warnings", "KernelVersion"}
+)
+
+BASE = "FROM busybox:1.36 AS made\nRUN head -c 700001 /dev/urandom >/made\n"
+PLAIN = "FROM busybox:1.36\nRUN head -c 300007 /dev/urandom >/a\nWORKDIR /w\nRUN head -c 500009 /dev/urandom >b\n"
+DOCKERFILES = {
+    # Two on the same lower layers, the second given a further name.
+    "s:1": f"{PLAIN}RUN head -c 100001 /dev/urandom >/c1\nLABEL kind=plain\n",
+    "s:2": f"{PLAIN}RUN head -c 100002 /dev/urandom >/c2\n",
+    # A stage that is no image's, and a file of it in a layer.
+    "stages:1": f"{BASE}FROM busybox:1.36\nCOPY --from=made /made /made\nCOPY copied /copied\n",
+    # A record of the build cache that stands on two others.
+    "link:1": f"{BASE}FROM busybox:1.36\nCOPY --link --from=made /made /made\nCOPY --link copied /copied\n",
+    # The name moves on while a container runs the first of the two.
+    "loose:1": "FROM busybox:1.36\nRUN head -c 200003 /dev/urandom >/v1\n",
+}
+LATER = {"loose:1": "FROM busybox:1.36\nRUN head -c 200029 /dev/urandom >/v2\n"}
+COMPOSE = {
+    "com.docker.compose.project": "shop",
+    "com.docker.compose.service": "api",
+    "com.docker.compose.container-number": "2",
+    "com.docker.compose.oneoff": "False",
+}
+
+
+class _Connection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(SOCKET)
+
+
+def ask(path: str) -> str:
+    """Return what the engine answers to a GET."""
+    connection = _Connection("localhost", timeout=120)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    if answer.status != http.client.OK:
+        raise SystemExit(f"{path}: {answer.status} {text}")
+    return text
+
+
+def docker(*arguments: str, text: str = "") -> str:
+    """Run the docker command and return what it prints."""
+    done = subprocess.run(["docker", *arguments], input=text, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if done.returncode:
+        raise SystemExit(f"docker {' '.join(arguments)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def make(directory: Path) -> None:
+    """Make images, containers and volumes."""
+    docker("tag", "busybox:1.36", "busybox:latest")
+    (directory / "copied").write_bytes(b"0123456789" * 1201)
+    for name, text in [*DOCKERFILES.items(), *LATER.items()]:
+        (directory / "Dockerfile").write_text(text)
+        docker("build", "--quiet", "--tag", name, str(directory))
+        if name not in LATER or text == LATER[name]:
+            continue
+        docker("run", "--detach", "--name", "loose", name, "sleep", "1000")
+    docker("tag", "s:1", "example.org/s:one")
+    pull(directory)
+    for name in ("vol1", "shop_db"):
+        label = ["--label", "com.docker.compose.project=shop"] if name == "shop_db" else []
+        docker("volume", "create", *label, name)
+    labels = [word for pair in COMPOSE.items() for word in ("--label", "=".join(pair))]
+    sick = ["--health-cmd", "false", "--health-interval", "1s", "--health-retries", "1"]
+    docker("run", "--detach", "--name", "sick", *labels, *sick, "busybox", "sleep", "1000")
+    docker("run", "--detach", "--name", "web", "--publish", "8017:80", "--volume", "vol1:/data", "s:2", "sleep", "1000")
+    docker("run", "--detach", "--name", "host", "--network", "host", "busybox", "sleep", "1000")
+    docker("run", "--detach", "--name", "dies", "busybox", "sh", "-c", "head -c 30011 /dev/urandom >/left; exit 3")
+    docker("wait", "dies")
+    time.sleep(3)
+
+
+def pull(directory: Path) -> None:
+    """Pull an image, so that one came from a registry."""
+    served = directory / "served"
+    served.mkdir()
+    (directory / "copied").chmod(0o644)
+    subprocess.run(["tar", "-C", directory, "-cf", served / "pulled.tar", "copied"], check=True)  # noqa: S603, S607
+    program = Path(__file__).resolve().parent.parent / "layer_registry.py"
+    port = REGISTRY.rpartition(":")[2]
+    with subprocess.Popen([sys.executable, str(program), str(served), port]) as registry:  # noqa: S603
+        try:
+            time.sleep(1)
+            docker("pull", f"{REGISTRY}/pulled:1")
+        finally:
+            registry.terminate()
+
+
+def record(out: Path) -> None:
+    """Ask everything that Tonnage asks, and write the answers."""
+    version = json.loads(ask("/version"))
+    spoken = min(tuple(map(int, version["ApiVersion"].split("."))), HIGHEST)
+    api = f"/v{'.'.join(map(str, spoken))}"
+    info = json.loads(ask(f"{api}/info"))
+    root = info["DockerRootDir"]
+
+    def write(name: str, reply: Any) -> None:  # noqa: ANN401 - JSON
+        text = json.dumps(reply, indent=1, sort_keys=True).replace(root, "/var/lib/docker").replace(REGISTRY, "registry.example.org")
+        (out / f"{name}.json").write_text(text + "\n")
+
+    write("version", version | {"KernelVersion": "6.1.0-18-amd64"})
+    machine = {"Name": "vm", "MemTotal": 2**33, "NCPU": 2, "KernelVersion": "6.1.0-18-amd64"}
+    write("info", {key: value for key, value in info.items() if key not in LEFT_OUT} | machine)
+    listed = json.loads(ask(f"{api}/images/json"))
+    write("images", listed)
+    if spoken >= (1, 47):
+        write("images_manifests", json.loads(ask(f"{api}/images/json?manifests=1")))
+    ids = [image["Id"] for image in listed]
+    write("image_details", {one: json.loads(ask(f"{api}/images/{one}/json")) for one in ids})
+    write("image_histories", {one: json.loads(ask(f"{api}/images/{one}/history")) for one in ids})
+    usage = json.loads(ask(f"{api}/system/df"))
+    write("df", {key: value for key, value in usage.items() if key != "Containers"})
+    containers = json.loads(ask(f"{api}/containers/json?all=1"))
+    write("containers", containers)
+    named = {one["Names"][0].removeprefix("/"): one["Id"] for one in containers}
+    write("container_details", {key: json.loads(ask(f"{api}/containers/{one}/json?size=1")) for key, one in named.items()})
+    write("volumes", json.loads(ask(f"{api}/volumes")))
+    events = ask(f"{api}/events?since=1&until={int(time.time()) + 1}&filters=" + '{"type":["image"],"event":["pull"]}')
+    (out / "events.jsonl").write_text(events.replace(REGISTRY, "registry.example.org"))
+
+
+def main() -> None:
+    """Make and record."""
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as directory:
+        make(Path(directory))
+    record(out)
+
+
+if __name__ == "__main__":
+    main()
