@@ -20,7 +20,7 @@ from typing import Any
 
 SOCKET = "/var/run/docker.sock"
 HIGHEST = (1, 51)
-REGISTRY = "127.0.0.1:5017"
+REGISTRY = "localhost:5017"
 # Of the machine, long, and read by nobody.
 LEFT_OUT = frozenset(
     {"HttpProxy", "HttpsProxy", "NoProxy", "IndexServerAddress", "Plugins", "Runtimes", "Warnings", "KernelVersion"}
