@@ -65,6 +65,8 @@ def serve(directory: Path, port: int) -> None:
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An engine that tries TLS first goes on without only where a line of HTTP comes back.
+        default_request_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             self._answer(body=True)
