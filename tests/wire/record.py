@@ -1,4 +1,4 @@
-"""Records what a real engine answers, for the tests here: ``python record.py DIRECTORY``, as root, on a machine to spare.
+"""Records what a real engine answers, for the tests here: ``python record.py DIRECTORY``, as root, on a spare machine.
 
 It asks the engine at the default socket, which must have an image ``busybox:1.36`` and nothing else on it. It builds
 images in every way that shows in the replies, pulls one from a registry of its own, and starts containers; then it
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -39,7 +38,7 @@ DOCKERFILES = {
     # The name moves on while a container runs the first of the two.
     "loose:1": "FROM busybox:1.36\nRUN head -c 200003 /dev/urandom >/v1\n",
 }
-LATER = {"loose:1": "FROM busybox:1.36\nRUN head -c 200029 /dev/urandom >/v2\n"}
+LATER = "FROM busybox:1.36\nRUN head -c 200029 /dev/urandom >/v2\n"
 COMPOSE = {
     "com.docker.compose.project": "shop",
     "com.docker.compose.service": "api",
@@ -67,7 +66,7 @@ def ask(path: str) -> str:
 
 def docker(*arguments: str, text: str = "") -> str:
     """Run the docker command and return what it prints."""
-    done = subprocess.run(["docker", *arguments], input=text, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    done = subprocess.run(["docker", *arguments], input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"docker {' '.join(arguments)}: {done.stderr}")
     return done.stdout.strip()
@@ -77,12 +76,10 @@ def make(directory: Path) -> None:
     """Make images, containers and volumes."""
     docker("tag", "busybox:1.36", "busybox:latest")
     (directory / "copied").write_bytes(b"0123456789" * 1201)
-    for name, text in [*DOCKERFILES.items(), *LATER.items()]:
-        (directory / "Dockerfile").write_text(text)
-        docker("build", "--quiet", "--tag", name, str(directory))
-        if name not in LATER or text == LATER[name]:
-            continue
-        docker("run", "--detach", "--name", "loose", name, "sleep", "1000")
+    for name, text in DOCKERFILES.items():
+        build(directory, name, text)
+    docker("run", "--detach", "--name", "loose", "loose:1", "sleep", "1000")
+    build(directory, "loose:1", LATER)
     docker("tag", "s:1", "example.org/s:one")
     pull(directory)
     for name in ("vol1", "shop_db"):
@@ -98,15 +95,20 @@ def make(directory: Path) -> None:
     time.sleep(3)
 
 
+def build(directory: Path, name: str, dockerfile: str) -> None:
+    """Build an image."""
+    (directory / "Dockerfile").write_text(dockerfile)
+    docker("build", "--quiet", "--tag", name, str(directory))
+
+
 def pull(directory: Path) -> None:
     """Pull an image, so that one came from a registry."""
     served = directory / "served"
     served.mkdir()
-    (directory / "copied").chmod(0o644)
-    subprocess.run(["tar", "-C", directory, "-cf", served / "pulled.tar", "copied"], check=True)  # noqa: S603, S607
+    subprocess.run(["tar", "-C", directory, "-cf", served / "pulled.tar", "copied"], check=True)
     program = Path(__file__).resolve().parent.parent / "layer_registry.py"
     port = REGISTRY.rpartition(":")[2]
-    with subprocess.Popen([sys.executable, str(program), str(served), port]) as registry:  # noqa: S603
+    with subprocess.Popen([sys.executable, str(program), str(served), port]) as registry:
         try:
             time.sleep(1)
             docker("pull", f"{REGISTRY}/pulled:1")
@@ -123,7 +125,11 @@ def record(out: Path) -> None:
     root = info["DockerRootDir"]
 
     def write(name: str, reply: Any) -> None:  # noqa: ANN401 - JSON
-        text = json.dumps(reply, indent=1, sort_keys=True).replace(root, "/var/lib/docker").replace(REGISTRY, "registry.example.org")
+        text = (
+            json.dumps(reply, indent=1, sort_keys=True)
+            .replace(root, "/var/lib/docker")
+            .replace(REGISTRY, "registry.example.org")
+        )
         (out / f"{name}.json").write_text(text + "\n")
 
     write("version", version | {"KernelVersion": "6.1.0-18-amd64"})
@@ -141,7 +147,9 @@ def record(out: Path) -> None:
     containers = json.loads(ask(f"{api}/containers/json?all=1"))
     write("containers", containers)
     named = {one["Names"][0].removeprefix("/"): one["Id"] for one in containers}
-    write("container_details", {key: json.loads(ask(f"{api}/containers/{one}/json?size=1")) for key, one in named.items()})
+    write(
+        "container_details", {key: json.loads(ask(f"{api}/containers/{one}/json?size=1")) for key, one in named.items()}
+    )
     write("volumes", json.loads(ask(f"{api}/volumes")))
     events = ask(f"{api}/events?since=1&until={int(time.time()) + 1}&filters=" + '{"type":["image"],"event":["pull"]}')
     (out / "events.jsonl").write_text(events.replace(REGISTRY, "registry.example.org"))

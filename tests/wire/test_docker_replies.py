@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Image
 
 HERE = Path(__file__).parent
-CONSTRUCTED = ("24.0-classic", "27.5-containerd", "29.0-containerd")
+CLASSIC = ("26.1-classic", "28.5-classic")
+CONTAINERD = ("26.1-containerd", "28.5-containerd")
+CONSTRUCTED = ("29.0-containerd",)
 
 
-def recorded(name: str) -> Any:  # noqa: ANN401 - JSON
-    return json.loads((HERE / "20.10" / f"{name}.json").read_text())
+def recorded(name: str, engine: str = "20.10") -> Any:  # noqa: ANN401 - JSON
+    return json.loads((HERE / engine / f"{name}.json").read_text())
 
 
 def constructed(name: str) -> Any:  # noqa: ANN401 - JSON
@@ -36,8 +38,8 @@ def images(listed: Any, details: Any, histories: Any) -> dict[str, Image]:  # no
     return {(image.references or (image.image_id,))[0]: image for image in layers.with_unique(found)}
 
 
-def recorded_images() -> dict[str, Image]:
-    return images(recorded("images"), recorded("image_details"), recorded("image_histories"))
+def recorded_images(engine: str = "20.10") -> dict[str, Image]:
+    return images(*(recorded(name, engine) for name in ("images", "image_details", "image_histories")))
 
 
 def constructed_images(name: str) -> dict[str, Image]:
@@ -148,41 +150,130 @@ def test_a_cache_record_of_20_10_has_its_one_parent() -> None:
     assert sum(record.size_bytes for record in found.values()) == sum(one["Size"] for one in told) > 0
 
 
+@pytest.mark.parametrize("engine", [*CLASSIC, *CONTAINERD])
+def test_later_engines_tell_of_themselves(engine: str) -> None:
+    told = wire.engine(wire.info(recorded("info", engine)), "unix:///x.sock", "1.45")
+    version, _, store = engine.partition("-")
+    assert (told.version.startswith(version), told.image_store) == (True, store)
+    assert told.storage_driver == {"classic": "overlay2", "containerd": "overlayfs"}[store]
+    assert (told.data_root, told.swarm, told.rootless, told.os_type) == ("/var/lib/docker", False, False, "linux")
+
+
+@pytest.mark.parametrize("engine", [*CLASSIC, *CONTAINERD])
+def test_cache_records_of_later_engines_have_the_parents_that_are_told_with_a_space_before_their_name(
+    engine: str,
+) -> None:
+    told = recorded("df", engine)["BuildCache"]
+    found = {record.record_id: record for record in wire.cache(recorded("df", engine))}
+    assert {one["ID"]: tuple(one.get(" Parents", ())) for one in told} == {
+        key: record.parents for key, record in found.items()
+    }
+    by_text = {record.description.rpartition(">")[2]: record for record in found.values()}
+    assert found[by_text["/c1"].parents[0]].description.endswith(">b")
+    assert all(parent in found for record in found.values() for parent in record.parents)
+
+
+@pytest.mark.parametrize("engine", CONTAINERD)
+def test_a_record_that_joins_links_stands_on_all_of_them(engine: str) -> None:
+    found = {record.record_id: record for record in wire.cache(recorded("df", engine))}
+    joined = next(record for record in found.values() if "LINK COPY --link copied" in record.description)
+    assert [found[parent].description.partition("] ")[2] for parent in joined.parents] == [
+        "",
+        "COPY --link --from=made /made /made",
+        "COPY --link copied /copied",
+    ]
+
+
+def test_parents_are_read_as_they_are_documented_as_well() -> None:
+    told = {"BuildCache": [{"ID": "p1", "Parents": None}, {"ID": "k1", "Parents": ["p1"]}]}
+    assert [record.parents for record in wire.cache(told)] == [(), ("p1",)]
+
+
+@pytest.mark.parametrize("engine", CLASSIC)
+def test_shared_bytes_on_later_classic_engines_are_those_that_the_engine_computes_itself(engine: str) -> None:
+    told = wire.shared_sizes(recorded("df", engine))
+    found = tuple(recorded_images(engine).values())
+    assert layers.undecided(found) == frozenset()
+    assert {image.image_id: image.shared_bytes for image in found} == told
+    assert [layer.size_bytes for layer in recorded_images(engine)["example.org/s:one"].layers] == [
+        1984162,
+        300007,
+        0,
+        500009,
+        100001,
+    ]
+
+
+@pytest.mark.parametrize("engine", CONTAINERD)
+def test_images_in_containerd_have_blobs_besides_their_layers(engine: str) -> None:
+    found = recorded_images(engine)
+    one = found["example.org/s:one"]
+    assert [layer.size_bytes for layer in one.layers] == [2011136, 319488, 8192, 512000, 106496]
+    assert one.size_bytes > sum(layer.size_bytes or 0 for layer in one.layers) + 100_001 + 500_009 + 300_007
+    assert one.chain[:4] == found["s:2"].chain[:4]
+
+
+@pytest.mark.parametrize("engine", [*CLASSIC, *CONTAINERD])
+def test_only_what_came_from_a_registry_has_a_digest_in_the_classic_store_and_everything_in_containerd(
+    engine: str,
+) -> None:
+    found = recorded_images(engine)
+    assert [one.partition("@")[0] for one in found["registry.example.org/pulled:1"].digests] == [
+        "registry.example.org/pulled"
+    ]
+    assert bool(found["s:2"].digests) is (engine in CONTAINERD)
+    lines = (HERE / engine / "events.jsonl").read_text()
+    assert wire.pulled(lines) == ("registry.example.org/pulled:1",)
+
+
+@pytest.mark.parametrize("engine", [*CLASSIC, *CONTAINERD])
+def test_containers_of_later_engines_are_what_they_were(engine: str) -> None:
+    replies = recorded("container_details", engine)
+    found = {name: wire.container(reply) for name, reply in replies.items()}
+    assert (found["dies"].state, found["dies"].exit_code, found["dies"].health) == ("exited", 3, "none")
+    assert (found["dies"].writable_bytes or 0) >= 30_011
+    assert found["dies"].ended_s is not None
+    sick = found["sick"]
+    assert (sick.project, sick.service, sick.number, sick.one_off) == ("shop", "api", 2, False)
+    assert (sick.health, sick.state, sick.image_reference) == ("unhealthy", "running", "busybox")
+    assert found["web"].published == (("", 8017, "tcp"),)
+    assert wire.reach(replies["host"]).address == "127.0.0.1"
+    assert wire.reach(replies["web"]).address.startswith("172.17.0.")
+    assert {c.container_id for c in found.values()} == set(wire.container_ids(recorded("containers", engine)))
+    volumes = wire.volumes(*(recorded(name, engine) for name in ("volumes", "containers", "df")))
+    assert {(one.name, one.project, one.size_bytes, one.in_use) for one in volumes} == {
+        ("vol1", "", 0, True),
+        ("shop_db", "shop", 0, False),
+    }
+
+
+@pytest.mark.parametrize(("engine", "listed"), [*((e, True) for e in CLASSIC), *((e, False) for e in CONTAINERD)])
+def test_in_containerd_an_image_that_lost_its_name_is_not_listed_while_a_container_runs_it(
+    engine: str, *, listed: bool
+) -> None:
+    runs = wire.container(recorded("container_details", engine)["loose"])
+    assert (runs.image_id in {image.image_id for image in recorded_images(engine).values()}) is listed
+    assert runs.image_reference == "loose:1"
+
+
 @pytest.mark.parametrize("name", CONSTRUCTED)
-def test_later_engines_are_read_as_well(name: str) -> None:
+def test_engines_that_cannot_be_had_are_read_as_they_are_documented(name: str) -> None:
     told = constructed(name)
-    engine = wire.engine(wire.info(told["info"]), "unix:///x.sock", "1.43")
+    engine = wire.engine(wire.info(told["info"]), "unix:///x.sock", "1.51")
     assert engine.image_store == name.partition("-")[2]
     assert engine.version.startswith(name.partition("-")[0])
     assert len(constructed_images(name)) == 2
     assert wire.container(told["container"]).service == "api"
 
 
-def test_24_tells_several_parents_and_what_is_rootless() -> None:
-    told = constructed("24.0-classic")
-    assert {record.record_id: record.parents for record in wire.cache(told["df"])} == {
-        "p1": (),
-        "k1": ("p1",),
-        "m1": ("p1", "k1"),
+def test_an_engine_says_that_it_is_rootless_or_in_a_swarm() -> None:
+    told = recorded("info", "28.5-classic")
+    told |= {
+        "SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"],
+        "Swarm": {"LocalNodeState": "active"},
     }
-    engine = wire.engine(wire.info(told["info"]), "unix:///x.sock", "1.43")
-    assert (engine.rootless, engine.swarm, engine.architecture) == (True, True, "aarch64")
-
-
-def test_24_has_dangling_images_without_none_names() -> None:
-    found = constructed_images("24.0-classic")
-    dangling = found[f"sha256:{'b' * 64}"]
-    assert (dangling.references, dangling.unique_bytes, dangling.shared_bytes) == ((), 0, 10_000_019)
-    assert found["example.org/shop/api:3"].unique_bytes == 20_000_003
-    assert found["example.org/shop/api:3"].digests == (f"example.org/shop/api@sha256:{'d' * 64}",)
-
-
-def test_in_containerd_the_compressed_bytes_of_an_image_are_its_own() -> None:
-    found = constructed_images("27.5-containerd")
-    assert found["example.org/shop/api:3"].shared_bytes == 10_002_432
-    assert found["example.org/shop/api:3"].unique_bytes == 41_000_029 - 10_002_432
-    assert [layer.size_bytes for layer in found["example.org/shop/web:1"].layers] == [10_002_432, 8192]
-    assert wire.cache(constructed("27.5-containerd")["df"]) == ()
+    engine = wire.engine(wire.info(told), "unix:///x.sock", "1.51")
+    assert (engine.rootless, engine.swarm) == (True, True)
 
 
 def test_an_image_without_layers_is_still_an_image() -> None:
@@ -208,11 +299,11 @@ def test_ports_of_the_machine_are_told_once_for_both_families_of_addresses() -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "spoken"), [("24.0-classic", "1.43"), ("27.5-containerd", "1.47"), ("29.0-containerd", "1.51")]
+    ("engine", "spoken"), [("20.10", "1.41"), ("26.1-classic", "1.45"), ("28.5-containerd", "1.51")]
 )
-def test_the_newest_version_that_both_sides_know_is_spoken(name: str, spoken: str) -> None:
-    assert spoken_version(constructed(name)["version"]) == spoken
-    assert spoken_version(recorded("version")) == "1.41"
+def test_the_newest_version_that_both_sides_know_is_spoken(engine: str, spoken: str) -> None:
+    assert spoken_version(recorded("version", engine)) == spoken
+    assert spoken_version(constructed("29.0-containerd")["version"]) == "1.51"
 
 
 def test_an_engine_before_20_10_is_refused_with_its_version() -> None:

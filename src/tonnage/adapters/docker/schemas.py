@@ -1,6 +1,6 @@
 """The form of the engine's replies: only the fields that are read, with what may be absent or null in some version.
 
-Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.3).
+Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.5), and replies recorded in ``tests/wire``.
 """
 
 from __future__ import annotations
@@ -194,7 +194,11 @@ class ContainerDetail(Struct, kw_only=True):
 
 
 class CacheItem(Struct, kw_only=True):
-    """One record of the build cache; ``Parent`` until 1.41, ``Parents`` since 1.42."""
+    """One record of the build cache; one ``Parent`` until 1.41, several since.
+
+    Engines write their key with a space before it, the documentation without one. Source: moby, api/types/build,
+    ``CacheRecord``; recorded from Docker 26.1 and 28.5.
+    """
 
     id: str = field(name="ID")
     type: str = field(name="Type", default="")
@@ -203,9 +207,15 @@ class CacheItem(Struct, kw_only=True):
     shared: bool = field(name="Shared", default=False)
     size: int = field(name="Size", default=0)
     parent: str = field(name="Parent", default="")
-    parents: list[str] | None = field(name="Parents", default=None)
+    told_parents: list[str] | None = field(name=" Parents", default=None)
+    documented_parents: list[str] | None = field(name="Parents", default=None)
     created_at: str = field(name="CreatedAt", default="")
     last_used_at: str | None = field(name="LastUsedAt", default=None)
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The records that it stands on."""
+        return tuple(self.told_parents or self.documented_parents or ((self.parent,) if self.parent else ()))
 
 
 class Usage(Struct, kw_only=True):

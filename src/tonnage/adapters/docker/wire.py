@@ -1,6 +1,6 @@
 """Engine JSON to model. Pure, and lenient exactly where Docker 20.10 to 29 differ: what may be absent or null says so.
 
-Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.3), and replies recorded in ``tests/wire``.
+Source: Docker Engine API documentation, versions 1.41 (20.10) to 1.51 (28.5), and replies recorded in ``tests/wire``.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def reach(reply: Json) -> Reach:
 
 
 def cache(reply: Json) -> tuple[CacheRecord, ...]:
-    """Read the build cache of ``GET /system/df``; until 20.10 a record has one parent, later several."""
+    """Read the build cache of ``GET /system/df``."""
     return tuple(
         CacheRecord(
             record_id=item.id,
@@ -170,7 +170,7 @@ def cache(reply: Json) -> tuple[CacheRecord, ...]:
             size_bytes=item.size,
             in_use=item.in_use,
             shared=item.shared,
-            parents=tuple(item.parents or ((item.parent,) if item.parent else ())),
+            parents=item.parents,
             created_s=_seconds(item.created_at) or 0.0,
             last_used_s=_seconds(item.last_used_at),
         )
