@@ -48,6 +48,8 @@ class Store:
     images: dict[str, StoredImage] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     records: dict[str, StoredRecord] = field(default_factory=dict)
+    stuck: set[str] = field(default_factory=set)
+    """Records that the engine does not remove, and says nothing of it."""
 
     def find(self, reference_or_id: str) -> StoredImage | None:
         """Return the image of that name or id, or None."""
@@ -90,7 +92,7 @@ class Store:
     def drop_records(self, record_ids: Sequence[str]) -> int:
         """Remove records unless another record stands on them; return the bytes that they are said to have."""
         freed_bytes = 0
-        waiting = set(record_ids) & set(self.records)
+        waiting = set(record_ids) & set(self.records) - self.stuck
         while removable := waiting - {record.parent for record in self.records.values()}:
             for record_id in removable:
                 freed_bytes += self.records.pop(record_id).size_bytes

@@ -218,15 +218,15 @@ class _Execution:
     def _remember_cache(self, *, good: bool) -> None:
         """Write down what a run leaves in the build cache that came to nothing, for a later one to remove."""
         cleans = any(isinstance(step.action, CleanCache) for step in self._plan.steps)
-        if good and cleans:
-            self._journal.end_cache(self._run_id, self._plan, None)
-            return
-        if good:
+        if good and not cleans:
             self._journal.end_cache(self._run_id, self._plan, ())
             return
         with contextlib.suppress(TonnageError):
-            left = {record.record_id for record in self._facts.cache() if not record.shared} - self._cache_before
-            self._journal.end_cache(self._run_id, self._plan, left)
+            # What is in use after a good run is another build's; after one that was stopped it may be its own.
+            left = {
+                record.record_id for record in self._facts.cache() if not record.shared and not (good and record.in_use)
+            } - self._cache_before
+            self._journal.end_cache(self._run_id, self._plan, left if left or not good else None)
 
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.adapters.interface import EngineActs, EngineFacts, Progress
-    from tonnage.model.inventory import Image
+    from tonnage.model.inventory import CacheRecord, Image
     from tonnage.model.reclaim.candidate import Candidate
 
 _OVER = frozenset({"exited", "dead"})
@@ -49,7 +49,11 @@ class EngineRemoval:
                 self._acts.empty_log(key)
             case CandidateKind.CACHE:
                 # What an image that is gone has left can only go when nothing stands on it any more.
-                self._remove_records(self._behind | {key})
+                if any(record.record_id == key for record in self._remove_records(self._behind | {key})):
+                    raise StepFailedError(
+                        f"the cache record {candidate.name} stays",
+                        why="The engine still lists it: something stands on it or uses it by now.",
+                    )
             case CandidateKind.VOLUME:
                 self._acts.remove_volume(key)
             case kind:
@@ -86,8 +90,8 @@ class EngineRemoval:
         if self._behind:
             self._remove_records(self._behind)
 
-    def _remove_records(self, record_ids: frozenset[str]) -> None:
-        remove_free_records(self._facts, self._acts, self._progress, lambda record: record in record_ids)
+    def _remove_records(self, record_ids: frozenset[str]) -> tuple[CacheRecord, ...]:
+        return remove_free_records(self._facts, self._acts, self._progress, lambda record: record in record_ids)
 
     def _check_unused(self, image: Image, candidate: Candidate) -> None:
         users = [container.name for container in self._facts.containers() if container.image_id == image.image_id]
@@ -109,19 +113,25 @@ class EngineRemoval:
 
 def remove_free_records(
     facts: EngineFacts, acts: EngineActs, progress: Progress, may_go: Callable[[str], bool]
-) -> None:
-    """Remove records that share no layer with an image and that nothing uses."""
+) -> tuple[CacheRecord, ...]:
+    """Remove records that share no layer with an image and that nothing uses.
+
+    Returns:
+        Of those that may go, the ones that the engine lists afterwards all the same.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
     # Records that an image's layers stand behind give nothing back, and the next build needs them: they stay.
-    # A record is in use while another one stands on it, so the removal goes on until nothing more can go.
-    removed: set[str] = set()
+    # A record is in use while another one stands on it, so the removal goes on until nothing more can go. What was
+    # tried is not gone for that: only what the engine lists no more is.
+    tried: frozenset[str] = frozenset()
     while True:
-        free = [
-            record.record_id
-            for record in facts.cache()
-            if may_go(record.record_id) and record.record_id not in removed and not record.in_use and not record.shared
-        ]
-        if not free:
-            return
+        there = tuple(record for record in facts.cache() if may_go(record.record_id))
+        free = [record.record_id for record in there if not record.in_use and not record.shared]
+        if not free or (tried and tried <= frozenset(free)):
+            return there
         progress.at(f"{len(free)} cache records")
         acts.remove_cache(free)
-        removed.update(free)
+        tried = frozenset(free)

@@ -361,6 +361,20 @@ def test_a_good_run_that_cleans_takes_what_earlier_ones_left_and_forgets_it(tmp_
     assert not any(record.size_bytes == 1_000_211 for record in place.engine.facts.cache())
 
 
+def test_what_could_not_be_removed_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    place = harbour(tmp_path)
+    broken(place)
+    stuck = left(place)
+    place.engine.store.stuck = set(stuck)
+    run = place.carry_out(plan(place, build(place, 3_000_017), step("clean", CleanCache())))
+    assert run.outcome is Outcome.DONE, run.message
+    assert stuck <= left(place)
+    place.engine.store.stuck = set()
+    place.carry_out(plan(place, build(place, 3_000_017), step("clean", CleanCache())))
+    assert left(place) == frozenset()
+    assert not stuck & cache(place)
+
+
 def test_a_run_that_failed_before_it_cleaned_forgets_nothing(tmp_path: Path) -> None:
     place = harbour(tmp_path)
     broken(place)

@@ -13,7 +13,7 @@ from tests.simulator.facts import SimulatedFacts
 from tests.unit.builders import Happening, candidate, harbour, raises
 
 from tonnage.errors import StepFailedError
-from tonnage.runtime.reclaim.engine_removal import EngineRemoval
+from tonnage.runtime.reclaim.engine_removal import EngineRemoval, remove_free_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,7 +166,8 @@ def test_a_record_on_which_another_one_stands_waits_for_it(place: Harbour) -> No
     image = build(place, "old:1", 1_009, 1_013)
     place.engine.acts.remove_image(image.image_id, ("old:1",))
     under, over = record_of(place, 1_009), record_of(place, 1_013)
-    remove(place, candidate("cache", under))
+    with pytest.raises(StepFailedError, match=f"the cache record {under} stays"):
+        remove(place, candidate("cache", under))
     assert sizes(place) == [1_009, 1_013]
     remove(place, candidate("cache", over))
     remove(place, candidate("cache", under))
@@ -196,10 +197,38 @@ def test_a_record_that_is_used_or_has_an_image_by_now_stays(place: Harbour) -> N
         def cache(self) -> tuple[CacheRecord, ...]:
             return tuple(replace(each, in_use=each.record_id == busy) for each in super().cache())
 
-    remove(place, candidate("cache", record_of(place, 1_009)))
+    with pytest.raises(StepFailedError, match="stays"):
+        remove(place, candidate("cache", record_of(place, 1_009)))
     place.engine.facts = Building(place.engine)
-    remove(place, candidate("cache", busy))
+    with pytest.raises(StepFailedError, match="stays"):
+        remove(place, candidate("cache", busy))
     assert sizes(place) == [1_009, 1_013]
+
+
+def test_a_record_that_the_engine_lists_after_its_removal_was_not_removed(place: Harbour) -> None:
+    image = build(place, "old:1", 1_009, 1_013)
+    place.engine.acts.remove_image(image.image_id, ("old:1",))
+    under = record_of(place, 1_009)
+    place.engine.store.stuck = {record_of(place, 1_013)}
+    for _ in range(2):
+        with pytest.raises(StepFailedError, match="The engine still lists it"):
+            remove(place, candidate("cache", record_of(place, 1_013)))
+    # Nothing came of it once: the engine is not asked for ever.
+    assert place.engine.log.count("remove-cache 1") == 2
+    place.engine.store.stuck = set()
+    remove(place, candidate("cache", record_of(place, 1_013)))
+    remove(place, candidate("cache", under))
+    assert sizes(place) == []
+
+
+def test_records_go_on_being_removed_while_some_of_them_go(place: Harbour) -> None:
+    image = build(place, "old:1", 1_009, 1_013)
+    place.engine.acts.remove_image(image.image_id, ("old:1",))
+    stuck = record_of(place, 1_009)
+    place.engine.store.stuck = {stuck}
+    left = remove_free_records(place.engine.facts, place.engine.acts, Heard(), lambda _record: True)
+    assert stuck in {record.record_id for record in left}
+    assert sizes(place) == [1_009]
 
 
 # -- containers, logs, volumes
