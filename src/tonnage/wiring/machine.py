@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.state import cache_directory
-from tonnage.sources.compose.files import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -187,7 +186,7 @@ class RealStackFiles:
 
         return build_inputs(service)
 
-    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+    def images_needed(self, service: Service, where: Files) -> tuple[str, ...]:
         """Return the images from elsewhere that a service stands on, by its files on a machine."""
         from tonnage.adapters.context.dockerfiles import images_needed  # noqa: PLC0415
 

@@ -16,6 +16,8 @@ from tests.unit.runtime.test_load_stack import read
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import NeededFile, Stack, WeightsFile
+from tonnage.small_files import VARIABLES
+from tonnage.sources.compose.files import HERE
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def test_a_build_is_read_from_its_own_files(tmp_path: Path) -> None:
     files = here().files
 
     assert files.declared_arguments(service.build) == {"BASE": "example/base:3", "TORCH_INDEX_URL": None}
-    assert files.images_needed(service) == ("example/base:3",)
+    assert files.images_needed(service, HERE) == ("example/base:3",)
     before = files.inputs(service)
     (tmp_path / "web" / "a").write_bytes(b"2")
     assert files.inputs(service) != before
@@ -171,7 +173,7 @@ def test_only_what_another_machine_lacks_is_sent_to_it(tmp_path: Path, monkeypat
     files = here().files
 
     assert [(each.path, each.size_bytes) for each in files.to_send("ssh://vm.example.org", stack)] == [("new", 5)]
-    assert files.remote("ssh://vm.example.org", [str(theirs / "same")]).read(str(theirs / "same"), 17) == b"1"
+    assert files.remote("ssh://vm.example.org", [str(theirs / "same")]).read(str(theirs / "same"), VARIABLES) == b"1"
 
 
 def test_how_it_was_installed_is_told_by_the_installation() -> None:

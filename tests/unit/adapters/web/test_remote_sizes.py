@@ -6,9 +6,9 @@ import pytest
 from tests.answering import Answer, answering
 
 from tonnage.adapters.web.client import Web
-from tonnage.addresses import shown
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSize, RemoteSizes
+from tonnage.addresses import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
