@@ -14,22 +14,33 @@ import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
+from tonnage.addresses import origin_of, same_origin, shown
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
+from tonnage.model.inventory import OWN_REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from docker.auth import AuthConfig
 
     from tonnage.adapters.web.client import Web
 
-_PARAMETER = regex(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
-_OK = 200
+_PARAMETER = regex(r'\b([a-zA-Z_]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]+))')
+_LONGEST_CHALLENGE = 4096
+_OK, _TLS_PORT = 200, 443
+TOKEN_SERVERS = "TONNAGE_TOKEN_SERVERS"  # noqa: S105 - the name of a setting
+_PUBLIC_TOKEN_SERVERS = {
+    OWN_REGISTRY: "auth.docker.io",
+    "docker.elastic.co": "docker-auth.elastic.co",
+    "registry.digitalocean.com": "api.digitalocean.com",
+    "registry.gitlab.com": "gitlab.com",
+}
+"""Public registries that have their tokens given by another server, which may be shown what the user has for them."""
 
 
 class Credential(Struct, frozen=True):
@@ -135,21 +146,48 @@ def challenge(header: str) -> Challenge | None:
         return None
     found = {
         name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
-        for name, quoted, plain in _PARAMETER.findall(rest)
+        for name, quoted, plain in _PARAMETER.findall(rest[:_LONGEST_CHALLENGE])
     }
     return Challenge(scheme.lower(), found)
+
+
+def token_servers(environment: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return which servers give tokens for which registries, and may be shown what the user has for those."""
+    told = (each.partition("=") for each in environment.get(TOKEN_SERVERS, "").split())
+    return {*_PUBLIC_TOKEN_SERVERS.items(), *((registry, server) for registry, _, server in told if server)}
+
+
+def may_be_shown(realm: str, registry: str, name: str, servers: Collection[tuple[str, str]]) -> bool:
+    """Tell whether who gives tokens may be shown what the user has for a registry: itself, or a server that is known.
+
+    Args:
+        realm: The address that gives tokens.
+        registry: The address of the registry.
+        name: The registry as names of images have it.
+        servers: What :func:`token_servers` returns.
+    """
+    origin = origin_of(realm)
+    if origin is None or same_origin(realm, registry):
+        return origin is not None
+    scheme, host, port = origin
+    return scheme == "https" and (name, host if port == _TLS_PORT else f"{host}:{port}") in servers
 
 
 def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None, *, plain: bool) -> str:
     """Return a token for who asks, or for nobody.
 
+    Args:
+        credential: What the place that gives tokens may be shown.
+        plain: The registry itself is spoken to without TLS.
+
     Raises:
         CannotFetchError: The place that gives tokens refuses or is not understood.
     """
     realm = asked.parameters.get("realm", "")
-    if urlsplit(realm).scheme != "https" and not (plain and urlsplit(realm).scheme == "http"):
+    origin = origin_of(realm)
+    if origin is None or (origin[0] != "https" and not plain):
         raise CannotFetchError(
-            "the registry names no safe place for tokens", "not understood", why=f"It says {realm!r}."
+            "the registry names no safe place for tokens", "not understood", why=f"It says {shown(realm)!r}."
         )
     query = {"service": asked.parameters.get("service", ""), "scope": asked.parameters.get("scope") or scope}
     if credential and credential.token:
@@ -163,14 +201,16 @@ def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None
         raise CannotFetchError(
             "the registry gives no token",
             "rate limited" if reply.status == 429 else "refused",  # noqa: PLR2004
-            why=f"{urlsplit(realm).netloc} answered {reply.answer}.",
+            why=f"{origin[1]} answered {reply.answer}.",
             todo="Log in again:\n  docker login",
         )
     try:
         told = json.loads(reply.body)
         token = told.get("token") or told["access_token"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CannotFetchError("the registry's token is not understood", "not understood") from error
+    if not isinstance(token, str):
+        raise CannotFetchError("the registry's token is not understood", "not understood")
     return f"Bearer {token}"
 
 

@@ -10,20 +10,22 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tonnage.adapters.registry.access import bearer, challenge
+from tonnage.adapters.registry.access import TOKEN_SERVERS, bearer, challenge, may_be_shown
 from tonnage.adapters.registry.documents import ACCEPTED, has_digest
+from tonnage.addresses import same_origin, shown
 from tonnage.errors import CannotFetchError
 from tonnage.model.inventory import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tonnage.adapters.registry.access import Credentials
+    from tonnage.adapters.registry.access import Challenge, Credential, Credentials
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.reply import Reply
 
 _OK, _PART, _UNKNOWN_USER, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 206, 401, 403, 404, 429
-_MOST_DOCUMENT_BYTES = 16 << 20
+# Registries take manifests of at most 4 MiB.
+_MOST_DOCUMENT_BYTES = 4 << 20
 
 
 class RegistryClient:
@@ -31,12 +33,20 @@ class RegistryClient:
 
     Args:
         host: The registry as names of images have it; Docker's own index by its own name.
+        token_servers: Servers that may be shown what the user has for a registry, besides itself.
         insecure: Registries that may be spoken to without TLS, by host, host and port, or network.
         at: Another address that answers for it: a mirror, with its scheme; empty for the registry itself.
     """
 
     def __init__(
-        self, web: Web, credentials: Credentials, host: str, *, insecure: Collection[str] = (), at: str = ""
+        self,
+        web: Web,
+        credentials: Credentials,
+        host: str,
+        *,
+        insecure: Collection[str] = (),
+        at: str = "",
+        token_servers: Collection[tuple[str, str]] = (),
     ) -> None:
         self._web = web
         self._credentials = credentials
@@ -51,6 +61,8 @@ class RegistryClient:
         self._shown = self._where if at else host
         self._scheme = mirror.scheme or ("" if _may_be_plain(self._where, insecure) else "https")
         self._is_mirror = bool(at)
+        self._token_servers = token_servers
+        self._withheld = ""
 
     def digest_of(self, repository: str, tag: str) -> str:
         """Return the digest that a tag has now.
@@ -138,16 +150,36 @@ class RegistryClient:
                 return
             asked = challenge(reply.headers.get("www-authenticate", ""))
             # What the user has for a registry is not for those who stand in for it.
-            credential = self._credentials.of(self._where if self._is_mirror else self._host)
-            if asked is None:
+            name = self._where if self._is_mirror else self._host
+            credential = self._credentials.of(name)
+            if asked is None or not same_origin(reply.address, self._reached()):
                 raise CannotFetchError(
                     f"the registry {self._shown} asks to log in in a way that is not known here", "not understood"
                 )
             if asked.scheme == "bearer":
+                realm = asked.parameters.get("realm", "")
+                if credential and not may_be_shown(realm, self._reached(), name, self._token_servers):
+                    credential, self._withheld = None, shown(realm)
                 plain = self._reached().startswith("http:")
-                self._allowed[scope] = bearer(self._web, asked, scope, credential, plain=plain)
+                self._allowed[scope] = self._token(asked, scope, credential, plain=plain)
             elif credential and credential.user:
                 self._allowed[scope] = credential.basic
+
+    def _token(self, asked: Challenge, scope: str, credential: Credential | None, *, plain: bool) -> str:
+        """Return a token; a refusal says what was not shown to who gives tokens."""
+        try:
+            return bearer(self._web, asked, scope, credential, plain=plain)
+        except CannotFetchError as error:
+            if error.cause != "refused" or not self._withheld:
+                raise
+            why, todo = self._unshown()
+            raise CannotFetchError(error.what, error.cause, why=f"{error.why} {why}", todo=todo) from error
+
+    def _unshown(self) -> tuple[str, str]:
+        """Say that another server wanted to see what the user has for this registry, and how that is allowed."""
+        server = urlsplit(self._withheld).netloc
+        why = f"It has its tokens given by {self._withheld}, another server, which was not shown what you log in with."
+        return why, f"Where that server belongs to the registry, set\n  {TOKEN_SERVERS}={self._host}={server}"
 
     def _reached(self) -> str:
         """Return the address of the registry; one that may be spoken to without TLS is asked which it speaks."""
@@ -165,11 +197,15 @@ class RegistryClient:
     def _failure(self, reply: Reply, repository: str, path: str) -> CannotFetchError:
         kind, _, reference = path.partition("/")
         joined = f"{repository}{'@' if ':' in reference else ':'}{reference}"
-        shown = f"{joined} in the registry {self._shown}"
+        there = f"{joined} in the registry {self._shown}"
         why = f"The registry answered {reply.answer}."
         if reply.status == _NOT_FOUND:
-            what = f"there is no image {shown}" if kind == "manifests" else f"there is no blob {shown}"
+            what = f"there is no image {there}" if kind == "manifests" else f"there is no blob {there}"
             return CannotFetchError(what, "not found", why=why, todo="Correct its name and tag.")
+        if reply.status in {_UNKNOWN_USER, _FORBIDDEN} and self._withheld:
+            told, todo = self._unshown()
+            what = f"the registry {self._shown} does not show {joined}"
+            return CannotFetchError(what, "refused", why=f"{why} {told}", todo=todo)
         if reply.status in {_UNKNOWN_USER, _FORBIDDEN}:
             return CannotFetchError(
                 f"the registry {self._shown} does not show {joined}",

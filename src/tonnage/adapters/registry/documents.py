@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.recipe import BaseConfig
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,13 +30,13 @@ class Blob(Struct, frozen=True, kw_only=True):
     """One layer or configuration as a manifest names it.
 
     Args:
-        size_bytes: Its bytes in the registry.
+        size_bytes: Its bytes in the registry; None where what the manifest tells is no size.
         media_type: Its type.
         told_bytes: Uncompressed bytes that its annotations tell; None where they do not.
     """
 
     digest: str
-    size_bytes: int
+    size_bytes: int | None
     media_type: str
     told_bytes: int | None = None
 
@@ -94,7 +95,7 @@ def manifest_or_index(content: bytes, what: str) -> Manifest | tuple[Variant, ..
         if "manifests" in told:
             return tuple(_variant(each) for each in told["manifests"] if _is_image(each))
         return Manifest(config=_blob(told["config"]), layers=tuple(_blob(each) for each in told["layers"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CannotFetchError(
             f"the manifest of {what} is not understood", "not understood", why=repr(error)
         ) from error
@@ -117,7 +118,7 @@ def configuration(content: bytes, what: str) -> ImageConfig:
             labels={str(name): str(value) for name, value in (inner.get("Labels") or {}).items()},
             history=tuple(str(each.get("created_by") or "") for each in told.get("history") or ()),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CannotFetchError(
             f"the configuration of {what} is not understood", "not understood", why=repr(error)
         ) from error
@@ -203,12 +204,9 @@ def _variant(entry: Mapping[str, object]) -> Variant:
 def _blob(entry: Mapping[str, object]) -> Blob:
     annotations = entry.get("annotations")
     told = annotations.get("io.containers.estargz.uncompressed-size") if isinstance(annotations, dict) else None
-    size = entry["size"]
-    if not isinstance(size, int):
-        raise TypeError("size")
     return Blob(
         digest=str(entry["digest"]),
-        size_bytes=size,
+        size_bytes=told_count(entry["size"]) if isinstance(entry["size"], int) else None,
         media_type=str(entry.get("mediaType") or ""),
-        told_bytes=int(told) if isinstance(told, str) and told.isdecimal() else None,
+        told_bytes=told_count(told) if isinstance(told, str) else None,
     )

@@ -16,7 +16,7 @@ from tonnage.adapters.images import image_config as image_traces
 from tonnage.adapters.images.image_files import usual_state
 from tonnage.adapters.images.layers import chain_ids
 from tonnage.adapters.registry import sizes
-from tonnage.adapters.registry.access import Credentials
+from tonnage.adapters.registry.access import Credentials, token_servers
 from tonnage.adapters.registry.client import RegistryClient
 from tonnage.adapters.registry.documents import (
     Manifest,
@@ -27,6 +27,7 @@ from tonnage.adapters.registry.documents import (
 )
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, ReadFrom
+from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.model.forecast.image_reference import image_name
 from tonnage.model.inventory import OWN_REGISTRY
 
@@ -75,6 +76,7 @@ class ImageRegistry:
         self._web = web
         self._kept = kept
         self._credentials = Credentials(environment)
+        self._token_servers = token_servers(environment)
         self._mirrors = tuple(mirrors)
         self._insecure = tuple(insecure)
         self._tag_holds_s = tag_holds_s
@@ -124,7 +126,7 @@ class ImageRegistry:
         digest: str,
         manifest: Manifest,
         config: ImageConfig,
-        archives: Sequence[ArchiveSize],
+        archives: Sequence[ArchiveSize | None],
         notes: Sequence[str],
     ) -> BaseImage:
         system = image_traces.distribution(reference, config.labels, config.history)
@@ -135,9 +137,9 @@ class ImageRegistry:
                 BaseLayer(
                     chain_id=chain_id,
                     diff_id=diff_id,
-                    image=sizes.image_bytes(archive, diff_id),
-                    disk=sizes.disk_bytes(archive, diff_id),
-                    source=archive.source,
+                    image=sizes.image_bytes(archive, diff_id) if archive else UNKNOWN,
+                    disk=sizes.disk_bytes(archive, diff_id) if archive else UNKNOWN,
+                    source=archive.source if archive else "not told by the registry",
                     compressed_bytes=blob.size_bytes,
                     digest=blob.digest,
                 )
@@ -154,7 +156,7 @@ class ImageRegistry:
             python=image_traces.python_version(reference, config.base.environment, config.history),
             distribution=system,
             apt=usual_state(system, mirror=self._packages_from),
-            notes=tuple(notes),
+            notes=(*notes, *_note_of_sizeless(archives)),
         )
 
     def _digest(self, host: str, repository: str, tag: str, notes: list[str]) -> str:
@@ -192,19 +194,21 @@ class ImageRegistry:
             self._kept.keep(kind, digest, content)
         return content
 
-    def _sizes(self, host: str, repository: str, manifest: Manifest) -> list[ArchiveSize]:
+    def _sizes(self, host: str, repository: str, manifest: Manifest) -> list[ArchiveSize | None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(lambda blob: self._size(host, repository, blob), manifest.layers))
 
-    def _size(self, host: str, repository: str, blob: Blob) -> ArchiveSize:
-        """Return how large a layer is unpacked, by as few bytes of it as tell it."""
+    def _size(self, host: str, repository: str, blob: Blob) -> ArchiveSize | None:
+        """Return how large a layer is unpacked, by as few bytes of it as tell it; None where nothing does."""
         if blob.told_bytes is not None:
             return sizes.uncompressed(blob.told_bytes)
+        if blob.size_bytes is None:
+            return None
         if blob.media_type.endswith((".tar", "rootfs.diff.tar")):
             return sizes.uncompressed(blob.size_bytes)
         kept = self._kept.read("ends", blob.digest)
         if kept is None:
-            kept = self._ends(host, repository, blob)
+            kept = self._ends(host, repository, blob, blob.size_bytes)
             if kept is None:
                 return sizes.by_ratio(blob.size_bytes)
             self._kept.keep("ends", blob.digest, kept)
@@ -213,13 +217,13 @@ class ImageRegistry:
         told = sizes.from_zstd_head(head) if head else sizes.from_gzip_tail(tail, blob.size_bytes)
         return told or sizes.by_ratio(blob.size_bytes)
 
-    def _ends(self, host: str, repository: str, blob: Blob) -> bytes | None:
+    def _ends(self, host: str, repository: str, blob: Blob, size_bytes: int) -> bytes | None:
         """Fetch the bytes of a layer that tell its size; None where they cannot be had."""
         zstd = blob.media_type.endswith("zstd")
         count = sizes.ZSTD_HEAD_BYTES if zstd else sizes.GZIP_TAIL_BYTES
-        if blob.size_bytes < count:
+        if size_bytes < count:
             return None
-        first = 0 if zstd else blob.size_bytes - count
+        first = 0 if zstd else size_bytes - count
         try:
             part = self._ask(host, lambda client: client.part(repository, blob.digest, first, first + count - 1))
         except CannotFetchError:
@@ -244,7 +248,14 @@ class ImageRegistry:
             if host not in self._clients:
                 mirrors = self._mirrors if host == OWN_REGISTRY else ()
                 self._clients[host] = tuple(
-                    RegistryClient(self._web, self._credentials, host, insecure=self._insecure, at=at)
+                    RegistryClient(
+                        self._web,
+                        self._credentials,
+                        host,
+                        insecure=self._insecure,
+                        at=at,
+                        token_servers=self._token_servers,
+                    )
                     for at in (*mirrors, "")
                 )
             return self._clients[host]
@@ -258,6 +269,13 @@ def _place(name: ImageName) -> tuple[str, str]:
     if host == OWN_REGISTRY and "/" not in name.path:
         return host, f"library/{name.path}"
     return host, name.path
+
+
+def _note_of_sizeless(archives: Sequence[ArchiveSize | None]) -> tuple[str, ...]:
+    """Return what is to be said of layers whose size is none."""
+    sizeless = sum(archive is None for archive in archives)
+    told = f"the size of {sizeless} of its {len(archives)} layers is not known: the manifest tells none"
+    return (told,) if sizeless else ()
 
 
 def _digest_of(content: bytes) -> str:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tonnage.adapters.images.layers import EMPTY_DIFF_ID
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
+from tonnage.units import told_count
 
 _WRAP_BYTES = 1 << 32
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -70,6 +71,8 @@ def from_zstd_head(head: bytes) -> ArchiveSize | None:
     if not width or len(field) < width:
         return None
     size = int.from_bytes(field, "little") + (256 if width == 2 else 0)  # noqa: PLR2004 - as the format has it
+    if told_count(size) is None:
+        return None
     return ArchiveSize(size, size, size, "the beginning of its zstd frame")
 
 

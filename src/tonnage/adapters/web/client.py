@@ -19,7 +19,7 @@ from tonnage.adapters.web.deadlines import Deadline, LateError, NetworkTime
 from tonnage.adapters.web.names import HostNames, Nearness, nearness_of
 from tonnage.adapters.web.pools import ProxyPools, proxy_of
 from tonnage.adapters.web.reply import Reply, pause_s
-from tonnage.addresses import same_origin, shown
+from tonnage.addresses import redacted, same_origin, shown
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
@@ -375,9 +375,10 @@ def _split(address: str) -> SplitResult:
     try:
         parts = urlsplit(address)
         _ = parts.port
-    except ValueError as error:
+    except ValueError:
+        # What Python says of it can hold a password.
         raise CannotFetchError(
-            f"{shown(address)} is no address that can be asked", "not understood", why=f"{error}."
+            f"{shown(address)} is no address that can be asked", "not understood", why="Its host or its port is none."
         ) from None
     if len(address) > _LONGEST_ADDRESS:
         raise CannotFetchError(
@@ -394,5 +395,5 @@ def _reason(error: BaseException) -> str:
     while True:
         inner = getattr(error, "reason", None) or error.__cause__
         if not isinstance(inner, BaseException) or inner is error:
-            return str(error) or type(error).__name__
+            return redacted(str(error)) or type(error).__name__
         error = inner

@@ -33,13 +33,14 @@ _NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> BaseLayers:
     """Return an image as what a stage stands on."""
-    known = all(layer.image.known for layer in base.layers)
+    whole_alone = base.image.known and not all(layer.image.known for layer in base.layers)
     layers = []
     for number, layer in enumerate(base.layers, 1):
-        image = layer.image
-        if not known:
+        # A layer of which nobody tells anything may have any size; it must not take away what the others have.
+        image = layer.image.or_assumed(assume_bytes)
+        if whole_alone:
             # The engine tells the whole, though not the parts.
-            image = base.image.or_assumed(assume_bytes) if number == len(base.layers) else NOTHING
+            image = base.image if number == len(base.layers) else NOTHING
         compressed = exactly(layer.compressed_bytes) if layer.compressed_bytes is not None else _compressed(image)
         layers.append(
             BaseLayerBytes(

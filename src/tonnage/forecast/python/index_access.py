@@ -20,17 +20,16 @@ from urllib.parse import quote, unquote, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.addresses import origin_of, shown, without_user
 from tonnage.errors import CannotResolveError
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from urllib.parse import SplitResult
 
     from tonnage.model.forecast.python_lock import ResolveRequest
 
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_USER = regex(r"//[^/?#]*@")
 
 
 class IndexAccess(Struct, frozen=True, kw_only=True):
@@ -55,12 +54,12 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return what identifies the user to the host of an address.
+        """Return what identifies the user to the server of an address.
 
-        Several indexes of one host can ask for different users: those of the address that is nearest above come first,
-        then those of the same server, then those of the host.
+        Several indexes of one server can ask for different users: those of the address that is nearest above come
+        first, then those of the same server, then those that a netrc file has for the host, which go over https alone.
         """
-        user = self._user(urlsplit(url))
+        user = self._user(url)
         if user is None:
             return {}
         pair = base64.b64encode(":".join(user).encode()).decode("ascii")
@@ -69,14 +68,14 @@ class IndexAccess(Struct, frozen=True, kw_only=True):
     def signed(self, url: str) -> str:
         """Return an address with the user that it is known to ask for."""
         parts = urlsplit(url)
-        user = None if parts.username else self._user(parts)
+        user = None if parts.username else self._user(url)
         if user is None:
             return url
         return parts._replace(netloc=f"{':'.join(quote(each, safe='') for each in user)}@{parts.netloc}").geturl()
 
-    def _user(self, asked: SplitResult) -> tuple[str, str] | None:
-        nearest = max(self.credentials, key=lambda known: _nearness(known[0], asked), default=None)
-        return None if nearest is None or not _nearness(nearest[0], asked) else nearest[1:]
+    def _user(self, url: str) -> tuple[str, str] | None:
+        nearest = max(self.credentials, key=lambda known: _nearness(known[0], url), default=None)
+        return None if nearest is None or not _nearness(nearest[0], url) else nearest[1:]
 
     def knowing(self, urls: Iterable[str]) -> IndexAccess:
         """Return the same with the users that further addresses name."""
@@ -91,7 +90,7 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
     """
     if request.index_url and not _is_remote(request.index_url):
         raise CannotResolveError(
-            f"The package index {request.index_url} is known to the build alone", "missing",
+            f"The package index {shown(request.index_url)} is known to the build alone", "missing",
             why="It is a place in the image.",
         )  # fmt: skip
     pip, uv = _pip_settings(environment), _uv_settings(environment)
@@ -101,7 +100,7 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
     index_url = next((url for url in defaults if _is_remote(url)), "")
     wanted = [*request.extra_index_urls, *pip.get("extra-index-url", "").split(), *of_uv["extra"]]
     extra = tuple(dict.fromkeys(filter(_is_remote, wanted)))
-    for url in (index_url, *extra):
+    for url in filter(_is_remote, (index_url, *extra, *request.find_links)):
         _check(url)
     # What the project names and no server has lies in the image: that is told elsewhere.
     places = (*defaults, *wanted[len(request.extra_index_urls) :], *pip.get("find-links", "").split())
@@ -112,7 +111,7 @@ def index_access(request: ResolveRequest, environment: Mapping[str, str]) -> Ind
         system_certificates=any(str(uv.get(name)).lower() in {"true", "1"} for name in ("system-certs", "native-tls")),
         trusted_hosts=(*pip.get("trusted-host", "").split(), *_texts(uv.get("allow-insecure-host"))),
         credentials=tuple(_credentials((index_url, *extra), names, environment)),
-        left_out=tuple(dict.fromkeys(url for url in places if url and not _is_remote(url))),
+        left_out=tuple(dict.fromkeys(shown(url) for url in places if url and not _is_remote(url))),
     )
 
 
@@ -122,13 +121,12 @@ def _check(url: str) -> None:
     Raises:
         CannotResolveError: It cannot.
     """
-    try:
-        _ = urlsplit(url).port
-    except ValueError as error:
-        bare = _USER.sub("//", url)
+    # What Python says of it can hold the password.
+    if origin_of(url) is None:
         raise CannotResolveError(
-            f"{bare} is no address of a package index", "invalid", why=f"{error}.", todo="Correct the address."
-        ) from None
+            f"{shown(url)} is no address of a package index", "invalid", why="Its host or its port is none.",
+            todo="Correct the address. In a name and password, write what is no letter or digit as in %21 for '!'.",
+        )  # fmt: skip
 
 
 def _is_remote(url: str) -> bool:
@@ -231,32 +229,30 @@ def _unnamed(url: str, names: dict[str, str]) -> str:
     return names[named[1]]
 
 
-def _nearness(protected: str, asked: SplitResult) -> int:
-    """Return how much of an address what is protected has in common with it; 0 where it is another host."""
-    if "/" not in protected:
-        return int(protected == asked.hostname)
-    there = urlsplit(protected)
-    if there.hostname != asked.hostname or (there.scheme == "https" and asked.scheme == "http"):
+def _nearness(protected: str, url: str) -> int:
+    """Return how much of an address what is protected has in common with it; 0 where it is another server."""
+    asked = origin_of(url)
+    if asked is None:
         return 0
-    same_server = (there.scheme, there.netloc) == (asked.scheme, asked.netloc.rpartition("@")[2])
+    if "/" not in protected:
+        # As curl and requests have it, a name in a netrc file stands for every port.
+        return int(asked[0] == "https" and protected.lower().rstrip(".") == asked[1])
+    if origin_of(protected) != asked:
+        return 0
     # Files of an index often lie beside its pages.
-    path = there.path.rstrip("/").removesuffix("/simple")
-    above = same_server and (asked.path == path or asked.path.startswith(f"{path}/"))
-    return 4 + len(path) if above else 2 + same_server
+    path = urlsplit(protected).path.rstrip("/").removesuffix("/simple")
+    there = urlsplit(url).path
+    return 3 + len(path) if there == path or there.startswith(f"{path}/") else 2
 
 
 def _users(urls: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """Yield the users that addresses name, and what they protect."""
     for url in urls:
+        if origin_of(url) is None:
+            continue
         parts = urlsplit(url)
-        if parts.hostname and parts.username:
+        if parts.username:
             yield without_user(url), unquote(parts.username), unquote(parts.password or "")
-
-
-def without_user(url: str) -> str:
-    """Return an address as it may be kept: without a name and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _credentials(

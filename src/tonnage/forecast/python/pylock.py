@@ -58,7 +58,7 @@ def read_pylock(
         raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=str(error)) from error
     except pylock.PylockSelectError as error:
         raise CannotResolveError(
-            f"{place} has nothing that can be installed on {shown(target)}", "no wheels", why=str(error)
+            f"{place} has nothing that can be installed on {in_words(target)}", "no wheels", why=str(error)
         ) from error
     found = [_chosen(package, chosen, place) for package, chosen in selected]
     return Lock(
@@ -70,7 +70,7 @@ def read_pylock(
     )
 
 
-def shown(target: Target) -> str:
+def in_words(target: Target) -> str:
     """Return a target in words."""
     return f"Python {target.python} on {target.platform}"
 

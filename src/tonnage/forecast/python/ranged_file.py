@@ -13,9 +13,8 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tonnage.addresses import shown
+from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError
-from tonnage.forecast.python.index_access import without_user
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:

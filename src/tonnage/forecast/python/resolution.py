@@ -30,9 +30,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
-from tonnage.forecast.python.index_access import without_user
-from tonnage.forecast.python.pylock import shown
+from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
 from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
@@ -163,7 +163,9 @@ def _ask(asked: _Asked) -> Lock:
     links = tuple(each for each in request.find_links if _is_remote(each))
     if request.no_index and in_image and not links:
         raise CannotResolveError(
-            f"What {in_image[0]} offers is known to the build alone", "missing", why="It is a place in the image."
+            f"What {shown(in_image[0])} offers is known to the build alone",
+            "missing",
+            why="It is a place in the image.",
         )
     access = asked.access.knowing([*links, *(each.url for each in (*named, *limits) if each.url)])
     asked = replace(asked, request=replace(request, find_links=links), access=access)
@@ -183,7 +185,7 @@ def _ask(asked: _Asked) -> Lock:
         others=(*answer.others, *others, *(each for name, each in checkouts.items() if name in wanted)),
         requested=tuple(dict.fromkeys(canonicalize_name(each.name) for each in named)),
         notes=(
-            *(f"{each} is a place in the image: what it offers is not known" for each in in_image),
+            *(f"{shown(each)} is a place in the image: what it offers is not known" for each in in_image),
             *_notes_of_built(sdists, needed, target),
             *_note_of_whole(asked, wheels),
         ),
@@ -310,7 +312,7 @@ def _indexes(asked: _Asked) -> list[str]:
 
 def _failure(asked: _Asked, printed: str) -> CannotResolveError | CannotFetchError:
     """Return the failure that the resolver's words mean; among several indexes it passes over one that refuses."""
-    reason = failure(printed, target=shown(asked.target))
+    reason = failure(printed, target=in_words(asked.target))
     if isinstance(reason, CannotResolveError) and reason.cause == "missing" and asked.access.extra_index_urls:
         for name in reason.packages:
             index = asked.archives.refusing(name, asked.access, _indexes(asked))

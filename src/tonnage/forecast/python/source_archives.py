@@ -20,9 +20,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
+from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.gather.single_flight import SingleFlight
-from tonnage.forecast.python.index_access import without_user
 from tonnage.forecast.python.resolver_lines import holding
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist
@@ -116,7 +116,7 @@ class SourceArchives:
     def refusing(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> str:
         """Return the index that refuses to tell what it has of a project; empty where none does."""
         pages = ((index, self._asked(name, access, index)) for index in indexes)
-        return next((without_user(index) for index, page in pages if page.status in _REFUSED), "")
+        return next((shown(index) for index, page in pages if page.status in _REFUSED), "")
 
     def _asked(self, name: str, access: IndexAccess, index: str) -> _Page:
         address = f"{without_user(index).rstrip('/')}/{canonicalize_name(name)}/"

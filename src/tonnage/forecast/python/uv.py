@@ -25,7 +25,7 @@ from packaging.version import InvalidVersion, Version
 from tonnage.adapters import process
 from tonnage.addresses import redacted, without_user
 from tonnage.errors import CannotFetchError, CannotResolveError, StepFailedError
-from tonnage.forecast.python.pylock import read_pylock, shown
+from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
@@ -304,7 +304,7 @@ def _platform(target: Target) -> str:
     machine, _, libc = target.platform.partition("-")
     if target.implementation != "cp" or machine not in _ARCHITECTURES:
         raise CannotResolveError(
-            f"What {shown(target)} installs cannot be resolved from here",
+            f"What {in_words(target)} installs cannot be resolved from here",
             "no wheels",
             why=f"The resolver knows CPython on {' and '.join(sorted(_ARCHITECTURES))}.",
         )

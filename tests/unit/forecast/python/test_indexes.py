@@ -176,11 +176,16 @@ def test_the_user_of_an_index_that_the_dockerfile_names_comes_from_the_users_set
     assert names(ask("one", index_url=f"{server.address}/one/simple")) == ["one==1.0"]
 
 
-def test_a_netrc_file_names_the_user_of_an_index(server: FileServer, ask: Ask, tmp_path: Path) -> None:
+def test_what_a_netrc_file_has_for_a_host_is_sent_to_none_without_tls(
+    server: FileServer, ask: Ask, tmp_path: Path
+) -> None:
     private(server, "one", "me:first")
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password first\n")
     (tmp_path / ".netrc").chmod(0o600)
-    assert names(ask("one", index_url=f"{server.address}/one/simple")) == ["one==1.0"]
+    with pytest.raises(CannotFetchError, match="refuses access"):
+        ask("one", index_url=f"{server.address}/one/simple")
+    assert server.headers
+    assert not any("authorization" in each for each in server.headers)
 
 
 def test_no_password_stands_on_a_command_line(tmp_path: Path) -> None:
