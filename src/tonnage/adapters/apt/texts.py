@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tonnage.lazily import regex
 from tonnage.model.forecast.base_image import AptSource
 from tonnage.model.forecast.debian_package import DebPackage, Relation
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 _RELATION = regex(
     r"\s*(?P<name>[a-zA-Z0-9][a-zA-Z0-9+.-]*)(?::[a-z0-9-]+)?"
-    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]+)\s*\))?"
+    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]{1,256})\s*\))?"
 )
 _ONE_LINE = regex(r"deb\s+(?:\[[^\]]*\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)")
 _SETTING = regex(r'([A-Za-z][\w:/.-]*)\s*(?:"((?:[^"\\]|\\.)*)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*)"\s*;')
 _COMMENT = regex(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^\s*#[^\n]*', re.DOTALL | re.MULTILINE)
 _OLD = {"<": "<=", ">": ">="}
 _KIB = 1024
+_LONGEST_VERSION = 256
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:
@@ -34,22 +36,22 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
     Yields:
         The fields of each paragraph, names in small letters; continued lines are joined by line ends.
     """
-    fields: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
         if not line.strip():
             if fields:
-                yield fields
+                yield {each: "\n".join(lines) for each, lines in fields.items()}
             fields, name = {}, ""
         elif line[0] in " \t":
             if name:
-                fields[name] += f"\n{line.strip()}"
+                fields[name].append(line.strip())
         elif not line.startswith("#"):
             name, _, value = line.partition(":")
             name = name.lower()
-            fields[name] = value.strip()
+            fields[name] = [value.strip()]
     if fields:
-        yield fields
+        yield {each: "\n".join(lines) for each, lines in fields.items()}
 
 
 def relations(text: str) -> tuple[Alternatives, ...]:
@@ -66,14 +68,20 @@ def relations(text: str) -> tuple[Alternatives, ...]:
     return tuple(found)
 
 
-def package(fields: Mapping[str, str]) -> DebPackage:
-    """Return a package of an index."""
+def package(fields: Mapping[str, str]) -> DebPackage | None:
+    """Return a package of an index; None where its version or a size that it tells is none."""
+    if len(fields.get("version", "")) > _LONGEST_VERSION:
+        return None
+    installed_kib = told_count(fields.get("installed-size") or "0")
+    deb_bytes = told_count(fields.get("size") or "0")
+    if deb_bytes is None or installed_kib is None or told_count(installed_kib * _KIB) is None:
+        return None
     return DebPackage(
         name=fields.get("package", ""),
         version=fields.get("version", ""),
         architecture=fields.get("architecture", ""),
-        installed_bytes=_number(fields.get("installed-size", "")) * _KIB,
-        deb_bytes=_number(fields.get("size", "")),
+        installed_bytes=installed_kib * _KIB,
+        deb_bytes=deb_bytes,
         depends=(*relations(fields.get("pre-depends", "")), *relations(fields.get("depends", ""))),
         recommends=relations(fields.get("recommends", "")),
         provides=tuple(each[0] for each in relations(fields.get("provides", ""))),
@@ -171,7 +179,3 @@ def path_excludes(text: str) -> tuple[str, ...]:
         text: The text of a file of ``/etc/dpkg/dpkg.cfg.d``.
     """
     return tuple(re.findall(r"^path-exclude[= ]\s*(\S+)", text, re.MULTILINE))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0

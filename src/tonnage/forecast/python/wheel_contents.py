@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, in_blocks
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _MOST_ENTRY_POINTS_BYTES = 262144
 _MOST_METADATA_BYTES = 16 << 20
+# PATH_MAX; and the 2,500 directories of the largest wheels have paths of 150,000 characters together.
+_LONGEST_PATH, _MOST_PATH_CHARACTERS = 4096, 16 << 20
 _PYC_NAME_BYTES = len(".cpython-311")
 # A hashed directory grows by splitting full blocks in two, so its blocks are filled to ln 2 on average.
 _HASHED_FILL = 0.69
@@ -31,6 +34,8 @@ _HASHED_FILL = 0.69
 def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
     """Return what lies inside a wheel."""
     members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
+    if told_count(sum(size_bytes for _, size_bytes in members)) is None:
+        raise ValueError("its files are larger than any disk")
     return _summary(wheel, members, _console_scripts(archive, members))
 
 
@@ -48,6 +53,22 @@ def metadata_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:
     return None
 
 
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Read a small part of a wheel, no further than the directory says that it goes.
+
+    Raises:
+        ValueError: It goes further, or is packed in a way that wheels are not.
+    """
+    # Of other ways, what comes of a little cannot be bounded. Source: CPython 3.11, ``zipfile.py``.
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ValueError("it is packed in a way that wheels are not")
+    with archive.open(member) as file:
+        content = file.read(member.file_size + 1)
+    if len(content) != member.file_size:
+        raise ValueError("it is not as large as the directory says")
+    return content
+
+
 def directory_bytes(name_bytes: Iterable[int]) -> int:
     """Return what one directory of ext4 takes for entries with names of these lengths."""
     entries = sum(8 + -(-length // 4) * 4 for length in name_bytes)
@@ -63,9 +84,14 @@ def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> Whee
     compiled: dict[str, list[int]] = defaultdict(list)
     python_file_bytes = []
     path_bytes = 0
+    left = _MOST_PATH_CHARACTERS
     for name, size_bytes in members:
         path = _placed(name)
-        _add_path(below, path)
+        if len(path) > _LONGEST_PATH:
+            raise ValueError("it has a path that is longer than a path can be")
+        left -= _add_path(below, path)
+        if left < 0:
+            raise ValueError("it has more directories than a wheel can have")
         if path.endswith(".py"):
             directory, _, leaf = path.rpartition("/")
             python_file_bytes.append(size_bytes)
@@ -89,14 +115,21 @@ def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> Whee
     )
 
 
-def _add_path(below: dict[str, set[str]], path: str) -> None:
-    """Note a file in its directory, and each new directory in the one above it."""
+def _add_path(below: dict[str, set[str]], path: str) -> int:
+    """Note a file in its directory, and each new directory in the one above it.
+
+    Returns:
+        How long the paths of the new directories are together.
+    """
+    added = 0
     directory, _, leaf = path.rpartition("/")
-    while leaf not in below[directory]:
+    while directory not in below or leaf not in below[directory]:
+        added += len(directory) if directory not in below else 0
         below[directory].add(leaf)
         if not directory:
-            return
+            break
         directory, _, leaf = directory.rpartition("/")
+    return added
 
 
 def _placed(name: str) -> str:
@@ -115,8 +148,8 @@ def _console_scripts(archive: zipfile.ZipFile, members: list[tuple[str, int]]) -
         top, _, leaf = name.partition("/")
         if top.endswith(".dist-info") and leaf == "entry_points.txt" and size_bytes <= _MOST_ENTRY_POINTS_BYTES:
             try:
-                text = archive.read(name).decode("utf-8", "replace")
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error):
+                text = read_member(archive, archive.getinfo(name)).decode("utf-8", "replace")
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error):
                 return 0
             return _commands(text)
     return 0

@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.forecast.python.ranged_file import RangedFile, Servers, UnreadableError
-from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member
+from tonnage.forecast.python.ranged_file import MOST_PART_BYTES, RangedFile, Servers, UnreadableError
+from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member, read_member
 from tonnage.model.forecast.python_lock import Reading, WheelContents
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ _KIND = "wheel-2"
 _METADATA_KIND = "metadata-3"
 _UNNAMED_FRESH_S = 86400.0
 # What bytes that are no wheel make of the reader of zip files.
-_DAMAGED = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, RuntimeError, zlib.error)
+_DAMAGED = (
+    zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, OverflowError, RuntimeError, zlib.error,
+)  # fmt: skip
 
 
 class WheelsRead(Struct, frozen=True, kw_only=True):
@@ -125,7 +127,7 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMe
             if member is None:
                 return None
             contents = _contents(wheel, archive, file.size_bytes, cacheable=file.cacheable)
-            found = WheelMetadata(text=archive.read(member), size_bytes=file.size_bytes)
+            found = WheelMetadata(text=read_member(archive, member), size_bytes=file.size_bytes)
     except (UnreadableError, *_DAMAGED):
         return None
     kept.keep(_METADATA_KIND, name, msgspec.msgpack.encode(found))
@@ -191,7 +193,17 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
 
 
 def _read_here(wheel: Wheel, path: str) -> WheelContents:
-    with open(path, "rb") as file:  # noqa: PTH123 - the text is passed on as it is
+    with _LocalFile(path, "rb") as file:
         size_bytes = file.seek(0, 2)
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(cast("IO[bytes]", file)) as archive:
             return _contents(wheel, archive, size_bytes, cacheable=False)
+
+
+class _LocalFile(io.FileIO):
+    """A file of this machine of which no more is read at once than of one on a server."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read some bytes."""
+        if size > MOST_PART_BYTES:
+            raise UnreadableError("Its directory is larger than a directory can be")
+        return super().read(size)

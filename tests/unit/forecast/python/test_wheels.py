@@ -286,7 +286,7 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
 def test_the_password_of_an_index_goes_to_its_host(server: FileServer, tmp_path: Path) -> None:
     content = large_wheel()
     url = server.add("/secret.whl", content, user="Basic bWU6b3Blbg==")
-    access = IndexAccess(credentials=(("127.0.0.1", "me", "open"),))
+    access = IndexAccess(credentials=((f"{server.address}/simple", "me", "open"),))
     assert read(wheel_at(url, content), cache=tmp_path, access=access).contents[0].exact
 
 
