@@ -15,10 +15,11 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
@@ -63,7 +64,7 @@ def read_locked(
         lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
         return _without(lock, left_out)
     pins, others, indexes, unclear = _pinned(request)
-    lines = [line for line in _bare(needs(request)) if canonicalize_name(Requirement(line).name) not in others]
+    lines = [line for line in _bare(needs(request)) if canonicalize_name(requirement(line).name) not in others]
     asked = replace(
         request.asked,
         requirements=tuple(lines),
@@ -97,7 +98,7 @@ def _without(lock: Lock, left_out: set[str]) -> Lock:
 def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         try:
-            yield canonicalize_name(Requirement(line).name)
+            yield canonicalize_name(requirement(line).name)
         except InvalidRequirement:
             continue
 
@@ -106,7 +107,7 @@ def _bare(lines: Iterable[str]) -> Iterator[str]:
     """Yield requirements without versions, which the lock decides."""
     for line in lines:
         try:
-            wanted = Requirement(line)
+            wanted = requirement(line)
         except InvalidRequirement:
             continue
         extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
@@ -117,7 +118,7 @@ def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[s
     """Return pins, what is no package of an index, indexes, and names that have several versions without a marker."""
     try:
         told = tomllib.loads(request.lock_text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise CannotResolveError(f"{request.lock_name} cannot be read", "invalid", why=str(error)) from error
     found: dict[str, dict[str, str]] = {}
     others: dict[str, Other] = {}

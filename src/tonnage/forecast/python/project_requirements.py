@@ -8,10 +8,11 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.parsing import requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ def needs(request: LockedRequest) -> list[str]:
     """
     try:
         told = tomllib.loads(request.project_text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise CannotResolveError("pyproject.toml cannot be read", "invalid", why=str(error)) from error
     lines: list[str] = []
     if not request.only_groups:
@@ -58,7 +59,7 @@ def _own(told: Mapping[str, Any], request: LockedRequest) -> Iterator[str]:
     added: set[str] = set()
     for extra, names in extras.items():
         if canonicalize_name(extra) in wanted:
-            added |= {canonicalize_name(Requirement(name).name) for name in _texts(names)}
+            added |= {canonicalize_name(requirement(name).name) for name in _texts(names)}
     # Where the standard's table has the dependencies, Poetry's own only says where they come from.
     if not project.get("dependencies"):
         for name, value in _table(poetry, "dependencies").items():
@@ -128,7 +129,7 @@ def _texts(lines: object, *, checked: bool = True) -> list[str]:
 
 def _is_requirement(line: str) -> bool:
     try:
-        Requirement(line)
+        requirement(line)
     except InvalidRequirement:
         return False
     return True

@@ -8,14 +8,16 @@ from __future__ import annotations
 import sysconfig
 import tomllib
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging import pylock, tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from tonnage.addresses import redacted
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.parsing import wheel_name, within_name
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -45,7 +47,9 @@ def read_pylock(
         CannotResolveError: It is no lock file, or has nothing for this target.
     """
     try:
-        lock = pylock.Pylock.from_dict(tomllib.loads(text))
+        told = tomllib.loads(text)
+        _check_names(told)
+        lock = pylock.Pylock.from_dict(told)
         selected = list(
             lock.select(
                 environment=cast("Environment", markers_of(target)),
@@ -54,12 +58,13 @@ def read_pylock(
                 dependency_groups=None if groups is None else list(groups),
             )
         )
-    except (tomllib.TOMLDecodeError, pylock.PylockValidationError) as error:
-        raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=str(error)) from error
     except pylock.PylockSelectError as error:
         raise CannotResolveError(
-            f"{place} has nothing that can be installed on {in_words(target)}", "no wheels", why=str(error)
+            f"{place} has nothing that can be installed on {in_words(target)}", "no wheels", why=redacted(str(error))
         ) from error
+    except (ValueError, RecursionError, pylock.PylockValidationError) as error:
+        why = redacted(str(error))
+        raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=why) from error
     found = [_chosen(package, chosen, place) for package, chosen in selected]
     return Lock(
         target=target,
@@ -68,6 +73,20 @@ def read_pylock(
         others=tuple(one for one in found if isinstance(one, Other)),
         origin=LockOrigin.FILE,
     )
+
+
+def _check_names(told: dict[str, Any]) -> None:
+    """Refuse a lock whose wheels have names that none has: sets of tags in them are multiplied out.
+
+    Raises:
+        ValueError: It is one.
+    """
+    packages = told.get("packages")
+    for package in packages if isinstance(packages, list) else ():
+        wheels = package.get("wheels") if isinstance(package, dict) else None
+        for wheel in wheels if isinstance(wheels, list) else ():
+            for key in ("name", "path", "url") if isinstance(wheel, dict) else ():
+                within_name(unquote(str(wheel.get(key, "")).partition("#")[0].partition("?")[0].rpartition("/")[2]))
 
 
 def in_words(target: Target) -> str:
@@ -133,7 +152,7 @@ def _chosen(package: pylock.Package, chosen: object, place: str) -> Wheel | Sdis
         version=version or _version(filename),
         filename=filename,
         url=url,
-        size_bytes=chosen.size,
+        size_bytes=told_count(chosen.size),
         hashes=tuple(sorted(chosen.hashes.items())),
         index=package.index or "",
     )
@@ -141,8 +160,8 @@ def _chosen(package: pylock.Package, chosen: object, place: str) -> Wheel | Sdis
 
 def _version(filename: str) -> str:
     try:
-        return str(parse_wheel_filename(filename)[1])
-    except InvalidWheelFilename:
+        return str(wheel_name(filename)[1])
+    except ValueError:
         return ""
 
 

@@ -27,11 +27,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
+from tonnage.forecast.python.parsing import specifiers, wheel_name
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
@@ -264,13 +264,13 @@ def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, 
         address, fragment = urldefrag(without_user(url))
         filename = unquote(posixpath.basename(urlsplit(address).path))
         try:
-            name, version, *_ = parse_wheel_filename(filename)
-        except InvalidWheelFilename:
+            name, numbered = wheel_name(filename)
+        except ValueError:
             continue
         algorithm, _, digest = fragment.partition("&")[0].partition("=")
         wheel = Wheel(
             name=name,
-            version=str(version),
+            version=str(numbered),
             filename=filename,
             url=address,
             hashes=((algorithm, digest),) if digest and algorithm != "egg" else (),
@@ -298,7 +298,7 @@ def _built_from(asked: _Asked, name: str, version: str, lines: Iterable[Requirem
         return archive_at(address, name)
     allowed = versions_asked_for(name, lines, asked.target)
     if version:
-        allowed &= SpecifierSet(f"=={version}")
+        allowed &= specifiers(f"=={version}")
     return asked.archives.find(name, allowed, asked.target.python, asked.access, _indexes(asked))
 
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
-from packaging.version import InvalidVersion
+from packaging.requirements import InvalidRequirement
+from packaging.utils import canonicalize_name
 
+from tonnage.addresses import origin_of, redacted
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.parsing import requirement, sdist_name, wheel_name
 from tonnage.forecast.python.pylock import markers_of
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.lazily import regex
@@ -32,10 +33,13 @@ from tonnage.model.forecast.python_lock import Other
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from packaging.requirements import Requirement
+
     from tonnage.model.forecast.python_lock import Target
 
 _DIRECT = regex(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
 _REMOTE = regex(r"https?://", re.IGNORECASE)
+_MOST_SHOWN = 200
 _VERSION = regex(r"[A-Za-z0-9][A-Za-z0-9._+!*-]*")
 _EGG = regex(r"#egg=([A-Za-z0-9._-]+)")
 # What may stand in an address as it is; a comma separates addresses in the resolver's settings.
@@ -81,7 +85,7 @@ def _holds(wanted: Requirement, environment: Mapping[str, str]) -> bool:
     """Whether a marker holds; one that compares what cannot be compared leaves the requirement in."""
     try:
         return wanted.marker is None or wanted.marker.evaluate(environment)
-    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError, RecursionError):
         return True
 
 
@@ -107,8 +111,11 @@ def _named_by_file(text: str) -> str:
     """Return a requirement with the name that its address tells; empty where a bare address tells none."""
     if not _REMOTE.match(text):
         return text
-    filename = unquote(posixpath.basename(urlsplit(text.split(maxsplit=1)[0]).path))
-    for parse in (parse_wheel_filename, parse_sdist_filename):
+    address = text.split(maxsplit=1)[0]
+    if origin_of(address) is None:
+        return ""
+    filename = unquote(posixpath.basename(urlsplit(address).path))
+    for parse in (wheel_name, sdist_name):
         try:
             return f"{parse(filename)[0]} @ {text}"
         except ValueError:
@@ -118,7 +125,7 @@ def _named_by_file(text: str) -> str:
 
 def _parsed(bare: str, text: str) -> Requirement:
     try:
-        wanted = Requirement(bare)
+        wanted = requirement(bare)
         why = ""
     except InvalidRequirement as error:
         wanted, why = None, str(error).partition("\n")[0]
@@ -126,6 +133,7 @@ def _parsed(bare: str, text: str) -> Requirement:
         if all(_VERSION.fullmatch(each.version) for each in wanted.specifier):
             return wanted
         why = "A version has characters that no version has."
+    text = redacted(text[:_MOST_SHOWN])
     name = re.match(r"[A-Za-z0-9._-]*", text)
     raise CannotResolveError(
         f"{text if text.isprintable() else ascii(text)} is no requirement", "invalid",

@@ -8,27 +8,32 @@ Source: PEP 503, 592, 629, 691 and 700 for pages; PEP 625 for the names of sourc
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
-from packaging.version import InvalidVersion, Version
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.gather.single_flight import SingleFlight
+from tonnage.forecast.python.parsing import requirement, sdist_name, specifiers, version
 from tonnage.forecast.python.resolver_lines import holding
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from packaging.requirements import Requirement
 
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
@@ -37,11 +42,14 @@ if TYPE_CHECKING:
 
 _KIND = "page-2"
 _JSON_FIRST = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_MOST_PAGE_BYTES = 64 << 20
+# The largest pages have 12 MB and 20,000 files; what Python makes of a file takes ten times as much.
+_MOST_PAGE_BYTES, _MOST_FILES = 16 << 20, 100_000
+_MOST_TAG_CHARACTERS, _MOST_BROKEN_TAGS, _MOST_VALUE_BYTES = 16384, 100, 4096
+_MOST_NEEDS = 10_000
 _OK = 200
 _REFUSED = frozenset({401, 403, 407})
 _LINK_BEGIN = regex(r"<a\s", re.IGNORECASE)
-_ATTRIBUTES = regex(r"(?>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
+_ATTRIBUTES = regex(r"(?>(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*)>")
 _HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORECASE)
 _PYTHON = regex(r"\bdata-requires-python\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 
@@ -62,6 +70,22 @@ class Offer(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     yanked: bool = False
     python: str = ""
+
+
+class _ListedFile(Struct, rename="kebab"):
+    """One file as a page in JSON has it; what is not an address is read when it is needed."""
+
+    url: str
+    size: msgspec.Raw = msgspec.Raw()
+    hashes: msgspec.Raw = msgspec.Raw()
+    yanked: msgspec.Raw = msgspec.Raw()
+    requires_python: msgspec.Raw = msgspec.Raw()
+
+
+class _ListedFiles(Struct):
+    """A page in JSON; what else it has takes no memory."""
+
+    files: list[_ListedFile] = []
 
 
 class _Page(Struct, frozen=True):
@@ -103,14 +127,14 @@ class SourceArchives:
             page = self._asked(name, access, index)
             found = [
                 archive
-                for offer in offers(page.address, page.body, is_json=page.is_json)
+                for offer in islice(offers(page.address, page.body, is_json=page.is_json), _MOST_FILES)
                 if not offer.yanked and _is_for(offer.python, python)
                 for archive in _archive(offer, index)
                 if archive.name == canonicalize_name(name) and allowed.contains(archive.version, prereleases=True)
             ]
-            final = [each for each in found if not Version(each.version).is_prerelease] or found
+            final = [each for each in found if not version(each.version).is_prerelease] or found
             if final:
-                return max(final, key=lambda each: Version(each.version))
+                return max(final, key=lambda each: version(each.version))
         return None
 
     def refusing(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> str:
@@ -145,47 +169,71 @@ def offers(address: str, body: bytes, *, is_json: bool) -> Iterator[Offer]:
     if is_json:
         yield from _listed(address, body)
         return
-    for piece in _LINK_BEGIN.split(body.decode("utf-8", "replace"))[1:]:
-        attributes = _ATTRIBUTES.match(piece)
-        link = _HREF.search(attributes[0]) if attributes else None
-        if attributes is None or link is None:
-            continue
+    for attributes in _tags(body.decode("utf-8", "replace")):
+        link, python = _HREF.search(attributes), _PYTHON.search(attributes)
         try:
-            url, fragment = urldefrag(urljoin(address, html.unescape(link[1] or link[2] or link[3])))
+            url, fragment = (
+                urldefrag(urljoin(address, html.unescape(link[1] or link[2] or link[3]))) if link else ("", "")
+            )
+            asked = html.unescape(next(filter(None, python.groups()), "")) if python else ""
         except ValueError:
             continue
         algorithm, _, digest = fragment.partition("=")
-        python = _PYTHON.search(attributes[0])
-        yield Offer(
-            url=url,
-            hashes={algorithm: digest} if digest else {},
-            yanked="data-yanked" in attributes[0].lower(),
-            python=html.unescape(next(filter(None, python.groups()), "")) if python else "",
-        )
+        if url:
+            yield Offer(
+                url=url,
+                hashes={algorithm: digest} if digest else {},
+                yanked="data-yanked" in attributes.lower(),
+                python=asked,
+            )
+
+
+def _tags(text: str) -> Iterator[str]:
+    """Yield what stands in the tags of links. Each is looked for behind the one before, so a page is read once."""
+    at = broken = 0
+    while (begin := _LINK_BEGIN.search(text, at)) is not None:
+        attributes = _ATTRIBUTES.match(text, begin.end())
+        if attributes is None:
+            # It goes on to the end of the page, or has a quote that does: looking for its end took all of the page.
+            at, broken = begin.end(), broken + 1
+            if broken > _MOST_BROKEN_TAGS:
+                return
+            continue
+        at = attributes.end()
+        if at - attributes.start() <= _MOST_TAG_CHARACTERS:
+            yield attributes[0]
 
 
 def _listed(address: str, body: bytes) -> Iterator[Offer]:
     """Yield the files of a page in JSON."""
     try:
-        told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        files = msgspec.json.decode(body, type=_ListedFiles).files
+    except (msgspec.DecodeError, RecursionError):
         return
-    files = told.get("files") if isinstance(told, dict) else None
-    for entry in files if isinstance(files, list) else ():
-        if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
-            continue
-        hashes, size = entry.get("hashes"), entry.get("size")
+    for entry in files:
+        hashes, python = _value(entry.hashes), _value(entry.requires_python)
+        size = _value(entry.size)
         try:
-            url = urljoin(address, entry["url"])
+            url = urljoin(address, entry.url)
         except ValueError:
             continue
         yield Offer(
             url=url,
             hashes={str(k): str(v) for k, v in hashes.items()} if isinstance(hashes, dict) else {},
-            size_bytes=size if isinstance(size, int) and 0 <= size < 1 << 63 else None,
-            yanked=bool(entry.get("yanked")),
-            python=str(entry.get("requires-python") or ""),
+            size_bytes=told_count(size) if isinstance(size, int) else None,
+            yanked=bool(_value(entry.yanked)),
+            python=python if isinstance(python, str) else "",
         )
+
+
+def _value(raw: msgspec.Raw) -> object:
+    """Return a value of a page; None where there is none, or none that is small."""
+    if not raw or len(raw) > _MOST_VALUE_BYTES:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def versions_asked_for(name: str, lines: Iterable[Requirement], target: Target) -> SpecifierSet:
@@ -200,11 +248,10 @@ def needed_by(metadata: bytes) -> tuple[Requirement, ...]:
     """Return the requirements that a wheel has."""
     head = metadata.decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")[0]
     found = []
-    for line in head.split("\n"):
-        try:
-            found += [Requirement(line.partition(":")[2].strip())] if line.startswith("Requires-Dist:") else []
-        except InvalidRequirement:
-            continue
+    lines = [line for line in head.split("\n") if line.startswith("Requires-Dist:")]
+    for line in lines[:_MOST_NEEDS]:
+        with contextlib.suppress(InvalidRequirement):
+            found.append(requirement(line.partition(":")[2].strip()))
     return tuple(found)
 
 
@@ -218,12 +265,12 @@ def archive_at(url: str, name: str) -> Sdist:
 def _archive(offer: Offer, index: str) -> Iterator[Sdist]:
     filename = unquote(urlsplit(offer.url).path.rpartition("/")[2])
     try:
-        name, version = parse_sdist_filename(filename)
-    except (InvalidSdistFilename, InvalidVersion):
+        name, numbered = sdist_name(filename)
+    except ValueError:
         return
     yield Sdist(
         name=name,
-        version=str(version),
+        version=str(numbered),
         filename=filename,
         url=offer.url,
         size_bytes=offer.size_bytes,
@@ -235,6 +282,6 @@ def _archive(offer: Offer, index: str) -> Iterator[Sdist]:
 def _is_for(declared: str, python: str) -> bool:
     """Whether what an archive says of the Python that it is for allows one."""
     try:
-        return SpecifierSet(declared).contains(python)
-    except InvalidSpecifier:
+        return specifiers(declared).contains(python)
+    except ValueError:
         return True

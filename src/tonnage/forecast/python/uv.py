@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
 
 from tonnage.adapters import process
 from tonnage.addresses import redacted, without_user
 from tonnage.errors import CannotFetchError, CannotResolveError, StepFailedError
+from tonnage.forecast.python.parsing import version
 from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
@@ -346,8 +346,8 @@ def _preferences(installed: Iterable[str]) -> str:
     for pin in installed:
         name, _, told = pin.partition("==")
         try:
-            found = canonicalize_name(name.strip(), validate=True), Version(told)
-        except (InvalidName, InvalidVersion):
+            found = canonicalize_name(name.strip(), validate=True), version(told)
+        except ValueError:
             continue
         lines += ["[[packages]]", f'name = "{found[0]}"', f'version = "{found[1]}"']
     return "\n".join(lines)

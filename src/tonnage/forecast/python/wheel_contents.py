@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.python_lock import Wheel
 
 _MOST_ENTRY_POINTS_BYTES = 262144
-_MOST_METADATA_BYTES = 16 << 20
+_MOST_METADATA_BYTES = 4 << 20
 # PATH_MAX; and the 2,500 directories of the largest wheels have paths of 150,000 characters together.
 _LONGEST_PATH, _MOST_PATH_CHARACTERS = 4096, 16 << 20
 _PYC_NAME_BYTES = len(".cpython-311")
@@ -32,7 +32,11 @@ _HASHED_FILL = 0.69
 
 
 def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
-    """Return what lies inside a wheel."""
+    """Return what lies inside a wheel.
+
+    Raises:
+        ValueError: Its directory tells of what no wheel has.
+    """
     members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
     if told_count(sum(size_bytes for _, size_bytes in members)) is None:
         raise ValueError("its files are larger than any disk")
