@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tonnage.adapters.context.context_files import ContextFiles, open_context
 from tonnage.adapters.context.copied_files import CopyMeter, tree_of
 from tonnage.adapters.context.copy_digest import FileTokens, contents_of
+from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.context.inputs_digest import is_remote
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
@@ -26,6 +27,7 @@ from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree
+from tonnage.small_files import CONTEXT_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
 
-_MOST_TEXT_BYTES = 20_000_000
 _DEBIAN = {"arm": "armhf", "386": "i386", "ppc64le": "ppc64el"}
 
 
@@ -82,16 +83,17 @@ class DirectoryContext:
         if self._files is None or not wanted:
             return None
         with self._lock:
-            entries = self._files.entries
-        for entry in entries:
-            if entry.path == wanted and entry.kind != "directory" and entry.size_bytes <= _MOST_TEXT_BYTES:
-                try:
-                    # A carriage return of its own is for the reader to judge.
-                    text = Path(entry.actual).read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
-                    return TextFile(text, entry.actual)
-                except OSError:
-                    return None
-        return None
+            found = self._files.entry(wanted)
+            if found is not None and found.kind == "link":
+                found = self._files.followed(found)
+        if found is None:
+            return None
+        try:
+            # A carriage return of its own is for the reader to judge.
+            text = self._files.read(found, CONTEXT_TEXT).decode("utf-8", "replace").replace("\r\n", "\n")
+        except OSError:
+            return None
+        return TextFile(text, found.actual)
 
 
 class RealLookups:
@@ -160,7 +162,7 @@ class RealLookups:
                 place=str(spec.place or ""),
             )
         try:
-            return Path(spec.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
+            return dockerfile_text(spec)
         except OSError as error:
             raise UsageError(
                 f"the Dockerfile {spec.dockerfile} cannot be read",

@@ -11,23 +11,26 @@ Source: docs.docker.com/reference/dockerfile (COPY), Go's ``path/filepath.Match`
 from __future__ import annotations
 
 import os
-import re
 import stat
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.context.entries import entries, read_rules
-from tonnage.adapters.context.inputs_digest import ignored_text, is_remote
+from tonnage.adapters.context.entries import IgnoreRules, entries
+from tonnage.adapters.context.inputs_digest import is_remote, rules_of
 from tonnage.lazily import regex
+from tonnage.small_files import open_in, read_bytes_in
+from tonnage.sources.dockerfile.patterns import name_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tonnage.adapters.context.entries import IgnoreRule
     from tonnage.model.stack import BuildSpec
+    from tonnage.small_files import FileKind
+    from tonnage.sources.dockerfile.patterns import Matcher
 
 _WILD = regex(r"[*?\[\\]")
+_MOST_LINKS = 40
 
 
 class ContextEntry(Struct, frozen=True):
@@ -37,8 +40,9 @@ class ContextEntry(Struct, frozen=True):
         path: Its path below the context, with ``/``.
         size_bytes: The bytes of a file, or of a link's text.
         kind: file, link or directory.
-        actual: Where it lies on this machine.
+        actual: Where it lies on this machine, for messages and as its identity: it is read by its path in the context.
         mode: Its permissions.
+        target: Where a link leads to.
     """
 
     path: str
@@ -46,6 +50,7 @@ class ContextEntry(Struct, frozen=True):
     kind: str
     actual: str
     mode: int = 0
+    target: str = ""
 
 
 class ContextFiles:
@@ -55,11 +60,12 @@ class ContextFiles:
         place: Where the user wrote the directory, for messages.
     """
 
-    def __init__(self, directory: str, rules: Sequence[IgnoreRule] = (), place: str = "") -> None:
+    def __init__(self, directory: str, rules: IgnoreRules | None = None, place: str = "") -> None:
         self._directory = directory
-        self._rules = tuple(rules)
+        self._rules = rules or IgnoreRules()
         self._place = place
         self._entries: tuple[ContextEntry, ...] | None = None
+        self._by_path: dict[str, ContextEntry] = {}
 
     @property
     def entries(self) -> tuple[ContextEntry, ...]:
@@ -69,8 +75,37 @@ class ContextFiles:
             UsageError: Something that counts cannot be read.
         """
         if self._entries is None:
-            self._entries = tuple(self._walk())
+            found = tuple(self._walk())
+            self._by_path = {entry.path: entry for entry in found}
+            self._entries = found
         return self._entries
+
+    def entry(self, path: str) -> ContextEntry | None:
+        """Return what lies at a path in it, links of directories on the way followed within it.
+
+        Raises:
+            UsageError: Something that counts cannot be read.
+        """
+        _ = self.entries
+        directory, _, name = path.rpartition("/")
+        directory = self._without_links(directory)
+        return self._by_path.get(f"{directory}/{name}" if directory else name)
+
+    def read(self, entry: ContextEntry, kind: FileKind) -> bytes:
+        """Return what a file in it holds.
+
+        Raises:
+            OSError: It cannot be read, or is larger than its kind may be.
+        """
+        return read_bytes_in(self._directory, entry.path, kind)
+
+    def open(self, entry: ContextEntry) -> int:
+        """Open a file in it.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return open_in(self._directory, entry.path)
 
     @property
     def whole(self) -> ContextEntry:
@@ -91,23 +126,44 @@ class ContextFiles:
 
     def followed(self, link: ContextEntry) -> ContextEntry | None:
         """Return the file that a link in it leads to; None where it leads to none in it."""
-        target = os.readlink(link.actual)  # noqa: PTH115 - text as it is
-        above = os.path.dirname(link.path)  # noqa: PTH120 - a path in a context
-        wanted = os.path.normpath(target.lstrip("/") if target.startswith("/") else f"{above}/{target}").lstrip("/")
-        return next((entry for entry in self.entries if entry.path == wanted and entry.kind == "file"), None)
+        found = self._by_path.get(self._without_links(link.path))
+        return found if found is not None and found.kind == "file" else None
+
+    def _without_links(self, path: str) -> str:
+        """Return where a path leads to within the directory, as a builder sees it; links in a circle lead nowhere."""
+        names = [name for name in reversed(path.split("/")) if name not in {"", "."}]
+        done: list[str] = []
+        followed = 0
+        while names:
+            name = names.pop()
+            if name == "..":
+                done[-1:] = []
+                continue
+            done.append(name)
+            entry = self._by_path.get("/".join(done))
+            if entry is None or entry.kind != "link":
+                continue
+            followed += 1
+            if followed > _MOST_LINKS:
+                return "\0"
+            done = [] if entry.target.startswith("/") else done[:-1]
+            names += [each for each in reversed(entry.target.split("/")) if each not in {"", "."}]
+        return "/".join(done)
 
     def _walk(self) -> Iterator[ContextEntry]:
-        for path, found in entries(self._directory, self._rules, self._place):
+        for found in entries(self._directory, self._rules, self._place):
+            path, entry, actual = found.path, found.entry, f"{self._directory}/{found.path}"
             try:
-                seen = found.stat(follow_symlinks=False)
-            except FileNotFoundError:
+                seen = entry.stat(follow_symlinks=False)
+                target = found.link() if entry.is_symlink() else ""
+            except OSError:  # It went away meanwhile, or became something else.
                 continue
-            if found.is_symlink():
-                yield ContextEntry(path, seen.st_size, "link", found.path)
-            elif found.is_dir(follow_symlinks=False):
-                yield ContextEntry(path, 0, "directory", found.path, stat.S_IMODE(seen.st_mode))
-            elif found.is_file(follow_symlinks=False):
-                yield ContextEntry(path, seen.st_size, "file", found.path, stat.S_IMODE(seen.st_mode))
+            if entry.is_symlink():
+                yield ContextEntry(path, seen.st_size, "link", actual, target=target)
+            elif entry.is_dir(follow_symlinks=False):
+                yield ContextEntry(path, 0, "directory", actual, stat.S_IMODE(seen.st_mode))
+            elif entry.is_file(follow_symlinks=False):
+                yield ContextEntry(path, seen.st_size, "file", actual, stat.S_IMODE(seen.st_mode))
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:
@@ -121,7 +177,7 @@ def open_context(spec: BuildSpec) -> ContextFiles | None:
     """
     if is_remote(spec.context):
         return None
-    return ContextFiles(spec.context, read_rules(ignored_text(spec)), str(spec.place or ""))
+    return ContextFiles(spec.context, rules_of(spec), str(spec.place or ""))
 
 
 def named_by(source: str, files: ContextFiles) -> dict[str, ContextEntry]:
@@ -129,7 +185,12 @@ def named_by(source: str, files: ContextFiles) -> dict[str, ContextEntry]:
     pattern = _cleaned(source)
     if not pattern:
         return {"": files.whole}
-    matched = {entry.path: entry for entry in files.entries if _matches(pattern, entry.path)}
+    if is_pattern(pattern):
+        names = [name_pattern(name) for name in pattern.split("/")]
+        matched = {entry.path: entry for entry in files.entries if _matches(names, entry.path)}
+    else:
+        found = files.entry(pattern)
+        matched = {} if found is None else {found.path: found}
     if not matched and any(entry.path.startswith(f"{pattern}/") for entry in files.entries):
         # The directory itself is left out, but something in it is taken back.
         return {pattern: ContextEntry(pattern, 0, "directory", "")}
@@ -147,33 +208,7 @@ def _cleaned(source: str) -> str:
     return "" if normal == "." else normal
 
 
-def _matches(pattern: str, path: str) -> bool:
+def _matches(pattern: Sequence[Matcher], path: str) -> bool:
     """Tell whether a path is what a source names; wildcards never cross a ``/``."""
-    if not _WILD.search(pattern):
-        return path == pattern
-    parts, names = pattern.split("/"), path.split("/")
-    return len(parts) == len(names) and all(
-        _component(part).fullmatch(name) for part, name in zip(parts, names, strict=True)
-    )
-
-
-def _component(pattern: str) -> re.Pattern[str]:
-    """Return one name of a pattern as a regular expression."""
-    made, at = "", 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*":
-            made += "[^/]*"
-        elif character == "?":
-            made += "[^/]"
-        elif character == "\\" and at < len(pattern):
-            made += re.escape(pattern[at])
-            at += 1
-        elif character == "[" and (end := pattern.find("]", at + 1)) > 0:
-            inside = pattern[at:end].replace("\\", "\\\\")
-            made += f"[{'^' + inside[1:] if inside.startswith('^') else inside}]"
-            at = end + 1
-        else:
-            made += re.escape(character)
-    return re.compile(made)
+    names = path.split("/")
+    return len(pattern) == len(names) and all(part.fullmatch(name) for part, name in zip(pattern, names, strict=True))

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.context.context_files import is_pattern, named_by
-from tonnage.adapters.context.entries import read_rules
+from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree
@@ -24,6 +24,7 @@ from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import BinaryIO
 
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.adapters.web.remote_sizes import RemoteSizes
@@ -102,7 +103,7 @@ class _Copying:
         self._copy = copy
         self._files = files
         self._layer = layer
-        self._excluded = read_rules("\n".join(copy.excludes))
+        self._excluded = IgnoreRules("\n".join(copy.excludes))
 
     def take(self, source: str, *, several: bool) -> None:
         """Add what one source brings."""
@@ -131,7 +132,7 @@ class _Copying:
     def _file(self, entry: ContextEntry, *, into: bool) -> None:
         unpacked = None
         if self._copy.adds and self._copy.unpacks is not False and entry.kind == "file":
-            unpacked = archive_entries(entry.actual)
+            unpacked = self._archive(entry)
         if unpacked is not None:
             self._layer.notes.append(f"{entry.path} is unpacked")
             self._layer.archive_bytes += entry.size_bytes
@@ -149,12 +150,19 @@ class _Copying:
             kind, size = ("file", target.size_bytes) if target is not None else (kind, size)
         self._layer.add(path, kind, size)
 
+    def _archive(self, entry: ContextEntry) -> list[tuple[str, str, int]] | None:
+        try:
+            with open(self._files.open(entry), "rb") as file:  # noqa: PTH123 - a descriptor
+                return archive_entries(file)
+        except OSError:
+            return None
+
     def _left_out(self, path: str) -> bool:
         names = path.split("/")
-        for rule in reversed(self._excluded):
-            if any(rule.matches.match("/".join(names[:count])) for count in range(1, len(names) + 1)):
-                return not rule.takes_back
-        return False
+        hit = NO_HIT
+        for count in range(1, len(names) + 1):
+            hit = self._excluded.hit("/".join(names[:count]), hit)
+        return self._excluded.leaves_out(hit)
 
 
 class _Layer:
@@ -207,12 +215,12 @@ def is_address(source: str) -> bool:
     return _ADDRESS.match(source) is not None or _GIT.match(source) is not None
 
 
-def archive_entries(path: str) -> list[tuple[str, str, int]] | None:
+def archive_entries(file: BinaryIO) -> list[tuple[str, str, int]] | None:
     """List a tar archive, as path, kind and bytes of each entry; None where a file is none."""
     kinds = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
     found: list[tuple[str, str, int]] = []
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(fileobj=file) as archive:
             for entry in archive:
                 kind = "file" if entry.isreg() else kinds.get(entry.type, "other")
                 found.append((entry.name, kind, len(entry.linkname) if kind == "link" else entry.size))

@@ -8,22 +8,24 @@ Source: measured with Docker 20.10.24; ``solver/llbsolver/ops/file.go`` and ``ca
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
+import os
 import threading
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tonnage.adapters.context.context_files import named_by
 from tonnage.adapters.context.copied_files import is_address, on_disk
+from tonnage.small_files import FileKind
 
 if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.model.forecast.recipe import CopyInstruction
 
-_SMALL_BYTES = 1_000_000
+_SMALL = FileKind("a file of a context that is compared by its sum", 1_000_000)
+_PIECE_BYTES = 2**20
 
 
 class CopyContents(Struct, frozen=True):
@@ -46,30 +48,44 @@ class FileTokens:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, str] = {}
-        self._large: dict[int, list[tuple[str, str]]] = {}
+        self._large: dict[int, list[tuple[ContextEntry, ContextFiles, str]]] = {}
 
-    def token(self, entry: ContextEntry) -> str:
+    def token(self, entry: ContextEntry, files: ContextFiles) -> str:
         """Return what stands for a file's content; for one that cannot be read what stands for itself alone."""
         with self._lock:
             found = self._known.get(entry.actual)
             if found is None:
                 try:
-                    found = self._look(entry)
+                    found = self._look(entry, files)
                 except OSError:
                     found = entry.actual
                 self._known[entry.actual] = found
             return found
 
-    def _look(self, entry: ContextEntry) -> str:
-        if entry.size_bytes <= _SMALL_BYTES:
-            return hashlib.sha256(Path(entry.actual).read_bytes()).hexdigest()
+    def _look(self, entry: ContextEntry, files: ContextFiles) -> str:
+        if entry.size_bytes <= _SMALL.most_bytes:
+            return hashlib.sha256(files.read(entry, _SMALL)).hexdigest()
         alike = self._large.setdefault(entry.size_bytes, [])
-        for path, token in alike:
-            if filecmp.cmp(path, entry.actual, shallow=False):
+        for other, others, token in alike:
+            if _same(files.open(entry), others.open(other)):
                 return token
-        token = f"{entry.actual}\0{Path(entry.actual).stat().st_mtime_ns}"
-        alike.append((entry.actual, token))
+        opened = files.open(entry)
+        changed_ns = os.fstat(opened).st_mtime_ns
+        os.close(opened)
+        token = f"{entry.actual}\0{changed_ns}"
+        alike.append((entry, files, token))
         return token
+
+
+def _same(one: int, other: int) -> bool:
+    """Compare what two descriptors hold, and close them."""
+    with open(one, "rb") as left, open(other, "rb") as right:
+        while True:
+            piece = left.read(_PIECE_BYTES)
+            if piece != right.read(_PIECE_BYTES):
+                return False
+            if not piece:
+                return True
 
 
 def contents_of(copy: CopyInstruction, files: ContextFiles | None, tokens: FileTokens) -> CopyContents:
@@ -113,19 +129,19 @@ class _CopyScan:
     def take(self, path: str, entry: ContextEntry, files: ContextFiles) -> None:
         """Add what is named, with all that is in it; of a link also the file that it leads to."""
         name = PurePosixPath(path).name
-        self._add(entry, name, path)
+        self._add(entry, name, path, files)
         if entry.kind == "directory":
             for inside, each in files.below(path):
-                self._add(each, f"{name}/{inside}", each.path)
+                self._add(each, f"{name}/{inside}", each.path, files)
         elif entry.kind == "link" and (target := files.followed(entry)) is not None:
-            self._add(target, name, target.path)
+            self._add(target, name, target.path, files)
 
     def contents(self) -> CopyContents:
         """Return what was found."""
         return CopyContents(self._by_name.hexdigest(), self._by_path.hexdigest(), tuple(self._files.items()))
 
-    def _add(self, entry: ContextEntry, name: str, path: str) -> None:
-        token = "" if entry.kind == "directory" else _link(entry) if entry.kind == "link" else self._tokens.token(entry)
+    def _add(self, entry: ContextEntry, name: str, path: str, files: ContextFiles) -> None:
+        token = self._tokens.token(entry, files) if entry.kind == "file" else entry.target
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
         for above in PurePosixPath(path).parents:
@@ -139,10 +155,3 @@ def _last_name(source: str) -> str:
     """Return the last name of a source; a whole directory that is written as ``PATH/.`` is taken for itself alone."""
     name = source.rstrip("/").rpartition("/")[2]
     return source if name == "." and source.strip("./") else name or "."
-
-
-def _link(entry: ContextEntry) -> str:
-    try:
-        return str(Path(entry.actual).readlink())
-    except OSError:
-        return entry.actual

@@ -3,151 +3,193 @@
 Symbolic links are read as links, never followed, so nothing outside the directory is looked at. Times and owners
 count for nothing, as for the builder's own cache.
 
-Source: docs.docker.com/build/concepts/context; ``docker.utils`` of docker-py 7.2, which reads patterns the same way,
-and with which the tests compare this. It is not used for it because importing it takes longer than a cached build.
+Source: docs.docker.com/build/concepts/context; ``ignorefile`` and ``patternmatcher`` of moby, read in version 0.6.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
-from pathlib import Path
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
+from tonnage.small_files import open_directory_in
+from tonnage.sources.dockerfile.patterns import ignore_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from hashlib import _Hash
 
+    from tonnage.sources.dockerfile.patterns import Matcher
+
+NO_HIT = -1
+_MOST_PATTERNS = 10_000
 _CHUNK_BYTES = 2**20
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DEEP = regex(r"[*?\[\\]")
 
 
-class IgnoreRule(Struct, frozen=True):
-    """One line of ``.dockerignore``.
+class IgnoreRules:
+    """What is left out of a directory: patterns of which the last one that matches decides.
 
     Args:
-        matches: What it matches.
-        takes_back: Whether it begins with ``!``.
-        fixed: Its names before the first wildcard.
-        whole: Whether it has no wildcard at all.
+        text: The text of a ``.dockerignore``.
+
+    Raises:
+        UsageError: It has more patterns than anybody writes.
     """
 
-    matches: re.Pattern[str]
-    takes_back: bool
-    fixed: tuple[str, ...]
-    whole: bool
-
-    def may_match_below(self, path: str) -> bool:
-        """Tell whether something inside the directory ``path`` may match."""
-        names = path.split("/")
-        shared = min(len(names), len(self.fixed))
-        if tuple(names[:shared]) != self.fixed[:shared]:
-            return False
-        return not self.whole or len(self.fixed) > len(names)
-
-
-def read_rules(text: str) -> tuple[IgnoreRule, ...]:
-    """Read the text of a ``.dockerignore``."""
-    rules = []
-    for line in text.lstrip("﻿").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        pattern = line.strip()
-        names = names_of(pattern.removeprefix("!"))
-        if not names:
-            continue
-        fixed = []
-        for name in names:
-            if _DEEP.search(name):
-                break
-            fixed.append(name)
-        rules.append(
-            IgnoreRule(
-                re.compile(expression("/".join(names))),
-                pattern.startswith("!"),
-                tuple(fixed),
-                whole=len(fixed) == len(names),
+    def __init__(self, text: str = "", place: str = "") -> None:
+        patterns: dict[str, int] = {}
+        for number, line in enumerate(text.removeprefix("\ufeff").split("\n")):
+            names = names_of(line.strip().removeprefix("!"))
+            if line.startswith("#") or not names:
+                continue
+            # Of two that are the same only the last one counts.
+            patterns.pop("/".join(names), None)
+            patterns["/".join(names)] = number * 2 + line.strip().startswith("!")
+        if len(patterns) > _MOST_PATTERNS:
+            raise UsageError(
+                f"{place or 'a .dockerignore'} has {len(patterns):,} patterns",
+                why=f"More than {_MOST_PATTERNS:,} take too long to compare with every path.",
+                todo="Write patterns that match more, such as a directory in place of its files.",
+                place=place,
             )
-        )
-    return tuple(rules)
+        self._fixed: dict[str, int] = {}
+        self._wild: list[tuple[int, Matcher]] = []
+        taken_back: list[str] = []
+        self._taken_back_below: set[str] = set()
+        for pattern, rank in patterns.items():
+            wild = _DEEP.search(pattern)
+            if wild is None:
+                self._fixed[pattern] = rank
+            else:
+                self._wild.append((rank, ignore_pattern(pattern)))
+            if rank % 2:
+                fixed = pattern if wild is None else pattern[: wild.start()].rpartition("/")[0]
+                taken_back.append(fixed)
+                if wild is not None:
+                    self._taken_back_below.add(fixed)
+        self._wild.reverse()
+        self._taken_back = sorted(taken_back)
+
+    def hit(self, path: str, above: int = NO_HIT) -> int:
+        """Return which pattern decides of a path, as a number for ``leaves_out``.
+
+        Args:
+            above: The same of the directory that it is in.
+        """
+        found = max(above, self._fixed.get(path, NO_HIT))
+        for rank, pattern in self._wild:
+            if rank <= found:
+                break
+            if pattern.fullmatch(path) is not None:
+                return rank
+        return found
+
+    @staticmethod
+    def leaves_out(hit: int) -> bool:
+        """Tell whether what a pattern matches is left out: it is there, and takes nothing back."""
+        return hit != NO_HIT and hit % 2 == 0
+
+    def may_take_back_below(self, path: str) -> bool:
+        """Tell whether something inside of a directory that is left out may be taken back."""
+        inside = f"{path}/"
+        at = bisect_left(self._taken_back, inside)
+        if at < len(self._taken_back) and self._taken_back[at].startswith(inside):
+            return True
+        names = path.split("/")
+        return any("/".join(names[:count]) in self._taken_back_below for count in range(len(names) + 1))
 
 
-def hash_directory(root: str, rules: Sequence[IgnoreRule], digest: _Hash, place: str = "") -> int:
+class FoundEntry(Struct, frozen=True):
+    """One entry of a directory while it is walked.
+
+    Args:
+        path: Its path below the directory that is walked.
+        entry: What the system says of it.
+        above: The directory that it is in, open until the walk goes on.
+    """
+
+    path: str
+    entry: os.DirEntry[str]
+    above: int
+
+    def link(self) -> str:
+        """Return where a link leads to."""
+        return os.readlink(self.entry.name, dir_fd=self.above)
+
+
+def hash_directory(root: str, rules: IgnoreRules, digest: _Hash, place: str = "") -> int:
     """Add a directory to a hash: of each entry its path, kind, permissions and contents.
 
     Raises:
         UsageError: A file that counts cannot be read.
     """
     total_bytes = 0
-    for path, entry in entries(root, rules, place):
+    for found in entries(root, rules, place):
         try:
-            total_bytes += _hash_entry(path, entry, digest)
+            total_bytes += _hash_entry(found, digest)
         except FileNotFoundError:
             # It went away while the directory was read, as editors' files do; the builder will not see it either.
             continue
         except OSError as error:
-            raise _unreadable(entry.path, path, place, error) from error
+            raise _unreadable(f"{root}/{found.path}", found.path, place, error) from error
     return total_bytes
 
 
-def entries(root: str, rules: Sequence[IgnoreRule], place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def entries(root: str, rules: IgnoreRules, place: str) -> Iterator[FoundEntry]:
     """Walk a directory in a fixed order, past what the rules leave out.
 
-    Yields:
-        The path of each entry below the directory, and the entry.
+    Each directory is opened below the one that is walked, so that none of them leads elsewhere meanwhile.
 
     Raises:
         UsageError: A directory cannot be read.
     """
-    pending: list[tuple[str, tuple[bool, ...]]] = [("", (False,) * len(rules))]
+    pending = [("", NO_HIT)]
     while pending:
-        inside, inherited = pending.pop()
+        inside, above = pending.pop()
         try:
-            found = sorted(os.scandir(Path(root, inside)), key=lambda entry: entry.name)
+            directory = open_directory_in(root, inside)
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise _unreadable(str(Path(root, inside)), inside or ".", place, error) from error
-        below = []
-        for entry in found:
-            path = f"{inside}/{entry.name}" if inside else entry.name
-            hits = tuple(
-                hit or rule.matches.match(path) is not None for hit, rule in zip(inherited, rules, strict=True)
-            )
-            left_out = next(
-                (not rule.takes_back for hit, rule in zip(hits[::-1], rules[::-1], strict=True) if hit), False
-            )
-            if not left_out:
-                yield path, entry
-            if entry.is_dir(follow_symlinks=False) and (
-                not left_out or any(rule.takes_back and rule.may_match_below(path) for rule in rules)
-            ):
-                below.append((path, hits))
-        pending += reversed(below)
+            raise _unreadable(f"{root}/{inside}".rstrip("/"), inside or ".", place, error) from error
+        try:
+            below = []
+            for entry in sorted(os.scandir(directory), key=lambda each: each.name):
+                path = f"{inside}/{entry.name}" if inside else entry.name
+                hit = rules.hit(path, above)
+                left_out = rules.leaves_out(hit)
+                if not left_out:
+                    yield FoundEntry(path, entry, directory)
+                if entry.is_dir(follow_symlinks=False) and (not left_out or rules.may_take_back_below(path)):
+                    below.append((path, hit))
+            pending += reversed(below)
+        finally:
+            os.close(directory)
 
 
-def _hash_entry(path: str, entry: os.DirEntry[str], digest: _Hash) -> int:
+def _hash_entry(found: FoundEntry, digest: _Hash) -> int:
     """Add one entry; return its bytes."""
-    name = os.fsencode(path)
+    entry, name = found.entry, os.fsencode(found.path)
     if entry.is_symlink():
-        digest.update(b"link\0%b\0%b\0" % (name, os.fsencode(os.readlink(entry.path))))  # noqa: PTH115 - text as it is
+        digest.update(b"link\0%b\0%b\0" % (name, os.fsencode(found.link())))
         return 0
     if not entry.is_file(follow_symlinks=False):
         mode = entry.stat(follow_symlinks=False).st_mode
         if not stat.S_ISSOCK(mode):  # Builders leave sockets out.
             digest.update(b"%o\0%b\0" % (mode, name))
         return 0
-    descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(entry.name, _FILE, dir_fd=found.above)
     try:
         status = os.fstat(descriptor)
         digest.update(b"file\0%b\0%o\0%d\0" % (name, stat.S_IMODE(status.st_mode) & 0o777, status.st_size))
-        if status.st_size:
+        if status.st_size and stat.S_ISREG(status.st_mode):
             while chunk := os.read(descriptor, _CHUNK_BYTES):
                 digest.update(chunk)
     finally:
@@ -173,43 +215,3 @@ def names_of(pattern: str) -> list[str]:
         elif name not in {"", "."}:
             names.append(name)
     return names
-
-
-def expression(pattern: str) -> str:
-    """Return the regular expression for a pattern with ``*``, ``**``, ``?`` and ``[...]``."""
-    found = ["^"]
-    at = 0
-    while at < len(pattern):
-        letter = pattern[at]
-        at += 1
-        if letter == "*":
-            if pattern[at : at + 1] != "*":
-                found.append("[^/]*")
-                continue
-            at += 1
-            if pattern[at : at + 1] == "/":
-                at += 1
-            found.append(".*" if at >= len(pattern) else "(.*/)?")
-        elif letter == "?":
-            found.append("[^/]")
-        elif letter == "[":
-            text, at = _letters(pattern, at)
-            found.append(text)
-        else:
-            found.append(re.escape(letter))
-    return "".join((*found, "$"))
-
-
-def _letters(pattern: str, at: int) -> tuple[str, int]:
-    """Return the expression for what begins after ``[``, and where it ends."""
-    # The bracket that ends it is not the one that comes first in it.
-    first = at + (pattern[at : at + 1] == "!")
-    end = pattern.find("]", first + (pattern[first : first + 1] == "]"))
-    if end < 0:
-        return r"\[", at
-    inside = pattern[at:end].replace("\\", "\\\\")
-    if inside.startswith("!"):
-        inside = f"^{inside[1:]}"
-    elif inside.startswith("^"):
-        inside = f"\\{inside}"
-    return f"[{inside}]", end + 1

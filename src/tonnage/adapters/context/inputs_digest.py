@@ -9,14 +9,16 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.context.entries import hash_directory, read_rules
+from tonnage.adapters.context.dockerfiles import dockerfile_text, ignored_text
+from tonnage.adapters.context.entries import IgnoreRules, hash_directory
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.inventory import Inputs
+from tonnage.model.stack import BuildSpec
 from tonnage.sources.dockerfile.base_images import base_reference
 
 if TYPE_CHECKING:
-    from tonnage.model.stack import BuildSpec, Service
+    from tonnage.model.stack import Service
 
 _REMOTE = regex(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
 
@@ -52,12 +54,11 @@ def build_inputs(service: Service) -> Inputs:
     if remote:
         digest.update(spec.context.encode())
     else:
-        context_bytes = hash_directory(spec.context, read_rules(ignored_text(spec)), digest, place)
+        context_bytes = hash_directory(spec.context, rules_of(spec), digest, place)
     for name, value in sorted(spec.additional_contexts):
         if Path(value).is_dir():
             digest.update(f"context {name}".encode())
-            rules = read_rules(_text(Path(value, ".dockerignore")))
-            context_bytes += hash_directory(value, rules, digest, place)
+            context_bytes += hash_directory(value, rules_of(BuildSpec(context=value)), digest, place)
     base = base_reference(dockerfile or "", dict(spec.args), spec.target, dict(spec.additional_contexts))
     return Inputs(service=service.name, digest=digest.hexdigest(), context_bytes=context_bytes, base_reference=base)
 
@@ -71,7 +72,7 @@ def _dockerfile(spec: BuildSpec, place: str, *, remote: bool) -> str | None:
     if remote:
         return None
     try:
-        return Path(spec.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
+        return dockerfile_text(spec)
     except FileNotFoundError as error:
         raise UsageError(
             f"the Dockerfile {spec.dockerfile} does not exist",
@@ -80,7 +81,7 @@ def _dockerfile(spec: BuildSpec, place: str, *, remote: bool) -> str | None:
         ) from error
     except OSError as error:
         raise UsageError(
-            f"the Dockerfile {spec.dockerfile} cannot be read", why=error.strerror or str(error), place=place
+            f"the Dockerfile {spec.dockerfile} cannot be read", why=f"{error.strerror or error}.", place=place
         ) from error
 
 
@@ -89,25 +90,13 @@ def is_remote(context: str) -> bool:
     return _REMOTE.match(context) is not None
 
 
-def ignored_text(spec: BuildSpec) -> str:
-    """Return the text that says what is left out: the Dockerfile's own first, else the context's.
+def rules_of(spec: BuildSpec) -> IgnoreRules:
+    """Return what is left out of the context of a build.
 
     Raises:
-        UsageError: It cannot be read.
-    """
-    own = Path(f"{spec.dockerfile}.dockerignore")
-    return _text(own if spec.dockerfile and own.is_file() else Path(spec.context, ".dockerignore"))
-
-
-def _text(path: Path) -> str:
-    """Return a file's text; nothing when there is no such file.
-
-    Raises:
-        UsageError: There is something that cannot be read.
+        UsageError: What says so cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        return ""
+        return IgnoreRules(*ignored_text(spec))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=f"{error.strerror}.") from error
+        raise UsageError(f"{error.filename} cannot be read", why=f"{error.strerror}.") from error

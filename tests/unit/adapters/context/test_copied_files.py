@@ -10,7 +10,7 @@ from tests.answering import Answer, answering
 
 from tonnage.adapters.context.context_files import ContextFiles
 from tonnage.adapters.context.copied_files import CopyMeter
-from tonnage.adapters.context.entries import read_rules
+from tonnage.adapters.context.entries import IgnoreRules
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSizes
@@ -51,7 +51,7 @@ def copy(*sources: str, to: str = "/srv/", **options: Any) -> CopyInstruction:  
 
 
 def measured(meter: CopyMeter, root: Path, instruction: CopyInstruction, ignored: str = "") -> tuple[int, int, int]:
-    tree = meter.tree(instruction, ContextFiles(str(root), read_rules(ignored)))
+    tree = meter.tree(instruction, ContextFiles(str(root), IgnoreRules(ignored)))
     return numbers(tree)
 
 
@@ -172,7 +172,7 @@ def test_a_real_engine_keeps_what_was_measured(meter: CopyMeter, root: Path, eng
     api: Any = engine.client.api
     said = list(api.build(path=str(root), tag="copied", rm=True, decode=True))
     assert not [line for line in said if "error" in line], said
-    files = ContextFiles(str(root), read_rules((root / ".dockerignore").read_text()))
+    files = ContextFiles(str(root), IgnoreRules((root / ".dockerignore").read_text()))
     trees = [
         meter.tree(instruction, files)
         for instruction in (
