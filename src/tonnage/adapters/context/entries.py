@@ -18,7 +18,7 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.small_files import open_directory_in
-from tonnage.sources.dockerfile.patterns import ignore_pattern
+from tonnage.sources.dockerfile.patterns import StateMatcher, ignore_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonnage.sources.dockerfile.patterns import Matcher
 
 NO_HIT = -1
-_MOST_PATTERNS = 10_000
+_MOST_WILD, _MOST_SLOW = 1_000, 50
 _CHUNK_BYTES = 2**20
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DEEP = regex(r"[*?\[\\]")
@@ -40,7 +40,7 @@ class IgnoreRules:
         text: The text of a ``.dockerignore``.
 
     Raises:
-        UsageError: It has more patterns than anybody writes.
+        UsageError: It has more patterns with wildcards than anybody writes.
     """
 
     def __init__(self, text: str = "", place: str = "") -> None:
@@ -52,23 +52,23 @@ class IgnoreRules:
             # Of two that are the same only the last one counts.
             patterns.pop("/".join(names), None)
             patterns["/".join(names)] = number * 2 + line.strip().startswith("!")
-        if len(patterns) > _MOST_PATTERNS:
-            raise UsageError(
-                f"{place or 'a .dockerignore'} has {len(patterns):,} patterns",
-                why=f"More than {_MOST_PATTERNS:,} take too long to compare with every path.",
-                todo="Write patterns that match more, such as a directory in place of its files.",
-                place=place,
-            )
         self._fixed: dict[str, int] = {}
         self._wild: list[tuple[int, Matcher]] = []
         taken_back: list[str] = []
+        slow = 0
         self._taken_back_below: set[str] = set()
         for pattern, rank in patterns.items():
             wild = _DEEP.search(pattern)
             if wild is None:
                 self._fixed[pattern] = rank
             else:
-                self._wild.append((rank, ignore_pattern(pattern)))
+                matcher = ignore_pattern(pattern)
+                slow += isinstance(matcher, StateMatcher)
+                self._wild.append((rank, matcher))
+                if len(self._wild) > _MOST_WILD:
+                    raise _too_many(_MOST_WILD, "wildcards", place)
+                if slow > _MOST_SLOW:
+                    raise _too_many(_MOST_SLOW, "** within a name", place)
             if rank % 2:
                 fixed = pattern if wild is None else pattern[: wild.start()].rpartition("/")[0]
                 taken_back.append(fixed)
@@ -104,6 +104,16 @@ class IgnoreRules:
             return True
         names = path.split("/")
         return any("/".join(names[:count]) in self._taken_back_below for count in range(len(names) + 1))
+
+
+def _too_many(most: int, kind: str, place: str) -> UsageError:
+    """Return the complaint about more patterns than can be compared with every path of a context."""
+    return UsageError(
+        f"{place or 'what is left out of a context'} has more than {most:,} patterns with {kind}",
+        why="Each is compared with every path of the context.",
+        todo="Write patterns that match more, such as a directory in place of its files.",
+        place=place,
+    )
 
 
 class FoundEntry(Struct, frozen=True):

@@ -66,7 +66,7 @@ def ignore_pattern(pattern: str) -> Matcher:
     tokens = list(_tokens(pattern, deep=True))
     if _length(tokens) > _LONGEST_PATH:
         return re.compile(r"(?!)")
-    return _Following(tokens) if _overlap(tokens) else re.compile(_deep_expression(tokens), re.DOTALL)
+    return StateMatcher(tokens) if _overlap(tokens) else re.compile(_deep_expression(tokens), re.DOTALL)
 
 
 def name_pattern(pattern: str) -> Matcher:
@@ -209,7 +209,7 @@ def _name_expression(tokens: Sequence[_Token]) -> str:
     return first + "".join(f"(?>[^/]*?{each})" for each in others[:-1]) + f"[^/]*{others[-1]}"
 
 
-class _Following:
+class StateMatcher:
     """Follows a path through all the states that it may be in at once, as bits of a number."""
 
     def __init__(self, tokens: Sequence[_Token]) -> None:
