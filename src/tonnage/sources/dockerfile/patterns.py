@@ -81,8 +81,9 @@ def _length(tokens: Sequence[_Token]) -> int:
 
 def _tokens(pattern: str, *, deep: bool) -> list[_Token]:
     found: list[_Token] = []
-    at = 0
-    while at < len(pattern):
+    at, ones = 0, 0
+    has_class = True
+    while at < len(pattern) and ones <= _LONGEST_PATH:
         character = pattern[at]
         at += 1
         token: _Token
@@ -95,11 +96,14 @@ def _tokens(pattern: str, *, deep: bool) -> list[_Token]:
         elif character == "\\" and at < len(pattern):
             token = _fixed(pattern[at])
             at += 1
-        elif character == "[" and (end := _class_end(pattern, at)) > 0:
+        elif character == "[" and has_class and (end := _class_end(pattern, at)) > 0:
             token = _class(pattern[at:end], may_be_slash=deep)
             at = end + 1
         else:
+            # Where one bracket has no end, none behind it has.
+            has_class = has_class and character != "["
             token = _fixed(character)
+        ones += isinstance(token, _One)
         found.append(token)
     return found
 
