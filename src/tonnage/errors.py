@@ -16,18 +16,23 @@ class TonnageError(Exception):
         todo: What to do about it; lines that are commands stand alone, indented by two spaces.
         place: ``file:line`` of what the user wrote, when the cause is in a file.
         log: Last lines that the failing program or container printed.
+        expected: What should stand at the place, without a word of what does: it is said alone where the file is not to
+            be quoted.
     """
 
     exit_code = 1
     title = "unexpected failure"
 
-    def __init__(self, what: str, *, why: str = "", todo: str = "", place: str = "", log: str = "") -> None:
+    def __init__(
+        self, what: str, *, why: str = "", todo: str = "", place: str = "", log: str = "", expected: str = ""
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.todo = todo
         self.place = place
         self.log = log
+        self.expected = expected
 
     def __str__(self) -> str:
         """Return the message as people read it: place and what, why, what to do."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 _HANDLE = os.O_PATH | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -60,7 +61,7 @@ SETTINGS = FileKind("a file of settings", 1_000_000)
 WRITTEN_FOR_CI = FileKind("a workflow or script", 1_000_000)
 DOCUMENT = FileKind("a document", 4_000_000)
 MANIFEST = FileKind("a manifest", 16_000_000)
-RESOLVED = FileKind("an answer of the resolver", 64_000_000)
+RESOLVED = FileKind("an answer of the resolver", 16_000_000)
 TOLD_BY_JOB = FileKind("a file of a job", 256_000_000)
 PLAN = FileKind("a plan", 256_000_000)
 
@@ -105,6 +106,27 @@ def read_text(
 def as_text(content: bytes, *, errors: str = "strict") -> str:
     """Return bytes as text, every end of a line the same."""
     return content.decode("utf-8", errors).replace("\r\n", "\n").replace("\r", "\n")
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], kind: FileKind) -> Iterator[str]:
+    """Open a file for whoever takes nothing but a path: one that leads to what was looked at, as long as it is open.
+
+    Raises:
+        UnfitFileError: It is no regular file, or is larger than its kind may be.
+        OSError: It is not there, or may not be read.
+    """
+    handle = _handle(path)
+    try:
+        fd = _opened(handle, os.fspath(path), stat.S_ISREG)
+    finally:
+        os.close(handle)
+    try:
+        if os.fstat(fd).st_size > kind.most_bytes:
+            raise too_large(os.fspath(path), kind)
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
 
 
 def read_bytes_in(root: str, path: str, kind: FileKind) -> bytes:

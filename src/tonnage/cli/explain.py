@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from tonnage.cli.options import which_stack_options
 from tonnage.errors import UsageError
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
 
@@ -41,14 +44,24 @@ def _read(log: str) -> str:
     """Return the end of a log: what ended a job stands there."""
     try:
         if log == "-":
-            content = sys.stdin.buffer.read()[-_LONGEST_BYTES:]
+            content = _end(sys.stdin.buffer)
         else:
             with Path(log).open("rb") as stream:
-                size = stream.seek(0, 2)
-                stream.seek(max(0, size - _LONGEST_BYTES))
-                content = stream.read()
+                if stream.seekable():
+                    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LONGEST_BYTES))
+                    content = stream.read(_LONGEST_BYTES)
+                else:
+                    content = _end(stream)
     except OSError as error:
         raise UsageError(
             f"the log {log} cannot be read", why=f"{error.strerror}.", todo="Name a file, or - for standard input."
         ) from error
     return content.decode("utf-8", errors="replace")
+
+
+def _end(stream: BinaryIO) -> bytes:
+    """Return the end of what a pipe brings, which may be more than fits into memory."""
+    end = b""
+    while piece := stream.read(_LONGEST_BYTES):
+        end = (end + piece)[-_LONGEST_BYTES:]
+    return end

@@ -18,6 +18,7 @@ from tonnage.flows.ci_runner import choose_runner, directory_in, remembered_opti
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.ci_job import RunnerStack
+from tonnage.small_files import WRITTEN_FOR_CI, read_text
 from tonnage.units import format_bytes
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 
@@ -205,8 +206,10 @@ def _written(path: Path, text: str, command: str, mode: int = _PLAIN_MODE) -> Wr
 
 
 def _existing(path: Path) -> str:
+    # What a link of a repository leads to elsewhere would be shown as what is overwritten.
+    root = path.parents[2] if path.parent.name == _WORKFLOWS.name else path.parent
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, WRITTEN_FOR_CI, within=str(root.resolve()))
     except FileNotFoundError:
         return ""
     except NotADirectoryError as error:
@@ -215,7 +218,8 @@ def _existing(path: Path) -> str:
             f"{in_the_way} is no directory", why=f"{path.name} belongs into it.", todo="Move it away."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read", why=f"{error}.", todo="Move it away.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read", why=f"{why}.", todo="Move it away.") from error
 
 
 def _write(each: WrittenFile) -> None:

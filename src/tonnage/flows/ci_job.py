@@ -5,7 +5,6 @@ A job that failed leaves less: a file that is missing, empty or breaks off is to
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.reports.ci_job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
+from tonnage.small_files import TOLD_BY_JOB, read_text
 from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment
 
@@ -112,11 +112,12 @@ def _text(file: str) -> str:
     if not file:
         return ""
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return read_text(file, TOLD_BY_JOB, piped=True)
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read", why=f"{error}.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{file} cannot be read", why=f"{why}.") from error
 
 
 class JobFlags(Struct, frozen=True, kw_only=True):

@@ -226,6 +226,7 @@ def _forecasts(
         assume_bytes=wanted.policy.assume_unknown_bytes,
         within_s=PLAN_WITHIN_S,
         stack=wanted.stack.name,
+        directory=wanted.stack.directory,
         builders=services,
     )
     kind = ports.engines.kind(inventory.engine)

@@ -23,6 +23,7 @@ from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.small_files import DOCUMENT, WRITTEN_FOR_CI, read_text
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.units import format_bytes
@@ -158,7 +159,7 @@ def _evidence(ports: RehearsalPorts, wanted: DesiredState, host: str) -> Evidenc
     root = repository(directory)
     return Evidence(
         workflows=tuple(_workflows(root)),
-        installs=_installs(build_environment_of(ports, wanted.stack)),
+        installs=_installs(ports, build_environment_of(ports, wanted.stack)),
         torch=_torch(ports, wanted, host),
         runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
@@ -169,37 +170,35 @@ def _evidence(ports: RehearsalPorts, wanted: DesiredState, host: str) -> Evidenc
 def _workflows(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((root / ".github" / "workflows").glob("*.y*ml")):
         with contextlib.suppress(OSError):
-            yield path.name, path.read_text(encoding="utf-8", errors="replace")
+            yield path.name, read_text(path, WRITTEN_FOR_CI, errors="replace", within=str(root.resolve()))
 
 
 def _documents(directories: set[Path]) -> Iterator[str]:
     for directory in sorted(directories):
         for path in sorted((*directory.glob("*.md"), *directory.glob("*.sh"), *directory.glob("docs/*.md"))):
             with contextlib.suppress(OSError):
-                text = path.read_text(encoding="utf-8", errors="replace")
+                text = read_text(path, DOCUMENT, errors="replace", within=str(directory.resolve()))
                 if any(words in text for words in _SAYS_SO):
                     yield path.name
 
 
-def _installs(stack: Stack) -> tuple[FoundInstall, ...] | None:
+def _installs(ports: RehearsalPorts, stack: Stack) -> tuple[FoundInstall, ...] | None:
     found: list[FoundInstall] = []
     for service in stack.services:
         if service.build is None:
             continue
         try:
-            found += _installs_of(service)
+            found += _installs_of(ports, service)
         except (OSError, TonnageError):
             return None
     return tuple(dict.fromkeys(found))
 
 
-def _installs_of(service: Service) -> Iterator[FoundInstall]:
+def _installs_of(ports: RehearsalPorts, service: Service) -> Iterator[FoundInstall]:
     spec = service.build
     assert spec is not None  # noqa: S101 - asked for services that are built only
-    text = spec.dockerfile_inline or Path(spec.dockerfile).read_text(encoding="utf-8", errors="surrogateescape")
-    made = recipe(
-        read_dockerfile(text, spec.dockerfile or "Dockerfile"), build_args=dict(spec.args), target=spec.target
-    )
+    parsed = read_dockerfile(ports.files.dockerfile(spec), spec.dockerfile or "Dockerfile")
+    made = recipe(parsed, build_args=dict(spec.args), target=spec.target)
     for stage in made.stages:
         remembered: dict[str, str] = {}
         for step in stage.steps:
@@ -214,7 +213,11 @@ def _torch(ports: RehearsalPorts, wanted: DesiredState, host: str) -> tuple[Foun
     stack = build_environment_of(ports, wanted.stack)
     built = stack.built
     asked = ForecastRequest(
-        assume_bytes=wanted.policy.assume_unknown_bytes, offline=True, within_s=_WITHIN_S, builders=built
+        assume_bytes=wanted.policy.assume_unknown_bytes,
+        offline=True,
+        within_s=_WITHIN_S,
+        builders=built,
+        directory=wanted.stack.directory,
     )
     try:
         forecasts = _forecasts(ports, wanted, built, asked, host)

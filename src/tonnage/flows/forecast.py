@@ -25,6 +25,7 @@ from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem
 from tonnage.runtime.signals import CancelOnSignal
+from tonnage.sources.outside import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +57,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         assume_bytes: What is assumed for what nobody knows.
         within_s: After so many seconds what is not known yet is given up; None for no limit.
         stack: The stack that lessons of earlier runs are looked up for.
+        directory: The project directory of the stack: nothing is quoted of files outside of its repository.
         builders: The services of the stack that are built: others may stand on their images.
         refuses_circles: Services that are built on each other in a circle are a failure of the whole.
     """
@@ -67,6 +69,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     probe: bool = False
     within_s: float | None = None
     stack: str = ""
+    directory: str = ""
     builders: tuple[Service, ...] = ()
     refuses_circles: bool = False
 
@@ -104,6 +107,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 offline=options.offline,
                 probe=options.probe,
                 stack=wanted.stack.name,
+                directory=wanted.stack.directory,
                 builders=wanted.stack.built,
                 refuses_circles=True,
             ),
@@ -191,6 +195,7 @@ def gather(
         layers_there=frozenset(chain for image in inventory.images for chain in image.chain) if inventory else (),
         taught=history.taught,
         stack=asked.stack,
+        root=project_root(asked.directory) if asked.directory else "",
         builders=asked.builders,
     )
     present = present_layers(history.built, inventory) if inventory else frozenset[str]()
@@ -219,7 +224,13 @@ def forecast_now(
     """
     engine = inventory.engine if inventory is not None else None
     kind = ports.engines.kind(engine)
-    asked = ForecastRequest(assume_bytes=assume_bytes, within_s=PLAN_WITHIN_S, stack=stack.name, builders=stack.built)
+    asked = ForecastRequest(
+        assume_bytes=assume_bytes,
+        within_s=PLAN_WITHIN_S,
+        stack=stack.name,
+        directory=stack.directory,
+        builders=stack.built,
+    )
     history = read_history(ports, stack.name, engine.engine_id if engine is not None else "")
     services = in_order(stack, [each.name for each in stack.services])
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)

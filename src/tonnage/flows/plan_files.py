@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
-from tonnage.units import format_bytes
+from tonnage.small_files import PLAN, UnfitFileError, read_bytes
 from tonnage.views.json.saved_plan import MAKE_ONE, read_plan, save_plan
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
-
-_LARGEST_BYTES = 256_000_000
 
 
 def write_plan_file(plan: Plan, file: str) -> None:
@@ -40,14 +38,12 @@ def read_plan_file(file: str) -> Plan:
         UsageError: The file cannot be read, or it is no plan file of this format.
     """
     try:
-        with Path(file).open("rb") as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
+        content = read_bytes(file, PLAN, piped=True)
+    except UnfitFileError as error:
+        raise UsageError("this is not a plan file", why=f"{error.strerror}.", todo=MAKE_ONE, place=file) from error
     except OSError as error:
         todo = MAKE_ONE if isinstance(error, FileNotFoundError) else ""
         raise UsageError(f"the plan {file} cannot be read", why=f"{error.strerror}.", todo=todo) from error
-    if len(content) > _LARGEST_BYTES:
-        why = f"It is larger than {format_bytes(_LARGEST_BYTES)}."
-        raise UsageError("this is not a plan file", why=why, todo=MAKE_ONE, place=file)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

@@ -95,6 +95,13 @@ class StackFiles(Protocol):
     def declared_arguments(self, spec: BuildSpec) -> Mapping[str, str | None]:
         """Return what a build's Dockerfile declares with ``ARG``, with its default."""
 
+    def dockerfile(self, spec: BuildSpec) -> str:
+        """Return the text of a Dockerfile.
+
+        Raises:
+            OSError: It is not there, or cannot be read.
+        """
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 

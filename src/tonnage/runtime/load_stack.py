@@ -18,6 +18,7 @@ from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, plain
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 from tonnage.sources.compose.yaml_text import read_yaml
+from tonnage.sources.outside import nothing_quoted_from_outside, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,14 +89,15 @@ def load_stack(
         environment=environment,
         where=where,
     )
-    if request.services:
-        selection = _with_profiles_of(request.services, selection, request.project_name)
-        request = replace(request, profiles=selection.profiles)
-    stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
-    for service in stack.services if builds else ():
-        if service.build is not None:
-            check_build(service.name, service.build)
-    return stack
+    with nothing_quoted_from_outside(project_root(selection.directory)):
+        if request.services:
+            selection = _with_profiles_of(request.services, selection, request.project_name)
+            request = replace(request, profiles=selection.profiles)
+        stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
+        for service in stack.services if builds else ():
+            if service.build is not None:
+                check_build(service.name, service.build)
+        return stack
 
 
 def require_services(stack: Stack, names: Sequence[str]) -> None:

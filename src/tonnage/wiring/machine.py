@@ -180,6 +180,12 @@ class RealStackFiles:
 
         return declared_arguments(spec)
 
+    def dockerfile(self, spec: BuildSpec) -> str:
+        """Return the text of a Dockerfile."""
+        from tonnage.adapters.context.dockerfiles import dockerfile_text  # noqa: PLC0415
+
+        return dockerfile_text(spec)
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
         from tonnage.adapters.context.inputs_digest import build_inputs  # noqa: PLC0415

@@ -68,4 +68,4 @@ def test_a_file_that_cannot_be_read_is_told_why(world: World, capsys: Captured) 
 
 def test_a_file_without_end_is_not_read_to_its_end(world: World, capsys: Captured) -> None:
     assert world.run("deploy", "--plan", "/dev/zero") == 2
-    assert "It is larger than 256 MB." in capsys.readouterr().err
+    assert "It is a device, and only a file is read here." in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
+from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -166,7 +167,7 @@ def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> s
     if spec.dockerfile:
         file = spec.dockerfile
         try:
-            text = Path(file).read_text(encoding="utf-8", errors="replace")
+            text = dockerfile_text(spec)
         except OSError:
             return file
     parsed = _PARSE_LINE.search(failure.reason)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import SeenFile
+from tonnage.small_files import MANIFEST, read_text
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Checksums:
             UsageError: It is missing, or cannot be read.
         """
         try:
-            return Path(path).read_text(encoding="utf-8")
+            return read_text(path, MANIFEST)
         except FileNotFoundError:
             what, why = f"the manifest of the weights of {service} is missing", f"There is no file {path}."
         except OSError as error:
@@ -164,7 +165,7 @@ def _identity(found: os.stat_result) -> _Identity:
 
 def _read(path: Path) -> dict[str, tuple[_Identity, str]]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(read_text(path, MANIFEST))
         known = {}
         for name, ((size, changed, moved, inode), sha256) in told.items():
             known[str(name)] = ((int(size), int(changed), int(moved), int(inode)), str(sha256))

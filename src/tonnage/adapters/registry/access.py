@@ -22,6 +22,7 @@ from tonnage.addresses import origin_of, same_origin, shown
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
 from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.small_files import SETTINGS, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -116,7 +117,7 @@ class Credentials:
         directory = self._environment.get("DOCKER_CONFIG") or str(Path(self._environment.get("HOME", "/"), ".docker"))
         path = Path(directory, "config.json")
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path, SETTINGS)
         except FileNotFoundError:
             return AuthConfig({})
         except OSError as error:

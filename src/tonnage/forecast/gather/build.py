@@ -34,7 +34,7 @@ def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> Build
     builder = around.builder_of(service.image)
     if builder is not None:
         return replace(built(builder, around, lookups), service=service.name)
-    said = Diagnostics()
+    said = Diagnostics(root=around.root)
     bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     base = bases.find(service.image, around.platform)
     layers = bases.layers(service.image, base)
@@ -49,7 +49,7 @@ def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildW
         UsageError: The Dockerfile cannot be read, or asks for what is not there; the message says where.
     """
     assert service.build is not None  # noqa: S101 - asked for services that are built only
-    said = Diagnostics()
+    said = Diagnostics(root=around.root)
     gathering = _gathered(service, around, lookups, said, (service.name,))
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:

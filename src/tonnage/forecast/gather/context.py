@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from tonnage.errors import CannotResolveError
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import tagged
+from tonnage.sources.outside import is_shown, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -28,6 +29,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
         platform: The platform that is built for where a service says nothing else.
         platform_forced: It holds also where a service does.
         python: The version of Python that the user chose; empty for the image's own.
+        root: The directory of the project: nothing is quoted of files outside of it.
         builders: The services of the stack that are built: others may stand on their images.
     """
 
@@ -39,6 +41,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
     layers_there: Collection[str] = ()
     taught: Mapping[str, LearnedInstruction] = field(default_factory=dict)
     stack: str = ""
+    root: str = ""
     builders: tuple[Service, ...] = ()
 
     def builder_of(self, reference: str) -> Service | None:
@@ -48,8 +51,13 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostics(Struct):
-    """What was found out beside figures."""
+    """What was found out beside figures.
 
+    Args:
+        root: The directory of the project: nothing is quoted of files outside of it.
+    """
+
+    root: str = ""
     failures: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -57,11 +65,13 @@ class Diagnostics(Struct):
     broken: bool = False
 
 
-def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requirement]) -> str:
-    """Return why an install is not known, and where that is written."""
+def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requirement], root: str) -> str:
+    """Return why an install is not known, and where that is written; nothing is quoted of files outside of a project."""
     names = error.packages if isinstance(error, CannotResolveError) else ()
-    places = dict.fromkeys(str(each.place) for each in lines if each.name and each.name in names)
-    where = error.place or ", ".join(places)
+    blamed = [each.place for each in lines if each.name and each.name in names]
+    where = error.place or ", ".join(dict.fromkeys(map(str, blamed)))
+    error.place = error.place or next((str(place) for place in blamed if not is_shown(place.file, root)), "")
+    unquote(error, root)
     command = f"{effect.place}: {effect.command[:80]}"
     told = in_one_line("\n".join(part for part in (error.what, error.why, error.todo) if part))
     return f"{where}: {told} [{command}]" if where and where != str(effect.place) else f"{command}: {told}"

@@ -99,7 +99,7 @@ def install_deed(
         lock = _lock(effect, request, target, files, lookups)
         contents = lookups.contents(lock, request)
     except TonnageError as error:
-        said.failures.append(failure_of(error, effect, lines))
+        said.failures.append(failure_of(error, effect, lines, said.root))
         said.broken = said.broken or isinstance(error, UsageError)
         return _assumed(effect, "not resolved: assumed", assume_bytes)
     said.notes += lock.machine_notes

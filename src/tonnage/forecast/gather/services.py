@@ -15,6 +15,7 @@ from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.gather.build import built, pulled
 from tonnage.forecast.gather.context import in_one_line
 from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
+from tonnage.sources.outside import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -76,6 +77,7 @@ def _forecast(service: Service, around: ForecastContext, lookups: Lookups, prese
         work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
         return forecast_service(work, around.engine, present)
     except TonnageError as error:
+        unquote(error, around.root)
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
         return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")

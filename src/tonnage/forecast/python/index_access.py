@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from tonnage.addresses import origin_of, shown, without_user
 from tonnage.errors import CannotResolveError
 from tonnage.lazily import regex
+from tonnage.small_files import SETTINGS, opened, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -139,7 +140,7 @@ def _pip_settings(environment: Mapping[str, str]) -> dict[str, str]:
     for path in _pip_files(environment):
         parser = configparser.RawConfigParser()
         try:
-            parser.read(path, encoding="utf-8")
+            parser.read_string(read_text(path, SETTINGS))
         except (configparser.Error, OSError, UnicodeDecodeError):
             continue
         for section in ("global", "install"):
@@ -182,7 +183,7 @@ def _uv_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for path in files:
         try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            told = tomllib.loads(read_text(path, SETTINGS))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
             continue
         of_pip = told.get("pip")
@@ -267,7 +268,8 @@ def _credentials(
             yield without_user(url), login, password
     path = environment.get("NETRC") or str(Path(environment.get("HOME") or "/") / ".netrc")
     try:
-        hosts = netrc.netrc(path).hosts
+        with opened(path, SETTINGS) as file:
+            hosts = netrc.netrc(file).hosts
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
         return
     for host, (login, _account, password) in hosts.items():

@@ -29,6 +29,7 @@ from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
+from tonnage.small_files import RESOLVED, UnfitFileError, read_text
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
 _BOUNDS = process.Bounds(memory_bytes=1 << 30, file_bytes=4 << 30)
 _NO_MEMORY = "memory allocation of"
 _MOST_PRINTED_BYTES = 1 << 20
-_MOST_LOCK_BYTES = 16 << 20
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
@@ -277,12 +277,12 @@ class Uv:
 
 def _found(output: Path, target: Target) -> Lock:
     """Return the lock that the resolver wrote."""
-    if output.stat().st_size > _MOST_LOCK_BYTES:
-        raise CannotFetchError(
-            "The package index offers more files than can be read", "not understood",
-            why=f"The lock has more than {_MOST_LOCK_BYTES >> 20} MiB.",
-        )  # fmt: skip
-    return read_pylock(output.read_text(encoding="utf-8"), target, place=str(output))
+    try:
+        text = read_text(output, RESOLVED)
+    except UnfitFileError as error:
+        what = "The package index offers more files than can be read"
+        raise CannotFetchError(what, "not understood", why=f"{error.strerror}.") from error
+    return read_pylock(text, target, place=str(output))
 
 
 def _indexes(access: IndexAccess, request: ResolveRequest) -> dict[str, str]:

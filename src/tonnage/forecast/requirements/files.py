@@ -133,6 +133,7 @@ class _Reader:
                 f"{text} is no requirement",
                 todo="Write a name with its versions, an address, or a path:\n  NAME==VERSION\n  ./DIRECTORY",
                 place=str(place),
+                expected="a line has to be a requirement, such as NAME==VERSION",
             )
         (self.constraints if constraints else self.requirements).append(found)
 

@@ -18,6 +18,7 @@ from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
+from tonnage.sources.outside import nothing_quoted_from_outside, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +82,8 @@ def select_files(
     start = _tidy(here / directory)
     variables = dict(environment)
     typed = [here / name for name in named]
-    _add_variables(variables, typed or _dotenv(start, variables, where), where, piped=bool(typed))
+    with nothing_quoted_from_outside(project_root(str(start))):
+        _add_variables(variables, typed or _dotenv(start, variables, where), where, piped=bool(typed))
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
     for path in (project, *paths):
@@ -92,7 +94,8 @@ def select_files(
                 todo="Rename the directory or the file.",
             )
     if not named and project != start:
-        _add_variables(variables, _dotenv(project, variables, where), where)
+        with nothing_quoted_from_outside(project_root(str(project))):
+            _add_variables(variables, _dotenv(project, variables, where), where)
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
     return Selection(
         files=tuple(_absolute(path, where) for path in paths),

@@ -18,6 +18,7 @@ from tonnage.sources.compose.nodes import ComposeNode, mapping_at, merge, neares
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import interpolate
 from tonnage.sources.compose.yaml_text import read_yaml
+from tonnage.sources.outside import is_shown, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,11 +39,13 @@ class _LoadingGroup(Struct, frozen=True):
     notes: list[str]
     parsed: dict[str, ComposeNode]
     where: Files
+    root: str
     included: tuple[str, ...] = ()
     files: dict[str, ComposeNode] = field(default_factory=dict)
 
     def unset(self, name: str, place: Place) -> None:
-        note = f"{place}: the variable {name} is not set; an empty text stands for it"
+        which = f"the variable {name}" if is_shown(place.file, self.root) else "a variable"
+        note = f"{place}: {which} is not set; an empty text stands for it"
         if note not in self.notes:
             self.notes.append(note)
 
@@ -81,7 +84,7 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     name = _project_name(selection, parsed, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
-    source = _LoadingGroup(ground, variables, [], dict(parsed), where)
+    source = _LoadingGroup(ground, variables, [], dict(parsed), where, project_root(selection.directory))
     with telling_unset(source.notes):
         tree = without_resets(_group(selection.files, source))
     return Loaded(tree, name, variables, tuple(source.notes), where)
@@ -184,7 +187,7 @@ def _extended(
     if base_name not in base_services:
         raise UsageError(
             f"the service {name!r} extends {base_name!r}, which is not in {base_path}",
-            todo=nearest(base_name, base_services, kind="services"),
+            todo=nearest(base_name, base_services, kind="services") if is_shown(base_path, source.root) else "",
             place=str(place_of(extends, "service")),
         )
     base = _extended(base_path, base_name, base_services, base_source, chain)

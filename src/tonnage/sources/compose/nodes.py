@@ -108,7 +108,11 @@ def nearest(word: str, known: Iterable[str], *, kind: str = "keys") -> str:
 
 def wrong(written: ComposeNode, name: str, expected: str) -> UsageError:
     """Return the complaint about a value of the wrong kind."""
-    return UsageError(f"{name} must be {expected}, not {describe(written.value)}", place=str(written.place))
+    return UsageError(
+        f"{name} must be {expected}, not {describe(written.value)}",
+        place=str(written.place),
+        expected=f"the value has to be {expected}",
+    )
 
 
 def merge(earlier: ComposeNode, later: ComposeNode, path: tuple[str, ...] = ()) -> ComposeNode:

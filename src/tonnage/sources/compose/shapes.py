@@ -213,7 +213,12 @@ class Fields(Struct, frozen=True):
                 todo="Install the Docker Compose plugin, version 2.",
                 place=str(entry.place),
             )
-        raise UsageError(f"the key {key!r} is not known {where}", todo=nearest(key, self.keys), place=str(entry.place))
+        raise UsageError(
+            f"the key {key!r} is not known {where}",
+            todo=nearest(key, self.keys),
+            place=str(entry.place),
+            expected="a key of a compose file has to stand here",
+        )
 
 
 class Either(Struct, frozen=True):

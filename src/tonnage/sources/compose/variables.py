@@ -140,6 +140,7 @@ def _invalid(text: str, place: Place) -> UsageError:
         f"{text!r} holds a '$' that begins no variable",
         todo="Write '$$' for a dollar sign, and ${NAME} or ${NAME:-default} for a variable.",
         place=str(place),
+        expected="a '$' has to begin a variable, as ${NAME} or ${NAME:-default}, or to be doubled",
     )
 
 
@@ -165,7 +166,12 @@ def read_dotenv(text: str, file: str, variables: Mapping[str, str], *, raw: bool
         begin = position + len(text[position:end]) - len(text[position:end].lstrip())
         match = _LINE.match(text, begin)
         if match is None or (match["sign"] is None and match["rest"].split("#")[0].strip()):
-            raise UsageError(f"{stripped!r} sets no variable", todo="Write NAME=VALUE.", place=str(Place(file, line)))
+            raise UsageError(
+                f"{stripped!r} sets no variable",
+                todo="Write NAME=VALUE.",
+                place=str(Place(file, line)),
+                expected="a line of a file of variables has to be NAME=VALUE",
+            )
         if match["sign"] is None:
             found[match["name"]] = variables.get(match["name"])
             consumed = end
@@ -190,7 +196,9 @@ def _value(text: str, start: int, end: int, place: Place, variables: Mapping[str
     if quote in {"'", '"'}:
         close = _close(text, start + 1, quote)
         if close < 0:
-            raise UsageError(f"the quote {quote} is not closed", place=str(place))
+            raise UsageError(
+                f"the quote {quote} is not closed", place=str(place), expected=f"the quote {quote} is not closed"
+            )
         inner = text[start + 1 : close]
         line_end = text.find("\n", close)
         line_end = len(text) if line_end < 0 else line_end

@@ -54,7 +54,8 @@ def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
     if error.context and error.problem and begin is not None:
         why = f"{why} {error.context.strip()} that begins in line {begin.line + 1}"
     line = mark.line + 1 if mark is not None else None
-    return UsageError("this is not valid YAML", why=f"{why}.", place=str(Place(file, line)))
+    what = "this is not valid YAML"
+    return UsageError(what, why=f"{why}.", place=str(Place(file, line)), expected=what)
 
 
 def read_scalar(text: str) -> str | int | float | bool | None:

@@ -73,7 +73,8 @@ def check(instruction: Instruction, file: str, *, newer: bool) -> None:
     problem = _unknown(instruction) or (not newer and _flags(instruction)) or _words(instruction)
     if problem:
         what, todo = problem
-        raise UsageError(what, todo=todo, place=f"{file}:{instruction.line}")
+        expected = "a line of a Dockerfile has to be an instruction in its form"
+        raise UsageError(what, todo=todo, place=f"{file}:{instruction.line}", expected=expected)
 
 
 def _unknown(instruction: Instruction) -> tuple[str, str] | None:
