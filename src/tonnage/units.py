@@ -22,13 +22,14 @@ _FACTORS = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_SIZE = regex(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)\s*")
+_SIZE = regex(r"\s*(?P<number>[0-9]{1,40}(?:\.[0-9]{1,40})?)\s*(?P<unit>[A-Za-z]*)\s*")
 _BARE = {"K": "kB", "M": "MB", "G": "GB", "T": "TB"}
 
 _MOST_COUNT = 1 << 63
 _MOST_DIGITS = 20
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION_PART = regex(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+_DURATION_PART = regex(r"([0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h|d)")
+_LONGEST_DURATION = 60
 
 
 def told_count(told: object) -> int | None:
@@ -116,7 +117,7 @@ def parse_seconds(text: str) -> float:
         UsageError: The text is no duration.
     """
     compact = text.strip()
-    parts = _DURATION_PART.findall(compact)
+    parts = _DURATION_PART.findall(compact) if len(compact) <= _LONGEST_DURATION else []
     if not parts or "".join(number + unit for number, unit in parts) != compact:
         raise UsageError(f"{text!r} is not a duration", todo="Write it like 30s, 1m30s or 500ms.")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tonnage.small_files import VARIABLES
-from tonnage.sources.compose.file_selection import read_text
+from tonnage.sources.compose.file_selection import kind_of, read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
@@ -112,7 +112,7 @@ def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str
     found: Canonical = {}
     for entry in service.pop("env_file", None) or ():
         place = place_of(written, "env_file", entry.get("path", ""))
-        if entry.get("required", True) is False and where.kind(entry["path"]) != "file":
+        if entry.get("required", True) is False and kind_of(entry["path"], where) != "file":
             continue
         text = read_text(entry["path"], what="the file of variables", kind=VARIABLES, place=place, where=where)
         seen = {**{key: value for key, value in found.items() if value is not None}, **variables}

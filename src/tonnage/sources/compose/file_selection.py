@@ -157,6 +157,18 @@ def read_text(
         ) from None
 
 
+def kind_of(path: str, where: Files) -> str:
+    """Return what is at a path: ``file``, ``directory``, ``other``, or an empty text when there is nothing.
+
+    Raises:
+        UsageError: It may not be looked at.
+    """
+    try:
+        return where.kind(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be looked at", why=f"{error.strerror}.") from None
+
+
 def is_text(text: str) -> bool:
     """Return whether a text can be written as UTF-8: names and variables of the outside may hold other bytes."""
     try:
@@ -178,7 +190,7 @@ def _absolute(path: Path, where: Files) -> str:
             why="It is read again by every later command, and named in messages.",
             todo="Save it, and name it with -f FILE.",
         )
-    kind = where.kind(str(path))
+    kind = kind_of(str(path), where)
     if kind == "directory":
         raise UsageError(f"the compose file {path} is a directory", todo="Name a file with -f FILE.")
     if not kind:
@@ -206,7 +218,7 @@ def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list
     if variables.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in _TRUE:
         return []
     path = directory / ".env"
-    return [path] if where.kind(str(path)) == "file" else []
+    return [path] if kind_of(str(path), where) == "file" else []
 
 
 def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files, *, piped: bool = False) -> None:
@@ -226,10 +238,10 @@ def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:
 
 def _search(start: Path, where: Files) -> list[Path]:
     for directory in (start, *start.parents):
-        found = next((directory / name for name in FILE_NAMES if where.kind(str(directory / name))), None)
+        found = next((directory / name for name in FILE_NAMES if kind_of(str(directory / name), where)), None)
         if found is not None:
             overrides = (directory / name for name in OVERRIDE_NAMES)
-            override = next((each for each in overrides if where.kind(str(each)) == "file"), None)
+            override = next((each for each in overrides if kind_of(str(each), where) == "file"), None)
             return [found] if override is None else [found, override]
     raise UsageError(
         "there is no compose file",

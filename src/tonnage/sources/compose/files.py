@@ -12,7 +12,7 @@ from tonnage.small_files import UnfitFileError, is_below, read_bytes, real_path
 if TYPE_CHECKING:
     from tonnage.small_files import FileKind
 
-_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class Files(Protocol):

@@ -6,6 +6,7 @@ become numbers, durations and sizes are written one way, paths become absolute.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -19,6 +20,12 @@ from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_WHOLE_NUMBERS = range(-(2**63), 2**63)
+_LEAST_EXPONENT, _FIRST_WITH_EXPONENT = -4, 6
+_DIGITS = regex(r"[-+]?[0-9]{1,40}")
+_NUMBER = regex(r"[-+]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][-+]?[0-9]{1,9})?")
 
 
 class PathBase(Struct, frozen=True):
@@ -70,9 +77,30 @@ def as_text(value: object) -> str:
     """Return a scalar as Compose writes it as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e21:  # noqa: PLR2004 - where Go changes to exponents
-        return str(int(value))
-    return str(value)
+    return _float_text(value) if isinstance(value, float) else str(value)
+
+
+def _float_text(value: float) -> str:
+    """Return a float as Go prints it: with the fewest digits, and an exponent of two digits or more where it is large.
+
+    Source: ``strconv.FormatFloat`` with the format ``g``.
+    """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{value:+}".replace("inf", "Inf")
+    digits, exponent = _digits(repr(abs(value)))
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    if _LEAST_EXPONENT <= exponent < _FIRST_WITH_EXPONENT:
+        return sign + repr(abs(value)).removesuffix(".0")
+    return f"{sign}{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e{exponent:+03}"
+
+
+def _digits(shortest: str) -> tuple[str, int]:
+    """Return the digits of a positive number, and the exponent of the first one."""
+    mantissa, _, exponent = shortest.partition("e")
+    before, _, behind = mantissa.partition(".")
+    digits = (before + behind).lstrip("0")
+    first = len(before) - 1 - (len(before + behind) - len(digits)) + int(exponent or 0)
+    return digits.rstrip("0") or "0", first if digits else 0
 
 
 class Anything(Struct, frozen=True):
@@ -144,9 +172,12 @@ class Whole(_Scalar, frozen=True):
 
     def _form(self, value: Any) -> int | None:  # noqa: ANN401
         if isinstance(value, str):
-            return dict(self.words).get(value, int(value) if re.fullmatch(r"[-+]?\d+", value) else None)
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-        return int(value) if fits else None
+            if value in dict(self.words):
+                return dict(self.words)[value]
+            value = int(value) if _DIGITS.fullmatch(value) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+            return None
+        return int(value) if int(value) in _WHOLE_NUMBERS else None
 
 
 class Number(_Scalar, frozen=True):
@@ -156,13 +187,10 @@ class Number(_Scalar, frozen=True):
 
     def _form(self, value: Any) -> int | float | None:  # noqa: ANN401
         if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+            value = float(value) if _NUMBER.fullmatch(value) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
-        return int(value) if value == int(value) else value
+        return int(value) if float(value).is_integer() else value
 
 
 _TRUE = {"true", "1", "t", "y", "yes", "on"}
@@ -206,7 +234,7 @@ def _span(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-_SIZE = regex(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
+_SIZE = regex(r"([0-9]{1,40}(?:\.[0-9]{1,40})?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
 
 
 def engine_bytes(text: str) -> int | None:
@@ -217,7 +245,8 @@ def engine_bytes(text: str) -> int | None:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         return None
-    return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
+    size = int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
+    return size if size in _WHOLE_NUMBERS else None
 
 
 class Size(_Scalar, frozen=True):

@@ -35,7 +35,7 @@ class CommandShape(Struct, frozen=True):
                 raise UsageError(f"{name} cannot be split: {error}", place=str(written.place)) from None
             value = [ComposeNode(word, written.place) for word in value]
         elif isinstance(value, list):
-            value = [Text().read(entry, name, ground) for entry in value]
+            value = [Text().read(entry, name, ground) for entry in _given(value, name)]
         elif value is not None:
             raise wrong(written, name, "text or a list of words")
         return ComposeNode(value, written.place, MergeRule.REPLACE if written.rule is MergeRule.MERGE else written.rule)
@@ -57,7 +57,8 @@ class Listed(Struct, frozen=True):
         if not isinstance(value, list):
             raise wrong(written, name, "a list")
         return with_value(
-            written, [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(value)]
+            written,
+            [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(_given(value, name))],
         )
 
 
@@ -87,11 +88,19 @@ class Distinct(Struct, frozen=True):
         if not isinstance(value, list | None):
             raise wrong(written, name, "a list")
         entries = UniqueList()
-        for index, entry in enumerate(value or []):
+        for index, entry in enumerate(_given(value or [], name)):
             for part in self.short(entry, f"{name}[{index}]"):
                 read = self.each.read(part, f"{name}[{index}]", ground)
                 entries[self.key(read)] = ComposeNode(read.value, read.place, MergeRule.REPLACE)
         return with_value(written, entries)
+
+
+def _given(entries: list[ComposeNode], name: str) -> list[ComposeNode]:
+    """Return the entries of a list without those that are reset; one that is nothing is refused, as by Compose."""
+    for index, entry in enumerate(entries):
+        if entry.value is None and entry.rule is not MergeRule.RESET:
+            raise wrong(entry, f"{name}[{index}]", "a value")
+    return [entry for entry in entries if entry.rule is not MergeRule.RESET]
 
 
 def _entry(written: ComposeNode, value: object) -> ComposeNode:
@@ -120,7 +129,7 @@ class Pairs(Struct, frozen=True):
         value = written.value
         result: dict[str, ComposeNode] = {}
         if isinstance(value, list):
-            for entry in value:
+            for entry in _given(value, name):
                 if not isinstance(entry.value, str | int | float):
                     raise wrong(entry, f"an entry of {name}", "text such as NAME=value")
                 key, sign, rest = as_text(entry.value).partition("=")
@@ -148,7 +157,7 @@ class Named(Struct, frozen=True):
         if self.listed and isinstance(value, list):
             value = {
                 Text().read(entry, name, ground).value: ComposeNode(self._default(entry), entry.place)
-                for entry in value
+                for entry in _given(value, name)
             }
         if value is None:
             return with_value(written, {})

@@ -5,6 +5,7 @@ Plain scalars mean what they mean to Compose (``yes`` is text, ``0444`` is octal
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
 
 _NULLS = {"", "~", "null", "Null", "NULL"}
+_INFINITE = {
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_WHOLE = regex(r"[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|0[0-7_]*|[1-9][0-9_]*)")
+_WHOLE = regex(r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[oO]?(?P<octal>[0-7]+)|0[bB](?P<binary>[01]+)|0|[1-9][0-9]*)")
 _FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_OCTAL = regex(r"([-+]?)0([0-7_]+)")
+_BASES = {"hex": 16, "octal": 8, "binary": 2}
+_WHOLE_NUMBERS = range(-(2**63), 2**64)
+_MOST_DIGITS = 80
+"""More than the widest number of 64 bits has, also as ones and zeros with a sign and a mark of its base."""
 _MOST_VALUES = 1_000_000
+_DEEPEST = 100
+"""Deeper than any compose file; whatever works on a tree may go into it level by level."""
 _RULES = {"!reset": MergeRule.RESET, "!override": MergeRule.REPLACE}
 
 
@@ -61,16 +72,26 @@ def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
 def read_scalar(text: str) -> str | int | float | bool | None:
     """Return what a plain scalar means to Compose.
 
-    Source: the resolver of go-yaml v3, which Compose v2 reads with.
+    Source: ``resolve.go`` of go-yaml v3, which Compose v2 reads with.
     """
     if text in _NULLS:
         return None
     if text in _TRUTHS:
         return _TRUTHS[text]
-    if _WHOLE.fullmatch(text):
-        return int(_OCTAL.sub(r"\g<1>0o\2", text) if _OCTAL.fullmatch(text) else text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
+    if text in _INFINITE:
+        return _INFINITE[text]
+    # What stands behind a sign or a digit may have underscores anywhere.
+    bare = text if text[:1] in {".", "_"} else text.replace("_", "")
+    whole = _WHOLE.fullmatch(bare) if len(bare) <= _MOST_DIGITS else None
+    if whole is not None:
+        base = whole.lastgroup or ""
+        number = int(whole[base], _BASES[base]) if base else abs(int(bare))
+        number = -number if bare.startswith("-") else number
+        if number in _WHOLE_NUMBERS:
+            return number
+    # A number that no float holds is text.
+    if _FLOAT.fullmatch(bare) and math.isfinite(float(bare)):
+        return float(bare)
     return text
 
 
@@ -89,6 +110,8 @@ class _Builder:
             return known
         if id(node) in self._open:
             raise UsageError("an alias stands inside its own anchor", place=str(self._place(node)))
+        if len(self._open) > _DEEPEST:
+            raise UsageError("this YAML is nested too deeply", place=str(self._place(node)))
         self._open.add(id(node))
         built = self._build(node)
         self._open.discard(id(node))
