@@ -66,7 +66,7 @@ class Diagnostics(Struct):
 
 
 def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requirement], root: str) -> str:
-    """Return why an install is not known, and where that is written; nothing is quoted of files outside of a project."""
+    """Return why an install is not known, and where that is written; nothing of files outside is quoted."""
     names = error.packages if isinstance(error, CannotResolveError) else ()
     blamed = [each.place for each in lines if each.name and each.name in names]
     where = error.place or ", ".join(dict.fromkeys(map(str, blamed)))
