@@ -71,6 +71,15 @@ def imports_at_run_time(module: Module) -> set[str]:
     return imported_by(nodes) | {text for text in texts if text.startswith("tonnage.") and " " not in text}
 
 
+def names_of_attributes(module: Module) -> set[str]:
+    """Return every ``NAME.ATTRIBUTE`` that a module mentions."""
+    return {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+
+
 def called_names(module: Module) -> set[str]:
     """Return the last names of everything that is called in a module."""
     return _called(ast.walk(module.tree))

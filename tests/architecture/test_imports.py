@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-from tests.architecture.source_tree import called_names, called_on_import, imports, imports_at_run_time, modules
+from tests.architecture.source_tree import (
+    called_names,
+    called_on_import,
+    imports,
+    imports_at_run_time,
+    modules,
+    names_of_attributes,
+)
 
 # The rooms from the top of the house to the bottom: each may import from itself and from those below it. The modules
-# beside them (units, errors, lazily, addresses, small_files) are for everybody.
+# beside them (units, errors, escapes, lazily, addresses, small_files) are for everybody.
 ROOMS = ("cli", "wiring", "flows", "forecast", "runtime", "adapters", "decide", "sources", "views", "model")
 # What would let a clock, a file, a network or a terminal into code that is meant to be pure.
 IMPURE = frozenset(
@@ -69,6 +76,18 @@ def test_nothing_is_made_on_import_that_takes_long_to_make() -> None:
 def test_only_one_module_starts_programs() -> None:
     doors = {m.name for m in modules() if {name.split(".")[0] for name in imports(m)} & {"subprocess", "pty"}}
     assert doors <= {"tonnage.adapters.process"}
+
+
+def test_text_leaves_through_the_session_and_the_live_pictures_alone() -> None:
+    # What these write has gone through tonnage.escapes; whatever writes elsewhere would pass it by.
+    shows = {m.name for m in modules() if {"sys.stdout", "sys.stderr"} & names_of_attributes(m)}
+    assert shows == {"tonnage.cli.app", "tonnage.cli.program"}
+    assert not [m.name for m in modules() if {"echo", "secho"} & called_names(m)]
+    assert {m.name for m in modules() if "print" in called_names(m)} == {"tonnage.views.live.terminal"}
+    assert {m.name for m in modules() if "Console" in called_names(m)} == {"tonnage.cli.session", "tonnage.cli.watch"}
+    assert {m.name for m in modules() if m.room == "views" and "write" in called_names(m)} == {
+        "tonnage.views.live.lines"
+    }
 
 
 def test_only_wiring_makes_adapters() -> None:

@@ -5,6 +5,7 @@ Nothing else in the package decides about exit codes.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from tonnage import __version__
 from tonnage.cli.group import COMMANDS, LazyGroup
-from tonnage.cli.program import let_go_of_output, prepare_streams
+from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
 from tonnage.wiring.ports import Ports
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
     session = Session(ports=ports or Ports(), stdout=sys.stdout, stderr=sys.stderr)
     code = 0
     try:
-        code = _run(session, typed)
+        with contextlib.redirect_stderr(VisibleStream(sys.stderr)):
+            code = _run(session, typed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output is gone.

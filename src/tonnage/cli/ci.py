@@ -9,6 +9,7 @@ import click
 from tonnage.cli.group import verb
 from tonnage.cli.options import which_stack_options
 from tonnage.errors import StaleFilesError, StepFailedError
+from tonnage.escapes import visible_in_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,13 +114,13 @@ def _show_files(session: Session, files: Sequence[WrittenFile]) -> None:
         session.print_document("files", {"files": [{"path": str(each.path), "text": each.text} for each in files]})
         return
     for each in files:
-        session.say(f"# {each.path}")
+        session.say(f"# {visible_in_line(each.path)}")
         session.print_text(each.text)
 
 
 def _show_states(session: Session, states: Mapping[Path, str]) -> None:
     for path, state in states.items():
-        session.say(f"{path}: {state}")
+        session.say(f"{visible_in_line(path)}: {state}")
     if session.json:
         files = [{"path": str(path), "state": state} for path, state in states.items()]
         session.print_document("files", {"files": files})

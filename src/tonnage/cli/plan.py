@@ -9,6 +9,7 @@ import click
 from tonnage.cli.group import verb
 from tonnage.cli.options import policy_options, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
+from tonnage.escapes import visible_in_line
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -57,7 +58,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
         write_plan_file(plan, out)
     if plan.refusal is not None:
         if out:
-            session.say(f"\nsaved; free what it needs with\n  tonnage reclaim --for {out} --yes")
+            session.say(f"\nsaved; free what it needs with\n  tonnage reclaim --for {visible_in_line(out)} --yes")
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
     if out:
-        session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {out}")
+        session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {visible_in_line(out)}")

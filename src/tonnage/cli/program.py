@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 _OBJECTS_BEFORE_A_SEARCH = 50_000
 _STDERR = 2
@@ -44,6 +44,35 @@ def end(code: int) -> NoReturn:
 def let_go_of_output() -> None:
     """Keep the interpreter, which writes out at its end what is still waiting, from failing once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class VisibleStream:
+    """Standard error for what knows nothing of escapes, such as a library that warns and a thread that fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Write the lines that are whole."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        self._say(*(f"{line}\n" for line in lines))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write also the line that is not whole."""
+        begun, self._begun = self._begun, ""
+        self._say(begun)
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        """Return what else there is to ask of the stream."""
+        return getattr(self._stream, name)
+
+    def _say(self, *texts: str) -> None:
+        from tonnage.escapes import shortened, visible  # noqa: PLC0415 - help does without it
+
+        self._stream.writelines(shortened(visible(text)) for text in texts)
 
 
 def prepare_streams() -> None:

@@ -18,6 +18,7 @@ from tonnage.errors import (
     StalePlanError,
     UsageError,
 )
+from tonnage.escapes import visible_in_line
 from tonnage.flows.requests import ReclaimRequest, typed_value
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def command(
             report, begin, end = wait_for_space(session.ports, flags.host, request.mount, wait_bytes), "", ""
         if report is not None:
             available = format_bytes(report.choice.available_bytes)
-            session.say(f"{begin}{report.mount} has {available} available{end}")
+            session.say(f"{begin}{visible_in_line(report.mount)} has {available} available{end}")
             _print_form(session, report)
             return
     if background:

@@ -1,6 +1,7 @@
 """One invocation of the command: where its output goes and what it may reach.
 
-Standard output carries JSON only, when it was asked for; everything for people goes to standard error.
+Standard output carries JSON only, when it was asked for; everything for people goes to standard error, and nothing does
+but through :mod:`tonnage.escapes`.
 """
 
 from __future__ import annotations
@@ -76,8 +77,10 @@ class Session:
 
     def say(self, text: str) -> None:
         """Write text for people; where nobody can read it any more, that changes nothing else."""
+        from tonnage.escapes import shortened, visible  # noqa: PLC0415 - help does without it
+
         with contextlib.suppress(OSError):
-            self.stderr.write(text + "\n")
+            self.stderr.write(shortened(visible(text)) + "\n")
             self.stderr.flush()
 
     def print_document(self, kind: str, form: Mapping[str, object]) -> None:
@@ -89,7 +92,7 @@ class Session:
         from tonnage.views.json.forms import document, json_text  # noqa: PLC0415 - help does without it
 
         self.printed = True
-        self.print_text(json_text(document(kind, dict(form))))
+        self._print(json_text(document(kind, dict(form))))
 
     def answer(self, kind: str, form: Callable[[], Mapping[str, object]], text: Callable[[], str]) -> None:
         """Give the answer of a command: the document where JSON was asked for, the text for people else."""
@@ -115,7 +118,7 @@ class Session:
                 events.write(text + "\n")
         if self.json:
             with contextlib.suppress(TonnageError):
-                self.print_text(text)
+                self._print(text)
 
     def print_text(self, text: str) -> None:
         """Write a text that was asked for, such as a file, to standard output.
@@ -123,6 +126,11 @@ class Session:
         Raises:
             TonnageError: Standard output cannot be written.
         """
+        from tonnage.escapes import visible  # noqa: PLC0415 - help does without it
+
+        self._print(visible(text))
+
+    def _print(self, text: str) -> None:
         try:
             self.stdout.write(text.removesuffix("\n") + "\n")
             self.stdout.flush()

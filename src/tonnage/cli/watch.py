@@ -73,6 +73,7 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
         with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
             yield lambda seen: view.show(seen.inventory, seen.reserves)
     else:
+        from tonnage.views.text.layout import joined  # noqa: PLC0415
         from tonnage.views.text.status import watch_lines  # noqa: PLC0415
 
-        yield lambda seen: session.say("\n".join(watch_lines(seen.inventory, seen.reserves)))
+        yield lambda seen: session.say(joined(watch_lines(seen.inventory, seen.reserves)))

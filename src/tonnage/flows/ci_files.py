@@ -14,7 +14,15 @@ from msgspec import Struct
 from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 from tonnage.decide.reports.runner_stack import runner_services
 from tonnage.errors import StaleFilesError, UsageError
-from tonnage.flows.ci_runner import choose_runner, directory_in, remembered_options, stack_variables, stack_words
+from tonnage.escapes import visible_in_line
+from tonnage.flows.ci_runner import (
+    choose_runner,
+    directory_in,
+    remembered_options,
+    stack_variables,
+    stack_words,
+    writable,
+)
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.ci_job import RunnerStack
@@ -70,7 +78,7 @@ def github_files(
     wanted = read_wanted(ports, flags)
     directory = Path(wanted.stack.directory).resolve()
     root = repository(directory)
-    place = directory.relative_to(root).as_posix()
+    place = writable(directory.relative_to(root).as_posix())
     paths = {name: root / _WORKFLOWS / name for name in WORKFLOWS}
     earlier = next((text for text in map(_existing, paths.values()) if directory_in(text) == place), "")
     chosen = choose_runner(runner, remembered_options(earlier))
@@ -92,7 +100,7 @@ def github_files(
         written_by=f"{command} --write",
     )
     for note in wanted.stack.notes if forecast else ():
-        tell(f"note: {note}")
+        tell(f"note: {visible_in_line(note)}")
     for each in stack.too_large:
         tell(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"

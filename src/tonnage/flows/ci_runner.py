@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.escapes import is_visible
 from tonnage.flows.requests import typed_value
 from tonnage.lazily import regex
 from tonnage.units import parse_bytes
@@ -74,7 +75,7 @@ def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerCh
     said = {**remembered, **typed.by_option()}
     values = {**_DEFAULTS, **said}
     for option, value in values.items():
-        if not value.strip() or len(value.splitlines()) != 1:
+        if not value.strip() or not is_visible(value):
             raise UsageError(f"{option}: {value!r} is no line of text", todo="Write one line that is not empty.")
     labels = tuple(label.strip() for label in values["--runner"].split(","))
     for label in labels:
@@ -140,7 +141,7 @@ def stack_words(
         words += ["--env-file", _within(os.path.join(here, file), stack, root)]  # noqa: PTH118 - either may be absolute
     for profile in flags.profiles or filter(None, environment.get("COMPOSE_PROFILES", "").split(",")):
         words += ["--profile", profile.strip()]
-    return tuple(words)
+    return tuple(map(writable, words))
 
 
 def stack_variables(flags: StackFlags, stack: Stack, root: Path, here: str) -> dict[str, str]:
@@ -164,7 +165,22 @@ def stack_variables(flags: StackFlags, stack: Stack, root: Path, here: str) -> d
         "COMPOSE_PROFILES": ",".join(flags.profiles),
         "COMPOSE_PROJECT_NAME": flags.project_name,
     }
-    return {name: value for name, value in values.items() if value}
+    return {name: writable(value) for name, value in values.items() if value}
+
+
+def writable(text: str) -> str:
+    """Return a name that can stand in a written file, where a line break would begin a line of its own.
+
+    Raises:
+        UsageError: Something in it cannot be seen.
+    """
+    if not is_visible(text):
+        raise UsageError(
+            f"{text!r} cannot stand in a file that is written",
+            why="It holds a line break, or something else that cannot be seen.",
+            todo="Rename it.",
+        )
+    return text
 
 
 def _within(file: str, stack: Stack, root: Path) -> str:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tonnage.adapters.interface import Unwatched
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
 from tonnage.flows.state import journal_path
 from tonnage.model.reclaim.outcome import ReclaimReport
@@ -103,12 +104,13 @@ def _once(
     with reclaim_context(
         ports, flags, request, plan, earlier.stayed, meanwhile=lambda: _get_ready(ports, request)
     ) as context:
+        from tonnage.views.text.error import note_text  # noqa: PLC0415
         from tonnage.views.text.reclaim import choice_text, reclaimed_text  # noqa: PLC0415
 
         choice = _decide(context, request, plan)
         tell(choice_text(choice, mount=context.mount))
         if context.trouble is not None:
-            tell(f"note: {context.trouble}")
+            tell(note_text(context.trouble))
         if not request.yes:
             short = "All that may go would not be enough."
             failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
@@ -119,7 +121,7 @@ def _once(
     reasons = _reasons(ports, context, done)
     tell(reclaimed_text(done, mount=context.mount, before_bytes=choice.available_bytes))
     for reason in reasons:
-        tell(f"note: {reason}")
+        tell(f"note: {visible_in_line(reason)}")
     every = (*earlier.removals, *done.removals)
     # What could not go is not tried again, so a look after such a one always has less to choose from.
     refused = any(each.error is not None for each in done.removals)
@@ -177,7 +179,10 @@ def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bo
 
     name = read_if_there(ports, flags).stack.name or "everything"
     if not confirm(name):
-        raise UsageError("that was not the name; nothing was removed", todo=f"Type {name} when you are asked for it.")
+        raise UsageError(
+            "that was not the name; nothing was removed",
+            todo=f"Type {visible_in_line(name)} when you are asked for it.",
+        )
 
 
 def _remove(
@@ -186,7 +191,7 @@ def _remove(
     if context.read_only and choice.chosen:
         raise CannotReclaimError(
             f"{context.mount} is mounted read-only, so nothing on it can be removed",
-            todo=f"See why, and mount it to be written:\n  mount -o remount,rw {context.mount}",
+            todo=f"See why, and mount it to be written:\n  mount -o remount,rw {visible_in_line(context.mount)}",
         )
     from tonnage.runtime.reclaim.executor import carry_out  # noqa: PLC0415
     from tonnage.views.text.reclaim import removal_text  # noqa: PLC0415
@@ -216,10 +221,10 @@ def _remove(
             clock=ports.clock,
         )
         for said in removal.give_names_back() if removal is not None else ():
-            tell(f"note: {said}")
+            tell(f"note: {visible_in_line(said)}")
         journal.finish(done)
         for note in journal.notes:
-            tell(f"note: {note}")
+            tell(f"note: {visible_in_line(note)}")
     if signals.number:
         gone = sum(each.error is None for each in done.removals)
         raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import LockHeldError, UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.runtime.clock import SystemClock
 from tonnage.runtime.process_identity import this_process
 from tonnage.units import format_seconds
@@ -218,10 +219,11 @@ class StackLock:
         )
 
     def _unusable(self, reason: str) -> UsageError:
+        path = visible_in_line(shlex.quote(str(self._path)))
         return UsageError(
             f"the lock file {self._path} cannot be used",
             why=f"{reason[:1].upper()}{reason[1:]}.",
-            todo=f"When no run of stack {self._stack} is going on, remove it:\n  rm {shlex.quote(str(self._path))}",
+            todo=f"When no run of stack {self._stack} is going on, remove it:\n  rm {path}",
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,7 +90,7 @@ def bring_images(
         EngineUnreachableError: One of the engines stops answering.
     """
     for file in files:
-        tell(f"taking {file.reference} from {file.path}")
+        tell(f"taking {file.reference} from {visible_in_line(file.path)}")
         target.take_file(file.reference, file.path)
     for reference in dict.fromkeys(needed):
         if target.has(reference) or source is None or not source.has(reference):

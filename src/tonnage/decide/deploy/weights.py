@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.model.stack import SeenFile
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def path_here(stack: Stack, service: Service, inside: str, *, local: bool) -> tu
         raise UsageError(
             f"the weights {inside} of {service.name} are in no mount",
             why="Weights stay outside of the image, so the service has to mount the directory that they are in.",
-            todo=f"Add a volume whose target is {posixpath.dirname(inside)}, or above it.",
+            todo=f"Add a volume whose target is {visible_in_line(posixpath.dirname(inside))}, or above it.",
             place=str(spec.place) if spec is not None and spec.place is not None else "",
         )
     mount = max(over, key=lambda each: len(posixpath.normpath(each.target)))

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.forecast.requirements.lines import read_requirement, refused_character
 from tonnage.lazily import regex
 from tonnage.model.forecast.finding import Finding
@@ -159,9 +160,10 @@ class _Reader:
         for name, value in _options(options, place):
             if name not in _WHERE:
                 continue
-            own = f"  {name} {value}".rstrip()
+            own = visible_in_line(f"  {name} {value}".rstrip())
             text = f"pip ignores {name} on the line of {requirement}, and uv refuses the file"
-            todo = f"Give it a line of its own; it then counts for the whole file:\n{own}\n  {requirement}"
+            written = f"{own}\n  {visible_in_line(requirement)}"
+            todo = f"Give it a line of its own; it then counts for the whole file:\n{written}"
             self.findings.append(Finding(rule="index-on-requirement", place=place, text=text, todo=todo))
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
+from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.event import (
     DiskSampled,
     Notice,
@@ -254,9 +255,8 @@ class _Execution:
             error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
         if trouble:
             self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
-            error.todo = "\n".join(
-                part for part in (error.todo, "This could not be undone:", *(str(each) for each in trouble)) if part
-            )
+            told = (part for each in trouble for part in (*map(visible_in_line, (each.what, each.why)), each.todo))
+            error.todo = "\n".join(part for part in (error.todo, "This could not be undone:", *told) if part)
         return error
 
     def _attempt(self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import CannotReclaimError, TonnageError
+from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Build, images_named
 from tonnage.model.reclaim.candidate import Root, Roots
@@ -112,7 +113,7 @@ def _read(request: StackRequest, where: Files, read: Callable[[StackRequest, Fil
 
 
 def _named(request: StackRequest) -> str:
-    return "".join(f"-f {file} " for file in request.files[:1])
+    return "".join(f"-f {visible_in_line(file)} " for file in request.files[:1])
 
 
 def _there(request: StackRequest, where: Files) -> tuple[StackRequest | None, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.scalars import PathBase
@@ -140,7 +141,7 @@ def read_text(
     except FileNotFoundError:
         raise UsageError(f"{what} {path} does not exist", place=shown) from None
     except UnfitFileError as error:
-        todo = "See what it is:\n  file " + shlex.quote(path)
+        todo = "See what it is:\n  file " + visible_in_line(shlex.quote(path))
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", todo=todo, place=shown) from None
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None

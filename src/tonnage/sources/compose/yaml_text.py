@@ -49,7 +49,10 @@ def read_yaml(text: str, file: str) -> ComposeNode:
         UsageError: A syntax error, a key that stands twice, a key that is no text, or more than one document.
     """
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        reader = YAML(typ="safe", pure=True)
+        # An anchor may be given anew; the warning of it quotes the file.
+        reader.composer.warn_double_anchors = False
+        node = reader.compose(text)
         return ComposeNode(None, Place(file, 1)) if node is None else _Builder(file).build(node)
     except MarkedYAMLError as error:
         raise _invalid(error, file) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.dockerfile import Dockerfile, Instruction, Stage
 from tonnage.sources.dockerfile.lines import (
     cut,
@@ -81,7 +82,7 @@ def _unknown(instruction: Instruction) -> tuple[str, str] | None:
     if instruction.keyword in _FORMS:
         return None
     close = difflib.get_close_matches(instruction.keyword, _FORMS, 1)
-    todo = f"Perhaps this is meant:\n  {close[0]} {instruction.text[:60]}".rstrip() if close else ""
+    todo = f"Perhaps this is meant:\n  {close[0]} {visible_in_line(instruction.text[:60])}".rstrip() if close else ""
     return f"there is no instruction {instruction.keyword}", todo or (
         "End the line before it with \\ when it belongs to that one, or write an instruction such as RUN before it."
     )

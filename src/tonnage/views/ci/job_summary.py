@@ -1,6 +1,6 @@
 """The summary of a job as Markdown: forecast beside measured for each service, and the disk over time as a picture.
 
-Names and messages come from a repository that may be a stranger's: they stand where nothing in them is markup.
+It is never longer than GitHub takes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.units import format_bytes, format_seconds
+from tonnage.views.ci.markdown import SUMMARY_BYTES, LongTable, document, literal, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _POINTS = 60
 """A picture with more of them is not more legible."""
+_LONGEST_MOUNT = 100
+_LONGEST_FAILURE = 2_000
+_MOST_FILESYSTEMS = 20
 _UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"), (1, "B"))
 
 
@@ -36,19 +40,20 @@ def job_summary(forecast: JobForecast | None, run: JobRun | None, reclaimed: Job
         reclaimed: What was reclaimed; None when nothing was.
     """
     name = forecast.stack.name if forecast is not None else ""
-    parts = [f"## Tonnage{f': {literal(name)}' if name else ''}", *_ending(run)]
+    above = [f"## Tonnage{f': {literal(name)}' if name else ''}", *_ending(run)]
     if reclaimed is not None:
-        parts.append(_reclaimed(reclaimed))
-    rows = _rows(forecast, run)
-    if rows:
-        parts.append(table(_HEAD, rows))
-    if forecast is not None:
-        parts += _whole(forecast, run)
+        above.append(_reclaimed(reclaimed))
+    below = [] if forecast is None else _whole(forecast, run)
     if run is not None and run.moments:
-        parts.append(disk_picture(run.moments))
+        below.append(disk_picture(run.moments))
     if forecast is None and run is None and reclaimed is None:
-        parts.append("Nothing was forecast, reclaimed, built or deployed; the log says why.")
-    return "\n\n".join(parts) + "\n"
+        below.append("Nothing was forecast, reclaimed, built or deployed; the log says why.")
+    forecasts = {each.service: each for each in forecast.services} if forecast is not None else {}
+    builds = {each.service: each for each in run.steps if each.kind == "build"} if run is not None else {}
+    names = dict.fromkeys((*forecasts, *builds))
+    rows = (_row(name, forecasts.get(name), builds.get(name)) for name in names)
+    services = LongTable(head=_HEAD, rows=rows, count=len(names), things="services")
+    return document(above, services, below, octets=SUMMARY_BYTES)
 
 
 def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobReclaim | None) -> dict[str, int | None]:
@@ -72,7 +77,7 @@ def disk_picture(moments: Sequence[DiskMoment]) -> str:
     points = ", ".join(f"{each.available_bytes / divisor:.3f}" for each in shown)
     lines = ", ".join([f"{shown[0].reserve_bytes / divisor:.3f}"] * len(shown))
     end_s = max(1.0, shown[-1].at_s)
-    mount = "".join(letter if letter.isalnum() or letter in "/._-" else "?" for letter in shown[0].mount)
+    mount = "".join(each if each.isalnum() or each in "/._-" else "?" for each in shown[0].mount[:_LONGEST_MOUNT])
     return "\n".join(
         (
             "```mermaid",
@@ -107,30 +112,12 @@ def thinned(moments: Sequence[DiskMoment], most: int) -> list[DiskMoment]:
     return found
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table."""
-    marks = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
-
-
-def literal(text: str) -> str:
-    """Return a text in which nothing is markup, in one line, as it stands in a table."""
-    shown = (letter if letter.isalnum() or letter in " .-/:" else f"&#{ord(letter)};" for letter in text)
-    return f"<code>{' '.join(''.join(shown).replace('&#10;', ' ').split())}</code>"
-
-
 def figure(known: Figures) -> str:
     """Write a forecast figure with its grade."""
-    return "unknown" if known.likely is None else f"{format_bytes(known.likely)} ({known.grade})"
+    return "unknown" if known.likely is None else f"{format_bytes(known.likely)} ({word(known.grade)})"
 
 
 _HEAD = ("service", "image, forecast", "kept, forecast", "kept, measured", "on top, measured", "time", "outcome")
-
-
-def _rows(forecast: JobForecast | None, run: JobRun | None) -> list[tuple[str, ...]]:
-    forecasts = {each.service: each for each in forecast.services} if forecast is not None else {}
-    builds = {each.service: each for each in run.steps if each.kind == "build"} if run is not None else {}
-    return [_row(name, forecasts.get(name), builds.get(name)) for name in dict.fromkeys((*forecasts, *builds))]
 
 
 def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -> tuple[str, ...]:
@@ -140,7 +127,7 @@ def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -
         return literal(name), image, expected, "", "", "", ""
     if build.forecast_kept_bytes is not None:
         # The plan knows what is there already, which the forecast of one service alone does not.
-        expected = f"{format_bytes(build.forecast_kept_bytes)} ({build.forecast_grade})"
+        expected = f"{format_bytes(build.forecast_kept_bytes)} ({word(build.forecast_grade)})"
     measured = build.measured[0] if build.measured else None
     return (
         literal(name),
@@ -149,7 +136,7 @@ def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -
         "" if measured is None else format_bytes(measured.kept_bytes),
         "" if measured is None else format_bytes(measured.transient_bytes),
         format_seconds(build.seconds),
-        build.outcome,
+        word(build.outcome),
     )
 
 
@@ -157,9 +144,10 @@ def _ending(run: JobRun | None) -> list[str]:
     if run is None:
         return []
     if run.failure:
-        return [f"**{run.purpose or 'Nothing was carried out'}: {literal(run.failure)}**"]
+        failure = literal(run.failure, _LONGEST_FAILURE)
+        return [f"**{word(run.purpose) or 'Nothing was carried out'}: {failure}**"]
     took = f" in {format_seconds(run.seconds)}" if run.seconds else ""
-    return [f"{run.purpose}: {run.outcome}{took}"]
+    return [f"{word(run.purpose)}: {word(run.outcome)}{took}"]
 
 
 def _reclaimed(reclaimed: JobReclaim) -> str:
@@ -178,8 +166,9 @@ def _whole(forecast: JobForecast, run: JobRun | None) -> list[str]:
         told.append(f"{format_bytes(run.peak_bytes)} measured")
     lines = [f"{', '.join(told)}."]
     lines += [
-        f"{literal(each.mount)}: {each.fit}; {format_bytes(each.available_bytes)} were available,"
+        f"{literal(each.mount)}: {word(each.fit)}; {format_bytes(each.available_bytes)} were available,"
         f" reserve {format_bytes(each.reserve_bytes)}."
-        for each in forecast.fits
+        for each in forecast.fits[:_MOST_FILESYSTEMS]
     ]
-    return lines
+    more = len(forecast.fits) - _MOST_FILESYSTEMS
+    return [*lines, f"... and {more} more filesystems"] if more > 0 else lines

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.units import format_bytes
-from tonnage.views.ci.job_summary import figure, literal, table
+from tonnage.views.ci.job_summary import figure
+from tonnage.views.ci.markdown import COMMENT_CHARACTERS, LongTable, document, literal
 
 if TYPE_CHECKING:
-    from tonnage.model.reports.ci_job import Figures, JobForecast
+    from tonnage.model.reports.ci_job import Figures, ForecastOfService, JobForecast
 
+_LONGEST_NAME = 100
 _HEAD = ("service", "image, base", "image, here", "change", "disk, change")
 
 
 def marker(stack: str) -> str:
     """Return what a comment of ours begins with, by which it is found again."""
-    name = "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in stack)
+    name = "".join(letter if letter.isalnum() or letter in "_." else "-" for letter in stack[:_LONGEST_NAME])
     return f"<!-- tonnage: sizes of {name} -->"
 
 
@@ -25,29 +27,16 @@ def size_comment(here: JobForecast, base: JobForecast | None) -> str:
     Args:
         base: The forecast of the base branch; None when it has none.
     """
-    parts = [marker(here.stack.name), f"### Forecast sizes of {literal(here.stack.name)}"]
+    above = [marker(here.stack.name), f"### Forecast sizes of {literal(here.stack.name)}"]
     if base is None:
-        parts.append("There is no forecast of the base branch to compare with.")
+        above.append("There is no forecast of the base branch to compare with.")
+    now = {each.service: each for each in here.services}
     earlier = {each.service: each for each in base.services} if base is not None else {}
-    rows = []
-    for each in here.services:
-        before = earlier.pop(each.service, None)
-        if before is None:
-            told = "new" if base is not None else ""
-            rows.append((literal(each.service), "", figure(each.image_bytes), told, told))
-            continue
-        rows.append(
-            (
-                literal(each.service),
-                figure(before.image_bytes),
-                figure(each.image_bytes),
-                _change(before.image_bytes, each.image_bytes),
-                _change(before.disk_bytes, each.disk_bytes),
-            )
-        )
-    rows += [(literal(name), figure(gone.image_bytes), "", "gone", "gone") for name, gone in earlier.items()]
+    names = dict.fromkeys((*now, *earlier))
+    rows = (_row(name, earlier.get(name), now.get(name), "new" if base is not None else "") for name in names)
+    whole = []
     if base is not None:
-        rows.append(
+        whole.append(
             (
                 "**stack**",
                 figure(base.stack.image_bytes),
@@ -56,11 +45,20 @@ def size_comment(here: JobForecast, base: JobForecast | None) -> str:
                 _change(base.stack.disk_bytes, here.stack.disk_bytes),
             )
         )
-    parts += [
-        table(_HEAD, rows),
-        f"Peak of the stack, one service after the other: {figure(here.peak)}. Forecast from metadata.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    services = LongTable(head=_HEAD, rows=rows, count=len(names), last=whole, things="services")
+    below = [f"Peak of the stack, one service after the other: {figure(here.peak)}. Forecast from metadata."]
+    return document(above, services, below, characters=COMMENT_CHARACTERS)
+
+
+def _row(
+    name: str, before: ForecastOfService | None, now: ForecastOfService | None, new: str
+) -> tuple[str, str, str, str, str]:
+    shown, was, is_now = (literal(name), *("" if each is None else figure(each.image_bytes) for each in (before, now)))
+    if before is None or now is None:
+        told = new if before is None else "gone"
+        return shown, was, is_now, told, told
+    changes = _change(before.image_bytes, now.image_bytes), _change(before.disk_bytes, now.disk_bytes)
+    return shown, was, is_now, *changes
 
 
 def _change(before: Figures, now: Figures) -> str:

@@ -11,6 +11,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from tonnage.escapes import visible_in_line
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"'
 # What a pull request brings is built, and goes nowhere.
 _TRUSTED = "github.event_name != 'pull_request'"
 _PLAN = '"$RUNNER_TEMP/plan.json"'
+_REPORT = '"$RUNNER_TEMP/report.md"'
 # What depends on the runner, such as its directory and its variables, is asked for there.
 _STATUS = '{} --json > "$RUNNER_TEMP/status.json"\n'
 
@@ -116,8 +118,8 @@ _VM_ENVIRONMENT = "    env:\n" + "".join(
 
 def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
     return (
-        f"{WRITTEN}{stack.name}.\n"
-        f"{DIRECTORY}{stack.directory}\n"
+        f"{WRITTEN}{visible_in_line(stack.name)}.\n"
+        f"{DIRECTORY}{visible_in_line(stack.directory)}\n"
         f"{ANEW}{stack.written_by}\n"
         '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
         f"{_secrets(stack)}{_too_large(stack)}"
@@ -354,6 +356,10 @@ def _verify(stack: RunnerStack) -> list[str]:
 def _report(stack: RunnerStack) -> str:
     return _step(
         "Report",
-        f"{{\n  echo '```'\n  {_tonnage(stack, 'report')} --last 20 2>&1\n  echo '```'\n}} >> \"$GITHUB_STEP_SUMMARY\"",
+        # Indented lines are code whatever stands in them, and GitHub shows nothing of a summary above 1 MiB.
+        f"{_tonnage(stack, 'report')} --last 20 2>&1 | sed 's/^/    /' > {_REPORT}\n"
+        f"{{\n  echo\n  head --bytes=1000000 {_REPORT}\n"
+        f'  test "$(stat --format=%s {_REPORT})" -le 1000000 || printf "\\n    ... and more: tonnage report\\n"\n'
+        '} >> "$GITHUB_STEP_SUMMARY"',
         condition="always()",
     )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tonnage.escapes import json_escaped
+from tonnage.lazily import regex
 from tonnage.model.deploy import event as events
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.fit import FilesystemFit
 
 FORMAT = 1
+_NO_TEXT = regex("[\ud800-\udfff]")
 
 EVENT_NAMES = {
     events.RunStarted: "run-started",
@@ -251,16 +254,16 @@ def _contributor_form(each: Contributor) -> dict[str, object]:
 
 
 def json_text(form: Mapping[str, object]) -> str:
-    """Write a mapping as JSON in one line."""
+    """Write a mapping as JSON in one line, in which nothing can be taken for anything else."""
     try:
-        return msgspec.json.encode(form).decode()
+        return json_escaped(msgspec.json.encode(form).decode())
     except UnicodeEncodeError:
-        return msgspec.json.encode(_shown(msgspec.to_builtins(form))).decode()
+        return json_escaped(msgspec.json.encode(_shown(msgspec.to_builtins(form))).decode())
 
 
 def _shown(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return _NO_TEXT.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_shown(key): _shown(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from tonnage.errors import UsageError
+from tonnage.escapes import json_escaped
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan  # noqa: TC001 - msgspec reads the annotation
 
 DOCUMENT = "tonnage-plan"
@@ -25,7 +26,7 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
 def save_plan(plan: Plan) -> str:
     """Write a plan as the text of a plan file."""
     encoded = msgspec.json.encode(_Saved(document=DOCUMENT, format=PLAN_FORMAT, plan=plan), order="deterministic")
-    return msgspec.json.format(encoded, indent=1).decode() + "\n"
+    return json_escaped(msgspec.json.format(encoded, indent=1).decode()) + "\n"
 
 
 def read_plan(text: str, *, place: str = "") -> Plan:

@@ -6,6 +6,7 @@ import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TextIO
 
+from tonnage.escapes import shortened, visible, visible_in_line
 from tonnage.model.deploy import event as events
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_seconds
@@ -44,9 +45,9 @@ class _LineView:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def _write(self, line: str) -> None:
+    def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):
-            self._stream.write(line + "\n")
+            self._stream.write(text + "\n")
             self._stream.flush()
 
 
@@ -69,7 +70,7 @@ class PlainView(_LineView):
         with self._lock:
             line = self._line(event)
             if line:
-                self._write(line)
+                self._write(shortened(visible(visible_in_line(line))))
 
     def _line(self, event: Event) -> str:
         line = ""

@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from tonnage.escapes import shortened, visible_in_line
 from tonnage.model.deploy.event import Notice
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.live import board
@@ -80,7 +81,8 @@ class LiveView:
         if isinstance(event, Notice):
             style = "yellow" if event.level == "warning" else ""
             with contextlib.suppress(OSError):
-                self._console.print(Text(event.text, style=style))
+                # The terminal breaks what is long: a part of it must not begin a line of its own.
+                self._console.print(Text(shortened(visible_in_line(event.text)), style=style), soft_wrap=True)
             return
         with self._lock:
             self._board.take(event, self._monotonic())
@@ -108,7 +110,7 @@ def draw(picture: Board, *, now_s: float, width: int, height: int, ascii_only: b
     spare = height - 2 - len(lines)
     if picture.ended_s is None and spare > 0:
         tail = list(picture.log)[-min(LOG_TAIL, spare) :]
-        lines += [Text(f"  | {line}", style="dim") for line in tail]
+        lines += [Text(visible_in_line(f"  | {line}"), style="dim") for line in tail]
     for line in lines:
         line.truncate(width, overflow="crop" if ascii_only else "ellipsis")
     return Group(*lines[: max(1, height - 1)])
@@ -121,8 +123,8 @@ def _title(picture: Board, now_s: float, width: int) -> Text:
     else:
         now = "stopping" if picture.stopping else f"step {picture.index}/{picture.total}"
         state = f"{now}  {format_seconds(until_s - picture.started_s)}"
-    left = Text(picture.title, style="bold")
-    blanks = max(2, width - len(picture.title) - len(state))
+    left = Text(visible_in_line(picture.title), style="bold")
+    blanks = max(2, width - len(left) - len(state))
     return left.append(" " * blanks, style="not bold").append(state, style="not bold")
 
 
@@ -143,7 +145,8 @@ def _disk_lines(disk: Disk, width: int, *, ascii_only: bool) -> list[Text]:
     )
     room = width - len(figures) - 2
     more = "..." if ascii_only else "…"
-    mount = disk.mount if len(disk.mount) <= room else more + disk.mount[len(disk.mount) + len(more) - room :]
+    mount = visible_in_line(disk.mount)
+    mount = mount if len(mount) <= room else more + mount[len(mount) + len(more) - room :]
     if room < _SHORTEST_MOUNT:
         mount = ""
     return [bar, Text(figures).append(f"  {mount}", style="dim") if mount else Text(figures)]
@@ -172,9 +175,9 @@ def _service_line(row: Row, now_s: float, names: int, width: int, *, ascii_only:
     seconds = now_s - row.since_s if busy else row.seconds
     time = format_seconds(seconds) if busy or row.seconds else ""
     line = Text("  ").append(plain_symbol if ascii_only else symbol, style=style)
-    line.append(f" {row.service[:names].ljust(names)}  ")
+    line.append(f" {visible_in_line(row.service)[:names].ljust(names)}  ")
     words = [row.step] if busy or row.state == board.FAILED else [row.state]
-    detail = "  ".join(word for word in (*words, row.text) if word)
+    detail = visible_in_line("  ".join(word for word in (*words, row.text) if word))
     space = max(0, width - len(line) - len(time) - 2)
     told = Text(detail, style="dim" if row.state in {board.WAITING, board.UNCHANGED} else "")
     told.truncate(space, overflow="crop" if ascii_only else "ellipsis", pad=True)

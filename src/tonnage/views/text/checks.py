@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.views.text.layout import columns, fits
+from tonnage.escapes import visible_in_line
+from tonnage.views.text.layout import columns, fits, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +34,11 @@ def settings_text(settings: Sequence[Setting], *, width: int = 80) -> str:
     rows = [(each.key, each.value, each.origin, each.meaning) for each in settings]
     table = columns((("setting", "value", "origin", "meaning"), *rows))
     if fits(table, width):
-        return "\n".join(table)
+        return joined(table)
     lines = []
     for key, value, origin, meaning in rows:
         lines += [f"{key} = {value}", f"  from {origin}", f"  {meaning}"]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
@@ -55,7 +56,7 @@ def checks_text(checks: Sequence[Check]) -> str:
     for check, line in zip(checks, columns([(each.state, each.name, each.found) for each in checks]), strict=True):
         lines.append(line)
         lines += [f"        {each}" for each in check.todo.splitlines()]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def items_text(items: Sequence[Item]) -> str:
@@ -85,7 +86,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 def verification_text(verdicts: Sequence[Verdict]) -> str:
     """Write the verdicts for people."""
     rows = [(each.service, "healthy" if each.healthy else "NOT HEALTHY", each.reason) for each in verdicts]
-    return "\n".join(columns(rows))
+    return joined(columns(rows))
 
 
 def verification_form(stack: str, verdicts: Sequence[Verdict]) -> dict[str, object]:
@@ -110,7 +111,7 @@ def _block(explanation: Explanation, width: int) -> str:
     lines = [explanation.what]
     for sentence in explanation.why:
         lines += textwrap.wrap(
-            sentence,
+            visible_in_line(sentence),
             width,
             initial_indent="  ",
             subsequent_indent="    ",
@@ -122,7 +123,7 @@ def _block(explanation: Explanation, width: int) -> str:
         places = ", ".join(str(each.line) for each in explanation.symptoms[1 : _SHOWN + 1])
         lines.append(f"  The same in line{'s' if more > 1 else ''} {places}{' ...' if more > _SHOWN else ''}.")
     lines += [f"  {line}" for line in explanation.todo.splitlines()]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def explanations_form(log: str, explanations: Sequence[Explanation]) -> dict[str, object]:

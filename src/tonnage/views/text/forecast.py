@@ -9,10 +9,11 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import columns
+from tonnage.views.text.layout import columns, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def forecast_text(
     for line in fit_lines(forecast, fittings, disk_known=disk_known):
         text = line.lstrip()
         lines += _folded((text,), width, indent=line[: len(line) - len(text)])
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, disk_known: bool = True) -> list[str]:
@@ -104,7 +105,7 @@ def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
     said += [_finding_lines(finding) for finding in service.findings]
     said += [(f"note: {note}",) for note in service.notes]
     lines += [line for each in said for line in _folded(each, width, indent="  ")]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 _ENGINES = {
@@ -230,7 +231,7 @@ def _folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
     """Return a sentence whose lines end between words, and below it the lines that are to be copied as they are."""
     hanging = f"{indent}  "
     lines = textwrap.wrap(
-        said[0], width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
+        visible_in_line(said[0]), width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return [*lines, *(f"{hanging}  {line}" for line in said[1:])]

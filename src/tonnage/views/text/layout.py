@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.escapes import visible_in_line
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 GAP = "  "
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "") -> list[str]:
-    """Align rows."""
+    """Align rows, each of which stays one line."""
     if not rows:
         return []
+    rows = [[visible_in_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return [
         (
@@ -25,6 +28,11 @@ def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent:
         ).rstrip()
         for row in rows
     ]
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Return lines as a text, in which each of them stays one line whatever stands in it."""
+    return "\n".join(map(visible_in_line, lines))
 
 
 def fits(lines: Sequence[str], width: int) -> bool:

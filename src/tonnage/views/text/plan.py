@@ -9,8 +9,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.units import format_bytes
+from tonnage.views.text.layout import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +40,7 @@ def plan_text(plan: Plan, *, width: int = 0) -> str:
     if plan.notes:
         blocks.append(["notes:", *(f"  {note}" for note in plan.notes)])
     lines = [line for block in blocks for line in ("", *block)][1:]
-    return "\n".join(part for line in lines for part in _broken(line, width))
+    return joined(part for line in lines for part in _broken(line, width))
 
 
 def estimate_text(estimate: Estimate) -> str:
@@ -99,7 +101,7 @@ def _broken(line: str, width: int) -> list[str]:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()))
     return textwrap.wrap(
-        line.lstrip(),
+        visible_in_line(line.lstrip()),
         max(width, _NARROWEST),
         initial_indent=indent,
         subsequent_indent=f"{indent}    " if indent else "",
@@ -111,7 +113,7 @@ def _broken(line: str, width: int) -> list[str]:
 def unchanged_text(plan: Plan, *, width: int = 0) -> str:
     """Write which services a plan leaves alone, each with the reason."""
     lines = [f"{each.service} unchanged: {each.reason}" for each in plan.unchanged]
-    return "\n".join(part for line in lines for part in _broken(line, width))
+    return joined(part for line in lines for part in _broken(line, width))
 
 
 def what_changes(step: Step) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tonnage.escapes import visible_in_line
 from tonnage.units import format_bytes, format_seconds
-from tonnage.views.text.layout import columns
+from tonnage.views.text.layout import columns, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,16 +44,16 @@ def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
     if staying:
         lines += ["", "stays:", *staying]
     lines += [f"note: {note}" for note in choice.findings.notes]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def removal_text(removal: Removal) -> str:
     """Write what came of one removal, in one line."""
     name = f"{removal.candidate.kind} {_short(removal.candidate.name)}"
     if removal.error is not None:
-        return f"stays  {name}: {removal.error.what}"
+        return visible_in_line(f"stays  {name}: {removal.error.what}")
     came, promised = format_bytes(removal.freed_bytes), format_bytes(removal.promised_bytes)
-    return f"gone   {name}: {came} came free of {promised}, {format_seconds(removal.seconds)}"
+    return visible_in_line(f"gone   {name}: {came} came free of {promised}, {format_seconds(removal.seconds)}")
 
 
 def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
@@ -63,7 +64,7 @@ def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
         lines[0] += f", {format_bytes(done.target_bytes)} wanted"
     if done.spared:
         lines.append(f"{len(done.spared)} of what was chosen stays: there was enough without it")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def reclaim_form(

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_moment, format_seconds
-from tonnage.views.text.layout import columns, fits
+from tonnage.views.text.layout import columns, fits, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,9 @@ def run_text(run: Run, *, width: int = 80) -> str:
         lines += table if fits(table, width) else _in_two_lines(rows)
         lines += _summary(run)
         lines += _what_runs_now(run)
-    lines += [f"  {line}" for line in run.message.splitlines()]
-    return "\n".join(lines)
+    # What follows the first line may be a program's own words, and must not look like a line of ours.
+    lines += [f"  {'| ' * (at > 0)}{line}" for at, line in enumerate(run.message.splitlines())]
+    return joined(lines)
 
 
 def _ended(run: Run) -> str:
@@ -178,7 +179,7 @@ def accuracy_text(found: Sequence[Comparison], *, width: int = 80) -> str:
     if errors:
         lines.append(f"half of the errors of known figures are below {errors[len(errors) // 2]:.1%}")
     lines.append(f"{covered} of {len(found)} measured figures are not above the high forecast")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def accuracy_form(found: Sequence[Comparison]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import columns, gauge_parts
+from tonnage.views.text.layout import columns, gauge_parts, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def status_text(
         ]
         heads = ("service", "state", "health", "running", "version")
         blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
-    return "\n\n".join("\n".join(block) for block in blocks)
+    return "\n\n".join(map(joined, blocks))
 
 
 def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
@@ -218,7 +218,7 @@ class InPlace:
 
 def _within(text: str, height: int) -> str:
     """Leave the blank lines out where there is no room for them; the last row is the cursor's."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     return text if len(lines) < height else "\n".join(line for line in lines if line)
 
 
