@@ -65,7 +65,7 @@ def job(services: int, name: Callable[[int], str], *, stack: str = "shop", mount
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_markdown_holds_no_markup_of_a_stranger(text: str) -> None:
     here = job(2, lambda number: f"{text}{number}", stack=text)
@@ -174,3 +174,22 @@ def summary_of(script: str, said: str) -> str:
         script = script.replace('"$SAID"', '"$(cat)"')
         subprocess.run(["bash", "-e", "-c", script], input=said, env=environment, text=True, check=True)
         return summary.read_text()
+
+
+def test_a_file_that_is_there_already_is_shown_as_text(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path)
+    (tmp_path / ".git").mkdir()
+    file = tmp_path / ".github" / "workflows" / "docker-deploy.yml"
+    assert world.run("ci", "github", "--write") == 0
+    hostile = "::stop-commands::x\n#\x1b[2J\x1b]0;x\x07 \u202e ##[error]x\n"
+    mark = "# keep: environment\n"
+    file.write_text(file.read_text().replace(mark, f"{mark}{hostile}"))
+    assert world.run("ci", "github") == 0
+    kept = capsys.readouterr()
+    assert r"\::stop-commands::x" in kept.out
+    assert_text(kept.out)
+    file.write_text(f"{hostile}{file.read_text()}")
+    assert world.run("ci", "github", "--write") == 2
+    refused = capsys.readouterr()
+    assert r"#\x1b[2J" in refused.err
+    assert_text(refused.err)
