@@ -90,6 +90,16 @@ def read_bytes(path: str | os.PathLike[str], kind: FileKind, *, within: str = ""
         os.close(handle)
 
 
+def read_held(handle: int, path: str, kind: FileKind) -> bytes:
+    """Return what a file holds that somebody took hold of with ``O_PATH``; its path is for messages.
+
+    Raises:
+        UnfitFileError: It is no regular file, or is larger than its kind may be.
+        OSError: It may not be read.
+    """
+    return _content(handle, path, kind, piped=False)
+
+
 def read_text(
     path: str | os.PathLike[str], kind: FileKind, *, errors: str = "strict", within: str = "", piped: bool = False
 ) -> str:

@@ -131,7 +131,7 @@ def _tell_of_job(session: Session, what: str, job: Mapping[str, Any]) -> None:
 
     typed = JobFlags(**job)
     if what == "summary":
-        text, values = summarise(typed)
+        text, values = summarise(session.ports, typed)
         if session.json:
             session.print_document("job", {**values, "text": text})
         else:

@@ -113,8 +113,7 @@ class Session:
         kind = "event" if self.streams else "document"
         text = json_text({"format": FORMAT, kind: "error", **form})
         if self.events_file:
-            mode = "a" if self.events_begun else "w"
-            with contextlib.suppress(OSError), open(self.events_file, mode, encoding="utf-8") as events:  # noqa: PTH123 - any path
+            with contextlib.suppress(OSError, UsageError), self._events(again=self.events_begun) as events:
                 events.write(text + "\n")
         if self.json:
             with contextlib.suppress(TonnageError):
@@ -153,12 +152,22 @@ class Session:
         from tonnage.views.live.lines import JsonLinesView, SeveralViews  # noqa: PLC0415
 
         try:
-            events = open(self.events_file, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed below
+            events = self._events()
         except OSError as error:
             raise UsageError(f"--events: {self.events_file} cannot be written", why=f"{error.strerror}.") from error
         self.events_begun = True
         with events, self._view() as shown, JsonLinesView(events, monotonic=self.ports.clock.monotonic) as written:
             yield SeveralViews(shown, written)
+
+    def _events(self, *, again: bool = False) -> TextIO:
+        """Open the file of events."""
+        from pathlib import Path  # noqa: PLC0415 - most commands write none
+
+        from tonnage.own_files import open_stream  # noqa: PLC0415
+
+        project = (Path(self.ports.working_directory),)
+        opened = open_stream(Path(self.events_file), append=again, project=project)
+        return open(opened, "w", encoding="utf-8")  # noqa: PTH123 - a descriptor
 
     def _view(self) -> AbstractContextManager[EventView]:
         monotonic = self.ports.clock.monotonic

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import shlex
 from importlib.resources import files as resources
 from pathlib import Path
@@ -26,7 +25,8 @@ from tonnage.flows.ci_runner import (
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.ci_job import RunnerStack
-from tonnage.small_files import WRITTEN_FOR_CI, read_text
+from tonnage.own_files import read_own, write_whole
+from tonnage.small_files import WRITTEN_FOR_CI, as_text
 from tonnage.units import format_bytes
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 
@@ -46,9 +46,14 @@ _PLAIN_MODE = 0o644
 
 
 class WrittenFile(Struct, frozen=True, kw_only=True):
-    """One file as it is made now, with what the user keeps in it."""
+    """One file as it is made now, with what the user keeps in it.
+
+    Args:
+        root: What it is written for: below it no link is followed.
+    """
 
     path: Path
+    root: Path
     text: str
     command: str
     mode: int = _PLAIN_MODE
@@ -80,7 +85,7 @@ def github_files(
     root = repository(directory)
     place = writable(directory.relative_to(root).as_posix())
     paths = {name: root / _WORKFLOWS / name for name in WORKFLOWS}
-    earlier = next((text for text in map(_existing, paths.values()) if directory_in(text) == place), "")
+    earlier = next((text for each in paths.values() if directory_in(text := _existing(each, root)) == place), "")
     chosen = choose_runner(runner, remembered_options(earlier))
     words = stack_words(flags, wanted.stack, root, ports.environment, ports.working_directory)
     assumed_bytes = wanted.policy.assume_unknown_bytes
@@ -109,7 +114,7 @@ def github_files(
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
         tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
-    return [_written(paths[name], text, command) for name, text in workflows(stack).items()]
+    return [_written(paths[name], root, text, command) for name, text in workflows(stack).items()]
 
 
 def _how_to_install(ports: CiPorts, command: str) -> str:
@@ -138,7 +143,7 @@ def deploy_script(ports: StackPorts, flags: StackFlags) -> list[WrittenFile]:
     text = text.replace(_SETTINGS, _SETTINGS + "".join(lines))
     words = [word for name in flags.files for word in ("--file", name)]
     command = " ".join(("tonnage ci deploy-script", *map(shlex.quote, words)))
-    return [_written(Path(wanted.stack.directory) / _SCRIPT, text, command, _SCRIPT_MODE)]
+    return [_written(directory / _SCRIPT, directory, text, command, _SCRIPT_MODE)]
 
 
 def check_files(made: Sequence[WrittenFile]) -> tuple[dict[Path, str], StaleFilesError | None]:
@@ -147,7 +152,7 @@ def check_files(made: Sequence[WrittenFile]) -> tuple[dict[Path, str], StaleFile
     Returns:
         The state of each, and the failure to raise when one of them is missing or not current.
     """
-    stale = [each for each in made if _without_figures(_existing(each.path)) != _without_figures(each.text)]
+    stale = [each for each in made if _without_figures(_existing(each.path, each.root)) != _without_figures(each.text)]
     states = {each.path: "not current" if each in stale else "current" for each in made}
     if not stale:
         return states, None
@@ -179,10 +184,10 @@ def write_files(
         UsageError: A file was changed or is not ours, or cannot be written.
     """
     for each in made:
-        existing = _existing(each.path)
+        existing = _existing(each.path, each.root)
         if existing and existing != each.text and not force:
             _refuse_to_lose(each, existing, tell)
-    stale = [each for each in made if _existing(each.path) != each.text]
+    stale = [each for each in made if _existing(each.path, each.root) != each.text]
     for each in stale:
         _write(each)
     return {each.path: "written" if each in stale else "current" for each in made}
@@ -209,15 +214,14 @@ def _refuse_to_lose(each: WrittenFile, existing: str, tell: Callable[[str], None
     )
 
 
-def _written(path: Path, text: str, command: str, mode: int = _PLAIN_MODE) -> WrittenFile:
-    return WrittenFile(path=path, text=carried_over(sealed(text), _existing(path)), command=command, mode=mode)
+def _written(path: Path, root: Path, text: str, command: str, mode: int = _PLAIN_MODE) -> WrittenFile:
+    kept = carried_over(sealed(text), _existing(path, root))
+    return WrittenFile(path=path, root=root, text=kept, command=command, mode=mode)
 
 
-def _existing(path: Path) -> str:
-    # What a link of a repository leads to elsewhere would be shown as what is overwritten.
-    root = path.parents[2] if path.parent.name == _WORKFLOWS.name else path.parent
+def _existing(path: Path, root: Path) -> str:
     try:
-        return read_text(path, WRITTEN_FOR_CI, within=str(root.resolve()))
+        return as_text(read_own(path, WRITTEN_FOR_CI, within=root))
     except FileNotFoundError:
         return ""
     except NotADirectoryError as error:
@@ -231,14 +235,9 @@ def _existing(path: Path) -> str:
 
 
 def _write(each: WrittenFile) -> None:
-    beside = each.path.with_name(f".{each.path.name}.{os.getpid()}")
     try:
-        each.path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(each.text, encoding="utf-8")
-        beside.chmod(each.mode)
-        beside.replace(each.path)
+        write_whole(each.path, each.text.encode(), mode=each.mode, keep_mode=True, within=each.root)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UsageError(
             f"{each.path} cannot be written",
             why=f"{error.filename or each.path}: {error.strerror}.",

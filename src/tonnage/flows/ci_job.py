@@ -5,6 +5,7 @@ A job that failed leaves less: a file that is missing, empty or breaks off is to
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.reports.ci_job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
+from tonnage.own_files import open_stream
 from tonnage.small_files import TOLD_BY_JOB, read_text
 from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment
@@ -132,7 +134,7 @@ class JobFlags(Struct, frozen=True, kw_only=True):
     pull_request: int | None
 
 
-def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
+def summarise(ports: CiPorts, typed: JobFlags) -> tuple[str, dict[str, int | None]]:
     """Sum up a job, and add its figures to the file of outputs.
 
     Returns:
@@ -146,7 +148,8 @@ def summarise(typed: JobFlags) -> tuple[str, dict[str, int | None]]:
     values = job_values(forecast, run, reclaimed)
     if typed.outputs:
         try:
-            with open(typed.outputs, "a", encoding="utf-8") as outputs:  # noqa: PTH123 - any path
+            opened = open_stream(Path(typed.outputs), append=True, project=(Path(ports.working_directory),))
+            with open(opened, "w", encoding="utf-8") as outputs:  # noqa: PTH123 - a descriptor
                 outputs.writelines(
                     f"{name.replace('_', '-')}={'' if value is None else value}\n" for name, value in values.items()
                 )

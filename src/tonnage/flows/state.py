@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
 
 def cache_directory(environment: Mapping[str, str]) -> Path:
-    """Return the directory of what can be asked for again at any time; it may be removed at any time."""
+    """Return the directory of what can be asked for again at any time; it may be removed at any time.
+
+    Raises:
+        UsageError: Another user owns it, or may write to it: what it says would be believed.
+    """
     from platformdirs import user_cache_path  # noqa: PLC0415 - not needed by help
 
-    return Path(environment.get("TONNAGE_CACHE_DIR") or user_cache_path("tonnage", appauthor=False))
+    from tonnage.own_files import check_private_directory  # noqa: PLC0415
+
+    directory = Path(environment.get("TONNAGE_CACHE_DIR") or user_cache_path("tonnage", appauthor=False))
+    check_private_directory(directory, instead="Or set TONNAGE_CACHE_DIR to a directory of your own.")
+    return directory
 
 
 def state_place(environment: Mapping[str, str]) -> tuple[str, str]:

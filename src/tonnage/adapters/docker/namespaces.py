@@ -12,12 +12,12 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
 from tonnage.adapters import process
 from tonnage.errors import EngineLacksError
+from tonnage.own_files import temporary_directory
 
 _CLONE_NEWNET = 0x40000000
 _NAMESPACES = "/run/netns"
@@ -91,7 +91,7 @@ def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> s
         ProcessLookupError: The process has ended.
         OSError: The connection failed.
     """
-    with tempfile.TemporaryDirectory(prefix="tonnage-") as directory, socket.socket(socket.AF_UNIX) as listening:
+    with temporary_directory("tonnage-") as directory, socket.socket(socket.AF_UNIX) as listening:
         way = str(Path(directory, "back.sock"))
         listening.bind(way)
         listening.listen()

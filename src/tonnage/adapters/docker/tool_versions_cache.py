@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from tonnage.own_files import private_directory, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,13 +67,8 @@ class ToolVersionsCache:
         with self._lock, contextlib.suppress(OSError):
             self._answers[self._key(arguments)] = (time.time(), told)
             newest = sorted(self._answers.items(), key=lambda item: item[1][0])[-_KEPT:]
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            try:
-                beside.write_text(json.dumps(dict(newest)), encoding="utf-8")
-                beside.replace(self._path)
-            except OSError:
-                beside.unlink(missing_ok=True)
+            private_directory(self._path.parent)
+            write_whole(self._path, json.dumps(dict(newest)).encode())
 
     def _key(self, arguments: Sequence[str]) -> str:
         return json.dumps([*arguments, _identity(Path(arguments[0])), *self._plugins])

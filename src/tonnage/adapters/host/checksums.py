@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import SeenFile
+from tonnage.own_files import private_directory, write_whole
 from tonnage.small_files import MANIFEST, read_text
 from tonnage.units import format_bytes
 
@@ -150,13 +151,8 @@ class Checksums:
 
     def _remember(self) -> None:
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            try:
-                beside.write_text(json.dumps(dict(list(self._known.items())[-_KEPT:])), encoding="utf-8")
-                beside.replace(self._path)
-            except OSError:
-                beside.unlink(missing_ok=True)
+            private_directory(self._path.parent)
+            write_whole(self._path, json.dumps(dict(list(self._known.items())[-_KEPT:])).encode())
 
 
 def _identity(found: os.stat_result) -> _Identity:

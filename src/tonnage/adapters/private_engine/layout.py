@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from tonnage.errors import StepFailedError, UsageError
+from tonnage.own_files import private_directory, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,7 +139,7 @@ def open_root(environment: Mapping[str, str]) -> Path:
     """Return the directory of all private engines, made when it is missing.
 
     Raises:
-        UsageError: The chosen directory cannot be used: not absolute, too long, under /run, or not only root's.
+        UsageError: The chosen directory cannot be used: not absolute, too long, under /run, or not only this user's.
     """
     root = rehearsal_root(environment)
     chosen = str(root)
@@ -152,26 +152,17 @@ def open_root(environment: Mapping[str, str]) -> Path:
             todo=todo,
         )
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = root.lstat()
+        private_directory(root, instead=todo)
     except OSError as error:
         raise UsageError(
             f"The directory {chosen} cannot be made", why=error.strerror or str(error), todo=todo
         ) from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise UsageError(
-            f"The directory {chosen} is not safe for a rehearsal",
-            why="It must be a real directory of this user that nobody else may write to.",
-            todo=todo,
-        )
     return root
 
 
 def write_state(layout: Layout, state: EngineState) -> None:
     """Write the state so that a reader sees the old or the new one, never half of it."""
-    draft = layout.state.with_suffix(".new")
-    draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
-    draft.replace(layout.state)
+    write_whole(layout.state, json.dumps(asdict(state)).encode())
 
 
 def read_state(layout: Layout) -> EngineState | None:
@@ -191,7 +182,7 @@ def root_locked(root: Path) -> Iterator[None]:
     """
     path = root / "lock"
     while True:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_directory(root)
         try:
             file = path.open("ab")
         except FileNotFoundError:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from tonnage.adapters.private_engine.layout import INTERFACE_PREFIX
 from tonnage.adapters.private_engine.programs import command, succeeds
 from tonnage.errors import StepFailedError
+from tonnage.own_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,7 +165,7 @@ def switch_on_forwarding() -> None:
     with _locked():
         setting = _SETTING.read_text(encoding="ascii")
         if setting.strip() == "0":
-            _BEFORE.write_text(setting, encoding="ascii")
+            write_whole(_BEFORE, setting.encode())
             _SETTING.write_text("1\n", encoding="ascii")
 
 

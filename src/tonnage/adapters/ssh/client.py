@@ -7,9 +7,7 @@ because nobody may be there to type one.
 from __future__ import annotations
 
 import shlex
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tonnage.adapters import process
 from tonnage.errors import EngineUnreachableError, UsageError
+from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,8 +131,8 @@ class Tunnel:
     """
 
     def __init__(self, endpoint: str, target: str) -> None:
-        self._directory = tempfile.mkdtemp(prefix="tonnage-")
-        self.path = str(Path(self._directory, "tunnel.sock"))
+        self._directory = temporary_directory("tonnage-")
+        self.path = str(Path(self._directory.name, "tunnel.sock"))
         self._printed: list[str] = []
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -153,7 +152,7 @@ class Tunnel:
         """End the tunnel and remove its socket."""
         self._stop.set()
         self._thread.join()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.cleanup()
 
     def _run(self) -> None:
         try:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from tonnage.own_files import private_directory, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,17 +62,10 @@ class DiskCache:
     def keep(self, kind: str, name: str, content: bytes) -> None:
         """Keep something under a name, in place of what was there."""
         path = self._path(kind, name)
-        beside = path.with_name(f".{path.name}.{uuid4().hex}")
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                beside.write_bytes(content)
-                now = self._clock()
-                os.utime(beside, (now, now))
-                beside.replace(path)
-                self._new.add(path)
-            except OSError:
-                beside.unlink(missing_ok=True)
+            private_directory(path.parent, ours=True)
+            write_whole(path, content, modified_s=self._clock())
+            self._new.add(path)
 
     def _path(self, kind: str, name: str) -> Path:
         return self._directory / kind / hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()

@@ -29,6 +29,7 @@ from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
+from tonnage.own_files import private_directory, temporary_directory
 from tonnage.small_files import RESOLVED, UnfitFileError, read_text
 from tonnage.units import format_seconds
 
@@ -206,10 +207,10 @@ class Uv:
     def _place(self) -> Iterator[Path]:
         """Make a directory that only this user can look into, and remove it afterwards."""
         try:
-            self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_directory(self._cache, ours=True)
             directory = tempfile.TemporaryDirectory(prefix=".run-", dir=self._cache.parent)
         except OSError:
-            directory = tempfile.TemporaryDirectory(prefix="tonnage-resolve-")
+            directory = temporary_directory("tonnage-resolve-")
         with directory as place:
             yield Path(place)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.runtime.private_files import make_private_directory, make_private_file
+from tonnage.own_files import check_private_directory, check_private_file, private_directory, private_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 4
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
+_INSTEAD = "Or set TONNAGE_STATE_DIR to a directory of your own."
 
 ROOM_BYTES = 512 * 1024
 _ROLLBACK_BYTES = 128 * 1024
@@ -146,14 +147,14 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """Open the journal, and create it with its directory when it is not there.
 
     Raises:
-        UsageError: File or directory cannot be created or written by this user.
+        UsageError: File or directory cannot be created or written by this user, or are another user's.
         EngineLacksError: The file was written by a newer Tonnage.
         TonnageError: It is no journal, or damaged, or it could not be created because the disk is full.
     """
     try:
-        make_private_directory(path.parent)
+        private_directory(path.parent, instead=_INSTEAD)
         # SQLite gives the file beside it the same mode and owner.
-        make_private_file(path)
+        private_file(path, instead=_INSTEAD)
     except OSError as error:
         raise _unusable(path, error) from error
     return _checked(path, "rw")
@@ -163,11 +164,13 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
     """Open the journal without ever creating or changing anything, or return None when there is none yet.
 
     Raises:
-        UsageError: This user may not read it.
+        UsageError: This user may not read it, or it may be another user's.
         EngineLacksError: The file was written by a newer Tonnage.
         TonnageError: It is no journal, or damaged.
     """
+    check_private_directory(path.parent, instead=_INSTEAD)
     try:
+        check_private_file(path, instead=_INSTEAD)
         if path.stat().st_size == 0:
             return None
     except (FileNotFoundError, NotADirectoryError):

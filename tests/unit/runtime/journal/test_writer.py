@@ -525,7 +525,7 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
     mount = tmp_path / "disk"
     mount.mkdir()
     if request.param == "tmpfs":
-        command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)]
+        command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(mount)]
     else:
         image = tmp_path / "disk.img"
         with image.open("wb") as file:

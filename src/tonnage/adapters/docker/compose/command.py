@@ -6,7 +6,6 @@ built here and nothing is pulled: those are steps of their own.
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +16,7 @@ from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
+from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,7 +172,7 @@ def _run(
     """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
     last: deque[str] = deque(maxlen=LOG_LINES)
 
-    with tempfile.TemporaryDirectory(prefix="tonnage-compose-") as private:
+    with temporary_directory("tonnage-compose-") as private:
 
         def hear(line: str) -> None:
             # Where the file lay for a moment tells people nothing.
