@@ -6,23 +6,25 @@ A build is the user's own: the same command that they would type, the same layer
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
 from tonnage.adapters.context.dockerfiles import dockerfile_text
+from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.own_files import temporary_directory
 from tonnage.sources.dockerfile.base_images import instructions, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tonnage.adapters.docker.build_variables import BuildVariables
     from tonnage.adapters.docker.progress import BuildFailure, BuildOutput
     from tonnage.adapters.docker.tools import BuildTool
     from tonnage.adapters.interface import Cancel, Progress
@@ -41,10 +43,21 @@ _NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
 _SHOWN = 160
 
 
-def build_arguments(
-    tool: BuildTool, spec: BuildSpec, reference: str, labels: Mapping[str, str], id_file: str
+def build_command(
+    tool: BuildTool,
+    spec: BuildSpec,
+    reference: str,
+    labels: Mapping[str, str],
+    id_file: str,
+    variables: BuildVariables,
 ) -> list[str]:
     """Return the command that builds a section and names the result.
+
+    Args:
+        variables: How the values of its arguments reach it.
+
+    Returns:
+        Its words; every user of the machine can read them.
 
     Raises:
         EngineLacksError: The section asks for something that this builder cannot do.
@@ -57,13 +70,13 @@ def build_arguments(
     command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
     command += ["--iidfile", id_file, "--tag", reference, "--file", spec.dockerfile or "-"]
     repeated = {
-        "--build-arg": [f"{name}={value}" for name, value in spec.args],
+        "--build-arg": variables.arguments,
         "--label": [f"{name}={value}" for name, value in (*spec.labels, *labels.items())],
         "--build-context": [f"{name}={value}" for name, value in spec.additional_contexts],
         "--cache-from": spec.cache_from,
         # Older programs know only the colon; an address may hold further ones.
         "--add-host": [entry.replace("=", ":", 1) for entry in spec.extra_hosts],
-        "--secret": spec.secrets,
+        "--secret": variables.secrets,
         "--ssh": spec.ssh,
         "--target": [spec.target] if spec.target else [],
         "--network": [spec.network] if spec.network else [],
@@ -98,15 +111,14 @@ def run_build(
     """
     _refuse_what_is_missing(spec)
     output = _OUTPUTS[tool.kind]()
-    with tempfile.TemporaryDirectory(prefix="tonnage-build-") as private:
+    legacy = tool.kind is BuilderKind.LEGACY
+    usual = {"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if legacy else "1"}
+    variables = build_variables(spec, usual)
+    with temporary_directory("tonnage-build-") as private:
         id_file = Path(private, "image-id")
         exit_code = process.stream(
-            build_arguments(tool, spec, reference, labels, str(id_file)),
-            environment={
-                "BUILDKIT_PROGRESS": "plain",
-                **environment,
-                "DOCKER_BUILDKIT": "0" if tool.kind is BuilderKind.LEGACY else "1",
-            },
+            build_command(tool, spec, reference, labels, str(id_file), variables),
+            environment=variables.environment,
             directory=None,
             on_line=lambda line: _tell(output, line, progress),
             cancel=cancel,

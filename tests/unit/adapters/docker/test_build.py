@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tonnage.adapters.docker.build import build_arguments, run_build
+from tonnage.adapters.docker.build import build_command, run_build
+from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.model.stack import BuildSpec, Place
@@ -76,6 +77,10 @@ def _build(
     return result, told
 
 
+def _command(tool: BuildTool, spec: BuildSpec, reference: str, labels: dict[str, str], id_file: str) -> list[str]:
+    return build_command(tool, spec, reference, labels, id_file, build_variables(spec, {}))
+
+
 @pytest.fixture
 def spec(tmp_path: Path) -> BuildSpec:
     (tmp_path / "context").mkdir()
@@ -91,10 +96,10 @@ def spec(tmp_path: Path) -> BuildSpec:
 
 def test_everything_of_the_build_section_reaches_buildx() -> None:
     tool = _tool(BuilderKind.RAWJSON, "/usr/bin/docker", buildx=True)
-    arguments = build_arguments(tool, FULL, "web:candidate", {"tonnage.stack": "shop"}, "/private/id")
+    arguments = _command(tool, FULL, "web:candidate", {"tonnage.stack": "shop"}, "/private/id")
     assert " ".join(arguments) == (
         "/usr/bin/docker buildx build --builder default --load --progress=rawjson --iidfile /private/id"
-        " --tag web:candidate --file /srv/shop/docker/web.Dockerfile --build-arg B=2 words --build-arg A=1=1"
+        " --tag web:candidate --file /srv/shop/docker/web.Dockerfile --build-arg B --build-arg A"
         " --label own=label --label tonnage.stack=shop --build-context base=docker-image://alpine"
         " --cache-from shop/web:cache --add-host db:192.0.2.17 --add-host six:2001:db8::17"
         " --secret id=token,env=TOKEN --ssh default --target final --network host --platform linux/amd64"
@@ -103,12 +108,12 @@ def test_everything_of_the_build_section_reaches_buildx() -> None:
 
 
 def test_buildkit_inside_is_asked_for_plain_progress() -> None:
-    arguments = build_arguments(_tool(BuilderKind.PLAIN), BuildSpec(context="."), "web", {}, "id")
+    arguments = _command(_tool(BuilderKind.PLAIN), BuildSpec(context="."), "web", {}, "id")
     assert arguments == ["docker", "build", "--progress=plain", "--iidfile", "id", "--tag", "web", "--file", "-", "."]
 
 
 def test_the_classic_builder_leaves_no_container_of_a_failed_step() -> None:
-    arguments = build_arguments(_tool(BuilderKind.LEGACY), BuildSpec(context="."), "web", {}, "id")
+    arguments = _command(_tool(BuilderKind.LEGACY), BuildSpec(context="."), "web", {}, "id")
     assert arguments == ["docker", "build", "--force-rm", "--iidfile", "id", "--tag", "web", "--file", "-", "."]
 
 
@@ -123,7 +128,7 @@ def test_the_classic_builder_leaves_no_container_of_a_failed_step() -> None:
 )
 def test_what_a_builder_cannot_do_is_refused_before_it_starts(kind: BuilderKind, spec: BuildSpec, lacking: str) -> None:
     with pytest.raises(EngineLacksError, match=lacking):
-        build_arguments(_tool(kind), spec, "web", {}, "id")
+        _command(_tool(kind), spec, "web", {}, "id")
 
 
 def test_a_build_returns_the_id_and_tells_where_it_is(tmp_path: Path, spec: BuildSpec) -> None:
