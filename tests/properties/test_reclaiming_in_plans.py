@@ -10,7 +10,8 @@ from tests.properties.stacks import harbour
 from tests.simulator import Instruction, Recipe
 from tests.simulator.deploying import Described, changed, stack_of
 
-from tonnage.decide.deploy.planning import plan_deploy, why_stale
+from tonnage.decide.deploy.planning import plan_deploy
+from tonnage.decide.deploy.staleness import why_stale
 from tonnage.model.deploy.plan import Reclaim
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome

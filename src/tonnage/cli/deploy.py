@@ -23,6 +23,7 @@ from tonnage.errors import (
     NotHealthyError,
     StalePlanError,
     StepFailedError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ RUN_FAILURES = (
     EngineLacksError,
     LockHeldError,
     StepFailedError,
+    UsageError,
 )
 
 
@@ -123,12 +125,16 @@ def deploy_job(session: Session, flags: StackFlags, plan_file: str | None) -> Jo
     from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
+    from tonnage.views.json.saved_plan import MAKE_ONE  # noqa: PLC0415
 
     if not plan_file:
         return Job(purpose=Purpose.DEPLOY, wanted=read_wanted(session.ports, flags))
     if flags.services or flags.settings:
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
-    saved = read_plan_file(plan_file)
+    read = read_plan_file(plan_file)
+    saved = read.plan
+    if saved.purpose not in {Purpose.DEPLOY, Purpose.BUILD}:
+        raise UsageError("this is no plan of a deploy or a build", todo=MAKE_ONE, place=plan_file)
     wanted = read_wanted(session.ports, replace(flags, services=saved.services))
     wanted = replace(wanted, policy=saved.policy)
-    return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file)
+    return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file, saved_changed=read.was_changed)

@@ -66,8 +66,9 @@ class Job(Struct, frozen=True, kw_only=True):
     """What is to be carried out.
 
     Args:
-        saved: A plan to be carried out exactly, unless it is stale; None to carry out a fresh one.
+        saved: A plan that the one of now must be, step by step; None to carry out whatever is planned.
         saved_place: The file that it was read from.
+        saved_changed: Whether that file is not as it was written.
         weights: What was looked at before.
     """
 
@@ -75,6 +76,7 @@ class Job(Struct, frozen=True, kw_only=True):
     wanted: DesiredState
     saved: Plan | None = None
     saved_place: str = ""
+    saved_changed: bool = False
     weights: CheckedWeights = CheckedWeights()
 
 
@@ -182,7 +184,7 @@ def _plan(
     if stack.sent and purpose is Purpose.DEPLOY:
         inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, stack))
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
-    builds, notes = ({}, ()) if job.saved is not None else _forecasts(ports, facts, purpose, wanted, inventory, history)
+    builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(purpose, wanted, inventory, history, builds)
     if needs_reclaim(plan) or _reclaims(job.saved):
         try:
@@ -267,11 +269,14 @@ def _need_programs(ports: DeployPorts, plan: Plan) -> None:
 
 
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
+    """Return the plan of now, when the saved one has the same steps: what a file says is never carried out itself."""
     if job.saved is None:
         return fresh
-    from tonnage.decide.deploy.planning import why_stale  # noqa: PLC0415 - only for saved plans
+    from tonnage.decide.deploy.staleness import why_stale  # noqa: PLC0415 - only for saved plans
 
     why = why_stale(job.saved, fresh)
+    if not why and job.saved_changed:
+        why = "the file was changed since it was written: its sum is another one"
     if why:
         raise StalePlanError(
             "the plan is stale; nothing was changed",
@@ -279,7 +284,8 @@ def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
             todo=f"Make it anew:\n  tonnage plan --out {job.saved_place}",
             place=job.saved_place,
         )
-    return job.saved
+    # One that was refused when it was made stays so, although it fits by now: nobody was shown that.
+    return fresh if job.saved.refusal is None else replace(fresh, refusal=job.saved.refusal)
 
 
 def _diagnosis(facts: EngineFacts, run: Run) -> tuple[Explanation, ...]:

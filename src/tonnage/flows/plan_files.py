@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
-from tonnage.small_files import PLAN, UnfitFileError, read_bytes
-from tonnage.views.json.saved_plan import MAKE_ONE, read_plan, save_plan
+from tonnage.own_files import read_own, write_whole
+from tonnage.small_files import PLAN, UnfitFileError
+from tonnage.views.json.saved_plan import MAKE_ONE, read_plan, save_plan, was_changed
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
@@ -18,27 +20,30 @@ def write_plan_file(plan: Plan, file: str) -> None:
     """Write a plan, readable by its owner only, as a whole or not at all.
 
     Raises:
-        UsageError: The file cannot be written.
+        UsageError: The file cannot be written, or is a link.
     """
-    path = Path(file)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(beside, "x", encoding="utf-8", opener=_for_owner_only) as stream:
-            stream.write(save_plan(plan))
-        beside.replace(path)
+        write_whole(Path(file), save_plan(plan).encode(), project=(Path(plan.directory),))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UsageError(f"the plan cannot be saved as {file}", why=f"{error.strerror}.") from error
 
 
-def read_plan_file(file: str) -> Plan:
+class SavedPlan(Struct, frozen=True):
+    """A plan that was read from a file, and whether that is not as it was written."""
+
+    plan: Plan
+    was_changed: bool
+
+
+def read_plan_file(file: str) -> SavedPlan:
     """Read a plan.
 
     Raises:
-        UsageError: The file cannot be read, or it is no plan file of this format.
+        UsageError: The file cannot be read, another user owns it or may write to it, or it is no plan file of this
+            format.
     """
     try:
-        content = read_bytes(file, PLAN, piped=True)
+        content = read_own(Path(file), PLAN, private=True)
     except UnfitFileError as error:
         raise UsageError("this is not a plan file", why=f"{error.strerror}.", todo=MAKE_ONE, place=file) from error
     except OSError as error:
@@ -48,8 +53,4 @@ def read_plan_file(file: str) -> Plan:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise UsageError("this is not a plan file", why="It is not text.", todo=MAKE_ONE, place=file) from error
-    return read_plan(text, place=file)
-
-
-def _for_owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return SavedPlan(read_plan(text, place=file), was_changed(text))

@@ -70,7 +70,11 @@ def reclaim(
     if request.plan_file:
         from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415 - only for --for
 
-        plan = read_plan_file(request.plan_file)
+        saved = read_plan_file(request.plan_file)
+        if saved.was_changed:
+            why = "Its sum is another one."
+            raise UsageError("this plan file was changed since it was written", why=why, place=request.plan_file)
+        plan = saved.plan
     earlier = _Earlier()
     for look in itertools.count(1):
         found = _once(ports, flags, request, plan, earlier, tell, confirm, last=look >= _LOOKS)

@@ -21,7 +21,7 @@ from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
-from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, Reclaim, SendFiles, Step, Unchanged
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
@@ -262,33 +262,6 @@ def _state(change: Change) -> str:
     if all(container.state == "exited" for container in change.running):
         return "it ran to its end with exit code 0 and nothing changed since"
     return f"nothing changed; {count} container{'s' if count != 1 else ''} running"
-
-
-def why_stale(plan: Plan, fresh: Plan) -> str:
-    """Return why a saved plan is stale; empty when it is not."""
-    if plan.engine_id != fresh.engine_id:
-        return f"it was made for the engine at {plan.endpoint}, which is not the one at {fresh.endpoint}"
-    if plan.stack != fresh.stack:
-        return f"it was made for the stack {plan.stack}, not for {fresh.stack}"
-    if plan.fingerprint != fresh.fingerprint:
-        before, now = _steps_by_service(plan), _steps_by_service(fresh)
-        names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        what = f": {', '.join(names)}" if names else ""
-        return f"the stack or the engine changed since it was made{what}"
-    for step in plan.steps:
-        for item in step.action.items if isinstance(step.action, Reclaim) else ():
-            if item.candidate_id not in fresh.removable:
-                return f"{step.name} would remove the {item.kind} {item.name}, which is needed or gone by now"
-    if fresh.refusal is not None and plan.refusal is None:
-        return f"it no longer fits: {fresh.refusal.why}"
-    return ""
-
-
-def _steps_by_service(plan: Plan) -> dict[str, list[tuple[str, str]]]:
-    steps: dict[str, list[tuple[str, str]]] = {}
-    for step in plan.steps:
-        steps.setdefault(step.service, []).append((step.name, step.cause))
-    return steps
 
 
 _ANY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound

@@ -1,10 +1,13 @@
 """A plan as a file: everything that the executor needs, to be read back and executed.
 
 The file carries the whole configuration of the services, environment values included. It is not meant to be shown:
-:func:`tonnage.views.json.forms.plan_form` is.
+:func:`tonnage.views.json.forms.plan_form` is. Its sum tells whether it was changed by somebody who did not mean to hide
+that; what it says is compared with a plan of now in any case.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import msgspec
 
@@ -25,8 +28,20 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 def save_plan(plan: Plan) -> str:
     """Write a plan as the text of a plan file."""
-    encoded = msgspec.json.encode(_Saved(document=DOCUMENT, format=PLAN_FORMAT, plan=plan), order="deterministic")
+    saved = msgspec.json.encode(_Saved(document=DOCUMENT, format=PLAN_FORMAT, plan=plan))
+    document = msgspec.json.decode(saved)
+    encoded = msgspec.json.encode(document | {"sum": _sum_of(document)}, order="deterministic")
     return json_escaped(msgspec.json.format(encoded, indent=1).decode()) + "\n"
+
+
+def was_changed(text: str) -> bool:
+    """Return whether the text of a plan file, which :func:`read_plan` took, is not as it was written."""
+    document = msgspec.json.decode(text)
+    return bool(document.pop("sum", "") != _sum_of(document))
+
+
+def _sum_of(document: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
 
 
 def read_plan(text: str, *, place: str = "") -> Plan:
