@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.unit.cli.simulated_ports import make_world
+from tests.unit.cli.test_forecast import LocalLookups
 
+from tonnage.errors import UsageError
+from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.small_files import (
     DOCKERFILE,
     VARIABLES,
@@ -20,8 +30,12 @@ from tonnage.small_files import (
     read_bytes_in,
 )
 from tonnage.sources.compose.files import FilesWithin
+from tonnage.sources.compose.keys import COMPOSE_FILE
+from tonnage.sources.compose.shapes import Distinct, Either, Fields, Listed, Mounted, Named, Pairs
+from tonnage.sources.compose.x_tonnage import SERVICE as X_TONNAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECRET = "s3cr3t-of-this-machine"
@@ -185,3 +199,258 @@ def test_files_within_a_directory_are_read_and_no_others(context: Path, outside:
     assert files.kind(str(context / "outer")) == files.kind(str(context / "up")) == "file"
     assert files.kind(str(context / "none")) == ""
     assert files.kind(str(context)) == "directory"
+
+
+@pytest.fixture
+def forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Forecast a project of one service; return the exit code, and everything that was printed."""
+    project = tmp_path / "project"
+    (project / "web").mkdir(parents=True, exist_ok=True)
+    (project / ".git").mkdir()
+    world = make_world(project, compose="name: shop\nservices:\n  web:\n    build: ./web\n")
+    world.ports.looks_up = lambda _facts, offline: LocalLookups({}, tmp_path / "cache", offline=offline)
+
+    def run(**files: str) -> tuple[int, str]:
+        for name, text in files.items():
+            (project / {"compose": "compose.yaml"}.get(name, f"web/{name}")).write_text(text)
+        code = world.run("forecast", "--offline")
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+FROM = "FROM python:3.11-slim\nCOPY . /\n"
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        ("Dockerfile",),
+        ("requirements.txt",),
+        (".dockerignore",),
+        ("Dockerfile.dockerignore",),
+        ("pyproject.toml",),
+        ("uv.lock", "pyproject.toml"),
+    ],
+)
+def test_nothing_of_a_file_that_a_link_of_a_context_leads_to_outside_is_shown(
+    forecast: Callable[..., tuple[int, str]], outside: Path, context: Path, links: tuple[str, ...]
+) -> None:
+    (context / "Dockerfile").write_text(
+        f"{FROM}RUN pip install -r /requirements.txt\nRUN pip install .\nRUN uv sync --frozen\n"
+    )
+    for name in links:
+        (context / name).unlink(missing_ok=True)
+        (context / name).symlink_to(outside)
+    _, said = forecast()
+    assert SECRET.casefold() not in said.casefold()
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        "services:\n  web: {{build: {{context: ./web, dockerfile: {outside}}}}}\n",
+        "services:\n  web: {{image: busybox, env_file: {outside}}}\n",
+        "services:\n  web: {{image: busybox, label_file: {outside}}}\n",
+        "include: [{outside}]\nservices:\n  web: {{image: busybox}}\n",
+        "include: [{{path: compose.other.yaml, env_file: {outside}}}]\nservices:\n  web: {{image: busybox}}\n",
+        "services:\n  web: {{extends: {{file: {outside}, service: x}}}}\n",
+        "services:\n  web: {{extends: {{file: {outside}, service: web}}}}\n",
+    ],
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{SECRET}:x:0:0\n",
+        f"machine example.org login me password {SECRET}\n",
+        f"{SECRET}: 1\n",
+        f"services: {{{SECRET}: {{image: a}}}}\n",
+        f"services: {{web: {{image: '{SECRET} x'}}}}\n",
+        f"services: {{web: {{{SECRET}: 1}}}}\n",
+        f"a: '{SECRET}\n",
+        f"A=${{{SECRET}\n",
+        f'A="{SECRET}\n',
+        f'{{"auths": {{"example.org": {{"auth": "{SECRET}"}}}}}}\n',
+    ],
+)
+def test_nothing_of_a_file_outside_that_compose_reads_is_shown(
+    forecast: Callable[..., tuple[int, str]], outside: Path, tmp_path: Path, compose: str, content: str
+) -> None:
+    outside.write_text(content)
+    (tmp_path / "project" / "compose.other.yaml").write_text("services: {other: {image: busybox}}\n")
+    code, said = forecast(compose=f"name: shop\n{compose.format(outside=outside)}", Dockerfile="FROM busybox\n")
+    assert code in {0, 2, 11}
+    assert SECRET.casefold() not in said.casefold()
+    assert "Traceback" not in said
+
+
+def test_a_link_in_a_project_counts_by_where_it_leads_to(
+    forecast: Callable[..., tuple[int, str]], outside: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "project" / ".env").symlink_to(outside)
+    code, said = forecast(Dockerfile="FROM busybox\n")
+    assert code == 2
+    assert SECRET not in said
+    assert f"{tmp_path}/project/.env:1: a line of a file of variables has to be NAME=VALUE" in said
+    assert "lies outside of the project" in said
+
+
+def test_a_wrong_word_of_the_project_is_shown(forecast: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert "there is no instruction RUM" in forecast(Dockerfile="FROM busybox\nRUM true\n")[1]
+    (tmp_path / "project" / ".env").write_text("a wrong line\n")
+    assert "'a wrong line' sets no variable" in forecast()[1]
+
+
+CHILD = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (700_000_000, 700_000_000))
+resource.setrlimit(resource.RLIMIT_CPU, (25, 25))
+from tonnage.errors import UsageError
+size = int(sys.argv[2])
+{prepare}
+try:
+    {act}
+except (UsageError, ValueError):
+    pass
+"""
+LINEAR = {
+    "substitute-nested": (
+        "from tonnage.sources.compose.variables import substitute",
+        "substitute('${A:-' * (size // 5) + '}' * (size // 5), {}, None, lambda *_: None)",
+    ),
+    "dotenv-lines": (
+        "from tonnage.sources.compose.variables import read_dotenv",
+        "read_dotenv(''.join(f'A{i}=$A{i - 1}x\\n' for i in range(size // 20)), 'f', {})",
+    ),
+    "dotenv-doubling": (
+        "from tonnage.sources.compose.variables import read_dotenv",
+        "read_dotenv('A0=aaaaaaaaaa\\n' + ''.join(f'A{i}=' + f'$A{i - 1}' * 10 + '\\n' for i in range(1, 99)), 'f', {})",
+    ),
+    "dockerfile-word": (
+        "from tonnage.sources.dockerfile.parser import read_dockerfile",
+        "read_dockerfile('FROM a\\nENV A=' + 'a' * size + '\\nRUN ' + '--x ' * (size // 4) + '\\nENV B=' + '\\\\\\\\a' * (size // 3))",
+    ),
+    "dockerfile-json": (
+        "from tonnage.sources.dockerfile.parser import read_dockerfile",
+        "read_dockerfile('FROM a\\nRUN ' + '[' * size)",
+    ),
+    "lexer-nested": (
+        "from tonnage.sources.substitution import Lexer",
+        "Lexer().words('${A:-' * (size // 5) + 'a' * size, {})",
+    ),
+    "lexer-trim": (
+        "from tonnage.sources.substitution import Lexer",
+        "Lexer().expand('${A%' + '*a' * 999 + 'b}', {'A': 'a' * 99_999})",
+    ),
+    "requirement-blanks": (
+        "from tonnage.forecast.requirements.files import read_requirements",
+        "read_requirements('/r', lambda _: ('a' + ' ' * 90_000 + '!\\n') * (size // 90_000 + 1))",
+    ),
+    "requirement-brackets": (
+        "from tonnage.forecast.requirements.files import read_requirements",
+        "read_requirements('/r', lambda _: './' + '[' * 90_000)",
+    ),
+    "ignored": (
+        "from tonnage.adapters.context.entries import IgnoreRules",
+        "IgnoreRules(('**/' * 30 + 'x\\n') * (size // 92)).hit('/'.join(['a' * 99] * 40))",
+    ),
+    "ignored-stars": (
+        "from tonnage.adapters.context.entries import IgnoreRules",
+        "IgnoreRules('*a' * (size // 2) + 'b\\n' + '*a' * 99 + 'b\\n' + '[' * size).hit('a' * 255)",
+    ),
+    "copied": (
+        "from tonnage.sources.dockerfile.patterns import name_pattern",
+        "name_pattern('*a' * 99 + 'b').fullmatch('a' * 255)",
+    ),
+    "toml-key": (
+        "from tonnage.forecast.python.toml_text import read_toml",
+        "read_toml('a' + '.a' * (size // 2) + ' = 1')",
+    ),
+    "toml-nested": (
+        "from tonnage.forecast.python.toml_text import read_toml",
+        "read_toml('a = ' + '[' * size)",
+    ),
+    "yaml-nested": (
+        "from tonnage.sources.compose.yaml_text import read_yaml",
+        "read_yaml('a: ' + '[' * size, 'f')",
+    ),
+    "endless": (
+        "from tonnage.small_files import read_bytes, DOCKERFILE",
+        "read_bytes('/dev/zero', DOCKERFILE)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_megabyte_takes_bounded_time_and_memory(name: str, tmp_path: Path) -> None:
+    prepare, act = LINEAR[name]
+    child = tmp_path / "child.py"
+    child.write_text(CHILD.format(prepare=prepare, act=act))
+    done = subprocess.run([sys.executable, str(child), name, "1000000"], check=False, capture_output=True, text=True)
+    # The endless one fails with what is no UsageError.
+    assert done.returncode == 0 or (name == "endless" and "It is a device" in done.stderr), done.stderr[-500:]
+
+
+NASTY = (
+    "~", "", "1__2", "0b", "0x", "08", "7e99999", "12e4567", ".inf", "-.inf", ".nan", "2001-01-01", "190:20:30.15",
+    "9" * 5000, f"'{'9' * 5000}'", "0x" + "f" * 5000, "'nan'", f"'{'1' * 5000}s'", f"'{'9' * 400}g'", "'\u0661'", '"\\0"',
+    '"\\ud800"', "[]", "{}", "[null]", "[[]]", "[{}]", "{a: null}", "!reset null", "[!reset a]", "'${X}'", "true", "-1",
+)  # fmt: skip
+
+
+def positions(shape: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield every place of a file that has a shape, as keys; 0 is an entry of a list."""
+    yield path
+    match shape:
+        case Fields():
+            for key, each in shape.keys.items():
+                yield from positions(each, (*path, key))
+        case Listed() | Distinct():
+            yield from positions(shape.each, (*path, 0))
+        case Named() | Pairs():
+            yield from positions(shape.each, (*path, "n"))
+        case Either():
+            yield from positions(shape.mapping, path)
+        case Mounted():
+            yield from positions(shape.fields, path)
+
+
+NEEDED = {
+    "ports": "target: 80", "volumes": "type: bind, target: /a", "env_file": "path: e", "configs": "source: c",
+    "secrets": "source: s", "devices": "source: /d", "extends": "service: w", "include": "path: i.yaml",
+}  # fmt: skip
+PLACES = sorted(
+    {*positions(COMPOSE_FILE), *(("services", "n", "x-tonnage", *path) for path in positions(X_TONNAGE))}, key=str
+)
+
+
+def written(path: tuple[str | int, ...], value: str) -> str:
+    """Return a compose file with a value at a place."""
+    text = value
+    for at in range(len(path) - 1, -1, -1):
+        key = path[at]
+        if key == 0:
+            text = f"[{text}]"
+            continue
+        inside = path[at - 2] if at > 1 and path[at - 1] == 0 else ""
+        beside = [] if key in NEEDED.get(str(inside), "") else [NEEDED.get(str(inside), "")]
+        beside += ["image: busybox"] * (path[:at] == ("services", "n") and key != "image")
+        beside += ["services: {w: {image: busybox}}"] * (at == 0 and key != "services")
+        text = f"{{{', '.join([f'{key}: {text}', *filter(None, beside)])}}}"
+    return text
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(PLACES), st.sampled_from(NASTY))
+@example(("include", 0), "null")
+@example(("services", "n", "environment", "n"), "12e4567")
+@example(("services", "n", "links", 0), "~")
+@example(("services", "n", "build"), "'${X}'")
+@example(("services", "n", "configs", 0), "~")
+def test_any_value_at_any_key_is_read_or_refused(path: tuple[str | int, ...], value: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        with open(f"{directory}/compose.yaml", "w", encoding="utf-8") as file:
+            file.write(f"{written(path, value)}\n")
+        with contextlib.suppress(UsageError):
+            load_stack(StackRequest(working_directory=directory), environment={}, compose=None)

@@ -72,7 +72,7 @@ def _read_run(file: str) -> JobRun | None:
             elif event == "error":
                 failed = msgspec.json.decode(line, type=_Failed)
                 run = replace(run, failure=f"{failed.what}. {failed.why}".rstrip(". ") + ".")
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             if number == len(lines):
                 break  # A job that was killed ends in the middle of a line.
             raise UsageError("this is not a file of events", why=f"{error}.", place=f"{file}:{number}") from error
@@ -87,7 +87,7 @@ def _moments(lines: list[str], mount: str) -> tuple[DiskMoment, ...]:
             continue
         try:
             moment = msgspec.json.decode(line, type=DiskMoment)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             continue
         if moment.mount == mount:
             found.append(moment)
@@ -106,7 +106,7 @@ def _document(file: str, kind: type[_Document], name: str) -> _Document | None:
         if head.document != name:
             raise UsageError(f"this is no {name} as --json prints it", place=file)
         return msgspec.json.decode(text, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise UsageError(f"this is no {name} as --json prints it", why=f"{error}.", place=file) from error
 
 

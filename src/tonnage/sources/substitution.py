@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _SPECIAL = frozenset("@*#?-$!0")
 _MODIFIERS = frozenset("+-?#%")
+_DEEPEST = 50
+_LONGEST = 131_072
+"""No program takes a longer word. Source: execve(2) (MAX_ARG_STRLEN)."""
+_LONGEST_PATTERN = 4096
 
 
 class SubstitutionError(ValueError):
@@ -60,7 +64,7 @@ class _Words:
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self._word = ""
+        self._word: list[str] = []
 
     def add(self, text: str) -> None:
         """Add characters of which blanks end a word."""
@@ -68,17 +72,18 @@ class _Words:
             if character.isspace():
                 self.end()
             else:
-                self._word += character
+                self._word.append(character)
 
     def add_raw(self, text: str) -> None:
         """Add characters of which none ends a word."""
-        self._word += text
+        if text:
+            self._word.append(text)
 
     def end(self) -> None:
         """End the word that is being gathered."""
         if self._word:
-            self.done.append(self._word)
-        self._word = ""
+            self.done.append("".join(self._word))
+        self._word = []
 
 
 class _Reading:
@@ -89,6 +94,8 @@ class _Reading:
         self._text = text
         self._at = 0
         self._values = values
+        self._depth = 0
+        self._made = 0
 
     def whole(self) -> tuple[str, list[str]]:
         """Read to the end."""
@@ -103,11 +110,15 @@ class _Reading:
         return character
 
     def _until(self, stop: str, *, raw_escapes: bool) -> tuple[str, list[str]]:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise SubstitutionError("substitutions stand in each other too deeply")
         result = ""
         words = _Words()
         while character := self._peek():
             if stop and character == stop:
                 self._at += 1
+                self._depth -= 1
                 words.end()
                 return result, words.done
             if character == "$":
@@ -161,6 +172,13 @@ class _Reading:
         raise SubstitutionError("a double quote has no end")
 
     def _dollar(self) -> str:
+        found = self._substituted()
+        self._made += len(found)
+        if self._made > _LONGEST + len(self._text):
+            raise SubstitutionError("with its variables put in it is longer than any program takes")
+        return found
+
+    def _substituted(self) -> str:
         self._at += 1
         if self._peek() != "{":
             name = self._name()
@@ -212,6 +230,8 @@ class _Reading:
         value = self._values.get(name)
         if value is None and self._lexer.keep_unset:
             return f"${{{name}/{pattern}/{replacement}}}"
+        if "*" in pattern and len(value or "") > _LONGEST_PATTERN:
+            raise SubstitutionError(f"the value of {name} is too long to look for a pattern in it")
         return re.sub(
             _expression(pattern, longest=True), lambda _: replacement, value or "", count=0 if everywhere else 1
         )
@@ -233,28 +253,35 @@ class _Reading:
 
 def _trimmed(value: str, pattern: str, *, longest: bool, front: bool) -> str:
     """Take away what matches a pattern at the front or the end."""
-    expression = re.compile(_expression(pattern, longest=longest), re.DOTALL)
-    if front:
-        match = expression.match(value)
-        return value[match.end() :] if match else value
-    starts = range(len(value) + 1) if longest else range(len(value), -1, -1)
-    return next((value[:at] for at in starts if expression.fullmatch(value, at)), value)
+    # What ends a text begins it where both are read from the end.
+    text = value if front else value[::-1]
+    match = re.compile(_expression(pattern, longest=longest, front=front), re.DOTALL).match(text)
+    if match is None:
+        return value
+    return value[match.end() :] if front else value[: len(value) - match.end()]
 
 
-def _expression(pattern: str, *, longest: bool) -> str:
-    """Translate ``*`` and ``?`` into a regular expression."""
-    result = ""
+def _expression(pattern: str, *, longest: bool, front: bool = True) -> str:
+    """Translate ``*`` and ``?`` into a regular expression in which what stands between stars is looked for once."""
+    if len(pattern) > _LONGEST_PATTERN:
+        raise SubstitutionError("a pattern is too long")
+    parts: list[list[str]] = [[]]
     characters = iter(pattern)
     for character in characters:
         if character == "*":
-            result += ".*" if longest else ".*?"
+            parts.append([])
         elif character == "?":
-            result += "."
+            parts[-1].append(".")
         elif character == "\\":
             following = next(characters, "")
             if not following or following not in r"*?\}/":
                 raise SubstitutionError(f"\\{following} is an escape that builders do not have")
-            result += re.escape(following)
+            parts[-1].append(re.escape(following))
         else:
-            result += re.escape(character)
-    return result
+            parts[-1].append(re.escape(character))
+    texts = ["".join(part if front else part[::-1]) for part in (parts if front else parts[::-1])]
+    first, *others = texts
+    if not others:
+        return first
+    between = "".join(f"(?>.*?{text})" for text in others[:-1] if text)
+    return f"{first}{between}{'.*' if longest else '.*?'}{others[-1]}"

@@ -126,7 +126,7 @@ class Credentials:
             told = json.loads(text)
             wanted = {key: told[key] for key in ("auths", "credsStore", "credHelpers") if told.get(key)}
             return AuthConfig.load_config(None, wanted, dict(self._environment)) if wanted else AuthConfig({})
-        except (ValueError, TypeError, AttributeError, KeyError, DockerException) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, DockerException) as error:
             raise _unreadable(path, str(error)) from error
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import configparser
 import netrc
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -22,6 +21,7 @@ from msgspec.structs import replace
 
 from tonnage.addresses import origin_of, shown, without_user
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.toml_text import read_toml
 from tonnage.lazily import regex
 from tonnage.small_files import SETTINGS, opened, read_text
 
@@ -183,8 +183,8 @@ def _uv_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for path in files:
         try:
-            told = tomllib.loads(read_text(path, SETTINGS))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            told = read_toml(read_text(path, SETTINGS))
+        except (OSError, ValueError):
             continue
         of_pip = told.get("pip")
         settings |= told | (of_pip if isinstance(of_pip, dict) else {})

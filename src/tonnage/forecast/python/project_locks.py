@@ -11,7 +11,6 @@ Source: uv 0.13.9 ``uv export``; lock files of Poetry 1.1 to 2.2 and of PDM 4.4 
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
+from tonnage.forecast.python.toml_text import read_toml
 from tonnage.model.forecast.python_lock import LockOrigin, Other
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _bare(lines: Iterable[str]) -> Iterator[str]:
 def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[str], list[str]]:
     """Return pins, what is no package of an index, indexes, and names that have several versions without a marker."""
     try:
-        told = tomllib.loads(request.lock_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = read_toml(request.lock_text)
+    except ValueError as error:
         raise CannotResolveError(f"{request.lock_name} cannot be read", "invalid", why=str(error)) from error
     found: dict[str, dict[str, str]] = {}
     others: dict[str, Other] = {}

@@ -5,7 +5,6 @@ Source: PEP 621 and 735; Poetry 2.2 (``tool.poetry``) and PDM 2.26 (``tool.pdm``
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement
@@ -13,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
+from tonnage.forecast.python.toml_text import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +27,8 @@ def needs(request: LockedRequest) -> list[str]:
         CannotResolveError: ``pyproject.toml`` cannot be read.
     """
     try:
-        told = tomllib.loads(request.project_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = read_toml(request.project_text)
+    except ValueError as error:
         raise CannotResolveError("pyproject.toml cannot be read", "invalid", why=str(error)) from error
     lines: list[str] = []
     if not request.only_groups:

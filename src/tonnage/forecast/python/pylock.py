@@ -6,7 +6,6 @@ Source: packaging 26.3, ``packaging.pylock``; PEP 425, 600 and 656 for the tags 
 from __future__ import annotations
 
 import sysconfig
-import tomllib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
@@ -16,6 +15,7 @@ from packaging import pylock, tags
 from tonnage.addresses import redacted
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import wheel_name, within_name
+from tonnage.forecast.python.toml_text import read_toml
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
 from tonnage.units import told_count
 
@@ -47,7 +47,7 @@ def read_pylock(
         CannotResolveError: It is no lock file, or has nothing for this target.
     """
     try:
-        told = tomllib.loads(text)
+        told = read_toml(text)
         _check_names(told)
         lock = pylock.Pylock.from_dict(told)
         selected = list(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.requirements import Requirement
 
-_COMMENT = regex(r"(^|\s+)#.*$")
+_COMMENT = regex(r"(?:^|(?<=\s))#.*$")
+_LONGEST_LINE = 100_000
 _VARIABLE = regex(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _OPTION = regex(r"\s(?=--?[a-zA-Z])")
 _REMOTE = regex(r"https?:", re.IGNORECASE)
@@ -202,7 +203,7 @@ def _lines(text: str, file: str) -> list[_Line]:
     """Join continued lines, take comments away, and leave empty lines out."""
     found: list[_Line] = []
     parts: list[str] = []
-    begin = 0
+    begin, length = 0, 0
     written = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     for number, line in enumerate(written, 1):
         refused = refused_character(line)
@@ -214,7 +215,15 @@ def _lines(text: str, file: str) -> list[_Line]:
                 place=str(Place(file, number)),
             )
         if not parts:
-            begin = number
+            begin, length = number, 0
+        length += len(line)
+        if length > _LONGEST_LINE:
+            raise UsageError(
+                f"a line has more than {_LONGEST_LINE:,} characters",
+                why="No requirement is that long, with all its hashes.",
+                todo="Write a line for each requirement.",
+                place=str(Place(file, begin)),
+            )
         comment = _COMMENT.search(line) is not None and line.lstrip().startswith("#")
         if line.endswith("\\") and not comment:
             parts.append(line.removesuffix("\\"))

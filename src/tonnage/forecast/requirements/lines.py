@@ -29,7 +29,6 @@ _ADDRESS = regex(r"[a-zA-Z][a-zA-Z0-9+.-]*:", re.DOTALL)
 _REPOSITORY = regex(r"(?:git|hg|bzr|svn)\+", re.IGNORECASE)
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 _EGG = regex(r"(?:^|[#&])egg=(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?")
-_PATH_EXTRAS = regex(r"(?P<path>.*?)\[(?P<extras>[^\]/]*)\]")
 
 # Every character that ends a line somewhere, and every other one that controls something; a tab is a space.
 _REFUSED = regex(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -53,7 +52,9 @@ def read_requirement(
     text = text.strip()
     if not text:
         return None
-    named = _AT.fullmatch(text)
+    # Blanks in a row would be tried in every order between the parts.
+    squeezed = " ".join(text.split())
+    named = _AT.fullmatch(squeezed)
     if named is not None:
         kind = _kind(named["location"])
         location = named["location"]
@@ -71,7 +72,7 @@ def read_requirement(
     location, _, marker = text.partition(" ;") if " ;" in text else text.partition("; ")
     if editable or _ADDRESS.match(text) or _is_path(location):
         return _located(location.strip(), marker.strip(), place, directory, hashes, text=text, editable=editable)
-    match = _NAMED.fullmatch(text)
+    match = _NAMED.fullmatch(squeezed)
     if match is None:
         return None
     return Requirement(
@@ -94,9 +95,8 @@ def _located(
     extras = _extras(egg["extras"]) if egg else ()
     name = normal_name(egg["name"]) if egg else ""
     if kind is RequirementKind.PATH:
-        with_extras = _PATH_EXTRAS.fullmatch(location)
-        if with_extras is not None:
-            location, extras = with_extras["path"], _extras(with_extras["extras"])
+        location, with_extras = _without_extras(location)
+        extras = _extras(with_extras) or extras
         location = _joined(directory, location)
     file = location.partition("#")[0].partition("?")[0].rpartition("/")[2]
     if not name and file.endswith(".whl"):
@@ -112,6 +112,13 @@ def _located(
         editable=editable,
         hashes=hashes or _hash(location),
     )
+
+
+def _without_extras(location: str) -> tuple[str, str]:
+    """Return a path, and what stands in brackets at its end."""
+    inner = location.removesuffix("]")
+    begin = inner.find("[", max(inner.rfind("]"), inner.rfind("/")) + 1)
+    return (location, "") if inner == location or begin < 0 else (location[:begin], inner[begin + 1 :])
 
 
 def _kind(location: str) -> RequirementKind:

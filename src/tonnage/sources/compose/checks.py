@@ -54,8 +54,8 @@ def check_build(service: str, build: BuildSpec) -> None:
     place = str(build.place or "")
     if not is_remote(build.context):
         _check_directory(build.context, f"the build context of the service {service!r}", place)
-        if build.dockerfile and not Path(build.dockerfile).is_file():
-            found = "is no file" if Path(build.dockerfile).exists() else "does not exist"
+        found = _found(build.dockerfile) if build.dockerfile else ""
+        if found:
             raise UsageError(
                 f"the service {service!r} has no Dockerfile",
                 why=f"{build.dockerfile} {found}.",
@@ -65,6 +65,14 @@ def check_build(service: str, build: BuildSpec) -> None:
     for name, value in build.additional_contexts:
         if not names_a_context(value):
             _check_directory(value, f"the additional context {name!r} of the service {service!r}", place)
+
+
+def _found(dockerfile: str) -> str:
+    """Return what is wrong with a Dockerfile; nothing where it is a file."""
+    try:
+        return "" if Path(dockerfile).is_file() else "is no file" if Path(dockerfile).exists() else "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _check_directory(path: str, what: str, place: str) -> None:

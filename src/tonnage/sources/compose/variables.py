@@ -25,20 +25,28 @@ _NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 _LINE = regex(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.\-\[\]]*)[ \t]*(?P<sign>[=:])?[ \t]*(?P<rest>[^\n]*)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_DEEPEST = 50
+_LONGEST_TEXT, _LONGEST_IN_ALL = 1_000_000, 64_000_000
 _DOLLAR = "\0"  # stands for an escaped dollar sign while variables are put in; no text file holds a NUL
 
 
-def substitute(text: str, variables: Mapping[str, str], place: Place, on_unset: Callable[[str, Place], None]) -> str:
+def substitute(
+    text: str, variables: Mapping[str, str], place: Place, on_unset: Callable[[str, Place], None], depth: int = 0
+) -> str:
     """Put the values of variables into one text.
 
     Args:
         on_unset: Is told of each variable that is not set and has no default; the empty text stands for it.
+        depth: In how many defaults the text stands.
 
     Raises:
-        UsageError: A ``$`` that begins nothing, a brace that is not closed, or a required variable that is missing.
+        UsageError: A ``$`` that begins nothing, an open brace, a required variable that is missing, defaults
+            in defaults without end, or more text than anybody writes.
     """
+    if depth > _DEEPEST:
+        raise UsageError("defaults of variables stand in each other too deeply", place=str(place))
     parts: list[str] = []
-    position = 0
+    position, made = 0, 0
     while (start := text.find("$", position)) >= 0:
         parts.append(text[position:start])
         after = text[start + 1 : start + 2]
@@ -49,13 +57,18 @@ def substitute(text: str, variables: Mapping[str, str], place: Place, on_unset: 
             end = _closing(text, start + 2)
             if end < 0:
                 raise _invalid(text, place)
-            parts.append(_braced(text[start + 2 : end], text, variables, place, on_unset))
+            parts.append(_braced(text[start + 2 : end], text, variables, place, on_unset, depth))
             position = end + 1
         elif match := _NAME.match(text, start + 1):
             parts.append(_plain(match[0], variables, place, on_unset))
             position = match.end()
         else:
             raise _invalid(text, place)
+        made += len(parts[-1])
+        if made > _LONGEST_TEXT:
+            raise UsageError(
+                f"with its variables put in this text has more than {_LONGEST_TEXT:,} characters", place=str(place)
+            )
     parts.append(text[position:])
     return "".join(parts)
 
@@ -68,16 +81,32 @@ def interpolate(
     Raises:
         UsageError: As in :func:`substitute`.
     """
+    made = 0
+
+    def counted(text: str, place: Place) -> str:
+        nonlocal made
+        filled = substitute(text, variables, place, on_unset)
+        made += len(filled)
+        if made > _LONGEST_IN_ALL:
+            raise UsageError(
+                f"with variables put in these files have more than {_LONGEST_IN_ALL:,} characters", place=str(place)
+            )
+        return filled
+
+    return _interpolated(written, counted)
+
+
+def _interpolated(written: ComposeNode, fill: Callable[[str, Place], str]) -> ComposeNode:
     value = written.value
     if written.rule is MergeRule.RESET:
         return written
     if isinstance(value, dict):
-        entries = {key: interpolate(entry, variables, on_unset) for key, entry in value.items()}
+        entries = {key: _interpolated(entry, fill) for key, entry in value.items()}
         return with_entries(written, entries)
     if isinstance(value, list):
-        return ComposeNode([interpolate(entry, variables, on_unset) for entry in value], written.place, written.rule)
+        return ComposeNode([_interpolated(entry, fill) for entry in value], written.place, written.rule)
     if isinstance(value, str) and "$" in value:
-        return ComposeNode(substitute(value, variables, written.place, on_unset), written.place, written.rule)
+        return ComposeNode(fill(value, written.place), written.place, written.rule)
     return written
 
 
@@ -98,7 +127,12 @@ def _closing(text: str, start: int) -> int:
 
 
 def _braced(
-    inner: str, text: str, variables: Mapping[str, str], place: Place, on_unset: Callable[[str, Place], None]
+    inner: str,
+    text: str,
+    variables: Mapping[str, str],
+    place: Place,
+    on_unset: Callable[[str, Place], None],
+    depth: int,
 ) -> str:
     match = _NAME.match(inner)
     if match is None:
@@ -113,12 +147,12 @@ def _braced(
     value = variables.get(name)
     given = bool(value) if operator.startswith(":") else value is not None
     if operator.endswith("+"):
-        return substitute(operand, variables, place, on_unset) if given else ""
+        return substitute(operand, variables, place, on_unset, depth + 1) if given else ""
     if given:
         return value or ""
     if operator.endswith("-"):
-        return substitute(operand, variables, place, on_unset)
-    reason = substitute(operand, variables, place, on_unset).strip()
+        return substitute(operand, variables, place, on_unset, depth + 1)
+    reason = substitute(operand, variables, place, on_unset, depth + 1).strip()
     raise UsageError(
         f"the required variable {name} is {'empty' if value == '' else 'not set'}",
         why=reason,
@@ -154,7 +188,8 @@ def read_dotenv(text: str, file: str, variables: Mapping[str, str], *, raw: bool
         UsageError: A line that is no variable, a quote that is not closed, or a wrong ``$``.
     """
     found: dict[str, str | None] = {}
-    position, line = 0, 1
+    seen = dict(variables)
+    position, line, made = 0, 1, 0
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     while position < len(text):
         end = text.find("\n", position)
@@ -179,15 +214,20 @@ def read_dotenv(text: str, file: str, variables: Mapping[str, str], *, raw: bool
             found[match["name"]] = text[match.start("rest") : end].rstrip("\r")
             consumed = end
         else:
-            value, consumed = _value(text, match.start("rest"), end, Place(file, line), {**_set(found), **variables})
+            value, consumed = _value(text, match.start("rest"), end, Place(file, line), seen)
             found[match["name"]] = value
+            made += len(value)
+            if made > _LONGEST_IN_ALL:
+                raise UsageError(
+                    f"with variables put in this file has more than {_LONGEST_IN_ALL:,} characters",
+                    place=str(Place(file, line)),
+                )
+        told = found[match["name"]]
+        if match["name"] not in variables and told is not None:
+            seen[match["name"]] = told
         line += text.count("\n", position, consumed) + 1
         position = consumed + 1
     return found
-
-
-def _set(found: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _value(text: str, start: int, end: int, place: Place, variables: Mapping[str, str]) -> tuple[str, int]:

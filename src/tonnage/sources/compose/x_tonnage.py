@@ -88,7 +88,7 @@ def read_manifest(text: str, path: str) -> tuple[WeightsFile, ...]:
     """
     try:
         told = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the manifest {path} is not JSON: {error}", place=path) from None
     entries = told.get("files") if isinstance(told, dict) else None
     if not isinstance(entries, list):

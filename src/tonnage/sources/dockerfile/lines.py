@@ -150,39 +150,45 @@ def _document(lines: list[str], position: int, heading: Heredoc, place: str) -> 
 def split_flags(text: str) -> tuple[tuple[Flag, ...], str]:
     """Take the flags off the front of an instruction's text; quotes keep blanks together."""
     flags: list[Flag] = []
-    while text.startswith("--"):
-        word, rest = _first_word(text)
+    at = 0
+    while text.startswith("--", at):
+        word, behind = _first_word(text, at)
         match = _FLAG.fullmatch(word)
         if match is None:
-            return tuple(flags), rest if word == "--" else text
+            return tuple(flags), text[behind if word == "--" else at :]
         flags.append(Flag(match["name"], match["value"] or ""))
-        text = rest
-    return tuple(flags), text
+        at = behind
+    return tuple(flags), text[at:]
 
 
-def _first_word(text: str) -> tuple[str, str]:
-    """Return the first word without its quotes, and the rest."""
-    word, quote = "", ""
-    for at, character in enumerate(text):
+def _first_word(text: str, at: int) -> tuple[str, int]:
+    """Return the word that begins here, without its quotes, and where the next one begins."""
+    word: list[str] = []
+    quote = ""
+    while at < len(text):
+        character = text[at]
         if quote:
             if character == quote:
                 quote = ""
             else:
-                word += character
+                word.append(character)
         elif character in "'\"":
             quote = character
         elif character.isspace():
-            return word, text[at:].lstrip()
+            break
         else:
-            word += character
-    return word, ""
+            word.append(character)
+        at += 1
+    while text[at : at + 1].isspace():
+        at += 1
+    return "".join(word), at
 
 
 def json_list(body: str) -> list[object] | None:
     """Return the members of a JSON array; None for everything else."""
     try:
         members = json.loads(body) if body.startswith("[") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return members if isinstance(members, list) else None
 
@@ -197,7 +203,8 @@ def json_words(body: str) -> tuple[str, ...] | None:
 def quoted_words(text: str, escape: str) -> tuple[str, ...]:
     """Return a text cut at blanks that are neither quoted nor escaped; quotes and escapes stay."""
     words: list[str] = []
-    word, quote, begun = "", "", False
+    word: list[str] = []
+    quote = ""
     at = 0
     while at < len(text):
         character = text[at]
@@ -205,22 +212,21 @@ def quoted_words(text: str, escape: str) -> tuple[str, ...]:
         if character == escape and quote != "'":
             # One at the very end escapes nothing.
             if at < len(text):
-                word, begun = word + character + text[at], True
+                word += (character, text[at])
             at += 1
             continue
         if not quote and character.isspace():
-            if begun:
-                words.append(word)
-            word, begun = "", False
+            if word:
+                words.append("".join(word))
+            word = []
             continue
         if quote and character == quote:
             quote = ""
         elif not quote and character in "'\"":
             quote = character
-        word += character
-        begun = True
-    if begun:
-        words.append(word)
+        word.append(character)
+    if word:
+        words.append("".join(word))
     return tuple(words)
 
 
