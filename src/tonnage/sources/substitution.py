@@ -113,34 +113,34 @@ class _Reading:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise SubstitutionError("substitutions stand in each other too deeply")
-        result = ""
+        result: list[str] = []
         words = _Words()
         while character := self._peek():
             if stop and character == stop:
                 self._at += 1
                 self._depth -= 1
                 words.end()
-                return result, words.done
+                return "".join(result), words.done
             if character == "$":
                 found = self._dollar()
-                result += found
+                result.append(found)
                 words.add(found)
             elif character in "'\"" and not self._lexer.skip_quotes:
                 found = self._single_quoted() if character == "'" else self._double_quoted(raw_escapes=raw_escapes)
-                result += found
+                result.append(found)
                 words.add_raw(found)
             elif self._next() == self._lexer.escape:
                 kept = character if raw_escapes else ""
                 kept += self._next()
-                result += kept
+                result.append(kept)
                 words.add_raw(kept)
             else:
-                result += character
+                result.append(character)
                 words.add(character)
         if stop:
             raise SubstitutionError(f"it ends where {stop} is missing")
         words.end()
-        return result, words.done
+        return "".join(result), words.done
 
     def _single_quoted(self) -> str:
         end = self._text.find("'", self._at + 1)
@@ -152,23 +152,23 @@ class _Reading:
 
     def _double_quoted(self, *, raw_escapes: bool) -> str:
         quote = self._next() if self._lexer.raw_quotes else self._next()[:0]
-        result = quote
+        result = [quote]
         while character := self._peek():
             if character == '"':
                 self._at += 1
-                return result + quote
+                return "".join((*result, quote))
             if character == "$":
-                result += self._dollar()
+                result.append(self._dollar())
                 continue
             self._at += 1
             if character == self._lexer.escape:
                 if raw_escapes:
-                    result += character
+                    result.append(character)
                 if not self._peek():
                     continue
                 if self._peek() in {'"', "$", self._lexer.escape}:
                     character = self._next()
-            result += character
+            result.append(character)
         raise SubstitutionError("a double quote has no end")
 
     def _dollar(self) -> str:

@@ -144,7 +144,7 @@ PORTS = Distinct(
             **_keys("name host_ip protocol app_protocol", _TEXT),
             "mode": Text(choices=("host", "ingress")),
             "target": _WHOLE,
-            "published": Text(pattern=r"(\d+(-\d+)?)?", example="8080 or 8000-8010"),
+            "published": Text(pattern=r"([0-9]{1,9}(-[0-9]{1,9})?)?", example="8080 or 8000-8010"),
         },
         required=("target",),
     ),

@@ -14,7 +14,16 @@ from tonnage.lazily import regex
 from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.keys import COMPOSE_FILE
-from tonnage.sources.compose.nodes import ComposeNode, mapping_at, merge, nearest, place_of, plain, without_resets
+from tonnage.sources.compose.nodes import (
+    ComposeNode,
+    MergeRule,
+    mapping_at,
+    merge,
+    nearest,
+    place_of,
+    plain,
+    without_resets,
+)
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import interpolate
 from tonnage.sources.compose.yaml_text import read_yaml
@@ -144,7 +153,7 @@ def _file(path: str, source: _LoadingGroup, place: Place | None = None) -> Compo
         sections["services"] = ComposeNode(extended, sections["services"].place, sections["services"].rule)
     include = sections.pop("include", None)
     found = ComposeNode({}, tree.place)
-    for entry in include.value if include is not None else ():
+    for entry in (include.value if include is not None and include.rule is not MergeRule.RESET else None) or ():
         found = _joined(found, _included(path, entry, source))
     return _joined(found, ComposeNode(sections, tree.place))
 
@@ -171,7 +180,7 @@ def _extended(
     """Return a service merged over the one that it extends."""
     service = services[name]
     extends = service.value.get("extends") if isinstance(service.value, dict) else None
-    if extends is None or extends.value is None:
+    if extends is None or extends.value is None or extends.rule is MergeRule.RESET:
         return service
     chain = (*chain, (path, name))
     wanted = plain(extends)

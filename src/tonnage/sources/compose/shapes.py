@@ -209,7 +209,7 @@ class Fields(Struct, frozen=True):
             else:
                 self._refuse(key, entry, name)
         for key in self.required:
-            if key not in result or result[key].value is None:
+            if key not in result or result[key].value is None or result[key].rule is MergeRule.RESET:
                 raise UsageError(f"{name} has no {key!r}", place=str(written.place))
         return with_value(written, result)
 

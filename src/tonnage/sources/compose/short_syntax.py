@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _PORT = regex(
-    r"(?:(?P<ip>\[[0-9A-Fa-f:.]*\]|\d+(?:\.\d+){3}|localhost):)?"
-    r"(?:(?P<published>\d+(?:-\d+)?)?:)?(?P<target>\d+(?:-\d+)?)(?:/(?P<protocol>[a-z]+))?"
+    r"(?:(?P<ip>\[[0-9A-Fa-f:.]*\]|[0-9]{1,9}(?:\.[0-9]{1,9}){3}|localhost):)?"
+    r"(?:(?P<published>[0-9]{1,9}(?:-[0-9]{1,9})?)?:)?(?P<target>[0-9]{1,9}(?:-[0-9]{1,9})?)(?:/(?P<protocol>[a-z]+))?"
 )
 _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 _HIGHEST_PORT = 65535

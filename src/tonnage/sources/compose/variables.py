@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 _LINE = regex(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.\-\[\]]*)[ \t]*(?P<sign>[=:])?[ \t]*(?P<rest>[^\n]*)")
+_BRACES = regex(r"\$\{|\}")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _DEEPEST = 50
 _LONGEST_TEXT, _LONGEST_IN_ALL = 1_000_000, 64_000_000
@@ -44,7 +45,7 @@ def substitute(
             in defaults without end, or more text than anybody writes.
     """
     if depth > _DEEPEST:
-        raise UsageError("defaults of variables stand in each other too deeply", place=str(place))
+        raise _too_deep(place)
     parts: list[str] = []
     position, made = 0, 0
     while (start := text.find("$", position)) >= 0:
@@ -54,7 +55,7 @@ def substitute(
             parts.append("$")
             position = start + 2
         elif after == "{":
-            end = _closing(text, start + 2)
+            end = _closing(text, start + 2, place)
             if end < 0:
                 raise _invalid(text, place)
             parts.append(_braced(text[start + 2 : end], text, variables, place, on_unset, depth))
@@ -110,20 +111,19 @@ def _interpolated(written: ComposeNode, fill: Callable[[str, Place], str]) -> Co
     return written
 
 
-def _closing(text: str, start: int) -> int:
+def _closing(text: str, start: int, place: Place) -> int:
     depth = 1
-    position = start
-    while position < len(text):
-        if text.startswith("${", position):
-            depth += 1
-            position += 2
-            continue
-        if text[position] == "}":
-            depth -= 1
-            if depth == 0:
-                return position
-        position += 1
+    for sign in _BRACES.finditer(text, start):
+        depth += 1 if sign[0] == "${" else -1
+        if depth > _DEEPEST:
+            raise _too_deep(place)
+        if depth == 0:
+            return sign.start()
     return -1
+
+
+def _too_deep(place: Place) -> UsageError:
+    return UsageError("defaults of variables stand in each other too deeply", place=str(place))
 
 
 def _braced(

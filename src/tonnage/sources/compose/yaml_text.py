@@ -37,6 +37,7 @@ _MOST_VALUES = 1_000_000
 _DEEPEST = 100
 """Deeper than any compose file; whatever works on a tree may go into it level by level."""
 _RULES = {"!reset": MergeRule.RESET, "!override": MergeRule.REPLACE}
+_OPENED = regex(r"(?:[\[{]\s*){101}")
 
 
 def read_yaml(text: str, file: str) -> ComposeNode:
@@ -48,6 +49,8 @@ def read_yaml(text: str, file: str) -> ComposeNode:
     Raises:
         UsageError: A syntax error, a key that stands twice, a key that is no text, or more than one document.
     """
+    if _OPENED.search(text):  # The parser takes long to find that out.
+        raise UsageError("this YAML is nested too deeply", place=file)
     try:
         reader = YAML(typ="safe", pure=True)
         # An anchor may be given anew; the warning of it quotes the file.
