@@ -218,7 +218,8 @@ def _content(handle: int, path: str, kind: FileKind, *, piped: bool) -> bytes:
     try:
         if piped:
             os.set_blocking(fd, True)
-        pieces, read_bytes = [], 0
+        pieces: list[bytes] = []
+        read_bytes = 0
         # One byte more than there may be tells that there is more, also of a file that grows meanwhile.
         while read_bytes <= kind.most_bytes:
             piece = os.read(fd, min(_PIECE_BYTES, kind.most_bytes + 1 - read_bytes))

@@ -164,14 +164,10 @@ def test_a_directory_that_becomes_a_link_meanwhile_shows_nothing_of_what_is_outs
     within: set[bytes] = set()
     try:
         for _ in range(3000):
-            for found, read in (
-                (seen, lambda: read_bytes_in(str(context), "dir/secret", DOCKERFILE)),
-                (within, lambda: FilesWithin(str(context)).read(str(context / "dir/secret"), DOCKERFILE)),
-            ):
-                try:
-                    found.add(read())
-                except OSError:
-                    continue
+            with contextlib.suppress(OSError):
+                seen.add(read_bytes_in(str(context), "dir/secret", DOCKERFILE))
+            with contextlib.suppress(OSError):
+                within.add(FilesWithin(str(context)).read(str(context / "dir/secret"), DOCKERFILE))
     finally:
         over.set()
         swapping.join()
@@ -438,7 +434,7 @@ def written(path: tuple[str | int, ...], value: str) -> str:
             text = f"[{text}]"
             continue
         inside = path[at - 2] if at > 1 and path[at - 1] == 0 else ""
-        beside = [] if key in NEEDED.get(str(inside), "") else [NEEDED.get(str(inside), "")]
+        beside = [] if str(key) in NEEDED.get(str(inside), "") else [NEEDED.get(str(inside), "")]
         beside += ["image: busybox"] * (path[:at] == ("services", "n") and key != "image")
         beside += ["services: {w: {image: busybox}}"] * (at == 0 and key != "services")
         text = f"{{{', '.join([f'{key}: {text}', *filter(None, beside)])}}}"

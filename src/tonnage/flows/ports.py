@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from tonnage.sources.compose.files import HERE
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -105,7 +103,7 @@ class StackFiles(Protocol):
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 
-    def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
+    def images_needed(self, service: Service, where: Files) -> tuple[str, ...]:
         """Return the images from elsewhere that a service stands on, by its files on a machine."""
 
     def remote(self, endpoint: str, paths: Sequence[str]) -> Files:

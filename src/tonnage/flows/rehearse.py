@@ -11,6 +11,7 @@ from tonnage.flows.stack import read_wanted
 from tonnage.flows.weights import check_weights
 from tonnage.model.deploy.plan import Purpose
 from tonnage.runtime.rehearsal_images import bring_images, image_files
+from tonnage.sources.compose.files import HERE
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def rehearse(
         try:
             with ports.rehearsals.image_source(flags.host) as source:
                 bring_images(
-                    [image for service in _meant(wanted) for image in ports.files.images_needed(service)],
+                    [image for service in _meant(wanted) for image in ports.files.images_needed(service, HERE)],
                     files=files,
                     source=source,
                     target=rehearsal.images,
