@@ -297,6 +297,34 @@ def test_a_wrong_word_of_the_project_is_shown(forecast: Callable[..., tuple[int,
     assert "'a wrong line' sets no variable" in forecast()[1]
 
 
+def test_stages_that_copy_from_each_other_are_looked_through_and_no_more(
+    forecast: Callable[..., tuple[int, str]],
+) -> None:
+    copies = "".join(f"FROM s{i} AS s{i + 1}\nCOPY --from=s{i} /a /\nCOPY --from=s{i} /b /\n" for i in range(99))
+    code, said = forecast(Dockerfile=f"FROM scratch AS s0\n{copies}RUN pip install -r /requirements.txt\n")
+    assert code in {0, 2}
+    assert "unexpected" not in said
+
+
+class ComposeThatQuotes:
+    """Compose where it refuses the files, with the words of one of them."""
+
+    def config(self, request: StackRequest) -> str:
+        assert request.working_directory
+        raise UsageError("Compose refuses the stack's files", why=f'unexpected "+" near "{SECRET}"')
+
+
+def test_the_reason_of_compose_is_shown_for_files_of_the_project_alone(context: Path, outside: Path) -> None:
+    file = context.parent / "compose.yaml"
+    for path, shown in (("web/.env", True), (str(outside), False)):
+        file.write_text(f"services: {{web: {{image: busybox, env_file: '{path}'}}}}\n")
+        (context / ".env").write_text("A=1\n")
+        outside.write_text("A=1\n")
+        with pytest.raises(UsageError) as refused:
+            load_stack(StackRequest(working_directory=str(context.parent)), environment={}, compose=ComposeThatQuotes())
+        assert (SECRET in str(refused.value)) == shown
+
+
 CHILD = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (700_000_000, 700_000_000))
@@ -373,6 +401,33 @@ LINEAR = {
     "yaml-nested": (
         "from tonnage.sources.compose.yaml_text import read_yaml",
         "read_yaml('a: ' + '[' * size, 'f')",
+    ),
+    "shell-nested": (
+        "from tonnage.forecast.shell.script import read_script",
+        "[read_script(one * (size // 9), {}) for one in ('( ', '$(', '${A:-', 'a && ', 'a | ', 'if x; then ', 'a=(')]",
+    ),
+    "shell-loops": (
+        "from tonnage.forecast.shell.script import read_script",
+        "read_script('for i in 1 2 3 4 5 6 7 8 9; do ' * 12 + 'x' + '; done' * 12, {})",
+    ),
+    "stages": (
+        "from tonnage.sources.dockerfile.parser import read_dockerfile",
+        "read_dockerfile(''.join(f'FROM s{i} AS s{i + 1}\\n' for i in range(size // 14)))",
+    ),
+    "variables": (
+        """from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe""",
+        "recipe(read_dockerfile('FROM a\\n' + ''.join(f'ENV A{i}=x\\n' for i in range(4_900))))",
+    ),
+    "archive": (
+        """import io, tarfile, zlib
+from tonnage.adapters.context.copied_files import archive_entries
+head = tarfile.TarInfo('a')
+head.type, head.size = tarfile.XHDTYPE, 2_000_000_000
+work = zlib.compressobj(1, wbits=31)
+begin = work.compress(head.tobuf(tarfile.USTAR_FORMAT))
+packed = begin + b''.join(work.compress(bytes(1_000_000)) for _ in range(400)) + work.flush()""",
+        "archive_entries(io.BytesIO(packed))",
     ),
     "endless": (
         "from tonnage.small_files import read_bytes, DOCKERFILE",

@@ -13,12 +13,12 @@ from tonnage.model.stack import Place
 from tonnage.sources.compose.canonical import canonical, from_compose, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.file_selection import select_files
-from tonnage.sources.compose.files import HERE
+from tonnage.sources.compose.files import HERE, FilesSeen
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, plain
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 from tonnage.sources.compose.yaml_text import read_yaml
-from tonnage.sources.outside import nothing_quoted_from_outside, project_root
+from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,8 +140,13 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
     """Read with Compose; what it refuses is refused by the built-in reader where it can, since that names the line."""
     try:
         printed = compose.config(request)
-    except UsageError:
-        _read(selection, request)
+    except UsageError as error:
+        files = FilesSeen(selection.where)
+        _read(replace(selection, where=files), request)
+        root = project_root(selection.directory)
+        # Which file Compose speaks of is not known to be one of the project's.
+        if not all(is_shown(path, root) for path in (*files.paths, f"{selection.directory}/.env")):
+            error.why = "Its reason is not shown, because some of the files lie outside of the project."
         raise
     return _stack(from_compose(_parsed(printed)), selection, _known_places(selection, request.project_name))
 
@@ -182,5 +187,6 @@ def _known_places(selection: Selection, project_name: str) -> Loaded:
     try:
         return load_files(selection, project_name=project_name, lenient=True)
     except UsageError as error:
+        unquote(error, project_root(selection.directory))
         note = f"x-tonnage of services is not seen, because the built-in reader cannot follow the files: {error.what}"
         return Loaded(ComposeNode({}, Place(selection.files[0])), project_name, selection.variables, (note,))

@@ -10,10 +10,14 @@ Source: docs.docker.com/reference/dockerfile (COPY, ADD).
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import tarfile
+import zlib
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from tonnage.adapters.context.context_files import is_pattern, named_by
 from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
@@ -23,7 +27,7 @@ from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
@@ -32,6 +36,13 @@ if TYPE_CHECKING:
 
 _ADDRESS = regex(r"(?:https?|ftp)://")
 _GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
+_COMPRESSED: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_MAGIC_BYTES = 6
+_MOST_HEADER_BYTES = 16_000_000
 _DIRECTORY_BYTES = 4096
 _MOST_FILES = 20_000
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
@@ -220,13 +231,37 @@ def archive_entries(file: BinaryIO) -> list[tuple[str, str, int]] | None:
     kinds = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
     found: list[tuple[str, str, int]] = []
     try:
-        with tarfile.open(fileobj=file) as archive:
+        with tarfile.open(fileobj=cast("BinaryIO", _Unpacked(file)), mode="r:") as archive:
             for entry in archive:
                 kind = "file" if entry.isreg() else kinds.get(entry.type, "other")
                 found.append((entry.name, kind, len(entry.linkname) if kind == "link" else entry.size))
-    except (OSError, tarfile.TarError, EOFError, ValueError):
+    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error, lzma.LZMAError):
         return found or None
     return found
+
+
+class _Unpacked:
+    """An archive without its compression, of which a header can be no larger than fits into memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        begin = file.read(_MAGIC_BYTES)
+        file.seek(0)
+        opens = next((opens for magic, opens in _COMPRESSED.items() if begin.startswith(magic)), None)
+        self._file = file if opens is None else opens(file)
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes; raises ``ReadError`` where nothing but a made up header asks for as many."""
+        if not 0 <= size <= _MOST_HEADER_BYTES:
+            raise tarfile.ReadError("a header is too large")
+        return bytes(self._file.read(size))
+
+    def seek(self, position: int) -> int:
+        """Go to a place."""
+        return int(self._file.seek(position))
+
+    def tell(self) -> int:
+        """Return the place."""
+        return int(self._file.tell())
 
 
 def tree_of(found: Iterable[tuple[str, str, int]]) -> Tree:

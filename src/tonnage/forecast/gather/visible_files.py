@@ -14,11 +14,14 @@ from msgspec import Struct, field
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
     Reader = Callable[[str], "TextFile | None"]
+
+
+_MOST_LOOKS = 20_000
 
 
 class TextFile(Struct, frozen=True):
@@ -29,9 +32,11 @@ class TextFile(Struct, frozen=True):
 
 
 class _Entry(Struct, frozen=True):
+    """What one instruction brings: from a context, or from the files of another stage."""
+
     sources: tuple[str, ...]
     destination: str
-    read: Reader
+    origin: Reader | StageFiles
 
 
 class StageFiles(Struct):
@@ -53,9 +58,9 @@ class StageFiles(Struct):
         for document in action.inline:
             path = f"{action.destination.rstrip('/')}/{document.name}" if several else action.destination
             self.written[posixpath.normpath(path)] = document.body
-        read = self._reader(action.origin, context, stages)
-        if read is not None and action.sources:
-            self.entries.append(_Entry(action.sources, action.destination, read))
+        origin = self._origin(action.origin, context, stages)
+        if origin is not None and action.sources:
+            self.entries.append(_Entry(action.sources, action.destination, origin))
 
     def seen_by(
         self, step: RecipeStep, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
@@ -67,9 +72,9 @@ class StageFiles(Struct):
         seen = self.above()
         for mount in action.mounts:
             if mount.kind == "bind" and mount.target and mount.origin is not None:
-                read = self._reader(mount.origin, context, stages)
-                if read is not None:
-                    seen.entries.append(_Entry((mount.source or ".",), mount.target, read))
+                origin = self._origin(mount.origin, context, stages)
+                if origin is not None:
+                    seen.entries.append(_Entry((mount.source or ".",), mount.target, origin))
         return seen
 
     def text(self, path: str) -> str | None:
@@ -84,23 +89,33 @@ class StageFiles(Struct):
 
     def file(self, path: str) -> TextFile | None:
         """Return a file; None where none is known to be there."""
+        return self.found_with(path, iter(range(_MOST_LOOKS)))
+
+    def found_with(self, path: str, looks: Iterator[int]) -> TextFile | None:
+        """Return a file, as long as there are looks left: stages that copy from each other have paths without end."""
         wanted = posixpath.normpath(path)
         if wanted in self.written:
             return TextFile(self.written[wanted], path)
         for entry in reversed(self.entries):
             for candidate in _candidates(entry, wanted):
-                found = entry.read(candidate)
+                if next(looks, None) is None:
+                    return None
+                below = entry.origin
+                found = (
+                    below.found_with(f"/{candidate.lstrip('/')}", looks)
+                    if isinstance(below, StageFiles)
+                    else below(candidate)
+                )
                 if found is not None:
                     return found
         return None
 
     @staticmethod
-    def _reader(
+    def _origin(
         origin: FileSource, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
-    ) -> Reader | None:
+    ) -> Reader | StageFiles | None:
         if origin.stage is not None:
-            below = stages.get(origin.stage)
-            return None if below is None else lambda path: below.file(f"/{path.lstrip('/')}")
+            return stages.get(origin.stage)
         if origin.kind in {FileSourceKind.CONTEXT, FileSourceKind.NAMED}:
             return context(origin)
         return None

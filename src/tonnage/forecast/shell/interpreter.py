@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.shell.state import ShellState, decide
+from tonnage.forecast.shell.state import ShellState, TooMuchError, decide
 from tonnage.forecast.shell.syntax import (
     LEAVES,
     REDIRECTS,
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.shell.syntax import Variables
 
+_JOINTS = frozenset({"&&", "||"})
 _DEEPEST = 12
 _MOST_TURNS = 64
+_MOST_STATEMENTS, _MOST_COMMANDS, _MOST_PIPED = 20_000, 5_000, 50
+_DEEPEST_STATEMENT = 60
 
 
 class Walk:
@@ -53,6 +56,7 @@ class Walk:
         # A redirection behind a list or a pipeline is that of its last command alone.
         self._attached: dict[int, list[Redirection]] = {}
         self._depth = 0
+        self._statements, self._inside = 0, 0
         self._base: int | None = None
         self._source = ""
 
@@ -77,14 +81,17 @@ class Walk:
     def _statement(self, node: Node) -> bool | None:
         if self._now.ended:
             return None
-        if node.id in self._attached:
-            before, attached = self._redirections, self._attached.pop(node.id)
-            self._redirections = (*before, *attached)
-            result = self._statement(node)
-            self._redirections = before
-            return result
+        self._statements += 1
+        if self._statements > _MOST_STATEMENTS or self._inside > _DEEPEST_STATEMENT:
+            raise TooMuchError
+        self._inside += 1
+        before = self._redirections
+        self._redirections = (*before, *self._attached.pop(node.id, ()))
         arm: Callable[[Node], bool | None] = getattr(self, f"_on_{node.type}", self._body)
-        return arm(node)
+        result = arm(node)
+        self._redirections = before
+        self._inside -= 1
+        return result
 
     def _on_subshell(self, node: Node) -> bool | None:
         return self._apart(lambda: self._body(node))
@@ -116,22 +123,27 @@ class Walk:
         return self._all(node.named_children)
 
     def _on_list(self, node: Node) -> bool | None:
-        left, operator, right = node.children[0], node.children[1].type, node.children[-1]
-        if operator not in {"&&", "||"}:
+        if node.children[1].type not in _JOINTS:
             return self._body(node)
-        first = self._statement(left)
-        if first is (operator == "||"):
-            return first
-        if first is not None or (operator == "&&" and not asks(left)):
-            return self._statement(right)
-        self._perhaps([right])
-        return None
+        # Each stands inside of the next one: a hundred in a row are no depth.
+        chain: list[tuple[str, Node]] = []
+        while node.type == "list" and node.children[1].type in _JOINTS:
+            chain.append((node.children[1].type, node.children[-1]))
+            node = node.children[0]
+        before, result = node, self._statement(node)
+        for operator, right in reversed(chain):
+            if result is not (operator == "||"):
+                runs = result is not None or (operator == "&&" and not asks(before))
+                result = self._statement(right) if runs else self._perhaps([right])
+            before = right
+        return result
 
-    def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> None:
+    def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> bool | None:
         """Read what may run or not; where it turns in a loop, nobody knows how often."""
         self._repeated += turns
         self._ways([lambda: self._all(nodes), lambda: None])
         self._repeated -= turns
+        return None
 
     def _apart(self, read: Callable[[], bool | None]) -> bool | None:
         """Read what runs in a shell of its own: it changes nothing here."""
@@ -268,6 +280,8 @@ class Walk:
     def _on_pipeline(self, node: Node, last: int | None = None) -> bool | None:
         """Read a pipeline; of one that begins with ``|`` the command before it has a number already."""
         result: bool | None = None
+        if len(node.named_children) > _MOST_PIPED:
+            raise TooMuchError
         for child in node.named_children:
             begin = len(self.commands)
             result = self._apart(lambda child=child: self._statement(child))  # type: ignore[misc]
@@ -356,6 +370,8 @@ class Walk:
         return result
 
     def _add(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> None:
+        if len(self.commands) >= _MOST_COMMANDS:
+            raise TooMuchError
         self.commands.append(
             ShellCommand(
                 words=tuple(words),

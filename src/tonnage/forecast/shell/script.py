@@ -7,10 +7,12 @@ commands are conditional. A failing command is assumed to end the script: what f
 from __future__ import annotations
 
 import threading
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.shell.interpreter import Walk
+from tonnage.forecast.shell.state import TooMuchError
 from tonnage.forecast.shell.syntax import Variables
 from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program, shell_call, unwrap
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 _NONE: dict[str, str] = {}
+_SHORT_BYTES, _PIECE_BYTES = 2000, 65_536
+_SHOWN = 200
+_STOPPED: list[int] = []
+_MOST_STOPPED = 5
+"""Each time that the parser is stopped it loses 25 MB; after so many times, long scripts are not read any more."""
+_MOST_PIPES = 2000
+"""Where one has nothing behind it, the parser needs memory by their square, and does not let itself be stopped."""
+_MOST_PARSER_S = 0.5
+"""A hundred kilobytes of a script take a tenth of it; the parser takes minutes for some that no shell reads."""
 
 
 def read_script(
@@ -45,7 +56,11 @@ def read_script(
         text = call.script.text
     variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
     walk = Walk(parse, variables, directory, answers)
-    walk.script(text)
+    try:
+        walk.script(text)
+    except (TooMuchError, RecursionError):
+        # What it does is as unknown as that of no script at all.
+        return Script(commands=tuple(walk.commands), broken=(*walk.broken, text[:_SHOWN]))
     return Script(commands=tuple(walk.commands), broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
 
 
@@ -55,8 +70,37 @@ def is_shell(words: Sequence[str]) -> bool:
 
 
 def parse(text: str) -> Node:
-    """Return the syntax tree of a script."""
-    return _parser(threading.get_ident()).parse(text.encode(errors="surrogateescape")).root_node
+    """Return the syntax tree of a script.
+
+    Raises:
+        TooMuchError: The parser takes too long for it.
+    """
+    if text.replace("||", "").count("|") > _MOST_PIPES:
+        raise TooMuchError
+    source = text.encode(errors="surrogateescape")
+    parser = _parser(threading.get_ident())
+    if len(source) > _SHORT_BYTES:
+        # A parser that is stopped keeps the memory that it took.
+        _refuse_what_takes_long(type(parser)(parser.language), source)
+    return parser.parse(source).root_node
+
+
+def _refuse_what_takes_long(parser: Parser, source: bytes) -> None:
+    """Parse once for the time that it takes: a tree that can be stopped knows no text.
+
+    The time is that of this thread's own work, so that it is the same on a busy machine.
+    """
+    if len(_STOPPED) >= _MOST_STOPPED:
+        raise TooMuchError
+    begin_s = time.thread_time()
+    try:
+        parser.parse(
+            lambda at, _: source[at : at + _PIECE_BYTES],
+            progress_callback=lambda _at, _wrong: time.thread_time() - begin_s > _MOST_PARSER_S,
+        )
+    except ValueError:
+        _STOPPED.append(len(source))
+        raise TooMuchError from None
 
 
 @cache

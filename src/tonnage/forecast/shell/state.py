@@ -27,6 +27,10 @@ _NUMBERS = {
 }  # fmt: skip
 
 
+class TooMuchError(Exception):
+    """A script does more than is followed, or more than its length lets expect."""
+
+
 class ShellState(Struct):
     """What a shell knows."""
 

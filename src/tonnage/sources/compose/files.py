@@ -89,4 +89,25 @@ class FilesWithin(FilesHere):
         return super().kind(path) if inside else "file"
 
 
+class FilesSeen:
+    """Other files, and the paths of those that were read.
+
+    Args:
+        files: Those files.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.paths: list[str] = []
+
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds."""
+        self.paths.append(path)
+        return self._files.read(path, what, piped=piped)
+
+    def kind(self, path: str) -> str:
+        """Return what is there."""
+        return self._files.kind(path)
+
+
 HERE = FilesHere()

@@ -27,6 +27,8 @@ from tonnage.sources.dockerfile.lines import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.sources.dockerfile.lines import LogicalLine
 
 FLAGS: dict[str, frozenset[str]] = {
@@ -61,6 +63,7 @@ _NOTHING_ALLOWED = frozenset({"CMD", "ENTRYPOINT", "RUN"})
 _PAIRS = frozenset({"ENV", "LABEL"})
 _LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"})
 _FROM_WITH_NAME = 3
+_MOST_INSTRUCTIONS, _MOST_STAGES = 5_000, 100
 _EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
 _NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
@@ -164,6 +167,7 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         raise UsageError(
             "this Dockerfile has no instructions", todo="Begin it with a base image:\n  FROM IMAGE", place=file
         )
+    _refuse_too_many(instructions, file)
     for instruction in instructions:
         check(instruction, file, newer=bool(syntax))
     first = next((at for at, each in enumerate(instructions) if each.keyword == "FROM"), len(instructions))
@@ -183,6 +187,18 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         globals=instructions[:first],
         stages=_stages(instructions[first:], file),
     )
+
+
+def _refuse_too_many(instructions: Sequence[Instruction], file: str) -> None:
+    """Refuse what would take longer to follow than anybody waits: each instruction knows all that is in force at it."""
+    stages = [each for each in instructions if each.keyword == "FROM"]
+    for found, most, kind in ((instructions, _MOST_INSTRUCTIONS, "instructions"), (stages, _MOST_STAGES, "stages")):
+        if len(found) > most:
+            raise UsageError(
+                f"this Dockerfile has more than {most:,} {kind}",
+                todo="Cut it into several, each with an image of its own.",
+                place=f"{file}:{found[most].line}",
+            )
 
 
 def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, str], tuple[Instruction, ...]]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FED_PROGRAM = regex(r"(?P<heading>\d*<<-?\S+)\s+(?P<words>(?:[^&|;<()]|>&)+)(?P<rest>[^<]*)")
+_MOST_NAMES = 1_000
 _SHEBANG = regex(r"#!\s*(?P<words>\S[^\n]*)")
 _HEADING = regex(r"\d*<<-?[^<\s]+")
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
@@ -153,6 +154,12 @@ class StageReader:
             return expanded(self._outside.lexer, word, values, str(place))
 
         action = self._act(instruction, expand, str(place))
+        if len(self._now.environment) + len(self._now.arguments) > _MOST_NAMES:
+            raise UsageError(
+                f"more than {_MOST_NAMES:,} variables are in force here",
+                todo="Write them into a file that is copied into the image.",
+                place=str(place),
+            )
         written = instruction.flags if instruction.keyword in {"RUN", "COPY", "ADD"} else ()
         flags = (each if each.name in {"from", "mount"} else Flag(each.name, expand(each.value)) for each in written)
         return RecipeStep(
