@@ -166,11 +166,12 @@ def test_a_slow_answer_that_goes_on_is_waited_for(serve: Callable[[Script], Scri
     def steadily(client: socket.socket) -> None:
         client.sendall(OK + f"Content-Length: {pieces << 16}\r\n\r\n".encode())
         for _ in range(pieces):
-            time.sleep(0.15)
+            time.sleep(0.3)
             client.sendall(bytes(1 << 16))
 
     server = serve(steadily)
-    assert len(Web({}, time=hurried()).get(f"{server.address}/a").body) == pieces << 16
+    time_s = hurried(answer_s=2.0, slowest_bytes_per_s=1024)
+    assert len(Web({}, time=time_s).get(f"{server.address}/a").body) == pieces << 16
 
 
 def test_a_command_has_one_deadline_for_all_its_requests(serve: Callable[[Script], Scripted]) -> None:

@@ -44,7 +44,7 @@ _KIND = "page-2"
 _JSON_FIRST = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # The largest pages have 12 MB and 20,000 files; what Python makes of a file takes ten times as much.
 _MOST_PAGE_BYTES, _MOST_FILES = 16 << 20, 100_000
-_MOST_TAG_CHARACTERS, _MOST_BROKEN_TAGS, _MOST_VALUE_BYTES = 16384, 100, 4096
+_MOST_TAG_CHARACTERS, _MOST_BROKEN_TAGS, _MOST_VALUE_BYTES = 16384, 20, 4096
 _MOST_NEEDS = 10_000
 _OK = 200
 _REFUSED = frozenset({401, 403, 407})
@@ -127,7 +127,7 @@ class SourceArchives:
             page = self._asked(name, access, index)
             found = [
                 archive
-                for offer in islice(offers(page.address, page.body, is_json=page.is_json), _MOST_FILES)
+                for offer in offers(page.address, page.body, is_json=page.is_json)
                 if not offer.yanked and _is_for(offer.python, python)
                 for archive in _archive(offer, index)
                 if archive.name == canonicalize_name(name) and allowed.contains(archive.version, prereleases=True)
@@ -165,10 +165,12 @@ class SourceArchives:
 
 
 def offers(address: str, body: bytes, *, is_json: bool) -> Iterator[Offer]:
-    """Yield every file that a page lists."""
-    if is_json:
-        yield from _listed(address, body)
-        return
+    """Yield the files that a page lists; of more than any page has, the first ones."""
+    yield from islice(_listed(address, body) if is_json else _linked(address, body), _MOST_FILES)
+
+
+def _linked(address: str, body: bytes) -> Iterator[Offer]:
+    """Yield the files of a page in HTML."""
     for attributes in _tags(body.decode("utf-8", "replace")):
         link, python = _HREF.search(attributes), _PYTHON.search(attributes)
         try:
