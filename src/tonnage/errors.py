@@ -1,6 +1,7 @@
 """Every failure that Tonnage can end with: a closed table of classes and exit codes.
 
-A failure says what happened, why, and what to do. A command to run stands alone on its line.
+A failure says what happened, why, and what to do. A command to run stands alone on its line. No name and password of
+an address stands in it.
 Nothing else in the package calls ``sys.exit`` and no other class decides about an exit code.
 """
 
@@ -26,12 +27,15 @@ class TonnageError(Exception):
     def __init__(
         self, what: str, *, why: str = "", todo: str = "", place: str = "", log: str = "", expected: str = ""
     ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.why = why
-        self.todo = todo
+        # What others say, and what users write, can hold addresses with passwords.
+        from tonnage.addresses import redacted  # noqa: PLC0415 - only failures need it
+
+        self.what = redacted(what)
+        super().__init__(self.what)
+        self.why = redacted(why)
+        self.todo = redacted(todo)
         self.place = place
-        self.log = log
+        self.log = redacted(log)
         self.expected = expected
 
     def __str__(self) -> str:

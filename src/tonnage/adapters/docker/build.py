@@ -14,6 +14,7 @@ from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
+from tonnage.addresses import redacted
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import LABEL_SERVICE
@@ -137,9 +138,9 @@ def run_build(
 def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
     heard = output.hear(line)
     if heard.where:
-        progress.at(heard.where)
+        progress.at(redacted(heard.where))
     for text in heard.lines:
-        progress.log(text)
+        progress.log(redacted(text))
 
 
 def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec, name: str) -> TonnageError:

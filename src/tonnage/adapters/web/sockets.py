@@ -85,7 +85,7 @@ class PatientSocket(socket.socket):
         """Receive some bytes."""
         return _waited(self, lambda: socket.socket.recv(self, bufsize, flags))
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # type: ignore[override] # noqa: ANN401 - any buffer
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401 - any buffer
         """Receive some bytes into a buffer."""
         return _waited(self, lambda: socket.socket.recv_into(self, buffer, nbytes, flags))
 
@@ -93,7 +93,7 @@ class PatientSocket(socket.socket):
 class PatientTlsSocket(ssl.SSLSocket):
     """The same inside TLS."""
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # type: ignore[override] # noqa: A002, ANN401 - as it is
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002, ANN401 - as it is
         """Receive some bytes."""
         return _waited(self, lambda: ssl.SSLSocket.read(self, len, buffer))
 

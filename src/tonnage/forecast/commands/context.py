@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from msgspec import Struct, field
 
+from tonnage.addresses import redacted
 from tonnage.model.forecast.effects import Opaque
 from tonnage.model.forecast.shell_script import Word
 
@@ -58,8 +59,8 @@ class Context(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The command in one line, variables put in."""
-        return " ".join(word.text for word in self.command.words)
+        """The command in one line, variables put in; without names and passwords in addresses."""
+        return redacted(" ".join(word.text for word in self.command.words))
 
     def opaque(self, reason: str) -> Opaque:
         """Return the effect of a command of which nobody can tell what it writes."""

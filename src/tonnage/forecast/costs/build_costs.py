@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.addresses import redacted
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
@@ -85,9 +86,9 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         steps=tuple(together),
         beside=beside,
         target=work.python,
-        failures=work.failures,
-        findings=work.findings,
-        notes=work.notes,
+        failures=tuple(map(redacted, work.failures)),
+        findings=tuple(replace(each, text=redacted(each.text), todo=redacted(each.todo)) for each in work.findings),
+        notes=tuple(map(redacted, work.notes)),
         broken=work.broken,
     )
 
@@ -113,7 +114,8 @@ def _stage(
         if each.configures:
             # The builder before BuildKit makes an image of every instruction; for BuildKit it is no work at all.
             key = _joined(key, each.text) if engine is EngineKind.CLASSIC else key
-            steps.append(InstructionForecast(stage=name, line=each.line, text=each.text, key="", how="writes no file"))
+            text = redacted(each.text)
+            steps.append(InstructionForecast(stage=name, line=each.line, text=text, key="", how="writes no file"))
             continue
         effects, identity = each.effects, each.identity
         if each.from_stage is not None:
@@ -208,7 +210,7 @@ def _instruction(
     return InstructionForecast(
         stage=stage,
         line=work.line,
-        text=work.text,
+        text=redacted(work.text),
         image=cost.image if shown else NOTHING,
         disk=NOTHING if present else total(holding.kept for holding in holdings),
         transient=NOTHING if present else transient,
@@ -231,8 +233,10 @@ def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> Inst
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
-    found = [Contributor(name=p.name, disk=p.disk, download=p.download, source=p.source) for p in cost.pieces]
-    found += [Contributor(name=aside.name, disk=aside.disk, source="kept beside the layer") for aside in cost.asides]
+    found = [Contributor(name=redacted(p.name), disk=p.disk, download=p.download, source=p.source) for p in cost.pieces]
+    found += [
+        Contributor(name=redacted(aside.name), disk=aside.disk, source="kept beside the layer") for aside in cost.asides
+    ]
     found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
     return tuple(found[:_CONTRIBUTORS])
 

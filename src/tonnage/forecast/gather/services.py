@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from tonnage.addresses import redacted
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.gather.build import built, pulled
@@ -80,7 +81,7 @@ def _forecast(service: Service, around: ForecastContext, lookups: Lookups, prese
         unquote(error, around.root)
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
-        return _without(service, around, f"an unexpected failure: {type(error).__name__}: {error}")
+        return _without(service, around, redacted(f"an unexpected failure: {type(error).__name__}: {error}"))
 
 
 def _without(service: Service, around: ForecastContext, why: str, *, broken: bool = False) -> ServiceForecast:

@@ -202,8 +202,8 @@ def _read_here(wheel: Wheel, path: str) -> WheelContents:
 class _LocalFile(io.FileIO):
     """A file of this machine of which no more is read at once than of one on a server."""
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         """Read some bytes."""
-        if size > MOST_PART_BYTES:
+        if size is not None and size > MOST_PART_BYTES:
             raise UnreadableError("Its directory is larger than a directory can be")
         return super().read(size)
