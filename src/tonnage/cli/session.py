@@ -77,10 +77,11 @@ class Session:
 
     def say(self, text: str) -> None:
         """Write text for people; where nobody can read it any more, that changes nothing else."""
+        from tonnage.addresses import redacted  # noqa: PLC0415 - help does without it
         from tonnage.escapes import shortened, visible  # noqa: PLC0415 - help does without it
 
         with contextlib.suppress(OSError):
-            self.stderr.write(shortened(visible(text)) + "\n")
+            self.stderr.write(shortened(visible(redacted(text))) + "\n")
             self.stderr.flush()
 
     def print_document(self, kind: str, form: Mapping[str, object]) -> None:

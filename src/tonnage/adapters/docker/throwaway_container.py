@@ -127,7 +127,8 @@ class EngineProbe:
 
 def _chosen(simulated: str, shown: str) -> tuple[Chosen, ...]:
     """Put together what would be installed and what the index says of it."""
-    known = {(each.name, each.version): each for each in map(texts.package, texts.stanzas(shown))}
+    told = filter(None, map(texts.package, texts.stanzas(shown)))
+    known = {(each.name, each.version): each for each in told}
     found = []
     for match in _INSTALLED.finditer(simulated):
         package = known.get((match["name"], match["version"]))
