@@ -10,15 +10,11 @@ Source: docs.docker.com/reference/dockerfile (COPY, ADD).
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
-import tarfile
-import zlib
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
+from tonnage.adapters.context.archives import UnlistedError, list_archive
 from tonnage.adapters.context.context_files import is_pattern, named_by
 from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
 from tonnage.lazily import regex
@@ -27,8 +23,7 @@ from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import BinaryIO
+    from collections.abc import Iterable
 
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.adapters.web.remote_sizes import RemoteSizes
@@ -36,15 +31,10 @@ if TYPE_CHECKING:
 
 _ADDRESS = regex(r"(?:https?|ftp)://")
 _GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
-_COMPRESSED: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
-}
-_MAGIC_BYTES = 6
-_MOST_HEADER_BYTES = 16_000_000
 _DIRECTORY_BYTES = 4096
 _MOST_FILES = 20_000
+# What an entry takes besides its path, and all that archives bring: 400,000 entries are counted in 200 MB.
+_ENTRY_BYTES, _MOST_HELD_BYTES = 350, 160 << 20
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59
 
@@ -141,15 +131,10 @@ class _Copying:
                 self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes)
 
     def _file(self, entry: ContextEntry, *, into: bool) -> None:
-        unpacked = None
-        if self._copy.adds and self._copy.unpacks is not False and entry.kind == "file":
-            unpacked = self._archive(entry)
-        if unpacked is not None:
-            self._layer.notes.append(f"{entry.path} is unpacked")
+        unpacks = self._copy.adds and self._copy.unpacks is not False and entry.kind == "file"
+        if unpacks and self._archive(entry):
             self._layer.archive_bytes += entry.size_bytes
             self._layer.add(self._copy.destination, "directory", 0)
-            for path, kind, size in unpacked:
-                self._layer.add(f"{self._copy.destination}/{path}", kind, size)
             return
         name = entry.path if self._copy.parents else PurePosixPath(entry.path).name
         into = into or self._copy.parents
@@ -161,12 +146,26 @@ class _Copying:
             kind, size = ("file", target.size_bytes) if target is not None else (kind, size)
         self._layer.add(path, kind, size)
 
-    def _archive(self, entry: ContextEntry) -> list[tuple[str, str, int]] | None:
+    def _archive(self, entry: ContextEntry) -> bool:
+        """Add what an archive holds; return whether a file is one."""
+        most_bytes = self._layer.held_bytes + _MOST_HELD_BYTES
+
+        def take(path: str, kind: str, size_bytes: int) -> None:
+            self._layer.add(f"{self._copy.destination}/{path}", kind, size_bytes)
+            if self._layer.held_bytes > most_bytes:
+                raise UnlistedError("it has more entries and directories than can be counted")
+
         try:
             with open(self._files.open(entry), "rb") as file:  # noqa: PTH123 - a descriptor
-                return archive_entries(file)
+                found = list_archive(file, take)
         except OSError:
-            return None
+            return False
+        except UnlistedError as error:
+            self._layer.unlisted = found = True
+            self._layer.notes.append(f"what {entry.path} unpacks to is not known: {error}")
+        else:
+            self._layer.notes += [f"{entry.path} is unpacked"] if found else []
+        return found
 
     def _left_out(self, path: str) -> bool:
         names = path.split("/")
@@ -184,18 +183,22 @@ class _Layer:
         self.missing: list[str] = []
         self.notes: list[str] = []
         self.archive_bytes = 0
+        self.held_bytes = 0
+        self.unlisted = False
 
     def add(self, path: str, kind: str, size_bytes: int) -> None:
         """Add one entry with the directories above it."""
         normal = _absolute(path)
         self.directories_of(f"{normal}/..")
         if normal != "/":
+            self.held_bytes += 0 if normal in self._found else _ENTRY_BYTES + len(normal)
             self._found[normal] = (kind, size_bytes)
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
         normal = _absolute(path)
         while normal != "/" and normal not in self._found:
+            self.held_bytes += _ENTRY_BYTES + len(normal)
             self._found[normal] = ("directory", 0)
             normal = os.path.dirname(normal)  # noqa: PTH120 - a path in an image, not of this machine
 
@@ -205,11 +208,11 @@ class _Layer:
         image = sum(size for kind, size in self._found.values() if kind in {"file", "link"})
         disk = sum(on_disk(*each) for each in self._found.values())
         return Tree(
-            image=exactly(image),
-            disk=exactly(disk),
+            image=UNKNOWN if self.unlisted else exactly(image),
+            disk=UNKNOWN if self.unlisted else exactly(disk),
             transient=exactly(self.archive_bytes) if self.archive_bytes else NOTHING,
             inodes=len(self._found),
-            files=self._files() if len(self._found) <= _MOST_FILES else (),
+            files=self._files() if len(self._found) <= _MOST_FILES and not self.unlisted else (),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
         )
@@ -224,44 +227,6 @@ class _Layer:
 def is_address(source: str) -> bool:
     """Return whether a source of an ``ADD`` lies elsewhere and not in the context."""
     return _ADDRESS.match(source) is not None or _GIT.match(source) is not None
-
-
-def archive_entries(file: BinaryIO) -> list[tuple[str, str, int]] | None:
-    """List a tar archive, as path, kind and bytes of each entry; None where a file is none."""
-    kinds = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
-    found: list[tuple[str, str, int]] = []
-    try:
-        with tarfile.open(fileobj=cast("BinaryIO", _Unpacked(file)), mode="r:") as archive:
-            for entry in archive:
-                kind = "file" if entry.isreg() else kinds.get(entry.type, "other")
-                found.append((entry.name, kind, len(entry.linkname) if kind == "link" else entry.size))
-    except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-        return found or None
-    return found
-
-
-class _Unpacked:
-    """An archive without its compression, of which a header can be no larger than fits into memory."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        begin = file.read(_MAGIC_BYTES)
-        file.seek(0)
-        opens = next((opens for magic, opens in _COMPRESSED.items() if begin.startswith(magic)), None)
-        self._file = file if opens is None else opens(file)
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes; raises ``ReadError`` where nothing but a made up header asks for as many."""
-        if not 0 <= size <= _MOST_HEADER_BYTES:
-            raise tarfile.ReadError("a header is too large")
-        return bytes(self._file.read(size))
-
-    def seek(self, position: int) -> int:
-        """Go to a place."""
-        return int(self._file.seek(position))
-
-    def tell(self) -> int:
-        """Return the place."""
-        return int(self._file.tell())
 
 
 def tree_of(found: Iterable[tuple[str, str, int]]) -> Tree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import zlib
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def unpacked(packed: bytes, suffix: str, most_bytes: int) -> Iterator[bytes]:
         ValueError: It cannot be unpacked, is cut, or holds more.
     """
     try:
-        for piece in _pieces(packed, suffix):
+        for piece in pieces(io.BytesIO(packed).read, suffix):
             most_bytes -= len(piece)
             if most_bytes < 0:
                 raise ValueError("it holds more than such a file can")
@@ -53,25 +54,38 @@ def unpacked(packed: bytes, suffix: str, most_bytes: int) -> Iterator[bytes]:
         raise ValueError(str(error)) from error
 
 
-def _pieces(packed: bytes, suffix: str) -> Iterator[bytes]:
+def pieces(read: Callable[[int], bytes], suffix: str) -> Iterator[bytes]:
+    """Yield what is packed, in pieces of at most a mebibyte; whatever its readers raise is raised.
+
+    Args:
+        read: Gives so many bytes of what is packed; none at its end.
+        suffix: How it is packed, one of :data:`SUFFIXES`.
+
+    Raises:
+        EOFError: It is cut.
+        ValueError: It is made of more streams than anybody makes.
+    """
     if not suffix:
-        yield from (packed[at : at + _PIECE_BYTES] for at in range(0, len(packed), _PIECE_BYTES))
+        while piece := read(_PIECE_BYTES):
+            yield piece
         return
-    at = 0
+    waiting = b""
     for _ in range(_MOST_STREAMS):
-        stream, waiting = _OPENERS[suffix](), b""
+        stream = _OPENERS[suffix]()
         while not stream.eof:
             if not waiting and getattr(stream, "needs_input", True):
-                waiting = packed[at : at + _FED_BYTES]
-                at += len(waiting)
+                waiting = read(_FED_BYTES)
             piece = stream.decompress(waiting, _PIECE_BYTES)
             if not (piece or waiting or stream.eof):
                 raise EOFError("its end is missing")
             # The other two keep for themselves what they have not read yet.
             waiting = getattr(stream, "unconsumed_tail", b"")
-            yield piece
-        at -= len(stream.unused_data)
-        # Nothing but padding may come behind it.
-        if at >= len(packed) or (not packed[at] and not packed[at:].strip(b"\0")):
+            if piece:
+                yield piece
+        # Between streams, and behind the last one, there may be padding.
+        waiting = (stream.unused_data or read(_FED_BYTES)).lstrip(b"\0")
+        while not waiting and (padding := read(_FED_BYTES)):
+            waiting = padding.lstrip(b"\0")
+        if not waiting:
             return
     raise ValueError("it is made of too many streams")
