@@ -60,7 +60,7 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
             listed = True
             while (entry := archive.next()) is not None:
                 # It would keep them all.
-                archive.members.clear()
+                archive.members.clear()  # type: ignore[attr-defined]
                 kind = "file" if entry.isreg() else _KINDS.get(entry.type, "other")
                 size_bytes = told_count(len(entry.linkname) if kind == "link" else entry.size)
                 if len(archive.pax_headers) > _MOST_SETTINGS:
