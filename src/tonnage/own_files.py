@@ -104,7 +104,7 @@ def private_file(path: Path, *, instead: str = "") -> None:
         else:
             give(made, above)
         try:
-            if os.fstat(made).st_mode & 0o177:
+            if stat.S_IMODE(os.fstat(made).st_mode) != 0o600:  # noqa: PLR2004 - the mode itself
                 os.fchmod(made, 0o600)
         finally:
             os.close(made)
@@ -211,6 +211,7 @@ def open_stream(path: Path, *, append: bool = False, project: Iterable[Path] = (
     with directory_of(path, project=project) as (above, name):
         with contextlib.suppress(FileExistsError):
             made = os.open(name, _NEW | os.O_APPEND, 0o600, dir_fd=above)
+            os.fchmod(made, 0o600)
             give(made, above)
             return made
         _refuse_link(path, name, above)

@@ -118,6 +118,20 @@ def test_a_plan_with_any_value_altered_is_refused_and_the_engine_left_alone(
         assert state(world) == untouched
 
 
+def test_a_figure_that_decides_nothing_is_no_longer_what_was_written(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path)
+    file, document = planned(world)
+    document["plan"]["available_bytes"] += 1
+    file.write_text(json.dumps(document))
+    untouched = state(world)
+    capsys.readouterr()
+
+    assert world.run("deploy", "--plan", str(file)) == 8
+    assert "The file was changed since it was written" in capsys.readouterr().err
+    assert world.run("reclaim", "--yes", "--for", str(file)) == 2
+    assert state(world) == untouched
+
+
 @settings(max_examples=120)
 @given(data=st.data())
 def test_whatever_would_be_done_otherwise_is_named_although_sum_and_fingerprint_are_right(data: st.DataObject) -> None:

@@ -57,7 +57,7 @@ def world(tmp_path: Path) -> World:
     return make_world(tmp_path / "project")
 
 
-@pytest.fixture(params=[0o000, 0o077])
+@pytest.fixture(params=[0o000, 0o077, 0o277])
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     before = os.umask(request.param)
     yield request.param
@@ -145,6 +145,30 @@ def test_a_directory_that_is_swapped_for_a_link_all_the_time_leads_nowhere(tmp_p
     assert content(elsewhere) == {"victim": b"precious"}
     assert written
     assert set(content(root).values()) == {b"ours"}
+
+
+@pytest.mark.parametrize("moment", ["workflows", "file"])
+def test_a_directory_that_is_swapped_at_the_worst_moment_leads_nowhere(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    place = tmp_path / ".github" / "workflows"
+    place.mkdir(parents=True)
+    really_open = os.open
+
+    def swapping(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        # Between looking at the directory and opening it; or when the file is about to be made in it.
+        if dir_fd is not None and (path == "workflows" if moment == "workflows" else flags & os.O_EXCL):
+            monkeypatch.setattr(os, "open", really_open)
+            place.rename(tmp_path / "aside")
+            place.symlink_to(elsewhere)
+        return really_open(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with contextlib.suppress(OSError):
+        write_whole(place / "deploy.yml", b"ours", within=tmp_path)
+    assert place.is_symlink()
+    assert content(elsewhere) == {"victim": b"precious"}
+    assert content(tmp_path / "aside") == ({} if moment == "workflows" else {"deploy.yml": b"ours"})
 
 
 @pytest.mark.parametrize("name", ["deploy\nextra: 1", "a\x0cb", "a\u2028b", "a\u202eb", "a\x1b[2Jb"])
