@@ -30,7 +30,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         with contextlib.suppress(OSError):
             os.rename(f"{place}.aside", place)
 """
-ROUNDS = 8
+ROUNDS = 4
 
 
 def remove(path: Path) -> None:
