@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
@@ -29,6 +29,9 @@ _SMALL_FILE_BYTES = 1_000_000
 _FILE_BYTES = 10_000_000
 # An interpreter, or a library of a framework, is copied into the layer that changes its mode.
 _PROGRAM_BYTES = 100_000_000
+# Large images have some hundred pieces: packages and wheels.
+_MOST_PIECES = 2_000
+_MOST_FILES = 200_000
 _CHANGED = "its owner or mode is changed in a later layer"
 
 
@@ -100,7 +103,25 @@ def copied_paths(
         pieces += [_part_of(piece, path, into) for piece in part]
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
             pieces += _of_base(path, into, base_size, what, certain=not whole and not part)
-    return tuple(pieces)
+    return _bounded(pieces, visible, into, what)
+
+
+def _bounded(
+    pieces: Sequence[WrittenBytes], visible: Sequence[WrittenBytes], into: str, what: str
+) -> tuple[WrittenBytes, ...]:
+    """Return the pieces, joined where they are many: what copies copies again and again doubles every time."""
+    files = sum(len(piece.files) for piece in pieces)
+    if len(pieces) < 2 or (len(pieces) + len(visible) <= _MOST_PIECES and files <= _MOST_FILES):  # noqa: PLR2004
+        return tuple(pieces)
+    joined = WrittenBytes(
+        name=f"{len(pieces)} parts of {what}",
+        place=into,
+        image=total(piece.image for piece in pieces),
+        disk=total(piece.disk for piece in pieces),
+        compressed=total(piece.compressed for piece in pieces),
+        source="copied",
+    )
+    return (joined,)
 
 
 def from_inside(

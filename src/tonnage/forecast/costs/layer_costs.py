@@ -58,13 +58,15 @@ def layer_cost(
     for effect in effects:
         own += from_inside(effect, below, own, base_size, mounted)
         own += derived_pieces(effect, (*mounted, *below, *own), base_size)
+        written = total(each.disk for each in own)
         for piece in effect.writes:
             own.append(piece)
             download += piece.download
-            moments.append(total(each.disk for each in own) + piece.transient + aside_bytes)
+            written += piece.disk
+            moments.append(written + piece.transient + aside_bytes)
         asides += effect.asides
         aside_bytes = total(aside.disk for aside in asides)
-        moments.append(total(each.disk for each in own) + effect.transient + aside_bytes)
+        moments.append(written + effect.transient + aside_bytes)
         own = [piece for piece in own if not any_covers(effect.removes, piece.place)]
         below = [piece for piece in below if not any_covers(effect.removes, piece.place)]
     kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
