@@ -60,6 +60,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         directory: The project directory of the stack: nothing is quoted of files outside of its repository.
         builders: The services of the stack that are built: others may stand on their images.
         refuses_circles: Services that are built on each other in a circle are a failure of the whole.
+        ask_hosts: Hosts that are asked although the address holds a value of the environment; ``all`` for every one.
     """
 
     assume_bytes: int
@@ -72,6 +73,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     directory: str = ""
     builders: tuple[Service, ...] = ()
     refuses_circles: bool = False
+    ask_hosts: tuple[str, ...] = ()
 
 
 def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -90,7 +92,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
         raise UsageError(f"--python: {options.python!r} is no version", todo="Write it like 3.11 or 3.11.9.")
     if options.platform and options.platform.count("/") not in {1, 2}:
         raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
-    wanted = read_wanted(ports, flags)
+    wanted = read_wanted(ports, flags, marks=True)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
@@ -110,6 +112,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 directory=wanted.stack.directory,
                 builders=wanted.stack.built,
                 refuses_circles=True,
+                ask_hosts=flags.ask_hosts,
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,
@@ -197,6 +200,7 @@ def gather(
         stack=asked.stack,
         root=project_root(asked.directory) if asked.directory else "",
         builders=asked.builders,
+        ask_hosts=asked.ask_hosts,
     )
     present = present_layers(history.built, inventory) if inventory else frozenset[str]()
     with opened as lookups:

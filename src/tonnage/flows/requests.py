@@ -26,6 +26,7 @@ class StackFlags(Struct, frozen=True, kw_only=True):
         host: The engine's address.
         place: The project directory on the engine's machine, where files are sent to it.
         services: The services that are meant; empty for all.
+        ask_hosts: Hosts that a forecast may ask although it would not; ``all`` for every one.
         settings: Settings by key, as in ``x-tonnage``, such as ``{"keep-free": "2GB"}``.
     """
 
@@ -37,6 +38,7 @@ class StackFlags(Struct, frozen=True, kw_only=True):
     host: str = ""
     place: str = ""
     services: tuple[str, ...] = ()
+    ask_hosts: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.build_environment import with_build_environment
+from tonnage.decide.deploy.build_environment import PASSED, with_build_environment
 from tonnage.decide.deploy.changes import with_what_is_built_on
 from tonnage.decide.deploy.remote_mounts import moved
+from tonnage.model.marks import marked
 from tonnage.model.stack import Stack
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import policy, rank
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
+    from tonnage.model.stack import Service
 
 
 class DesiredState(Struct, frozen=True, kw_only=True):
@@ -33,11 +35,12 @@ class DesiredState(Struct, frozen=True, kw_only=True):
     host: str = ""
 
 
-def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) -> DesiredState:
+def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, marks: bool = False) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
         builds: Check that build contexts and Dockerfiles are there.
+        marks: Also find what of it comes from the environment, for who asks servers.
 
     Returns:
         What the user wants.
@@ -54,24 +57,33 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True) ->
         env_files=flags.env_files,
         working_directory=ports.working_directory,
     )
-    stack = load_stack(request, environment=ports.environment, compose=ports.programs.compose(), builds=builds)
+    stack = load_stack(
+        request, environment=ports.environment, compose=ports.programs.compose(), builds=builds, marks=marks
+    )
     require_services(stack, flags.services)
     if builds:
-        stack = build_environment_of(ports, stack)
+        stack = build_environment_of(ports, stack, marks=marks)
     if flags.place:
         stack = moved(stack, flags.place)
     ranked = rank(stack, environment=ports.environment, flags=flags.settings)
     return DesiredState(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
 
 
-def build_environment_of(ports: StackPorts, stack: Stack) -> Stack:
+def build_environment_of(ports: StackPorts, stack: Stack, *, marks: bool = False) -> Stack:
     """Return a stack whose builds get the well-known variables that their Dockerfiles declare."""
-    services = tuple(
-        with_build_environment(service, ports.files.declared_arguments(service.build), ports.environment)
-        if service.build is not None
-        else service
-        for service in stack.services
-    )
+
+    def given(service: Service) -> Service:
+        if service.build is None:
+            return service
+        declared = ports.files.declared_arguments(service.build)
+        new = with_build_environment(service, declared, ports.environment)
+        if not marks or (new is service and service.marked is None):
+            return new
+        told = {name: marked(ports.environment[name]) for name in PASSED if ports.environment.get(name)}
+        held = tuple(dict.fromkeys((*service.held, *(pair for pair in told.items() if pair[0] in declared))))
+        return replace(new, marked=with_build_environment(service.marked or service, declared, told), held=held)
+
+    services = tuple(map(given, stack.services))
     return stack if services == stack.services else replace(stack, services=services)
 
 

@@ -177,6 +177,9 @@ class Service(Struct, frozen=True, kw_only=True):
         container_name: A fixed container name; empty when Compose chooses.
         network_mode: Empty for the stack's networks.
         health: Its healthcheck; None when the image's own (if any) holds.
+        marked: The same with marks on what its image and its build hold of the process environment, for who asks
+            servers; None where they hold nothing of it.
+        held: The variables whose values they hold, each with its marked value.
     """
 
     name: str
@@ -194,6 +197,8 @@ class Service(Struct, frozen=True, kw_only=True):
     health: HealthSpec | None = None
     settings: ServiceSettings = field(default_factory=ServiceSettings)
     place: Place | None = None
+    marked: Service | None = None
+    held: tuple[tuple[str, str], ...] = ()
 
 
 class Stack(Struct, frozen=True, kw_only=True):

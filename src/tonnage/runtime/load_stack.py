@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.model.stack import Place
+from tonnage.runtime.marked_stack import with_marks
 from tonnage.sources.compose.canonical import canonical, from_compose, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.file_selection import select_files
@@ -68,6 +69,7 @@ def load_stack(
     environment: Mapping[str, str],
     compose: ComposeConfig | None,
     builds: bool = True,
+    marks: bool = False,
     where: Files = HERE,
 ) -> Stack:
     """Read a stack.
@@ -75,6 +77,7 @@ def load_stack(
     Args:
         compose: Compose v2; None to read with the built-in reader.
         builds: Check that contexts and Dockerfiles are there.
+        marks: Also find what of it comes from the environment, for who asks servers.
         where: The machine that the files are on; Compose and that check know only this one.
 
     Raises:
@@ -88,12 +91,15 @@ def load_stack(
         working_directory=request.working_directory,
         environment=environment,
         where=where,
+        marks=marks,
     )
     with nothing_quoted_from_outside(project_root(selection.directory)):
         if request.services:
             selection = _with_profiles_of(request.services, selection, request.project_name)
             request = replace(request, profiles=selection.profiles)
         stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
+        if marks:
+            stack = with_marks(stack, selection)
         for service in stack.services if builds else ():
             if service.build is not None:
                 check_build(service.name, service.build)

@@ -193,8 +193,16 @@ class RealLookups:
         """
         return self._once.ask(("image", reference, platform), lambda: self._base_image(reference, platform))
 
+    def engine_image(self, reference: str, platform: str) -> BaseImage | None:
+        """Return an image of the engine, which nobody else is asked for; None where it has none.
+
+        Raises:
+            EngineUnreachableError: The engine stopped answering.
+        """
+        return self._engine.base_image(reference, platform) if self._engine is not None else None
+
     def _base_image(self, reference: str, platform: str) -> BaseImage:
-        found = self._engine.base_image(reference, platform) if self._engine is not None else None
+        found = self.engine_image(reference, platform)
         return (
             found if found is not None else self._once.ask("registry", self._registry).base_image(reference, platform)
         )

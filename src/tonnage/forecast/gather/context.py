@@ -31,6 +31,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
         python: The version of Python that the user chose; empty for the image's own.
         root: The directory of the project: nothing is quoted of files outside of it.
         builders: The services of the stack that are built: others may stand on their images.
+        ask_hosts: Hosts that are asked although the address holds a value of the environment; ``all`` for every one.
     """
 
     engine: EngineKind = EngineKind.BUILDKIT
@@ -43,6 +44,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
     stack: str = ""
     root: str = ""
     builders: tuple[Service, ...] = ()
+    ask_hosts: tuple[str, ...] = ()
 
     def builder_of(self, reference: str) -> Service | None:
         """Return the service of the stack that builds an image; None where none does."""

@@ -77,6 +77,13 @@ class Lookups(Protocol):
             EngineUnreachableError: The engine stopped answering.
         """
 
+    def engine_image(self, reference: str, platform: str) -> BaseImage | None:
+        """Return an image of the engine, which nobody else is asked for; None where it has none.
+
+        Raises:
+            EngineUnreachableError: The engine stopped answering.
+        """
+
     def resolve(self, request: ResolveRequest, target: Target) -> Lock:
         """Resolve requirements.
 

@@ -6,15 +6,19 @@ than it may is given up, and said to be.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.addresses import redacted
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.gather.build import built, pulled
 from tonnage.forecast.gather.context import in_one_line
+from tonnage.forecast.gather.withheld import GuardedLookups, MarkedLookups
 from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
 from tonnage.sources.outside import unquote
 
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.forecast.sized_effects import BuildWork
     from tonnage.model.stack import Service
 
 _AT_ONCE = 8
 _LOOK_S = 0.05
+_ANY_PYTHON = "3.12"
 
 
 def forecast_services(
@@ -75,13 +81,36 @@ def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, ca
 
 def _forecast(service: Service, around: ForecastContext, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
     try:
-        work = built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
+        work = _looked_up(service, around, guarded(service, around, lookups))
         return forecast_service(work, around.engine, present)
     except TonnageError as error:
         unquote(error, around.root)
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))
     except Exception as error:  # noqa: BLE001 - a defect here must not keep anyone from deploying
         return _without(service, around, redacted(f"an unexpected failure: {type(error).__name__}: {error}"))
+
+
+def _looked_up(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
+    return built(service, around, lookups) if service.build is not None else pulled(service, around, lookups)
+
+
+def guarded(service: Service, around: ForecastContext, lookups: Lookups) -> Lookups:
+    """Return lookups that ask nothing that holds a value of the environment.
+
+    What the service asks is found out first, with marks on those values and for any Python: which one is no question.
+    """
+    involved = [each for each in (service, *around.builders) if each.marked is not None]
+    if not involved:
+        return lookups
+    marked = MarkedLookups(lookups)
+    builders = tuple(each.marked or each for each in around.builders)
+    # What cannot be read with marks asks nothing more.
+    with contextlib.suppress(TonnageError):
+        _looked_up(
+            service.marked or service, replace(around, builders=builders, python=around.python or _ANY_PYTHON), marked
+        )
+    held = dict.fromkeys(pair for each in involved for pair in each.held)
+    return GuardedLookups(lookups, marked.questions, tuple(held), around.ask_hosts)
 
 
 def _without(service: Service, around: ForecastContext, why: str, *, broken: bool = False) -> ServiceForecast:

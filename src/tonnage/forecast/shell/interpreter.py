@@ -23,6 +23,7 @@ from tonnage.forecast.shell.syntax import (
     text_of,
 )
 from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
+from tonnage.model.marks import unmarked
 from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ class Walk:
             self._ways([lambda body=body: self._all(body) for _, body in items])  # type: ignore[misc]
             return None
         for patterns, body in items:
-            if any(fnmatchcase(word.text, self._expander().one(each).text) for each in patterns):
+            wanted = [unmarked(self._expander().one(each).text) for each in patterns]
+            if any(fnmatchcase(unmarked(word.text), each) for each in wanted):
                 return self._all(body)
         return True
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from tonnage.model.forecast.shell_script import Word
+from tonnage.model.marks import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def decide(words: Sequence[Word], *, patterns: bool = False) -> bool | None:
         if at:
             sides = {decide(words[:at], patterns=patterns), decide(words[at + 1 :], patterns=patterns)}
             return decisive if decisive in sides else None if None in sides else not decisive
-    match [word.text for word in words]:
+    match [unmarked(word.text) for word in words]:
         case []:
             return False
         case ["!", _, *_]:

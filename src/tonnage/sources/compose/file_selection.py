@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.model.marks import marked
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.scalars import PathBase
@@ -45,6 +46,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         files: Absolute paths, in the order of merging.
         directory: The project directory, absolute.
         variables: What interpolation sees: the environment before the files of variables.
+        marked: The same with marks on what comes from the environment; empty where nobody asked for it.
         where: The machine that they are on.
         typed: The user named the files, and no file of the project did.
     """
@@ -52,6 +54,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
     directory: str
     variables: dict[str, str]
+    marked: dict[str, str] = {}
     profiles: tuple[str, ...]
     where: Files = HERE
     typed: bool = False
@@ -66,6 +69,7 @@ def select_files(
     working_directory: str,
     environment: Mapping[str, str],
     where: Files = HERE,
+    marks: bool = False,
 ) -> Selection:
     """Choose the files of a stack as Compose does.
 
@@ -74,6 +78,7 @@ def select_files(
         directory: What ``--project-directory`` named; empty for the directory of the first file.
         profiles: What ``--profile`` named; empty for COMPOSE_PROFILES.
         env_files: What ``--env-file`` named; empty for COMPOSE_ENV_FILES, or ``.env``.
+        marks: Also tell which part of the variables is of the environment.
 
     Raises:
         UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
@@ -82,9 +87,12 @@ def select_files(
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
     start = _tidy(here / directory)
     variables = dict(environment)
+    # What says which stack is meant holds nothing else.
+    told = {name: value if name.startswith("COMPOSE_") else marked(value) for name, value in environment.items()}
+    seen = (variables, told) if marks else (variables,)
     typed = [here / name for name in named]
     with nothing_quoted_from_outside(project_root(str(start))):
-        _add_variables(variables, typed or _dotenv(start, variables, where), where, piped=bool(typed))
+        _add_variables(seen, typed or _dotenv(start, variables, where), where, piped=bool(typed))
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
     for path in (project, *paths):
@@ -96,12 +104,13 @@ def select_files(
             )
     if not named and project != start:
         with nothing_quoted_from_outside(project_root(str(project))):
-            _add_variables(variables, _dotenv(project, variables, where), where)
+            _add_variables(seen, _dotenv(project, variables, where), where)
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
     return Selection(
         files=tuple(_absolute(path, where) for path in paths),
         directory=str(project),
         variables=variables,
+        marked=told if marks else {},
         profiles=tuple(name for name in chosen if name),
         where=where,
         typed=bool(files) or "COMPOSE_FILE" in environment,
@@ -115,7 +124,7 @@ def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[st
         UsageError: A file is missing, cannot be read, or has a wrong line.
     """
     paths = [Path(name) for name in env_files] or _dotenv(Path(directory), variables, where)
-    _add_variables(variables, paths, where)
+    _add_variables((variables,), paths, where)
 
 
 def read_text(
@@ -222,14 +231,17 @@ def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list
     return [path] if kind_of(str(path), where) == "file" else []
 
 
-def _add_variables(variables: dict[str, str], paths: Sequence[Path], where: Files, *, piped: bool = False) -> None:
-    found: dict[str, str] = {}
-    for path in paths:
-        text = read_text(str(path), what="the file of variables", kind=VARIABLES, where=where, piped=piped)
-        read = read_dotenv(text, str(path), {**found, **variables})
-        found.update({name: value for name, value in read.items() if value is not None})
-    for name, value in found.items():
-        variables.setdefault(name, value)
+def _add_variables(seen: Sequence[dict[str, str]], paths: Sequence[Path], where: Files, *, piped: bool = False) -> None:
+    """Set what files set and ``seen`` does not yet; each file is read once, because it may be a pipe."""
+    what, kind = "the file of variables", VARIABLES
+    texts = [(str(path), read_text(str(path), what=what, kind=kind, where=where, piped=piped)) for path in paths]
+    for variables in seen:
+        found: dict[str, str] = {}
+        for path, text in texts:
+            read = read_dotenv(text, path, {**found, **variables})
+            found.update({name: value for name, value in read.items() if value is not None})
+        for name, value in found.items():
+            variables.setdefault(name, value)
 
 
 def _from_variable(variables: Mapping[str, str], here: Path) -> list[Path]:

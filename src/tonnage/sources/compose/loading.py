@@ -14,6 +14,7 @@ from tonnage.lazily import regex
 from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.keys import COMPOSE_FILE
+from tonnage.sources.compose.marked_values import for_requests
 from tonnage.sources.compose.nodes import (
     ComposeNode,
     MergeRule,
@@ -169,7 +170,8 @@ def _long_form(path: str, source: _LoadingGroup, place: Place | None) -> Compose
             raise UsageError(
                 "the compose file is empty", todo="Write at least one service under 'services'.", place=path
             )
-        known = COMPOSE_FILE.read(interpolate(tree, source.variables, source.unset), "", source.ground)
+        filled = for_requests(interpolate(tree, source.variables, source.unset))
+        known = COMPOSE_FILE.read(filled, "", source.ground)
         source.files[path] = known
     return known
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.model.forecast.recipe import FileSource, FileSourceKind, RunMount
+from tonnage.model.marks import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Names(Struct, frozen=True):
 
     def stage(self, name: str, before: int) -> int | None:
         """Return the last stage of a name that stands before another stage."""
-        wanted = name.lower()
+        wanted = unmarked(name).lower()
         earlier = reversed(self.dockerfile.stages[:before])
         return next((stage.index for stage in earlier if stage.name and stage.name == wanted), None)
 
