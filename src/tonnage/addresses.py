@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from re import Match
 
 # Each match begins at its own ``://``, so that a text of any length is read once.
@@ -38,6 +39,11 @@ def origin_of(address: str) -> Origin | None:
     if scheme not in _PORTS or not host:
         return None
     return scheme, host, _PORTS[scheme] if port is None else port
+
+
+def hosts_of(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the hosts of addresses, each once; what is none has none."""
+    return tuple(dict.fromkeys(found[1] for each in addresses if (found := origin_of(each)) is not None))
 
 
 def same_origin(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.cli.options import ask_hosts_option, keep_free_option, stack_options, untrusted_option
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 from tonnage.flows.requests import ForecastOptions, typed_value
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ("tonnage forecast --explain web", "Every instruction of one service, wheel by wheel"),
         ("tonnage forecast --disk 14GB --engine containerd", "For a machine that is not here"),
         ("tonnage forecast --python 3.13 --platform linux/arm64", "For another Python and platform"),
+        ("tonnage forecast --untrusted", "Files that nobody has read yet"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),
     about="Reads metadata only: nothing is built, pulled or installed, and no engine is needed. With one, its images,"
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 )
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
+@untrusted_option
+@ask_hosts_option
 @keep_free_option
 def command(
     session: Session,

@@ -90,7 +90,20 @@ _STACK_OPTIONS = (
     json_option,
 )
 
+untrusted_option = click.option(
+    "--untrusted",
+    is_flag=True,
+    help="The files are a stranger's: put in no variable of the environment, read nothing outside of the checkout,"
+    " ask only servers that everybody knows or that you configured.",
+)
+ask_hosts_option = click.option(
+    "--ask-hosts",
+    metavar="HOST,...",
+    help="Ask these hosts too: with --untrusted public ones, else where an address holds a value of the environment."
+    " all: every one.",
+)
 _SETTINGS = {
+    "ask_hosts": "ask-hosts",
     "keep_free": "keep-free",
     "keep_previous": "keep-previous",
     "cleanup_after": "cleanup-after",

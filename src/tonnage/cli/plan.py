@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import policy_options, stack_options
+from tonnage.cli.options import ask_hosts_option, policy_options, stack_options, untrusted_option
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
 from tonnage.escapes import visible_in_line
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 @click.option("--build", "build", is_flag=True, help="Plan the build half only.")
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
+@untrusted_option
+@ask_hosts_option
 @policy_options
 def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out: str | None) -> None:
     """Show a plan.

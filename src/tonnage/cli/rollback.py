@@ -31,5 +31,5 @@ def command(session: Session, *, flags: StackFlags) -> None:
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     session.streams = True
-    wanted = read_wanted(session.ports, flags, builds=False)
+    wanted = read_wanted(session.ports, flags, builds=False, forecasts=False)
     run_job(session, flags.host, Job(purpose=Purpose.ROLLBACK, wanted=wanted))

@@ -88,8 +88,7 @@ def github_files(
     earlier = next((text for each in paths.values() if directory_in(text := _existing(each, root)) == place), "")
     chosen = choose_runner(runner, remembered_options(earlier))
     words = stack_words(flags, wanted.stack, root, ports.environment, ports.working_directory)
-    assumed_bytes = wanted.policy.assume_unknown_bytes
-    found = forecast_now(ports, wanted.stack, assumed_bytes).services if forecast else ()
+    found = forecast_now(ports, wanted).services if forecast else ()
     built = {each.name for each in wanted.stack.built}
     peaks = {each.service: (each.peak.likely_bytes, str(each.peak.grade)) for each in found if each.service in built}
     command = " ".join(("tonnage ci github", *map(shlex.quote, words), *chosen.words))
@@ -135,7 +134,7 @@ def deploy_script(ports: StackPorts, flags: StackFlags) -> list[WrittenFile]:
     Raises:
         UsageError: The stack cannot be read, or what was typed cannot stand in a script.
     """
-    wanted = read_wanted(ports, flags, builds=False)
+    wanted = read_wanted(ports, flags, builds=False, forecasts=False)
     text = resources("tonnage").joinpath("written", "deploy.sh").read_text(encoding="utf-8")
     directory = Path(wanted.stack.directory).resolve()
     settings = stack_variables(flags, wanted.stack, directory, ports.working_directory)

@@ -230,6 +230,8 @@ def _forecasts(
         stack=wanted.stack.name,
         directory=wanted.stack.directory,
         builders=services,
+        untrusted=wanted.untrusted,
+        ask_hosts=wanted.ask_hosts,
     )
     kind = ports.engines.kind(inventory.engine)
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
@@ -39,7 +41,7 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
     """Look at what is there; what is not there is left out, whatever the reason."""
     wanted: DesiredState | None = None
     try:
-        wanted = read_if_there(ports, flags)
+        wanted = read_if_there(ports, flags, forecasts=True)
     except TonnageError:
         if flags.files or flags.project_directory:
             raise
@@ -56,9 +58,8 @@ def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags)
         forecast: StackForecast | None = None
         if wanted is not None:
             with contextlib.suppress(TonnageError):
-                stack = build_environment_of(ports, wanted.stack)
-                assume_bytes = wanted.policy.assume_unknown_bytes
-                forecast = forecast_now(ports, stack, assume_bytes, facts=facts, inventory=inventory)
+                wanted = replace(wanted, stack=build_environment_of(ports, wanted.stack, ports.environment))
+                forecast = forecast_now(ports, wanted, facts=facts, inventory=inventory)
     known = forecast if forecast is not None and forecast.services else None
     rooms = []
     for disk in disks:

@@ -159,7 +159,7 @@ def _evidence(ports: RehearsalPorts, wanted: DesiredState, host: str) -> Evidenc
     root = repository(directory)
     return Evidence(
         workflows=tuple(_workflows(root)),
-        installs=_installs(ports, build_environment_of(ports, wanted.stack)),
+        installs=_installs(ports, build_environment_of(ports, wanted.stack, ports.environment)),
         torch=_torch(ports, wanted, host),
         runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
@@ -210,7 +210,7 @@ def _installs_of(ports: RehearsalPorts, service: Service) -> Iterator[FoundInsta
 
 def _torch(ports: RehearsalPorts, wanted: DesiredState, host: str) -> tuple[FoundTorch, ...] | None:
     """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
-    stack = build_environment_of(ports, wanted.stack)
+    stack = build_environment_of(ports, wanted.stack, ports.environment)
     built = stack.built
     asked = ForecastRequest(
         assume_bytes=wanted.policy.assume_unknown_bytes,

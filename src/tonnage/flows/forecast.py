@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
     from tonnage.model.inventory import Inventory
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.stack import Service
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 PLAN_WITHIN_S = 12.0
@@ -60,7 +60,8 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         directory: The project directory of the stack: nothing is quoted of files outside of its repository.
         builders: The services of the stack that are built: others may stand on their images.
         refuses_circles: Services that are built on each other in a circle are a failure of the whole.
-        ask_hosts: Hosts that are asked although the address holds a value of the environment; ``all`` for every one.
+        untrusted: Only servers that everybody knows or the user configured are asked.
+        ask_hosts: Hosts that are asked all the same; ``all`` for every one.
     """
 
     assume_bytes: int
@@ -73,6 +74,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     directory: str = ""
     builders: tuple[Service, ...] = ()
     refuses_circles: bool = False
+    untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
 
 
@@ -90,9 +92,11 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
     """
     if options.python and not _PYTHON.fullmatch(options.python):
         raise UsageError(f"--python: {options.python!r} is no version", todo="Write it like 3.11 or 3.11.9.")
+    if options.probe and flags.untrusted:
+        raise UsageError("--probe starts base images, and --untrusted starts nothing", todo="Leave one of them out.")
     if options.platform and options.platform.count("/") not in {1, 2}:
         raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
-    wanted = read_wanted(ports, flags, marks=True)
+    wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
@@ -112,7 +116,8 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 directory=wanted.stack.directory,
                 builders=wanted.stack.built,
                 refuses_circles=True,
-                ask_hosts=flags.ask_hosts,
+                untrusted=wanted.untrusted,
+                ask_hosts=wanted.ask_hosts,
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,
@@ -185,7 +190,10 @@ def gather(
     Raises:
         UsageError: Services are built on each other in a circle, and that was to be refused.
     """
-    opened = ports.lookups(facts, inventory.images if inventory else (), offline=asked.offline, probe=asked.probe)
+    images = inventory.images if inventory else ()
+    opened = ports.lookups(
+        facts, images, offline=asked.offline, probe=asked.probe, untrusted=asked.untrusted, ask_hosts=asked.ask_hosts
+    )
     if opened is None:
         return ()
     history = history or History()
@@ -211,8 +219,7 @@ def gather(
 
 def forecast_now(
     ports: ForecastPorts,
-    stack: Stack,
-    assume_bytes: int,
+    wanted: DesiredState,
     *,
     facts: EngineFacts | None = None,
     inventory: Inventory | None = None,
@@ -220,7 +227,6 @@ def forecast_now(
     """Forecast what of a stack can be found out within a few seconds, as ``tonnage forecast`` would.
 
     Args:
-        assume_bytes: What is assumed for what nobody knows.
         facts: The engine; None to forecast for an empty disk.
 
     Returns:
@@ -228,12 +234,15 @@ def forecast_now(
     """
     engine = inventory.engine if inventory is not None else None
     kind = ports.engines.kind(engine)
+    stack = wanted.stack
     asked = ForecastRequest(
-        assume_bytes=assume_bytes,
+        assume_bytes=wanted.policy.assume_unknown_bytes,
         within_s=PLAN_WITHIN_S,
         stack=stack.name,
         directory=stack.directory,
         builders=stack.built,
+        untrusted=wanted.untrusted,
+        ask_hosts=wanted.ask_hosts,
     )
     history = read_history(ports, stack.name, engine.engine_id if engine is not None else "")
     services = in_order(stack, [each.name for each in stack.services])

@@ -82,7 +82,7 @@ def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
         UsageError: The stack cannot be read.
         EngineUnreachableError: The engine does not answer.
     """
-    wanted = read_wanted(ports, flags, builds=False)
+    wanted = read_wanted(ports, flags, builds=False, forecasts=False)
     services = [each for each in wanted.stack.services if not wanted.services or each.name in wanted.services]
     with ports.engines.facts(flags.host) as facts:
         return wanted.stack.name, [_ask(ports.clock, facts, wanted.stack, service) for service in services]
@@ -120,7 +120,7 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     """
     stack = flags.project_name
     if not stack and (flags.files or flags.project_directory):
-        stack = read_wanted(ports, flags, builds=False).stack.name
+        stack = read_wanted(ports, flags, builds=False, forecasts=False).stack.name
     with opened_journal(ports.environment) as journal:
         if journal is None:
             return [], []

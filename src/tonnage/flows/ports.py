@@ -229,13 +229,22 @@ class ForecastPorts(EnginePorts, Protocol):
     """What a forecast needs."""
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+        self,
+        facts: EngineFacts | None,
+        images: Sequence[Image] = (),
+        *,
+        offline: bool = False,
+        probe: bool = False,
+        untrusted: bool = False,
+        ask_hosts: Sequence[str] = (),
     ) -> AbstractContextManager[Lookups] | None:
         """Open what forecasting reads; None where nothing can be forecast.
 
         Args:
             facts: The engine; None without one.
             probe: A base image may be started in a throw-away container to ask its own package manager.
+            untrusted: Ask only servers that everybody knows, and those that the user configured.
+            ask_hosts: Further ones that the user lets be asked; ``all`` for every public one.
         """
 
 

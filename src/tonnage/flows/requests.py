@@ -26,7 +26,8 @@ class StackFlags(Struct, frozen=True, kw_only=True):
         host: The engine's address.
         place: The project directory on the engine's machine, where files are sent to it.
         services: The services that are meant; empty for all.
-        ask_hosts: Hosts that a forecast may ask although it would not; ``all`` for every one.
+        untrusted: The stack's files are a stranger's: nothing outside of the checkout is read, no variable of the
+            environment is put in, and only servers that everybody knows or the user configured are asked.
         settings: Settings by key, as in ``x-tonnage``, such as ``{"keep-free": "2GB"}``.
     """
 
@@ -38,7 +39,7 @@ class StackFlags(Struct, frozen=True, kw_only=True):
     host: str = ""
     place: str = ""
     services: tuple[str, ...] = ()
-    ask_hosts: tuple[str, ...] = ()
+    untrusted: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,11 +13,14 @@ from tonnage.decide.deploy.changes import with_what_is_built_on
 from tonnage.decide.deploy.remote_mounts import moved
 from tonnage.model.marks import marked
 from tonnage.model.stack import Stack
+from tonnage.runtime.checkout import checkout_of
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
-from tonnage.runtime.settings import policy, rank
+from tonnage.runtime.settings import ask_hosts, policy, rank
 from tonnage.sources.compose.file_selection import FILE_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tonnage.flows.ports import StackPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
@@ -26,21 +29,28 @@ if TYPE_CHECKING:
 
 
 class DesiredState(Struct, frozen=True, kw_only=True):
-    """What the user wants: the stack, the settings ranked by strength, and the engine's address as typed."""
+    """What the user wants: the stack, the settings ranked by strength, and the engine's address as typed.
+
+    Args:
+        untrusted: The stack's files are a stranger's.
+        ask_hosts: Hosts that a forecast asks although it would not; ``all`` for every one.
+    """
 
     stack: Stack
     settings: tuple[Setting, ...]
     policy: Policy
     services: tuple[str, ...]
     host: str = ""
+    untrusted: bool = False
+    ask_hosts: tuple[str, ...] = ()
 
 
-def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, marks: bool = False) -> DesiredState:
+def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, forecasts: bool = True) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
         builds: Check that build contexts and Dockerfiles are there.
-        marks: Also find what of it comes from the environment, for who asks servers.
+        forecasts: Also find what the stack holds of the environment, which no forecast sends.
 
     Returns:
         What the user wants.
@@ -57,29 +67,44 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, ma
         env_files=flags.env_files,
         working_directory=ports.working_directory,
     )
-    stack = load_stack(
-        request, environment=ports.environment, compose=ports.programs.compose(), builds=builds, marks=marks
-    )
+    environment = ports.environment
+    if flags.untrusted:
+        # What says which stack is meant is the user's; everything else comes from the files.
+        environment = {name: value for name, value in environment.items() if name.startswith("COMPOSE_")}
+        root = checkout_of(request, environment)
+        stack = load_stack(request, environment=environment, compose=None, builds=builds, within=root)
+    else:
+        stack = load_stack(
+            request, environment=environment, compose=ports.programs.compose(), builds=builds, marks=forecasts
+        )
     require_services(stack, flags.services)
     if builds:
-        stack = build_environment_of(ports, stack, marks=marks)
+        stack = build_environment_of(ports, stack, environment)
     if flags.place:
         stack = moved(stack, flags.place)
     ranked = rank(stack, environment=ports.environment, flags=flags.settings)
-    return DesiredState(stack=stack, settings=ranked, policy=policy(ranked), services=flags.services, host=flags.host)
+    return DesiredState(
+        stack=stack,
+        settings=ranked,
+        policy=policy(ranked),
+        services=flags.services,
+        host=flags.host,
+        untrusted=flags.untrusted,
+        ask_hosts=ask_hosts(ranked),
+    )
 
 
-def build_environment_of(ports: StackPorts, stack: Stack, *, marks: bool = False) -> Stack:
+def build_environment_of(ports: StackPorts, stack: Stack, environment: Mapping[str, str]) -> Stack:
     """Return a stack whose builds get the well-known variables that their Dockerfiles declare."""
 
     def given(service: Service) -> Service:
         if service.build is None:
             return service
         declared = ports.files.declared_arguments(service.build)
-        new = with_build_environment(service, declared, ports.environment)
-        if not marks or (new is service and service.marked is None):
+        new = with_build_environment(service, declared, environment)
+        if new is service and service.marked is None:
             return new
-        told = {name: marked(ports.environment[name]) for name in PASSED if ports.environment.get(name)}
+        told = {name: marked(environment[name]) for name in PASSED if environment.get(name)}
         held = tuple(dict.fromkeys((*service.held, *(pair for pair in told.items() if pair[0] in declared))))
         return replace(new, marked=with_build_environment(service.marked or service, declared, told), held=held)
 
@@ -106,8 +131,11 @@ def for_build(wanted: DesiredState, *, push: bool, cleanup_after: bool) -> Desir
     return replace(wanted, policy=replace(wanted.policy, push=push, cleanup_after=cleanup_after))
 
 
-def read_if_there(ports: StackPorts, flags: StackFlags) -> DesiredState:
+def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
+
+    Args:
+        forecasts: As for ``read_wanted``.
 
     Returns:
         What the user wants; the stack has no name when there is none.
@@ -118,7 +146,7 @@ def read_if_there(ports: StackPorts, flags: StackFlags) -> DesiredState:
     named = flags.files or flags.project_directory or flags.services or ports.environment.get("COMPOSE_FILE")
     here = Path(ports.working_directory)
     if named or any((directory / name).exists() for directory in (here, *here.parents) for name in FILE_NAMES):
-        return read_wanted(ports, flags, builds=False)
+        return read_wanted(ports, flags, builds=False, forecasts=forecasts)
     nothing = Stack(name="", directory=ports.working_directory, files=(), services=())
     ranked = rank(nothing, environment=ports.environment, flags=flags.settings)
     return DesiredState(stack=nothing, settings=ranked, policy=policy(ranked), services=())

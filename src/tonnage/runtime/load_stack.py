@@ -14,7 +14,7 @@ from tonnage.runtime.marked_stack import with_marks
 from tonnage.sources.compose.canonical import canonical, from_compose, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.file_selection import select_files
-from tonnage.sources.compose.files import HERE, FilesSeen
+from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, plain
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
@@ -70,6 +70,7 @@ def load_stack(
     compose: ComposeConfig | None,
     builds: bool = True,
     marks: bool = False,
+    within: str = "",
     where: Files = HERE,
 ) -> Stack:
     """Read a stack.
@@ -77,12 +78,14 @@ def load_stack(
     Args:
         compose: Compose v2; None to read with the built-in reader.
         builds: Check that contexts and Dockerfiles are there.
+        within: A directory, outside of which nothing is read; empty for no such limit.
         marks: Also find what of it comes from the environment, for who asks servers.
         where: The machine that the files are on; Compose and that check know only this one.
 
     Raises:
         UsageError: There is no compose file, or it is wrong; the message names file and line.
     """
+    where = FilesWithin(within) if within else where
     selection = select_files(
         files=request.files,
         directory=request.directory,
@@ -102,7 +105,7 @@ def load_stack(
             stack = with_marks(stack, selection)
         for service in stack.services if builds else ():
             if service.build is not None:
-                check_build(service.name, service.build)
+                check_build(service.name, service.build, within=within)
         return stack
 
 

@@ -51,6 +51,9 @@ _KNOWN = (
         flag="assume",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
+    _Known(
+        "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False
+    ),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
     _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
@@ -126,6 +129,12 @@ def policy(settings: Sequence[Setting]) -> Policy:
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
     )
+
+
+def ask_hosts(settings: Sequence[Setting]) -> tuple[str, ...]:
+    """Return the hosts that the user lets forecasts ask; ``all`` for every one."""
+    told = next((each.value for each in settings if each.key == "ask-hosts" and each.origin != DEFAULT_ORIGIN), "")
+    return tuple(dict.fromkeys(told.lower().replace(",", " ").split()))
 
 
 def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Value) -> _Value:

@@ -19,6 +19,7 @@ from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.context.inputs_digest import is_remote
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
+from tonnage.adapters.web.permission import AskedServers
 from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.errors import UsageError
 from tonnage.flows.state import cache_directory
@@ -27,10 +28,11 @@ from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree
+from tonnage.model.forecast.python_lock import ResolveRequest
 from tonnage.small_files import CONTEXT_TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target, Wheel, WheelContents
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
@@ -104,6 +106,8 @@ class RealLookups:
         probe: Asks apt of a base image in a throw-away container; None where that is not allowed.
         mirrors: Stand-ins for Docker's own index that the engine was told.
         insecure: Registries that the engine was told to speak to without TLS.
+        untrusted: Ask only servers that everybody knows, and those that the user configured.
+        ask_hosts: Further ones that the user lets be asked.
     """
 
     def __init__(
@@ -116,11 +120,18 @@ class RealLookups:
         probe: EngineProbe | None = None,
         mirrors: Sequence[str] = (),
         insecure: Sequence[str] = (),
+        untrusted: bool = False,
+        ask_hosts: Sequence[str] = (),
     ) -> None:
         self._environment = environment
         self._engine = engine
         self._probe = probe
-        self._web = Web(environment, offline=offline)
+        configured = (self._configured, self._default)
+        self._web = Web(
+            environment,
+            offline=offline,
+            allowed=AskedServers(untrusted=untrusted, configured=configured, ask_hosts=ask_hosts),
+        )
         self._cache = cache
         self._kept = DiskCache(cache)
         self._mirrors = mirrors
@@ -330,6 +341,20 @@ class RealLookups:
         notes = tuple(f"no list of packages from {each}" for each in index.missing)
         return replace(found, notes=(*found.notes, *notes))
 
+    def _configured(self) -> Iterable[str]:
+        """Return the addresses of the user's package indexes and registries, and of this machine's packages."""
+        from tonnage.adapters.images.image_files import apt_sources_here  # noqa: PLC0415 - only where others are asked
+        from tonnage.adapters.registry.access import Credentials  # noqa: PLC0415 - as above
+
+        access = self._access(ResolveRequest(requirements=()))
+        registries = (*Credentials(self._environment).hosts(), *self._insecure)
+        places = (*self._mirrors, access.index_url, *access.extra_index_urls, *apt_sources_here())
+        return (*places, *(each if "://" in each else f"https://{each}" for each in registries))
+
+    def _default(self) -> Iterable[str]:
+        """Return the address of the index that the resolver asks where no other is named."""
+        return (self._uv().default_index(self._access(ResolveRequest(requirements=()))),)
+
     def _index(self, sources: Sequence[AptSource], architecture: str) -> FetchedIndex:
         from tonnage.adapters.apt.lists import AptLists  # noqa: PLC0415
 
@@ -348,12 +373,16 @@ def open_lookups(
     *,
     offline: bool = False,
     probe: bool = False,
+    untrusted: bool = False,
+    ask_hosts: Sequence[str] = (),
 ) -> RealLookups:
     """Open what forecasting reads.
 
     Args:
         facts: The engine; None without one.
         probe: A base image may be started in a throw-away container.
+        untrusted: Ask only servers that everybody knows, and those that the user configured.
+        ask_hosts: Further ones that the user lets be asked.
 
     Returns:
         The lookups, with the mirrors and insecure registries that the engine was told.
@@ -362,7 +391,7 @@ def open_lookups(
 
     cache = cache_directory(environment) / "forecast"
     if not isinstance(facts, DockerFacts):
-        return RealLookups(environment, cache, offline=offline)
+        return RealLookups(environment, cache, offline=offline, untrusted=untrusted, ask_hosts=ask_hosts)
     from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
     from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
 
@@ -375,6 +404,8 @@ def open_lookups(
         probe=EngineProbe(facts.connection) if probe else None,
         mirrors=registries.mirrors,
         insecure=registries.insecure,
+        untrusted=untrusted,
+        ask_hosts=ask_hosts,
     )
 
 

@@ -54,12 +54,21 @@ class Ports:
         return Checksums(cache_directory(self.environment) / "checksums.json")
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+        self,
+        facts: EngineFacts | None,
+        images: Sequence[Image] = (),
+        *,
+        offline: bool = False,
+        probe: bool = False,
+        untrusted: bool = False,
+        ask_hosts: Sequence[str] = (),
     ) -> AbstractContextManager[Lookups]:
         """Open what forecasting reads."""
         from tonnage.wiring.forecast_lookups import open_lookups  # noqa: PLC0415
 
-        return open_lookups(self.environment, facts, images, offline=offline, probe=probe)
+        return open_lookups(
+            self.environment, facts, images, offline=offline, probe=probe, untrusted=untrusted, ask_hosts=ask_hosts
+        )
 
     def install_command(self) -> str:
         """Return the command that installs this very Tonnage on another machine; empty when there is none."""

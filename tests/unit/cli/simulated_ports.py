@@ -178,9 +178,16 @@ class SimulatedPorts:
         pass
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), *, offline: bool = False, probe: bool = False
+        self,
+        facts: EngineFacts | None,
+        images: Sequence[Image] = (),
+        *,
+        offline: bool = False,
+        probe: bool = False,
+        untrusted: bool = False,
+        ask_hosts: Sequence[str] = (),
     ) -> AbstractContextManager[Lookups] | None:
-        del images, probe
+        del images, probe, untrusted, ask_hosts
         self.forecasts += 1
         return None if self.looks_up is None else self.looks_up(facts, offline)
 

@@ -133,6 +133,12 @@ def usual_state(system: Distribution | None, *, mirror: str = "") -> AptState | 
     return replace(state, sources=usual_sources(system, mirror=mirror)) if state else None
 
 
+def apt_sources_here() -> tuple[str, ...]:
+    """Return the addresses that this machine takes its own packages from."""
+    state = apt_state(MergedRoot(["/"]))
+    return tuple(source.address for source in state.sources) if state is not None else ()
+
+
 def usual_sources(system: Distribution | None, *, mirror: str = "", root: str = "/") -> tuple[AptSource, ...]:
     """Return where packages of a system come from.
 

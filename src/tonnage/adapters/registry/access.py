@@ -110,6 +110,13 @@ class Credentials:
             return Credential(entry["username"], entry.get("password", "").rstrip("\0"))
         return None
 
+    def hosts(self) -> tuple[str, ...]:
+        """Return the registries that the configuration names; none where it cannot be read."""
+        with contextlib.suppress(CannotFetchError):
+            told = self._load()
+            return (*told.auths, *told.cred_helpers)
+        return ()
+
     def _load(self) -> AuthConfig:
         from docker.auth import AuthConfig  # noqa: PLC0415
         from docker.errors import DockerException  # noqa: PLC0415
@@ -190,6 +197,7 @@ def bearer(web: Web, asked: Challenge, scope: str, credential: Credential | None
         raise CannotFetchError(
             "the registry names no safe place for tokens", "not understood", why=f"It says {shown(realm)!r}."
         )
+    web.lead([realm])
     query = {"service": asked.parameters.get("service", ""), "scope": asked.parameters.get("scope") or scope}
     if credential and credential.token:
         form = {**query, "grant_type": "refresh_token", "refresh_token": credential.token, "client_id": "tonnage"}

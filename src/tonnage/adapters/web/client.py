@@ -23,7 +23,7 @@ from tonnage.addresses import redacted, same_origin, shown
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     import urllib3
@@ -57,6 +57,13 @@ class Permission(Protocol):
         Returns:
             Why it may not be asked, in one sentence; empty where it may.
         """
+
+    @property
+    def untrusted(self) -> bool:
+        """Whether only certain servers are asked."""
+
+    def lead(self, addresses: Iterable[str]) -> None:
+        """Learn what a server that may be asked has named: where it redirects to, where its files lie."""
 
 
 class Web:
@@ -196,6 +203,7 @@ class Web:
             if reply.status not in _MOVED or "location" not in reply.headers:
                 return reply
             here, address = address, _joined(address, reply.headers["location"])
+            self.lead([address])
             if not same_origin(here, address):
                 # What was left out stays out, also where the way leads back.
                 secret = retries.remove_headers_on_redirect
@@ -203,6 +211,25 @@ class Web:
                 self._permit(address)
                 self._refuse_to_follow(here, address)
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
+
+    @property
+    def asks_some(self) -> bool:
+        """Whether only certain servers may be asked, so that nothing may be led to others."""
+        return self._allowed is not None and self._allowed.untrusted
+
+    def check(self, address: str) -> None:
+        """Let only what may be asked pass, for who asks by another way.
+
+        Raises:
+            CannotFetchError: It may not be asked.
+        """
+        if not self.offline:
+            self._permit(address)
+
+    def lead(self, addresses: Iterable[str]) -> None:
+        """Say which further addresses a server has named that may be asked."""
+        if self._allowed is not None:
+            self._allowed.lead(addresses)
 
     def _permit(self, address: str) -> None:
         """Let only what may be asked pass.

@@ -9,14 +9,13 @@ still choose between addresses that are written in the files, and be the whole a
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tonnage.addresses import hosts_of
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.gather.lookups import Copied
-from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.image_reference import image_name
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tonnage.forecast.gather.lookups import BuildContext, Lookups
+    from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
@@ -195,17 +195,18 @@ class GuardedLookups:
 
     def why_not(self, address: str) -> str:
         """Return why an address is not asked; empty where it is."""
-        hosts = _hosts([address])
+        hosts = hosts_of([address])
         if address in self._questions.addresses or self._lets_ask(hosts):
             return ""
-        error = self._withheld(f"{_host_of(address)} was not asked", address, self._questions.addresses, hosts)
+        what = f"{', '.join(hosts) or address} was not asked"
+        error = self._withheld(what, address, self._questions.addresses, hosts)
         return f"{error.what}: {error.why.removesuffix('.')}"
 
     def _lets_ask(self, hosts: Collection[str]) -> bool:
         return ALL_HOSTS in self._ask_hosts or (bool(hosts) and all(each in self._ask_hosts for each in hosts))
 
     def _check(self, written_down: bool, request: ResolveRequest) -> None:  # noqa: FBT001 - what was just found
-        hosts = _hosts(word for word in _words(request).split() if "://" in word)
+        hosts = hosts_of(word for word in _words(request).split() if "://" in word)
         if not (written_down or self._lets_ask(hosts)):
             known = (*self._questions.requests, *(each.asked for each in self._questions.locks))
             raise self._withheld("the package index was not asked", _words(request), map(_words, known), hosts)
@@ -269,17 +270,6 @@ def _words(request: ResolveRequest) -> str:
     return " ".join(
         (*request.requirements, *request.constraints, request.index_url, *request.extra_index_urls, *request.find_links)
     )
-
-
-def _hosts(addresses: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(filter(None, map(_host_of, addresses))))
-
-
-def _host_of(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _is_address(source: str) -> bool:

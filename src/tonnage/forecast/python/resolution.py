@@ -42,7 +42,7 @@ from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
@@ -96,6 +96,37 @@ def resolve(
         StepFailedError: It was cancelled.
     """
     now_s = time.time() if now_s is None else now_s
+    for address in _servers(request, access):
+        web.check(address)
+    lock = _resolved(
+        request, target, uv=uv, archives=archives, web=web, access=access, kept=kept, cancel=cancel, now_s=now_s
+    )
+    # An index that may be asked says itself where its files lie.
+    web.lead(each.url for each in (*lock.wheels, *lock.sdists))
+    return lock
+
+
+def _servers(request: ResolveRequest, access: IndexAccess) -> Iterator[str]:
+    """Yield the addresses that the resolver would be led to by a request and by settings."""
+    yield from filter(None, (access.index_url, *access.extra_index_urls))
+    yield from filter(_is_remote, request.find_links)
+    for lines in (request.requirements, request.constraints):
+        yield from (each.url for each in sorted_out(lines)[0] if each.url)
+
+
+def _resolved(
+    request: ResolveRequest,
+    target: Target,
+    *,
+    uv: Uv,
+    archives: SourceArchives,
+    web: Web,
+    access: IndexAccess,
+    kept: DiskCache,
+    cancel: Cancel | None,
+    now_s: float,
+) -> Lock:
+    """Return what is known of earlier, or ask."""
     key = _key(request, target, access)
     earlier = _earlier(kept, key)
     fresh_s = float("inf") if _is_settled(request) else _FRESH_S
@@ -252,7 +283,7 @@ def _suits(archive: Sdist, needed: Iterable[Requirement], target: Target) -> boo
     return versions.contains(archive.version, prereleases=True) and not any(each.extras for each in lines)
 
 
-def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, StandIn], dict[str, Wheel]]:
+def _stand_ins(asked: _Asked, wanted: Sequence[Requirement]) -> tuple[dict[str, StandIn], dict[str, Wheel]]:
     """Return small wheels for those that are named by their address, and what is known of the large ones, by address.
 
     The resolver fetches all of such a wheel, which can be gigabytes; what it says of itself is a small part of it.
@@ -276,9 +307,15 @@ def _stand_ins(asked: _Asked, wanted: Iterable[Requirement]) -> tuple[dict[str, 
             hashes=((algorithm, digest),) if digest and algorithm != "egg" else (),
         )
         read = read_metadata(wheel, servers=servers, kept=asked.kept)
-        if read is not None:
+        if read is not None and not (asked.web.asks_some and any(each.url for each in needed_by(read.text))):
             stand_ins[url] = StandIn(filename=filename, content=wheel_that_says(filename, read.text))
             known[url] = replace(wheel, size_bytes=read.size_bytes)
+    for each in wanted:
+        if asked.web.asks_some and each.url and each.url not in stand_ins:
+            raise CannotFetchError(
+                f"{each.name} is not asked for by its address", "not allowed",
+                why="The resolver would ask whatever server the archive names further on.",
+            )  # fmt: skip
     return stand_ins, known
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.forecast.image_reference import image_name
+from tonnage.small_files import is_below, real_path
 from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.file_selection import is_text
 from tonnage.sources.compose.nodes import mapping_at, nearest
@@ -45,13 +46,18 @@ def check_form(form: Canonical, origin: ComposeExtras) -> Canonical:
     return result
 
 
-def check_build(service: str, build: BuildSpec) -> None:
+def check_build(service: str, build: BuildSpec, *, within: str = "") -> None:
     """Check that what a build reads is there.
 
+    Args:
+        within: A directory, outside of which nothing may lie and nothing is looked at; empty for no such limit.
+
     Raises:
-        UsageError: The context or the Dockerfile does not exist or cannot be read.
+        UsageError: The context or the Dockerfile does not exist, cannot be read, or lies outside.
     """
     place = str(build.place or "")
+    if within:
+        _check_inside(service, build, within)
     if not is_remote(build.context):
         _check_directory(build.context, f"the build context of the service {service!r}", place)
         found = _found(build.dockerfile) if build.dockerfile else ""
@@ -73,6 +79,24 @@ def _found(dockerfile: str) -> str:
         return "" if Path(dockerfile).is_file() else "is no file" if Path(dockerfile).exists() else "does not exist"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+
+
+def _check_inside(service: str, build: BuildSpec, within: str) -> None:
+    """Refuse what really lies outside of a directory, links included."""
+    here = () if is_remote(build.context) else (build.context, *((build.dockerfile,) if build.dockerfile else ()))
+    for path in (*here, *(value for _, value in build.additional_contexts if not names_a_context(value))):
+        try:
+            inside = is_below(real_path(path), real_path(within))
+        except OSError:
+            # What is not there is told by its own name, as long as that does not lead outside.
+            inside = is_below(path, within)
+        if not inside:
+            raise UsageError(
+                f"the build of the service {service!r} reads {path}, which lies outside of {within}",
+                why="--untrusted reads nothing outside of the checkout.",
+                todo="Read the files yourself first; then forecast without --untrusted.",
+                place=str(build.place or ""),
+            )
 
 
 def _check_directory(path: str, what: str, place: str) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Place
     from tonnage.small_files import FileKind
     from tonnage.sources.compose.files import Files
+    from tonnage.sources.compose.nodes import ComposeNode
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (
@@ -49,6 +50,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         marked: The same with marks on what comes from the environment; empty where nobody asked for it.
         where: The machine that they are on.
         typed: The user named the files, and no file of the project did.
+        parsed: What files say, as they are read: a stack is read more than once.
     """
 
     files: tuple[str, ...]
@@ -58,6 +60,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     profiles: tuple[str, ...]
     where: Files = HERE
     typed: bool = False
+    parsed: dict[str, ComposeNode] = {}
 
 
 def select_files(

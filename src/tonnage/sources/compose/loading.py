@@ -87,14 +87,15 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
         UsageError: Anything in the files that cannot be read; it names file and line.
     """
     where = selection.where
-    parsed = {
-        path: read_yaml(read_text(path, what="the compose file", where=where, piped=selection.typed), path)
-        for path in selection.files
-    }
-    name = _project_name(selection, parsed, project_name)
+    parsed = selection.parsed
+    for path in selection.files:
+        if path not in parsed:
+            text = read_text(path, what="the compose file", where=where, piped=selection.typed)
+            parsed[path] = read_yaml(text, path)
+    name = _project_name(selection, {path: parsed[path] for path in selection.files}, project_name)
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
-    source = _LoadingGroup(ground, variables, [], dict(parsed), where, project_root(selection.directory))
+    source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory))
     with telling_unset(source.notes):
         tree = without_resets(_group(selection.files, source))
     return Loaded(tree, name, variables, tuple(source.notes), where)
