@@ -28,11 +28,11 @@ from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.gather.visible_files import TextFile
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
 from tonnage.model.forecast.file_tree import Tree
-from tonnage.model.forecast.python_lock import ResolveRequest
 from tonnage.small_files import CONTEXT_TEXT
+from tonnage.wiring.users_servers import users_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.apt.lists import FetchedIndex
     from tonnage.adapters.docker.base_images import EngineImages
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target, Wheel, WheelContents
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
@@ -126,12 +126,9 @@ class RealLookups:
         self._environment = environment
         self._engine = engine
         self._probe = probe
-        configured = (self._configured, self._default)
-        self._web = Web(
-            environment,
-            offline=offline,
-            allowed=AskedServers(untrusted=untrusted, configured=configured, ask_hosts=ask_hosts),
-        )
+        configured = users_servers(environment, (*mirrors, *insecure), self._uv)
+        allowed = AskedServers(untrusted=untrusted, configured=configured, ask_hosts=ask_hosts)
+        self._web = Web(environment, offline=offline, allowed=allowed)
         self._cache = cache
         self._kept = DiskCache(cache)
         self._mirrors = mirrors
@@ -340,20 +337,6 @@ class RealLookups:
         found = apt_forecast(choice, index.lists(), state)
         notes = tuple(f"no list of packages from {each}" for each in index.missing)
         return replace(found, notes=(*found.notes, *notes))
-
-    def _configured(self) -> Iterable[str]:
-        """Return the addresses of the user's package indexes and registries, and of this machine's packages."""
-        from tonnage.adapters.images.image_files import apt_sources_here  # noqa: PLC0415 - only where others are asked
-        from tonnage.adapters.registry.access import Credentials  # noqa: PLC0415 - as above
-
-        access = self._access(ResolveRequest(requirements=()))
-        registries = (*Credentials(self._environment).hosts(), *self._insecure)
-        places = (*self._mirrors, access.index_url, *access.extra_index_urls, *apt_sources_here())
-        return (*places, *(each if "://" in each else f"https://{each}" for each in registries))
-
-    def _default(self) -> Iterable[str]:
-        """Return the address of the index that the resolver asks where no other is named."""
-        return (self._uv().default_index(self._access(ResolveRequest(requirements=()))),)
 
     def _index(self, sources: Sequence[AptSource], architecture: str) -> FetchedIndex:
         from tonnage.adapters.apt.lists import AptLists  # noqa: PLC0415

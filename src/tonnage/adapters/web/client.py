@@ -12,7 +12,7 @@ left out from the first redirection to another one on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tonnage.adapters.web.deadlines import Deadline, LateError, NetworkTime
@@ -23,11 +23,13 @@ from tonnage.addresses import redacted, same_origin, shown
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     import urllib3
     from urllib3 import Retry
+
+    from tonnage.adapters.web.permission import AskedServers
 
 _REDIRECTS, _BROKEN_ANSWERS, _BUSY_ANSWERS = 10, 3, 2
 _PAUSE_S = 0.2
@@ -40,30 +42,6 @@ _MOST_BYTES = 1 << 20
 _LONGEST_ADDRESS = 8192
 NOT_ALLOWED = "not allowed"
 _UNBELIEVED = "Name the file with the certificate of who signed the server's in SSL_CERT_FILE."
-
-
-class Permission(Protocol):
-    """Decides which addresses may be asked; the owner of a policy implements it, and gives it to :class:`Web`."""
-
-    def __call__(self, address: str, resolved: Callable[[], Sequence[str]], /) -> str:
-        """Decide about one address. It is called before each request, and for each address that one redirects to.
-
-        Args:
-            address: The whole address.
-            resolved: Looks up its host, and returns the numbers of IPv4 or IPv6; none behind a proxy, which looks it
-                up itself. Nobody learns of the name before this is called, and the connection leads to one of these
-                numbers and to no other. Raises CannotFetchError where the host is not found.
-
-        Returns:
-            Why it may not be asked, in one sentence; empty where it may.
-        """
-
-    @property
-    def untrusted(self) -> bool:
-        """Whether only certain servers are asked."""
-
-    def lead(self, addresses: Iterable[str]) -> None:
-        """Learn what a server that may be asked has named: where it redirects to, where its files lie."""
 
 
 class Web:
@@ -82,7 +60,7 @@ class Web:
         *,
         offline: bool = False,
         time: NetworkTime | None = None,
-        allowed: Permission | None = None,
+        allowed: AskedServers | None = None,
     ) -> None:
         self.offline = offline
         self.fetched_bytes = 0
@@ -218,11 +196,7 @@ class Web:
         return self._allowed is not None and self._allowed.untrusted
 
     def check(self, address: str) -> None:
-        """Let only what may be asked pass, for who asks by another way.
-
-        Raises:
-            CannotFetchError: It may not be asked.
-        """
+        """Raise CannotFetchError for what may not be asked: for who asks by another way."""
         if not self.offline:
             self._permit(address)
 

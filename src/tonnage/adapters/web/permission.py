@@ -58,7 +58,16 @@ class AskedServers:
         self._led.update(map(_bare, addresses))
 
     def __call__(self, address: str, resolved: Callable[[], Sequence[str]], /) -> str:
-        """Return why an address may not be asked; empty where it may."""
+        """Decide about one address, before each request and for each address that one redirects to.
+
+        Args:
+            resolved: Looks up its host, and returns the numbers of IPv4 or IPv6; none behind a proxy, which looks it
+                up itself. Nobody learns of the name before this is called, and the connection leads to one of these
+                numbers and to no other. Raises CannotFetchError where the host is not found.
+
+        Returns:
+            Why it may not be asked, in one sentence; empty where it may.
+        """
         origin = origin_of(address)
         host = origin[1] if origin is not None else ""
         usual_port = origin is not None and origin[2] in _USUAL_PORTS

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
+from tonnage.forecast.python.permitted import lead_by_indexes
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
@@ -58,11 +59,12 @@ def read_locked(
     left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
     if request.lock_name == "uv.lock":
         lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
+        lock = lead_by_indexes(lock, uv, archives, access, web)
         return replace(_without(lock, left_out), requested=tuple(_names(needs(request))))
     if request.lock_name not in {"poetry.lock", "pdm.lock"}:
         groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
         lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
-        return _without(lock, left_out)
+        return _without(lead_by_indexes(lock, uv, archives, access, web), left_out)
     pins, others, indexes, unclear = _pinned(request)
     lines = [line for line in _bare(needs(request)) if canonicalize_name(requirement(line).name) not in others]
     asked = replace(

@@ -32,6 +32,7 @@ from packaging.utils import canonicalize_name
 from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.parsing import specifiers, wheel_name
+from tonnage.forecast.python.permitted import check_archives, check_servers, leads_on
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
@@ -42,7 +43,7 @@ from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
@@ -95,49 +96,26 @@ def resolve(
         EngineLacksError: The resolver cannot be started.
         StepFailedError: It was cancelled.
     """
-    now_s = time.time() if now_s is None else now_s
-    for address in _servers(request, access):
-        web.check(address)
-    lock = _resolved(
-        request, target, uv=uv, archives=archives, web=web, access=access, kept=kept, cancel=cancel, now_s=now_s
-    )
+    asked = _Asked(
+        request=request, target=target, access=access, uv=uv, archives=archives, web=web, kept=kept, cancel=cancel,
+        offline=web.offline,
+    )  # fmt: skip
+    check_servers(request, access, web)
+    lock = _known_or_asked(asked, time.time() if now_s is None else now_s)
     # An index that may be asked says itself where its files lie.
     web.lead(each.url for each in (*lock.wheels, *lock.sdists))
     return lock
 
 
-def _servers(request: ResolveRequest, access: IndexAccess) -> Iterator[str]:
-    """Yield the addresses that the resolver would be led to by a request and by settings."""
-    yield from filter(None, (access.index_url, *access.extra_index_urls))
-    yield from filter(_is_remote, request.find_links)
-    for lines in (request.requirements, request.constraints):
-        yield from (each.url for each in sorted_out(lines)[0] if each.url)
-
-
-def _resolved(
-    request: ResolveRequest,
-    target: Target,
-    *,
-    uv: Uv,
-    archives: SourceArchives,
-    web: Web,
-    access: IndexAccess,
-    kept: DiskCache,
-    cancel: Cancel | None,
-    now_s: float,
-) -> Lock:
-    """Return what is known of earlier, or ask."""
-    key = _key(request, target, access)
+def _known_or_asked(asked: _Asked, now_s: float) -> Lock:
+    web, kept = asked.web, asked.kept
+    key = _key(asked.request, asked.target, asked.access)
     earlier = _earlier(kept, key)
-    fresh_s = float("inf") if _is_settled(request) else _FRESH_S
+    fresh_s = float("inf") if _is_settled(asked.request) else _FRESH_S
     if earlier is not None and (web.offline or now_s - earlier.resolved_s < fresh_s):
         if now_s - earlier.resolved_s < fresh_s:
             return replace(earlier, origin=LockOrigin.REMEMBERED)
         return _last_known(earlier, "There is no network")
-    asked = _Asked(
-        request=request, target=target, access=access, uv=uv, archives=archives, web=web, kept=kept, cancel=cancel,
-        offline=web.offline,
-    )  # fmt: skip
     try:
         lock = _ask(asked)
     except CannotFetchError as error:
@@ -307,15 +285,10 @@ def _stand_ins(asked: _Asked, wanted: Sequence[Requirement]) -> tuple[dict[str, 
             hashes=((algorithm, digest),) if digest and algorithm != "egg" else (),
         )
         read = read_metadata(wheel, servers=servers, kept=asked.kept)
-        if read is not None and not (asked.web.asks_some and any(each.url for each in needed_by(read.text))):
+        if read is not None and not leads_on(read.text, asked.web):
             stand_ins[url] = StandIn(filename=filename, content=wheel_that_says(filename, read.text))
             known[url] = replace(wheel, size_bytes=read.size_bytes)
-    for each in wanted:
-        if asked.web.asks_some and each.url and each.url not in stand_ins:
-            raise CannotFetchError(
-                f"{each.name} is not asked for by its address", "not allowed",
-                why="The resolver would ask whatever server the archive names further on.",
-            )  # fmt: skip
+    check_archives((each for each in wanted if each.url not in stand_ins), asked.web)
     return stand_ins, known
 
 

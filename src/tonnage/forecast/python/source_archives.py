@@ -137,6 +137,11 @@ class SourceArchives:
                 return max(final, key=lambda each: version(each.version))
         return None
 
+    def addresses(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> list[str]:
+        """Return the addresses of all files that indexes have of a project."""
+        pages = (self._asked(name, access, index) for index in indexes)
+        return [each.url for page in pages for each in offers(page.address, page.body, is_json=page.is_json)]
+
     def refusing(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> str:
         """Return the index that refuses to tell what it has of a project; empty where none does."""
         pages = ((index, self._asked(name, access, index)) for index in indexes)

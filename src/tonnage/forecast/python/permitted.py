@@ -1,0 +1,78 @@
+"""Whether the resolver would ask a server that may not be asked: it makes its own requests, so it is seen before.
+
+The resolver refuses what a package of an index names by an address, but follows what an archive names that it was given
+by its address. Of an untrusted stack it is given no such one.
+
+Source: uv 0.13.9, tried with a loopback index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.addresses import origin_of
+from tonnage.errors import CannotFetchError
+from tonnage.forecast.python.resolver_lines import sorted_out
+from tonnage.forecast.python.source_archives import needed_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from packaging.requirements import Requirement
+
+    from tonnage.adapters.web.client import Web
+    from tonnage.forecast.python.index_access import IndexAccess
+    from tonnage.forecast.python.source_archives import SourceArchives
+    from tonnage.forecast.python.uv import Uv
+    from tonnage.model.forecast.python_lock import Lock, ResolveRequest
+
+
+def check_servers(request: ResolveRequest, access: IndexAccess, web: Web) -> None:
+    """Check every address that the resolver is given.
+
+    Raises:
+        CannotFetchError: One may not be asked.
+        CannotResolveError: A requirement is none.
+    """
+    named = (each.url for lines in (request.requirements, request.constraints) for each in sorted_out(lines)[0])
+    for address in (access.index_url, *access.extra_index_urls, *request.find_links, *named):
+        if address and address.startswith(("http://", "https://")):
+            web.check(address)
+
+
+def lead_by_indexes(lock: Lock, uv: Uv, archives: SourceArchives, access: IndexAccess, web: Web) -> Lock:
+    """Return a lock of the project's, whose files may be asked where an index that may be asked has such ones.
+
+    A lock names the servers of its files itself. Of each server that may not be asked, one file is looked up.
+    """
+    if not web.asks_some:
+        return lock
+    files = [each for each in (*lock.wheels, *lock.sdists) if each.url.startswith("http")]
+    indexes = [*access.extra_index_urls, access.index_url or uv.default_index(access)]
+    known: dict[object, bool] = {}
+    for each in files:
+        origin = origin_of(each.url)
+        if origin not in known:
+            listed = archives.addresses(each.name, access, indexes)
+            known[origin] = any(origin_of(url) == origin for url in listed)
+    web.lead(each.url for each in files if known[origin_of(each.url)])
+    return lock
+
+
+def check_archives(wanted: Iterable[Requirement], web: Web) -> None:
+    """Check that nothing is to be read by its address that was not read before.
+
+    Raises:
+        CannotFetchError: Something is.
+    """
+    named = next((each.name for each in wanted if each.url), "")
+    if named and web.asks_some:
+        raise CannotFetchError(
+            f"What {named} needs is not asked", "not allowed",
+            why="--untrusted gives the resolver no archive that may name further addresses.",
+        )  # fmt: skip
+
+
+def leads_on(metadata: bytes, web: Web) -> bool:
+    """Return whether what an archive says of itself leads the resolver to further addresses, which may not be."""
+    return web.asks_some and any(each.url for each in needed_by(metadata))
