@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,6 +42,7 @@ class StackRequest(Struct, frozen=True, kw_only=True):
         services: What the user named; the profiles of these are active too.
         env_files: ``--env-file``; empty for ``.env``.
         working_directory: Where the command was called.
+        variables: The variables that the files may mean; None for all.
     """
 
     files: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class StackRequest(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     working_directory: str = "/"
+    variables: frozenset[str] | None = None
 
 
 class ComposeConfig(Protocol):
@@ -147,8 +150,14 @@ def _read(selection: Selection, request: StackRequest) -> Stack:
 
 def _read_with(compose: ComposeConfig, selection: Selection, request: StackRequest) -> Stack:
     """Read with Compose; what it refuses is refused by the built-in reader where it can, since that names the line."""
+    known = _known_places(selection, request.project_name)
+    followed = bool(known.tree.value)
+    if followed:
+        with contextlib.suppress(UsageError):
+            # Also what only services read: it may mean further variables.
+            canonical(known, directory=selection.directory, profiles=selection.profiles)
     try:
-        printed = compose.config(request)
+        printed = compose.config(replace(request, variables=selection.words if followed else None))
     except UsageError as error:
         files = FilesSeen(selection.where)
         _read(replace(selection, where=files), request)
@@ -157,7 +166,7 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
         if not all(is_shown(path, root) for path in (*files.paths, f"{selection.directory}/.env")):
             error.why = "Its reason is not shown, because some of the files lie outside of the project."
         raise
-    return _stack(from_compose(_parsed(printed)), selection, _known_places(selection, request.project_name))
+    return _stack(from_compose(_parsed(printed)), selection, known)
 
 
 def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:

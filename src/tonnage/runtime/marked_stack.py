@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
-from tonnage.lazily import regex
 from tonnage.model.marks import marked, marked_parts, unmarked
 from tonnage.sources.compose.canonical import canonical
-from tonnage.sources.compose.file_selection import read_text
 from tonnage.sources.compose.loading import load_files
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.sources.compose.file_selection import Selection
-
-_WORD = regex(r"\w+")
 
 
 def with_marks(stack: Stack, selection: Selection) -> Stack:
@@ -55,10 +51,9 @@ def _with_marks(service: Service, read: Service | None, selection: Selection) ->
     values = {value for text in _texts(read) for value in marked_parts(text)}
     if not values:
         return service
-    written = set(_WORD.findall(" ".join(read_text(path, where=selection.where) for path in selection.files)))
     holding = [(name, value) for name, value in selection.marked.items() if value in values]
     # Several variables may have the same value: those that no file names are not meant.
-    held = tuple(each for each in holding if each[0] in written) or tuple(holding)
+    held = tuple(each for each in holding if each[0] in selection.words) or tuple(holding)
     return replace(service, marked=read, held=held)
 
 

@@ -54,7 +54,7 @@ class FileServer:
 
 
 @contextmanager
-def serving() -> Iterator[FileServer]:
+def serving(host: str = "127.0.0.1") -> Iterator[FileServer]:
     """Run a server on the loopback."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,9 +69,9 @@ def serving() -> Iterator[FileServer]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ThreadingHTTPServer((host, 0), Handler)
     httpd.daemon_threads = True
-    server = FileServer(f"http://127.0.0.1:{httpd.server_address[1]}")
+    server = FileServer(f"http://{host}:{httpd.server_address[1]}")
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

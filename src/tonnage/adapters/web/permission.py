@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.adapters.web.names import Nearness, nearness_of
 from tonnage.addresses import origin_of
+from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -72,7 +73,11 @@ class AskedServers:
         host = origin[1] if origin is not None else ""
         usual_port = origin is not None and origin[2] in _USUAL_PORTS
         if not self.untrusted:
-            return _LINK if self._nearness(host, resolved) is Nearness.LINK else ""
+            try:
+                return _LINK if self._nearness(host, resolved) is Nearness.LINK else ""
+            except CannotFetchError:
+                # Whoever asks is told that it is not found.
+                return ""
         if (usual_port and host in PUBLIC) or (origin is not None and self._is_own(origin[1:])):
             return ""
         named = ALL_HOSTS in self._ask_hosts or host in self._ask_hosts or _bare(address) in self._led

@@ -34,6 +34,8 @@ def check_servers(request: ResolveRequest, access: IndexAccess, web: Web) -> Non
         CannotFetchError: One may not be asked.
         CannotResolveError: A requirement is none.
     """
+    if not web.asks_some:
+        return
     named = (each.url for lines in (request.requirements, request.constraints) for each in sorted_out(lines)[0])
     for address in (access.index_url, *access.extra_index_urls, *request.find_links, *named):
         if address and address.startswith(("http://", "https://")):

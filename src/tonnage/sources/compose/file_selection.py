@@ -17,7 +17,7 @@ from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.model.marks import marked
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
-from tonnage.sources.compose.files import HERE
+from tonnage.sources.compose.files import HERE, RememberedFiles
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
 from tonnage.sources.outside import nothing_quoted_from_outside, project_root
@@ -37,6 +37,7 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -61,6 +62,12 @@ class Selection(Struct, frozen=True, kw_only=True):
     where: Files = HERE
     typed: bool = False
     parsed: dict[str, ComposeNode] = {}
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every word of the files that were read, the names of variables among them."""
+        contents = self.where.contents if isinstance(self.where, RememberedFiles) else ()
+        return frozenset(word.decode() for each in contents for word in _WORD.findall(each))
 
 
 def select_files(
@@ -87,6 +94,7 @@ def select_files(
         UsageError: A file is missing or cannot be read, or there is no compose file; then it says where it looked.
     """
     here = _here(working_directory, environment) if where is HERE else _tidy(Path(working_directory))
+    where = RememberedFiles(where)
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
     start = _tidy(here / directory)
     variables = dict(environment)

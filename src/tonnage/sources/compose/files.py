@@ -56,6 +56,24 @@ class FilesHere:
         return "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
 
 
+class RememberedFiles:
+    """Files of a machine, with what was read of them."""
+
+    def __init__(self, inner: Files) -> None:
+        self._inner = inner
+        self.contents: list[bytes] = []
+
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds."""
+        content = self._inner.read(path, what, piped=piped)
+        self.contents.append(content)
+        return content
+
+    def kind(self, path: str) -> str:
+        """Return what is there."""
+        return self._inner.kind(path)
+
+
 class FilesWithin(FilesHere):
     """Files of this machine below a directory; what really lies outside of it is not read, links included.
 

@@ -204,6 +204,7 @@ class _Request:
     profiles: tuple[str, ...] = ("gpu",)
     env_files: tuple[str, ...] = ("own.env",)
     working_directory: str = "/"
+    variables: frozenset[str] | None = frozenset({"TAG"})
 
 
 def test_a_stack_is_read_with_the_flags_of_the_request(tmp_path: Path) -> None:
