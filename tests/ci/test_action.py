@@ -184,6 +184,31 @@ def test_where_comments_may_not_be_written_only_a_warning_is_given(runner: Runne
     assert "::warning::" in ended.step("Comment").stdout
 
 
+@pytest.mark.parametrize(
+    ("event", "typed", "step"),
+    [
+        ("pull_request", "", "success"),
+        ("pull_request_target", "", "success"),
+        ("push", "true", "success"),
+        ("push", "", "failure"),
+        ("pull_request", "false", "failure"),
+    ],
+)
+def test_a_pull_request_is_forecast_as_files_that_nobody_has_read(
+    runner: Runner, event: str, typed: str, step: str
+) -> None:
+    on_a_pull_request(runner)
+    runner.contexts["github"]["event_name"] = event
+    with (runner.workspace / "compose.yaml").open("a") as file:
+        file.write("x-line: ${OF_THE_JOB:+&}${OF_THE_JOB:+${MISSING?is not there}}\n")
+    runner.environment["OF_THE_JOB"] = "set"
+
+    ended = runner.action(ACTION, **({"untrusted": typed} if typed else {}))
+
+    # Where the variable of the job is put in, another one is missing.
+    assert ended.step("Forecast").outcome == step, ended.told()
+
+
 def test_a_base_that_cannot_be_forecast_is_told(runner: Runner) -> None:
     git(runner.workspace, "rm", "--quiet", "--cached", "compose.yaml")
     git(runner.workspace, "commit", "--quiet", "--message", "Without a stack")

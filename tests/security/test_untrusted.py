@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from tests.unit.adapters.file_server import Index, serving
 
 from tonnage.errors import UsageError
@@ -185,6 +188,34 @@ def test_what_the_user_lets_be_asked_is_asked_with_the_value(tried: Forecast, fo
     tried(files, ask_hosts="all")
     # The path of an index is asked before the name of a package, and a query is not noted by the server.
     assert sent(foreign) or way in {"query", "user"}
+
+
+PIECES = st.text(alphabet="qv79z-x*?", max_size=4)
+SUBSTITUTIONS = st.one_of(
+    st.just("$NAME"),
+    st.sampled_from(["${NAME:-d}", "${NAME:+w$NAME}", "${NAME-d}", "${NAME+w}"]),
+    st.builds("${{NAME{}{}}}".format, st.sampled_from(["#", "##", "%", "%%"]), PIECES),
+    st.builds("${{NAME{}{}/{}}}".format, st.sampled_from(["/", "//"]), PIECES, st.sampled_from(["", "r"])),
+)
+
+
+@given(chain=st.lists(SUBSTITUTIONS, min_size=1, max_size=3))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(chain=["${NAME#q*}", "x$NAME"])
+@example(chain=["${NAME/*7/r}"])
+def test_two_values_of_a_variable_lead_to_the_same_requests(
+    tried: Forecast, foreign: FileServer, chain: list[str]
+) -> None:
+    lines = [f"ENV V{at + 1}={each.replace('NAME', f'V{at}')}" for at, each in enumerate(chain)]
+    dockerfile = "\n".join(("FROM scratch", "ARG V0", *lines, f"ADD HOST/x$V{len(chain)} /x", ""))
+    files = filled({"compose.yaml": COMPOSE.replace("A:", "V0:"), "web/Dockerfile": dockerfile}, foreign)
+    asked = []
+    for secret in (SECRET, SECRET[::-1]):
+        foreign.asked.clear()
+        with contextlib.suppress(UsageError):
+            tried(files, MY_SECRET=secret)
+        asked.append({path for path, _ in foreign.asked})
+    assert asked[0] == asked[1]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.build_environment import PASSED, with_build_environment
 from tonnage.decide.deploy.changes import with_what_is_built_on
 from tonnage.decide.deploy.remote_mounts import moved
+from tonnage.errors import UsageError
 from tonnage.model.marks import marked
 from tonnage.model.stack import Stack
 from tonnage.runtime.checkout import checkout_of
@@ -72,7 +73,12 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
         # What says which stack is meant is the user's; everything else comes from the files.
         environment = {name: value for name, value in environment.items() if name.startswith("COMPOSE_")}
         root = checkout_of(request, environment)
-        stack = load_stack(request, environment=environment, compose=None, builds=builds, within=root)
+        try:
+            stack = load_stack(request, environment=environment, compose=None, builds=builds, within=root)
+        except UsageError as error:
+            if "variable" in f"{error.what}{error.why}":
+                error.why = f"{error.why}\n--untrusted puts in no variable of the environment.".lstrip()
+            raise
     else:
         stack = load_stack(
             request, environment=environment, compose=ports.programs.compose(), builds=builds, marks=forecasts

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.lazily import regex
 from tonnage.model.marks import marked
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE, RememberedFiles
@@ -37,7 +38,7 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_WORD = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
 
@@ -67,7 +68,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     def words(self) -> frozenset[str]:
         """Every word of the files that were read, the names of variables among them."""
         contents = self.where.contents if isinstance(self.where, RememberedFiles) else ()
-        return frozenset(word.decode() for each in contents for word in _WORD.findall(each))
+        return frozenset(word for each in contents for word in _WORD.findall(each.decode("utf-8", "replace")))
 
 
 def select_files(

@@ -222,3 +222,11 @@ def test_what_compose_refuses_is_wrong_usage_in_its_own_words(tmp_path: Path) ->
     with pytest.raises(UsageError) as caught:
         ComposeText(_tool(tmp_path, script), {"PATH": "/usr/bin:/bin"}).config(_Request())
     assert caught.value.why == "yaml: line 17: did not find expected key"
+
+
+def test_compose_is_given_what_the_files_mean_and_what_it_needs_and_fetches_nothing(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/h", "TAG": "1", "MY_SECRET": "s3cr3t", "COMPOSE_PROFILES": "a"}
+    given = ComposeText(_tool(tmp_path, "env"), environment).config(_Request()).splitlines()
+    assert {"TAG=1", "HOME=/h", "COMPOSE_PROFILES=a"} <= set(given)
+    assert {"COMPOSE_EXPERIMENTAL_GIT_REMOTE=0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"} <= set(given)
+    assert not [line for line in given if line.startswith("MY_SECRET")]
