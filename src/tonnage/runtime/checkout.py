@@ -1,4 +1,4 @@
-"""The checkout that a stack lies in: the directory with ``.git`` above its compose file, else that of the project."""
+"""The checkout that a stack lies in: the repository that its compose file is in, else the directory of that file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.sources.compose.file_selection import FILE_NAMES
+from tonnage.sources.outside import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,9 @@ def checkout_of(request: StackRequest, environment: Mapping[str, str]) -> str:
     here = Path(request.working_directory)
     separator = environment.get("COMPOSE_PATH_SEPARATOR") or ":"
     named = [*request.files, *filter(None, environment.get("COMPOSE_FILE", "").split(separator))]
-    start = (here / named[0]).parent if named else here / request.directory
-    start = start.resolve()
-    ways = (start, *start.parents)
-    checkout = next((each for each in ways if (each / ".git").exists()), None)
-    if checkout is None and request.directory:
-        checkout = (here / request.directory).resolve()
-    if checkout is None:
-        checkout = next((each for each in ways if any((each / name).is_file() for name in FILE_NAMES)), start)
-    return str(checkout)
+    if request.directory:
+        return project_root(str(here / request.directory))
+    start = (here / named[0]).parent if named else here
+    ways = () if named else (start, *start.parents)
+    holding = (each for each in ways if any((each / name).is_file() for name in FILE_NAMES))
+    return project_root(str(next(holding, start)))
