@@ -128,7 +128,7 @@ class RealLookups:
         self._probe = probe
         configured = users_servers(environment, (*mirrors, *insecure), self._uv)
         allowed = AskedServers(untrusted=untrusted, configured=configured, ask_hosts=ask_hosts)
-        self._web = Web(environment, offline=offline, allowed=allowed)
+        self._web = Web(environment, offline=offline, allowed=allowed, led=allowed.lead, asks_some=untrusted)
         self._cache = cache
         self._kept = DiskCache(cache)
         self._mirrors = mirrors

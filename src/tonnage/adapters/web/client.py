@@ -23,13 +23,13 @@ from tonnage.addresses import redacted, same_origin, shown
 from tonnage.errors import CannotFetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     import urllib3
     from urllib3 import Retry
 
-    from tonnage.adapters.web.permission import AskedServers
+    from tonnage.adapters.web.permission import Permission
 
 _REDIRECTS, _BROKEN_ANSWERS, _BUSY_ANSWERS = 10, 3, 2
 _PAUSE_S = 0.2
@@ -52,6 +52,8 @@ class Web:
         offline: Refuse every request.
         time: How long servers may take; None for the usual limits.
         allowed: Says which addresses may be asked; None for all.
+        led: Is told of addresses that servers have named.
+        asks_some: So few may be asked that nothing may be led to others.
     """
 
     def __init__(
@@ -60,13 +62,17 @@ class Web:
         *,
         offline: bool = False,
         time: NetworkTime | None = None,
-        allowed: AskedServers | None = None,
+        allowed: Permission | None = None,
+        led: Callable[[Iterable[str]], None] | None = None,
+        asks_some: bool = False,
     ) -> None:
         self.offline = offline
         self.fetched_bytes = 0
         self._environment = environment
         self._time = time or NetworkTime()
         self._allowed = allowed
+        self.lead = led or (lambda _addresses: None)
+        self.asks_some = asks_some
         self._names = HostNames(self._time.limits.connect_s)
         self._pools = ProxyPools(environment, self._names)
         self._unreachable: dict[str, str] = {}
@@ -190,20 +196,10 @@ class Web:
                 self._refuse_to_follow(here, address)
         raise CannotFetchError(f"{shown(address)} redirects without end", "not understood")
 
-    @property
-    def asks_some(self) -> bool:
-        """Whether only certain servers may be asked, so that nothing may be led to others."""
-        return self._allowed is not None and self._allowed.untrusted
-
     def check(self, address: str) -> None:
         """Raise CannotFetchError for what may not be asked: for who asks by another way."""
         if not self.offline:
             self._permit(address)
-
-    def lead(self, addresses: Iterable[str]) -> None:
-        """Say which further addresses a server has named that may be asked."""
-        if self._allowed is not None:
-            self._allowed.lead(addresses)
 
     def _permit(self, address: str) -> None:
         """Let only what may be asked pass.

@@ -9,7 +9,7 @@ as well where it is public. An index says itself where its files lie.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters.web.names import Nearness, nearness_of
 from tonnage.addresses import origin_of
@@ -30,8 +30,24 @@ _USUAL_PORTS = (80, 443)
 _LINK = "It is an address that only this machine's own link has, where clouds keep credentials."
 
 
+class Permission(Protocol):
+    """Decides which addresses may be asked."""
+
+    def __call__(self, address: str, resolved: Callable[[], Sequence[str]], /) -> str:
+        """Decide about one address, before each request and for each address that one redirects to.
+
+        Args:
+            resolved: Looks up its host, and returns the numbers of IPv4 or IPv6; none behind a proxy, which looks it
+                up itself. Nobody learns of the name before this is called, and the connection leads to one of these
+                numbers and to no other. Raises CannotFetchError where the host is not found.
+
+        Returns:
+            Why it may not be asked, in one sentence; empty where it may.
+        """
+
+
 class AskedServers:
-    """Says of addresses whether they may be asked. Safe to use from several threads.
+    """Says of addresses whether they may be asked. Satisfies ``Permission``. Safe to use from several threads.
 
     Args:
         untrusted: Only certain servers are asked.
@@ -47,7 +63,7 @@ class AskedServers:
         configured: Sequence[Callable[[], Iterable[str]]] = (),
         ask_hosts: Collection[str] = (),
     ) -> None:
-        self.untrusted = untrusted
+        self._untrusted = untrusted
         self._configured = list(configured)
         self._own: set[tuple[str, int]] = set()
         self._ask_hosts = frozenset(ask_hosts)
@@ -59,20 +75,11 @@ class AskedServers:
         self._led.update(map(_bare, addresses))
 
     def __call__(self, address: str, resolved: Callable[[], Sequence[str]], /) -> str:
-        """Decide about one address, before each request and for each address that one redirects to.
-
-        Args:
-            resolved: Looks up its host, and returns the numbers of IPv4 or IPv6; none behind a proxy, which looks it
-                up itself. Nobody learns of the name before this is called, and the connection leads to one of these
-                numbers and to no other. Raises CannotFetchError where the host is not found.
-
-        Returns:
-            Why it may not be asked, in one sentence; empty where it may.
-        """
+        """Return why an address may not be asked; empty where it may."""
         origin = origin_of(address)
         host = origin[1] if origin is not None else ""
         usual_port = origin is not None and origin[2] in _USUAL_PORTS
-        if not self.untrusted:
+        if not self._untrusted:
             try:
                 return _LINK if self._nearness(host, resolved) is Nearness.LINK else ""
             except CannotFetchError:

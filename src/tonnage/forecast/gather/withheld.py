@@ -8,7 +8,7 @@ still choose between addresses that are written in the files, and be the whole a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -66,7 +66,8 @@ class MarkedLookups:
         """Return an image; of one with marks what the engine has."""
         self.questions.images.add(reference)
         if is_marked(reference):
-            return self.engine_image(unmarked(reference), unmarked(platform)) or _unanswered()
+            found = self.engine_image(unmarked(reference), unmarked(platform))
+            return found if found is not None else _unanswered()
         return self._inner.base_image(reference, unmarked(platform))
 
     def engine_image(self, reference: str, platform: str) -> BaseImage | None:
@@ -76,12 +77,12 @@ class MarkedLookups:
     def resolve(self, request: ResolveRequest, target: Target) -> Lock:  # noqa: ARG002 - the same for every Python
         """Write down a request."""
         self.questions.requests.add(_normal(request))
-        return _unanswered()
+        _unanswered()
 
     def locked(self, request: LockedRequest, target: Target) -> Lock:  # noqa: ARG002 - as above
         """Write down a request."""
         self.questions.locks.add(replace(request, asked=_normal(request.asked)))
-        return _unanswered()
+        _unanswered()
 
     def needs(self, request: LockedRequest) -> Sequence[str]:
         """Return the requirements of a project."""
@@ -247,7 +248,7 @@ class _GuardedContext:
         return self._inner.text(path)
 
 
-def _unanswered() -> Lock:
+def _unanswered() -> NoReturn:
     raise CannotFetchError("nothing is asked yet", "withheld")
 
 

@@ -36,8 +36,9 @@ def check_servers(request: ResolveRequest, access: IndexAccess, web: Web) -> Non
     """
     if not web.asks_some:
         return
-    named = (each.url for lines in (request.requirements, request.constraints) for each in sorted_out(lines)[0])
-    for address in (access.index_url, *access.extra_index_urls, *request.find_links, *named):
+    named = [*sorted_out(request.requirements)[0], *sorted_out(request.constraints)[0]]
+    urls = (each.url for each in named)
+    for address in (access.index_url, *access.extra_index_urls, *request.find_links, *urls):
         if address and address.startswith(("http://", "https://")):
             web.check(address)
 
@@ -49,15 +50,15 @@ def lead_by_indexes(lock: Lock, uv: Uv, archives: SourceArchives, access: IndexA
     """
     if not web.asks_some:
         return lock
-    files = [each for each in (*lock.wheels, *lock.sdists) if each.url.startswith("http")]
+    told = (*((each.name, each.url) for each in lock.wheels), *((each.name, each.url) for each in lock.sdists))
+    files = [(name, url) for name, url in told if url.startswith("http")]
     indexes = [*access.extra_index_urls, access.index_url or uv.default_index(access)]
     known: dict[object, bool] = {}
-    for each in files:
-        origin = origin_of(each.url)
+    for name, url in files:
+        origin = origin_of(url)
         if origin not in known:
-            listed = archives.addresses(each.name, access, indexes)
-            known[origin] = any(origin_of(url) == origin for url in listed)
-    web.lead(each.url for each in files if known[origin_of(each.url)])
+            known[origin] = any(origin_of(each) == origin for each in archives.addresses(name, access, indexes))
+    web.lead(url for _, url in files if known[origin_of(url)])
     return lock
 
 

@@ -103,7 +103,7 @@ def resolve(
     check_servers(request, access, web)
     lock = _known_or_asked(asked, time.time() if now_s is None else now_s)
     # An index that may be asked says itself where its files lie.
-    web.lead(each.url for each in (*lock.wheels, *lock.sdists))
+    web.lead((*(each.url for each in lock.wheels), *(each.url for each in lock.sdists)))
     return lock
 
 
