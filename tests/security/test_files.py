@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.cli.simulated_ports import make_world
 from tests.unit.cli.test_forecast import LocalLookups
 
-from tonnage.errors import UsageError
+from tonnage.errors import CannotResolveError, UsageError
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.small_files import (
     DOCKERFILE,
@@ -329,12 +329,12 @@ CHILD = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (700_000_000, 700_000_000))
 resource.setrlimit(resource.RLIMIT_CPU, (25, 25))
-from tonnage.errors import UsageError
+from tonnage.errors import CannotResolveError, UsageError
 size = int(sys.argv[2])
 {prepare}
 try:
     {act}
-except (UsageError, ValueError):
+except (UsageError, CannotResolveError, ValueError):
     pass
 """
 LINEAR = {
@@ -392,11 +392,11 @@ LINEAR = {
     ),
     "toml-key": (
         "from tonnage.forecast.python.toml_text import read_toml",
-        "read_toml('a' + '.a' * (size // 2) + ' = 1')",
+        "read_toml('a' + '.a' * (size // 2) + ' = 1', 'a file')",
     ),
     "toml-nested": (
         "from tonnage.forecast.python.toml_text import read_toml",
-        "read_toml('a = ' + '[' * size)",
+        "read_toml('a = ' + '[' * size, 'a file')",
     ),
     "yaml-nested": (
         "from tonnage.sources.compose.yaml_text import read_yaml",

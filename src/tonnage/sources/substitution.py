@@ -5,10 +5,12 @@ Source: ``frontend/dockerfile/shell/lex.go`` of BuildKit, read in version 0.26; 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from tonnage.lazily import regex
+from tonnage.sources.glob import Glob, GlobError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,13 +18,31 @@ if TYPE_CHECKING:
 _SPECIAL = frozenset("@*#?-$!0")
 _MODIFIERS = frozenset("+-?#%")
 _DEEPEST = 50
+_NAME = regex(r"\w+")
+_NUMBER = regex(r"\d+")
+# Linux starts no program with a longer word or variable (MAX_ARG_STRLEN).
 _LONGEST = 131_072
-"""No program takes a longer word. Source: execve(2) (MAX_ARG_STRLEN)."""
-_LONGEST_PATTERN = 4096
+_MOST_GROWTH = 20_000_000
 
 
 class SubstitutionError(ValueError):
     """A word that the builder refuses; its text says why."""
+
+
+class Growth(Struct):
+    """By how many characters all values together may still grow when variables are put in."""
+
+    left: int = _MOST_GROWTH
+
+    def take(self, characters: int) -> None:
+        """Count.
+
+        Raises:
+            SubstitutionError: It is too much.
+        """
+        self.left -= max(0, characters)
+        if self.left < 0:
+            raise SubstitutionError("what variables grow to is more than any environment holds")
 
 
 class Lexer(Struct, frozen=True):
@@ -34,6 +54,7 @@ class Lexer(Struct, frozen=True):
         raw_escapes: Escape characters stay.
         skip_quotes: Quotes mean nothing.
         keep_unset: Variables without a value stay as they are written.
+        growth: What a text of many words is allowed together; None to count nothing.
     """
 
     escape: str = "\\"
@@ -41,6 +62,7 @@ class Lexer(Struct, frozen=True):
     raw_escapes: bool = False
     skip_quotes: bool = False
     keep_unset: bool = False
+    growth: Growth | None = None
 
     def expand(self, word: str, values: Mapping[str, str]) -> str:
         """Return a word with its variables put in and its quotes taken away.
@@ -48,7 +70,7 @@ class Lexer(Struct, frozen=True):
         Raises:
             SubstitutionError: Quotes or braces do not match, or the substitution is one that builders do not have.
         """
-        return _Reading(self, word, values).whole()[0]
+        return self._read(word, values)[0]
 
     def words(self, text: str, values: Mapping[str, str]) -> tuple[str, ...]:
         """Return a text cut at its blanks after variables are put in; quoted blanks do not cut.
@@ -56,7 +78,18 @@ class Lexer(Struct, frozen=True):
         Raises:
             SubstitutionError: As for ``expand``.
         """
-        return tuple(_Reading(self, text, values).whole()[1])
+        return tuple(self._read(text, values)[1])
+
+    def _read(self, text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+        try:
+            found = _Reading(self, text, values).whole()
+        except RecursionError:
+            raise SubstitutionError("it is nested too deeply") from None
+        except GlobError as error:
+            raise SubstitutionError(str(error)) from error
+        if self.growth is not None:
+            self.growth.take(len(found[0]) - len(text))
+        return found
 
 
 class _Words:
@@ -219,7 +252,8 @@ class _Reading:
             return value or ""
         longest = word.startswith(modifier)
         pattern = word[1:] if longest else word
-        return _trimmed(value or "", pattern, longest=longest, front=modifier == "#")
+        glob = Glob.read(pattern)
+        return (glob.without_front if modifier == "#" else glob.without_end)(value or "", longest=longest)
 
     def _replaced(self, name: str) -> str:
         everywhere = self._peek() == "/"
@@ -230,58 +264,18 @@ class _Reading:
         value = self._values.get(name)
         if value is None and self._lexer.keep_unset:
             return f"${{{name}/{pattern}/{replacement}}}"
-        if "*" in pattern and len(value or "") > _LONGEST_PATTERN:
-            raise SubstitutionError(f"the value of {name} is too long to look for a pattern in it")
-        return re.sub(
-            _expression(pattern, longest=True), lambda _: replacement, value or "", count=0 if everywhere else 1
-        )
+        return Glob.read(pattern).replaced(value or "", replacement, everywhere=everywhere, most=_LONGEST)
 
     def _name(self) -> str:
         first = self._peek()
         if first.isdigit():
-            match = re.compile(r"\d+").match(self._text, self._at)
+            match = _NUMBER.match(self._text, self._at)
         elif first and first in _SPECIAL:
             self._at += 1
             return first
         else:
-            match = re.compile(r"\w+").match(self._text, self._at)
+            match = _NAME.match(self._text, self._at)
         if match is None:
             return ""
         self._at = match.end()
         return match[0]
-
-
-def _trimmed(value: str, pattern: str, *, longest: bool, front: bool) -> str:
-    """Take away what matches a pattern at the front or the end."""
-    # What ends a text begins it where both are read from the end.
-    text = value if front else value[::-1]
-    match = re.compile(_expression(pattern, longest=longest, front=front), re.DOTALL).match(text)
-    if match is None:
-        return value
-    return value[match.end() :] if front else value[: len(value) - match.end()]
-
-
-def _expression(pattern: str, *, longest: bool, front: bool = True) -> str:
-    """Translate ``*`` and ``?`` into a regular expression in which what stands between stars is looked for once."""
-    if len(pattern) > _LONGEST_PATTERN:
-        raise SubstitutionError("a pattern is too long")
-    parts: list[list[str]] = [[]]
-    characters = iter(pattern)
-    for character in characters:
-        if character == "*":
-            parts.append([])
-        elif character == "?":
-            parts[-1].append(".")
-        elif character == "\\":
-            following = next(characters, "")
-            if not following or following not in r"*?\}/":
-                raise SubstitutionError(f"\\{following} is an escape that builders do not have")
-            parts[-1].append(re.escape(following))
-        else:
-            parts[-1].append(re.escape(character))
-    texts = ["".join(part if front else part[::-1]) for part in (parts if front else parts[::-1])]
-    first, *others = texts
-    if not others:
-        return first
-    between = "".join(f"(?>.*?{text})" for text in others[:-1] if text)
-    return f"{first}{between}{'.*' if longest else '.*?'}{others[-1]}"

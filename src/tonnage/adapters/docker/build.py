@@ -38,7 +38,7 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
     BuilderKind.LEGACY: LegacyOutput,
 }
 _BASE = regex(r"(?:\[internal\] load metadata for|\[[^\]]*\] FROM(?: --platform=\S+)?) (?P<image>\S+).*", re.DOTALL)
-_PARSE_LINE = regex(r"parse error (?:on )?line (?P<line>\d+)")
+_PARSE_LINE = regex(r"parse error (?:on )?line (?P<line>\d{1,9})")
 _FULL = "no space left on device"
 _NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
 _SHOWN = 160

@@ -17,6 +17,7 @@ from tonnage.adapters.docker.data_root import local_endpoint
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -340,7 +341,7 @@ def spoken_version(told: Mapping[str, str]) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    return tuple(number for part in str(version).split(".") if (number := told_count(part)) is not None)
 
 
 def _remote_socket(endpoint: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 40
 _TERMINAL = regex(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-_])")
-_SOURCE_LINE = regex(r"(?P<file>[^\s:]+):(?P<line>\d+)")
+_SOURCE_LINE = regex(r"(?P<file>[^\s:]+):(?P<line>\d{1,9})")
 
 
 class ProgressLine(Struct, frozen=True):
@@ -110,7 +110,7 @@ class Epilogue:
             self.reason = text
 
 
-_STEP = regex(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)
+_STEP = regex(r"Step (?P<number>\d{1,9})/(?P<total>\d+) : (?P<text>.*)", re.DOTALL)
 _BOOKKEEPING = regex(
     r"(?: ---> (?!Using cache)(?:[0-9a-f]{12}|Running in [0-9a-f]{12}|\[Warning\].*)"
     r"|Removing intermediate container [0-9a-f]{12}|Successfully (?:built|tagged) \S+)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
 from tonnage.model.inventory import CacheRecord, Container, Engine, Image, Volume
+from tonnage.units import told_count
 
 PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -25,13 +26,26 @@ _NONE = "<none>"
 _LONGEST_SAID = 300
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
+_Form = TypeVar("_Form")
 Json = Any
 """What the SDK hands over: parsed JSON of a form that only :mod:`tonnage.adapters.docker.schemas` may assume."""
 
 
+def _read(reply: Json, form: type[_Form]) -> _Form:
+    """Read what an engine answered.
+
+    Raises:
+        msgspec.ValidationError: It has not this form, or holds a text that no encoding has.
+    """
+    try:
+        return msgspec.convert(reply, form)
+    except UnicodeEncodeError as error:
+        raise msgspec.ValidationError(str(error)) from None
+
+
 def info(reply: Json) -> replies.Info:
     """Read ``GET /info``."""
-    return msgspec.convert(reply, replies.Info)
+    return _read(reply, replies.Info)
 
 
 def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
@@ -54,20 +68,20 @@ def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
 
 def image_summaries(reply: Json) -> list[replies.ImageSummary]:
     """Read ``GET /images/json``."""
-    return msgspec.convert(reply, list[replies.ImageSummary])
+    return _read(reply, list[replies.ImageSummary])
 
 
 def shared_sizes(reply: Json) -> dict[str, int]:
     """Return the bytes of each image that other images have too, as ``GET /system/df`` tells them."""
-    found = msgspec.convert(reply, replies.Usages).images or []
+    found = _read(reply, replies.Usages).images or []
     return {summary.id: summary.shared_size for summary in found if summary.shared_size >= 0}
 
 
 def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
     """Return one image; until its neighbours are known, all its bytes count as unique."""
-    told = msgspec.convert(detail, replies.ImageDetail)
+    told = _read(detail, replies.ImageDetail)
     root_fs = told.root_fs
-    steps = [HistoryEntry(item.created_by, item.size) for item in msgspec.convert(history, list[replies.HistoryItem])]
+    steps = [HistoryEntry(item.created_by, item.size) for item in _read(history, list[replies.HistoryItem])]
     return Image(
         image_id=summary.id,
         references=_names(summary.repo_tags),
@@ -91,7 +105,7 @@ class ImageNames(Struct, frozen=True):
 
 def image_names(reply: Json) -> ImageNames:
     """Return the names in ``GET /images/ID/json``."""
-    told = msgspec.convert(reply, replies.ImageDetail)
+    told = _read(reply, replies.ImageDetail)
     return ImageNames(tags=_names(told.repo_tags), digests=_names(told.repo_digests))
 
 
@@ -102,7 +116,7 @@ def named(known: Image, summary: replies.ImageSummary) -> Image:
 
 def container(reply: Json) -> Container:
     """Read ``GET /containers/ID/json``; with ``size=1`` it tells the writable bytes too."""
-    told = msgspec.convert(reply, replies.ContainerDetail)
+    told = _read(reply, replies.ContainerDetail)
     labels = told.config.labels or {}
     number = labels.get(_NUMBER, "")
     health = told.state.health.status if told.state.health else ""
@@ -113,7 +127,7 @@ def container(reply: Json) -> Container:
         image_reference=told.config.image,
         project=labels.get(PROJECT, ""),
         service=labels.get(_SERVICE, ""),
-        number=int(number) if number.isdecimal() else 0,
+        number=told_count(number) or 0,
         one_off=labels.get(_ONE_OFF, "").lower() == "true",
         state=told.state.status,
         health=health or "none",
@@ -139,7 +153,7 @@ def _health_said(health: replies.HealthState | None) -> str:
 
 def container_ids(reply: Json) -> list[str]:
     """Return the ids in ``GET /containers/json``."""
-    return [summary.id for summary in msgspec.convert(reply, list[replies.ContainerSummary])]
+    return [summary.id for summary in _read(reply, list[replies.ContainerSummary])]
 
 
 class Reach(Struct, frozen=True):
@@ -152,7 +166,7 @@ class Reach(Struct, frozen=True):
 
 def reach(reply: Json) -> Reach:
     """Read from ``GET /containers/ID/json`` how the container is reached."""
-    told = msgspec.convert(reply, replies.ContainerDetail)
+    told = _read(reply, replies.ContainerDetail)
     return Reach(
         address=_address(told),
         process_id=told.state.pid,
@@ -174,7 +188,7 @@ def cache(reply: Json) -> tuple[CacheRecord, ...]:
             created_s=_seconds(item.created_at) or 0.0,
             last_used_s=_seconds(item.last_used_at),
         )
-        for item in msgspec.convert(reply, replies.Usages).build_cache or ()
+        for item in _read(reply, replies.Usages).build_cache or ()
     )
 
 
@@ -185,15 +199,16 @@ def clock_s(told: replies.Info) -> float | None:
 
 def pulled(lines: str) -> tuple[str, ...]:
     """Read the events of pulls."""
-    events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in lines.splitlines() if line.strip()]
+    written = [line.encode(errors="replace") for line in lines.splitlines() if line.strip()]
+    events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in written]
     return tuple(each.actor.id for each in events if each.actor.id)
 
 
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:
     """Return the volumes."""
-    summaries = msgspec.convert(containers, list[replies.ContainerSummary])
+    summaries = _read(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}
-    measured = (msgspec.convert(usages, replies.Usages).volumes or []) if usages is not None else []
+    measured = (_read(usages, replies.Usages).volumes or []) if usages is not None else []
     sizes = {item.name: item.usage.size for item in measured if item.usage and item.usage.size >= 0}
     return tuple(
         Volume(
@@ -202,13 +217,13 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
             size_bytes=sizes.get(item.name),
             in_use=item.name in mounted,
         )
-        for item in msgspec.convert(listed, replies.Usages).volumes or ()
+        for item in _read(listed, replies.Usages).volumes or ()
     )
 
 
 def _seconds(text: str | None) -> float | None:
     """Return a moment in seconds since the epoch; None for none, which the engine writes as the year 1."""
-    with contextlib.suppress(msgspec.ValidationError):
+    with contextlib.suppress(msgspec.ValidationError, OverflowError):
         moment = msgspec.convert(text or "", dt.datetime)
         return moment.timestamp() if moment.year > 1 else None
     return None
@@ -231,9 +246,9 @@ def _published(told: replies.ContainerDetail) -> tuple[tuple[str, int, str], ...
     """Return the ports of the machine that a container holds; one binding for each address family is one port."""
     ports = (told.network_settings.ports if told.network_settings else None) or {}
     found = {
-        ("" if binding.host_ip in _ANY_ADDRESS else binding.host_ip, int(binding.host_port), key.partition("/")[2])
+        ("" if binding.host_ip in _ANY_ADDRESS else binding.host_ip, number, key.partition("/")[2])
         for key, bindings in ports.items()
         for binding in bindings or ()
-        if binding.host_port.isdecimal()
+        if (number := told_count(binding.host_port)) is not None
     }
     return tuple(sorted(found))

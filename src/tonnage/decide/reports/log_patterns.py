@@ -18,6 +18,7 @@ from tonnage.units import parse_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LONGEST_END = 4_000
 _COLOUR = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TIME = regex(r"^\ufeff?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+")
 _BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
@@ -193,7 +194,9 @@ def find_symptoms(text: str) -> tuple[Symptom, ...]:
 
 def _in_lines(lines: Iterable[str]) -> Iterable[Symptom]:
     in_build = False
-    for number, raw in enumerate(lines, 1):
+    for number, whole in enumerate(lines, 1):
+        # A complaint stands at one of the ends; patterns would look for long in what is between them.
+        raw = whole if len(whole) <= 2 * _LONGEST_END else f"{whole[:_LONGEST_END]} ... {whole[-_LONGEST_END:]}"
         line = (_COLOUR.sub("", raw) if "\x1b" in raw else raw).rstrip()
         time = _TIME.match(line)
         when = time["when"] if time else ""

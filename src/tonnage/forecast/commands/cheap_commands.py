@@ -15,6 +15,7 @@ from msgspec import Struct
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Nothing, Source, WriteFile
 from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most, exactly
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,10 +202,10 @@ def _outputs(context: Context, texts: Sequence[str]) -> list[str]:
 
 def _account(texts: Sequence[str]) -> Estimate | None:
     """Return what a new account writes, with logs that have a place for every number; None for an unknown number."""
-    number = _option(texts, "-u", "--uid")
-    if number and not number.isdecimal():
+    number = told_count(_option(texts, "-u", "--uid") or "0")
+    if number is None:
         return None
-    logs_bytes = 0 if {"-l", "--no-log-init"} & set(texts) else _LOG_BYTES * int(number or 0)
+    logs_bytes = 0 if {"-l", "--no-log-init"} & set(texts) else _LOG_BYTES * number
     return Estimate(0, KILOBYTES.likely_bytes + logs_bytes, KILOBYTES.high_bytes + logs_bytes, Grade.DECLARED)
 
 
@@ -278,4 +279,5 @@ def _bytes(text: str) -> int | None:
     """Return the number of bytes that ``dd`` and its like mean; None where that cannot be told."""
     match = re.fullmatch(r"(\d+)\s*([a-z]*)", text.strip().lower())
     unit = None if match is None else _UNITS.get(match[2])
-    return None if match is None or unit is None else int(match[1]) * unit
+    count = None if match is None else told_count(match[1])
+    return None if count is None or unit is None else count * unit

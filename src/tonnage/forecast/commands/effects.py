@@ -35,6 +35,7 @@ _MACHINES = {
 }  # fmt: skip
 _ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
 _REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
+_LONGEST_PIPELINE = 32
 _ROOT = frozenset({"", "root", "0"})
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
 # What ``find`` pipes into these through xargs is told as its own effect.
@@ -64,7 +65,7 @@ def effects(
     if run.words is None and not is_shell(shell):
         key = " ".join((*shell, run.script))
         return (Opaque(command=key, place=step.place, key=key, reason=f"{shell[0]} is no shell that is read here"),)
-    script = _script(run, step, _answers(platform))
+    script = _with_cut_pipelines(_script(run, step, _answers(platform)))
     found: list[AnyEffect] = []
     for index in range(len(script.commands)):
         found += _effects(_context(script, index, step, run, kept), script, index)
@@ -110,6 +111,19 @@ def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> S
         unset=around.unset,
         answers=answers,
     )
+
+
+def _with_cut_pipelines(script: Script) -> Script:
+    """Return a script in which no pipeline is longer than any that people write: each command looks at all before."""
+    commands = list(script.commands)
+    place: list[int] = []
+    for at, command in enumerate(commands):
+        before = command.pipe_from
+        place.append(0 if before is None else place[before] + 1)
+        if before is not None and place[at] >= _LONGEST_PIPELINE:
+            commands[at], commands[before] = replace(command, pipe_from=None), replace(commands[before], pipe_to=None)
+            place[at] = 0
+    return replace(script, commands=tuple(commands)) if len(commands) > _LONGEST_PIPELINE else script
 
 
 def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, ...]:

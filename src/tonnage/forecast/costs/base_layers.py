@@ -28,6 +28,8 @@ _SYSTEM_PYTHON = {
 _USUAL_GLIBC = 36
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "riscv64": "riscv64"}
 _TAGGED = regex(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
+_VERSION = regex(r"(?P<major>[0-9])(?:(?P<joined>[0-9]{1,2})|\.(?P<minor>[0-9]{1,3})(?:\.(?P<rest>[0-9]{1,3}))?)?")
+_PLATFORM = regex(r"[A-Za-z0-9_.-]{1,80}")
 _NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 
@@ -65,16 +67,18 @@ def unknown_ground(reference: str, assume_bytes: int, why: str) -> BaseLayers:
 def target_of(
     python: str, platform: str, distribution: Distribution | None, *, chosen_platform: str = ""
 ) -> Target | None:
-    """Return for which Python wheels are chosen; None where its version is not known.
+    """Return for which Python wheels are chosen; None where its version is not known, or what is named is none.
 
     Args:
         python: The version; empty for the system's own where there is one.
         chosen_platform: A platform that the install itself names, as its installer writes it; empty for the image's.
     """
     system = (distribution.name, distribution.version) if distribution else ("", "")
-    python = python or _SYSTEM_PYTHON.get(system, "")
-    if not python:
+    told = _VERSION.fullmatch(python or _SYSTEM_PYTHON.get(system, ""))
+    if told is None or (chosen_platform and not _PLATFORM.fullmatch(chosen_platform)):
         return None
+    # pip also takes 311 for 3.11.
+    python = ".".join(filter(None, (told["major"], told["minor"] or told["joined"] or "0", told["rest"])))
     machine = _MACHINES.get([*platform.split("/"), ""][1], "x86_64")
     if chosen_platform:
         return Target(python=python, platform=_chosen(chosen_platform, machine))

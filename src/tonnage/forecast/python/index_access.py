@@ -183,8 +183,8 @@ def _uv_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for path in files:
         try:
-            told = read_toml(read_text(path, SETTINGS))
-        except (OSError, ValueError):
+            told = read_toml(read_text(path, SETTINGS), str(path))
+        except (OSError, ValueError, CannotResolveError):
             continue
         of_pip = told.get("pip")
         settings |= told | (of_pip if isinstance(of_pip, dict) else {})

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
-from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.permitted import lead_by_indexes
 from tonnage.forecast.python.project_requirements import needs
@@ -118,14 +117,12 @@ def _bare(lines: Iterable[str]) -> Iterator[str]:
 
 def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[str], list[str]]:
     """Return pins, what is no package of an index, indexes, and names that have several versions without a marker."""
-    try:
-        told = read_toml(request.lock_text)
-    except ValueError as error:
-        raise CannotResolveError(f"{request.lock_name} cannot be read", "invalid", why=str(error)) from error
+    told = read_toml(request.lock_text, request.lock_name)
     found: dict[str, dict[str, str]] = {}
     others: dict[str, Other] = {}
     indexes: list[str] = []
-    for package in told.get("package", ()):
+    packages = told.get("package")
+    for package in packages if isinstance(packages, list) else ():
         if not isinstance(package, dict) or not isinstance(package.get("name"), str):
             continue
         name: str = canonicalize_name(package["name"])

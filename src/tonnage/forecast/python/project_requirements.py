@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
-from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.toml_text import read_toml
 
@@ -26,15 +25,12 @@ def needs(request: LockedRequest) -> list[str]:
     Raises:
         CannotResolveError: ``pyproject.toml`` cannot be read.
     """
-    try:
-        told = read_toml(request.project_text)
-    except ValueError as error:
-        raise CannotResolveError("pyproject.toml cannot be read", "invalid", why=str(error)) from error
+    told = read_toml(request.project_text, "pyproject.toml")
     lines: list[str] = []
     if not request.only_groups:
         lines += _own(told, request)
     for group in _groups(told, request):
-        lines += _group(told, group, ())
+        lines += _group(told, group)
     return list(dict.fromkeys(lines))
 
 
@@ -78,8 +74,10 @@ def _groups(told: Mapping[str, Any], request: LockedRequest) -> list[str]:
     # Without a lock the project's own tables tell whose it is.
     of_others = bool(poetry or _table(told, "tool", "poetry") or _table(told, "tool", "pdm"))
     if request.lock_name == "uv.lock" or (not request.lock_name and not of_others):
-        usual = _table(told, "tool", "uv").get("default-groups", ["dev"])
-        usual = known if usual == "all" else [group for group in usual if group in known]
+        asked = _table(told, "tool", "uv").get("default-groups", ["dev"])
+        usual = (
+            known if asked == "all" else [each for each in asked if each in known] if isinstance(asked, list) else []
+        )
     elif request.lock_name == "poetry.lock" or (not request.lock_name and _table(told, "tool", "poetry")):
         optional = {name for name, value in poetry.items() if isinstance(value, dict) and value.get("optional")}
         usual = [group for group in known if group not in optional]
@@ -91,15 +89,33 @@ def _groups(told: Mapping[str, Any], request: LockedRequest) -> list[str]:
     return [group for group in chosen if group in known and group not in request.without_groups]
 
 
-def _group(told: Mapping[str, Any], name: str, above: tuple[str, ...]) -> Iterator[str]:
-    """Yield the requirements of one group, and of those that it includes."""
-    entries = _table(told, "dependency-groups").get(name)
-    for entry in entries if isinstance(entries, list) else ():
-        included = entry.get("include-group") if isinstance(entry, dict) else None
-        if isinstance(entry, str):
-            yield from _texts([entry])
-        elif isinstance(included, str) and included not in (*above, name):
-            yield from _group(told, included, (*above, name))
+def _group(told: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield the requirements of one group, and of those that it includes, each of them once."""
+    standard = _table(told, "dependency-groups")
+
+    def entries(group: str) -> Iterator[object]:
+        listed = standard.get(group)
+        return iter(listed if isinstance(listed, list) else ())
+
+    seen = {name}
+    under_way = [(name, entries(name))]
+    while under_way:
+        group, rest = under_way[-1]
+        for entry in rest:
+            included = entry.get("include-group") if isinstance(entry, dict) else None
+            if isinstance(entry, str):
+                yield from _texts([entry])
+            elif isinstance(included, str) and included not in seen:
+                seen.add(included)
+                under_way.append((included, entries(included)))
+                break
+        else:
+            yield from _group_of_others(told, group)
+            under_way.pop()
+
+
+def _group_of_others(told: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield the requirements of a group in the tables of PDM and Poetry."""
     yield from _texts(_table(told, "tool", "pdm", "dev-dependencies").get(name))
     for package, value in _table(told, "tool", "poetry", "group", name, "dependencies").items():
         yield from _poetry(package, value, set())

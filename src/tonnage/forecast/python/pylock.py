@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 sysconfig.get_config_vars()
 
 _OLDEST_GLIBC_MINOR = 5
+# No C library is as new; a tag for each older one is made.
+_NEWEST_GLIBC_MINOR = 99
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _MUSL_MINORS = range(2, -1, -1)
 
@@ -47,7 +49,7 @@ def read_pylock(
         CannotResolveError: It is no lock file, or has nothing for this target.
     """
     try:
-        told = read_toml(text)
+        told = read_toml(text, place)
         _check_names(told)
         lock = pylock.Pylock.from_dict(told)
         selected = list(
@@ -58,6 +60,7 @@ def read_pylock(
                 dependency_groups=None if groups is None else list(groups),
             )
         )
+        found = [_chosen(package, chosen, place) for package, chosen in selected]
     except pylock.PylockSelectError as error:
         raise CannotResolveError(
             f"{place} has nothing that can be installed on {in_words(target)}", "no wheels", why=redacted(str(error))
@@ -65,7 +68,6 @@ def read_pylock(
     except (ValueError, RecursionError, pylock.PylockValidationError) as error:
         why = redacted(str(error))
         raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=why) from error
-    found = [_chosen(package, chosen, place) for package, chosen in selected]
     return Lock(
         target=target,
         wheels=tuple(one for one in found if isinstance(one, Wheel)),
@@ -128,7 +130,8 @@ def _platforms(target: Target) -> Iterator[str]:
             yield f"musllinux_1_{minor}_{machine}"
     else:
         told = libc.rpartition("_")[2]
-        newest = int(told) if libc.startswith("manylinux_") and told.isdecimal() else 17 if "2014" in libc else 28
+        known = told_count(told) if libc.startswith("manylinux_") else None
+        newest = min(known, _NEWEST_GLIBC_MINOR) if known is not None else 17 if "2014" in libc else 28
         for minor in range(newest, _OLDEST_GLIBC_MINOR - 1, -1):
             yield f"manylinux_2_{minor}_{machine}"
             if minor in _OLD_NAMES:

@@ -56,7 +56,7 @@ _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
 # whole where an index tells no hash of it.
 _BOUNDS = process.Bounds(memory_bytes=1 << 30, file_bytes=4 << 30)
 _NO_MEMORY = "memory allocation of"
-_MOST_PRINTED_BYTES = 1 << 20
+_MOST_PRINTED_BYTES = 100_000
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
@@ -309,7 +309,7 @@ def _platform(target: Target) -> str:
             "no wheels",
             why=f"The resolver knows CPython on {' and '.join(sorted(_ARCHITECTURES))}.",
         )
-    found = re.fullmatch(r"manylinux_2_(\d+)", libc)
+    found = re.fullmatch(r"manylinux_2_(\d{1,6})", libc)
     if found is None:
         return target.platform
     minor = max((each for each in _GLIBC_MINORS if each <= int(found[1])), default=_GLIBC_MINORS[0])

@@ -10,16 +10,20 @@ import re
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.lazily import regex
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*?"
+# A name has a length, and so has what is looked for behind one: names and versions are an index's, and may be anything.
+_NAME = r"(?<![A-Za-z0-9._-])[A-Za-z0-9][A-Za-z0-9._-]{0,200}?"
 _SOURCE_ONLY = regex(
-    rf"(?:Wheels are required for|Building source distributions for|building .*? is disabled.*?) `({_NAME})`"
+    r"(?:Wheels are required for|Building source distributions for|building .{0,200}? is disabled.{0,200}?)"
+    rf" `({_NAME})`"
 )
-_NO_USABLE = regex(rf"({_NAME})(?:==(\S+?))? ha(?:s|ve) no usable wheels")
+_NO_USABLE = regex(rf"({_NAME})(?:==(\S{{1,200}}?))? ha(?:s|ve) no usable wheels")
 _MISSING = regex(rf"({_NAME}) was not found in the (?:package registry|provided package locations)")
-_NO_VERSION = regex(rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]*\])?([<>=!~][^\s]*)?(?=[ ,])")
-_NO_WHEELS = regex(rf"({_NAME})(?:==(\S+))? ha(?:s|ve) no wheels with a matching")
+_NO_VERSION = regex(
+    rf"there (?:is|are) no versions? of ({_NAME})(?:\[[^\]]{{0,500}}\])?([<>=!~][^\s]{{0,200}})?(?=[ ,])"
+)
+_NO_WHEELS = regex(rf"({_NAME})(?:==(\S{{1,200}}))? ha(?:s|ve) no wheels with a matching")
 _PARSE = regex(r"Couldn't parse requirement|Expected `--hash`|Unsupported (?:option|flag)|Unexpected '")
-_REQUIRED = regex(rf"\b({_NAME})(?:\[[^\]]*\])?(?:\{{[^}}]*\}})?(?:[<>=!~]=?|===)\S+")
+_REQUIRED = regex(rf"({_NAME})(?:\[[^\]]{{0,500}}\])?(?:\{{[^}}]{{0,500}}\}})?(?:[<>=!~]=?|===)\S")
 _ASKED = regex(rf"\b(?:all versions of|you require) ({_NAME})(?=[\s,.])(?: and (?!all )({_NAME})(?=[\s,.]))?")
 _NETWORK = regex(
     r"Failed to fetch|error sending request|client error \(Connect\)|dns error|Could not connect|timed out"

@@ -77,6 +77,9 @@ def read_requirements(
     )
 
 
+_DEEPEST = 100
+
+
 class _Reader:
     def __init__(
         self,
@@ -94,6 +97,7 @@ class _Reader:
         self._environment = environment
         self._directory = directory
         self._shown = shown
+        self._done: set[tuple[str, bool]] = set()
 
     def file(self, file: str, *, constraints: bool, chain: tuple[tuple[str, str], ...]) -> None:
         """Read one file."""
@@ -106,6 +110,17 @@ class _Reader:
                 todo="Take one of these -r or -c lines away.",
                 place=place,
             )
+        if len(chain) > _DEEPEST:
+            raise UsageError(
+                f"{self._shown(file)} is included through {len(chain)} files",
+                why=f"More than {_DEEPEST} are not followed.",
+                todo="Name it in the first file.",
+                place=place,
+            )
+        # What is read twice says the same, and files that include each other twice would double with each level.
+        if (file, constraints) in self._done:
+            return
+        self._done.add((file, constraints))
         text = self._read(file)
         if text is None:
             raise UsageError(

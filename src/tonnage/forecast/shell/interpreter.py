@@ -25,6 +25,7 @@ from tonnage.forecast.shell.syntax import (
 from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
 from tonnage.model.marks import unmarked
 from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
+from tonnage.sources.substitution import Growth, Lexer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,7 @@ class Walk:
         self._statements, self._inside = 0, 0
         self._base: int | None = None
         self._source = ""
+        self._lexer = Lexer(growth=Growth())
 
     @property
     def stops_on_error(self) -> bool:
@@ -393,7 +395,7 @@ class Walk:
         return len(self._source.encode(errors="surrogateescape")[: node.start_byte].decode(errors="replace"))
 
     def _expander(self) -> Expander:
-        return Expander(self._now.variables, self._answers, self._substitution)
+        return Expander(self._now.variables, self._answers, self._substitution, self._lexer)
 
     def _substitution(self, node: Node) -> None:
         """Read the commands whose output is put into a word; what they write themselves counts."""

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from tonnage.model.forecast.shell_script import Word
 from tonnage.model.marks import unmarked
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +116,7 @@ def decide(words: Sequence[Word], *, patterns: bool = False) -> bool | None:
         case [left, "=" | "==" | "!=" as compared, right]:
             pattern = patterns and not words[2].quoted
             return (fnmatchcase(left, right) if pattern else left == right) == (compared != "!=")
-        case [left, compared, right] if compared in _NUMBERS and left.isdecimal() and right.isdecimal():
-            return bool(_NUMBERS[compared](int(left), int(right)))
+        case [left, compared, right] if compared in _NUMBERS:
+            here, there = told_count(left), told_count(right)
+            return None if here is None or there is None else bool(_NUMBERS[compared](here, there))
     return None

@@ -9,19 +9,21 @@ from msgspec import Struct, field
 
 from tonnage.lazily import regex
 from tonnage.model.forecast.shell_script import Redirection, Word
-from tonnage.sources.substitution import Lexer, SubstitutionError
+from tonnage.sources.substitution import SubstitutionError
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tree_sitter import Node
 
+    from tonnage.sources.substitution import Lexer
+
 _OPAQUE = frozenset({"process_substitution", "array", "subscript", "brace_expression"})
 _SET_DEFAULT = regex(r"\$\{(?P<name>\w+):?=")
 _ESCAPED = regex(r'\\([$`"\\\n])')
 _ANY_ESCAPED = regex(r"\\(.)", re.DOTALL)
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
-_LEXER = Lexer()
 LEAVES = frozenset({
     "word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "simple_expansion",
     "expansion", "command_substitution", "number", "extglob_pattern", "regex", "arithmetic_expansion",
@@ -90,11 +92,13 @@ class Expander(Struct, frozen=True):
 
     Args:
         run: Is given each command substitution.
+        lexer: Puts variables in, and counts how long all words become.
     """
 
     variables: Variables
     answers: Mapping[str, str]
     run: Callable[[Node], None]
+    lexer: Lexer
 
     def words(self, node: Node) -> tuple[Word, ...]:
         """Return what one written word becomes: none, one or several words."""
@@ -194,10 +198,10 @@ class Expander(Struct, frozen=True):
         default = _SET_DEFAULT.match(text)
         try:
             if default is not None:
-                value = _LEXER.expand(f"${{{default['name']}:-{text[default.end() :]}", self.variables.known())
+                value = self.lexer.expand(f"${{{default['name']}:-{text[default.end() :]}", self.variables.known())
                 self.variables.values[default["name"]] = value
             else:
-                value = _LEXER.expand(text, self.variables.known())
+                value = self.lexer.expand(text, self.variables.known())
         except SubstitutionError:
             return _Field(text, known=False, cuts=True)
         return _Field(value, cuts=True)
@@ -295,7 +299,7 @@ def last_of(node: Node | None) -> Node | None:
 
 def redirections(node: Node, expander: Expander, absolute: Callable[[Word], str]) -> list[Redirection]:
     """Read one redirection; that of a here-document may have others behind it."""
-    descriptor = next((int(text_of(child)) for child in node.children if child.type == "file_descriptor"), None)
+    descriptor = next((told_count(text_of(child)) for child in node.children if child.type == "file_descriptor"), None)
     if node.type == "heredoc_redirect":
         start = next((text_of(child) for child in node.children if child.type == "heredoc_start"), "")
         body = next((child for child in node.children if child.type == "heredoc_body"), None)

@@ -231,9 +231,10 @@ def _compare_part(one: str, other: str) -> int:
             order = _compare_text(text, text_there)
             if order:
                 return order
-        difference = int(number or 0) - int(number_there or 0)
-        if difference:
-            return difference
+        # As numbers of any length: the one with more digits is larger.
+        digits, digits_there = number.lstrip("0"), number_there.lstrip("0")
+        if digits != digits_there:
+            return 1 if (len(digits), digits) > (len(digits_there), digits_there) else -1
     return 0
 
 

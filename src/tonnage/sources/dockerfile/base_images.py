@@ -12,7 +12,8 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.parser import read_instructions
-from tonnage.sources.substitution import Lexer, SubstitutionError
+from tonnage.sources.substitution import Growth, Lexer, SubstitutionError
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,21 +51,23 @@ def base_reference(
     """
     stages = _stages(instructions(dockerfile), arguments)
     chosen = _chosen(stages, target.lower()) if target else len(stages) - 1
-    return "" if chosen is None or chosen < 0 else _below(stages, chosen, contexts or {})
+    return "" if chosen is None or chosen < 0 else _bottoms(stages, contexts or {})[chosen]
 
 
 def images_in(dockerfile: str, arguments: Mapping[str, str], contexts: Mapping[str, str]) -> tuple[str, ...]:
     """Return the images from outside that a Dockerfile names, in the order of their first use."""
     read = instructions(dockerfile)
     stages = _stages(read, arguments)
+    bottoms = _bottoms(stages, contexts)
     found: dict[str, None] = {}
+    names: set[str] = set()
     index = -1
     for instruction in read:
         if instruction.keyword == "FROM":
             index += 1
-            found[_below(stages, index, contexts)] = None
+            found[bottoms[index]] = None
+            names.add(stages[index][1])
             continue
-        names = {alias for _, alias in stages[: index + 1]}
         for origin in _copied_from(instruction):
             if not (origin.isdecimal() or origin.lower() in names or origin in contexts or "$" in origin):
                 found[origin] = None
@@ -80,42 +83,49 @@ def _copied_from(instruction: Instruction) -> tuple[str, ...]:
 def _stages(read: tuple[Instruction, ...], arguments: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what each stage stands on, variables put in, and its name."""
     values: dict[str, str] = {}
+    lexer = Lexer(growth=Growth())
     stages: list[tuple[str, str]] = []
     for instruction in read:
         if instruction.keyword == "ARG" and not stages:
             for name, default in definitions(instruction.body, "\\"):
-                values[name] = arguments.get(name, _substituted(default or "", values))
+                values[name] = arguments.get(name, _substituted(lexer, default or "", values))
         elif instruction.keyword == "FROM":
             words = instruction.body.split()
             alias = words[2] if len(words) > 2 and words[1].lower() == "as" else ""  # noqa: PLR2004 - FROM x AS y
-            stages.append((_substituted(words[0], values) if words else "", alias.lower()))
+            stages.append((_substituted(lexer, words[0], values) if words else "", alias.lower()))
     return stages
 
 
-def _below(stages: list[tuple[str, str]], index: int, named: Mapping[str, str]) -> str:
-    """Follow a stage down to an image."""
-    while True:
-        reference = stages[index][0]
+def _bottoms(stages: list[tuple[str, str]], named: Mapping[str, str]) -> list[str]:
+    """Return the image that each stage stands on, through the stages below it; empty where that is none."""
+    found: list[str] = []
+    by_name: dict[str, str] = {}
+    for reference, name in stages:
         if reference in named:
             image = named[reference]
-            return image.removeprefix(_NAMED_IMAGE) if image.startswith(_NAMED_IMAGE) else ""
-        earlier = next((at for at in reversed(range(index)) if stages[at][1] == reference.lower()), None)
-        if earlier is None:
-            return "" if reference == "scratch" else reference
-        index = earlier
+            bottom = image.removeprefix(_NAMED_IMAGE) if image.startswith(_NAMED_IMAGE) else ""
+        elif reference.lower() in by_name:
+            bottom = by_name[reference.lower()]
+        else:
+            bottom = "" if reference == "scratch" else reference
+        found.append(bottom)
+        if name:
+            by_name[name] = bottom
+    return found
 
 
 def _chosen(stages: list[tuple[str, str]], target: str) -> int | None:
     for index, (_, alias) in enumerate(stages):
         if alias == target:
             return index
-    return int(target) if target.isdecimal() and int(target) < len(stages) else None
+    number = told_count(target)
+    return number if number is not None and number < len(stages) else None
 
 
-def _substituted(text: str, values: Mapping[str, str]) -> str:
+def _substituted(lexer: Lexer, text: str, values: Mapping[str, str]) -> str:
     """Put variables into a text; nothing where the builder would refuse it."""
     try:
-        return Lexer().expand(text, values)
+        return lexer.expand(text, values)
     except SubstitutionError:
         return ""
 

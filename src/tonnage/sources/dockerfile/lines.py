@@ -14,6 +14,7 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.forecast.dockerfile import Flag, Heredoc
 from tonnage.sources.substitution import Lexer, SubstitutionError
+from tonnage.units import told_count
 
 _DIRECTIVE = regex(r"#\s*(?P<name>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
 _DIRECTIVES = frozenset({"escape", "syntax", "check"})
@@ -123,7 +124,7 @@ def _headings(text: str) -> list[Heredoc]:
         except SubstitutionError:
             continue
         if len(plain) == 1:
-            descriptor = int(match["descriptor"] or 0)
+            descriptor = told_count(match["descriptor"] or "") or 0
             found.append(Heredoc(plain[0], match["dash"], plain == raw, 0, descriptor))
     return found
 

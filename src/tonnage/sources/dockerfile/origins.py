@@ -15,6 +15,7 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.model.forecast.recipe import FileSource, FileSourceKind, RunMount
 from tonnage.model.marks import unmarked
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,8 +55,9 @@ class Names(Struct, frozen=True):
         found = self.stage(name, len(stages))
         if found is not None:
             return found
-        if name.isdecimal() and int(name) < len(stages):
-            return int(name)
+        number = told_count(name)
+        if number is not None and number < len(stages):
+            return number
         known = [stage.name for stage in stages if stage.name]
         close = difflib.get_close_matches(name.lower(), known, 1)
         todo = f"Perhaps {close[0]} is meant." if close else f"Its stages are {', '.join(known)}." if known else ""
@@ -88,8 +90,8 @@ class Names(Struct, frozen=True):
             )
         earlier = self.stage(name, index)
         if earlier is None and name.isdecimal():
-            earlier = int(name)
-            if earlier >= index:
+            earlier = told_count(name)
+            if earlier is None or earlier >= index:
                 raise UsageError(
                     f"--from={name} means no stage before this one",
                     why="Stages are counted from 0.",

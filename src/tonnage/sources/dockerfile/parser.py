@@ -65,6 +65,7 @@ _LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"
 _FROM_WITH_NAME = 3
 _MOST_INSTRUCTIONS, _MOST_STAGES = 5_000, 100
 _EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
+_MOST_INSTRUCTIONS = 2_000
 _NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
@@ -205,21 +206,30 @@ def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, s
     """Cut a text into instructions without judging them; before them stand its escape character and frontend.
 
     Raises:
-        UsageError: A directive is wrong or a here-document has no end, so that it cannot be cut.
+        UsageError: A directive is wrong or a here-document has no end, so that it cannot be cut; or it is too long.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     directives = read_directives(lines, file)
-    return directives, tuple(_instruction(piece) for piece in cut(lines, directives[0], file))
+    pieces = cut(lines, directives[0], file)
+    if len(pieces) > _MOST_INSTRUCTIONS:
+        raise UsageError(
+            f"this Dockerfile has {len(pieces)} instructions",
+            why=f"One with more than {_MOST_INSTRUCTIONS} is not read: an image has 127 layers at most.",
+            todo="Write what belongs together into one RUN.",
+            place=file,
+        )
+    return directives, tuple(_instruction(piece) for piece in pieces)
 
 
-def _instruction(piece: LogicalLine) -> Instruction:
+def _instruction(piece: LogicalLine, *, kept: bool = False) -> Instruction:
     keyword, rest = [*piece.text.split(maxsplit=1), ""][:2]
     keyword = keyword.upper()
     flags, body = split_flags(rest)
     begin = len(piece.text) - len(body)
     starts = tuple((max(offset - begin, 0), line) for offset, line in piece.starts)
     current = [index for index, (offset, _) in enumerate(starts) if offset == 0]
-    kept = keyword == "ONBUILD" and bool(rest)
+    # ONBUILD cannot keep another ONBUILD: that is refused by whoever checks it.
+    keeps = keyword == "ONBUILD" and bool(rest) and not kept
     return Instruction(
         keyword=keyword,
         text=rest,
@@ -229,7 +239,7 @@ def _instruction(piece: LogicalLine) -> Instruction:
         body=body,
         words=json_words(body) if keyword in _EXEC_FORMS else None,
         heredocs=piece.heredocs,
-        trigger=_instruction(replace(piece, text=rest)) if kept else None,
+        trigger=_instruction(replace(piece, text=rest), kept=True) if keeps else None,
         line_starts=starts[current[-1] :] if current else starts,
     )
 

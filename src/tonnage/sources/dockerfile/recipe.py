@@ -14,7 +14,7 @@ from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.origins import Names
 from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.dockerfile.stage_reader import StageInputs, StageReader, expanded
-from tonnage.sources.substitution import Lexer
+from tonnage.sources.substitution import Growth, Lexer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ def recipe(
     values = dict(build_args or {})
     names = Names(dockerfile, dict(contexts or {}))
     wanted = names.target(target)
-    lexer = Lexer(dockerfile.escape)
+    lexer = Lexer(dockerfile.escape, growth=Growth())
     predefined = _platforms(platform, build_platform or platform, target) if builder is Builder.BUILDKIT else {}
     shared = _globals(dockerfile, lexer, predefined, values)
     work = _StageQueue(
@@ -125,9 +125,19 @@ class _StageQueue:
         self._configs: dict[FileSource, BaseConfig | None] = {}
 
     def visit(self, index: int) -> None:
-        """Work out a stage and those that it needs."""
+        """Work out a stage and those that it needs, which stand before it."""
+        under_way = [index]
+        while under_way:
+            needed = [each for each in self._needed(under_way[-1]) if each not in self.done]
+            if needed:
+                under_way += needed
+            else:
+                under_way.pop()
+
+    def _needed(self, index: int) -> tuple[int, ...]:
+        """Work out a stage where what it needs is worked out; return that."""
         if index in self.done:
-            return
+            return ()
         stage = self._dockerfile.stages[index]
         place = Place(self._dockerfile.file, stage.opening.line)
         platform = self._platform(stage, place)
@@ -143,7 +153,8 @@ class _StageQueue:
         below = None
         config: BaseConfig | None = BaseConfig()
         if base.stage is not None:
-            self.visit(base.stage)
+            if base.stage not in self.done:
+                return (base.stage,)
             below = self.done[base.stage]
         elif base.kind is not FileSourceKind.SCRATCH:
             if base not in self._configs:
@@ -153,11 +164,13 @@ class _StageQueue:
             platform = below.platform
         reader = StageReader(self._outside, stage, platform=platform, config=config, below=below)
         kept = self._kept(base, config)
-        for needed in reader.needs((*kept, *stage.instructions)):
-            self.visit(needed)
+        needed = reader.needs((*kept, *stage.instructions))
+        if any(each not in self.done for each in needed):
+            return needed
         replaced = bool(stage.name) and stage.name in self._names.contexts
         instructions = () if replaced else stage.instructions
         self.done[index] = reader.read(base, kept, instructions, place)
+        return needed
 
     def _kept(self, base: FileSource, config: BaseConfig | None) -> tuple[Instruction, ...]:
         if base.stage is not None:
