@@ -1,0 +1,141 @@
+"""What a build is read from: Dockerfiles, scripts, ignore files, names of images."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from msgspec.structs import replace
+from tests.fuzz.subject import Subject, whole_text
+
+from tonnage.adapters.context.entries import read_rules
+from tonnage.adapters.images.image_config import python_version
+from tonnage.errors import TonnageError
+from tonnage.forecast.commands.effects import effects
+from tonnage.forecast.costs.base_layers import python_named, target_of
+from tonnage.forecast.python.pylock import tags_of
+from tonnage.forecast.shell.script import read_script
+from tonnage.model.forecast.image_reference import image_name
+from tonnage.sources.dockerfile.base_images import base_reference, images_in, line_of
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
+from tonnage.sources.substitution import Lexer, SubstitutionError
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCKERFILES = (
+    *(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("examples/vision/*/Dockerfile"))),
+    ("# syntax=docker/dockerfile:1\n# escape=`\nARG V=3.11\nFROM --platform=$BUILDPLATFORM python:${V}-slim AS base\n"
+    'ENV A=b C="d e" PATH=/x:$PATH\nWORKDIR /app\nCOPY --from=other --chown=1:1 ["a b", "c"]\nONBUILD RUN x\n'),
+    ("FROM a AS one\nRUN --mount=type=cache,target=/root/.cache,sharing=locked --network=none <<EOF bash\n"
+    'pip install -r r.txt\nset -e\nEOF\nFROM one\nCOPY <<A <<"B" /x/\n$HOME\nA\nb\nB\nADD --checksum=sha256:00 '
+    'https://files.example.org/a.tar.gz /\nHEALTHCHECK --interval=5s CMD x\nSHELL ["/bin/bash", "-c"]\nRUN ["a"]\n'),
+    ('FROM scratch\nCOPY --link --parents --exclude=*.txt a b /\nVOLUME ["/a"]\nUSER 1\nEXPOSE 80/tcp\nSTOPSIGNAL 9\n'
+    'LABEL a=b \\\n  c=d\nENTRYPOINT exec top -b\nCMD ["x"]\n'),
+)  # fmt: skip
+SCRIPTS = (
+    "apt-get update && apt-get install -y --no-install-recommends curl=7.* git/stable && rm -rf /var/lib/apt/lists/*",
+    "pip install --no-cache-dir --index-url https://index.example.org/simple 'torch==2.3.1+cpu' -r /a/r.txt -c c.txt",
+    'set -eux; for f in a b c; do curl -fsSL https://files.example.org/$f -o /opt/$f; done; if [ -n "$A" ]; then x; fi',
+    "case $(uname -m) in x86_64) A=1;; a*|b) A=2;; esac; wget -qO- https://files.example.org/a.tgz | tar -xz -C /opt",
+    "cat > /a <<'EOF'\na $b\nEOF\ngit clone --depth 1 -b v1 https://git.example.org/a.git /src && cd /src && make -j4",
+    "uv pip install --system a; uv sync --frozen --no-dev; poetry install --only main; pipx install x; conda install y",
+    "f() { local x=${1:-a}; echo \"${x%%.*}\" >> /b; }; f a.b & while read l; do :; done < /c; trap 'x' EXIT; ((i++))",
+    ("npm ci --omit=dev; apk add --no-cache a; dnf -y install b; find / -name '*.pyc' -delete | xargs rm -f; dd of=/a "
+    "bs=1M count=5; truncate -s 1G /b; fallocate -l 10MB /c; printf '%s\\n' a | tee /d; cp -r /a /b; python -c 'x'"),
+)  # fmt: skip
+WORDS = (
+    "RUN ", "FROM ", "COPY ", "ADD ", "ARG ", "ENV ", "ONBUILD ", "--mount=", "type=bind,", "from=", "source=", "--from=",
+    "AS ", "<<EOF", "EOF\n", "\\\n", "`\n", "# escape=`\n", "# syntax=x\n", "${A}", "${A:-b}", "${A:+c}", "${A#*.}",
+    "${A//a/b}", "$(", "`", "&&", "||", ";", "|", ">", "<", "'", '"', "[", "]", '["a", ', "scratch", "do ", "done", "then",
+    "fi", "esac", "{", "}", "(", ")", "pip install ", "-r ", "curl -o ", "bs=9999999999999999G", "count=", "-s 1e99",
+    "tar -x", "rm -rf /", "cd ", "export ", "set -e", "!", "*", "**", "**/", "../", "[a-z]", "\\", "\x00", "\r", "\u2028",
+)  # fmt: skip
+IGNORED = (
+    "*.log\n!keep.log\n# no\n**/node_modules\n/a/b/../c\nx?[a-c]\n\\#y\n**/*.py[cod]\n!**/src/**\n*\n",
+    "a\nb/\n./c\n**\n!d/**/e\n[!a]x\n[]a]\n[^b]*\n",
+)
+REFERENCES = (
+    "python:3.11-slim", "registry.example.org:5000/a/b_c/d--e:v1.0@sha256:" + "0" * 64, "localhost/x", "a.b/c:latest",
+    "[::1]:5000/a", "UPPER.example.org/a", "docker.io/library/x@sha512:" + "a" * 128,
+)  # fmt: skip
+
+
+def _dockerfile(text: str) -> None:
+    text = whole_text(text)
+    read = read_dockerfile(text)
+    for target in ("", "one") if " AS one" in text else ("",):
+        made = recipe(read, build_args={"A": "x y", "V": "3.12"}, target=target)
+        for stage in made.stages:
+            for step in stage.steps:
+                assert effects(step) is not None
+    for reference in images_in(text, {"A": "b"}, {}):
+        image_name(reference)
+    base_reference(text, {})
+    line_of(text, "RUN")
+
+
+def _script(text: str) -> None:
+    text = whole_text(text)
+    script = read_script(text, {"A": "x y", "HOME": "/root"})
+    for at, command in enumerate(script.commands):
+        assert command.pipe_to is None or script.commands[command.pipe_to].pipe_from == at
+
+
+_STEP = recipe(read_dockerfile("FROM a\nENV A=b\nWORKDIR /w\nRUN x\n")).stages[0].steps[-1]
+
+
+def _effects(text: str) -> None:
+    assert hasattr(_STEP.action, "script")
+    step = replace(_STEP, action=replace(_STEP.action, script=whole_text(text)))
+    found = effects(step)
+    for each in found:
+        assert repr(each)
+
+
+def _ignored(text: str) -> None:
+    for rule in read_rules(whole_text(text)):
+        for path in ("a", "a/b/c.py", "keep.log", "/".join("a" * 12), "a" * 250, "node_modules/" * 20 + "x"):
+            rule.matches.match(path)
+            rule.may_match_below(path)
+
+
+def _reference(text: str) -> None:
+    found = image_name(text)
+    if found is not None:
+        whole = "/".join(filter(None, (found.domain, found.path)))
+        assert re.fullmatch(r"[A-Za-z0-9._:/\[\]-]+", whole), whole
+
+
+def _substituted(text: str) -> None:
+    values = {"A": "x y", "B": "*.txt", "C": ""}
+    for escape in ("\\", "`"):
+        lexer = Lexer(escape=escape)
+        lexer.expand(text, values)
+        lexer.words(text, values)
+
+
+def _target(text: str) -> None:
+    text = whole_text(text)
+    python, _, platform = text.partition(" ")
+    for named in (python, python_named(text), python_version("python", {"PYTHON_VERSION": text}, ())):
+        found = target_of(named, "linux/amd64", None, chosen_platform=platform)
+        if found is not None:
+            assert found.minor >= (0, 0)
+            list(tags_of(found))
+
+
+SUBJECTS = (
+    Subject(
+        name="target of an install", read=_target, inputs=150,
+        seeds=("3.11 manylinux2014_x86_64", "312 aarch64-manylinux_2_28", "3.11.4 musllinux_1_2_x86_64", "python:3.9"),
+    ),
+    Subject(name="Dockerfile", read=_dockerfile, seeds=DOCKERFILES, words=WORDS, inputs=150),
+    Subject(name="shell script", read=_script, seeds=SCRIPTS, words=WORDS, inputs=250, refuses=()),
+    Subject(name="effects of a script", read=_effects, seeds=SCRIPTS, words=WORDS, inputs=250),
+    Subject(name="ignore file", read=_ignored, seeds=IGNORED, words=("**/", "*", "!", "[", "]", "/", "a", "\n", "..")),
+    Subject(name="image reference", read=_reference, seeds=REFERENCES, inputs=800, refuses=()),
+    Subject(
+        name="substitution", read=_substituted, inputs=500, refuses=(TonnageError, SubstitutionError),
+        seeds=("a$A${B:-c d}'e'\"f\\g\"", "${A:+${B:-${C:-d}}}x", "${A#*y}${A%% *}${A/x/z}", "a b\\ c 'd e' \"$A\""),
+    ),
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""What was written by us and may have been changed since, what is typed, and what is shown."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from tests.fuzz.subject import Subject, whole_text
+from tests.unit.views import samples
+
+from tonnage.decide.reports.generated_files import carried_over, is_unchanged, lost_marks, sealed
+from tonnage.errors import CannotResolveError, TonnageError, UsageError
+from tonnage.flows.ci_runner import directory_in, remembered_options
+from tonnage.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+from tonnage.views.ci.job_summary import literal, table
+from tonnage.views.json.forms import json_text, plan_form
+from tonnage.views.json.saved_plan import read_plan, save_plan
+from tonnage.views.text.error import failure_form, failure_text
+from tonnage.views.text.plan import plan_text
+
+PLANS = (save_plan(samples.PLAN),)
+WORKFLOW = sealed("# written by tonnage ci github\nname: x\n# keep\non: push\n")
+
+
+def _plan(text: str) -> None:
+    plan = read_plan(whole_text(text), place="plan.json")
+    plan_text(plan, width=80)
+    json_text(plan_form(plan))
+    assert read_plan(save_plan(plan)) == plan
+
+
+def _size(text: str) -> None:
+    count_bytes = parse_bytes(text)
+    assert count_bytes >= 0
+    assert format_bytes(count_bytes)
+
+
+def _duration(text: str) -> None:
+    assert format_seconds(parse_seconds(text))
+
+
+def _failure(text: str) -> None:
+    text = whole_text(text)
+    for error in (
+        UsageError(text, why=text, todo=f"Do\n  {text}", place=f"{text}:1"),
+        TonnageError("x", log=text),
+        CannotResolveError(text, "invalid", why=text),
+    ):
+        for width in (None, 20, 80):
+            failure_text(error, width=width)
+        json_text(failure_form(error))
+
+
+def _row(text: str) -> None:
+    lines = table(("A", "B"), [(literal(whole_text(text)), "1")]).strip("\n").split("\n")
+    assert len(lines) == 3, lines
+    assert lines[2].startswith("|"), lines
+
+
+def _ours(text: str) -> None:
+    text = whole_text(text)
+    is_unchanged(text)
+    lost_marks(WORKFLOW, text)
+    carried_over(WORKFLOW, text)
+    remembered_options(text)
+    directory_in(text)
+
+
+def _runs(text: str) -> None:
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(text)
+
+
+_TYPED = ("14GB", "1.5 GiB", "500MB", "7 B")
+SUBJECTS = (
+    Subject(name="saved plan", read=_plan, seeds=PLANS, inputs=80),
+    Subject(name="size", read=_size, seeds=_TYPED, words=("GB", "G", "GiB", ".", "1"), inputs=800),
+    Subject(
+        name="duration", read=_duration, seeds=("1m30s", "1.5h", "500ms", "2d3h"), words=("s", "m", "."), inputs=800
+    ),
+    Subject(name="failure as it is shown", read=_failure, seeds=("a\nb", "x: y", "\x1b[31mred\x1b[0m"), refuses=()),
+    Subject(name="row of a summary", read=_row, seeds=("a|b", "`x`", "<b>", "[a](b)"), refuses=(), inputs=500),
+    Subject(name="written file", read=_ours, seeds=(WORKFLOW,), inputs=400),
+)
