@@ -17,12 +17,17 @@ from msgspec import Struct
 from tests.fuzz.inputs import Bender, number_of, smallest
 from tests.fuzz.safety import Safety
 
+from tonnage.errors import TonnageError
+from tonnage.escapes import shortened, visible
+from tonnage.views.text.error import failure_text
+
 if TYPE_CHECKING:
     from tests.fuzz.subject import Subject
 
 ROOT = Path(__file__).resolve().parents[2]
 _MOST_FAULTS = 5
 _REFUSED = "refused"
+_LONGEST_SHOWN = 300_000
 
 
 class Fault(Struct, frozen=True):
@@ -75,13 +80,21 @@ class Fuzzer:
         try:
             with self._safety.reading(self._subject.reads):
                 self._subject.read(text)
-        except self._subject.refuses:
-            return _REFUSED
+        except self._subject.refuses as error:
+            return _REFUSED if _is_shown(error) else f"{type(error).__name__} is shown with what is no text"
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - every other one is a fault
             return _kind(error)
         return ""
+
+
+def _is_shown(error: BaseException) -> bool:
+    """Whether a failure is told in text, and not at any length."""
+    if not isinstance(error, TonnageError):
+        return True
+    text = visible(shortened(failure_text(error, width=80)))
+    return all(line.isprintable() or not line.isascii() for line in text.split("\n")) and len(text) < _LONGEST_SHOWN
 
 
 def _kind(error: BaseException) -> str:

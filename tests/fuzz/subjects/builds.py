@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from tests.fuzz.subject import Subject, whole_text
 
-from tonnage.adapters.context.entries import read_rules
+from tonnage.adapters.context.entries import IgnoreRules
 from tonnage.adapters.images.image_config import python_version
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
@@ -18,6 +18,7 @@ from tonnage.forecast.shell.script import read_script
 from tonnage.model.forecast.image_reference import image_name
 from tonnage.sources.dockerfile.base_images import base_reference, images_in, line_of
 from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.patterns import name_pattern
 from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.sources.substitution import Lexer, SubstitutionError
 
@@ -93,10 +94,16 @@ def _effects(text: str) -> None:
 
 
 def _ignored(text: str) -> None:
-    for rule in read_rules(whole_text(text)):
-        for path in ("a", "a/b/c.py", "keep.log", "/".join("a" * 12), "a" * 250, "node_modules/" * 20 + "x"):
-            rule.matches.match(path)
-            rule.may_match_below(path)
+    rules = IgnoreRules(whole_text(text))
+    for path in ("a", "a/b/c.py", "keep.log", "/".join("a" * 12), "a" * 250, "node_modules/" * 20 + "x", "a\nb"):
+        rules.leaves_out(rules.hit(path))
+        rules.may_take_back_below(path)
+
+
+def _name(text: str) -> None:
+    pattern = name_pattern(whole_text(text))
+    for name in ("a", "b.txt", "a" * 250, "\n"):
+        pattern.fullmatch(name)
 
 
 def _reference(text: str) -> None:
@@ -133,6 +140,7 @@ SUBJECTS = (
     Subject(name="shell script", read=_script, seeds=SCRIPTS, words=WORDS, inputs=250, refuses=()),
     Subject(name="effects of a script", read=_effects, seeds=SCRIPTS, words=WORDS, inputs=250),
     Subject(name="ignore file", read=_ignored, seeds=IGNORED, words=("**/", "*", "!", "[", "]", "/", "a", "\n", "..")),
+    Subject(name="pattern of a name", read=_name, seeds=("*.txt", "a[!b-c]?", "\\\\*x", "[]a]"), refuses=()),
     Subject(name="image reference", read=_reference, seeds=REFERENCES, inputs=800, refuses=()),
     Subject(
         name="substitution", read=_substituted, inputs=500, refuses=(TonnageError, SubstitutionError),

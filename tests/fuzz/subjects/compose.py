@@ -59,7 +59,10 @@ class Memory:
     def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
         """Return a file."""
         del what, piped
-        known = {".env": b"A=1\nB=$A\n", ".yaml": b"services:\n  base: {image: b, environment: {X: y}}\n"}
+        known = {
+            ".env": b"A=1\nB=$A\n",
+            ".yaml": b"services: {base: &b {image: b, environment: {X: y}}, queue: *b, python: *b}\n",
+        }
         content = self._files.get(path) or known.get(path[path.rfind(".") :])
         if content is None:
             raise FileNotFoundError(2, "No such file or directory")

@@ -12,6 +12,7 @@ from tests.unit.forecast.python import test_uv_messages as printed
 
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.pylock import read_pylock
+from tonnage.forecast.python.resolver_lines import sorted_out
 from tonnage.forecast.python.source_archives import archive_at, needed_by, offers
 from tonnage.forecast.python.uv_messages import failure, without_wheels
 from tonnage.forecast.python.wheel_contents import contents_of, metadata_member
@@ -117,7 +118,9 @@ def _wheel(text: str) -> None:
 
 
 def _address(text: str) -> None:
-    archive_at(text, "a")
+    for each in sorted_out((f"a @ {text}", text))[0]:
+        if each.url:
+            archive_at(each.url, "a")
 
 
 SUBJECTS = (

@@ -50,9 +50,12 @@ def _manifest(text: str) -> None:
     found = manifest_or_index(as_bytes(text), "a")
     if isinstance(found, Manifest):
         for each in (found.config, *found.layers):
-            assert 0 <= each.size_bytes < _MOST, each
+            assert each.size_bytes is None or 0 <= each.size_bytes < _MOST, each
             assert each.told_bytes is None or 0 <= each.told_bytes < _MOST, each
-            for estimate in (image_bytes(by_ratio(each.size_bytes), each.digest), disk_bytes(by_ratio(5), each.digest)):
+            for estimate in (
+                image_bytes(by_ratio(each.size_bytes or 0), each.digest),
+                disk_bytes(by_ratio(5), each.digest),
+            ):
                 assert 0 <= estimate.low_bytes <= estimate.likely_bytes <= estimate.high_bytes
     else:
         for platform in PLATFORMS:

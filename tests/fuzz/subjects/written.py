@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import re
+import unicodedata
 
 from tests.fuzz.subject import Subject, whole_text
 from tests.unit.views import samples
 
 from tonnage.decide.reports.generated_files import carried_over, is_unchanged, lost_marks, sealed
 from tonnage.errors import CannotResolveError, TonnageError, UsageError
+from tonnage.escapes import visible
 from tonnage.flows.ci_runner import directory_in, remembered_options
 from tonnage.units import format_bytes, format_seconds, parse_bytes, parse_seconds
-from tonnage.views.ci.job_summary import literal, table
+from tonnage.views.ci.markdown import COMMENT_CHARACTERS, LongTable, document, literal
 from tonnage.views.json.forms import json_text, plan_form
 from tonnage.views.json.saved_plan import read_plan, save_plan
 from tonnage.views.text.error import failure_form, failure_text
 from tonnage.views.text.plan import plan_text
+
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
+
+
+def assert_shown(text: str) -> None:
+    """Nothing in a text moves a cursor, turns a line around, or is a command of a job."""
+    assert all(character == "\n" or not is_control(character) for character in text), ascii(text)
+    assert not _COMMAND.search(text), ascii(text)
+
+
+def is_control(character: str) -> bool:
+    """Whether a character has no picture of its own; the two joiners belong to letters."""
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d\t"
+
 
 PLANS = (save_plan(samples.PLAN),)
 WORKFLOW = sealed("# written by tonnage ci github\nname: x\n# keep\non: push\n")
@@ -24,7 +40,7 @@ WORKFLOW = sealed("# written by tonnage ci github\nname: x\n# keep\non: push\n")
 
 def _plan(text: str) -> None:
     plan = read_plan(whole_text(text), place="plan.json")
-    plan_text(plan, width=80)
+    visible(plan_text(plan, width=80))
     json_text(plan_form(plan))
     assert read_plan(save_plan(plan)) == plan
 
@@ -47,14 +63,18 @@ def _failure(text: str) -> None:
         CannotResolveError(text, "invalid", why=text),
     ):
         for width in (None, 20, 80):
-            failure_text(error, width=width)
-        json_text(failure_form(error))
+            assert_shown(failure_text(error, width=width))
+        shown = json_text(failure_form(error))
+        assert json.loads(shown)["what"] == error.what
+        assert not any(map(is_control, shown.replace("\n", ""))), ascii(shown)
 
 
 def _row(text: str) -> None:
-    lines = table(("A", "B"), [(literal(whole_text(text)), "1")]).strip("\n").split("\n")
+    rows = LongTable(head=("A", "B"), rows=[(literal(whole_text(text)), "1")], count=1, things="things")
+    lines = document([], rows, [], characters=COMMENT_CHARACTERS).strip("\n").split("\n")
     assert len(lines) == 3, lines
-    assert lines[2].startswith("|"), lines
+    assert lines[2].startswith("| "), lines
+    assert_shown(lines[2])
 
 
 def _ours(text: str) -> None:
@@ -64,11 +84,6 @@ def _ours(text: str) -> None:
     carried_over(WORKFLOW, text)
     remembered_options(text)
     directory_in(text)
-
-
-def _runs(text: str) -> None:
-    with contextlib.suppress(ValueError, RecursionError):
-        json.loads(text)
 
 
 _TYPED = ("14GB", "1.5 GiB", "500MB", "7 B")

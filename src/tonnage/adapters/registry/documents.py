@@ -25,6 +25,9 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 ACCEPTED = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}"
 
+# Of arm there are eight, of amd64 four.
+_NEWEST_VARIANT = 99
+
 
 class Blob(Struct, frozen=True, kw_only=True):
     """One layer or configuration as a manifest names it.
@@ -160,11 +163,12 @@ def _acceptable(platform: str) -> tuple[str, ...]:
     normal = _normal(platform)
     system, _, rest = normal.partition("/")
     architecture, _, variant = rest.partition("/")
+    newest = told_count(variant.removeprefix("v"))
+    if newest is None or newest > _NEWEST_VARIANT:
+        return (normal,)
     if architecture == "arm":
-        newest = int(variant.removeprefix("v") or 7)
         return tuple(f"{system}/arm/v{number}" for number in range(newest, 4, -1))
-    if architecture == "amd64" and variant:
-        newest = int(variant.removeprefix("v"))
+    if architecture == "amd64":
         return (*(f"{system}/amd64/v{number}" for number in range(newest, 1, -1)), f"{system}/amd64")
     return (normal,)
 
