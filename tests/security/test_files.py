@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.cli.simulated_ports import make_world
 from tests.unit.cli.test_forecast import LocalLookups
 
-from tonnage.errors import CannotResolveError, UsageError
+from tonnage.errors import UsageError
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.small_files import (
     DOCKERFILE,

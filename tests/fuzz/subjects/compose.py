@@ -59,10 +59,10 @@ class Memory:
     def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
         """Return a file."""
         del what, piped
-        known = {
-            ".env": b"A=1\nB=$A\n",
-            ".yaml": b"services: {base: &b {image: b, environment: {X: y}}, queue: *b, python: *b}\n",
-        }
+        # What is included has one service, called as its directory; what is extended has two that are asked for.
+        name = path.split("/")[-2:][0]
+        services = b"{base: &b {image: b}, python: *b}" if name == "shared" else b"{%s: {image: b}}" % name.encode()
+        known = {".env": b"A=1\nB=$A\n", ".yaml": b"services: " + services + b"\n"}
         content = self._files.get(path) or known.get(path[path.rfind(".") :])
         if content is None:
             raise FileNotFoundError(2, "No such file or directory")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.fuzz.subject import Subject
+from tests.fuzz.subject import Subject, whole_text
 
 from tonnage.adapters.docker import wire
 from tonnage.adapters.docker.connect import spoken_version
@@ -97,7 +97,7 @@ def _json(text: str) -> Any:  # noqa: ANN401 - JSON
 
 def _progress(text: str) -> None:
     for output in (RawJsonOutput(), PlainOutput(), LegacyOutput()):
-        for line in text.split("\n"):
+        for line in whole_text(text).split("\n"):
             told = output.hear(line)
             assert told is not None
         assert output.failure() is not None

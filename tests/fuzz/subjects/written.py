@@ -63,7 +63,7 @@ def _failure(text: str) -> None:
         CannotResolveError(text, "invalid", why=text),
     ):
         for width in (None, 20, 80):
-            assert_shown(failure_text(error, width=width))
+            assert_shown(visible(failure_text(error, width=width)))
         shown = json_text(failure_form(error))
         assert json.loads(shown)["what"] == error.what
         assert not any(map(is_control, shown.replace("\n", ""))), ascii(shown)

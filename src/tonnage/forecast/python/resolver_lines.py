@@ -130,9 +130,12 @@ def _parsed(bare: str, text: str) -> Requirement:
     except InvalidRequirement as error:
         wanted, why = None, str(error).partition("\n")[0]
     if wanted is not None and not refused_character(text):
-        if all(_VERSION.fullmatch(each.version) for each in wanted.specifier):
+        if not all(_VERSION.fullmatch(each.version) for each in wanted.specifier):
+            why = "A version has characters that no version has."
+        elif wanted.url and _REMOTE.match(wanted.url) and origin_of(wanted.url) is None:
+            why = "Its address is none."
+        else:
             return wanted
-        why = "A version has characters that no version has."
     text = redacted(text[:_MOST_SHOWN])
     name = re.match(r"[A-Za-z0-9._-]*", text)
     raise CannotResolveError(

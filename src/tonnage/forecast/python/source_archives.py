@@ -215,7 +215,7 @@ def _listed(address: str, body: bytes) -> Iterator[Offer]:
     """Yield the files of a page in JSON."""
     try:
         files = msgspec.json.decode(body, type=_ListedFiles).files
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     for entry in files:
         hashes, python = _value(entry.hashes), _value(entry.requires_python)
@@ -239,7 +239,7 @@ def _value(raw: msgspec.Raw) -> object:
         return None
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -36,6 +36,8 @@ _MOST_DIGITS = 80
 _MOST_VALUES = 1_000_000
 _DEEPEST = 100
 """Deeper than any compose file; whatever works on a tree may go into it level by level."""
+_MOST_OPEN = 300
+_BRACKET = regex(r"[\[\]{}]")
 _RULES = {"!reset": MergeRule.RESET, "!override": MergeRule.REPLACE}
 _OPENED = regex(r"(?:[\[{]\s*){101}")
 
@@ -52,6 +54,7 @@ def read_yaml(text: str, file: str) -> ComposeNode:
     if _OPENED.search(text):  # The parser takes long to find that out.
         raise UsageError("this YAML is nested too deeply", place=file)
     try:
+        _refuse_deep(text, file)
         reader = YAML(typ="safe", pure=True)
         # An anchor may be given anew; the warning of it quotes the file.
         reader.composer.warn_double_anchors = False
@@ -63,6 +66,19 @@ def read_yaml(text: str, file: str) -> ComposeNode:
         raise UsageError("this is not valid YAML", why=f"{error}.", place=file) from error
     except RecursionError:
         raise UsageError("this YAML is nested too deeply", place=file) from None
+
+
+def _refuse_deep(text: str, file: str) -> None:
+    """Refuse brackets within brackets before they are read: the reader goes through all open ones at each of them.
+
+    Quotes are not looked at, so that as many brackets are let through as text can hold without being closed.
+    """
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+        if depth > _MOST_OPEN:
+            line = text.count("\n", 0, bracket.start()) + 1
+            raise UsageError("this YAML is nested too deeply", place=str(Place(file, line)))
 
 
 def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
