@@ -24,9 +24,16 @@ def run() -> NoReturn:
     """Run the command with the process's own arguments, and end the process with its exit code."""
     # Nearly all that is made while modules are imported stays: searching it for what does not would only take time.
     gc.set_threshold(_OBJECTS_BEFORE_A_SEARCH)
+    leave_out_relative_places()
     from tonnage.cli.app import main  # noqa: PLC0415 - after the line above
 
     end(main())
+
+
+def leave_out_relative_places() -> None:
+    """Have no program found in the working directory, which may be a stranger's: where PATH says ``.`` or nothing."""
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(each for each in places if each.startswith("/")) or os.defpath
 
 
 def end(code: int) -> NoReturn:

@@ -131,14 +131,50 @@ def _target(text: str) -> None:
             list(tags_of(found))
 
 
+# What grew without end, or went deeper than Python does.
+GREW = (
+    "FROM a\nENV A0=xxxxxxxx\n" + "".join(f"ENV A{n + 1}=$A{n}$A{n}\n" for n in range(40)),
+    "FROM a\nENV A=xxxxxxxx" + "\nENV A=$A$A" * 40 + "\n",
+    "FROM a\nENV A="
+    + "a" * 30_000
+    + "\nENV B=${A%%*a*a*a*a*a*a*ab} C=${A##*a*a*a*a*a*a*ab} D=${A//*a*a*a*a*a*a*ab/x}\n",
+    "FROM a\nENV A=" + "${B:-" * 3_000 + "}" * 3_000 + "\n",
+    "FROM a AS s0\n" + "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(1_900)),
+    "FROM a AS s0\n" + "".join(f"FROM s{n} AS s{n + 1}\nRUN x\n" for n in range(3_000)),
+    "FROM a\n" + "ONBUILD " * 3_000 + "RUN x\n",
+    "FROM a\nRUN " + "[" * 30_000 + "\n",
+    "FROM a\nCOPY --from=" + "9" * 5_000 + " a b\n",
+)
+GREW_IN_SCRIPTS = (
+    "A=xxxxxxxx; " + "A=$A$A; " * 40 + "pip install $A",
+    "".join(f"f{n}() {{ f{n + 1}; f{n + 1}; }}; " for n in range(40)) + "f40() { :; }; f0",
+    "for a in 1 2 3 4 5 6 7 8 9 0; do " * 9 + "x $a; " + "done; " * 9,
+    "A=$(echo " * 200 + "x" + ")" * 200,
+    "if a; then " * 500 + "x" + "; fi" * 500,
+    "a && " * 8_000 + "x",
+    "x | xargs " * 2_000 + "x",
+    "A=" + "a" * 3_000 + "; echo ${A%%" + "*a" * 30 + "*b} ${A//" + "*a" * 30 + "*b/x}",
+    "truncate -s "
+    + "9" * 5_000
+    + "E /a; useradd -u "
+    + "9" * 5_000
+    + " x; [ "
+    + "9" * 5_000
+    + " -gt 1 ] && x; x "
+    + "9" * 5_000
+    + ">a",
+    "pip install --no-cach" + "\u9ea6)" * 12_000,
+)
+
+
 SUBJECTS = (
     Subject(
         name="target of an install", read=_target, inputs=150,
         seeds=("3.11 manylinux2014_x86_64", "312 aarch64-manylinux_2_28", "3.11.4 musllinux_1_2_x86_64", "python:3.9"),
     ),
-    Subject(name="Dockerfile", read=_dockerfile, seeds=DOCKERFILES, words=WORDS, inputs=150),
+    Subject(name="Dockerfile", read=_dockerfile, seeds=DOCKERFILES, words=WORDS, inputs=150, found=GREW),
     Subject(name="shell script", read=_script, seeds=SCRIPTS, words=WORDS, inputs=250, refuses=()),
-    Subject(name="effects of a script", read=_effects, seeds=SCRIPTS, words=WORDS, inputs=250),
+    Subject(name="effects of a script", read=_effects, seeds=SCRIPTS, words=WORDS, inputs=250, found=GREW_IN_SCRIPTS),
     Subject(name="ignore file", read=_ignored, seeds=IGNORED, words=("**/", "*", "!", "[", "]", "/", "a", "\n", "..")),
     Subject(name="pattern of a name", read=_name, seeds=("*.txt", "a[!b-c]?", "\\\\*x", "[]a]"), refuses=()),
     Subject(name="image reference", read=_reference, seeds=REFERENCES, inputs=800, refuses=()),

@@ -117,10 +117,23 @@ def _yaml(text: str) -> None:
 # The same as JSON, which is YAML as well: values are replaced one by one.
 DOCUMENTS = tuple(json.dumps(plain(read_yaml(text, "compose.yaml"))) for text in STACKS_READ if "!" not in text)
 SUBJECTS = (
-    Subject(name="compose file as a document", read=_stack, seeds=DOCUMENTS, inputs=150),
+    Subject(
+        name="compose file as a document",
+        read=_stack,
+        seeds=DOCUMENTS,
+        inputs=150,
+        found=('{"services": {"a": {"image": "b", "ports": ["' + "9" * 5_000 + '"]}}}',),
+    ),
     Subject(name="compose file", read=_stack, seeds=STACKS_READ, words=WORDS, inputs=150),
     Subject(name="compose file as bytes", read=_stack, seeds=STACKS_READ[:5], inputs=60),
-    Subject(name="YAML", read=_yaml, seeds=STACKS_READ, words=WORDS, inputs=120),
+    Subject(
+        name="YAML",
+        read=_yaml,
+        seeds=STACKS_READ,
+        words=WORDS,
+        inputs=120,
+        found=("a: " + "{" * 30_000, "a: " + "[b," * 10_000),
+    ),
     Subject(name="written workflows", read=_workflows, seeds=tuple(STACKS.values()), words=WORDS, inputs=60),
     Subject(name="file of variables", read=_dotenv, seeds=DOTENV, inputs=500),
     Subject(name="variables in a compose file", read=_substituted, seeds=TEXTS, inputs=800, refuses=(TonnageError,)),

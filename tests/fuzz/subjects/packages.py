@@ -178,13 +178,16 @@ def _sources(text: str) -> None:
     texts.path_excludes(text)
 
 
+# Each group has the next one twice.
+GROUPS = json.dumps({"dependency-groups": {f"g{n}": [{"include-group": f"g{n + 1}"}] * 2 for n in range(60)}})
 _DOCUMENTS = tuple(json.dumps(tomllib.loads(text)) for text in PROJECTS)
 _LOCK_DOCUMENTS = tuple(json.dumps(tomllib.loads(text)) for text in (*LOCKS, *PYLOCKS))
 SUBJECTS = (
-    Subject(name="project as a document", read=_project_tables, seeds=_DOCUMENTS, inputs=250),
-    Subject(name="lock as a document", read=_lock_tables, seeds=_LOCK_DOCUMENTS, inputs=200),
+    Subject(name="project as a document", read=_project_tables, seeds=_DOCUMENTS, inputs=250, found=(GROUPS, '{"tool": {"uv": {"default-groups": 5}}}')),
+    Subject(name="lock as a document", read=_lock_tables, seeds=_LOCK_DOCUMENTS, inputs=200,
+            found=('{"package": [{"name": "a", "source": {"type": []}}]}', '{"package": 5}')),
     Subject(name="requirement file", read=_requirements, seeds=REQUIREMENTS, words=WORDS, inputs=300),
-    Subject(name="lines for the resolver", read=_lines, seeds=LINES, words=WORDS, inputs=400),
+    Subject(name="lines for the resolver", read=_lines, seeds=LINES, words=WORDS, inputs=400, found=("a==" + "9" * 5_000, "a @ http://[::::1]/a.zip")),
     Subject(name="project", read=_project, seeds=PROJECTS, inputs=250),
     Subject(name="lock of a project", read=_project_lock, seeds=LOCKS, inputs=250),
     Subject(name="address of an index", read=_access, inputs=400, reads=("/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml", "//.netrc", "/.netrc"),

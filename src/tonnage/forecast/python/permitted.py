@@ -1,7 +1,7 @@
 """Whether the resolver would ask a server that may not be asked: it makes its own requests, so it is seen before.
 
-The resolver refuses what a package of an index names by an address, but follows what an archive names that it was given
-by its address. Of an untrusted stack it is given no such one.
+The resolver refuses what a package of an index names by an address, and archives that are named by their address come
+to it as files of ours (``direct_archives``).
 
 Source: uv 0.13.9, tried with a loopback index.
 """
@@ -11,15 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.addresses import origin_of
-from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.resolver_lines import sorted_out
-from tonnage.forecast.python.source_archives import needed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from packaging.requirements import Requirement
-
     from tonnage.adapters.web.client import Web
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
@@ -60,22 +54,3 @@ def lead_by_indexes(lock: Lock, uv: Uv, archives: SourceArchives, access: IndexA
             known[origin] = any(origin_of(each) == origin for each in archives.addresses(name, access, indexes))
     web.lead(url for _, url in files if known[origin_of(url)])
     return lock
-
-
-def check_archives(wanted: Iterable[Requirement], web: Web) -> None:
-    """Check that nothing is to be read by its address that was not read before.
-
-    Raises:
-        CannotFetchError: Something is.
-    """
-    named = next((each.name for each in wanted if each.url), "")
-    if named and web.asks_some:
-        raise CannotFetchError(
-            f"What {named} needs is not asked", "not allowed",
-            why="--untrusted gives the resolver no archive that may name further addresses.",
-        )  # fmt: skip
-
-
-def leads_on(metadata: bytes, web: Web) -> bool:
-    """Return whether what an archive says of itself leads the resolver to further addresses, which may not be."""
-    return web.asks_some and any(each.url for each in needed_by(metadata))

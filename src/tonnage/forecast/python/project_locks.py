@@ -134,7 +134,7 @@ def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[s
             others[name] = Other(name=name, requirement=address, reason="It is built from a checkout or a directory")
         elif version:
             found.setdefault(name, {})[version] = _marker(package)
-            if source.get("type") in {"legacy", "simple"} and str(source.get("url", "")).startswith("http"):
+            if str(source.get("type")) in {"legacy", "simple"} and str(source.get("url", "")).startswith("http"):
                 indexes.append(source["url"])
     pins, unclear = [], []
     for name, versions in found.items():
@@ -148,7 +148,7 @@ def _pinned(request: LockedRequest) -> tuple[list[str], dict[str, Other], list[s
 
 def _elsewhere(package: dict[str, Any], source: dict[str, Any]) -> str:
     """Return where a package comes from that comes from no index."""
-    if source.get("type") in {"git", "directory", "file", "url"}:
+    if str(source.get("type")) in {"git", "directory", "file", "url"}:
         return str(source.get("url", ""))
     return next((str(package[key]) for key in ("git", "path", "url") if package.get(key)), "")
 

@@ -17,11 +17,10 @@ Source: uv 0.13.9, ``uv pip compile --format pylock.toml``.
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import urldefrag
 
 import msgspec
 from msgspec import Struct
@@ -29,18 +28,18 @@ from msgspec.structs import replace
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tonnage.addresses import shown, without_user
+from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
-from tonnage.forecast.python.parsing import specifiers, wheel_name
-from tonnage.forecast.python.permitted import check_archives, check_servers, leads_on
+from tonnage.forecast.python.direct_archives import read_archives
+from tonnage.forecast.python.parsing import specifiers
+from tonnage.forecast.python.permitted import check_servers
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
 from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
-from tonnage.forecast.python.uv import StandIn
 from tonnage.forecast.python.uv_messages import failure, without_wheels
-from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
-from tonnage.model.forecast.python_lock import Lock, LockOrigin, Sdist, Wheel
+from tonnage.forecast.python.wheels import read_metadata
+from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,12 +47,13 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
+    from tonnage.forecast.python.direct_archives import DirectArchives
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
     from tonnage.model.forecast.python_lock import ResolveRequest, Target
 
-_KIND = "lock-3"
+_KIND = "lock-4"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
 _SMALL_BYTES = 4_000_000
@@ -178,11 +178,24 @@ def _ask(asked: _Asked) -> Lock:
         )
     access = asked.access.knowing([*links, *(each.url for each in (*named, *limits) if each.url)])
     asked = replace(asked, request=replace(request, find_links=links), access=access)
-    stand_ins, metadata = _stand_ins(asked, holding((*named, *limits), target))
-    # A checkout that a constraint names comes in place of what the index offers under that name.
-    checkouts = {each.name: each for each in elsewhere if each.name}
-    answer, built, speaking = _solved(asked, named, limits, stand_ins, checkouts)
-    wheels = tuple(_real(wheel, stand_ins, metadata) for wheel in answer.wheels)
+    here = holding((*named, *limits), target)
+    servers = Servers(asked.web, access)
+    direct = read_archives(((each.name, each.url) for each in here if each.url), servers=servers, kept=asked.kept)
+    unread = [each for each in here if each.url and each.url not in direct.stand_ins]
+    sources = [each for each in unread if each in named and not urldefrag(each.url or "").url.endswith(".whl")]
+    # A checkout that a constraint names comes in place of what the index offers under that name, as what is not read.
+    checkouts = {each.name: each for each in (*elsewhere, *map(_unread, unread)) if each.name}
+    solving = _Solving(
+        named=[each for each in named if each not in unread],
+        limits=[each for each in limits if each not in unread],
+        checkouts=checkouts,
+        direct=direct,
+        servers=servers,
+        built={canonicalize_name(each.name): archive_at(each.url or "", each.name) for each in sources},
+    )
+    answer = _solved(asked, solving)
+    direct, built = solving.direct, solving.built
+    wheels = tuple(each for each in map(direct.real, answer.wheels) if isinstance(each, Wheel))
     needed = _needed(asked, wheels) if built or checkouts else {}
     lines = [line for each in needed.values() for line in each]
     wanted = {canonicalize_name(each.name) for each in (*named, *lines)}
@@ -190,11 +203,12 @@ def _ask(asked: _Asked) -> Lock:
     lock = replace(
         answer,
         wheels=wheels,
-        sdists=(*(speaking.get(each.name, each) for each in answer.sdists), *sdists),
-        others=(*answer.others, *others, *(each for name, each in checkouts.items() if name in wanted)),
+        sdists=(*(each for each in map(direct.real, answer.sdists) if isinstance(each, Sdist)), *sdists),
+        others=(*answer.others, *others, *(e for name, e in checkouts.items() if name in wanted and name not in built)),
         requested=tuple(dict.fromkeys(canonicalize_name(each.name) for each in named)),
         notes=(
             *(f"{shown(each)} is a place in the image: what it offers is not known" for each in in_image),
+            *direct.notes,
             *_notes_of_built(sdists, needed, target),
             *_note_of_whole(asked, wheels),
         ),
@@ -204,48 +218,72 @@ def _ask(asked: _Asked) -> Lock:
     return _as_built(lock, request.no_binary)
 
 
-def _solved(
-    asked: _Asked,
-    named: Sequence[Requirement],
-    limits: Sequence[Requirement],
-    stand_ins: Mapping[str, StandIn],
-    checkouts: Iterable[str],
-) -> tuple[Lock, dict[str, Sdist], dict[str, Sdist]]:
-    """Ask until nothing without a wheel is left.
+class _Solving(Struct, kw_only=True):
+    """A set of requirements while it is solved.
 
-    Returns:
-        The lock; what was left out of it; the source archives in it, which say themselves what they need.
+    Args:
+        checkouts: What is left out, by name: it comes from a checkout, or could not be read.
+        direct: The files that are handed over in place of addresses.
+        built: Source archives that are left out.
+        speaking: Source archives that are handed over, because they say themselves what they need.
     """
-    built: dict[str, Sdist] = {}
+
+    named: Sequence[Requirement]
+    limits: Sequence[Requirement]
+    checkouts: Mapping[str, Other]
+    direct: DirectArchives
+    servers: Servers
+    built: dict[str, Sdist]
     speaking: dict[str, Sdist] = {}
+
+
+def _solved(asked: _Asked, now: _Solving) -> Lock:
+    """Ask until nothing without a wheel is left."""
     while True:
-        left_out = {*checkouts, *built}
+        left_out = {*now.checkouts, *now.built}
         answer = asked.uv.resolve(
             asked.request, asked.target, asked.access,
-            [each for each in named if canonicalize_name(each.name) not in left_out], limits,
-            overrides=[_taken_from(each, named) for each in speaking.values()],
-            excluded=left_out, stand_ins=stand_ins, within_s=asked.web.resolver_s(), offline=asked.offline,
+            [each for each in now.named if canonicalize_name(each.name) not in left_out], now.limits,
+            overrides=[_taken_from(each, now.named) for each in now.speaking.values()],
+            excluded=left_out, stand_ins=now.direct.stand_ins, within_s=asked.web.resolver_s(), offline=asked.offline,
             cancel=asked.cancel,
         )  # fmt: skip
         if isinstance(answer, Lock):
-            lines = [line for each in _needed(asked, answer.wheels).values() for line in each] if speaking else []
-            others = {name for name, each in speaking.items() if not _suits(each, lines, asked.target)}
+            lines = [line for each in _needed(asked, answer.wheels).values() for line in each] if now.speaking else []
+            others = {name for name, each in now.speaking.items() if not _suits(each, lines, asked.target)}
             if not others:
-                return answer, built, speaking
-            built |= {name: speaking.pop(name) for name in others}
+                return answer
+            now.built |= {name: now.speaking.pop(name) for name in others}
             continue
         versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
-        names = [name for name in versions if name not in {*left_out, *speaking} and _may_be_built(name, asked.request)]
-        found = [_built_from(asked, name, versions[name], (*named, *limits)) for name in names]
+        known = {*left_out, *now.speaking}
+        names = [name for name in versions if name not in known and _may_be_built(name, asked.request)]
+        found = [_built_from(asked, name, versions[name], (*now.named, *now.limits)) for name in names]
         archives = {archive.name: archive for archive in found if archive is not None}
         # Where it is not told whose fault it is, it is that of what was put in.
-        silent = [name for name in speaking if name in versions] or ([] if archives else list(speaking))
-        if not (archives or silent) or len(built) + len(speaking) >= _MOST_WITHOUT_WHEELS:
+        silent = [name for name in now.speaking if name in versions] or ([] if archives else list(now.speaking))
+        if not (archives or silent) or len(now.built) + len(now.speaking) >= _MOST_WITHOUT_WHEELS:
             raise _failure(asked, answer)
-        built |= {name: speaking.pop(name) for name in silent}
-        small = {name for name, each in archives.items() if 0 < (each.size_bytes or 0) < _SMALL_BYTES}
-        speaking |= {name: archives[name] for name in small}
-        built |= {name: each for name, each in archives.items() if name not in small}
+        now.built |= {name: now.speaking.pop(name) for name in silent}
+        small = [each for each in archives.values() if 0 < (each.size_bytes or 0) < _SMALL_BYTES]
+        read = read_archives(
+            ((each.name, encoded(each.url)) for each in small),
+            servers=now.servers, kept=asked.kept, number=len(now.direct.stand_ins),
+        )  # fmt: skip
+        told = {each.name: each for each in small if encoded(each.url) in read.stand_ins}
+        read = replace(read, known={encoded(each.url): each for each in told.values()})
+        now.direct = now.direct.and_those(read)
+        now.speaking |= told
+        now.built |= {name: each for name, each in archives.items() if name not in told}
+
+
+def _unread(wanted: Requirement) -> Other:
+    """Return what stands for an archive that is not handed over."""
+    return Other(
+        name=canonicalize_name(wanted.name),
+        requirement=shown(wanted.url or ""),
+        reason="It is named by its address, and what it needs cannot be read, or comes from further addresses",
+    )
 
 
 def _taken_from(archive: Sdist, named: Iterable[Requirement]) -> Requirement:
@@ -259,45 +297,6 @@ def _suits(archive: Sdist, needed: Iterable[Requirement], target: Target) -> boo
     lines = [each for each in holding(needed, target) if canonicalize_name(each.name) == archive.name]
     versions = versions_asked_for(archive.name, lines, target)
     return versions.contains(archive.version, prereleases=True) and not any(each.extras for each in lines)
-
-
-def _stand_ins(asked: _Asked, wanted: Sequence[Requirement]) -> tuple[dict[str, StandIn], dict[str, Wheel]]:
-    """Return small wheels for those that are named by their address, and what is known of the large ones, by address.
-
-    The resolver fetches all of such a wheel, which can be gigabytes; what it says of itself is a small part of it.
-    """
-    servers = Servers(asked.web, asked.access)
-    stand_ins: dict[str, StandIn] = {}
-    known: dict[str, Wheel] = {}
-    for url in dict.fromkeys(each.url or "" for each in wanted):
-        address, fragment = urldefrag(without_user(url))
-        filename = unquote(posixpath.basename(urlsplit(address).path))
-        try:
-            name, numbered = wheel_name(filename)
-        except ValueError:
-            continue
-        algorithm, _, digest = fragment.partition("&")[0].partition("=")
-        wheel = Wheel(
-            name=name,
-            version=str(numbered),
-            filename=filename,
-            url=address,
-            hashes=((algorithm, digest),) if digest and algorithm != "egg" else (),
-        )
-        read = read_metadata(wheel, servers=servers, kept=asked.kept)
-        if read is not None and not leads_on(read.text, asked.web):
-            stand_ins[url] = StandIn(filename=filename, content=wheel_that_says(filename, read.text))
-            known[url] = replace(wheel, size_bytes=read.size_bytes)
-    check_archives((each for each in wanted if each.url not in stand_ins), asked.web)
-    return stand_ins, known
-
-
-def _real(wheel: Wheel, stand_ins: Mapping[str, StandIn], known: Mapping[str, Wheel]) -> Wheel:
-    """Return a wheel of the resolver's lock, or the one in whose place it stands there."""
-    url = next((url for url, each in stand_ins.items() if wheel.url.endswith(f"/{each.filename}")), "")
-    if not url or not wheel.url.startswith("file:"):
-        return wheel
-    return known[url]
 
 
 def _built_from(asked: _Asked, name: str, version: str, lines: Iterable[Requirement]) -> Sdist | None:

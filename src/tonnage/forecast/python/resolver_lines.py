@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _DIRECT = regex(r"^(?:-e\b|--editable\b|(?:git|hg|svn|bzr)\+|\.{0,2}/|file:)")
 _REMOTE = regex(r"https?://", re.IGNORECASE)
 _MOST_SHOWN = 200
-_VERSION = regex(r"[A-Za-z0-9][A-Za-z0-9._+!*-]*")
+_VERSION = regex(r"[A-Za-z0-9][A-Za-z0-9._+!*-]{0,254}")
 _EGG = regex(r"#egg=([A-Za-z0-9._-]+)")
 # What may stand in an address as it is; a comma separates addresses in the resolver's settings.
 _IN_ADDRESS = "!#%&'()*+/:=?@[]~-._"
@@ -131,7 +131,7 @@ def _parsed(bare: str, text: str) -> Requirement:
         wanted, why = None, str(error).partition("\n")[0]
     if wanted is not None and not refused_character(text):
         if not all(_VERSION.fullmatch(each.version) for each in wanted.specifier):
-            why = "A version has characters that no version has."
+            why = "A version has characters, or a length, that no version has."
         elif wanted.url and _REMOTE.match(wanted.url) and origin_of(wanted.url) is None:
             why = "Its address is none."
         else:

@@ -61,10 +61,10 @@ _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
 class StandIn(Struct, frozen=True, kw_only=True):
-    """A small wheel in place of a large one that is named by its address: the resolver would fetch all of that.
+    """A file in place of an archive that is named by its address, which the resolver would fetch and believe.
 
     Args:
-        filename: The name of both.
+        filename: The name of both, below a directory of its own.
         content: Says of itself what the other one does.
     """
 
@@ -125,6 +125,7 @@ class Uv:
         stop = cancel or threading.Event()
         with self._place() as place:
             for each in stand_ins.values():
+                (place / each.filename).parent.mkdir(mode=0o700, exist_ok=True)
                 (place / each.filename).write_bytes(each.content)
 
             def written(name: str, lines: Iterable[str]) -> str:
@@ -139,14 +140,16 @@ class Uv:
             arguments += ["--offline"] if offline else []
             for option, name, lines in (
                 ("--constraints", "constraints.txt", [line(each) for each in holding(constraints, target)]),
-                ("--overrides", "overrides.txt", [rendered(each) for each in overrides]),
+                ("--overrides", "overrides.txt", [line(each) for each in overrides]),
                 ("--excludes", "excludes.txt", [canonicalize_name(each, validate=True) for each in excluded]),
             ):
                 arguments += [option, written(name, lines)] if lines else []
             # What is in the image already is preferred, as the lock that is to be renewed.
             if request.installed:
                 (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
-            exit_code, printed = self._run(["pip", "compile", *arguments], place, access, request, stop, within_s)
+            exit_code, printed = self._run(
+                ["pip", "compile", "--no-sources", *arguments], place, access, request, stop, within_s
+            )
             if stop.is_set():
                 raise CannotFetchError("Resolving was stopped", "stopped")
             if exit_code != 0:
@@ -219,7 +222,11 @@ class Uv:
 
         always = ["--no-config", "--no-build", "--quiet", "--color=never", "--no-progress", "--no-python-downloads"]
         where = [f"--cache-dir={self._cache}", f"--python={sys.executable}"]
-        return [os.fspath(find_uv_bin()), *arguments, *always, *where]
+        command = [os.fspath(find_uv_bin()), *arguments, *always, *where]
+        refused = next((each for each in command if "\0" in each), "")
+        if refused:
+            raise CannotResolveError(f"{refused!a} cannot be handed to the resolver", "invalid", why="It holds a NUL.")
+        return command
 
     def _run(
         self,

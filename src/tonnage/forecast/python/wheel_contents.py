@@ -37,7 +37,7 @@ def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
     Raises:
         ValueError: Its directory tells of what no wheel has.
     """
-    members = [(info.filename, info.file_size) for info in archive.infolist() if not info.is_dir()]
+    members = [(info.filename, info.file_size) for info in archive.infolist() if not info.filename.endswith("/")]
     if told_count(sum(size_bytes for _, size_bytes in members)) is None:
         raise ValueError("its files are larger than any disk")
     return _summary(wheel, members, _console_scripts(archive, members))

@@ -8,6 +8,7 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose.nodes import ComposeNode, wrong
 from tonnage.sources.compose.scalars import as_text
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,10 +151,10 @@ def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
 
 def _range(text: str, written: ComposeNode, name: str) -> list[int]:
     first, _, last = text.partition("-")
-    low, high = int(first), int(last or first)
-    if not 0 < low <= high <= _HIGHEST_PORT:
+    low, high = told_count(first), told_count(last or first)
+    if low is None or high is None or not 0 < low <= high <= _HIGHEST_PORT:
         raise UsageError(
-            f"{name}: {text} is no port", why=f"Ports go from 1 to {_HIGHEST_PORT}.", place=str(written.place)
+            f"{name}: {text[:60]} is no port", why=f"Ports go from 1 to {_HIGHEST_PORT}.", place=str(written.place)
         )
     return list(range(low, high + 1))
 

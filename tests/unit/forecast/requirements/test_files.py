@@ -149,3 +149,15 @@ def test_an_index_on_the_line_of_a_requirement_is_found() -> None:
 
 def test_an_option_that_such_files_lack_is_found() -> None:
     assert [each.rule for each in reading("--no-cache-dir\na\n").findings] == ["unknown-requirement-option"]
+
+
+def test_files_that_include_each_other_twice_are_read_once() -> None:
+    files = {f"/{n}.txt": f"-r {n + 1}.txt\n-r {n + 1}.txt\na{n}\n" for n in range(60)} | {"/60.txt": "last\n"}
+    found = read_requirements("/0.txt", files.get)
+    assert [each.name for each in found.requirements] == ["last", *(f"a{n}" for n in reversed(range(60)))]
+
+
+def test_a_long_way_of_files_is_refused() -> None:
+    files = {f"/{n}.txt": f"-r {n + 1}.txt\n" for n in range(3000)}
+    with pytest.raises(UsageError, match="is included through 101 files"):
+        read_requirements("/0.txt", files.get)
