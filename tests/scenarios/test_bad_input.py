@@ -132,7 +132,7 @@ def test_what_only_compose_2_can_do_is_refused_by_compose_1_before_anything_is_b
     ended = _refused(project, "deploy")
     assert ended.exit_code == 7
     assert "this stack needs Compose 2" in ended.stderr
-    assert "\n  services.web.uts\n" in ended.stderr
+    assert "\n    | services.web.uts\n" in ended.stderr
 
 
 def test_a_dockerfile_without_instructions_fails_the_build_at_its_file(project: Project) -> None:

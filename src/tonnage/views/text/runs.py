@@ -30,7 +30,8 @@ def runs_text(runs: Sequence[Run], *, width: int = 80) -> str:
 def run_text(run: Run, *, width: int = 80) -> str:
     """Write one run as a table."""
     started = format_moment(run.started_s)
-    lines = [f"run {run.run_id}: {run.purpose} {run.stack}, {started}, {_ended(run)}"]
+    subject = f"{run.purpose} {run.stack}".rstrip()
+    lines = [f"run {run.run_id}: {subject}, {started}, {_ended(run)}"]
     rows = [_cells(step) for step in run.steps]
     if rows:
         table = columns((_HEADS, *rows), right=_FIGURES, indent="  ")

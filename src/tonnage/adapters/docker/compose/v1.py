@@ -70,7 +70,7 @@ def rewrite(project: Mapping) -> None:
     if lacks:
         raise EngineLacksError(
             "this stack needs Compose 2, but only Compose 1 was found",
-            why="Only Compose 2 can do what these say:\n" + "\n".join(f"  {lack}" for lack in dict.fromkeys(lacks)),
+            why="\n".join(("Only Compose 2 can do what these say:", *dict.fromkeys(lacks))),
             todo=INSTALL_COMPOSE_2,
         )
 

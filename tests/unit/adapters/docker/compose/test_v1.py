@@ -205,8 +205,8 @@ def test_everything_that_is_lacking_is_told_at_once() -> None:
     with pytest.raises(EngineLacksError) as refused:
         for_switch(_project({"networks": {"n": {"enable_ipv4": False}}}, uts="host", cgroup="host"), 1)
     assert refused.value.why.splitlines()[1:] == [
-        "  services.web.uts",
-        "  services.web.cgroup",
+        "services.web.uts",
+        "services.web.cgroup",
         "  networks.n.enable_ipv4",
     ]
 
