@@ -37,7 +37,8 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         left = sorted(SUBJECTS)[number::PROCESSES]
         while left:
             at = directory / f"at-{number}"
-            command = [sys.executable, "-W", "error", "-m", "tests.fuzz.fuzz", "--at", str(at)]
+            # Without -P, what is imported late would be looked for in the directory of this run.
+            command = [sys.executable, "-P", "-W", "error", "-m", "tests.fuzz.fuzz", "--at", str(at)]
             command += ["--seed", str(seed), "--times", str(times), *left]
             surroundings = {
                 "PATH": os.defpath,

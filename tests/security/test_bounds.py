@@ -25,14 +25,13 @@ from tests.unit.adapters.file_server import serving
 from tests.unit.adapters.registry.test_registry import Fleet
 
 from tonnage.adapters.apt.lists import reduced
-from tonnage.adapters.apt.texts import package, stanzas
+from tonnage.adapters.apt.texts import package, settings, stanzas
 from tonnage.adapters.registry.access import challenge
 from tonnage.adapters.registry.documents import manifest_or_index
 from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.reply import Reply
-from tonnage.adapters.web.unpacking import SUFFIXES, unpacked
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.costs.base_layers import ground_of
 from tonnage.forecast.python.index_access import IndexAccess
@@ -44,6 +43,7 @@ from tonnage.forecast.python.source_archives import needed_by, offers
 from tonnage.forecast.python.wheels import read_metadata, read_wheels
 from tonnage.model.forecast.python_lock import Target, Wheel
 from tonnage.units import told_count
+from tonnage.unpacking import SUFFIXES, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -225,7 +225,7 @@ def test_a_lock_with_names_that_are_multiplied_out_is_refused() -> None:
     )
     with pytest.raises(CannotResolveError, match="no lock file"):
         read_pylock(text, Target(python="3.11", platform="x86_64-manylinux_2_36"), place="pylock.toml")
-    with pytest.raises(CannotResolveError, match="no lock file"):
+    with pytest.raises(CannotResolveError, match="nested too deeply"):
         read_pylock("a = " + "[" * 50_000, Target(python="3.11", platform="x86_64-manylinux_2_36"), place="pylock.toml")
 
 
@@ -292,3 +292,21 @@ def test_metadata_that_is_larger_than_it_says_is_that_of_no_wheel(tmp_path: Path
         url = server.add("/thing-1.0-py3-none-any.whl", content)
         wheel = Wheel(name="thing", version="1.0", filename="thing-1.0-py3-none-any.whl", url=url)
         assert read_metadata(wheel, servers=Servers(web, IndexAccess()), kept=DiskCache(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 200_000,
+        '"' + r"\"" * 100_000,
+        "/*" * 100_000,
+        "\n" * 200_000,
+        'a "' * 70_000,
+        'a { b "x"; ' * 20_000,
+        "a" + " " * 200_000,
+    ],
+)
+def test_settings_of_apt_are_read_in_time_that_grows_with_them(text: str) -> None:
+    before_s = time.process_time()
+    settings(text)
+    assert time.process_time() - before_s < MOST_S

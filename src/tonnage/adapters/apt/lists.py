@@ -22,11 +22,11 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.adapters.apt import texts
-from tonnage.adapters.web.unpacking import SUFFIXES, unpacked
 from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.debian_package import ListBytes, newest_first
 from tonnage.units import told_count
+from tonnage.unpacking import SUFFIXES, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

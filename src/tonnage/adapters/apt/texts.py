@@ -23,10 +23,18 @@ _RELATION = regex(
     r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^)\s]{1,256})\s*\))?"
 )
 _ONE_LINE = regex(r"deb\s+(?:\[[^\]]*\]\s+)?(?P<address>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)")
-_SETTING = regex(r'([A-Za-z][\w:/.-]*)\s*(?:"((?:[^"\\]|\\.)*)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*)"\s*;')
-_COMMENT = regex(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|^\s*#[^\n]*', re.DOTALL | re.MULTILINE)
+# What begins and does not end is taken whole, so that nothing is looked at twice.
+_SETTING = regex(
+    r'(?<![\w:/.-])([A-Za-z][\w:/.-]*+)\s*+(?:"((?:[^"\\]|\\.)*+)"|(\{)|;)|(\})|"((?:[^"\\]|\\.)*+)"\s*+;'
+    r'|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)',
+    re.DOTALL,
+)
+_COMMENT = regex(
+    r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*(?:.*?\*/|.*\Z)|^[^\S\n]*+#[^\n]*', re.DOTALL | re.MULTILINE
+)
 _OLD = {"<": "<=", ">": ">="}
 _KIB = 1024
+_DEEPEST = 50
 _LONGEST_VERSION = 256
 
 
@@ -148,6 +156,8 @@ def settings(text: str) -> dict[str, str]:
         if closes:
             path = path[:-1]
         elif opens:
+            if len(path) >= _DEEPEST:
+                break
             path.append(name)
         elif item is not None:
             key = "::".join(path).lower()

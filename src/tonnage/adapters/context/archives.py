@@ -14,9 +14,9 @@ import tarfile
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
-from tonnage.adapters.web.unpacking import pieces
 from tonnage.lazily import regex
 from tonnage.units import told_count
+from tonnage.unpacking import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,6 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.adapters.web.unpacking import unpacked
 from tonnage.addresses import without_user
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import wheel_name
@@ -30,6 +29,7 @@ from tonnage.forecast.python.uv import StandIn
 from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist, Wheel
+from tonnage.unpacking import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -185,7 +185,7 @@ def _ask(asked: _Asked) -> Lock:
     sources = [each for each in unread if each in named and not urldefrag(each.url or "").url.endswith(".whl")]
     # A checkout that a constraint names comes in place of what the index offers under that name, as what is not read.
     checkouts = {each.name: each for each in (*elsewhere, *map(_unread, unread)) if each.name}
-    solving = _Solving(
+    solving = _Question(
         named=[each for each in named if each not in unread],
         limits=[each for each in limits if each not in unread],
         checkouts=checkouts,
@@ -218,7 +218,7 @@ def _ask(asked: _Asked) -> Lock:
     return _as_built(lock, request.no_binary)
 
 
-class _Solving(Struct, kw_only=True):
+class _Question(Struct, kw_only=True):
     """A set of requirements while it is solved.
 
     Args:
@@ -237,7 +237,7 @@ class _Solving(Struct, kw_only=True):
     speaking: dict[str, Sdist] = {}
 
 
-def _solved(asked: _Asked, now: _Solving) -> Lock:
+def _solved(asked: _Asked, now: _Question) -> Lock:
     """Ask until nothing without a wheel is left."""
     while True:
         left_out = {*now.checkouts, *now.built}

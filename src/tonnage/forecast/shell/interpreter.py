@@ -35,10 +35,8 @@ if TYPE_CHECKING:
     from tonnage.forecast.shell.syntax import Variables
 
 _JOINTS = frozenset({"&&", "||"})
-_DEEPEST = 12
-_MOST_TURNS = 64
 _MOST_STATEMENTS, _MOST_COMMANDS, _MOST_PIPED = 20_000, 5_000, 50
-_DEEPEST_STATEMENT = 60
+_DEEPEST, _DEEPEST_STATEMENT, _MOST_TURNS = 12, 60, 64
 
 
 class Walk:
@@ -52,13 +50,11 @@ class Walk:
         self._parse = parse
         self._now = ShellState(variables, directory)
         self._answers = answers
-        self._conditional = 0
-        self._repeated = 0
+        self._conditional = self._repeated = 0
         self._redirections: tuple[Redirection, ...] = ()
         # A redirection behind a list or a pipeline is that of its last command alone.
         self._attached: dict[int, list[Redirection]] = {}
-        self._depth = 0
-        self._statements, self._inside = 0, 0
+        self._depth = self._statements = self._inside = 0
         self._base: int | None = None
         self._source = ""
         self._lexer = Lexer(growth=Growth())
