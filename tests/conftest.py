@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.engine_root import OWN, EngineName, in_front
 from tests.real_engine import real_engine, why_there_is_none
 
 if TYPE_CHECKING:
@@ -32,9 +33,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail, instead of skipping, when there can be no real engine for the tests that need one",
     )
     parser.addoption("--long", action="store_true", help="also run what takes a quarter of an hour: fuzzing at length")
+    parser.addoption(
+        "--engine",
+        default=EngineName(),
+        type=EngineName.read,
+        metavar="NAME",
+        help=f"engine of the tests that need one: {OWN}, or a Debian release such as trixie or sid-containerd",
+    )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    stack.enter_context(in_front(config.getoption("--engine")))
     # What is started in the background ignores Ctrl-C, and so does everything that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

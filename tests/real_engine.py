@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import docker.errors
+from tests.engine_root import APART_VARIABLE, disk_for_containerd
 
 from tonnage.adapters.docker.connect import connect
 from tonnage.adapters.private_engine import PrivateEngine
@@ -33,12 +34,14 @@ BUSYBOX_VARIABLE = "TONNAGE_TEST_BUSYBOX"
 class RealEngine:
     """One private engine as a test sees it.
 
-    ``environment`` is that of this process with ``DOCKER_HOST`` set to the engine, for commands that a test starts.
+    ``environment`` is that of this process with ``DOCKER_HOST`` set to the engine, for commands that a test starts;
+    ``apart`` is where images lie when that is another filesystem than the one with the data root.
     """
 
     private: PrivateEngine
     connection: DockerConnection
     environment: dict[str, str]
+    apart: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -85,13 +88,17 @@ class RealEngine:
 def real_engine(size_bytes: int) -> Iterator[RealEngine]:
     """Start an engine with the busybox image on a disk of ``size_bytes``."""
     archive = busybox_archive()
-    with PrivateEngine.start(size_bytes, environment=os.environ) as private:
-        environment = {**os.environ, "DOCKER_HOST": private.endpoint}
+    with contextlib.ExitStack() as stack:
+        environment = dict(os.environ)
+        if APART_VARIABLE in environment:
+            environment[APART_VARIABLE] = str(stack.enter_context(disk_for_containerd(size_bytes)))
+        private = stack.enter_context(PrivateEngine.start(size_bytes, environment=environment))
+        environment["DOCKER_HOST"] = private.endpoint
         environment.pop("DOCKER_CONTEXT", None)
-        with connect(environment, netns=private.netns) as connection:
-            name, tag = BUSYBOX.split(":")
-            connection.client.api.import_image_from_data(archive, repository=name, tag=tag)
-            yield RealEngine(private, connection, environment)
+        connection = stack.enter_context(connect(environment, netns=private.netns))
+        name, tag = BUSYBOX.split(":")
+        connection.client.api.import_image_from_data(archive, repository=name, tag=tag)
+        yield RealEngine(private, connection, environment, environment.get(APART_VARIABLE, ""))
 
 
 def command_lines() -> list[str]:
