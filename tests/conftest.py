@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.engine_root import OWN, EngineName, in_front
+from tests.engine_root import OWN, EngineKind, EngineName, engine_kind, in_front
 from tests.real_engine import real_engine, why_there_is_none
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.real_engine import RealEngine
 
+ENGINE_KIND = pytest.StashKey[EngineKind]()
 ENGINE_DISK_BYTES = 2_500_000_001
 
 # How fast an example is depends on the machine. In a CI the same commit gets the same examples, so the same result.
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = ExitStack()
     config.add_cleanup(stack.close)
     stack.enter_context(in_front(config.getoption("--engine")))
+    config.stash[ENGINE_KIND] = engine_kind(config.getoption("--engine"))
     # What is started in the background ignores Ctrl-C, and so does everything that it starts.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,6 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What takes long begins first, so that no worker waits for another one at the end.
     items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("engine")))
+    for item in items:
+        if not item.get_closest_marker("engine"):
+            continue
+        for mark in item.iter_markers("wrong_on"):
+            if item.config.stash[ENGINE_KIND].is_of(**mark.kwargs):
+                item.add_marker(pytest.mark.xfail(strict=True, reason=mark.args[0]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

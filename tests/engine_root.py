@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.adapters.private_engine.daemon import _host_config
 from tonnage.adapters.private_engine.disk import mount_disk, unmount_disk
 from tonnage.adapters.private_engine.layout import Layout, owned, root_locked
+from tonnage.adapters.private_engine.programs import command
+from tonnage.errors import TonnageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 OWN = "own"
 _CLASSIC, _CONTAINERD, _APART = "classic", "containerd", "containerd-apart"
 _STORES = {"bookworm": (_CLASSIC,), **dict.fromkeys(("trixie", "sid"), (_CLASSIC, _CONTAINERD, _APART))}
+# The first version that keeps the images of a new engine in containerd.
+_CONTAINERD_SINCE = 29
 _SCRIPT = Path(__file__).parent.parent / "script" / "engine-root"
 _PROGRAMS = ("docker", "docker-compose", "dockerd", "containerd", "ctr", "runc")
 # In the environment it says that containerd runs beside the engine; for an engine, where its disk is.
@@ -91,6 +96,33 @@ class EngineName:
 
     def __str__(self) -> str:
         return f"{self.suite}-{self.store}".removesuffix(f"-{_CLASSIC}") if self.suite else OWN
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """What tests may depend on: the version of the engine, 0 where there is none, and where images lie."""
+
+    major: int
+    store: str
+
+    def is_of(self, *, since: int = 0, store: str = "") -> bool:
+        """Tell whether the engine is at least of a version, and whether its images lie where this says."""
+        return self.major >= since and self.store.startswith(store)
+
+
+def engine_kind(name: EngineName) -> EngineKind:
+    """Return the kind of engine that a test gets; its programs are in front already."""
+    try:
+        told = command(["dockerd", "--version"], failing="The engine does not tell its version")
+    except TonnageError:
+        return EngineKind(0, _CLASSIC)
+    major = int(told.removeprefix("Docker version ").split(".")[0])
+    if name.suite:
+        return EngineKind(major, name.store)
+    # A private engine has the features of the machine's own.
+    features = _host_config().get("features")
+    chosen = features.get("containerd-snapshotter") if isinstance(features, dict) else None
+    return EngineKind(major, _CONTAINERD if chosen or (chosen is None and major >= _CONTAINERD_SINCE) else _CLASSIC)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
 
 
-@pytest.fixture(params=["simulator", pytest.param("engine", marks=pytest.mark.engine)])
+@pytest.fixture(params=["simulator", pytest.param("engine", marks=[pytest.mark.engine, pytest.mark.each_engine])])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Yield an engine with ``busybox:latest`` and nothing else on it."""
     if request.param == "simulator":
@@ -28,7 +28,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         return
     engine: RealEngine = request.getfixturevalue("engine")
     connection = engine.connection
-    facts = DockerFacts(connection)
+    facts = DockerFacts(connection, sizes=True)
     gauge = open_gauge(connection.endpoint, [disk.mount for disk in facts.filesystems()])
     made = RealWorld(
         facts=facts,

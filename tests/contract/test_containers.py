@@ -247,11 +247,10 @@ def test_an_emptied_log_is_empty_and_its_container_runs_on(world: World) -> None
     world.sleep(0.7)
     world.acts.empty_log(container.container_id)
     world.acts.empty_log("contract-nothing")
-    assert world.facts.logs(container.container_id, 5) == ""
+    # Newer engines answer a question for this log when something is written to it again: the file itself is looked at.
+    (still,) = containers_of(world, "web")
+    assert (still.state, still.log_bytes) == ("running", 0)
     assert world.facts.logs(other.container_id, 5).splitlines() == ["forty-seven"]
-    still = world.facts.container(container.container_id)
-    assert still is not None
-    assert still.state == "running"
 
 
 def test_a_volume_goes_alone_and_never_while_a_container_mounts_it_running_or_not(world: World) -> None:
