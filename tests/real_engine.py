@@ -60,6 +60,11 @@ class RealEngine:
         return self.private.mount
 
     @property
+    def images_mount(self) -> str:
+        """Where the filesystem is mounted on which images lie."""
+        return self.apart or self.mount
+
+    @property
     def client(self) -> docker.DockerClient:
         return self.connection.client
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.each_engine
 def test_build_makes_images_and_cleaning_up_after_it_removes_only_what_it_made(project: Project) -> None:
     engine = project.engine
     project.web("web", "web 1")
@@ -42,6 +43,7 @@ def test_build_makes_images_and_cleaning_up_after_it_removes_only_what_it_made(p
     assert "web.build" not in project.step_names()
 
 
+@pytest.mark.each_engine
 def test_a_plan_changes_nothing_and_a_saved_one_is_carried_out_exactly(project: Project) -> None:
     engine = project.engine
     project.web("web", "web 1", ports=["18090:8080"])

@@ -59,6 +59,7 @@ def write(project: Project, name: str, dockerfile: str) -> None:
     project.write()
 
 
+@pytest.mark.each_engine
 def test_copied_and_rewritten_files_take_what_was_forecast(project: Project) -> None:
     write(project, "web", DOCKERFILE)
     told = forecast(project, "web")

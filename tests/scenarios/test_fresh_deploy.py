@@ -30,6 +30,7 @@ def fleet(project: Project) -> None:
     project.web("store", "store 1", volumes=["kept:/data"])
 
 
+@pytest.mark.each_engine
 def test_a_fresh_deploy_brings_up_every_service_and_a_second_one_changes_nothing(project: Project) -> None:
     fleet(project)
     engine = project.engine

@@ -55,6 +55,7 @@ def names(rehearsals: dict[str, str]) -> list[str]:
     return sorted(entry.name for entry in Path(rehearsals[DIRECTORY_VARIABLE]).glob("r??????"))
 
 
+@pytest.mark.each_engine
 def test_a_rehearsal_deploys_on_its_own_engine_and_leaves_the_users_engine_as_it_was(
     project: Project, rehearsals: dict[str, str]
 ) -> None:

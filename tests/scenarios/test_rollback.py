@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.each_engine
 def test_rollback_goes_back_once_and_the_next_deploy_goes_forward(project: Project) -> None:
     engine = project.engine
     project.web("web", "web 1", ports=["18089:8080"], environment={"THREADS": "7"})
