@@ -9,6 +9,7 @@ and whatever starts ``dockerd`` or ``docker`` has the other release without know
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -134,7 +135,7 @@ def in_front(name: EngineName) -> Iterator[None]:
     made = subprocess.run([_SCRIPT, name.suite], check=True, stdout=subprocess.PIPE, text=True)
     root = Path(made.stdout.strip())
     before = dict(os.environ)
-    with tempfile.TemporaryDirectory(prefix="tonnage-engine-", dir="/var/tmp") as directory:
+    with _held(root), tempfile.TemporaryDirectory(prefix="tonnage-engine-", dir="/var/tmp") as directory:
         for program in _PROGRAMS:
             _write_program(Path(directory, program), root, name)
         os.environ["PATH"] = os.pathsep.join((directory, os.environ["PATH"]))
@@ -146,6 +147,17 @@ def in_front(name: EngineName) -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _held(root: Path) -> Iterator[None]:
+    """Keep a root from being replaced by one that another checkout makes in another way."""
+    directory = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _write_program(path: Path, root: Path, name: EngineName) -> None:
