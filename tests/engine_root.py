@@ -8,6 +8,7 @@ and whatever starts ``dockerd`` or ``docker`` has the other release without know
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import json
@@ -86,13 +87,13 @@ class EngineName:
         """Read ``own``, ``trixie`` or ``trixie-containerd``.
 
         Raises:
-            ValueError: There is no such engine.
+            argparse.ArgumentTypeError: There is no such engine.
         """
         suite, _, store = text.partition("-")
         name = cls() if text == OWN else cls(suite, store or _CLASSIC)
         if name != cls() and name.store not in _STORES.get(suite, ()):
             known = [f"{each}-{store}".removesuffix(f"-{_CLASSIC}") for each in _STORES for store in _STORES[each]]
-            raise ValueError(f"{text} is none of {', '.join([OWN, *known])}")
+            raise argparse.ArgumentTypeError(f"{text} is none of {', '.join([OWN, *known])}")
         return name
 
     def __str__(self) -> str:
