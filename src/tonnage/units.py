@@ -22,7 +22,7 @@ _FACTORS = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_SIZE = regex(r"\s*(?P<number>[0-9]{1,40}(?:\.[0-9]{1,40})?)\s*(?P<unit>[A-Za-z]*)\s*")
+_SIZE = regex(r"\s*(?P<number>[0-9]{1,40}(?:\.[0-9]{1,40})?)\s*+(?P<unit>[A-Za-z]*+)\s*+")
 _BARE = {"K": "kB", "M": "MB", "G": "GB", "T": "TB"}
 
 _MOST_COUNT = 1 << 63

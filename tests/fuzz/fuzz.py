@@ -94,7 +94,10 @@ def _is_shown(error: BaseException) -> bool:
     if not isinstance(error, TonnageError):
         return True
     text = visible(shortened(failure_text(error, width=80)))
-    return all(line.isprintable() or not line.isascii() for line in text.split("\n")) and len(text) < _LONGEST_SHOWN
+    return (
+        all(line.isprintable() or not line.isascii() for line in text.replace("\t", " ").split("\n"))
+        and len(text) < _LONGEST_SHOWN
+    )
 
 
 def _kind(error: BaseException) -> str:

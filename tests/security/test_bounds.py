@@ -25,14 +25,15 @@ from tests.unit.adapters.file_server import serving
 from tests.unit.adapters.registry.test_registry import Fleet
 
 from tonnage.adapters.apt.lists import reduced
-from tonnage.adapters.apt.texts import package, settings, stanzas
+from tonnage.adapters.apt.texts import one_line_sources, package, paragraph_sources, settings, stanzas
+from tonnage.adapters.docker.wire import cache
 from tonnage.adapters.registry.access import challenge
 from tonnage.adapters.registry.documents import manifest_or_index
 from tonnage.adapters.registry.images import ImageRegistry
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.reply import Reply
-from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.errors import CannotFetchError, CannotResolveError, UsageError
 from tonnage.forecast.costs.base_layers import ground_of
 from tonnage.forecast.python.index_access import IndexAccess
 from tonnage.forecast.python.parsing import requirement, sdist_name, version, wheel_name
@@ -42,7 +43,7 @@ from tonnage.forecast.python.resolver_lines import sorted_out
 from tonnage.forecast.python.source_archives import needed_by, offers
 from tonnage.forecast.python.wheels import read_metadata, read_wheels
 from tonnage.model.forecast.python_lock import Target, Wheel
-from tonnage.units import told_count
+from tonnage.units import parse_bytes, told_count
 from tonnage.unpacking import SUFFIXES, unpacked
 
 if TYPE_CHECKING:
@@ -189,6 +190,36 @@ def test_a_long_field_of_a_list_is_read_in_time_that_grows_with_its_length() -> 
     (fields,) = stanzas("SHA256:\n" + " a\n" * 700_000)
     assert len(fields["sha256"]) == 2 * 700_000
     assert time.process_time() - begun < MOST_S
+
+
+@pytest.mark.parametrize("piece", ["a", "a:", '\\"', '"\\\n', "/*", "\n", 'A{"x";', 'A::"x";', "a "], ids=ascii)
+def test_settings_of_apt_are_read_in_time_that_grows_with_their_length(piece: str) -> None:
+    begun = time.process_time()
+    settings(piece * 150_000)
+    assert time.process_time() - begun < MOST_S
+
+
+def test_values_of_a_list_of_apt_are_all_read() -> None:
+    assert settings('A { "x"; "y\\"z"; }; /* B "q"; */ A:: "v"; C "1"; C "2"; # D "3";') == {
+        "a": 'x\ny\\"z\nv', "c": "2",
+    }  # fmt: skip
+
+
+def test_sources_that_are_multiplied_out_are_cut() -> None:
+    text = f"Types: deb\nURIs: {'http://h/ ' * 50_000}\nSuites: {'a ' * 50_000}\n"
+    assert len(paragraph_sources(text)) == len(one_line_sources("deb http://h/ a\n" * 5_000)) == 1_000
+
+
+def test_a_size_of_blanks_is_refused_in_time_that_grows_with_its_length() -> None:
+    begun = time.process_time()
+    with pytest.raises(UsageError):
+        parse_bytes(f"7{' ' * 200_000}!")
+    assert time.process_time() - begun < MOST_S
+
+
+def test_a_moment_that_is_no_text_is_none() -> None:
+    (record,) = cache({"BuildCache": [{"ID": "a", "Size": 1, "CreatedAt": "\ud800", "LastUsedAt": "\ud800"}]})
+    assert record.last_used_s is None
 
 
 @pytest.mark.parametrize(

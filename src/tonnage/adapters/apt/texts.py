@@ -6,6 +6,7 @@ Source: deb-control(5), sources.list(5), apt.conf(5), dpkg.cfg(5) of Debian 12.
 from __future__ import annotations
 
 import re
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
@@ -36,6 +37,7 @@ _OLD = {"<": "<=", ">": ">="}
 _KIB = 1024
 _DEEPEST = 50
 _LONGEST_VERSION = 256
+_MOST_SOURCES = 1_000
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:
@@ -129,27 +131,26 @@ def one_line_sources(text: str) -> tuple[AptSource, ...]:
         if match and "://" in match["address"]:
             components = tuple(match["components"].split())
             found.append(AptSource(address=match["address"].rstrip("/"), suite=match["suite"], components=components))
-    return tuple(found)
+    return tuple(found[:_MOST_SOURCES])
 
 
 def paragraph_sources(text: str) -> tuple[AptSource, ...]:
     """Return the sources of a ``*.sources`` file that are in use."""
-    found = []
+    found: list[AptSource] = []
     for fields in stanzas(text):
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() in {"no", "false"}:
             continue
         components = tuple(fields.get("components", "").split())
-        found += [
-            AptSource(address=address.rstrip("/"), suite=suite, components=components)
-            for address in fields.get("uris", "").split()
-            for suite in fields.get("suites", "").split()
-        ]
-    return tuple(each for each in found if "://" in each.address)
+        addresses = [each.rstrip("/") for each in fields.get("uris", "").split() if "://" in each]
+        # Two long lists would be multiplied out.
+        pairs = islice(product(addresses, fields.get("suites", "").split()), _MOST_SOURCES - len(found))
+        found += [AptSource(address=address, suite=suite, components=components) for address, suite in pairs]
+    return tuple(found)
 
 
 def settings(text: str) -> dict[str, str]:
     """Return the values of an ``apt.conf`` by their whole name in small letters; of a list all of them, by lines."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     path: list[str] = []
     for match in _SETTING.finditer(_COMMENT.sub(lambda found: found[1] or "", text)):
         name, value, opens, closes, item = match.groups()
@@ -160,13 +161,14 @@ def settings(text: str) -> dict[str, str]:
                 break
             path.append(name)
         elif item is not None:
-            key = "::".join(path).lower()
-            found[key] = f"{found[key]}\n{item}" if found.get(key) else item
+            found.setdefault("::".join(path).lower(), []).append(item)
         elif value is not None:
             whole = "::".join([*path, name]).lower()
             key = whole.removesuffix("::")
-            found[key] = f"{found[key]}\n{value}" if whole.endswith("::") and found.get(key) else value
-    return found
+            if not whole.endswith("::"):
+                found[key] = []
+            found.setdefault(key, []).append(value)
+    return {key: "\n".join(filter(None, values)) for key, values in found.items()}
 
 
 def is_true(value: str, *, otherwise: bool) -> bool:

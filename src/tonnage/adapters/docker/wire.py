@@ -223,7 +223,7 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
 
 def _seconds(text: str | None) -> float | None:
     """Return a moment in seconds since the epoch; None for none, which the engine writes as the year 1."""
-    with contextlib.suppress(msgspec.ValidationError, OverflowError):
+    with contextlib.suppress(msgspec.ValidationError, OverflowError, UnicodeEncodeError):
         moment = msgspec.convert(text or "", dt.datetime)
         return moment.timestamp() if moment.year > 1 else None
     return None
