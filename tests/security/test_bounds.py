@@ -200,7 +200,7 @@ def test_settings_of_apt_are_read_in_time_that_grows_with_their_length(piece: st
 
 
 def test_values_of_a_list_of_apt_are_all_read() -> None:
-    assert settings('A { "x"; "y\\"z"; }; /* B "q"; */ A:: "v"; C "1"; C "2"; # D "3";') == {
+    assert settings('A { "x"; "y\\"z"; }; /* B "q"; */ A:: "v"; C "1"; C "2";\n # D "3";') == {
         "a": 'x\ny\\"z\nv', "c": "2",
     }  # fmt: skip
 
