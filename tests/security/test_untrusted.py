@@ -14,6 +14,7 @@ from tests.unit.adapters.file_server import Index, serving
 from tonnage.errors import UsageError
 from tonnage.flows.forecast import forecast
 from tonnage.flows.requests import ForecastOptions, StackFlags
+from tonnage.sources.dockerfile.platforms import is_platform
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Forecast = Callable[..., ForecastAnswer]
 
 SECRET = "qq7zx-vv9kw"
+OTHER_SECRET = "kk8wy-rr5jp"
 COMPOSE = """\
 name: shop
 services:
@@ -372,3 +374,129 @@ def test_the_checkout_is_where_git_says_it_begins(tried: Forecast, tmp_path: Pat
 def test_an_untrusted_stack_starts_no_base_image(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--probe"):
         forecast(Ports({"HOME": str(tmp_path)}), StackFlags(untrusted=True), ForecastOptions(probe=True))
+
+
+def outside_ways(other: str) -> dict[str, dict[str, str]]:
+    """Return stacks that put what a file outside of the project says into a build argument A."""
+    web = "services:\n  web:\n    build: {context: web, args: {A: 'x-${TOKEN}'}}\n"
+    return {
+        "file of variables": {"compose.yaml": f"include: [{{path: more.yaml, env_file: {other}/t.env}}]\n"},
+        "directory": {"compose.yaml": f"include: [{{path: more.yaml, project_directory: {other}}}]\n"},
+        "extended": {
+            "compose.yaml": f"services:\n  web:\n    extends: {{file: {other}/o.yaml, service: map}}\n"
+            "    build: {context: web}\n"
+        },
+        "extended list": {
+            "compose.yaml": f"services:\n  web:\n    extends: {{file: {other}/o.yaml, service: list}}\n"
+            "    build: {context: web}\n"
+        },
+        "link": {"compose.yaml": web},
+    }
+
+
+@pytest.mark.parametrize("way", outside_ways(""))
+def test_no_value_of_a_file_outside_is_sent(tried: Forecast, foreign: FileServer, tmp_path: Path, way: str) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in (".env", "t.env"):
+        (other / name).write_text(f"TOKEN={OTHER_SECRET}\n", encoding="utf-8")
+    (other / "o.yaml").write_text(
+        f"services:\n  map: {{build: {{context: ., args: {{A: {OTHER_SECRET}}}}}}}\n"
+        f"  list: {{build: {{context: ., args: [A={OTHER_SECRET}]}}}}\n",
+        encoding="utf-8",
+    )
+    if way == "link":
+        (tmp_path / "shop" / ".env").symlink_to(other / "t.env")
+    dockerfile = "FROM scratch\nARG A\nADD HOST/plain HOST/$A /x/\n"
+    files = {**outside_ways(str(other))[way], "web/Dockerfile": dockerfile}
+    files["more.yaml"] = "services:\n  web:\n    build: {context: SHOP/web, args: {A: 'x-${TOKEN}'}}\n"
+    files["more.yaml"] = files["more.yaml"].replace("SHOP", str(tmp_path / "shop"))
+    answer = tried(filled(files, foreign))
+    assert {path for path, _ in foreign.asked} == {"/plain"}
+    (service,) = answer.stack.services
+    assert "(TOKEN)" in " ".join(service.notes) or "(a file outside of the project)" in " ".join(service.notes)
+
+
+def test_a_value_reaches_no_request_as_a_platform(tried: Forecast, foreign: FileServer) -> None:
+    dockerfile = "FROM scratch\nARG TARGETARCH TARGETPLATFORM\nADD HOST/$TARGETARCH HOST/$TARGETPLATFORM /x/\n"
+    compose = "services:\n  web:\n    build: {context: web, platforms: ['linux/${MY_SECRET}']}\n"
+    files = filled({"compose.yaml": compose, "web/Dockerfile": dockerfile}, foreign)
+    answer = tried(files)
+    assert not foreign.asked
+    assert "nothing is built for the platform" in answer.stack.services[0].failures[0]
+    tried(files, MY_SECRET="arm64")
+    assert {path for path, _ in foreign.asked} == {"/arm64", "/linux/arm64"}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("linux/amd64", True), ("linux/arm/v7", True), ("arm64", True), ("windows(10.0.17763)/amd64", True),
+        ("linux/amd64/v2", True), (SECRET, False), (f"linux/{SECRET}", False), (f"{SECRET}/amd64", False),
+        (f"linux/amd64/{SECRET}", False), (f"linux/amd64/v2/{SECRET}", False), ("", False), ("linux/", False),
+    ],
+)  # fmt: skip
+def test_a_platform_is_one_of_those_that_there_are(text: str, is_one: bool) -> None:  # noqa: FBT001 - one of a table
+    assert is_platform(text) is is_one
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["build: {context: web, args: {A: '${COMPOSE_PROJECT_NAME}'}}", "image: PLACE/x:${COMPOSE_PROJECT_NAME}"],
+)
+def test_no_value_is_sent_as_the_name_of_the_stack(tried: Forecast, foreign: FileServer, service: str) -> None:
+    files = {
+        "compose.yaml": f"name: a${{MY_SECRET}}\nservices:\n  web:\n    {service}\n",
+        "web/Dockerfile": "FROM scratch\nARG A\nADD HOST/plain HOST/$A /x/\n",
+    }
+    tried(filled(files, foreign))
+    assert not sent(foreign)
+    files["compose.yaml"] = files["compose.yaml"].replace("${MY_SECRET}", "bc")
+    tried(filled(files, foreign))
+    assert any("abc" in path for path, _ in foreign.asked)
+
+
+@pytest.mark.parametrize("untrusted", [False, True])
+def test_a_variable_is_not_the_stacks_own_by_the_beginning_of_its_name(
+    tried: Forecast, foreign: FileServer, *, untrusted: bool
+) -> None:
+    files = {
+        "compose.yaml": COMPOSE.replace("MY_SECRET", "COMPOSE_TOKEN:-1"),
+        "web/Dockerfile": "FROM scratch\nARG A\nADD HOST/$A /x\n",
+    }
+    answer = tried(filled(files, foreign), untrusted=untrusted, COMPOSE_TOKEN=SECRET)
+    assert not foreign.asked
+    assert untrusted or "(COMPOSE_TOKEN)" in " ".join(answer.stack.services[0].notes)
+
+
+@pytest.mark.parametrize("name", ["token", ".netrc", "id_rsa", "secret.txt", "credentials.toml", "requirements.env"])
+def test_a_file_beside_the_project_is_no_requirement_file(
+    tried: Forecast, foreign: FileServer, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / name).write_text(f"{SECRET}\n--{SECRET} x\n", encoding="utf-8")
+    compose = f"services:\n  web:\n    build: {{context: web, additional_contexts: {{o: {tmp_path}/other}}}}\n"
+    dockerfile = f"FROM scratch\nCOPY --from=o {name} /r.txt\nRUN pip install --index-url HOST/simple -r /r.txt\n"
+    answer = tried(filled({"compose.yaml": compose, "web/Dockerfile": dockerfile}, foreign))
+    assert not foreign.asked
+    assert SECRET not in str(answer)
+    assert any(f"{name} is not read" in note for note in answer.stack.services[0].notes)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements/base.in", "dev-constraints.txt", "reqs.txt"])
+def test_requirements_beside_a_project_are_read_and_not_quoted(
+    tried: Forecast, foreign: FileServer, tmp_path: Path, name: str
+) -> None:
+    index = Index(foreign)
+    index.wheel("thing", "1.0")
+    path = tmp_path / "other" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(f"thing\n--{SECRET} x\n", encoding="utf-8")
+    compose = (
+        f"services:\n  web:\n    build: {{context: {tmp_path}/other, dockerfile: {tmp_path}/shop/web/Dockerfile}}\n"
+    )
+    dockerfile = f"FROM scratch\nCOPY . /o\nRUN pip install --index-url {index.url} -r /o/{name}\n"
+    answer = tried({"compose.yaml": compose, "web/Dockerfile": dockerfile})
+    assert "/simple/thing/" in {asked for asked, _ in foreign.asked}
+    assert not answer.stack.services[0].failures
+    assert SECRET not in str(answer)

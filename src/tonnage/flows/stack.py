@@ -17,7 +17,7 @@ from tonnage.model.stack import Stack
 from tonnage.runtime.checkout import checkout_of
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import ask_hosts, policy, rank
-from tonnage.sources.compose.file_selection import FILE_NAMES
+from tonnage.sources.compose.file_selection import FILE_NAMES, STACK_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
     environment = ports.environment
     if flags.untrusted:
         # What says which stack is meant is the user's; everything else comes from the files.
-        environment = {name: value for name, value in environment.items() if name.startswith("COMPOSE_")}
+        environment = {name: value for name, value in environment.items() if name in STACK_VARIABLES}
         root = checkout_of(request, environment)
         try:
             stack = load_stack(request, environment=environment, compose=None, builds=builds, within=root)

@@ -1,4 +1,4 @@
-"""A stack with marks on what its images and builds hold of the process environment.
+"""A stack with marks on what its images and builds hold of the process environment, and of files outside of it.
 
 What was read by Compose is compared with what the built-in reader makes of the same files: where the two differ, all of
 a service counts as the environment's.
@@ -51,10 +51,12 @@ def _with_marks(service: Service, read: Service | None, selection: Selection) ->
     values = {value for text in _texts(read) for value in marked_parts(text)}
     if not values:
         return service
+    named = set(selection.marked.values())
     holding = [(name, value) for name, value in selection.marked.items() if value in values]
     # Several variables may have the same value: those that no file names are not meant.
-    held = tuple(each for each in holding if each[0] in selection.words) or tuple(holding)
-    return replace(service, marked=read, held=held)
+    held = [each for each in holding if each[0] in selection.words] or holding
+    held += [("a file outside of the project", value) for value in sorted(values - named)]
+    return replace(service, marked=read, held=tuple(held))
 
 
 def _texts(service: Service) -> list[str]:

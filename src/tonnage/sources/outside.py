@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tonnage.errors import TonnageError
 
+_SUFFIXES = frozenset({".txt", ".in", ".pip", ".toml", ".lock"})
+_REQUIREMENTS = regex(
+    r"require|constrain|dependenc|overrid|packages|(?:^|[^a-z])(?:reqs?|deps|pip)(?:[^a-z]|$)"
+    r"|^pyproject\.toml$|^pylock\.|^(?:uv|poetry|pdm|Pipfile)\.lock$"
+)
 NOT_SHOWN = "What it says is not shown, because the file lies outside of the project"
 
 
@@ -45,6 +51,22 @@ def is_shown(file: str, root: str) -> bool:
         return (real.is_relative_to(root) and real.is_file()) or not real.exists()
     except (OSError, RuntimeError, ValueError):
         return False
+
+
+def may_be_sent(file: str, root: str) -> bool:
+    """Return whether what a file says may go to package indexes: it lies in the project, or is named as requirements.
+
+    A build context may well lie beside a project that is in no repository, but whatever else lies there, such as a
+    password, is no requirement.
+    """
+    if is_shown(file, root):
+        return True
+    try:
+        real = Path(file).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return False
+    named = any(_REQUIREMENTS.search(name) is not None for name in (real.name, real.parent.name))
+    return real.suffix in _SUFFIXES and named
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tonnage.model.forecast.estimate import NOTHING, EngineKind
 from tonnage.model.forecast.recipe import Builder, CopyInstruction, FileSourceKind, RunInstruction
 from tonnage.model.forecast.sized_effects import BuildWork, StageWork
 from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.platforms import is_platform
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def _gathered(
     assert spec is not None  # noqa: S101 - asked for services that are built only
     bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
     platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
+    if not is_platform(platform):
+        # A value of the environment may choose a platform, and must not become a part of an address by that way.
+        raise UsageError(
+            f"nothing is built for the platform {platform}", todo="Write one such as linux/amd64.",
+            place=str(spec.place or ""),
+        )  # fmt: skip
     known: dict[str, BuildAnalysis] = {}
 
     def other(reference: str) -> BuildAnalysis | None:
@@ -101,7 +108,7 @@ def _gathered(
         builder=Builder.CLASSIC if around.engine is EngineKind.CLASSIC else Builder.BUILDKIT,
     )
     named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
-    contexts = Contexts(lookups.context(spec), named, around.assume_bytes)
+    contexts = Contexts(lookups.context(spec), named, around.assume_bytes, said)
     found = BuildAnalysis(service.name, made, around, lookups, said, bases, contexts, other)
     said.notes += [f"no ARG takes the build argument {name}" for name in made.unused]
     return found

@@ -17,6 +17,7 @@ from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
+from tonnage.sources.outside import may_be_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -82,12 +83,19 @@ class Bases:
 
 
 class Contexts:
-    """The contexts of one build."""
+    """The contexts of one build.
 
-    def __init__(self, own: BuildContext, named: Mapping[str, BuildContext], assume_bytes: int) -> None:
+    Args:
+        said: Is told what is not read, because it lies outside of the project.
+    """
+
+    def __init__(
+        self, own: BuildContext, named: Mapping[str, BuildContext], assume_bytes: int, said: Diagnostics
+    ) -> None:
         self._own = own
         self._named = named
         self._assume_bytes = assume_bytes
+        self._said = said
         self._sent: dict[str, set[str]] = {}
 
     def of(self, origin: FileSource) -> BuildContext:
@@ -96,7 +104,17 @@ class Contexts:
 
     def reader(self, origin: FileSource) -> Callable[[str], TextFile | None]:
         """Return what reads a text file of a context."""
-        return self.of(origin).text
+        context = self.of(origin)
+
+        def text(path: str) -> TextFile | None:
+            found = context.text(path)
+            if found is None or may_be_sent(found.place, self._said.root):
+                return found
+            note = f"{found.place} is not read: it lies outside of the project, and is not named as requirements are"
+            self._said.notes += [note] if note not in self._said.notes else []
+            return None
+
+        return text
 
     def kept(self, origin: FileSource, copied: Copied) -> tuple[Aside, ...]:
         """Return what a builder keeps of what it is sent, or fetches, for one instruction."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.errors import CannotResolveError
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import tagged
-from tonnage.sources.outside import is_shown, unquote
+from tonnage.sources.outside import NOT_SHOWN, is_shown, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -77,6 +78,13 @@ def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requi
     command = f"{effect.place}: {effect.command[:80]}"
     told = in_one_line("\n".join(part for part in (error.what, error.why, error.todo) if part))
     return f"{where}: {told} [{command}]" if where and where != str(effect.place) else f"{command}: {told}"
+
+
+def finding_shown(finding: Finding, root: str) -> Finding:
+    """Return a finding without what the line says, where its file lies outside of the project."""
+    if is_shown(finding.place.file, root):
+        return finding
+    return replace(finding, text=f"something in this line does not do what it says. {NOT_SHOWN}", todo="")
 
 
 def in_one_line(text: str) -> str:

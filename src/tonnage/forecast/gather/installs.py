@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.wheel_installs import installed
-from tonnage.forecast.gather.context import failure_of
+from tonnage.forecast.gather.context import failure_of, finding_shown
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
@@ -213,7 +213,8 @@ def _read(
         )
         wanted += found.requirements
         limits += found.constraints
-        said.findings += [finding for finding in found.findings if finding not in said.findings]
+        shown = [finding_shown(finding, said.root) for finding in found.findings]
+        said.findings += [finding for finding in shown if finding not in said.findings]
         new = found.options
         options = replace(
             options,

@@ -218,7 +218,7 @@ class GuardedLookups:
         return CannotFetchError(
             what,
             "withheld",
-            why=f"What it would be sent holds a value of the environment ({', '.join(names)});"
+            why=f"What it would be sent holds a value of the environment or of a file outside ({', '.join(names)});"
             f" --ask-hosts {','.join(hosts) or ALL_HOSTS} asks all the same.",
         )
 

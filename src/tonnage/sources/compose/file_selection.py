@@ -16,12 +16,12 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.lazily import regex
-from tonnage.model.marks import marked
+from tonnage.model.marks import marked, unmarked
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE, RememberedFiles
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
-from tonnage.sources.outside import nothing_quoted_from_outside, project_root
+from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,13 @@ OVERRIDE_NAMES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
+STACK_VARIABLES = frozenset(
+    {
+        "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_ENV_FILES",
+        "COMPOSE_DISABLE_ENV_FILE",
+    }
+)  # fmt: skip
+"""Variables of the environment that say which stack is meant; another one may hold anything, whatever its name."""
 _WORD = regex(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUE = {"1", "true", "yes", "on", "t", "y"}
 
@@ -99,12 +106,15 @@ def select_files(
     named = list(env_files) or [name for name in environment.get("COMPOSE_ENV_FILES", "").split(",") if name]
     start = _tidy(here / directory)
     variables = dict(environment)
-    # What says which stack is meant holds nothing else.
-    told = {name: value if name.startswith("COMPOSE_") else marked(value) for name, value in environment.items()}
+    told = {name: value if name in STACK_VARIABLES else marked(value) for name, value in environment.items()}
     seen = (variables, told) if marks else (variables,)
     typed = [here / name for name in named]
-    with nothing_quoted_from_outside(project_root(str(start))):
-        _add_variables(seen, typed or _dotenv(start, variables, where), where, piped=bool(typed))
+    root = project_root(str(start))
+    with nothing_quoted_from_outside(root):
+        if typed:
+            _add_variables(seen, typed, where, piped=True)
+        else:
+            _add_variables(seen, _dotenv(start, variables, where), where, root=root)
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
     for path in (project, *paths):
@@ -115,8 +125,9 @@ def select_files(
                 todo="Rename the directory or the file.",
             )
     if not named and project != start:
-        with nothing_quoted_from_outside(project_root(str(project))):
-            _add_variables(seen, _dotenv(project, variables, where), where)
+        root = project_root(str(project))
+        with nothing_quoted_from_outside(root):
+            _add_variables(seen, _dotenv(project, variables, where), where, root=root)
     chosen = profiles or [name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")]
     return Selection(
         files=tuple(_absolute(path, where) for path in paths),
@@ -129,14 +140,21 @@ def select_files(
     )
 
 
-def add_dotenv(variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files) -> None:
+def add_dotenv(
+    variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files, *, marks_outside: str = ""
+) -> None:
     """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
+
+    Args:
+        marks_outside: What files outside of this directory set is given marks; empty for no marks.
 
     Raises:
         UsageError: A file is missing, cannot be read, or has a wrong line.
     """
     paths = [Path(name) for name in env_files] or _dotenv(Path(directory), variables, where)
-    _add_variables((variables,), paths, where)
+    # The last of those that are filled is the one with marks.
+    seen = ({**variables}, variables) if marks_outside else (variables,)
+    _add_variables(seen, paths, where, root=marks_outside)
 
 
 def read_text(
@@ -243,15 +261,26 @@ def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list
     return [path] if kind_of(str(path), where) == "file" else []
 
 
-def _add_variables(seen: Sequence[dict[str, str]], paths: Sequence[Path], where: Files, *, piped: bool = False) -> None:
-    """Set what files set and ``seen`` does not yet; each file is read once, because it may be a pipe."""
+def _add_variables(
+    seen: Sequence[dict[str, str]], paths: Sequence[Path], where: Files, *, root: str = "", piped: bool = False
+) -> None:
+    """Set what files set and ``seen`` does not yet; each file is read once, because it may be a pipe.
+
+    Args:
+        seen: Variables, and the same with marks where those are asked for.
+        root: The directory of the project: what files outside of it set is given marks; empty where the user named
+            the files.
+    """
     what, kind = "the file of variables", VARIABLES
     texts = [(str(path), read_text(str(path), what=what, kind=kind, where=where, piped=piped)) for path in paths]
-    for variables in seen:
+    for variables, has_marks in zip(seen, (False, True), strict=False):
         found: dict[str, str] = {}
         for path, text in texts:
             read = read_dotenv(text, path, {**found, **variables})
-            found.update({name: value for name, value in read.items() if value is not None})
+            set_here = {name: value for name, value in read.items() if value is not None}
+            if has_marks and not is_shown(path, root):
+                set_here = {name: marked(unmarked(value)) for name, value in set_here.items()}
+            found.update(set_here)
         for name, value in found.items():
             variables.setdefault(name, value)
 

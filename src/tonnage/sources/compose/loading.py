@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
+from tonnage.model.marks import unmarked
 from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.keys import COMPOSE_FILE
-from tonnage.sources.compose.marked_values import for_requests
+from tonnage.sources.compose.marked_values import for_requests, with_marked_arguments
 from tonnage.sources.compose.nodes import (
     ComposeNode,
     MergeRule,
@@ -42,7 +43,12 @@ _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
 
 
 class _LoadingGroup(Struct, frozen=True):
-    """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``."""
+    """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``.
+
+    Args:
+        marks: What is the environment's has marks, and so has what comes from outside of the project.
+        typed: Files that the user named.
+    """
 
     ground: PathBase
     variables: Mapping[str, str]
@@ -50,6 +56,8 @@ class _LoadingGroup(Struct, frozen=True):
     parsed: dict[str, ComposeNode]
     where: Files
     root: str
+    marks: bool = False
+    typed: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
     files: dict[str, ComposeNode] = field(default_factory=dict)
 
@@ -93,9 +101,14 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
             text = read_text(path, what="the compose file", where=where, piped=selection.typed)
             parsed[path] = read_yaml(text, path)
     name = _project_name(selection, {path: parsed[path] for path in selection.files}, project_name)
+    marks = selection.variables is selection.marked
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
+    if marks:
+        written = _written_name(selection, [parsed[path] for path in selection.files])
+        variables["COMPOSE_PROJECT_NAME"] = written if unmarked(written) == name else name
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
-    source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory))
+    typed = selection.files if selection.typed else ()
+    source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory), marks, typed)
     with telling_unset(source.notes):
         tree = without_resets(_group(selection.files, source))
     return Loaded(tree, name, variables, tuple(source.notes), where)
@@ -135,6 +148,13 @@ def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: st
     return name
 
 
+def _written_name(selection: Selection, trees: Iterable[ComposeNode]) -> str:
+    """Return the name that the last file writes that writes one, with variables put in; empty where none does."""
+    written = [tree.value["name"] for tree in trees if isinstance(tree.value, dict) and "name" in tree.value]
+    named = [each for each in written if each.value is not None][-1:]
+    return "".join(str(interpolate(each, selection.variables, lambda _name, _place: None).value) for each in named)
+
+
 def _group(files: Sequence[str], source: _LoadingGroup) -> ComposeNode:
     tree: ComposeNode | None = None
     for path in files:
@@ -171,7 +191,10 @@ def _long_form(path: str, source: _LoadingGroup, place: Place | None) -> Compose
             raise UsageError(
                 "the compose file is empty", todo="Write at least one service under 'services'.", place=path
             )
-        filled = for_requests(interpolate(tree, source.variables, source.unset))
+        filled = interpolate(tree, source.variables, source.unset)
+        if source.marks and path not in source.typed and not is_shown(path, source.root):
+            filled = with_marked_arguments(filled)
+        filled = for_requests(filled)
         known = COMPOSE_FILE.read(filled, "", source.ground)
         source.files[path] = known
     return known
@@ -224,7 +247,7 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
     directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
     variables = dict(source.variables)
     named = [name for name in wanted.get("env_file") or [] if name != "/dev/null"]
-    add_dotenv(variables, directory, named, source.where)
+    add_dotenv(variables, directory, named, source.where, marks_outside=source.root if source.marks else "")
     for name in paths:
         read_text(name, what="the included file", place=entry.place, where=source.where)
     ground = replace(source.ground, directory=directory)

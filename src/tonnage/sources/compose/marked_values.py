@@ -6,7 +6,7 @@ what a Dockerfile is filled with; what only chooses among files and stages that 
 
 from __future__ import annotations
 
-from tonnage.model.marks import unmarked
+from tonnage.model.marks import marked, unmarked
 from tonnage.sources.compose.nodes import ComposeNode, mapping_at, with_entries
 
 _OF_BUILD = ("args", "dockerfile_inline", "additional_contexts")
@@ -20,6 +20,35 @@ def for_requests(tree: ComposeNode) -> ComposeNode:
     services = mapping_at(tree, "services")
     kept = {name: _service(services[name], other) for name, other in mapping_at(bare, "services").items()}
     return _with(bare, "services", with_entries(bare.value["services"], kept)) if kept else bare
+
+
+def with_marked_arguments(tree: ComposeNode) -> ComposeNode:
+    """Return the tree of a file outside of the project, with marks on the values of its build arguments."""
+    services = mapping_at(tree, "services")
+    kept = {name: _with_arguments(service) for name, service in services.items()}
+    return _with(tree, "services", with_entries(tree.value["services"], kept)) if kept else tree
+
+
+def _with_arguments(service: ComposeNode) -> ComposeNode:
+    build = mapping_at(service, "build")
+    if "args" not in build:
+        return service
+    written = build["args"]
+    if isinstance(written.value, dict):
+        args = with_entries(written, {name: _marked(each) for name, each in written.value.items()})
+    elif isinstance(written.value, list):
+        args = ComposeNode([_marked(each, after="=") for each in written.value], written.place, written.rule)
+    else:
+        return service
+    return _with(service, "build", _with(service.value["build"], "args", args))
+
+
+def _marked(written: ComposeNode, after: str = "") -> ComposeNode:
+    """Return a scalar with marks; in a text with a sign in it only on what stands behind the sign."""
+    text = written.value if isinstance(written.value, str) else written.text
+    named = text[: text.find(after) + 1] if after else ""
+    value = marked(unmarked(text[len(named) :]))
+    return ComposeNode(f"{named}{value}", written.place, written.rule) if text else written
 
 
 def _service(written: ComposeNode, bare: ComposeNode) -> ComposeNode:
