@@ -243,13 +243,16 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
 def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
     above = descendants(inventory.cache)
     overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
-    return [
-        SharedBytes(
-            record.size_bytes + (overhead_bytes if record.kind == "regular" else 0),
-            frozenset({_cache_id(record.record_id), *(_cache_id(one) for one in above[record.record_id])}),
-        )
+    # A record of an instruction that wrote nothing has its directories all the same.
+    sizes = {
+        record.record_id: record.size_bytes + (overhead_bytes if record.kind == "regular" else 0)
         for record in inventory.cache
-        if not record.shared and record.size_bytes
+        if not record.shared
+    }
+    return [
+        SharedBytes(size_bytes, frozenset({_cache_id(record_id), *(_cache_id(one) for one in above[record_id])}))
+        for record_id, size_bytes in sizes.items()
+        if size_bytes
     ]
 
 
