@@ -42,8 +42,20 @@ class SimulatedFacts:
         )
 
     def images(self) -> tuple[Image, ...]:
-        """Return all images."""
-        return self._engine.store.described_images()
+        """Return all images; in containerd each has a digest, and one without a name is not listed while it runs."""
+        found = self._engine.store.described_images()
+        if self._engine.identity.image_store != "containerd":
+            return found
+        runs = {container.image_id for container in self._engine.living()}
+        return tuple(
+            replace(
+                image,
+                digests=tuple(f"{name.rpartition(':')[0]}@{image.image_id}" for name in image.references),
+                only_here=True,
+            )
+            for image in found
+            if image.references or image.image_id not in runs
+        )
 
     def containers(self, project: str = "") -> tuple[Container, ...]:
         """Return all containers, or those of one project."""

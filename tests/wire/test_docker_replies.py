@@ -32,19 +32,20 @@ def constructed(name: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads((HERE / "constructed" / f"{name}.json").read_text())
 
 
-def images(listed: Any, details: Any, histories: Any) -> dict[str, Image]:  # noqa: ANN401 - JSON
+def images(listed: Any, details: Any, histories: Any, store: str) -> dict[str, Image]:  # noqa: ANN401 - JSON
     summaries = wire.image_summaries(listed)
-    found = layers.agreed([wire.image(one, details[one.id], histories[one.id]) for one in summaries])
+    found = layers.agreed([wire.image(one, details[one.id], histories[one.id], store) for one in summaries])
     return {(image.references or (image.image_id,))[0]: image for image in layers.with_unique(found)}
 
 
 def recorded_images(engine: str = "20.10") -> dict[str, Image]:
-    return images(*(recorded(name, engine) for name in ("images", "image_details", "image_histories")))
+    replies = (recorded(name, engine) for name in ("images", "image_details", "image_histories"))
+    return images(*replies, wire.info(recorded("info", engine)).image_store)
 
 
 def constructed_images(name: str) -> dict[str, Image]:
     told = constructed(name)
-    return images(told["images"], told["details"], told["histories"])
+    return images(told["images"], told["details"], told["histories"], wire.info(told["info"]).image_store)
 
 
 def test_20_10_tells_of_itself() -> None:
@@ -222,6 +223,8 @@ def test_only_what_came_from_a_registry_has_a_digest_in_the_classic_store_and_ev
         "registry.example.org/pulled"
     ]
     assert bool(found["s:2"].digests) is (engine in CONTAINERD)
+    assert not found["s:2"].pullable
+    assert found["registry.example.org/pulled:1"].pullable is (engine in CLASSIC)
     lines = (HERE / engine / "events.jsonl").read_text()
     assert wire.pulled(lines) == ("registry.example.org/pulled:1",)
 

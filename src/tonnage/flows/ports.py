@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.host.space import Space
@@ -254,6 +254,9 @@ class ReclaimPorts(EnginePorts, Protocol):
     @property
     def machine(self) -> LocalMachine:
         """This machine."""
+
+    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> Collection[str]:
+        """Return the names with a digest that their registries have, as far as they say so within some seconds."""
 
 
 class DeployPorts(ForecastPorts, ReclaimPorts, Protocol):

@@ -9,10 +9,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
-from tonnage.model.reclaim.candidate import Findings, PlaceKind
+from tonnage.model.reclaim.candidate import CandidateKind, Findings, PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +95,7 @@ def reclaim_context(
             yield _without_engine(ports, flags, request, data_root, error, earlier, meanwhile)
             return
         _check_volumes(inventory, request)
+        inventory = _asked_for(ports, facts, request, inventory)
         told = inventory.filesystems[0]
         disk = ports.machine.space(request.mount) if request.mount else told
         from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
@@ -116,6 +118,22 @@ def reclaim_context(
             inventory=inventory,
             access=access,
         )
+
+
+def _asked_for(ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, inventory: Inventory) -> Inventory:
+    """Return the inventory with what registries say of images whose digests say nothing of them."""
+    if request.only and CandidateKind.IMAGE not in request.only:
+        return inventory
+    names = [name for image in inventory.images if image.only_here for name in image.digests]
+    known = frozenset(ports.in_registries(facts, names)) if names else frozenset()
+    if not known:
+        return inventory
+    return replace(
+        inventory,
+        images=tuple(
+            replace(image, only_here=image.only_here and known.isdisjoint(image.digests)) for image in inventory.images
+        ),
+    )
 
 
 def _gauge(

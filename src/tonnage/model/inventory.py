@@ -62,6 +62,8 @@ class Image(Struct, frozen=True, kw_only=True):
         shared_bytes: ``size_bytes - unique_bytes``.
         created_s: When it was made, seconds since the epoch.
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
+        digests: The names by digest that it has here.
+        only_here: Whether they say nothing of a registry: in containerd every image has them, also one built here.
     """
 
     image_id: str
@@ -74,11 +76,17 @@ class Image(Struct, frozen=True, kw_only=True):
     created_s: float = 0.0
     digests: tuple[str, ...] = ()
     named_s: float = 0.0
+    only_here: bool = False
 
     @property
     def chain(self) -> tuple[str, ...]:
         """The chain ids, lowest first."""
         return tuple(layer.chain_id for layer in self.layers)
+
+    @property
+    def pullable(self) -> bool:
+        """Whether a registry is known to have it: it came from there or went there, or was asked for."""
+        return bool(self.digests) and not self.only_here
 
 
 class CacheRecord(Struct, frozen=True, kw_only=True):

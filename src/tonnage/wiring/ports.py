@@ -70,6 +70,16 @@ class Ports:
             self.environment, facts, images, offline=offline, probe=probe, untrusted=untrusted, ask_hosts=ask_hosts
         )
 
+    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
+        """Return the names that their registries have."""
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+        from tonnage.wiring.registries import in_registries  # noqa: PLC0415
+
+        if not isinstance(facts, DockerFacts):
+            return frozenset()
+        told = facts.registries()
+        return in_registries(self.environment, names, mirrors=told.mirrors, insecure=told.insecure)
+
     def install_command(self) -> str:
         """Return the command that installs this very Tonnage on another machine; empty when there is none."""
         from tonnage.adapters.host.installation import install_command  # noqa: PLC0415

@@ -136,6 +136,8 @@ class SimulatedPorts:
     can_compose: bool = True
     removed: list[str] = field(default_factory=list)
     forecasts: int = 0
+    registries_have: frozenset[str] = frozenset()
+    asked_for: list[str] = field(default_factory=list)
     installs_with: str = "pipx install tonnage==7.1.3"
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
     machine: LocalMachine = field(default_factory=EmptyMachine)
@@ -157,6 +159,11 @@ class SimulatedPorts:
 
     def usual_data_root(self, host: str) -> str:
         return "" if host.startswith("ssh://") else "/"
+
+    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
+        del facts
+        self.asked_for += names
+        return frozenset(names) & self.registries_have
 
     def install_command(self) -> str:
         return self.installs_with

@@ -478,3 +478,40 @@ def test_the_image_of_a_stopped_container_does_not_follow_it_in_the_same_run(
     assert simulator.store.find("unused:1")
     assert crowded.run("reclaim", "--free", "1900MB", "--yes") == 0
     assert not simulator.store.find("unused:1")
+
+
+def test_in_containerd_registries_are_asked_for_what_may_be_pulled_again(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = crowded.simulator
+    simulator.identity = replace(simulator.identity, image_store="containerd")
+    mine = simulator.add_image("training/model:only-here", (("mine", 900_000_011),))
+    pulled = simulator.add_image("team/base:1", (("pulled", 900_000_017),))
+    simulator.clock.sleep(1_000.0)
+    name = f"team/base@{pulled.image_id}"
+    crowded.ports.registries_have = frozenset({name})
+    assert crowded.run("reclaim", "--only", "image", "--everything") == 0
+    shown = capsys.readouterr().err
+    assert "docker pull team/base:1" in shown
+    assert "docker pull training/model" not in shown
+    assert {name, f"training/model@{mine.image_id}"} <= set(crowded.ports.asked_for)
+
+
+def test_registries_are_not_asked_where_no_image_is_to_go_nor_by_an_engine_whose_digests_tell(crowded: World) -> None:
+    simulator = crowded.simulator
+    assert crowded.run("reclaim", "--free", "400MB") == 0
+    simulator.identity = replace(simulator.identity, image_store="containerd")
+    assert crowded.run("reclaim", "--only", "cache", "--everything") == 0
+    assert crowded.ports.asked_for == []
+
+
+def test_a_container_whose_image_lost_its_name_keeps_nothing_else_from_going(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = crowded.simulator
+    simulator.identity = replace(simulator.identity, image_store="containerd")
+    simulator.acts.untag("used:1")
+    assert crowded.run("reclaim", "--free", "400MB", "--yes") == 0
+    shown = capsys.readouterr().err
+    assert "has lost its name" in shown
+    assert "theirs-web-1" in shown

@@ -185,7 +185,8 @@ class DockerFacts:
         if known is None:
             try:
                 where = f"/images/{summary.id}"
-                known = wire.image(summary, self._get(f"{where}/json"), self._get(f"{where}/history"))
+                store = (self._told or self._info()).image_store
+                known = wire.image(summary, self._get(f"{where}/json"), self._get(f"{where}/history"), store)
             except sdk.NotFound:
                 return None
             known = replace(known, named_s=max(known.named_s, self._came_s(summary.id)))

@@ -77,7 +77,7 @@ def shared_sizes(reply: Json) -> dict[str, int]:
     return {summary.id: summary.shared_size for summary in found if summary.shared_size >= 0}
 
 
-def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
+def image(summary: replies.ImageSummary, detail: Json, history: Json, image_store: str) -> Image:
     """Return one image; until its neighbours are known, all its bytes count as unique."""
     told = _read(detail, replies.ImageDetail)
     root_fs = told.root_fs
@@ -93,6 +93,7 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json) -> Image:
         created_s=float(summary.created),
         digests=_names(summary.repo_digests),
         named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
+        only_here=image_store == "containerd",
     )
 
 

@@ -120,6 +120,24 @@ class ImageRegistry:
             )
         return self._image(reference, digest, found, config, self._sizes(host, repository, found), notes)
 
+    def has(self, reference: str) -> bool:
+        """Tell whether its registry has an image under a name with a digest.
+
+        Raises:
+            CannotFetchError: The registry cannot be reached, refuses, or does not tell.
+        """
+        name = image_name(reference)
+        if name is None or not name.digest:
+            return False
+        host, repository = _place(name)
+        try:
+            self._ask(host, lambda client: client.digest_of(repository, name.digest))
+        except CannotFetchError as error:
+            if error.cause == "not found":
+                return False
+            raise
+        return True
+
     def _image(
         self,
         reference: str,

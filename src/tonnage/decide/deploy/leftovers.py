@@ -60,7 +60,7 @@ def _nameless_steps(context: ServiceContext) -> list[Step]:
         image
         for image in context.inventory.images
         if not image.references
-        and not image.digests
+        and not image.pullable
         and context.is_ours(image)
         and image.image_id != context.change.source
         and not context.is_used(image)
@@ -102,7 +102,7 @@ def _superseded(context: ServiceContext, image: Image, name: str, cause: str, *,
     names = {context.previous} | ({context.own_name, context.candidate} if own else set())
     if (
         image.image_id == context.change.source
-        or image.digests
+        or image.pullable
         or not set(image.references) <= names
         or context.is_used_elsewhere(image)
     ):

@@ -50,8 +50,9 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     stay: dict[str, str] = {}
     known = {image.image_id for image in inventory.images}
     for container in inventory.containers:
-        # The image of a stopped container can be forced away, so only a missing one of another is a contradiction.
-        over = container.state in _OVER
+        # The image of a stopped container can be forced away, so only a missing one of another is a contradiction. Of
+        # images in containerd those are not listed that lost their name while they run.
+        over = container.state in _OVER or inventory.engine.image_store == "containerd"
         if not over and container.image_id.startswith("sha256:") and container.image_id not in known:
             raise CannotReclaimError(
                 "what has to stay cannot be told, so nothing is removed",
@@ -95,10 +96,10 @@ def _why_image_stays(image: Image, needs: Roots) -> str:
                 return reason
     # What has a digest of a registry was pulled, or built here and pushed; then it came here when it was made.
     since_made_s = image.named_s - image.created_s
-    pulled = since_made_s > (_MADE_BEFORE_S if image.digests else _MADE_ELSEWHERE_S)
+    pulled = since_made_s > (_MADE_BEFORE_S if image.pullable else _MADE_ELSEWHERE_S)
     if pulled and needs.now_s - image.named_s < YOUNG_S:
         return JUST_NOW
-    if not image.references and not image.digests and needs.now_s - image.created_s < YOUNG_S:
+    if not image.references and not image.pullable and needs.now_s - image.created_s < YOUNG_S:
         whose = f" for the stack {image.labels[LABEL_STACK]}" if LABEL_STACK in image.labels else ""
         return f"it was made just now{whose} and may be about to be named"
     return ""

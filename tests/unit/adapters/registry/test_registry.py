@@ -161,6 +161,24 @@ def test_what_has_a_digest_is_asked_for_once_and_a_tag_again_after_a_while(
     ]
 
 
+def test_a_registry_tells_whether_it_has_a_digest(fleet: Fleet, web: Web, tmp_path: Path) -> None:
+    name = fleet.serve({"linux/amd64": ""})
+    there = fleet.server.routes["/v2/fleet/base/manifests/1.7"].headers["Docker-Content-Digest"]
+    repository = name.rpartition(":")[0]
+    asked = registry(web, tmp_path)
+    assert asked.has(f"{repository}@{there}")
+    assert not asked.has(f"{repository}@sha256:{'7' * 64}")
+    assert not asked.has(name)
+    assert {each.partition(" ")[0] for each in fleet.server.paths() if "/manifests/" in each} == {"HEAD"}
+
+
+def test_a_registry_that_does_not_answer_has_told_nothing(fleet: Fleet, web: Web, tmp_path: Path) -> None:
+    repository, wanted = fleet.serve().rpartition(":")[0], f"sha256:{'7' * 64}"
+    fleet.server.routes[f"/v2/fleet/base/manifests/{wanted}"] = Answer(503)
+    with pytest.raises(CannotFetchError):
+        registry(web, tmp_path).has(f"{repository}@{wanted}")
+
+
 def test_a_registry_that_does_not_answer_is_stood_in_for_by_what_was_known_last(
     fleet: Fleet, web: Web, tmp_path: Path
 ) -> None:
