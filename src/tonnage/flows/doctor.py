@@ -128,6 +128,7 @@ def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:
     return (
         f"{disk.mount}: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)},"
         f" reserve {format_bytes(seen.reserves[disk.mount])}"
+        f"{''.join(f'; {each}' for each in seen.inventory.unknowns)}"
     )
 
 

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
     from tonnage.model.reclaim.candidate import Roots
 
+CONTAINERD = "containerd"
+"""The image store, and the role of the filesystem, of images that lie in containerd and not in the data root."""
+_SOMEWHERE = (
+    "images lie in containerd, and where that keeps its files cannot be seen from here:"
+    " what is written there is neither planned nor guarded"
+)
 _SHORTEST_ID = 6
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -217,7 +223,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """Everything that was observed at one moment.
 
     Args:
-        filesystems: Every filesystem that a run writes to; the one with the data root comes first.
+        filesystems: Every filesystem that a run writes to; the one with the images comes first.
         to_send: Files of the project directory that the engine's machine lacks.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
     """
@@ -231,6 +237,13 @@ class Inventory(Struct, frozen=True, kw_only=True):
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
     needs: Roots | None = None
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """What could not be seen and matters, for people."""
+        if self.engine.image_store != CONTAINERD or any(CONTAINERD in each.roles for each in self.filesystems):
+            return ()
+        return (_SOMEWHERE,)
 
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""

@@ -17,6 +17,7 @@ from tonnage.adapters.host import filesystem
 from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError, StepFailedError
+from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
-_CONTAINERD = "/var/lib/containerd"
 _SLOW_S = 600
 _BUSY = "already running"
 _BUSY_TRIES = 30
@@ -50,6 +50,7 @@ class DockerFacts:
         self._known: dict[str, Image] = {}
         self._is_rootless: bool | None = None
         self._told: replies.Info | None = None
+        self._containerd: str | None = None
 
     @property
     def connection(self) -> DockerConnection:
@@ -65,22 +66,27 @@ class DockerFacts:
         return (self._told or self._info()).registries or replies.RegistryConfig()
 
     def filesystems(self) -> tuple[Filesystem, ...]:
-        """Return every filesystem that a run writes to, measured now; the one with the data root first.
+        """Return every filesystem that a run writes to, measured now; the one with the images first.
+
+        That is the data root's, or with images in containerd the one of containerd's root, where that is known.
 
         Raises:
             EngineLacksError: The disk of this engine cannot be read from here.
         """
         # Where its files lie does not change while it runs, and every question costs as much as all that is read here.
         told = self._told or self._info()
-        places = [("data-root", told.data_root)]
         endpoint = self._connection.endpoint
-        if endpoint.startswith("ssh://"):
-            stores = [("containerd", _CONTAINERD)] if _has_own_containerd(told) else []
-            return filesystem.remote_filesystems(endpoint, places + stores)
-        _refuse_elsewhere(told, endpoint)
-        if _has_own_containerd(told) and Path(_CONTAINERD).exists():
-            places.append(("containerd", _CONTAINERD))
-        return filesystem.local_filesystems([*places, ("temporary", temporary_directory(os.environ)), *self._places])
+        remote = endpoint.startswith("ssh://")
+        if not remote:
+            _refuse_elsewhere(told, endpoint)
+        if self._containerd is None:
+            self._containerd = _containerd_root(told, endpoint) if told.image_store == CONTAINERD else ""
+        places = [("data-root", told.data_root)]
+        places += [(CONTAINERD, self._containerd)] if self._containerd else []
+        if remote:
+            return _images_first(filesystem.remote_filesystems(endpoint, places))
+        more = (("temporary", temporary_directory(os.environ)), *self._places)
+        return _images_first(filesystem.local_filesystems([*places, *more]))
 
     def images(self) -> tuple[Image, ...]:
         """Return all images, dangling ones included."""
@@ -242,13 +248,21 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
     )
 
 
-def _has_own_containerd(told: replies.Info) -> bool:
-    """Whether images lie in the machine's containerd, outside the data root.
+def _containerd_root(told: replies.Info, endpoint: str) -> str:
+    """Return containerd's root, where it is known and may be looked at."""
+    from tonnage.adapters.docker import containerd_root as asked  # noqa: PLC0415 - not for the classic store
 
-    An engine that starts a containerd of its own keeps that one's files inside its data root.
-    """
-    address = str((told.containerd or {}).get("Address", "/run/containerd/containerd.sock"))
-    return told.image_store == "containerd" and address.startswith(("/run/containerd/", "/var/run/containerd/"))
+    if endpoint.startswith("ssh://"):
+        return asked.containerd_root(told, asked.ProcessesThere(endpoint))
+    root = asked.containerd_root(told, asked.ProcessesHere())
+    try:
+        return root if root and os.statvfs(root) else ""
+    except OSError:
+        return ""
+
+
+def _images_first(disks: tuple[Filesystem, ...]) -> tuple[Filesystem, ...]:
+    return tuple(sorted(disks, key=lambda disk: CONTAINERD not in disk.roles))
 
 
 def _refuse_elsewhere(told: replies.Info, endpoint: str) -> None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
-from tonnage.model.inventory import CacheRecord, Container, Engine, Image, Volume
+from tonnage.model.inventory import CONTAINERD, CacheRecord, Container, Engine, Image, Volume
 from tonnage.units import told_count
 
 PROJECT = "com.docker.compose.project"
@@ -93,7 +93,7 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json, image_stor
         created_s=float(summary.created),
         digests=_names(summary.repo_digests),
         named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
-        only_here=image_store == "containerd",
+        only_here=image_store == CONTAINERD,
     )
 
 

@@ -179,7 +179,7 @@ def finish_plan(
         steps=expected,
         unchanged=tuple(unchanged),
         refusal=why_not_fit(expected, available_bytes=disk.available_bytes, reserve_bytes=line, filesystem=disk.mount),
-        notes=stack.notes,
+        notes=(*stack.notes, *inventory.unknowns),
         services=tuple(services),
         policy=policy,
     )

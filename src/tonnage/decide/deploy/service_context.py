@@ -17,7 +17,7 @@ from tonnage.model.deploy.image_names import (
 )
 from tonnage.model.deploy.plan import CleanCache, RemoveImage, Step, Tag, Untag
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
-from tonnage.model.inventory import tagged
+from tonnage.model.inventory import CONTAINERD, tagged
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.changes import Change
@@ -122,10 +122,15 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
             withdraw=withdraw,
             kept=default if kept is None else kept,
             transient=NOTHING if kept else default,
-            learn_key="" if nameless or kept else f"{self.stack.name}/{self.service.name}/{learned or name}",
+            learn_key="" if nameless or kept else self._learn_key(learned or name),
             at_reserve=at_reserve,
             on_failure=on_failure,
         )
+
+    def _learn_key(self, kind: str) -> str:
+        """Return under what a step's measured bytes are stored: what one image store did says nothing of the other."""
+        store = f"@{CONTAINERD}" if self.inventory.engine.image_store == CONTAINERD else ""
+        return f"{self.stack.name}/{self.service.name}/{kind}{store}"
 
     def remove_image(self, name: str, image: Image, cause: str, *, references: tuple[str, ...] = ()) -> Step:
         """Return a step that removes an observed image.

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
+from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _unlisted(inventory: Inventory) -> Findings:
     Their layers are the containers' own: the engine removes none of them, whatever else goes. Source: checked with
     Docker 26.1 and 28.5, image store of containerd.
     """
-    if inventory.engine.image_store != "containerd":
+    if inventory.engine.image_store != CONTAINERD:
         return Findings()
     listed = {image.image_id for image in inventory.images}
     lost = {each.image_id: each for each in reversed(inventory.containers) if each.image_id not in listed}

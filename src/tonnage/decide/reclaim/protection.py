@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
+from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     for container in inventory.containers:
         # The image of a stopped container can be forced away, so only a missing one of another is a contradiction. Of
         # images in containerd those are not listed that lost their name while they run.
-        over = container.state in _OVER or inventory.engine.image_store == "containerd"
+        over = container.state in _OVER or inventory.engine.image_store == CONTAINERD
         if not over and container.image_id.startswith("sha256:") and container.image_id not in known:
             raise CannotReclaimError(
                 "what has to stay cannot be told, so nothing is removed",

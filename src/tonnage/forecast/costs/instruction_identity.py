@@ -15,6 +15,7 @@ from msgspec import Struct
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.learned import learn_key
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, MetadataInstruction, RunInstruction
+from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Before(Struct):
         """Return what comes before in a stage that stands on this one."""
         return Before(list(self.texts), sees_files=self.sees_files)
 
-    def learn_key(self, step: RecipeStep, service: str) -> str:
+    def learn_key(self, step: RecipeStep, service: str, engine: EngineKind = EngineKind.BUILDKIT) -> str:
         """Return the learn key of the next instruction, empty where it writes no file; then count it as one before."""
         action = step.action
         if isinstance(action, MetadataInstruction):
@@ -86,7 +87,8 @@ class Before(Struct):
         before = None if self.sees_files or mounted else tuple(self.texts)
         self.texts.append(text)
         self.sees_files |= mounted
-        return learn_key(service, text, before) if isinstance(action, CopyInstruction | RunInstruction) else ""
+        store = CONTAINERD if engine is EngineKind.CONTAINERD else ""
+        return learn_key(service, text, before, store) if isinstance(action, CopyInstruction | RunInstruction) else ""
 
 
 def _is_same_everywhere(origin: FileSource) -> bool:

@@ -189,7 +189,10 @@ def expected_builds(
                     disk=step.disk,
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
-                    layers=sum(holding.in_image and not holding.key.startswith("blob:") for holding in step.holdings),
+                    layers=sum(
+                        holding.in_image and not holding.key.startswith(("blob:", "unpacked:"))
+                        for holding in step.holdings
+                    ),
                 )
                 for step in forecast.steps
                 if step.key

@@ -19,7 +19,16 @@ from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.gather.build import built, pulled
 from tonnage.forecast.gather.context import in_one_line
 from tonnage.forecast.gather.withheld import GuardedLookups, MarkedLookups
-from tonnage.model.forecast.estimate import Contributor, Holding, InstructionForecast, ServiceForecast, assumed
+from tonnage.model.forecast.estimate import (
+    DATA_ROOT,
+    Contributor,
+    EngineKind,
+    Holding,
+    InstructionForecast,
+    ServiceForecast,
+    assumed,
+)
+from tonnage.model.inventory import CONTAINERD
 from tonnage.sources.outside import unquote
 
 if TYPE_CHECKING:
@@ -117,6 +126,7 @@ def _without(service: Service, around: ForecastContext, why: str, *, broken: boo
     """Return what is assumed of a service that could not be forecast at all."""
     bound = assumed(around.assume_bytes)
     key = f"unknown:{service.name}"
+    role = CONTAINERD if around.engine is EngineKind.CONTAINERD else DATA_ROOT
     step = InstructionForecast(
         stage="0",
         line=0,
@@ -125,10 +135,11 @@ def _without(service: Service, around: ForecastContext, why: str, *, broken: boo
         disk=bound,
         transient=bound,
         download=bound,
-        holdings=(Holding(key=key, role="data-root", kept=bound, image=bound, download=bound, in_image=True),),
+        holdings=(Holding(key=key, role=role, kept=bound, image=bound, download=bound, in_image=True),),
         contributors=(Contributor(name=f"the image of {service.name}", disk=bound, source="assumed"),),
         key=key,
         how="assumed",
+        role=role,
     )
     return ServiceForecast(
         service=service.name,

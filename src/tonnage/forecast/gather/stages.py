@@ -146,7 +146,7 @@ class BuildAnalysis:
         )
 
     def _step(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
-        key = below.before.learn_key(step, self._key)
+        key = below.before.learn_key(step, self._key, self._around.engine)
         work = self._looked_up(step, stage, below)
         return replace(work, learn_key=key, lesson=lesson_of(key, self._around.taught)) if key else work
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
 
 DATA_ROOT = "data-root"
-CONTAINERD = "containerd"
 
 
 class EngineKind(StrEnum):

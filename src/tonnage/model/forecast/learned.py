@@ -43,14 +43,16 @@ class LearnedInstruction(Struct, frozen=True, kw_only=True):
     runs: int
 
 
-def learn_key(service: str, text: str, before: Sequence[str] | None) -> str:
+def learn_key(service: str, text: str, before: Sequence[str] | None, store: str = "") -> str:
     """Return under which key an instruction is stored: how many blanks it has does not count.
 
     Args:
+        store: The image store, where it is not the classic one: what one did says nothing of the other.
         before: What it stands on and the instructions before it; None where files of a context were among them.
     """
     others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
-    return f"instruction/{_hash(_normal(text))}/{_hash(service)}/{others}"
+    kind = f"instruction@{store}" if store else "instruction"
+    return f"{kind}/{_hash(_normal(text))}/{_hash(service)}/{others}"
 
 
 def lesson_keys(key: str) -> tuple[str, ...]:

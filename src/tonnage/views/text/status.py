@@ -81,6 +81,7 @@ def status_text(
         _filesystem_lines(disk, reserves.get(disk.mount, 0), width=width, ascii_only=ascii_only)
         for disk in inventory.filesystems
     ]
+    blocks += [[f"note: {each}"] for each in inventory.unknowns]
     rows = [
         (kind.replace("_", " "), str(use["count"]), _size(use["bytes"]))
         for kind, use in engine_use(inventory).items()
