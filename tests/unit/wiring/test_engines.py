@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from tests.unit.adapters.registry.test_registry import Fleet
 
 from tonnage.errors import CannotFetchError, EngineLacksError, EngineUnreachableError, LockHeldError, UsageError
 from tonnage.model.forecast.estimate import EngineKind
+from tonnage.runtime.deploy.observe import observe
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -69,6 +72,45 @@ def test_facts_tell_the_filesystem_of_the_state_too(engine: StandInEngine) -> No
     with engine.ports().engines.facts("") as facts:
         assert "state" in {role for disk in facts.filesystems() for role in disk.roles}
         assert facts.images() == ()
+
+
+IN_CONTAINERD = [["driver-type", "io.containerd.snapshotter.v1"]]
+LISTENS = """
+import ctypes, time
+ctypes.CDLL(None).prctl(15, b"containerd")
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_filesystem_of_containerds_root_comes_first_where_images_lie_in_it(
+    engine: StandInEngine, tmp_path: Path
+) -> None:
+    address = f"{tmp_path}/containerd.sock"
+    engine.info |= {"DriverStatus": IN_CONTAINERD, "Containerd": {"Address": address}}
+    engine.info["DockerRootDir"] = "/proc"
+    options = ["--address", address, f"--root={tmp_path}"]
+    with subprocess.Popen([sys.executable, "-c", LISTENS, *options], stdout=subprocess.PIPE) as listening:
+        try:
+            assert listening.stdout is not None
+            listening.stdout.readline()
+            with engine.ports().engines.facts("") as facts:
+                seen = observe(facts)
+        finally:
+            listening.kill()
+    first, *others = seen.filesystems
+    assert "containerd" in first.roles
+    assert "data-root" in {role for disk in others for role in disk.roles}
+    assert seen.unknowns == ()
+
+
+def test_where_images_lie_is_said_to_be_unknown_where_no_containerd_tells(engine: StandInEngine) -> None:
+    engine.info |= {"DriverStatus": IN_CONTAINERD, "Containerd": {"Address": "/run/nobody/containerd.sock"}}
+    with engine.ports().engines.facts("") as facts:
+        seen = observe(facts)
+    assert "data-root" in seen.filesystems[0].roles
+    [unknown] = seen.unknowns
+    assert "neither planned nor guarded" in unknown
 
 
 def test_an_engine_that_is_opened_has_a_gauge_and_refuses_what_no_program_can_do(engine: StandInEngine) -> None:

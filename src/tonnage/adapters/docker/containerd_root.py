@@ -62,7 +62,7 @@ class Program(Struct, frozen=True):
         return ""
 
 
-class Processes(Protocol):
+class EngineProcesses(Protocol):
     """The processes and settings of the engine's machine."""
 
     def programs(self) -> Sequence[Program]:
@@ -75,7 +75,7 @@ class Processes(Protocol):
         """Return what is in a directory."""
 
 
-def containerd_root(told: Info, processes: Processes) -> str:
+def containerd_root(told: Info, processes: EngineProcesses) -> str:
     """Return where the engine's containerd keeps its files.
 
     Args:
@@ -96,7 +96,7 @@ def containerd_root(told: Info, processes: Processes) -> str:
     return _root(listening[0], processes) if len(listening) == 1 else ""
 
 
-def _engine(told: Info, programs: Sequence[Program], processes: Processes) -> Program | None:
+def _engine(told: Info, programs: Sequence[Program], processes: EngineProcesses) -> Program | None:
     """Return the process of the engine: the only one, or the one with its data root."""
     engines = [each for each in programs if each.name == "dockerd"]
     if len(engines) > 1:
@@ -104,15 +104,15 @@ def _engine(told: Info, programs: Sequence[Program], processes: Processes) -> Pr
     return engines[0] if len(engines) == 1 else None
 
 
-def _data_root(engine: Program, processes: Processes) -> str:
+def _data_root(engine: Program, processes: EngineProcesses) -> str:
     return engine.option("--data-root") or _docker_setting(engine, processes, "data-root") or _DOCKER_ROOT
 
 
-def _told_by(engine: Program, processes: Processes) -> str:
+def _told_by(engine: Program, processes: EngineProcesses) -> str:
     return engine.option("--containerd") or _docker_setting(engine, processes, "containerd")
 
 
-def _docker_setting(engine: Program, processes: Processes, name: str) -> str:
+def _docker_setting(engine: Program, processes: EngineProcesses, name: str) -> str:
     text = processes.text(engine.option("--config-file") or _DOCKER_SETTINGS)
     try:
         settings = json.loads(text or "{}")
@@ -134,7 +134,7 @@ def _without_link(address: str) -> str:
     return posixpath.normpath(address.removeprefix("unix://").replace("/var/run/", "/run/", 1))
 
 
-def _address(program: Program, processes: Processes) -> str:
+def _address(program: Program, processes: EngineProcesses) -> str:
     """Return where a containerd listens; empty where that cannot be read."""
     given = program.option("--address", "-a")
     if given:
@@ -143,7 +143,7 @@ def _address(program: Program, processes: Processes) -> str:
     return "" if settings is None else _word(settings.get("grpc"), "address") or _ADDRESS
 
 
-def _root(program: Program, processes: Processes) -> str:
+def _root(program: Program, processes: EngineProcesses) -> str:
     given = program.option("--root")
     if given:
         return given
@@ -156,12 +156,12 @@ def _word(table: object, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _settings(program: Program, processes: Processes) -> dict[str, Any] | None:
+def _settings(program: Program, processes: EngineProcesses) -> dict[str, Any] | None:
     """Return the settings of a containerd, what it imports over them; None where they cannot be read."""
     return _read(program.option("--config", "-c") or _SETTINGS, processes, frozenset())
 
 
-def _read(path: str, processes: Processes, before: frozenset[str]) -> dict[str, Any] | None:
+def _read(path: str, processes: EngineProcesses, before: frozenset[str]) -> dict[str, Any] | None:
     import tomllib  # noqa: PLC0415 - only where images lie in containerd
 
     text = processes.text(path)
@@ -182,7 +182,7 @@ def _read(path: str, processes: Processes, before: frozenset[str]) -> dict[str, 
     return settings
 
 
-def _matching(pattern: str, processes: Processes) -> list[str]:
+def _matching(pattern: str, processes: EngineProcesses) -> list[str]:
     directory, name = posixpath.split(pattern)
     if not set("*?[") & set(name):
         return [pattern]
@@ -225,7 +225,7 @@ class ProcessesHere:
     def names(self, directory: str) -> list[str]:
         """Return what is in a directory."""
         try:
-            return os.listdir(directory)
+            return [each.name for each in Path(directory).iterdir()]
         except OSError:
             return []
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.decide import observed
 
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.errors import UsageError
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
+from tonnage.model.inventory import Filesystem, Inputs
 from tonnage.model.stack import Place, Port
 
 if TYPE_CHECKING:
@@ -83,3 +85,32 @@ def test_a_service_that_is_left_alone_is_not_asked_about() -> None:
 def test_a_service_on_the_network_of_the_host_publishes_nothing() -> None:
     web = observed.service(build=None, ports=WEB.ports, network_mode="host")
     assert _plan(_holder(), web=web).steps
+
+
+def _on(image_store: str, *disks: Filesystem) -> Plan:
+    seen = observed.inventory(inputs=(Inputs(service="web", digest="i1"),))
+    seen = replace(seen, engine=replace(seen.engine, image_store=image_store), filesystems=disks or seen.filesystems)
+    return plan_deploy(observed.stack(observed.service()), seen, Policy(), History())
+
+
+def _disk(mount: str, *roles: str) -> Filesystem:
+    return Filesystem(mount=mount, roles=roles, size_bytes=20 * observed.GB, available_bytes=15 * observed.GB)
+
+
+def test_what_was_learned_in_one_image_store_is_not_taken_for_the_other() -> None:
+    classic, there = _on("classic"), _on("containerd", _disk("/images", "containerd"), _disk("/", "data-root"))
+    keys, others = ({step.learn_key for step in plan.steps if step.learn_key} for plan in (classic, there))
+    assert "shop/web/build-cold" in keys
+    assert "shop/web/build-cold@containerd" in others
+    assert not keys & others
+
+
+def test_a_plan_is_for_the_filesystem_where_images_lie() -> None:
+    plan = _on("containerd", _disk("/images", "containerd"), _disk("/", "data-root"))
+    assert (plan.filesystem, plan.notes) == ("/images", ())
+
+
+def test_a_plan_says_so_where_nobody_knows_where_images_lie() -> None:
+    plan = _on("containerd", _disk("/", "data-root"))
+    assert plan.filesystem == "/"
+    assert "neither planned nor guarded" in plan.notes[-1]

@@ -27,6 +27,13 @@ def test_an_instruction_is_known_again_however_its_blanks_are_written() -> None:
     assert lesson_of(learn_key("shop/web", "RUN make some", BASE), taught_by("shop/web")) is None
 
 
+def test_what_one_image_store_taught_is_not_taken_for_the_other() -> None:
+    assert lesson_of(learn_key("shop/web", TEXT, BASE, "containerd"), taught_by("shop/web")) is None
+    taught = {key: TAUGHT for key in lesson_keys(learn_key("shop/web", TEXT, BASE, "containerd")) if key}
+    assert lesson_of(learn_key("shop/web", TEXT, BASE), taught) is None
+    assert lesson_of(learn_key("shop/web", TEXT, BASE, "containerd"), taught) is not None
+
+
 def test_a_service_is_taught_by_itself_whatever_was_put_before_the_instruction() -> None:
     learned = lesson_of(learn_key("shop/web", TEXT, ("debian:trixie", "RUN true")), taught_by("shop/web", None))
 

@@ -3,8 +3,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
+from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.wiring.forecast_lookups import RealLookups
 
@@ -72,3 +75,36 @@ def test_why_a_dockerfile_cannot_be_read_is_told_in_sentences(tmp_path: Path) ->
         [web] = forecast_services([service("web", tmp_path)], ForecastContext(), lookups)
 
     assert "cannot be read. No such file or directory. Write it" in web.failures[0]
+
+
+class Written(RealLookups):
+    """Reads the same Dockerfile everywhere."""
+
+    def dockerfile(self, spec: BuildSpec) -> str:
+        del spec
+        return (
+            "FROM scratch AS made\nRUN head -c 7000003 /dev/urandom >/made\n"
+            "FROM scratch\nCOPY --from=made /made /made\nRUN head -c 50000017 /dev/urandom >/big\n"
+        )
+
+
+def test_in_containerd_a_built_layer_lies_there_as_snapshot_as_blob_and_unpacked_for_the_image(tmp_path: Path) -> None:
+    [classic], [there] = (
+        forecast_services(
+            [service("web", tmp_path)], ForecastContext(engine=engine), Written({}, tmp_path / "cache", offline=True)
+        )
+        for engine in (EngineKind.BUILDKIT, EngineKind.CONTAINERD)
+    )
+    layer, stage = 50_000_017, 7_000_003
+    assert classic.disk.likely_bytes == pytest.approx(layer + 2 * stage, rel=0.01)
+    assert there.disk.likely_bytes == pytest.approx(3 * layer + 4 * stage, rel=0.01)
+    assert there.image.likely_bytes == classic.image.likely_bytes
+    assert {holding.role for step in there.steps for holding in step.holdings} == {"containerd"}
+
+
+def test_what_is_assumed_of_a_service_lies_where_images_do(tmp_path: Path) -> None:
+    for engine, role in ((EngineKind.BUILDKIT, "data-root"), (EngineKind.CONTAINERD, "containerd")):
+        [odd] = forecast_services(
+            [service("odd", tmp_path)], ForecastContext(engine=engine), Waiting(tmp_path / "cache")
+        )
+        assert [holding.role for holding in odd.steps[0].holdings] == [role]
