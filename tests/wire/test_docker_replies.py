@@ -39,8 +39,8 @@ def images(listed: Any, details: Any, histories: Any, store: str) -> dict[str, I
 
 
 def recorded_images(engine: str = "20.10") -> dict[str, Image]:
-    replies = (recorded(name, engine) for name in ("images", "image_details", "image_histories"))
-    return images(*replies, wire.info(recorded("info", engine)).image_store)
+    listed, details, histories = (recorded(name, engine) for name in ("images", "image_details", "image_histories"))
+    return images(listed, details, histories, wire.info(recorded("info", engine)).image_store)
 
 
 def constructed_images(name: str) -> dict[str, Image]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from tonnage.adapters.ssh import client as ssh
+from tonnage.small_files import SETTINGS, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +217,7 @@ class ProcessesHere:
     def text(self, path: str) -> str | None:
         """Return a file of settings."""
         try:
-            return Path(path).read_text(encoding="utf-8")
+            return read_text(path, SETTINGS)
         except FileNotFoundError:
             return ""
         except (OSError, ValueError):

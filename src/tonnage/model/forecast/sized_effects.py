@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.estimate import NOTHING, Grade, weakest
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
@@ -44,8 +45,12 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     def of_size(
         cls, name: str, place: str, size: Estimate, source: str, *, download: Estimate = NOTHING
     ) -> WrittenBytes:
-        """Return what has one size by every count: its files, its blocks, compressed."""
-        return cls(name=name, place=place, image=size, disk=size, compressed=size, source=source, download=download)
+        """Return what has one size by every count: its files and its blocks; compressed it may be anything below."""
+        smaller = replace(size, low_bytes=0, grade=weakest((size.grade, Grade.DECLARED)))
+        compressed = smaller if size.high_bytes else size
+        return cls(
+            name=name, place=place, image=size, disk=size, compressed=compressed, source=source, download=download
+        )
 
 
 class Aside(Struct, frozen=True, kw_only=True):

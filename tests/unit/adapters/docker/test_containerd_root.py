@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tonnage.adapters.docker import wire
 from tonnage.adapters.docker.containerd_root import ProcessesHere, Program, containerd_root
+
+if TYPE_CHECKING:
+    from tonnage.adapters.docker.schemas import Info
 
 SYSTEM = "/run/containerd/containerd.sock"
 OWN = "/var/run/docker/containerd/containerd.sock"
@@ -30,7 +34,7 @@ class Machine:
         return [path.rpartition("/")[2] for path in self.files if fnmatch.fnmatch(path, f"{directory}/*")]
 
 
-def told(address: str = SYSTEM, data_root: str = "/var/lib/docker") -> wire.replies.Info:
+def told(address: str = SYSTEM, data_root: str = "/var/lib/docker") -> Info:
     # Docker 26 does not say how it speaks to containerd.
     return wire.info({"DockerRootDir": data_root, "Containerd": {"Address": address} if address else None})
 

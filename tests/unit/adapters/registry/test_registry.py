@@ -163,7 +163,9 @@ def test_what_has_a_digest_is_asked_for_once_and_a_tag_again_after_a_while(
 
 def test_a_registry_tells_whether_it_has_a_digest(fleet: Fleet, web: Web, tmp_path: Path) -> None:
     name = fleet.serve({"linux/amd64": ""})
-    there = fleet.server.routes["/v2/fleet/base/manifests/1.7"].headers["Docker-Content-Digest"]
+    route = fleet.server.routes["/v2/fleet/base/manifests/1.7"]
+    assert isinstance(route, Answer)
+    there = route.headers["Docker-Content-Digest"]
     repository = name.rpartition(":")[0]
     asked = registry(web, tmp_path)
     assert asked.has(f"{repository}@{there}")
