@@ -38,12 +38,15 @@ def in_registries(
     from tonnage.adapters.registry.images import ImageRegistry  # noqa: PLC0415 - only where something is asked
     from tonnage.adapters.web.client import Web  # noqa: PLC0415
     from tonnage.adapters.web.disk_cache import DiskCache  # noqa: PLC0415
+    from tonnage.adapters.web.permission import AskedServers  # noqa: PLC0415
 
     waiting = [name for name in names if not name.startswith("localhost/")]
     if not waiting:
         return frozenset()
     found: set[str] = set()
-    with Web(environment) as web:
+    # Names of images were given by whoever made them: they lead where any other name may, and no further.
+    allowed = AskedServers()
+    with Web(environment, allowed=allowed, led=allowed.lead) as web:
         registry = ImageRegistry(
             web,
             DiskCache(cache_directory(environment) / "forecast"),

@@ -69,7 +69,7 @@ def _images(text: str) -> None:
         detail, history = (reply.get(key) for key in ("details", "histories"))
         detail = detail.get(one.id) if isinstance(detail, dict) else detail
         history = history.get(one.id) if isinstance(history, dict) else history
-        found.append(wire.image(one, detail, history))
+        found.append(wire.image(one, detail, history, "containerd"))
     layers.with_unique(layers.agreed(found))
 
 

@@ -30,6 +30,17 @@ def test_what_is_named_for_this_machine_is_no_registrys_and_nobody_is_asked(tmp_
     assert not any(tmp_path.iterdir())
 
 
+def test_a_name_leads_nobody_to_where_clouds_keep_credentials(tmp_path: Path) -> None:
+    with answering() as proxy:
+        asked = in_registries(
+            {"TONNAGE_CACHE_DIR": str(tmp_path), "http_proxy": proxy.address},
+            [f"169.254.169.254/latest/meta-data@{DIGEST}"],
+            insecure=["169.254.169.254"],
+        )
+    assert asked == frozenset()
+    assert not proxy.asked
+
+
 def test_a_registry_that_does_not_answer_in_time_has_said_nothing(tmp_path: Path) -> None:
     over = threading.Event()
 
