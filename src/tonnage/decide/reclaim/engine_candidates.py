@@ -11,6 +11,9 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from tonnage.decide.reclaim.layer_copies import bytes_on_disk
 from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
@@ -44,11 +47,12 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     """
     stay = images_that_stay(inventory, needs)
     seconds = dict(needs.build_seconds)
-    found = Findings(pieces=_pieces(inventory), notes=needs.notes)
+    pieces = _pieces(inventory)
+    found = Findings(pieces=pieces, notes=needs.notes)
     above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
     for image in inventory.images:
         pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
-        found += _image(image, stay.get(image.image_id, ""), inventory, seconds, pinned_by)
+        found += _image(_told(image, inventory, pieces), stay.get(image.image_id, ""), inventory, seconds, pinned_by)
     found += _unlisted(inventory)
     for container in inventory.containers:
         found += _container(container) + _log(container)
@@ -58,6 +62,14 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     for volume in inventory.volumes:
         found += _volume(volume, named=volume.name in volumes)
     return found
+
+
+def _told(image: Image, inventory: Inventory, pieces: Collection[SharedBytes]) -> Image:
+    """Return an image with what comes free with it alone; of one in containerd the engine does not tell that."""
+    if inventory.engine.image_store != CONTAINERD:
+        return image
+    own = frozenset({_image_id(image.image_id)})
+    return replace(image, unique_bytes=sum(piece.size_bytes for piece in pieces if piece.holders == own))
 
 
 def _unlisted(inventory: Inventory) -> Findings:
@@ -243,6 +255,8 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
         for layer in image.layers:
             holders[layer.chain_id].add(_image_id(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
+    if inventory.engine.image_store == CONTAINERD:
+        sizes |= bytes_on_disk(inventory.images, inventory.cache)
     images = {chain_id: sum(chain_id in image.chain for image in inventory.images) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
