@@ -15,7 +15,7 @@ from tonnage.decide.reclaim.protection import path_up_to
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.inventory import CacheRecord, Image
+    from tonnage.model.inventory import CacheRecord, Image, Layer
 
 _NOTES_BYTES = 131_072
 """What a record may have besides its files and their blob: directories, and what compressing adds."""
@@ -48,20 +48,18 @@ def _cached(images: Sequence[Image], records: Sequence[CacheRecord]) -> dict[str
     for record in records:
         if not record.shared or record.kind != "regular":
             continue
-        # The lowest one is the base that the image was built on.
-        path = path_up_to(record, by_id)[1:]
-        for image in images if path else ():
-            for end in range(len(path), len(image.layers) + 1):
-                layers = image.layers[end - len(path) : end]
-                if layers[-1].size_bytes and all(
-                    _may_be(one, layer.size_bytes) for one, layer in zip(path, layers, strict=True)
-                ):
-                    found[layers[-1].chain_id] = record.size_bytes
+        path = path_up_to(record, by_id)
+        # The lowest one is mostly that of the base; of a build from nothing, or when the base's is gone, it is a layer.
+        for steps in (path[1:], path):
+            for image in images if steps else ():
+                for end in range(len(steps), len(image.layers) + 1):
+                    layers = image.layers[end - len(steps) : end]
+                    if layers[-1].size_bytes and all(map(_may_be, steps, layers)):
+                        found.setdefault(layers[-1].chain_id, record.size_bytes)
     return found
 
 
-def _may_be(record: CacheRecord, unpacked_bytes: int | None) -> bool:
+def _may_be(record: CacheRecord, layer: Layer) -> bool:
     """Whether a record can be that of a layer: it has its files, and a blob that is hardly larger."""
-    return unpacked_bytes is None or (
-        unpacked_bytes <= record.size_bytes <= 2 * unpacked_bytes + unpacked_bytes // 50 + _NOTES_BYTES
-    )
+    size_bytes = layer.size_bytes
+    return size_bytes is None or size_bytes <= record.size_bytes <= 2 * size_bytes + size_bytes // 50 + _NOTES_BYTES

@@ -68,3 +68,12 @@ def test_without_a_record_a_layer_is_unpacked_once_beside_its_blob() -> None:
 def test_records_of_another_build_say_nothing() -> None:
     others = (record("base", 1_084_113), record("other", 7_000_000, "base"))
     assert bytes_on_disk(IMAGES, others) == bytes_on_disk(IMAGES, ())
+
+
+def test_a_record_whose_base_the_engine_lists_no_more_is_still_a_copy() -> None:
+    assert bytes_on_disk(IMAGES, RECORDS[1:])[BIG] == bytes_on_disk(IMAGES, RECORDS)[BIG]
+
+
+def test_a_build_from_nothing_begins_with_a_layer_of_its_own() -> None:
+    alone = image(5, 100_015_000, BIG)
+    assert abs(bytes_on_disk([alone], [record("big", 100_031_492)])[BIG] - 150_051_844) < 50_000
