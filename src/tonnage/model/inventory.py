@@ -49,11 +49,13 @@ class Layer(Struct, frozen=True, kw_only=True):
         chain_id: Identity of the layer on top of all those below it; layers are shared by this, never by ``diff_id``.
         diff_id: Identity of the layer's own contents.
         size_bytes: Its uncompressed bytes; None where the engine does not tell.
+        made_by: The instruction that made it, as the engine shows it; empty where several may have.
     """
 
     chain_id: str
     diff_id: str
     size_bytes: int | None = None
+    made_by: str = ""
 
 
 class Image(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,10 @@ class CacheRecord(Struct, frozen=True, kw_only=True):
     Args:
         kind: regular, source.local, source.git.checkout, exec.cachemount, frontend or internal.
         description: What it came from, in the builder's words.
-        size_bytes: Its bytes; those of a shared one are the image's.
+        size_bytes: Its bytes; those of a shared one are the image's. In containerd the compressed layer is among them
+            as soon as an image has it.
+        shared: Whether nothing comes free with it as long as an image is there that has its layer. In containerd only
+            what images lie on is shared: what was built lies there once for the builder and once for images.
         parents: What it stands on.
         created_s: When it was made, seconds since the epoch; 0 where the engine does not tell.
         last_used_s: When it was last used; None where the engine does not tell.
@@ -195,6 +200,17 @@ class Engine(Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     swarm: bool = False
     rootless: bool = False
+
+    @property
+    def forgets_builds(self) -> bool:
+        """Whether builds run anew as soon as any record of the build cache was removed.
+
+        The builder then looks for the results of all builds, with a request that is cancelled by that time. Where
+        containerd has to be asked for the layers that a base brought, it takes them for gone.
+        Source: ``Prune`` in ``control/control.go`` and ``isLazy`` in ``cache/refs.go`` of BuildKit 0.13 to 0.26;
+        checked with Docker 26.1 and 28.5.
+        """
+        return self.image_store == CONTAINERD
 
 
 class Inputs(Struct, frozen=True, kw_only=True):

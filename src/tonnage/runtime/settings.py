@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Policy, Setting
+from tonnage.model.deploy.policy import Cleanup, Policy, Setting
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ _KNOWN = (
     ),
     _Known("keep-previous", "TONNAGE_KEEP_PREVIOUS", "true", "Keep the previous good image of a service for rollback."),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
+    _Known(
+        "cleanup",
+        "TONNAGE_CLEANUP",
+        "auto",
+        "auto: build cache is removed where builds still find the rest; always: everywhere.",
+    ),
     _Known(
         "assume-unknown",
         "TONNAGE_ASSUME_UNKNOWN",
@@ -126,6 +132,7 @@ def policy(settings: Sequence[Setting]) -> Policy:
         keep_free_bytes=_read(found.get("keep-free"), parse_bytes, defaults.keep_free_bytes),
         keep_previous=_read(found.get("keep-previous"), _parse_truth, defaults.keep_previous),
         cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
+        cleanup=_read(found.get("cleanup"), _parse_cleanup, defaults.cleanup),
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
     )
@@ -144,6 +151,13 @@ def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Val
         return parse(setting.value)
     except UsageError as error:
         raise UsageError(f"{setting.key} from {setting.origin}: {error.what}", why=error.why, todo=error.todo) from None
+
+
+def _parse_cleanup(text: str) -> Cleanup:
+    try:
+        return Cleanup(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is neither auto nor always") from None
 
 
 def _parse_truth(text: str) -> bool:

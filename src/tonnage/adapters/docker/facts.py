@@ -123,7 +123,8 @@ class DockerFacts:
 
     def cache(self) -> tuple[CacheRecord, ...]:
         """Return the records of the build cache."""
-        return wire.cache(disk_usage(self._connection, "build-cache"))
+        store = (self._told or self._info()).image_store
+        return wire.cache(disk_usage(self._connection, "build-cache"), store)
 
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""

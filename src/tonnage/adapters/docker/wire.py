@@ -175,8 +175,12 @@ def reach(reply: Json) -> Reach:
     )
 
 
-def cache(reply: Json) -> tuple[CacheRecord, ...]:
-    """Read the build cache of ``GET /system/df``."""
+def cache(reply: Json, image_store: str = "") -> tuple[CacheRecord, ...]:
+    """Read the build cache of ``GET /system/df``.
+
+    In containerd the engine calls a record shared when an image has its layer, or the one below it; yet its bytes are
+    its own. Only what a base brought lies there once. Source: measured with Docker 26.1 and 28.5.
+    """
     return tuple(
         CacheRecord(
             record_id=item.id,
@@ -184,13 +188,17 @@ def cache(reply: Json) -> tuple[CacheRecord, ...]:
             description=item.description,
             size_bytes=item.size,
             in_use=item.in_use,
-            shared=item.shared,
+            shared=item.shared and (image_store != CONTAINERD or _is_base(item)),
             parents=item.parents,
             created_s=_seconds(item.created_at) or 0.0,
             last_used_s=_seconds(item.last_used_at),
         )
         for item in _read(reply, replies.Usages).build_cache or ()
     )
+
+
+def _is_base(item: replies.CacheItem) -> bool:
+    return not item.parents and (not item.description or item.description.startswith("pulled from "))
 
 
 def clock_s(told: replies.Info) -> float | None:

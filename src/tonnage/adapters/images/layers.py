@@ -71,29 +71,40 @@ def layers(diff_ids: Sequence[str], history: Sequence[HistoryEntry], total_bytes
         history: The steps, oldest first.
         total_bytes: The size of the image: when the layers sum up to more, nothing is certain.
     """
-    sizes = _sizes(len(diff_ids), [entry for entry in history if entry.perhaps_layer])
+    made = _made_by(len(diff_ids), [entry for entry in history if entry.perhaps_layer])
+    sizes = [_agreed_size(entries) for entries in made]
     sizes = [0 if diff_id == EMPTY_DIFF_ID else size for diff_id, size in zip(diff_ids, sizes, strict=True)]
     if sum(size or 0 for size in sizes) > total_bytes:
         sizes = [None] * len(diff_ids)
     return tuple(
-        Layer(chain_id=chain_id, diff_id=diff_id, size_bytes=size)
-        for chain_id, diff_id, size in zip(chain_ids(diff_ids), diff_ids, sizes, strict=True)
+        Layer(
+            chain_id=chain_id,
+            diff_id=diff_id,
+            size_bytes=size,
+            made_by=entries[0].created_by if len(entries) == 1 else "",
+        )
+        for chain_id, diff_id, size, entries in zip(chain_ids(diff_ids), diff_ids, sizes, made, strict=True)
     )
 
 
-def _sizes(count: int, entries: Sequence[HistoryEntry]) -> list[int | None]:
-    """Return the bytes of each of ``count`` layers: None where the steps that can have made it differ in bytes."""
+def _made_by(count: int, entries: Sequence[HistoryEntry]) -> list[list[HistoryEntry]]:
+    """Return the steps that can have made each of ``count`` layers."""
     surely = [0, *accumulate(entry.surely_layer for entry in entries)]
-    sizes: list[int | None] = []
-    for position in range(count):
-        possible = {
-            entry.size_bytes
+    return [
+        [
+            entry
             for index, entry in enumerate(entries)
             if surely[index] <= position <= index
             and surely[-1] - surely[index + 1] <= count - 1 - position <= len(entries) - 1 - index
-        }
-        sizes.append(possible.pop() if len(possible) == 1 else None)
-    return sizes
+        ]
+        for position in range(count)
+    ]
+
+
+def _agreed_size(entries: Sequence[HistoryEntry]) -> int | None:
+    """Return the bytes of a layer: None where the steps that can have made it differ in bytes."""
+    sizes = {entry.size_bytes for entry in entries}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def agreed(images: Sequence[Image]) -> tuple[Image, ...]:

@@ -16,6 +16,7 @@ from tonnage.model.deploy.image_names import (
     withdrawn_reference,
 )
 from tonnage.model.deploy.plan import CleanCache, RemoveImage, Step, Tag, Untag
+from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
 from tonnage.model.inventory import CONTAINERD, tagged
 
@@ -72,6 +73,12 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         if self.change.source and not self.names(self.change.source, self.service.image):
             return self.candidate
         return ""
+
+    @property
+    def cleans_cache(self) -> bool:
+        """Whether build cache goes after a deploy: not where builds would run anew for it, unless that is asked for."""
+        policy = self.policy
+        return policy.cleanup_after and (policy.cleanup is Cleanup.ALWAYS or not self.inventory.engine.forgets_builds)
 
     def names(self, image_id: str, reference: str) -> bool:
         """Return whether the reference names this image now."""
@@ -144,9 +151,9 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         shown = next((name for name in references or image.references if name not in moving), short)
         return self.step(
             name,
-            RemoveImage(image=image.image_id, references=references, with_cache=self.policy.cleanup_after),
+            RemoveImage(image=image.image_id, references=references, with_cache=self.cleans_cache),
             cause=cause,
-            changes=f"removes the image {shown}{' and its build cache' if self.policy.cleanup_after else ''}",
+            changes=f"removes the image {shown}{' and its build cache' if self.cleans_cache else ''}",
             kept=None if self.change.build else freed(image.unique_bytes),
         )
 

@@ -36,7 +36,7 @@ def deploy_steps(context: ServiceContext) -> list[Step]:
     steps += switch_steps(context)
     steps += came_back_steps(context)
     steps += superseded_steps(context)
-    if change.build and context.policy.cleanup_after:
+    if change.build and context.cleans_cache:
         steps.append(context.clean_cache("clean", "what the build left and no image uses"))
     return steps
 

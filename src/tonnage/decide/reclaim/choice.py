@@ -131,8 +131,13 @@ def _in_order(chosen: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(ordered.values())
 
 
-def _price(candidate: Candidate) -> tuple[float, float, CandidateId]:
-    return candidate.cost_s, candidate.removal_s, candidate.candidate_id
+def _price(candidate: Candidate) -> tuple[float, float, float, CandidateId]:
+    return _counted_s(candidate), candidate.cost_s, candidate.removal_s, candidate.candidate_id
+
+
+def _counted_s(candidate: Candidate) -> float:
+    """Return what a candidate counts when several sets of them are compared."""
+    return 0.0 if candidate.copy else candidate.cost_s
 
 
 def _matching(candidate: Candidate, patterns: Sequence[str]) -> str:
@@ -175,7 +180,7 @@ def choose(
     """Return what to remove."""
     if missing_bytes <= 0:
         return frozenset()
-    ordered = sorted(candidates, key=lambda each: (each.cost_s, each.removal_s, each.candidate_id))
+    ordered = sorted(candidates, key=_price)
     search = _SubsetSearch(ordered, _groups(ordered, pieces), missing_bytes)
     chosen = search.best()
     return frozenset(each.candidate_id for index, each in enumerate(ordered) if chosen >> index & 1)
@@ -212,7 +217,7 @@ class _SubsetSearch:
     """The search for one target. A set of candidates is a number whose bits are their places."""
 
     def __init__(self, candidates: Sequence[Candidate], groups: list[_HolderGroup], missing_bytes: int) -> None:
-        self._costs = [round(each.cost_s * _MILLI) for each in candidates]
+        self._costs = [round(_counted_s(each) * _MILLI) for each in candidates]
         self._seconds = [round(each.removal_s * _MILLI) for each in candidates]
         self._groups = groups
         self._neighbours = _neighbours(groups)

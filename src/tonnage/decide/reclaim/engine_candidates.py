@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.reclaim.layer_copies import bytes_on_disk
+from tonnage.decide.reclaim.layer_copies import blobs, copies
 from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
@@ -21,15 +21,16 @@ from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKin
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tonnage.decide.reclaim.layer_copies import Copy
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
     from tonnage.model.reclaim.candidate import Roots
 
 LEAST_LOG_BYTES = 1_000_000
 """Smaller logs are not worth their loss."""
 
-OVERHEAD_BYTES = {"overlay2": 40_960}
-"""What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10: its directories
-and the engine's files about it."""
+OVERHEAD_BYTES = {"overlay2": 40_960, "overlayfs": 20_480}
+"""What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10, and 26.1 and 28.5
+with containerd: its directories and the engine's files about it."""
 
 
 _image_id = partial(CandidateId, CandidateKind.IMAGE)
@@ -50,6 +51,7 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     pieces = _pieces(inventory)
     found = Findings(pieces=pieces, notes=needs.notes)
     above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
+    copied = copies(inventory)
     for image in inventory.images:
         pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
         found += _image(_told(image, inventory, pieces), stay.get(image.image_id, ""), inventory, seconds, pinned_by)
@@ -58,7 +60,8 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
         found += _container(container) + _log(container)
     for record in inventory.cache:
         removed_after = tuple(sorted(_cache_id(one) for one in above[record.record_id]))
-        found += _record(record, removed_after, worthless=record.record_id in needs.worthless)
+        copy = copied.get(record.record_id)
+        found += _record(record, removed_after, copy, worthless=record.record_id in needs.worthless)
     for volume in inventory.volumes:
         found += _volume(volume, named=volume.name in volumes)
     return found
@@ -165,7 +168,9 @@ def _log(container: Container) -> Findings:
     )
 
 
-def _record(record: CacheRecord, removed_after: tuple[CandidateId, ...], *, worthless: bool) -> Findings:
+def _record(
+    record: CacheRecord, removed_after: tuple[CandidateId, ...], copy: Copy | None, *, worthless: bool
+) -> Findings:
     key, name = _cache_id(record.record_id), _record_name(record)
     if record.in_use:
         return _stays(key, name, "a build uses it now", record.size_bytes)
@@ -174,8 +179,19 @@ def _record(record: CacheRecord, removed_after: tuple[CandidateId, ...], *, wort
         return Findings()
     cost_s, back = cache_cost(record, worthless=worthless)
     why = "a run left it that came to nothing" if worthless else "no image has it"
-    used_s = record.last_used_s
-    return _one(key, name, record.size_bytes, cost_s, why, back=back, last_used_s=used_s, removed_after=removed_after)
+    if copy is not None:
+        why = f"it is the builder's own copy of a layer of {copy.image}, which stays as it is"
+    return _one(
+        key,
+        name,
+        record.size_bytes if copy is None else copy.size_bytes,
+        cost_s,
+        why,
+        back=back,
+        last_used_s=record.last_used_s,
+        removed_after=removed_after,
+        copy=copy is not None,
+    )
 
 
 def _record_name(record: CacheRecord) -> str:
@@ -211,6 +227,7 @@ def _one(
     last_used_s: float | None = None,
     names: tuple[str, ...] = (),
     removed_after: tuple[CandidateId, ...] = (),
+    copy: bool = False,
 ) -> Findings:
     return Findings(
         candidates=(
@@ -227,6 +244,7 @@ def _one(
                 last_used_s=last_used_s,
                 names=names,
                 removed_after=removed_after,
+                copy=copy,
             ),
         )
     )
@@ -234,6 +252,8 @@ def _one(
 
 def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
     pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
+    if inventory.engine.image_store == CONTAINERD:
+        pieces += _blob_pieces(inventory)
     for container in inventory.containers:
         stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
         own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
@@ -255,8 +275,6 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
         for layer in image.layers:
             holders[layer.chain_id].add(_image_id(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
-    if inventory.engine.image_store == CONTAINERD:
-        sizes |= bytes_on_disk(inventory.images, inventory.cache)
     images = {chain_id: sum(chain_id in image.chain for image in inventory.images) for chain_id in holders}
     for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
@@ -275,18 +293,36 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
 
 
 def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
-    above = descendants(inventory.cache)
+    above, copied = descendants(inventory.cache), copies(inventory)
     overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     # A record of an instruction that wrote nothing has its directories all the same.
     sizes = {
-        record.record_id: record.size_bytes + (overhead_bytes if record.kind == "regular" else 0)
+        record.record_id: (copied[record.record_id].size_bytes if record.record_id in copied else record.size_bytes)
+        + (overhead_bytes if record.kind == "regular" else 0)
         for record in inventory.cache
         if not record.shared
     }
+    holders = {
+        record_id: frozenset({_cache_id(record_id), *(_cache_id(one) for one in above[record_id])})
+        for record_id in sizes
+    }
+    return [SharedBytes(size_bytes, holders[record_id]) for record_id, size_bytes in sizes.items() if size_bytes]
+
+
+def _blob_pieces(inventory: Inventory) -> list[SharedBytes]:
+    """Return the compressed layers, which images have together with the records that are copies of them."""
+    above, copied = descendants(inventory.cache), copies(inventory)
+    holders: dict[str, set[CandidateId]] = defaultdict(set)
+    for image in inventory.images:
+        for chain_id in image.chain:
+            holders[chain_id].add(_image_id(image.image_id))
+    for chain_id, pins in holders_by_layer(inventory.images, inventory.cache).items():
+        holders[chain_id] |= {_cache_id(record) for record in pins}
+    for record_id, copy in copied.items():
+        holders[copy.chain_id] |= {_cache_id(record_id), *(_cache_id(one) for one in above[record_id])}
     return [
-        SharedBytes(size_bytes, frozenset({_cache_id(record_id), *(_cache_id(one) for one in above[record_id])}))
-        for record_id, size_bytes in sizes.items()
-        if size_bytes
+        SharedBytes(size_bytes, frozenset(holders[chain_id]))
+        for chain_id, size_bytes in blobs(inventory.images, copied).items()
     ]
 
 

@@ -1,65 +1,115 @@
-"""How many bytes of each layer lie on the disk where images lie in containerd: there a layer has up to three copies.
+"""Layers of which several copies lie on the disk: where images lie in containerd.
 
 A layer is unpacked for the images that have it, and compressed as a blob; where it was built here and the build cache
-has its record, BuildKit keeps one more unpacked. That record's size is its own copy and the blob. Neither the list of
-images nor its shared sizes tell a layer's blob, so it follows from the record, else from what an image takes beyond
-its unpacked layers and the blobs that are known. Source: measured with Docker 26.1 and 28.5.
+has its record, the builder keeps one more unpacked. The engine tells the bytes of the last two together, as those of
+the record, and only the builder's copy comes free with it: images need the blob. Which layer a record is follows from
+the instruction and the bytes. Of other layers the blob is what an image takes beyond all that is known.
+
+Source: measured with Docker 26.1 and 28.5.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tonnage.decide.reclaim.protection import path_up_to
+from msgspec import Struct
+
+from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tonnage.model.inventory import CacheRecord, Image, Layer
+    from tonnage.model.inventory import CacheRecord, Image, Inventory, Layer
 
-_NOTES_BYTES = 131_072
-"""What a record may have besides its files and their blob: directories, and what compressing adds."""
-_SNAPSHOT_BYTES = 16_384
-"""The directories of an unpacked layer."""
-
-
-def bytes_on_disk(images: Sequence[Image], records: Sequence[CacheRecord]) -> dict[str, int]:
-    """Return what each layer of known size takes in all its copies, by chain id."""
-    unpacked = {layer.chain_id: layer.size_bytes for image in images for layer in image.layers if layer.size_bytes}
-    cached = _cached(images, records)
-    blobs = {chain_id: max(0, size_bytes - unpacked[chain_id]) for chain_id, size_bytes in cached.items()}
-    for image in sorted(images, key=lambda each: len(each.layers)):
-        if any(layer.size_bytes is None for layer in image.layers):
-            continue
-        rest = image.size_bytes - sum(unpacked.get(one, 0) + blobs.get(one, 0) for one in image.chain)
-        without = [one for one in image.chain if one in unpacked and one not in blobs]
-        whole = sum(unpacked[one] for one in without)
-        blobs |= {one: max(0, rest) * unpacked[one] // whole for one in without}
-    return {
-        chain_id: size_bytes + _SNAPSHOT_BYTES + cached.get(chain_id, blobs.get(chain_id, 0))
-        for chain_id, size_bytes in unpacked.items()
-    }
+_RUN = "mount / from exec "
+_BY_BUILDKIT = " # buildkit"
+# What gzip and zstd add to what does not compress, and what directories take.
+_MOST_BLOB, _AROUND_BYTES = 1.02, 100_000
 
 
-def _cached(images: Sequence[Image], records: Sequence[CacheRecord]) -> dict[str, int]:
-    """Return the sizes of the records that layers were built with, by chain id."""
-    by_id = {record.record_id: record for record in records}
-    found: dict[str, int] = {}
-    for record in records:
-        if not record.shared or record.kind != "regular":
-            continue
-        path = path_up_to(record, by_id)
-        # The lowest one is mostly that of the base; of a build from nothing, or when the base's is gone, it is a layer.
-        for steps in (path[1:], path):
-            for image in images if steps else ():
-                for end in range(len(steps), len(image.layers) + 1):
-                    layers = image.layers[end - len(steps) : end]
-                    if layers[-1].size_bytes and all(map(_may_be, steps, layers)):
-                        found.setdefault(layers[-1].chain_id, record.size_bytes)
+class Copy(Struct, frozen=True):
+    """A record that is a second copy.
+
+    Args:
+        image: What people call an image that has the layer.
+        chain_id: The layer.
+        size_bytes: What comes free with the record.
+        blob_bytes: What comes free when the last image that has the layer goes as well.
+    """
+
+    image: str
+    chain_id: str
+    size_bytes: int
+    blob_bytes: int
+
+
+def copies(inventory: Inventory) -> dict[str, Copy]:
+    """Return the records of the build cache that are second copies of layers of images, by their ids."""
+    if inventory.engine.image_store != CONTAINERD:
+        return {}
+    by_instruction: dict[str, list[tuple[Layer, str]]] = defaultdict(list)
+    for image in inventory.images:
+        name = next(iter(image.references), image.image_id.removeprefix("sha256:")[:12])
+        for layer in image.layers:
+            if layer.size_bytes is not None and layer.made_by:
+                by_instruction[_keyword(layer.made_by)].append((layer, name))
+    found: dict[str, Copy] = {}
+    for record in inventory.cache:
+        for layer, name in by_instruction.get(_keyword_of_record(record), ()):
+            size_bytes = layer.size_bytes or 0
+            if _is_of(record, layer.made_by) and _has_blob(record.size_bytes, size_bytes):
+                found[record.record_id] = Copy(name, layer.chain_id, size_bytes, record.size_bytes - size_bytes)
+                break
     return found
 
 
-def _may_be(record: CacheRecord, layer: Layer) -> bool:
-    """Whether a record can be that of a layer: it has its files, and a blob that is hardly larger."""
-    size_bytes = layer.size_bytes
-    return size_bytes is None or size_bytes <= record.size_bytes <= 2 * size_bytes + size_bytes // 50 + _NOTES_BYTES
+def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]:
+    """Return the bytes of each layer's blob, by chain id; of layers without one, or of which nothing follows, nothing.
+
+    Args:
+        copied: The records that are second copies.
+    """
+    unpacked = {layer.chain_id: layer.size_bytes for image in images for layer in image.layers if layer.size_bytes}
+    found = {copy.chain_id: copy.blob_bytes for copy in copied.values()}
+    for image in sorted(images, key=lambda each: len(each.layers)):
+        if any(layer.size_bytes is None for layer in image.layers):
+            continue
+        rest = image.size_bytes - sum(unpacked.get(one, 0) + found.get(one, 0) for one in image.chain)
+        without = [one for one in image.chain if one in unpacked and one not in found]
+        whole = sum(unpacked[one] for one in without)
+        found |= {one: max(0, rest) * unpacked[one] // whole for one in without}
+    return {chain_id: size_bytes for chain_id, size_bytes in found.items() if size_bytes}
+
+
+def _has_blob(record_bytes: int, layer_bytes: int) -> bool:
+    """Whether a record can be a layer together with the same layer compressed."""
+    return 0 < record_bytes - layer_bytes <= layer_bytes * _MOST_BLOB + _AROUND_BYTES
+
+
+def _keyword(made_by: str) -> str:
+    return made_by.partition(" ")[0].upper()
+
+
+def _keyword_of_record(record: CacheRecord) -> str:
+    if record.kind != "regular":
+        return ""
+    return "RUN" if record.description.startswith(_RUN) else _keyword(_instruction(record))
+
+
+def _instruction(record: CacheRecord) -> str:
+    """Return the instruction in a description such as ``[stage-1 2/6] COPY --from=one /s /s``."""
+    return record.description.partition("] ")[2] if record.description.startswith("[") else record.description
+
+
+def _is_of(record: CacheRecord, made_by: str) -> bool:
+    """Whether a record comes from the instruction that made a layer."""
+    written = made_by.removesuffix(_BY_BUILDKIT)
+    if record.description.startswith(_RUN):
+        # The arguments of the build stand before the command.
+        return written.endswith(record.description.removeprefix(_RUN).strip())
+    return _without_flags(_instruction(record)) == _without_flags(written)
+
+
+def _without_flags(instruction: str) -> list[str]:
+    return [word for word in instruction.split() if not word.startswith("--")]

@@ -140,7 +140,7 @@ def holders_by_layer(images: Sequence[Image], records: Sequence[CacheRecord]) ->
         # What is in use itself cannot go either.
         pins = {one for one in above[record.record_id] if not by_id[one].shared or by_id[one].in_use}
         pins |= {record.record_id} if record.in_use else set()
-        path = path_up_to(record, by_id)
+        path = _path(record, by_id)
         for image in images:
             for start in _places(path[1:], image):
                 starts.setdefault(path[0].record_id, set()).add(_below(image, start))
@@ -155,7 +155,7 @@ def holders_by_layer(images: Sequence[Image], records: Sequence[CacheRecord]) ->
     return {chain_id: frozenset(pins) for chain_id, pins in held.items()}
 
 
-def path_up_to(record: CacheRecord, by_id: Mapping[str, CacheRecord]) -> list[CacheRecord]:
+def _path(record: CacheRecord, by_id: Mapping[str, CacheRecord]) -> list[CacheRecord]:
     """Return the records from the lowest one up to this one."""
     path = [record]
     while path[0].parents and path[0].parents[0] in by_id and len(path) <= len(by_id):

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class Cleanup(StrEnum):
+    """When the build cache that a deploy left is removed."""
+
+    AUTO = "auto"
+    """Where later builds still find what is left of it."""
+    ALWAYS = "always"
+    """Everywhere: builds may run anew for it."""
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -20,6 +31,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     keep_free_bytes: int | None = None
     keep_previous: bool = True
     cleanup_after: bool = True
+    cleanup: Cleanup = Cleanup.AUTO
     push: bool = False
     assume_unknown_bytes: int = 500_000_000
     forecast: bool = True

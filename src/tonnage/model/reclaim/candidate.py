@@ -64,6 +64,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         source: The entry of the catalogue that it was found by; empty for what an engine tells.
         names: Further names that people know it by.
         removed_after: Candidates that have to be removed before it.
+        copy: Whether it is a second copy of what stays usable: it goes before all else.
     """
 
     candidate_id: CandidateId
@@ -81,6 +82,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     source: str = ""
     names: tuple[str, ...] = ()
     removed_after: tuple[CandidateId, ...] = ()
+    copy: bool = False
 
 
 class Protected(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
+from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.stack import Place, ProbeSpec, ServiceSettings, SwitchOrder, WeightsFile, WeightsSpec
 from tonnage.sources.compose.nodes import nearest, wrong
 from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
@@ -26,7 +27,8 @@ _VERSION = 1
 _KEEP_FREE = "keep-free"
 _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
-STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _ASSUME_UNKNOWN, "forecast")
+_CLEANUP = "cleanup"
+STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast")
 _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
@@ -181,6 +183,8 @@ def stack_settings(written: ComposeNode | None) -> tuple[tuple[tuple[str, str], 
 
 def _stack_value(key: str, entry: ComposeNode) -> str:
     name = f"x-tonnage.{key}"
+    if key == _CLEANUP:
+        return as_text(Text(choices=tuple(Cleanup)).read(entry, name, _GROUND).value)
     if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
         if read.value is None:

@@ -67,6 +67,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
             "keep_free_bytes": plan.policy.keep_free_bytes,
             "keep_previous": plan.policy.keep_previous,
             "cleanup_after": plan.policy.cleanup_after,
+            "cleanup": plan.policy.cleanup,
             "push": plan.policy.push,
         },
         "services": list(plan.services),

@@ -88,18 +88,3 @@ def test_a_record_that_wrote_nothing_gives_its_directories() -> None:
     inventory = replace(observed.inventory(images=()), cache=(record,))
     inventory = replace(inventory, engine=replace(inventory.engine, storage_driver="overlay2"))
     assert [each.size_bytes for each in engine_findings(inventory, NEEDS).pieces] == [40_960]
-
-
-def test_an_image_in_containerd_is_promised_with_every_copy_of_its_layers() -> None:
-    layer = replace(observed.image(1, "x:1").layers[0], size_bytes=50_000_000)
-    image = replace(listed(1, "training/model"), layers=(layer,), size_bytes=100_015_000)
-    built = CacheRecord(
-        record_id="built", kind="regular", description="", size_bytes=100_031_492, in_use=False, shared=True,
-        parents=("base",),
-    )  # fmt: skip
-    base = replace(built, record_id="base", size_bytes=1_084_113, parents=())
-    found = engine_findings(replace(in_containerd(image), cache=(base, built)), NEEDS)
-    choice = decide(found, available_bytes=0, target_bytes=1)
-    [shown] = choice.chosen
-    assert shown.unique_bytes == choice.freed_bytes
-    assert abs(choice.freed_bytes - 150_051_844) < 50_000
