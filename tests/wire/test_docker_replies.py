@@ -185,6 +185,17 @@ def test_a_record_that_joins_links_stands_on_all_of_them(engine: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("engine", CONTAINERD)
+def test_in_containerd_only_what_a_base_brought_is_shared(engine: str) -> None:
+    told = recorded("df", engine)
+    assert sum(one["Shared"] for one in told["BuildCache"]) > 1
+    shared = [record for record in wire.cache(told, "containerd") if record.shared]
+    assert [(record.description, record.parents) for record in shared] == [("", ())]
+    assert {record.record_id for record in wire.cache(told, "classic") if record.shared} == {
+        one["ID"] for one in told["BuildCache"] if one["Shared"]
+    }
+
+
 def test_parents_are_read_as_they_are_documented_as_well() -> None:
     told = {"BuildCache": [{"ID": "p1", "Parents": None}, {"ID": "k1", "Parents": ["p1"]}]}
     assert [record.parents for record in wire.cache(told)] == [(), ("p1",)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.policy import Cleanup, Policy
 from tonnage.model.stack import Place, Stack
 from tonnage.runtime.settings import policy, rank
 
@@ -84,3 +84,10 @@ def test_a_wrong_value_is_refused_and_its_origin_named(
         policy(rank(BARE, environment=environment, flags=flags))
 
     assert str(refused.value).startswith(message)
+
+
+def test_when_build_cache_goes_is_one_of_two_words() -> None:
+    assert policy(rank(BARE, environment={}, flags={})).cleanup is Cleanup.AUTO
+    assert policy(rank(BARE, environment={"TONNAGE_CLEANUP": "Always"}, flags={})).cleanup is Cleanup.ALWAYS
+    with pytest.raises(UsageError, match="'never' is neither auto nor always"):
+        policy(rank(BARE, environment={"TONNAGE_CLEANUP": "never"}, flags={}))

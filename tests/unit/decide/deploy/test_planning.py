@@ -8,7 +8,7 @@ from tests.unit.decide import observed
 
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.policy import Cleanup, Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Filesystem, Inputs
 from tonnage.model.stack import Place, Port
@@ -87,10 +87,10 @@ def test_a_service_on_the_network_of_the_host_publishes_nothing() -> None:
     assert _plan(_holder(), web=web).steps
 
 
-def _on(image_store: str, *disks: Filesystem) -> Plan:
+def _on(image_store: str, *disks: Filesystem, policy: Policy | None = None) -> Plan:
     seen = observed.inventory(inputs=(Inputs(service="web", digest="i1"),))
     seen = replace(seen, engine=replace(seen.engine, image_store=image_store), filesystems=disks or seen.filesystems)
-    return plan_deploy(observed.stack(observed.service()), seen, Policy(), History())
+    return plan_deploy(observed.stack(observed.service()), seen, policy or Policy(), History())
 
 
 def _disk(mount: str, *roles: str) -> Filesystem:
@@ -114,3 +114,22 @@ def test_a_plan_says_so_where_nobody_knows_where_images_lie() -> None:
     plan = _on("containerd", _disk("/", "data-root"))
     assert plan.filesystem == "/"
     assert "neither planned nor guarded" in plan.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("store", "cleanup", "cleaned"),
+    [
+        ("classic", Cleanup.AUTO, True),
+        ("containerd", Cleanup.AUTO, False),
+        ("containerd", Cleanup.ALWAYS, True),
+        ("classic", Cleanup.ALWAYS, True),
+    ],
+)
+def test_build_cache_stays_after_a_deploy_where_builds_would_run_anew_without_a_part_of_it(
+    store: str, cleanup: Cleanup, *, cleaned: bool
+) -> None:
+    for policy in (Policy(cleanup=cleanup), Policy(cleanup=cleanup, cleanup_after=False)):
+        plan = _on(store, _disk("/images", "data-root", "containerd"), policy=policy)
+        assert any(step.name == "web.clean" for step in plan.steps) == (cleaned and policy.cleanup_after)
+    [build] = [step for step in plan.steps if step.name == "web.build"]
+    assert [step.name for step in build.at_reserve] == ["web.give-back"]
