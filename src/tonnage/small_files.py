@@ -64,6 +64,7 @@ MANIFEST = FileKind("a manifest", 16_000_000)
 RESOLVED = FileKind("an answer of the resolver", 16_000_000)
 TOLD_BY_JOB = FileKind("a file of a job", 256_000_000)
 PLAN = FileKind("a plan", 256_000_000)
+WHEEL = FileKind("a wheel", 16_000_000_000)
 
 
 class UnfitFileError(OSError):

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import struct
 import subprocess
 import sys
@@ -336,3 +337,13 @@ def test_settings_of_apt_are_read_in_time_that_grows_with_them(text: str) -> Non
     before_s = time.process_time()
     settings(text)
     assert time.process_time() - before_s < MOST_S
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "/proc/self/environ", "PIPE"])
+def test_what_a_lock_names_as_a_wheel_and_is_no_file_is_not_read(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    url = f"file://{place.replace('PIPE', str(tmp_path / 'pipe'))}"
+    wheel = Wheel(name="thing", version="1.0", filename="thing-1.0-py3-none-any.whl", url=url, size_bytes=5)
+    with Web({}, offline=True) as web:
+        (found,) = read_wheels([wheel], web=web, access=IndexAccess(), kept=DiskCache(tmp_path / "kept")).contents
+    assert found.reading.value != "zip directory"

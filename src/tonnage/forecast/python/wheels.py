@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from tonnage.forecast.python.ranged_file import MOST_PART_BYTES, RangedFile, Servers, UnreadableError
 from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member, read_member
 from tonnage.model.forecast.python_lock import Reading, WheelContents
+from tonnage.small_files import WHEEL, opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,7 +194,8 @@ def _read(wheel: Wheel, servers: Servers) -> WheelContents:
 
 
 def _read_here(wheel: Wheel, path: str) -> WheelContents:
-    with _LocalFile(path, "rb") as file:
+    # A lock may name anything as a wheel: a device has no end, and nobody may ever write to a pipe.
+    with opened(path, WHEEL) as there, _LocalFile(there, "rb") as file:
         size_bytes = file.seek(0, 2)
         with zipfile.ZipFile(cast("IO[bytes]", file)) as archive:
             return _contents(wheel, archive, size_bytes, cacheable=False)
