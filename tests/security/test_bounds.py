@@ -347,3 +347,21 @@ def test_what_a_lock_names_as_a_wheel_and_is_no_file_is_not_read(tmp_path: Path,
     with Web({}, offline=True) as web:
         (found,) = read_wheels([wheel], web=web, access=IndexAccess(), kept=DiskCache(tmp_path / "kept")).contents
     assert found.reading.value != "zip directory"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['url = "file:///srv/a-1-py3-none-any.whl"', 'url = "/srv/a-1-py3-none-any.whl"', 'path = "a-1-py3-none-any.whl"'],
+)
+@pytest.mark.parametrize("kind", ["wheels", "sdist", "archive"])
+def test_what_a_lock_of_the_project_names_as_a_file_is_one_of_the_build(line: str, kind: str) -> None:
+    table = "[[packages.wheels]]" if kind == "wheels" else f"[packages.{kind}]"
+    line = line if kind == "wheels" else line.replace("-py3-none-any.whl", ".tar.gz")
+    text = (
+        'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "a"\nversion = "1"\n'
+        f'{table}\n{line}\nhashes = {{sha256 = "0"}}\n'
+    )
+    for place in ("pylock.toml", "/srv/pylock.toml"):
+        lock = read_pylock(text, Target(python="3.11", platform="x86_64-manylinux_2_36"), place=place)
+        assert (lock.wheels, lock.sdists) == ((), ())
+        assert [each.reason for each in lock.others] == ["It is a file of the build"]

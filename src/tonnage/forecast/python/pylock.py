@@ -38,11 +38,18 @@ _MUSL_MINORS = range(2, -1, -1)
 
 
 def read_pylock(
-    text: str, target: Target, *, place: str, extras: Collection[str] = (), groups: Collection[str] | None = None
+    text: str,
+    target: Target,
+    *,
+    place: str,
+    extras: Collection[str] = (),
+    groups: Collection[str] | None = None,
+    local: bool = False,
 ) -> Lock:
     """Read a lock file for one target.
 
     Args:
+        local: Whether it may name files of this machine: one of ours does, those of a project mean files of the build.
         groups: The dependency groups that are installed; None for the default ones.
 
     Raises:
@@ -60,7 +67,7 @@ def read_pylock(
                 dependency_groups=None if groups is None else list(groups),
             )
         )
-        found = [_chosen(package, chosen, place) for package, chosen in selected]
+        found = [_chosen(package, chosen, place, local=local) for package, chosen in selected]
     except pylock.PylockSelectError as error:
         raise CannotResolveError(
             f"{place} has nothing that can be installed on {in_words(target)}", "no wheels", why=redacted(str(error))
@@ -139,7 +146,7 @@ def _platforms(target: Target) -> Iterator[str]:
     yield f"linux_{machine}"
 
 
-def _chosen(package: pylock.Package, chosen: object, place: str) -> Wheel | Sdist | Other:
+def _chosen(package: pylock.Package, chosen: object, place: str, *, local: bool) -> Wheel | Sdist | Other:
     """Return what was selected for one package."""
     version = str(package.version or "")
     if isinstance(chosen, (pylock.PackageVcs, pylock.PackageDirectory)):
@@ -148,6 +155,8 @@ def _chosen(package: pylock.Package, chosen: object, place: str) -> Wheel | Sdis
         return Other(name=package.name, requirement=address, reason=f"It is {kind}, which is built first")
     assert isinstance(chosen, (pylock.PackageWheel, pylock.PackageSdist, pylock.PackageArchive))  # noqa: S101 - the five kinds
     url = chosen.url or _address(chosen.path or "", place)
+    if not local and urlsplit(url).scheme not in {"http", "https"}:
+        return Other(name=package.name, requirement=chosen.path or url, reason="It is a file of the build")
     filename = getattr(chosen, "filename", None) or unquote(PurePosixPath(urlsplit(url).path).name)
     form = Wheel if filename.endswith(".whl") else Sdist
     return form(

@@ -290,7 +290,7 @@ def _found(output: Path, target: Target) -> Lock:
     except UnfitFileError as error:
         what = "The package index offers more files than can be read"
         raise CannotFetchError(what, "not understood", why=f"{error.strerror}.") from error
-    return read_pylock(text, target, place=str(output))
+    return read_pylock(text, target, place=str(output), local=True)
 
 
 def _indexes(access: IndexAccess, request: ResolveRequest) -> dict[str, str]:
