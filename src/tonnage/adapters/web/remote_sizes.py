@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.web.disk_cache import DiskCache
 
 HOLDS_S = 3600.0
+MOST_ASKED = 500
+"""Addresses that one command asks: no stack of people names as many, and one of a stranger may name any number."""
 _OK, _PART = 200, 206
 _GONE = frozenset({404, 410})
 
@@ -41,6 +44,7 @@ class RemoteSizes:
         self._web = web
         self._kept = kept
         self._holds_s = holds_s
+        self._numbers = count(1)
 
     def size(self, address: str) -> RemoteSize:
         """Ask how large the file behind an address is.
@@ -51,6 +55,8 @@ class RemoteSizes:
         fresh = self._kept.read("head", address, within_s=self._holds_s)
         if fresh is not None:
             return RemoteSize(json.loads(fresh))
+        if next(self._numbers) > MOST_ASKED:
+            return RemoteSize(None, f"more than {MOST_ASKED} addresses would be asked")
         try:
             size, reason = self._ask(address)
         except CannotFetchError as error:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.answering import Answer, answering
 
+from tonnage.adapters.web import remote_sizes
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSize, RemoteSizes
@@ -94,3 +95,14 @@ def test_a_proxy_is_used_but_not_for_what_is_excepted(server: Answering) -> None
 
 def test_an_address_is_shown_without_what_may_be_secret() -> None:
     assert shown("https://user:secret@example.org:8443/a?token=1#b") == "https://example.org:8443/a"
+
+
+def test_only_so_many_addresses_are_asked(server: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_sizes, "MOST_ASKED", 2)
+    server.routes |= {f"/{number}": Answer(body=bytes(number)) for number in range(5)}
+    with Web({}) as web:
+        sizes = RemoteSizes(web, DiskCache(tmp_path))
+        found = [sizes.size(f"{server.address}/{number}") for number in range(5)]
+        assert sizes.size(f"{server.address}/1") == RemoteSize(1)
+    assert found == [RemoteSize(0), RemoteSize(1), *[RemoteSize(None, "more than 2 addresses would be asked")] * 3]
+    assert len(server.asked) == 2
