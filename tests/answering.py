@@ -89,6 +89,7 @@ def answering() -> Iterator[Answering]:
 
         do_HEAD = do_GET  # noqa: N815 - as the base class calls it
         do_POST = do_GET  # noqa: N815 - as the base class calls it
+        do_DELETE = do_GET  # noqa: N815 - as the base class calls it
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class names it
             """Say nothing."""

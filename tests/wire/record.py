@@ -1,6 +1,7 @@
 """Records what a real engine answers, for the tests here: ``python record.py DIRECTORY``, as root, on a spare machine.
 
-It asks the engine at the default socket, which must have an image ``busybox:1.36`` and nothing else on it. It builds
+It asks the engine at ``DOCKER_HOST``, else at the default socket, which must have an image ``busybox:1.36`` and nothing
+else on it. It builds
 images in every way that shows in the replies, pulls one from a registry of its own, and starts containers; then it
 writes the replies, without what belongs to the machine. It needs Python 3 and the docker command, nothing else.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-SOCKET = "/var/run/docker.sock"
+SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 HIGHEST = (1, 51)
 REGISTRY = "localhost:5017"
 # Of the machine, long, and read by nobody.
@@ -76,8 +78,11 @@ def make(directory: Path) -> None:
     """Make images, containers and volumes."""
     docker("tag", "busybox:1.36", "busybox:latest")
     (directory / "copied").write_bytes(b"0123456789" * 1201)
+    # Podman has no BuildKit, and its builder refuses a link.
+    podman = "BuildahVersion" in json.loads(ask("/info"))
     for name, text in DOCKERFILES.items():
-        build(directory, name, text)
+        if not (podman and "--link" in text):
+            build(directory, name, text)
     docker("run", "--detach", "--name", "loose", "loose:1", "sleep", "1000")
     build(directory, "loose:1", LATER)
     docker("tag", "s:1", "example.org/s:one")
@@ -123,12 +128,11 @@ def record(out: Path) -> None:
     api = f"/v{'.'.join(map(str, spoken))}"
     info = json.loads(ask(f"{api}/info"))
     root = info["DockerRootDir"]
+    usual = "/var/lib/containers/storage" if "BuildahVersion" in info else "/var/lib/docker"
 
     def write(name: str, reply: Any) -> None:  # noqa: ANN401 - JSON
         text = (
-            json.dumps(reply, indent=1, sort_keys=True)
-            .replace(root, "/var/lib/docker")
-            .replace(REGISTRY, "registry.example.org")
+            json.dumps(reply, indent=1, sort_keys=True).replace(root, usual).replace(REGISTRY, "registry.example.org")
         )
         (out / f"{name}.json").write_text(text + "\n")
 

@@ -163,7 +163,7 @@ class FoundPrograms:
     def builder_found(self) -> str:
         """Say which builder was found."""
         tool = self.tools.need_build()
-        return f"{tool.program} {tool.version}, progress {tool.kind}"
+        return f"{tool.program} {tool.version}, {tool.described}"
 
     def compose_found(self) -> str:
         """Say which Compose was found."""

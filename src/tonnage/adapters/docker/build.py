@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from tonnage.adapters import process
 from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.docker.build_variables import build_variables
+from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.addresses import redacted
-from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
+from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import OWN_REGISTRY
@@ -207,27 +208,3 @@ def _refuse_what_is_missing(spec: BuildSpec) -> None:
         raise UsageError(f"the build context {spec.context} is not a directory", place=place)
     if local and spec.dockerfile and not Path(spec.dockerfile).is_file():
         raise UsageError(f"the Dockerfile {spec.dockerfile} does not exist", place=place)
-
-
-def refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
-    """Refuse a build section that a builder cannot carry out.
-
-    Raises:
-        EngineLacksError: The section asks for something that this builder cannot do.
-    """
-    legacy = tool.kind is BuilderKind.LEGACY
-    asked = {
-        "additional_contexts": bool(spec.additional_contexts) and not tool.buildx,
-        "secrets": bool(spec.secrets) and legacy,
-        "ssh": bool(spec.ssh) and legacy,
-        "several platforms": len(spec.platforms) > 1 and not tool.buildx,
-    }
-    lacking = [name for name, lacks in asked.items() if lacks]
-    if lacking:
-        raise EngineLacksError(
-            f"this builder cannot do what the build section asks for: {', '.join(lacking)}",
-            why=f"{tool.program} {tool.version} builds as {tool.kind.value}{'' if tool.buildx else ' without buildx'}.",
-            todo="Install buildx, on Debian and Ubuntu whichever is there:\n  apt-get install -y docker-buildx\n"
-            "  apt-get install -y docker-buildx-plugin",
-            place=str(spec.place) if spec.place else "",
-        )

@@ -32,6 +32,7 @@ _DEFAULT = "unix:///var/run/docker.sock"
 _LOWEST = (1, 41)
 _HIGHEST = (1, 51)
 _TYPED_USAGE = (1, 42)
+_MANIFESTS = (1, 47)
 _ANSWER_WITHIN_S = 120
 # An engine that starts answers late; longer than this nobody should have to look at nothing.
 _FIRST_WITHIN_S = 30
@@ -101,6 +102,11 @@ class DockerConnection:
     def typed_usage(self) -> bool:
         """Whether the engine can be asked for one kind of disk usage alone, and need not walk through everything."""
         return _numbers(self.api_version) >= _TYPED_USAGE
+
+    @property
+    def tells_manifests(self) -> bool:
+        """Whether the engine can be asked for the manifests of images."""
+        return _numbers(self.api_version) >= _MANIFESTS
 
     def read(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = _ANSWER_WITHIN_S) -> Any:  # noqa: ANN401 - JSON
         """Return the JSON that the engine answers to a GET. Only inside ``speaking_to``, as :meth:`ask`.

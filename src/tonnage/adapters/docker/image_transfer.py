@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tarfile
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker import sdk
+from tonnage.adapters.docker import sdk, wire
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.object_acts import tag
 from tonnage.errors import StepFailedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
@@ -21,6 +22,7 @@ _CHUNK_BYTES = 1 << 20
 _ARCHIVE = frozenset({"manifest.json", "oci-layout", "index.json", "blobs"})
 _ROOT = frozenset({"bin", "etc", "usr", "lib", "var", "tmp"})
 _LOADED = ("Loaded image ID: ", "Loaded image: ")
+_BROKEN = "Error unpacking image"
 
 
 class ImageStore:
@@ -68,12 +70,25 @@ class ImageStore:
             StepFailedError: It is no archive of an image, or the disk filled.
             EngineUnreachableError: The engine does not answer.
         """
-        told = self._send("/images/load", {"quiet": "1"}, archive, f"load the image {reference}")
+        before = self._names()
+        told: list[str] = []
+        try:
+            self._take(reference, archive, told)
+        except StepFailedError:
+            # What came in part has a name all the same, and whoever asks for that would get it.
+            for name in dict.fromkeys((reference, *_loaded(told))):
+                self._give_back(name, before.get(name, ""))
+            raise
+
+    def _take(self, reference: str, archive: Iterable[bytes], told: list[str]) -> None:
+        doing = f"load the image {reference}"
+        self._send("/images/load", {"quiet": "1"}, archive, doing, told)
+        self._refuse_broken(told, doing)
+        loaded = _loaded(told)
         if not self.has(reference):
-            loaded = [line.removeprefix(start) for line in told for start in _LOADED if line.startswith(start)]
             if not loaded:
                 raise StepFailedError(f"the archive for {reference} holds no image", why="\n".join(told))
-            tag(self._connection, loaded[0].strip(), reference)
+            tag(self._connection, loaded[0], reference)
 
     def take_file(self, reference: str, path: Path) -> None:
         """Take an image from a file: an image archive as of ``docker save``, or the root filesystem of an image.
@@ -91,11 +106,10 @@ class ImageStore:
             return
         repository, name = sdk.parse_repository_tag(reference)
         options = {"fromSrc": "-", "repo": repository, "tag": name or "latest"}
-        self._send("/images/create", options, _pieces(path), f"import the image {reference}")
+        self._send("/images/create", options, _pieces(path), f"import the image {reference}", [])
 
-    def _send(self, path: str, options: Mapping[str, str], body: Iterable[bytes], doing: str) -> list[str]:
-        """Send a stream and return what the engine says to it; it says failures in the middle of a good answer."""
-        told: list[str] = []
+    def _send(self, path: str, options: Mapping[str, str], body: Iterable[bytes], doing: str, told: list[str]) -> None:
+        """Send a stream and note what the engine says to it; it says failures in the middle of a good answer."""
         with (
             speaking_to(self._connection.endpoint, doing),
             self._connection.ask("POST", path, params=options, body=body, stream=True, timeout_s=None) as reply,
@@ -105,7 +119,55 @@ class ImageStore:
                 if "error" in said:
                     raise StepFailedError(f"could not {doing}", why=str(said["error"]))
                 told += str(said.get("stream", "")).splitlines()
-        return told
+
+    def _names(self) -> dict[str, str]:
+        """Return the image of each name."""
+        with speaking_to(self._connection.endpoint, "list the images"):
+            listed = wire.image_summaries(self._connection.read("/images/json"))
+        return {name: image.id for image in listed for name in image.repo_tags or ()}
+
+    def _refuse_broken(self, told: Sequence[str], doing: str) -> None:
+        """Refuse an image that the engine calls loaded, and of which it lacks layers.
+
+        An engine with the store of containerd names such an image, says so in the middle of its answer and ends well.
+
+        Source: recorded from Docker 28.5; moby ``daemon/containerd/image_exporter.go``, ``LoadImage``.
+        """
+        broken = next((line for line in told if line.startswith(_BROKEN)), "")
+        why = broken or next((missing for name in _loaded(told) if (missing := self._missing(name))), "")
+        if why:
+            raise StepFailedError(
+                f"could not {doing}: layers of it are missing",
+                why=why,
+                todo="Make the archive anew, with all layers:\n  docker save --output FILE IMAGE",
+            )
+
+    def _missing(self, name: str) -> str:
+        """Say that an image has all its contents for no platform; empty where it has, or where that is not told."""
+        if not self._connection.tells_manifests:
+            return ""
+        params = {"manifests": "1", "filters": json.dumps({"reference": [name]})}
+        with speaking_to(self._connection.endpoint, f"look at the image {name}"):
+            listed = wire.image_summaries(self._connection.read("/images/json", params=params))
+        manifests = [each for image in listed for each in image.manifests or () if each.kind == "image"]
+        whole = not manifests or any(each.available for each in manifests)
+        return "" if whole else f"The engine lists {name}, and has its contents for no platform."
+
+    def _give_back(self, name: str, image_id: str) -> None:
+        """Have a name lead where it led before; away with one that was not there."""
+        with contextlib.suppress(StepFailedError):
+            if image_id:
+                tag(self._connection, image_id, name)
+                return
+            with (
+                speaking_to(self._connection.endpoint, f"take the name {name} away"),
+                contextlib.suppress(sdk.NotFound),
+            ):
+                self._connection.ask("DELETE", f"/images/{name}")
+
+
+def _loaded(told: Sequence[str]) -> list[str]:
+    return [line.removeprefix(start).strip() for line in told for start in _LOADED if line.startswith(start)]
 
 
 def is_image_archive(path: Path) -> bool:

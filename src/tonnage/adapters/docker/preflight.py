@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker.build import refuse_what_it_lacks
+from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 

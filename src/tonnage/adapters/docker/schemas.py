@@ -78,8 +78,15 @@ class EngineEvent(Struct, kw_only=True):
     actor: Actor = field(name="Actor", default_factory=Actor)
 
 
+class ImageManifest(Struct, kw_only=True):
+    """One manifest of an image, and whether the engine has all that it names."""
+
+    kind: str = field(name="Kind", default="")
+    available: bool = field(name="Available", default=False)
+
+
 class ImageSummary(Struct, kw_only=True):
-    """One entry of ``GET /images/json``."""
+    """One entry of ``GET /images/json``; manifests only where they were asked for, in the store of containerd."""
 
     id: str = field(name="Id")
     repo_tags: list[str] | None = field(name="RepoTags", default=None)
@@ -88,6 +95,7 @@ class ImageSummary(Struct, kw_only=True):
     size: int = field(name="Size", default=0)
     shared_size: int = field(name="SharedSize", default=-1)
     labels: dict[str, str] | None = field(name="Labels", default=None)
+    manifests: list[ImageManifest] | None = field(name="Manifests", default=None)
 
 
 class RootFs(Struct, kw_only=True):

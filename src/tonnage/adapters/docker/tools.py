@@ -58,12 +58,25 @@ class BuildTool(Struct, frozen=True):
         kind: How its builds are told about.
         buildx: Whether it builds through ``buildx build``; otherwise through ``build``.
         version: What the program says of itself.
+        switched_off_by: The setting that chose the classic builder, as it is written; empty without one.
+        has_buildx: Whether buildx is there, used or not.
+        has_buildkit: Whether BuildKit is there, through buildx or inside an older program, used or not.
     """
 
     program: str
     kind: BuilderKind
     buildx: bool
     version: str
+    switched_off_by: str = ""
+    has_buildx: bool = False
+    has_buildkit: bool = False
+
+    @property
+    def described(self) -> str:
+        """What it is, for people."""
+        if self.switched_off_by:
+            return f"the classic builder, because of {self.switched_off_by}"
+        return f"progress {self.kind}"
 
 
 class ComposeTool(Struct, frozen=True):
@@ -202,17 +215,23 @@ class Tools:
         return _Program(program, told.removeprefix("Docker version "), int(version[1]) if version else None)
 
     def _builder(self, docker: _Program) -> BuildTool:
-        kind, buildx = self._kind(docker.program, docker.major or 0)
-        return BuildTool(docker.program, kind, buildx, docker.told)
-
-    def _kind(self, program: str, major: int) -> tuple[BuilderKind, bool]:
-        """Return how the program builds, and whether through buildx."""
-        if self._environment.get("DOCKER_BUILDKIT", "").lower() in {"0", "f", "false"}:
-            return BuilderKind.LEGACY, False
-        if self._ask((program, "buildx", "version")):
-            help_text = self._ask((program, "buildx", "build", "--help"))
-            return (BuilderKind.RAWJSON if "rawjson" in help_text else BuilderKind.PLAIN), True
-        return (BuilderKind.PLAIN if major < _CLI_WITHOUT_BUILDKIT else BuilderKind.LEGACY), False
+        has_buildx = bool(self._ask((docker.program, "buildx", "version")))
+        inside = (docker.major or 0) < _CLI_WITHOUT_BUILDKIT
+        wanted = self._environment.get("DOCKER_BUILDKIT", "")
+        off = f"DOCKER_BUILDKIT={wanted}" if wanted.lower() in {"0", "f", "false"} else ""
+        kind = BuilderKind.PLAIN if inside and not off else BuilderKind.LEGACY
+        if has_buildx and not off:
+            help_text = self._ask((docker.program, "buildx", "build", "--help"))
+            kind = BuilderKind.RAWJSON if "rawjson" in help_text else BuilderKind.PLAIN
+        return BuildTool(
+            docker.program,
+            kind,
+            has_buildx and not off,
+            docker.told,
+            switched_off_by=off,
+            has_buildx=has_buildx,
+            has_buildkit=has_buildx or inside,
+        )
 
     def _compose(self, command: tuple[str, ...]) -> ComposeTool | None:
         told = self._ask((*command, "version", "--short")).strip()
