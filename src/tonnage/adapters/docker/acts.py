@@ -15,6 +15,7 @@ from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import StepFailedError
+from tonnage.model.deploy.image_names import how_to_get
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,7 +193,7 @@ class DockerActs:
         if self._image_id(image) is None:
             raise StepFailedError(
                 f"{service} cannot be started: the engine has no image {image}",
-                todo=f"Pull or build it first:\n  docker pull {image}",
+                todo=how_to_get(image),
             )
 
     def _holder_of(self, port: int) -> str:

@@ -5,32 +5,27 @@ A build is the user's own: the same command that they would type, the same layer
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
-from tonnage.adapters.context.dockerfiles import dockerfile_text
+from tonnage.adapters.docker.build_failure import build_failure
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
 from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.addresses import redacted
-from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
-from tonnage.lazily import regex
+from tonnage.errors import StepFailedError, UsageError
 from tonnage.model.deploy.image_names import LABEL_SERVICE
-from tonnage.model.inventory import OWN_REGISTRY
 from tonnage.own_files import temporary_directory
-from tonnage.sources.dockerfile.base_images import instructions, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.adapters.docker.build_variables import BuildVariables
-    from tonnage.adapters.docker.progress import BuildFailure, BuildOutput
+    from tonnage.adapters.docker.progress import BuildOutput
     from tonnage.adapters.docker.tools import BuildTool
     from tonnage.adapters.interface import Cancel, Progress
-    from tonnage.errors import TonnageError
     from tonnage.model.stack import BuildSpec
 
 _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = {
@@ -38,11 +33,6 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
     BuilderKind.PLAIN: PlainOutput,
     BuilderKind.LEGACY: LegacyOutput,
 }
-_BASE = regex(r"(?:\[internal\] load metadata for|\[[^\]]*\] FROM(?: --platform=\S+)?) (?P<image>\S+).*", re.DOTALL)
-_PARSE_LINE = regex(r"parse error (?:on )?line (?P<line>\d{1,9})")
-_FULL = "no space left on device"
-_NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
-_SHOWN = 160
 
 
 def build_command(
@@ -133,7 +123,7 @@ def run_build(
     name = labels.get(LABEL_SERVICE, reference)
     if cancel.is_set():
         raise StepFailedError(f"the build of {name} was stopped")
-    raise _failed(output, spec, name)
+    raise build_failure(output, tool, spec, name)
 
 
 def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
@@ -142,63 +132,6 @@ def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
         progress.at(redacted(heard.where))
     for text in heard.lines:
         progress.log(redacted(text))
-
-
-def _failed(output: RawJsonOutput | PlainOutput | LegacyOutput, spec: BuildSpec, name: str) -> TonnageError:
-    """Return the failure of a build in the words of its case."""
-    failure = output.failure()
-    place = _place(failure, spec, output.instruction if isinstance(output, LegacyOutput) else None)
-    log = "\n".join(failure.log)
-    reason = failure.reason or "The builder gave no reason."
-    step = failure.step if len(failure.step) <= _SHOWN else f"{failure.step[:_SHOWN]}..."
-    where = f" at {step}" if step else ""
-    if _FULL in f"{log}\n{reason}".lower():
-        told = next(text for text in (*failure.log, reason) if _FULL in text.lower())
-        return ReserveCrossedError(
-            f"the disk filled while {name} was being built{where}",
-            why=told,
-            todo="See what can be freed:\n  tonnage reclaim",
-            place=place,
-            log=log,
-        )
-    if any(words in reason.lower() for words in _NO_ENGINE):
-        return EngineUnreachableError("the engine does not answer the builder", why=reason)
-    base = _BASE.fullmatch(failure.step)
-    if base:
-        return StepFailedError(
-            f"the base image {base['image']} could not be obtained",
-            why=reason,
-            todo=f"Check the name and the network, or bring the image here first:\n  docker pull {base['image']}",
-            place=place,
-            log=log,
-        )
-    return StepFailedError(f"the build of {name} failed{where}", why=reason, place=place, log=log)
-
-
-def _place(failure: BuildFailure, spec: BuildSpec, instruction: int | None) -> str:
-    """Return ``Dockerfile:line`` of what failed, as near as it is known."""
-    text, file = spec.dockerfile_inline, str(spec.place) if spec.place else ""
-    if spec.dockerfile:
-        file = spec.dockerfile
-        try:
-            text = dockerfile_text(spec)
-        except OSError:
-            return file
-    parsed = _PARSE_LINE.search(failure.reason)
-    line = int(parsed["line"]) if parsed else failure.line
-    if line is None and instruction is not None:
-        known = instructions(text)
-        line = known[instruction - 1].line if instruction <= len(known) else None
-    if line is None and failure.step:
-        base = _BASE.fullmatch(failure.step)
-        line = line_of(text, f"FROM {_short(base['image'])}" if base else failure.step)
-    # The lines of an inline Dockerfile are not those of the file that it is written in.
-    return f"{file}:{line}" if line is not None and spec.dockerfile else file
-
-
-def _short(image: str) -> str:
-    """Return an image's name as people write it: BuildKit writes out what a short name stands for."""
-    return image.removeprefix(f"{OWN_REGISTRY}/").removeprefix("library/")
 
 
 def _refuse_what_is_missing(spec: BuildSpec) -> None:

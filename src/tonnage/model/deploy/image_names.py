@@ -13,11 +13,19 @@ from tonnage.lazily import regex
 
 _COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LONGEST_COMPONENT = 100
+_HERE = "localhost/"
 
 LABEL_STACK = "tonnage.stack"
 LABEL_SERVICE = "tonnage.service"
 LABEL_INPUTS = "tonnage.inputs"
 LABEL_CONFIG = "tonnage.config"
+
+
+def how_to_get(reference: str) -> str:
+    """Say how an image comes to an engine that lacks it: what has a name of this machine alone is in no registry."""
+    if reference.startswith(_HERE):
+        return "No registry has this name: build it, or load it here first:\n  docker load --input FILE"
+    return f"Pull or build it here first:\n  docker pull {reference}"
 
 
 def candidate_reference(stack: str, service: str) -> str:
@@ -41,7 +49,7 @@ def candidate_container_name(stack: str, service: str) -> str:
 
 
 def _reference(stack: str, service: str, tag: str) -> str:
-    return f"localhost/tonnage/{_component(stack)}/{_component(service)}:{tag}"
+    return f"{_HERE}tonnage/{_component(stack)}/{_component(service)}:{tag}"
 
 
 def _component(name: str) -> str:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.dockerfile import Instruction
 
+# Without --link, which newer ones take and leave out, the files are the same.
 _FLAGS = {
     "RUN": frozenset({"mount", "network", "security", "device"}),
-    "COPY": frozenset({"chmod", "link", "parents", "exclude"}),
-    "ADD": frozenset({"chmod", "link", "keep-git-dir", "checksum", "exclude", "unpack"}),
+    "COPY": frozenset({"chmod", "parents", "exclude"}),
+    "ADD": frozenset({"chmod", "keep-git-dir", "checksum", "exclude", "unpack"}),
 }
 _HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 # With a default, as in ${BUILDPLATFORM:-linux/amd64}, a variable does without BuildKit.

@@ -62,11 +62,17 @@ def _program(folder: Path, script: str) -> str:
 
 
 def _build(
-    folder: Path, script: str, kind: BuilderKind, spec: BuildSpec, cancel: threading.Event | None = None
+    folder: Path,
+    script: str,
+    kind: BuilderKind,
+    spec: BuildSpec,
+    cancel: threading.Event | None = None,
+    *,
+    tool: BuildTool | None = None,
 ) -> tuple[str, _Told]:
     told = _Told()
     result = run_build(
-        _tool(kind, _program(folder, script)),
+        replace(tool or _tool(kind), program=_program(folder, script)),
         spec,
         "localhost/tonnage/shop/web:candidate",
         {"tonnage.service": "web"},
@@ -115,6 +121,79 @@ def test_buildkit_inside_is_asked_for_plain_progress() -> None:
 def test_the_classic_builder_leaves_no_container_of_a_failed_step() -> None:
     arguments = _command(_tool(BuilderKind.LEGACY), BuildSpec(context="."), "web", {}, "id")
     assert arguments == ["docker", "build", "--force-rm", "--iidfile", "id", "--tag", "web", "--file", "-", "."]
+
+
+@pytest.mark.parametrize("recorded", ["plain-absent-frontend-20", "plain-absent-frontend", "rawjson-absent-frontend"])
+def test_a_frontend_that_cannot_be_fetched_is_named_with_what_to_do(
+    tmp_path: Path, spec: BuildSpec, recorded: str
+) -> None:
+    Path(spec.dockerfile).write_text("# syntax=docker/dockerfile:1\nFROM busybox\nRUN true\n")
+    with pytest.raises(StepFailedError, match="the Dockerfile frontend docker/dockerfile:1 could not") as caught:
+        _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", BuilderKind(recorded.partition("-")[0]), spec)
+    assert "network is unreachable" in caught.value.why
+    assert caught.value.todo.startswith("Take that line away")
+    assert "\n  docker pull docker/dockerfile:1\n" in caught.value.todo
+    assert caught.value.place == f"{spec.dockerfile}:1"
+
+
+def test_a_frontend_that_a_build_argument_asks_for_is_not_looked_for_in_the_dockerfile(
+    tmp_path: Path, spec: BuildSpec
+) -> None:
+    with pytest.raises(StepFailedError, match="the Dockerfile frontend") as caught:
+        _build(
+            tmp_path,
+            f"cat {RECORDED}/plain-absent-frontend.txt >&2; exit 1",
+            BuilderKind.PLAIN,
+            replace(spec, args=(("BUILDKIT_SYNTAX", "docker/dockerfile:1"),)),
+        )
+    assert caught.value.todo.startswith("Take that argument away")
+
+
+@pytest.mark.parametrize(
+    ("image", "reason", "todo"),
+    [
+        ("localhost/tonnage/shop/base:candidate", "not found", "docker load --input FILE"),
+        ("docker.io/library/busybox:1", "not found", "docker pull busybox:1"),
+        ("docker.io/library/busybox:1", "no match for platform in manifest: not found", "has this platform"),
+        (
+            "docker.io/library/busybox:1",
+            "no matching manifest for linux/arm64/v8 in the manifest list",
+            "has this platform",
+        ),
+        (
+            "docker.io/library/busybox:1",
+            'failed to parse platform x/: "" is an invalid component',
+            "--platform=linux/amd64",
+        ),
+    ],
+)
+def test_what_to_do_about_a_base_image_suits_its_name_and_the_reason(
+    tmp_path: Path, spec: BuildSpec, image: str, reason: str, todo: str
+) -> None:
+    words = f"#3 [internal] load metadata for {image}\n#3 ERROR: {reason}"
+    with pytest.raises(StepFailedError, match="the base image") as caught:
+        _build(tmp_path, f"echo {shlex.quote(words)}; exit 1", BuilderKind.PLAIN, spec)
+    assert todo in caught.value.todo
+    assert ("docker pull" in caught.value.todo) is (todo == "docker pull busybox:1")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'failed to parse platform : "" is an invalid component of ""',
+        "the --mount option requires BuildKit",
+        "Error response from daemon: dockerfile parse error line 2: Unknown flag: link",
+    ],
+)
+def test_the_classic_builder_that_a_setting_chose_fails_by_that_setting(
+    tmp_path: Path, spec: BuildSpec, reason: str
+) -> None:
+    tool = replace(_tool(BuilderKind.LEGACY), switched_off_by="DOCKER_BUILDKIT=0", has_buildkit=True)
+    script = f"echo 'Step 1/2 : FROM --platform=$X busybox'; echo {shlex.quote(reason)}; exit 1"
+    with pytest.raises(StepFailedError) as caught:
+        _build(tmp_path, script, BuilderKind.LEGACY, spec, tool=tool)
+    assert "DOCKER_BUILDKIT=0 is set" in caught.value.why
+    assert caught.value.todo == "Let BuildKit build:\n  unset DOCKER_BUILDKIT"
 
 
 @pytest.mark.parametrize(

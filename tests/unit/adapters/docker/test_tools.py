@@ -81,6 +81,8 @@ def test_the_user_can_force_the_classic_builder(tmp_path: Path, value: str) -> N
     stand_in_docker(tmp_path, "27.0.1", RAWJSON)
     build = Tools({**_path(tmp_path), "DOCKER_BUILDKIT": value}).need_build()
     assert (build.kind, build.buildx) == (BuilderKind.LEGACY, False)
+    assert (build.switched_off_by, build.has_buildx) == (f"DOCKER_BUILDKIT={value}", True)
+    assert build.described == f"the classic builder, because of DOCKER_BUILDKIT={value}"
 
 
 def test_the_user_can_name_the_program(tmp_path: Path) -> None:
