@@ -81,6 +81,8 @@ def command(
         )
     else:
         session.say(forecast_text(answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known))
+    for note in answer.notes:
+        session.say(f"note: {note}")
     broken = ", ".join(each.service for each in services if each.broken)
     if broken:
         raise UsageError(

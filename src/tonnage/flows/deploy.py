@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_build
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.errors import (
@@ -93,9 +94,10 @@ def make_plan(
     Raises:
         UsageError: What the user wrote cannot be planned, or weights are missing or damaged.
         EngineUnreachableError: The engine does not answer.
-        EngineLacksError: The disk of this engine cannot be read from here.
+        EngineLacksError: Nothing is built with this engine, or its disk cannot be read from here.
     """
     engine = facts.engine()
+    refuse_unable(engine)
     job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted), tell)
     with opened_journal(ports.environment) as journal:
         return _plan(ports, facts, engine, job, journal, tell)
@@ -123,11 +125,13 @@ def carry_out(
         CannotFitError: The plan was refused; nothing was touched.
         StalePlanError: The saved plan is stale; nothing was touched.
         LockHeldError: Another run holds the lock; nothing was touched.
-        EngineLacksError: A program that the plan needs is missing, or cannot do it; nothing was touched.
+        EngineLacksError: Nothing is built with this engine, or a program that the plan needs is missing or cannot do
+            it; nothing was touched.
         InterruptedRunError: A signal came before anything was touched.
         TonnageError: The plan cannot be made, or the journal cannot be written; nothing was touched.
     """
     engine = access.facts.engine()
+    refuse_unable(engine)
     # What takes long is read while nobody has to wait for the lock and Ctrl-C ends it.
     job = _with_weights(ports, engine, job, tell)
     with (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.reports.checklist import checklist
 from tonnage.errors import TonnageError
@@ -117,6 +118,7 @@ def _is_here(ports: RehearsalPorts, flags: StackFlags) -> bool:
 def _engine(ports: RehearsalPorts, flags: StackFlags) -> str:
     with ports.engines.facts(flags.host) as facts:
         engine = facts.engine()
+    refuse_unable(engine)
     return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
 
 

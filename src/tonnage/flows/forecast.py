@@ -128,7 +128,9 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
         raise InterruptedRunError(signals.number, "stopped; nothing was changed")
     whole = forecast_stack(wanted.stack.name, kind, found)
     rooms = _rooms(wanted, seen, options.disk_bytes)
-    return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms))
+    # What is asked for another engine or another disk does not depend on the one that is here.
+    notes = seen.inventory.unknowns if seen and not options.engine and options.disk_bytes is None else ()
+    return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms), notes=notes)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,18 @@ _SOMEWHERE = (
     "images lie in containerd, and where that keeps its files cannot be seen from here:"
     " what is written there is neither planned nor guarded"
 )
+CLASSIC = "classic"
+"""The image store of an engine that keeps layers in its data root, by a storage driver."""
+PODMAN = "podman"
+"""The image store of Podman, which speaks the language of Docker's engine."""
+UNKNOWN_STORE = "unknown"
+"""An image store that is none of these."""
+_AS_FORECAST = frozenset({"overlay2", "overlay", "fuse-overlayfs"})
+_PODMANS = (
+    "Podman does not tell of build caches, nor of what pods, Buildah and other programs keep in its storage:"
+    " that is neither counted nor freed"
+)
+_UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, cannot be told"
 _SHORTEST_ID = 6
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -184,7 +196,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     Args:
         engine_id: Its own identity, different for every data root.
         endpoint: How it is reached: ``unix://...``, ``ssh://...``.
-        image_store: ``classic`` or ``containerd``.
+        image_store: ``classic``, ``containerd``, ``podman``, or ``unknown`` where it is none of these.
         data_root: The directory that holds everything, on the engine's machine.
         architecture: As the engine names it, such as x86_64.
     """
@@ -211,6 +223,21 @@ class Engine(Struct, frozen=True, kw_only=True):
         checked with Docker 26.1 and 28.5.
         """
         return self.image_store == CONTAINERD
+
+    @property
+    def product(self) -> str:
+        """What it is called; empty for Docker's own, which needs no name."""
+        return "Podman" if self.image_store == PODMAN else ""
+
+    @property
+    def program(self) -> str:
+        """The command that people speak to it with."""
+        return "podman" if self.image_store == PODMAN else "docker"
+
+    @property
+    def shown_version(self) -> str:
+        """Its version, for people."""
+        return f"{self.product} {self.version}".lstrip()
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -257,9 +284,13 @@ class Inventory(Struct, frozen=True, kw_only=True):
     @property
     def unknowns(self) -> tuple[str, ...]:
         """What could not be seen and matters, for people."""
-        if self.engine.image_store != CONTAINERD or any(CONTAINERD in each.roles for each in self.filesystems):
-            return ()
-        return (_SOMEWHERE,)
+        store, driver = self.engine.image_store, self.engine.storage_driver
+        if store == CONTAINERD:
+            return () if any(CONTAINERD in each.roles for each in self.filesystems) else (_SOMEWHERE,)
+        if store == UNKNOWN_STORE:
+            return (f"the engine {_UNKNOWN_WAY} ({driver or 'it names no storage driver'})",)
+        other = () if driver in _AS_FORECAST else (f"layers are counted as overlay2 keeps them, {driver} keeps others",)
+        return (*other, _PODMANS) if store == PODMAN else other
 
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""

@@ -17,7 +17,7 @@ from tonnage.adapters.host import filesystem
 from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError, StepFailedError
-from tonnage.model.inventory import CONTAINERD
+from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,8 +138,9 @@ class DockerFacts:
         if now_s is None:
             return ()
         kinds = json.dumps({"type": ["image"], "event": ["pull"]})
-        # An end that is not past would let the engine go on telling.
-        params = {"since": f"{now_s - within_s:.6f}", "until": f"{now_s:.6f}", "filters": kinds}
+        # An end that is not past would let the engine go on telling. Podman, told an end, leaves out what it likes.
+        ended = {"stream": "false"} if self._told and self._told.image_store == PODMAN else {"until": f"{now_s:.6f}"}
+        params = {"since": f"{now_s - within_s:.6f}", "filters": kinds, **ended}
         with self._asking("ask what was pulled"):
             return wire.pulled(self._connection.ask("GET", "/events", params=params).text)
 
@@ -206,7 +207,7 @@ class DockerFacts:
         What it says of names being given leaves pulls out. Source: checked with Docker 20.10, image store of overlay2.
         """
         told = self._told or self._info()
-        if not self._connection.local or told.image_store != "classic":
+        if not self._connection.local or told.image_store != CLASSIC:
             return 0.0
         digest = image_id.removeprefix("sha256:")
         try:

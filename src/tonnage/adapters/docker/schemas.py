@@ -9,7 +9,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN, UNKNOWN_STORE
+
 _SNAPSHOTTER = "io.containerd.snapshotter"
+# Source: ``daemon/graphdriver`` of moby 20.10 to 28.
+_GRAPH_DRIVERS = frozenset({"aufs", "btrfs", "devicemapper", "fuse-overlayfs", "overlay", "overlay2", "vfs", "zfs"})
 
 
 class Swarm(Struct, kw_only=True):
@@ -46,6 +50,8 @@ class Info(Struct, kw_only=True):
     """``GET /info``."""
 
     id: str = field(name="ID", default="")
+    name: str = field(name="Name", default="")
+    buildah_version: str = field(name="BuildahVersion", default="")
     driver: str = field(name="Driver", default="")
     driver_status: list[list[str]] | None = field(name="DriverStatus", default=None)
     data_root: str = field(name="DockerRootDir")
@@ -61,15 +67,23 @@ class Info(Struct, kw_only=True):
 
     @property
     def image_store(self) -> str:
-        """``containerd`` when images lie in containerd's own store, else ``classic``."""
+        """Where images lie: ``classic``, ``containerd``, ``podman`` or ``unknown``.
+
+        Source: Podman's ``pkg/api/handlers/compat/info.go``, where Buildah is named; recorded from 4.3 and 5.4.
+        """
+        if self.buildah_version:
+            return PODMAN
         pairs = self.driver_status or []
-        return "containerd" if any(_SNAPSHOTTER in text for pair in pairs for text in pair) else "classic"
+        if any(_SNAPSHOTTER in text for pair in pairs for text in pair):
+            return CONTAINERD
+        return CLASSIC if self.driver in _GRAPH_DRIVERS else UNKNOWN_STORE
 
 
 class Actor(Struct, kw_only=True):
-    """What an event is about."""
+    """What an event is about; Podman 4 tells its name alone."""
 
     id: str = field(name="ID", default="")
+    attributes: dict[str, str] | None = field(name="Attributes", default=None)
 
 
 class EngineEvent(Struct, kw_only=True):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
-from tonnage.model.inventory import CONTAINERD, CacheRecord, Container, Engine, Image, Volume
+from tonnage.model.inventory import CLASSIC, PODMAN, CacheRecord, Container, Engine, Image, Volume
 from tonnage.units import told_count
 
 PROJECT = "com.docker.compose.project"
@@ -52,7 +52,8 @@ def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
     """Return what the engine says of itself."""
     return Engine(
         # Engines before 23 take their id from a file of the machine, so two of them on one machine tell the same one.
-        engine_id=f"{told.id}@{told.data_root}",
+        # Podman makes up another one for each question.
+        engine_id=f"{told.name if told.image_store == PODMAN else told.id}@{told.data_root}",
         endpoint=endpoint,
         version=told.server_version,
         api_version=api_version,
@@ -93,7 +94,7 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json, image_stor
         created_s=float(summary.created),
         digests=_names(summary.repo_digests),
         named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
-        only_here=image_store == CONTAINERD,
+        only_here=image_store != CLASSIC,
     )
 
 
@@ -210,7 +211,8 @@ def pulled(lines: str) -> tuple[str, ...]:
     """Read the events of pulls."""
     written = [line.encode(errors="replace") for line in lines.splitlines() if line.strip()]
     events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in written]
-    return tuple(each.actor.id for each in events if each.actor.id)
+    named = (each.actor.id or (each.actor.attributes or {}).get("name", "") for each in events)
+    return tuple(name for name in named if name)
 
 
 def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple[Volume, ...]:

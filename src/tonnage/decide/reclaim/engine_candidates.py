@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 LEAST_LOG_BYTES = 1_000_000
 """Smaller logs are not worth their loss."""
 
-OVERHEAD_BYTES = {"overlay2": 40_960, "overlayfs": 20_480}
+OVERHEAD_BYTES = {"overlay2": 40_960, "overlayfs": 20_480, "overlay": 40_960}
 """What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10, and 26.1 and 28.5
-with containerd: its directories and the engine's files about it."""
+with containerd, Podman 4.3 and 5.4 (overlay): its directories and the engine's files about it."""
 
 
 _image_id = partial(CandidateId, CandidateKind.IMAGE)
@@ -48,8 +48,9 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     """
     stay = images_that_stay(inventory, needs)
     seconds = dict(needs.build_seconds)
+    program = inventory.engine.program
     pieces = _pieces(inventory)
-    found = Findings(pieces=pieces, notes=needs.notes)
+    found = Findings(pieces=pieces, notes=(*needs.notes, *inventory.unknowns))
     above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
     copied = copies(inventory)
     for image in inventory.images:
@@ -57,7 +58,7 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
         found += _image(_told(image, inventory, pieces), stay.get(image.image_id, ""), inventory, seconds, pinned_by)
     found += _unlisted(inventory)
     for container in inventory.containers:
-        found += _container(container) + _log(container)
+        found += _container(container, program) + _log(container, program)
     for record in inventory.cache:
         removed_after = tuple(sorted(_cache_id(one) for one in above[record.record_id]))
         copy = copied.get(record.record_id)
@@ -103,7 +104,7 @@ def _image(
     key, name = _image_id(image.image_id), shown(image)
     if reason:
         return _stays(key, name, reason, image.size_bytes)
-    cost_s, back = image_cost(image, seconds)
+    cost_s, back = image_cost(image, seconds, inventory.engine.program)
     if image.references or image.pullable:
         why = "no container was made from it, and no stack that is known here names it"
     else:
@@ -140,19 +141,19 @@ def _breaks(image: Image) -> str:
     return "whatever asks for it by its name" if image.references else ""
 
 
-def _container(container: Container) -> Findings:
+def _container(container: Container, program: str) -> Findings:
     key = _container_id(container.container_id)
     reason = why_container_stays(container)
     if reason:
         return _stays(key, container.name, reason, container.writable_bytes)
-    cost_s, back = container_cost(container)
+    cost_s, back = container_cost(container, program)
     size_bytes = (container.writable_bytes or 0) + (container.log_bytes or 0)
     why = "it has ended, and belongs to no stack"
-    breaks, used_s = "docker start of it", container.ended_s
+    breaks, used_s = f"{program} start of it", container.ended_s
     return _one(key, container.name, size_bytes, cost_s, why, back=back, breaks=breaks, last_used_s=used_s)
 
 
-def _log(container: Container) -> Findings:
+def _log(container: Container, program: str) -> Findings:
     """Return the log of a container that stays; that of another one goes with it."""
     size_bytes = container.log_bytes or 0
     if size_bytes < LEAST_LOG_BYTES or not why_container_stays(container):
@@ -164,7 +165,7 @@ def _log(container: Container) -> Findings:
         LOST_LOG_S,
         "what it has printed so far",
         back="not at all",
-        breaks=f"docker logs {container.name}, up to now",
+        breaks=f"{program} logs {container.name}, up to now",
     )
 
 
@@ -356,11 +357,11 @@ _CACHE_BACK = {
 }
 
 
-def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float]) -> tuple[float, str]:
+def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float], program: str) -> tuple[float, str]:
     """Return what it costs to get an unused image back."""
     own = (image.labels.get("tonnage.stack", ""), image.labels.get("tonnage.service", ""))
     if image.pullable:
-        return 2.0 + image.size_bytes / PULLED_BYTES_PER_S, f"docker pull {shown(image)}"
+        return 2.0 + image.size_bytes / PULLED_BYTES_PER_S, f"{program} pull {shown(image)}"
     if own in build_seconds:
         return build_seconds[own], f"the next build of {own[1]} in the stack {own[0]}, as long as the last one took"
     rebuilt_s = 1.0 + image.unique_bytes / BUILT_BYTES_PER_S
@@ -381,10 +382,10 @@ def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
     return 0.1 + record.size_bytes / speed, _CACHE_BACK.get(record.kind, "the next build runs that instruction again")
 
 
-def container_cost(container: Container) -> tuple[float, str]:
+def container_cost(container: Container, program: str) -> tuple[float, str]:
     """Return what it costs to get a stopped container back."""
     if container.writable_bytes == 0:
-        return 5.0, f"docker run {container.image_reference}, with the options that it had"
+        return 5.0, f"{program} run {container.image_reference}, with the options that it had"
     return LOST_DATA_S, "what it wrote into its own layer is lost, as is its log"
 
 

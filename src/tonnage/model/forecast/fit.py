@@ -74,8 +74,10 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
     Args:
         fits: How that fits, for each filesystem that would be written.
         disk_known: Whether there was a disk to compare with.
+        notes: What of the engine could not be seen and matters.
     """
 
     stack: StackForecast
     fits: tuple[FilesystemFit, ...]
     disk_known: bool
+    notes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from tonnage.model.inventory import PODMAN
 from tonnage.units import format_bytes
 from tonnage.views.text.layout import columns, gauge_parts, joined
 
@@ -52,7 +53,9 @@ def engine_use(inventory: Inventory) -> dict[str, object]:
         "containers": {"count": len(writable), "bytes": _sum(writable)},
         "build_cache": {
             "count": len(inventory.cache),
-            "bytes": sum(record.size_bytes for record in inventory.cache if not record.shared),
+            "bytes": None
+            if inventory.engine.image_store == PODMAN
+            else sum(record.size_bytes for record in inventory.cache if not record.shared),
         },
         "volumes": {
             "count": len(inventory.volumes),
@@ -76,7 +79,8 @@ def status_text(
         services: Names of the services to tell about; empty for all.
     """
     engine = inventory.engine
-    blocks = [[f"engine {engine.version} ({engine.storage_driver}, {engine.image_store} store) at {engine.endpoint}"]]
+    kept = f"{engine.storage_driver}, {engine.image_store} store"
+    blocks = [[f"engine {engine.shown_version} ({kept}) at {engine.endpoint}"]]
     blocks += [
         _filesystem_lines(disk, reserves.get(disk.mount, 0), width=width, ascii_only=ascii_only)
         for disk in inventory.filesystems
