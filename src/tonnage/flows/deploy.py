@@ -125,6 +125,7 @@ def carry_out(
         CannotFitError: The plan was refused; nothing was touched.
         StalePlanError: The saved plan is stale; nothing was touched.
         LockHeldError: Another run holds the lock; nothing was touched.
+        UsageError: A setting names a program or a builder that is not there; nothing was touched.
         EngineLacksError: Nothing is built with this engine, or a program that the plan needs is missing or cannot do
             it; nothing was touched.
         InterruptedRunError: A signal came before anything was touched.
@@ -145,12 +146,12 @@ def carry_out(
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         _need_programs(ports, plan)
-        access.check(plan)
+        told = access.check(plan)
         acts = access.acts()
         gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
         try:
             with view as opened:
-                for note in (*job.wanted.stack.notes, *plan.notes):
+                for note in (*job.wanted.stack.notes, *plan.notes, *told):
                     opened.show(Notice(text=note))
                 run = execute(
                     plan,

@@ -33,13 +33,14 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
     Args:
         acts: Makes what changes it.
         gauge: Opens a gauge of available bytes for some mounts.
-        check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them.
+        check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them; returns what
+            people should know of them.
     """
 
     facts: EngineFacts
     acts: Callable[[], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
-    check: Callable[[Plan], None] = lambda _plan: None
+    check: Callable[[Plan], tuple[str, ...]] = lambda _plan: ()
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):

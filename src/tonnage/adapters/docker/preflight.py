@@ -15,18 +15,23 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan, Step
 
 
-def check_ready(plan: Plan, tools: Tools) -> None:
+def check_ready(plan: Plan, tools: Tools) -> tuple[str, ...]:
     """Check the builder and Compose against every step of a plan, and against the steps that would undo them.
 
     A plan without builds needs no builder, and one that starts nothing needs no Compose: neither is looked for then.
 
+    Returns:
+        What people should know of them.
+
     Raises:
         EngineLacksError: A program is missing, or cannot do what a step asks for.
-        UsageError: ``TONNAGE_DOCKER`` names no program.
+        UsageError: ``TONNAGE_DOCKER`` names no program, or ``BUILDX_BUILDER`` no builder.
     """
+    builds = False
     for step in _all(plan.steps):
         match step.action:
             case Build():
+                builds = True
                 refuse_what_it_lacks(tools.need_build(), step.action.spec)
             case Switch():
                 for_switch(step.action.project, tools.need_compose().generation)
@@ -34,6 +39,11 @@ def check_ready(plan: Plan, tools: Tools) -> None:
                 for_start_first(step.action.project, step.service, tools.need_compose().generation)
             case _:
                 pass
+    selected = tools.selected_builder if builds else None
+    if selected is None:
+        return ()
+    name = f"the builder {selected.name} ({selected.driver})"
+    return (f"{name} is selected and not used: Tonnage builds in the engine itself, where it can measure and guard",)
 
 
 def _all(steps: Iterable[Step]) -> Iterator[Step]:

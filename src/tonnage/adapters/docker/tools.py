@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.selected_builder import SelectedBuilder
     from tonnage.adapters.docker.tool_versions_cache import ToolVersionsCache
 
 _Asked = TypeVar("_Asked")
@@ -148,6 +149,18 @@ class Tools:
     def builder(self) -> str:
         """The kind of builder as a word: rawjson, plain, legacy or none."""
         return self.build.kind.value if self.build else "none"
+
+    @cached_property
+    def selected_builder(self) -> SelectedBuilder | None:
+        """The builder that the user selected beside the engine; None where there is none.
+
+        Raises:
+            EngineLacksError: There is no program that builds.
+            UsageError: ``TONNAGE_DOCKER`` names no program, or ``BUILDX_BUILDER`` no builder.
+        """
+        from tonnage.adapters.docker.selected_builder import selected_builder  # noqa: PLC0415 - only for builds
+
+        return selected_builder(self.need_build(), self._environment)
 
     def need_build(self) -> BuildTool:
         """Return the builder.
