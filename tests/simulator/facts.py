@@ -44,7 +44,7 @@ class SimulatedFacts:
     def images(self) -> tuple[Image, ...]:
         """Return all images; in containerd each has a digest, and one without a name is not listed while it runs."""
         found = self._engine.store.described_images()
-        if self._engine.identity.image_store != "containerd":
+        if self._engine.identity.image_store == "classic":
             return found
         runs = {container.image_id for container in self._engine.living()}
         return tuple(
