@@ -162,8 +162,9 @@ class FoundPrograms:
 
     def builder_found(self) -> str:
         """Say which builder was found."""
-        tool = self.tools.need_build()
-        return f"{tool.program} {tool.version}, {tool.described}"
+        tool, selected = self.tools.need_build(), self.tools.selected_builder
+        beside = f", not the selected builder {selected.name} ({selected.driver})" if selected else ""
+        return f"{tool.program} {tool.version}, {tool.described}{beside}"
 
     def compose_found(self) -> str:
         """Say which Compose was found."""

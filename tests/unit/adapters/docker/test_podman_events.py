@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.answering import Answer, Answering, answering
+from tests.answering import Answer, answering
 
 from tonnage.adapters.docker.connect import connect
 from tonnage.adapters.docker.facts import DockerFacts
+
+if TYPE_CHECKING:
+    from tests.answering import Answering
 
 WIRE = Path(__file__).parents[3] / "wire"
 
