@@ -55,13 +55,14 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(SOCKET)
 
 
-def ask(path: str) -> str:
-    """Return what the engine answers to a GET."""
+def ask(path: str, sent: object = None) -> str:
+    """Return what the engine answers to a GET, or to a POST of what is sent."""
     connection = _Connection("localhost", timeout=120)
-    connection.request("GET", path)
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST" if sent else "GET", path, json.dumps(sent) if sent else None, headers)
     answer = connection.getresponse()
     text = answer.read().decode()
-    if answer.status != http.client.OK:
+    if answer.status not in {http.client.OK, http.client.CREATED}:
         raise SystemExit(f"{path}: {answer.status} {text}")
     return text
 
@@ -97,6 +98,11 @@ def make(directory: Path) -> None:
     docker("run", "--detach", "--name", "host", "--network", "host", "busybox", "sleep", "1000")
     docker("run", "--detach", "--name", "dies", "busybox", "sh", "-c", "head -c 30011 /dev/urandom >/left; exit 3")
     docker("wait", "dies")
+    if podman:
+        # Docker's interface makes no pod.
+        ask("/v4.0.0/libpod/pods/create", {"name": "backup", "no_infra": True})
+        container = {"image": "busybox:1.36", "name": "in-pod", "pod": "backup", "command": ["true"]}
+        ask("/v4.0.0/libpod/containers/create", container)
     time.sleep(3)
 
 
@@ -154,6 +160,8 @@ def record(out: Path) -> None:
     write(
         "container_details", {key: json.loads(ask(f"{api}/containers/{one}/json?size=1")) for key, one in named.items()}
     )
+    if "BuildahVersion" in info:
+        write("libpod_containers", json.loads(ask(f"{api}/libpod/containers/json?all=true")))
     write("volumes", json.loads(ask(f"{api}/volumes")))
     events = ask(f"{api}/events?since=1&until={int(time.time()) + 1}&filters=" + '{"type":["image"],"event":["pull"]}')
     (out / "events.jsonl").write_text(events.replace(REGISTRY, "registry.example.org"))

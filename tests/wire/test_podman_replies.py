@@ -97,6 +97,12 @@ def test_containers_and_volumes_of_podman_are_what_they_are_on_other_engines(eng
     assert wire.cache(recorded("df", engine)) == ()
 
 
+@pytest.mark.parametrize("engine", PODMANS)
+def test_pods_are_told_by_podmans_own_interface(engine: str) -> None:
+    pods = wire.pods(recorded("libpod_containers", engine))
+    assert pods == {wire.container(recorded("container_details", engine)["in-pod"]).container_id: "backup"}
+
+
 @pytest.mark.parametrize(
     ("driver", "status", "store"),
     [

@@ -25,7 +25,7 @@ UNKNOWN_STORE = "unknown"
 """An image store that is none of these."""
 _AS_FORECAST = frozenset({"overlay2", "overlay", "fuse-overlayfs"})
 _PODMANS = (
-    "Podman does not tell of build caches, nor of what pods, Buildah and other programs keep in its storage:"
+    "Podman does not tell of build caches, nor of what Buildah and other programs keep in its storage:"
     " that is neither counted nor freed"
 )
 _UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, cannot be told"
@@ -145,6 +145,7 @@ class Container(Struct, frozen=True, kw_only=True):
         service: The compose service; empty when none.
         number: Its number among the replicas; 0 when it has none.
         one_off: Made by ``compose run``.
+        pod: The pod of Podman that it is in; empty when none.
         state: created, running, paused, restarting, removing, exited or dead.
         health: ``none`` without a healthcheck, else starting, healthy or unhealthy.
         health_said: Last line of what the healthcheck printed when it last failed.
@@ -166,6 +167,7 @@ class Container(Struct, frozen=True, kw_only=True):
     service: str = ""
     number: int = 0
     one_off: bool = False
+    pod: str = ""
     state: str = "running"
     health: str = "none"
     health_said: str = ""

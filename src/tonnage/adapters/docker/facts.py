@@ -108,7 +108,11 @@ class DockerFacts:
             params["filters"] = json.dumps({"label": [f"{wire.PROJECT}={project}"]})
         with self._asking("list the containers"):
             listed = wire.container_ids(self._get("/containers/json", params))
-        return tuple(found for one in listed if (found := self.container(one)) is not None)
+            # Docker's interface, as Podman speaks it, says nothing of pods.
+            podman = bool(listed) and (self._told or self._info()).image_store == PODMAN
+            pods = wire.pods(self._get("/libpod/containers/json", {"all": "true"})) if podman else {}
+        found = (each for one in listed if (each := self.container(one)) is not None)
+        return tuple(replace(each, pod=pods.get(each.container_id, "")) for each in found)
 
     def container(self, name_or_id: str) -> Container | None:
         """Return one container, or None when there is none."""

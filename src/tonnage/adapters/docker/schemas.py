@@ -269,6 +269,13 @@ class ContainerSummary(Struct, kw_only=True):
     mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 
+class PodMember(Struct, kw_only=True):
+    """One entry of ``GET /libpod/containers/json``, which only Podman has."""
+
+    id: str = field(name="Id")
+    pod: str = field(name="PodName", default="")
+
+
 class Usages(Struct, kw_only=True):
     """``GET /system/df``, and ``GET /volumes`` with its volumes only."""
 

@@ -158,6 +158,11 @@ def container_ids(reply: Json) -> list[str]:
     return [summary.id for summary in _read(reply, list[replies.ContainerSummary])]
 
 
+def pods(reply: Json) -> dict[str, str]:
+    """Return the pod of each container that is in one, by its id."""
+    return {each.id: each.pod for each in _read(reply, list[replies.PodMember]) if each.pod}
+
+
 class Reach(Struct, frozen=True):
     """How a container is reached: its address, its first process, and the container whose network it shares."""
 

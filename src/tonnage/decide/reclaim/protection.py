@@ -25,6 +25,8 @@ _MADE_ELSEWHERE_S = 3600.0
 _MADE_BEFORE_S = 60.0
 """One that a registry knows besides needs less for that."""
 _OVER = frozenset({"exited", "dead"})
+# Source: podman-generate-systemd(1), podman-systemd.unit(5).
+_UNIT = "PODMAN_SYSTEMD_UNIT"
 _SWARM_SERVICE = "com.docker.swarm.service.name"
 _OWN_PREFIX = "localhost/tonnage/"
 _OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
@@ -39,6 +41,10 @@ def why_container_stays(container: Container) -> str:
         return f"the swarm keeps it of the service {swarm_service}"
     if container.project:
         return f"it belongs to the stack {container.project}, which is stopped"
+    if container.pod:
+        return f"it belongs to the pod {container.pod}, which is there still"
+    if unit := container.labels.get(_UNIT, ""):
+        return f"systemd starts it by its unit {unit}"
     return ""
 
 

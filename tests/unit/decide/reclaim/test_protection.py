@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from tests.unit.decide import observed
 
-from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay
+from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay, why_container_stays
 from tonnage.errors import CannotReclaimError
-from tonnage.model.inventory import find_image, tagged
+from tonnage.model.inventory import Container, find_image, tagged
 from tonnage.model.reclaim.candidate import Root, Roots
 
 DIGEST = "sha256:" + "ab" * 32
@@ -96,3 +98,16 @@ def test_a_stopped_container_whose_image_was_forced_away_keeps_nothing_from_bein
         images_that_stay(
             observed.inventory(images=(NGINX,), containers=(replace(stopped, state="running"),)), Roots(now_s=NOW_S)
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"pod": "backup"}, "it belongs to the pod backup, which is there still"),
+        ({"labels": {"PODMAN_SYSTEMD_UNIT": "web.service"}}, "systemd starts it by its unit web.service"),
+        ({}, ""),
+    ],
+)
+def test_what_has_ended_stays_where_podman_or_systemd_will_start_it_again(changes: dict[str, Any], reason: str) -> None:
+    ended = Container(container_id="c", name="x", image_id="i", state="exited")
+    assert why_container_stays(replace(ended, **changes)) == reason
