@@ -12,7 +12,7 @@ from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.docker.progress import LegacyOutput
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
 from tonnage.lazily import regex
-from tonnage.model.deploy.image_names import how_to_get
+from tonnage.model.deploy.image_names import how_to_get, is_of_this_machine
 from tonnage.model.inventory import OWN_REGISTRY
 from tonnage.sources.dockerfile.base_images import instructions, line_of
 
@@ -63,7 +63,7 @@ def build_failure(
     if tool.switched_off_by and _ONLY_BUILDKIT.search(reason):
         return StepFailedError(
             f"the build of {name} failed{where}",
-            why=f"{reason}\n{tool.switched_off_by} is set, so the classic builder builds.",
+            why=f"{tool.switched_off_by} is set, so the classic builder builds, which says: {reason}",
             todo="Let BuildKit build:\n  unset DOCKER_BUILDKIT",
             place=place,
             log=log,
@@ -88,23 +88,18 @@ def _todo_for_base(image: str, reason: str) -> str:
         return "Write the platform out, such as:\n  FROM --platform=linux/amd64 IMAGE"
     if _NOT_FOR_THIS.search(reason):
         return "Name a version of it that has this platform, or another one, by platforms or FROM --platform."
-    return f"Check the name and the network. {how_to_get(_short(image))}"
+    return f"Check the name{'' if is_of_this_machine(image) else ' and the network'}. {how_to_get(_short(image))}"
 
 
 def _frontend_failure(image: str, reason: str, spec: BuildSpec, place: str, log: str) -> StepFailedError:
     """Return the failure for what reads the Dockerfile, an image that the builder could not fetch."""
-    given = _SYNTAX_ARGUMENT in dict(spec.args)
-    asked, take = (
-        (f"The build argument {_SYNTAX_ARGUMENT}", "that argument")
-        if given
-        else ("The line # syntax= of the Dockerfile", "that line")
-    )
+    asked = f"The build argument {_SYNTAX_ARGUMENT}" if _SYNTAX_ARGUMENT in dict(spec.args) else "The line # syntax="
     return StepFailedError(
         f"the Dockerfile frontend {image} could not be fetched",
-        why=f"{reason}\n{asked} asks for it, and the builder needs it before it reads the Dockerfile.",
-        todo=f"Take {take} away: the builder has a frontend of its own, which knows all but the newest instructions."
-        f" Or check its name, or bring it here:\n  docker pull {image}\nor, where a registry is out of reach, from a"
-        f" machine that has it:\n  docker save {image} | ssh HOST docker load",
+        why=reason,
+        todo=f"{asked} asks for it. Take that away: the builder has a frontend of its own, which knows all but the newest"
+        f" instructions. Or check its name, or bring it here:\n  docker pull {image}\nor, where a registry is out of"
+        f" reach, from a machine that has it:\n  docker save {image} | ssh HOST docker load",
         place=place,
         log=log,
     )

@@ -23,9 +23,14 @@ LABEL_CONFIG = "tonnage.config"
 
 def how_to_get(reference: str) -> str:
     """Say how an image comes to an engine that lacks it: what has a name of this machine alone is in no registry."""
-    if reference.startswith(_HERE):
+    if is_of_this_machine(reference):
         return "No registry has this name: build it, or load it here first:\n  docker load --input FILE"
     return f"Pull or build it here first:\n  docker pull {reference}"
+
+
+def is_of_this_machine(reference: str) -> bool:
+    """Tell whether a name is one of this machine alone; with a port it may be that of a registry here."""
+    return reference.startswith(_HERE)
 
 
 def candidate_reference(stack: str, service: str) -> str:

@@ -131,7 +131,7 @@ def test_a_frontend_that_cannot_be_fetched_is_named_with_what_to_do(
     with pytest.raises(StepFailedError, match="the Dockerfile frontend docker/dockerfile:1 could not") as caught:
         _build(tmp_path, f"cat {RECORDED}/{recorded}.txt >&2; exit 1", BuilderKind(recorded.partition("-")[0]), spec)
     assert "network is unreachable" in caught.value.why
-    assert caught.value.todo.startswith("Take that line away")
+    assert caught.value.todo.startswith("The line # syntax= asks for it. Take that away")
     assert "\n  docker pull docker/dockerfile:1\n" in caught.value.todo
     assert caught.value.place == f"{spec.dockerfile}:1"
 
@@ -146,7 +146,7 @@ def test_a_frontend_that_a_build_argument_asks_for_is_not_looked_for_in_the_dock
             BuilderKind.PLAIN,
             replace(spec, args=(("BUILDKIT_SYNTAX", "docker/dockerfile:1"),)),
         )
-    assert caught.value.todo.startswith("Take that argument away")
+    assert caught.value.todo.startswith("The build argument BUILDKIT_SYNTAX asks for it")
 
 
 @pytest.mark.parametrize(
