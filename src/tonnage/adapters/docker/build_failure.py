@@ -98,8 +98,8 @@ def _frontend_failure(image: str, reason: str, spec: BuildSpec, place: str, log:
         f"the Dockerfile frontend {image} could not be fetched",
         why=reason,
         todo=f"{asked} asks for it. Take that away: the builder has a frontend of its own, which knows all but the"
-        f" newest instructions. Or check its name, or bring it here:\n  docker pull {image}\nor, where a registry is out"
-        f" of reach, from a machine that has it:\n  docker save {image} | ssh HOST docker load",
+        f" newest instructions. Or check its name, or bring it here:\n  docker pull {image}\nor, where a registry is"
+        f" out of reach, from a machine that has it:\n  docker save {image} | ssh HOST docker load",
         place=place,
         log=log,
     )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
-from tonnage.model.inventory import CLASSIC, PODMAN, CacheRecord, Container, Engine, Image, Volume
+from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN, CacheRecord, Container, Engine, Image, Volume
 from tonnage.units import told_count
 
 PROJECT = "com.docker.compose.project"
