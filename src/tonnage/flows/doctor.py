@@ -9,6 +9,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
@@ -17,9 +18,10 @@ from tonnage.decide.reports.checklist import checklist
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
+from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.looks import look
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs
-from tonnage.flows.state import journal_path, opened_journal, runs_if_readable
+from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
@@ -29,14 +31,19 @@ from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.units import format_bytes
 from tonnage.views.text.checks import FAILED, OK, WARNING, Check
+from tonnage.views.text.garbage_collection import collection_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tonnage.adapters.interface import EngineFacts
+    from tonnage.flows.looks import Snapshot
     from tonnage.flows.ports import Process, RehearsalPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.forecast.estimate import ServiceForecast
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.reclaim.garbage_collection import CollectionReport
     from tonnage.model.reports.checklist import Item
     from tonnage.model.stack import Service, Stack
 
@@ -46,7 +53,65 @@ _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
 
-def check_all(ports: RehearsalPorts, flags: StackFlags) -> tuple[list[Check], TonnageError | None]:
+class Examination(Struct, frozen=True, kw_only=True):
+    """What was found.
+
+    Args:
+        failure: Of the first check that failed.
+        stack: The stack whose checklist was verified; empty where there is none.
+        collection: The engine's garbage collection; None where the engine or the stack cannot be read.
+    """
+
+    checks: tuple[Check, ...]
+    failure: TonnageError | None
+    stack: str
+    items: tuple[Item, ...]
+    collection: CollectionReport | None
+
+
+class _Looked(Struct, frozen=True, kw_only=True):
+    """What several checks stand on: the stack, the engine where it answers, and forecasts from what is known here."""
+
+    wanted: DesiredState
+    seen: Snapshot | None
+    forecasts: tuple[ServiceForecast, ...] | None
+
+
+def examine(ports: RehearsalPorts, flags: StackFlags) -> Examination:
+    """Carry every check out, and verify the checklist of the stack of this directory."""
+    looked = None
+    with contextlib.suppress(TonnageError):
+        looked = _look(ports, flags)
+    collection = None
+    if looked is not None and looked.seen is not None:
+        with contextlib.suppress(TonnageError):
+            collection = collection_report(ports, flags.host, looked.seen, looked.wanted.stack, looked.forecasts)
+    checks, failure = _check_all(ports, flags, collection)
+    items: tuple[Item, ...] = ()
+    if looked is not None and looked.wanted.stack.services:
+        with contextlib.suppress(TonnageError):
+            items = checklist(_evidence(ports, looked))
+    stack = looked.wanted.stack.name if looked is not None and items else ""
+    return Examination(checks=tuple(checks), failure=failure, stack=stack, items=items, collection=collection)
+
+
+def _look(ports: RehearsalPorts, flags: StackFlags) -> _Looked:
+    wanted = read_if_there(ports, flags)
+    with contextlib.ExitStack() as opened:
+        facts = seen = None
+        with contextlib.suppress(TonnageError):
+            facts = opened.enter_context(ports.engines.facts(flags.host))
+            seen = look(facts, wanted)
+        forecasts = None
+        if wanted.stack.built:
+            with contextlib.suppress(TonnageError):
+                forecasts = _forecasts(ports, wanted, facts if seen else None, seen.inventory if seen else None)
+    return _Looked(wanted=wanted, seen=seen, forecasts=forecasts)
+
+
+def _check_all(
+    ports: RehearsalPorts, flags: StackFlags, collection: CollectionReport | None
+) -> tuple[list[Check], TonnageError | None]:
     """Carry every check out; none depends on another one's success more than it must."""
     failures: list[TonnageError] = []
 
@@ -64,6 +129,7 @@ def check_all(ports: RehearsalPorts, flags: StackFlags) -> tuple[list[Check], To
         *_weights_checks(ports, flags, checked),
         checked("engine", lambda: _engine(ports, flags)),
         checked("disk", lambda: _disk(ports, flags)),
+        *([collection_check(collection)] if collection is not None else []),
         checked("builder", ports.programs.builder_found),
         checked("compose", ports.programs.compose_found),
         checked("journal", lambda: _journal(ports)),
@@ -143,27 +209,15 @@ def _journal(ports: Process) -> str:
     return f"{path}: last run {last[0].run_id}" if last else f"{path}: no run yet"
 
 
-def verified_checklist(ports: RehearsalPorts, flags: StackFlags) -> tuple[str, tuple[Item, ...]]:
-    """Verify the checklist of the stack of this directory.
-
-    Returns:
-        The stack's name and the items; none where there is no stack, or it cannot be read.
-    """
-    with contextlib.suppress(TonnageError):
-        wanted = read_if_there(ports, flags)
-        if wanted.stack.services:
-            return wanted.stack.name, checklist(_evidence(ports, wanted, flags.host))
-    return "", ()
-
-
-def _evidence(ports: RehearsalPorts, wanted: DesiredState, host: str) -> Evidence:
-    """Look at a stack, its repository and the journal; builds begin from images of the engine that was typed."""
+def _evidence(ports: RehearsalPorts, looked: _Looked) -> Evidence:
+    """Look at a stack, its repository and the journal."""
+    wanted = looked.wanted
     directory = Path(wanted.stack.directory)
     root = repository(directory)
     return Evidence(
         workflows=tuple(_workflows(root)),
         installs=_installs(ports, build_environment_of(ports, wanted.stack, ports.environment)),
-        torch=_torch(ports, wanted, host),
+        torch=_torch(wanted.stack, looked.forecasts),
         runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
         rehearsals=ports.rehearsals.root(),
@@ -211,25 +265,14 @@ def _installs_of(ports: RehearsalPorts, service: Service) -> Iterator[FoundInsta
                     yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
 
 
-def _torch(ports: RehearsalPorts, wanted: DesiredState, host: str) -> tuple[FoundTorch, ...] | None:
-    """Return what services install of PyTorch, from what was looked up before; None where that does not tell."""
-    stack = build_environment_of(ports, wanted.stack, ports.environment)
+def _torch(stack: Stack, forecasts: Sequence[ServiceForecast] | None) -> tuple[FoundTorch, ...] | None:
+    """Return what services install of PyTorch; None where their forecasts do not tell."""
     built = stack.built
-    asked = ForecastRequest(
-        assume_bytes=wanted.policy.assume_unknown_bytes,
-        offline=True,
-        within_s=_WITHIN_S,
-        builders=built,
-        directory=wanted.stack.directory,
-    )
-    try:
-        forecasts = _forecasts(ports, wanted, built, asked, host)
-    except TonnageError:
-        return None
-    if len(forecasts) != len(built) or any(each.failures or not each.found_out for each in forecasts):
+    known = forecasts or ()
+    if len(known) != len(built) or any(each.failures or not each.found_out for each in known):
         return None
     found = []
-    for service, forecast in zip(built, forecasts, strict=True):
+    for service, forecast in zip(built, known, strict=True):
         parts = [part for step in forecast.steps for part in step.contributors if part.name.split()]
         if any(part.name.split()[0] == "torch" for part in parts):
             cuda = [part for part in parts if part.name.startswith(_CUDA)]
@@ -245,14 +288,25 @@ def _torch(ports: RehearsalPorts, wanted: DesiredState, host: str) -> tuple[Foun
 
 
 def _forecasts(
-    ports: RehearsalPorts, wanted: DesiredState, built: Sequence[Service], asked: ForecastRequest, host: str
+    ports: RehearsalPorts, wanted: DesiredState, facts: EngineFacts | None, inventory: Inventory | None
 ) -> tuple[ServiceForecast, ...]:
-    """Forecast builds, also those that are built already, with the base images of the engine where it answers."""
-    with contextlib.ExitStack() as opened:
-        try:
-            facts = opened.enter_context(ports.engines.facts(host))
-            inventory = look(facts, wanted).inventory
-        except TonnageError:
-            return gather(ports, built, ports.engines.kind(None), asked)
-        kind = ports.engines.kind(inventory.engine)
-        return gather(ports, built, kind, asked, facts=facts, inventory=inventory)
+    """Forecast builds from what was looked up before, also those that are built already."""
+    built = build_environment_of(ports, wanted.stack, ports.environment).built
+    engine = inventory.engine if inventory is not None else None
+    asked = ForecastRequest(
+        assume_bytes=wanted.policy.assume_unknown_bytes,
+        offline=True,
+        within_s=_WITHIN_S,
+        stack=wanted.stack.name,
+        builders=built,
+        directory=wanted.stack.directory,
+    )
+    return gather(
+        ports,
+        built,
+        ports.engines.kind(engine),
+        asked,
+        facts=facts,
+        inventory=inventory,
+        history=read_history(ports, wanted.stack.name, engine.engine_id) if engine is not None else None,
+    )

@@ -12,6 +12,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.stack import BuildSpec, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
@@ -141,6 +143,12 @@ class Engines(Protocol):
 
     def kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""
+
+    def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
+        """Return the rules of garbage collection as the engine's builder tells them; None where it does not."""
+
+    def settings_file(self, engine: Engine) -> Path | None:
+        """Return the file that an engine is usually configured in; None for an engine on another machine."""
 
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""

@@ -11,12 +11,14 @@ from tonnage.flows.state import state_place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EngineAccess, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
+    from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.wiring.machine import FoundPrograms
 
@@ -63,6 +65,26 @@ class DockerEngines:
             return EngineKind.CLASSIC
         tool = self._programs.tools.build if engine else None
         return EngineKind.CLASSIC if tool and tool.kind is BuilderKind.LEGACY else EngineKind.BUILDKIT
+
+    def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
+        """Return the rules of garbage collection as the engine's builder tells them; None where it does not."""
+        from tonnage.adapters.docker.garbage_collection import told_rules  # noqa: PLC0415
+        from tonnage.adapters.docker.tools import aimed_at  # noqa: PLC0415
+        from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS, version_of  # noqa: PLC0415
+
+        with self.connection(host) as connection:
+            aimed = aimed_at(connection, self.environment)
+            return told_rules(
+                self._programs.tools.build, aimed, three_limits=version_of(engine.version) >= THREE_LIMITS
+            )
+
+    def settings_file(self, engine: Engine) -> Path | None:
+        """Return the file that an engine is usually configured in; None for an engine on another machine."""
+        from tonnage.adapters.docker.garbage_collection import settings_file  # noqa: PLC0415
+
+        if not engine.endpoint.startswith("unix://"):
+            return None
+        return settings_file(self.environment, rootless=engine.rootless)
 
     def data_root(self, host: str) -> str:
         """Return where a local engine keeps its data, when it says so within a moment; empty else."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate
+    from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.stack import Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource
@@ -141,6 +142,7 @@ class SimulatedPorts:
     installs_with: str = "pipx install tonnage==7.1.3"
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
     machine: LocalMachine = field(default_factory=EmptyMachine)
+    told_rules: tuple[CollectionRule, ...] | None = None
 
     def __post_init__(self) -> None:
         self.programs = self.engines = self.rehearsals = self
@@ -152,6 +154,14 @@ class SimulatedPorts:
 
     def compose(self) -> ComposeConfig | None:
         return None
+
+    def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
+        del host, engine
+        return self.told_rules
+
+    def settings_file(self, engine: Engine) -> Path | None:
+        del engine
+        return Path(self.working_directory, "daemon.json")
 
     def data_root(self, host: str) -> str:
         del host
