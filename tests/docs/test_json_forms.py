@@ -9,6 +9,7 @@ from typing import Any, get_args
 from tests.forecasts.stacks import forecast_of
 from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
 
+from tonnage.decide.reclaim.garbage_collection import modelled_policy
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import UsageError
@@ -16,7 +17,9 @@ from tonnage.model.deploy.plan import Action
 from tonnage.model.deploy.policy import Setting
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.inventory import Filesystem
 from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionReport, CollectionSettings
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.views.json.forms import (
     EVENT_NAMES,
@@ -30,6 +33,7 @@ from tonnage.views.json.forms import (
 )
 from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
+from tonnage.views.text.garbage_collection import block_form, collection_form
 from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.runs import Comparison, accuracy_form
 from tonnage.views.text.status import status_form
@@ -56,6 +60,7 @@ def test_documents_have_the_documented_fields() -> None:
         "status": status_form(INVENTORY, reserves=LINES, stack=STACK),
         "runs": {"runs": [run_form(RUN)]},
         "checks": checks_form([Check(name="engine", state="ok", found="20.10")]),
+        "builder-gc": block_form({"enabled": True}, path=None, state="shown"),
         "settings": settings_form([setting]),
         "reclaim": reclaim_form(NOTHING_CHOSEN, mount="/", done=None),
         "explanations": explanations_form("build.log", ()),
@@ -119,6 +124,21 @@ def test_parts_have_the_documented_fields() -> None:
     assert set(step) <= documented("step")
     assert set(estimate_form(PLAN.steps[0].kept)) == documented("forecast .`kept`")
     assert set(measured[0]) == documented("measured")
+
+
+def test_garbage_collection_has_the_documented_fields() -> None:
+    disk = Filesystem(mount="/", roles=("data-root",), size_bytes=20_461_731_840, available_bytes=7)
+    policy = modelled_policy("28.5.2", disk.size_bytes, CollectionSettings())
+    loss = CollectionLoss(after="web", free_bytes=1, removed_bytes=3, needed_bytes=2)
+    form: Any = collection_form(
+        CollectionReport(
+            version="28.5.2", policy=policy, filesystem=disk, reserve_bytes=7, cache_bytes=11, losses=(loss,)
+        )
+    )
+
+    assert set(form) == documented("garbage collection")
+    assert set(form["rules"][0]) == documented("collection rule")
+    assert set(form["losses"][0]) == documented("collection loss")
 
 
 def test_every_kind_of_step_and_every_outcome_is_named() -> None:

@@ -68,7 +68,7 @@ def command(
     collection = collection_form(found.collection) if found.collection is not None else None
     session.answer(
         "checks",
-        lambda: {**checks_form(found.checks, found.items), "garbage_collection": collection},
+        lambda: checks_form(found.checks, found.items, collection),
         lambda: checks_text(found.checks) + listed,
     )
     if found.failure is not None:
@@ -77,15 +77,14 @@ def command(
 
 def _suit(session: Session, flags: StackFlags, *, write: bool, daemon_json: str | None) -> None:
     from tonnage.flows.garbage_collection import suited, write_suited  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.text.garbage_collection import block_text  # noqa: PLC0415
+    from tonnage.views.text.garbage_collection import block_form, block_text  # noqa: PLC0415
 
     made = suited(session.ports, flags, Path(daemon_json) if daemon_json else None)
     if write and not made.current:
         write_suited(made)
     state = "current" if made.current else "written" if write else "shown"
     if session.json:
-        path = None if made.path is None else str(made.path)
-        session.print_document("builder-gc", {"path": path, "state": state, "builder_gc": made.block})
+        session.print_document("builder-gc", block_form(made.block, path=made.path, state=state))
     elif state == "shown":
         session.print_text(block_text(made.block))
     where = visible_in_line(made.path) if made.path is not None else "the engine's daemon.json, on its machine"

@@ -11,7 +11,7 @@ from tonnage.escapes import visible_in_line
 from tonnage.views.text.layout import columns, fits, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.model.deploy.policy import Setting
     from tonnage.model.reports.checklist import Item
@@ -64,13 +64,20 @@ def items_text(items: Sequence[Item]) -> str:
     return checks_text([Check(name=each.name, state=each.state, found=each.found, todo=each.todo) for each in items])
 
 
-def checks_form(checks: Sequence[Check], items: Sequence[Item] = ()) -> dict[str, object]:
-    """Return checks as a JSON-able mapping."""
+def checks_form(
+    checks: Sequence[Check], items: Sequence[Item] = (), collection: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return checks as a JSON-able mapping.
+
+    Args:
+        collection: The engine's garbage collection; None where it is not known.
+    """
     return {
         "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks],
         "checklist": [
             {"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in items
         ],
+        "garbage_collection": collection,
     }
 
 

@@ -12,6 +12,7 @@ from tonnage.views.text.checks import OK, WARNING, Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionPolicy, CollectionReport
 
@@ -43,6 +44,11 @@ def collection_form(report: CollectionReport) -> dict[str, object]:
 def block_text(block: Mapping[str, object]) -> str:
     """Return ``builder.gc`` as it stands in an engine's configuration."""
     return json.dumps({"builder": {"gc": block}}, indent=2) + "\n"
+
+
+def block_form(block: Mapping[str, object], *, path: Path | None, state: str) -> dict[str, object]:
+    """Return ``builder.gc`` as a JSON-able mapping, with the file that it belongs in and how that is."""
+    return {"path": None if path is None else str(path), "state": state, "builder_gc": dict(block)}
 
 
 def _found(report: CollectionReport) -> str:
