@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from tonnage.cli.session import Session
     from tonnage.flows.ci_files import WrittenFile
+    from tonnage.flows.ci_runner import RunnerFlags
     from tonnage.flows.requests import StackFlags
 
 
-_WHAT = ("github", "deploy-script", "summary", "comment")
+_WHAT = ("github", "deploy-script", "summary", "comment", "next-runner")
 
 
 @verb(
@@ -32,6 +33,7 @@ _WHAT = ("github", "deploy-script", "summary", "comment")
         ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
         ("tonnage ci summary --forecast forecast.json --events events.jsonl", "A job as Markdown"),
         ("tonnage ci comment --forecast here.json --base base.json", "What a pull request changes, as Markdown"),
+        ("tonnage ci next-runner --runner ubuntu-24.04", "What the runner image after it would need, as Markdown"),
     ),
     failures=(StaleFilesError, StepFailedError),
     about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
@@ -88,12 +90,15 @@ def command(
         raise click.UsageError("--write and --check exclude each other")
     if force and not write:
         raise click.UsageError("--force belongs to --write")
-    if what in {"summary", "comment"}:
+    typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
+    if what in {"summary", "comment", "next-runner"}:
         if write or check:
             raise click.UsageError(f"{what} is printed; --write and --check belong to github and deploy-script")
-        _tell_of_job(session, what, job)
+        if what == "next-runner":
+            _tell_of_next_runner(session, flags, typed)
+        else:
+            _tell_of_job(session, what, job)
         return
-    typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
     if what == "github":
         files = github_files(session.ports, flags, typed, forecast=not check, tell=session.say)
     else:
@@ -124,6 +129,18 @@ def _show_states(session: Session, states: Mapping[Path, str]) -> None:
     if session.json:
         files = [{"path": str(path), "state": state} for path, state in states.items()]
         session.print_document("files", {"files": files})
+
+
+def _tell_of_next_runner(session: Session, flags: StackFlags, typed: RunnerFlags) -> None:
+    from tonnage.flows.ci_runner import choose_runner  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.next_runner import next_runner  # noqa: PLC0415
+    from tonnage.views.ci.next_runner import next_runner_form, next_runner_text  # noqa: PLC0415
+
+    found = next_runner(session.ports, flags, choose_runner(typed, {}))
+    if session.json:
+        session.print_document("next-runner", next_runner_form(found))
+    else:
+        session.print_text(next_runner_text(found))
 
 
 def _tell_of_job(session: Session, what: str, job: Mapping[str, Any]) -> None:

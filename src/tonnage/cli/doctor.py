@@ -84,7 +84,9 @@ def _suit(session: Session, flags: StackFlags, *, write: bool, daemon_json: str 
         write_suited(made)
     state = "current" if made.current else "written" if write else "shown"
     if session.json:
-        session.print_document("builder-gc", block_form(made.block, path=made.path, state=state))
+        session.print_document(
+            "builder-gc", block_form(made.block, path=None if made.path is None else str(made.path), state=state)
+        )
     elif state == "shown":
         session.print_text(block_text(made.block))
     where = visible_in_line(made.path) if made.path is not None else "the engine's daemon.json, on its machine"

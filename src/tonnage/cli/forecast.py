@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     examples=(
         ("tonnage forecast", "The whole stack of this directory"),
         ("tonnage forecast --explain web", "Every instruction of one service, wheel by wheel"),
-        ("tonnage forecast --disk 14GB --engine containerd", "For a machine that is not here"),
+        ("tonnage forecast --disk 14GB --engine docker-29", "For a machine that is not here"),
         ("tonnage forecast --python 3.13 --platform linux/arm64", "For another Python and platform"),
         ("tonnage forecast --untrusted", "Files that nobody has read yet"),
     ),
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 @click.option("--python", default="", metavar="VERSION", help="For another Python than that of each image.")
 @click.option(
     "--engine",
-    type=click.Choice(["classic", "buildkit", "containerd", "container"]),
-    help="For another kind of engine than the one that is here.",
+    metavar="NAME",
+    help="For a fresh engine of a version (docker-28, docker-29, docker-29.4, docker-29-classic), or for another kind"
+    " than the one that is here: classic, buildkit, containerd, container.",
 )
 @click.option("--disk", metavar="SIZE", help="For an empty disk of this size instead of the engine's.")
 @click.option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
+from tonnage.decide.reports.known_engines import runner_image
 from tonnage.decide.reports.runner_stack import runner_services
 from tonnage.errors import StaleFilesError, UsageError
 from tonnage.escapes import visible_in_line
@@ -23,11 +24,13 @@ from tonnage.flows.ci_runner import (
     writable,
 )
 from tonnage.flows.forecast import forecast_now
+from tonnage.flows.next_runner import compared
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.ci_job import RunnerStack
 from tonnage.own_files import read_own, write_whole
 from tonnage.small_files import WRITTEN_FOR_CI, as_text
 from tonnage.units import format_bytes
+from tonnage.views.ci.next_runner import next_runner_sentence
 from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
@@ -88,7 +91,9 @@ def github_files(
     earlier = next((text for each in paths.values() if directory_in(text := _existing(each, root)) == place), "")
     chosen = choose_runner(runner, remembered_options(earlier))
     words = stack_words(flags, wanted.stack, root, ports.environment, ports.working_directory)
-    found = forecast_now(ports, wanted).services if forecast else ()
+    image = runner_image(chosen.labels)
+    whole = forecast_now(ports, wanted, target=image.engine if image else None) if forecast else None
+    found = whole.services if whole else ()
     built = {each.name for each in wanted.stack.built}
     peaks = {each.service: (each.peak.likely_bytes, str(each.peak.grade)) for each in found if each.service in built}
     command = " ".join(("tonnage ci github", *map(shlex.quote, words), *chosen.words))
@@ -101,6 +106,7 @@ def github_files(
         runner_bytes=chosen.disk_bytes,
         install=chosen.install or _how_to_install(ports, command),
         branch=chosen.branch,
+        successor=image.successor if image else "",
         written_by=f"{command} --write",
     )
     for note in wanted.stack.notes if forecast else ():
@@ -110,6 +116,8 @@ def github_files(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
+    if whole and stack.successor:
+        tell(next_runner_sentence(compared(ports, wanted, chosen, whole)))
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
         tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")

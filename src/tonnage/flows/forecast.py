@@ -11,6 +11,7 @@ from msgspec import Struct
 from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.deploy.planning import asked_for
+from tonnage.decide.reports.known_engines import engine_named
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
@@ -21,7 +22,6 @@ from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.run import History
-from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem
 from tonnage.runtime.signals import CancelOnSignal
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.plan import ExpectedBuild
-    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast
+    from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service
 
@@ -62,6 +63,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         refuses_circles: Services that are built on each other in a circle are a failure of the whole.
         untrusted: Only servers that everybody knows or the user configured are asked.
         ask_hosts: Hosts that are asked all the same; ``all`` for every one.
+        fresh: For an engine that has nothing yet: of the one that is here only base images are read.
     """
 
     assume_bytes: int
@@ -76,6 +78,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     refuses_circles: bool = False
     untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
+    fresh: bool = False
 
 
 def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -96,12 +99,13 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
         raise UsageError("--probe starts base images, and --untrusted starts nothing", todo="Leave one of them out.")
     if options.platform and options.platform.count("/") not in {1, 2}:
         raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
+    named = engine_named(options.engine) if options.engine else None
     wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
         engine = seen.inventory.engine if seen else None
-        kind = EngineKind(options.engine) if options.engine else ports.engines.kind(engine)
+        kind = named.kind if named is not None else ports.engines.kind(engine)
         found = gather(
             ports,
             in_order(wanted.stack, chosen),
@@ -118,6 +122,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 refuses_circles=True,
                 untrusted=wanted.untrusted,
                 ask_hosts=wanted.ask_hosts,
+                fresh=named is not None and named.version is not None,
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,
@@ -205,14 +210,14 @@ def gather(
         platform_forced=bool(asked.platform),
         python=asked.python,
         assume_bytes=asked.assume_bytes,
-        layers_there=frozenset(chain for image in inventory.images for chain in image.chain) if inventory else (),
+        layers_there=None if asked.fresh else frozenset(chain for image in images for chain in image.chain),
         taught=history.taught,
         stack=asked.stack,
         root=project_root(asked.directory) if asked.directory else "",
         builders=asked.builders,
         ask_hosts=asked.ask_hosts,
     )
-    present = present_layers(history.built, inventory) if inventory else frozenset[str]()
+    present = present_layers(history.built, inventory) if inventory and not asked.fresh else frozenset[str]()
     with opened as lookups:
         if asked.refuses_circles:
             refuse_circles(around, lookups)
@@ -225,17 +230,19 @@ def forecast_now(
     *,
     facts: EngineFacts | None = None,
     inventory: Inventory | None = None,
+    target: KnownEngine | None = None,
 ) -> StackForecast:
     """Forecast what of a stack can be found out within a few seconds, as ``tonnage forecast`` would.
 
     Args:
         facts: The engine; None to forecast for an empty disk.
+        target: A fresh engine that it is for, in place of that one.
 
     Returns:
         The forecast; services are left out where theirs failed or took too long.
     """
     engine = inventory.engine if inventory is not None else None
-    kind = ports.engines.kind(engine)
+    kind = target.kind if target is not None else ports.engines.kind(engine)
     stack = wanted.stack
     asked = ForecastRequest(
         assume_bytes=wanted.policy.assume_unknown_bytes,
@@ -245,6 +252,7 @@ def forecast_now(
         builders=stack.built,
         untrusted=wanted.untrusted,
         ask_hosts=wanted.ask_hosts,
+        fresh=target is not None,
     )
     history = read_history(ports, stack.name, engine.engine_id if engine is not None else "")
     services = in_order(stack, [each.name for each in stack.services])

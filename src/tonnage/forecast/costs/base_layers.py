@@ -33,8 +33,12 @@ _PLATFORM = regex(r"[A-Za-z0-9_.-]{1,80}")
 _NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
 
 
-def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int) -> BaseLayers:
-    """Return an image as what a stage stands on."""
+def ground_of(base: BaseImage, layers_there: Collection[str] | None, assume_bytes: int) -> BaseLayers:
+    """Return an image as what a stage stands on.
+
+    Args:
+        layers_there: Layers that the engine has; None for one that has nothing, wherever the image was read.
+    """
     whole_alone = base.image.known and not all(layer.image.known for layer in base.layers)
     layers = []
     for number, layer in enumerate(base.layers, 1):
@@ -50,7 +54,7 @@ def ground_of(base: BaseImage, layers_there: Collection[str], assume_bytes: int)
                 image=image,
                 disk=layer.disk if layer.disk.known else image,
                 compressed=compressed,
-                present=base.local or layer.chain_id in layers_there,
+                present=layers_there is not None and (base.local or layer.chain_id in layers_there),
             )
         )
     how = f"read from the {base.origin}"

@@ -43,7 +43,9 @@ class Bases:
         assume_bytes: What is assumed of an image that cannot be had; 500 MB at the least.
     """
 
-    def __init__(self, lookups: Lookups, said: Diagnostics, layers_there: Collection[str], assume_bytes: int) -> None:
+    def __init__(
+        self, lookups: Lookups, said: Diagnostics, layers_there: Collection[str] | None, assume_bytes: int
+    ) -> None:
         self._layers_there = layers_there
         self._assume_bytes = max(assume_bytes, _LEAST_ASSUMED_BYTES)
         self._lookups = lookups

@@ -5,8 +5,14 @@ Fields that are not named here are not read; those that are named here are docum
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.known_engine import RunnerImage
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -157,6 +163,30 @@ class JobReclaim(msgspec.Struct, frozen=True, kw_only=True):
         return max(0, self.after_bytes - self.available_bytes)
 
 
+class PeakOnRunners(Struct, frozen=True, kw_only=True):
+    """What building something is forecast to need at its worst moment on two images of a runner; None: not known."""
+
+    name: str
+    here: Estimate | None
+    there: Estimate | None
+
+
+class NextRunner(Struct, frozen=True, kw_only=True):
+    """What a stack would need on the runner image after the one that it is built on.
+
+    Args:
+        whole: The stack, one service after the other.
+        services: Its services that are built, each alone.
+        runner_bytes: What is available on a runner at the least.
+    """
+
+    here: RunnerImage
+    there: RunnerImage
+    whole: PeakOnRunners
+    services: tuple[PeakOnRunners, ...]
+    runner_bytes: int
+
+
 class RunnerService(Struct, frozen=True, kw_only=True):
     """One service.
 
@@ -187,6 +217,7 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
         runner: Labels of the runner, at least one.
         runner_bytes: What is available on its disk at the least.
         install: The command that installs Tonnage there.
+        successor: Label of the hosted image after the runner's; empty where none is known.
         written_by: The command that writes the workflows anew.
     """
 
@@ -198,6 +229,7 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
     runner_bytes: int = 14_000_000_000
     install: str = ""
     branch: str = "main"
+    successor: str = ""
     written_by: str = "tonnage ci github --write"
 
     @property

@@ -54,7 +54,7 @@ def docker_deploy(stack: RunnerStack) -> str:
         *_login(stack),
         _free(stack, "", "--build "),
         _step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
-        _report(stack),
+        *_closing(stack),
     ]
     build = (
         _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
@@ -98,7 +98,7 @@ def sequential_deploy(stack: RunnerStack) -> str:
             runner="${{ matrix.runner }}",
         )
         + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{_runs_on(stack)}]\n"
-        + _steps([*_first_steps(stack), *_login(stack), *turns, _all_healthy(stack), _report(stack)])
+        + _steps([*_first_steps(stack), *_login(stack), *turns, _all_healthy(stack), *_closing(stack)])
     )
     verify = (
         _head(stack, "verify", "Verify all services", needs="sequential", secrets=True, alone=_ONE_DEPLOY)
@@ -351,6 +351,22 @@ def _verify(stack: RunnerStack) -> list[str]:
         told = "::notice::no image is pushed and VM_HOST is not set: each service was verified where it was built"
         steps.append(_step("Say what is left to verify", f"echo {shlex.quote(told)}", condition="vars.VM_HOST == ''"))
     return steps
+
+
+def _closing(stack: RunnerStack) -> list[str]:
+    """Return the steps that only tell, also of a job that failed."""
+    return [_report(stack), *([_next_runner(stack)] if stack.successor else [])]
+
+
+def _next_runner(stack: RunnerStack) -> str:
+    runner = shlex.quote(",".join(stack.runner))
+    return _step(
+        f"Say what {stack.successor} would need",
+        f"{_tonnage(stack, 'ci next-runner')} --runner {runner} --runner-disk {stack.runner_bytes}B \\\n"
+        '  >> "$GITHUB_STEP_SUMMARY" ||\n'
+        f"  echo '::notice::what {stack.successor} would need could not be forecast'",
+        condition="always()",
+    )
 
 
 def _report(stack: RunnerStack) -> str:

@@ -12,7 +12,6 @@ from tonnage.views.text.checks import OK, WARNING, Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionPolicy, CollectionReport
 
@@ -46,9 +45,9 @@ def block_text(block: Mapping[str, object]) -> str:
     return json.dumps({"builder": {"gc": block}}, indent=2) + "\n"
 
 
-def block_form(block: Mapping[str, object], *, path: Path | None, state: str) -> dict[str, object]:
+def block_form(block: Mapping[str, object], *, path: str | None, state: str) -> dict[str, object]:
     """Return ``builder.gc`` as a JSON-able mapping, with the file that it belongs in and how that is."""
-    return {"path": None if path is None else str(path), "state": state, "builder_gc": dict(block)}
+    return {"path": path, "state": state, "builder_gc": dict(block)}
 
 
 def _found(report: CollectionReport) -> str:
