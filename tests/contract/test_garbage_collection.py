@@ -9,7 +9,8 @@ import pytest
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.garbage_collection import told_rules
 from tonnage.adapters.docker.tools import Tools, aimed_at
-from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS, modelled_policy, version_of
+from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS, modelled_policy
+from tonnage.decide.reports.known_engines import version_of
 from tonnage.model.reclaim.garbage_collection import CollectionSettings
 
 if TYPE_CHECKING:

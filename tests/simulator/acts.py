@@ -33,8 +33,11 @@ class SimulatedActs:
         *,
         progress: Progress,
         cancel: Cancel,
+        packed: bool = False,
     ) -> str:
         """Build by the recipe of the context."""
+        if packed:
+            self._engine.packed.append(tagged(reference))
         with self._act(f"build {reference}"):
             return building.build(self._engine, spec, reference, labels, progress=progress, cancel=cancel)
 

@@ -59,6 +59,7 @@ class Simulator:
         self.pushed: list[str] = []
         self.pulls: list[tuple[str, float]] = []
         self.sent: list[str] = []
+        self.packed: list[str] = []
         self.log: list[str] = []
         self.most_at_once: dict[tuple[str, str], int] = {}
         self.identity = Engine(

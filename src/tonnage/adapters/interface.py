@@ -114,8 +114,12 @@ class EngineActs(Protocol):
         *,
         progress: Progress,
         cancel: Cancel,
+        packed: bool = False,
     ) -> str:
-        """Build an image, name it ``reference`` and return its id. A failed build moves no name."""
+        """Build an image, name it ``reference`` and return its id. A failed build moves no name.
+
+        One that is ``packed`` need not be unpacked, since nothing is started from it.
+        """
 
     def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
         """Pull an image and return its id."""

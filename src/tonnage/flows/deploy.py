@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_build
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
+from tonnage.decide.deploy.service_steps import is_pushed_packed
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
@@ -237,6 +238,11 @@ def _forecasts(
         builders=services,
         untrusted=wanted.untrusted,
         ask_hosts=wanted.ask_hosts,
+        packed=frozenset(
+            each.name
+            for each in services
+            if purpose is Purpose.BUILD and is_pushed_packed(wanted.stack, each, inventory, wanted.policy)
+        ),
     )
     kind = ports.engines.kind(inventory.engine)
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.deploy.changes import in_order
+from tonnage.decide.deploy.changes import in_order, stands_below
 from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.deploy.planning import asked_for
-from tonnage.decide.reports.known_engines import engine_named
+from tonnage.decide.reports.known_engines import engine_named, pushes_packed, version_of
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import read_history
-from tonnage.forecast.costs.totals import cached_bytes, expected_builds, fit_into, forecast_stack, present_layers
+from tonnage.forecast.costs.totals import (
+    cached_bytes,
+    expected_builds,
+    fit_into,
+    forecast_stack,
+    present_layers,
+    without_unpacking,
+)
 from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast
     from tonnage.model.forecast.known_engine import KnownEngine
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Service
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
@@ -63,6 +70,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         refuses_circles: Services that are built on each other in a circle are a failure of the whole.
         untrusted: Only servers that everybody knows or the user configured are asked.
         ask_hosts: Hosts that are asked all the same; ``all`` for every one.
+        packed: Services whose images are only pushed, without being unpacked.
         fresh: For an engine that has nothing yet: of the one that is here only base images are read.
     """
 
@@ -79,6 +87,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
     fresh: bool = False
+    packed: frozenset[str] = frozenset()
 
 
 def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -123,6 +132,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 untrusted=wanted.untrusted,
                 ask_hosts=wanted.ask_hosts,
                 fresh=named is not None and named.version is not None,
+                packed=_packed(wanted, kind, named, engine) if options.push else frozenset(),
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,
@@ -136,6 +146,14 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
     # What is asked for another engine or another disk does not depend on the one that is here.
     notes = seen.inventory.unknowns if seen and not options.engine and options.disk_bytes is None else ()
     return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms), notes=notes)
+
+
+def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, engine: Engine | None) -> frozenset[str]:
+    """Return the services whose images are pushed without being unpacked, by the engine that is meant."""
+    version = named.version if named is not None else version_of(engine.version) if engine is not None else None
+    if not pushes_packed(kind, version):
+        return frozenset()
+    return frozenset(each.name for each in wanted.stack.built if not stands_below(wanted.stack, each))
 
 
 @contextlib.contextmanager
@@ -221,7 +239,8 @@ def gather(
     with opened as lookups:
         if asked.refuses_circles:
             refuse_circles(around, lookups)
-        return forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
+        found = forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
+    return tuple(without_unpacking(each) if each.service in asked.packed else each for each in found)
 
 
 def forecast_now(

@@ -12,8 +12,8 @@ from tonnage.decide.reclaim.garbage_collection import (
     losses,
     modelled_policy,
     suited_settings,
-    version_of,
 )
+from tonnage.decide.reports.known_engines import version_of
 from tonnage.errors import TonnageError, UsageError
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.looks import look

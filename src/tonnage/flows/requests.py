@@ -83,6 +83,7 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
         engine: The kind of engine; empty for the one that is here.
         disk_bytes: The size of an empty disk; None for the engine's.
         probe: Base images may be started.
+        push: Images are pushed, as ``build --push`` does.
     """
 
     explain: str = ""
@@ -91,6 +92,7 @@ class ForecastOptions(Struct, frozen=True, kw_only=True):
     engine: str = ""
     disk_bytes: int | None = None
     probe: bool = False
+    push: bool = False
     offline: bool = False
 
 

@@ -49,12 +49,15 @@ def collection_block(settings: CollectionSettings, *, three_limits: bool) -> dic
     Args:
         three_limits: The engine knows three limits; else only how much stays.
     """
-    names = ("defaultReservedSpace", "defaultMaxUsedSpace", "defaultMinFreeSpace")
-    sizes = (settings.reserved_bytes, settings.max_used_bytes, settings.min_free_bytes)
-    if not three_limits:
-        names, sizes = ("defaultKeepStorage",), (settings.reserved_bytes,)
-    # A bare number of bytes means the same to every version.
-    return {"enabled": True, **{name: f"{size}B" for name, size in zip(names, sizes, strict=True)}}
+    sizes = {"defaultKeepStorage": settings.reserved_bytes}
+    if three_limits:
+        sizes = {
+            "defaultReservedSpace": settings.reserved_bytes,
+            "defaultMaxUsedSpace": settings.max_used_bytes,
+            "defaultMinFreeSpace": settings.min_free_bytes,
+        }
+    # Bytes mean the same to every version, whatever a GB is to it.
+    return {"enabled": True, **{name: f"{size}B" for name, size in sizes.items()}}
 
 
 def with_collection(text: str, block: Mapping[str, object], place: str) -> str:

@@ -70,7 +70,8 @@ class DockerEngines:
         """Return the rules of garbage collection as the engine's builder tells them; None where it does not."""
         from tonnage.adapters.docker.garbage_collection import told_rules  # noqa: PLC0415
         from tonnage.adapters.docker.tools import aimed_at  # noqa: PLC0415
-        from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS, version_of  # noqa: PLC0415
+        from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS  # noqa: PLC0415
+        from tonnage.decide.reports.known_engines import version_of  # noqa: PLC0415
 
         with self.connection(host) as connection:
             aimed = aimed_at(connection, self.environment)

@@ -42,6 +42,7 @@ class DockerActs:
         *,
         progress: Progress,
         cancel: Cancel,
+        packed: bool = False,
     ) -> str:
         """Build an image, name it ``reference`` and return its id. A failed build moves no name.
 
@@ -60,6 +61,7 @@ class DockerActs:
             environment=self._environment,
             progress=progress,
             cancel=cancel,
+            packed=packed,
         )
         named = self._image_id(reference)
         if named is None or self._image_id(told) != named:

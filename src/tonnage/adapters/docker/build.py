@@ -42,11 +42,14 @@ def build_command(
     labels: Mapping[str, str],
     id_file: str,
     variables: BuildVariables,
+    *,
+    packed: bool = False,
 ) -> list[str]:
     """Return the command that builds a section and names the result.
 
     Args:
         variables: How the values of its arguments reach it.
+        packed: The engine need not unpack the result.
 
     Returns:
         Its words; every user of the machine can read them.
@@ -58,7 +61,8 @@ def build_command(
     command = [tool.program, "build"]
     if tool.buildx:
         # The builder named default is the engine itself: the image lands in its own store, whatever `buildx use` says.
-        command = [tool.program, "buildx", "build", "--builder", "default", "--load"]
+        command = [tool.program, "buildx", "build", "--builder", "default"]
+        command += ["--output", "type=image,unpack=false"] if packed else ["--load"]
     command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
     command += ["--iidfile", id_file, "--tag", reference, "--file", spec.dockerfile or "-"]
     repeated = {
@@ -91,8 +95,12 @@ def run_build(
     environment: Mapping[str, str],
     progress: Progress,
     cancel: Cancel,
+    packed: bool = False,
 ) -> str:
     """Build an image.
+
+    Args:
+        packed: The engine need not unpack it.
 
     Raises:
         StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
@@ -109,7 +117,7 @@ def run_build(
     with temporary_directory("tonnage-build-") as private:
         id_file = Path(private, "image-id")
         exit_code = process.stream(
-            build_command(tool, spec, reference, labels, str(id_file), variables),
+            build_command(tool, spec, reference, labels, str(id_file), variables, packed=packed),
             environment=variables.environment,
             directory=None,
             on_line=lambda line: _tell(output, line, progress),

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.deploy.changes import stands_below
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.leftovers import came_back_steps, leftover_steps, superseded_steps
 from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
+from tonnage.decide.reports.known_engines import pushes_packed, version_of
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag
+from tonnage.model.forecast.estimate import EngineKind
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
+    from tonnage.model.deploy.policy import Policy
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Service, Stack
 
 
 def deploy_steps(context: ServiceContext) -> list[Step]:
@@ -51,7 +57,13 @@ def build_steps(context: ServiceContext) -> tuple[list[Step], list[Step]]:
     cleanup: list[Step] = []
     old = context.inventory.image(name)
     if context.change.build:
-        steps.append(_build(context, name))
+        steps.append(
+            _build(
+                context,
+                name,
+                packed=is_pushed_packed(context.stack, context.service, context.inventory, context.policy),
+            )
+        )
         if old is not None and context.is_ours(old) and not context.is_used(old) and set(old.references) <= {name}:
             steps.append(context.remove_image("remove-superseded", old, f"the new image took its name {name}"))
     elif context.source:
@@ -117,7 +129,14 @@ def _pull(context: ServiceContext) -> Step:
     )
 
 
-def _build(context: ServiceContext, reference: str) -> Step:
+def is_pushed_packed(stack: Stack, service: Service, inventory: Inventory, policy: Policy) -> bool:
+    """Return whether the build half pushes an image without the engine having unpacked it: nothing else needs it."""
+    engine = inventory.engine
+    kind = EngineKind.CONTAINERD if engine.image_store == "containerd" else EngineKind.BUILDKIT
+    return policy.push and pushes_packed(kind, version_of(engine.version)) and not stands_below(stack, service)
+
+
+def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> Step:
     assert context.service.build is not None  # noqa: S101 - only a service with a build section has a cause to build
     labels = (
         (LABEL_STACK, context.stack.name),
@@ -128,10 +147,10 @@ def _build(context: ServiceContext, reference: str) -> Step:
     temperature = "cold" if context.inventory.image(context.service.image) is None else "warm"
     return context.step(
         "build",
-        Build(spec=context.service.build, reference=reference, labels=labels),
+        Build(spec=context.service.build, reference=reference, labels=labels, packed=packed),
         cause=context.change.build,
         changes=f"adds the image {reference}",
-        learned=f"build-{temperature}",
+        learned=f"build-{temperature}{'-packed' * packed}",
         at_reserve=(context.clean_cache("give-back", "the build was stopped: free space fell below the reserve"),),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tonnage.lazily import regex
+from tonnage.decide.reports.known_engines import version_of
 from tonnage.model.reclaim.garbage_collection import (
     CollectionLoss,
     CollectionPolicy,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Filesystem
     from tonnage.model.reclaim.garbage_collection import CacheOfBuild
 
-_VERSION = regex(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 # Before it the limits were one figure, how much of the cache stays, and only that one can be written.
 THREE_LIMITS = (28, 0, 0)
 # Before it nothing is collected unless the configuration says ``enabled``.
@@ -33,7 +32,6 @@ _BY_DEFAULT = (28, 2, 0)
 _PERCENTAGES = (28, 5, 1)
 # Before it three kinds were one filter, which no record matches.
 _KINDS_APART = (29, 6, 0)
-_NEWEST = (9999, 0, 0)
 _PERCENT = 100
 _RESERVED, _MAX_USED, _MIN_FREE = 10, 80, 20
 _OF_RESERVED = math.e * math.pi * (1 + math.sqrt(5)) / 2
@@ -42,12 +40,6 @@ _DAY_S = 24 * 3600
 _KINDS = ("type==source.local", "type==exec.cachemount", "type==source.git.checkout")
 _STEP_BYTES = 100_000_000
 _LEAST_SUITED_BYTES = 500_000_000
-
-
-def version_of(text: str) -> tuple[int, int, int]:
-    """Return the three numbers of an engine's version; what has none is taken for the newest."""
-    found = _VERSION.match(text)
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else _NEWEST
 
 
 def modelled_policy(version: str, disk_bytes: int, settings: CollectionSettings) -> CollectionPolicy:

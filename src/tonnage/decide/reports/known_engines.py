@@ -21,6 +21,9 @@ _DOCKER = regex(r"docker-(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?:-(classic|c
 _OLDEST = 20
 _CONTAINERD_SINCE = 29
 _NEWEST_OF_IT = 999
+_VERSION = regex(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
+NEWEST = (9999, 0, 0)
+"""What a version that says nothing is taken for."""
 # Before it whether an image is unpacked into the store was not the client's to say.
 _UNPACK_SINCE = (29, 0, 1)
 _STORES = {"classic": EngineKind.BUILDKIT, "containerd": EngineKind.CONTAINERD}
@@ -31,6 +34,12 @@ _RUNNERS = {
     "ubuntu-26.04": ("docker-29.4.2", ""),
 }
 _WITHOUT_ENGINE = "ubuntu-slim"
+
+
+def version_of(text: str) -> tuple[int, int, int]:
+    """Return the three numbers of an engine's version; what has none is taken for the newest."""
+    found = _VERSION.match(text)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else NEWEST
 
 
 def engine_named(text: str) -> KnownEngine:
@@ -82,4 +91,4 @@ def pushes_packed(kind: EngineKind, version: tuple[int, int, int] | None) -> boo
     Source: moby 7242ccd7a0 (29.0.1), ``builder-next/exporter/wrapper.go``; Docker 28.5 ignores it. Untested on a
     real engine that does not: none could be had.
     """
-    return kind is EngineKind.CONTAINERD and version is not None and version >= _UNPACK_SINCE
+    return kind is EngineKind.CONTAINERD and version is not None and _UNPACK_SINCE <= version < NEWEST

@@ -13,7 +13,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
-from tonnage.model.forecast.estimate import DATA_ROOT, NOTHING, FilesystemForecast, StackForecast, above, highest, total
+from tonnage.model.forecast.estimate import (
+    DATA_ROOT,
+    NOTHING,
+    UNPACKED,
+    FilesystemForecast,
+    StackForecast,
+    above,
+    highest,
+    total,
+)
 from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
 
 if TYPE_CHECKING:
@@ -85,6 +94,21 @@ def add_up(
         kept_on=kept_on,
         peak_on={role: highest([*moments_on.get(role, ()), each]) for role, each in kept_on.items()},
     )
+
+
+def without_unpacking(forecast: ServiceForecast) -> ServiceForecast:
+    """Return the forecast of a build whose image is only pushed, so that the engine does not unpack it for itself."""
+    steps = tuple(_kept_packed(step) for step in forecast.steps)
+    sums = add_up(steps, beside=forecast.beside)
+    return replace(forecast, steps=steps, disk=sums.kept, transient=above(sums.peak, sums.kept))
+
+
+def _kept_packed(step: InstructionForecast) -> InstructionForecast:
+    holdings = tuple(each for each in step.holdings if not each.key.startswith(UNPACKED))
+    if len(holdings) == len(step.holdings):
+        return step
+    disk = NOTHING if step.present else total(each.kept for each in holdings if not each.present)
+    return replace(step, holdings=holdings, disk=disk)
 
 
 def forecast_stack(stack: str, engine: EngineKind, services: Sequence[ServiceForecast]) -> StackForecast:

@@ -42,11 +42,16 @@ class Pull(msgspec.Struct, frozen=True, tag="pull", kw_only=True):
 
 
 class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
-    """Build ``spec`` and give the result the name ``reference``, with ``labels`` in its configuration."""
+    """Build ``spec`` and give the result the name ``reference``, with ``labels`` in its configuration.
+
+    Args:
+        packed: The image is only pushed: the engine need not unpack it.
+    """
 
     spec: BuildSpec
     reference: str
     labels: tuple[tuple[str, str], ...] = ()
+    packed: bool = False
 
 
 class Push(msgspec.Struct, frozen=True, tag="push", kw_only=True):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
 
 DATA_ROOT = "data-root"
+UNPACKED = "unpacked:"
+"""Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
 
 
 class EngineKind(StrEnum):

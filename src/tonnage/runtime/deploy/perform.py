@@ -58,7 +58,14 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case Pull():
             acts.pull(action.reference, progress=progress, cancel=cancel)
         case Build():
-            acts.build(action.spec, action.reference, dict(action.labels), progress=progress, cancel=cancel)
+            acts.build(
+                action.spec,
+                action.reference,
+                dict(action.labels),
+                progress=progress,
+                cancel=cancel,
+                packed=action.packed,
+            )
         case Push():
             acts.push(action.reference, progress=progress, cancel=cancel)
         case Tag():

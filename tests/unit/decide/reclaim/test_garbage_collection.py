@@ -8,8 +8,8 @@ from tonnage.decide.reclaim.garbage_collection import (
     modelled_policy,
     removed_bytes,
     suited_settings,
-    version_of,
 )
+from tonnage.decide.reports.known_engines import version_of
 from tonnage.model.inventory import Filesystem
 from tonnage.model.reclaim.garbage_collection import CacheOfBuild, CollectionRule, CollectionSettings
 
