@@ -87,6 +87,19 @@ def _command(tool: BuildTool, spec: BuildSpec, reference: str, labels: dict[str,
     return build_command(tool, spec, reference, labels, id_file, build_variables(spec, {}))
 
 
+def test_an_image_that_is_only_pushed_is_asked_for_packed() -> None:
+    tool, spec = _tool(BuilderKind.RAWJSON, "/usr/bin/docker", buildx=True), BuildSpec(context="/c", dockerfile="/c/D")
+    usual, packed = (
+        build_command(tool, spec, "web:1", {}, "/private/id", build_variables(spec, {}), packed=packed)
+        for packed in (False, True)
+    )
+
+    assert "--load" in usual
+    assert "--load" not in packed
+    assert packed[packed.index("--output") + 1] == "type=image,unpack=false"
+    assert packed[packed.index("--tag") + 1] == "web:1"
+
+
 @pytest.fixture
 def spec(tmp_path: Path) -> BuildSpec:
     (tmp_path / "context").mkdir()

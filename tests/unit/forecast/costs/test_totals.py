@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.forecast.costs.totals import expected_builds, fit_into
+from tonnage.forecast.costs.totals import expected_builds, fit_into, without_unpacking
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
+    UNPACKED,
     EngineKind,
     Estimate,
     FilesystemForecast,
@@ -117,3 +118,24 @@ def test_what_lies_on_another_filesystem_is_not_put_to_this_one() -> None:
     found = expected_builds([service("web", "a")], roles=("state",), elsewhere=(DATA_ROOT,), cached_bytes=0)
 
     assert found["web"].kept.high_bytes == 0
+
+
+def test_what_is_only_pushed_keeps_no_copy_of_its_own() -> None:
+    def holding(key: str, count: int, *, present: bool = False) -> Holding:
+        return Holding(key=key, role="containerd", kept=exactly(count), present=present, in_image=True)
+
+    step = InstructionForecast(
+        stage="0", line=2, text="RUN make", key="a", disk=exactly(2300), transient=exactly(70), role="containerd",
+        holdings=(holding("a", 1000), holding("blob:a", 300), holding(f"{UNPACKED}a", 1000)),
+    )  # fmt: skip
+    there = InstructionForecast(
+        stage="0", line=1, text="RUN first", key="b", present=True, role="containerd",
+        holdings=(holding("b", 500, present=True), holding(f"{UNPACKED}b", 500, present=True)),
+    )  # fmt: skip
+    whole = ServiceForecast(service="web", disk=exactly(2300), transient=exactly(70), steps=(there, step))
+
+    packed = without_unpacking(whole)
+    assert packed.disk == exactly(1300)
+    assert packed.peak == exactly(1370)
+    assert [each.disk for each in packed.steps] == [exactly(0), exactly(1300)]
+    assert without_unpacking(packed) == packed
