@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
 
 DATA_ROOT = "data-root"
-UNPACKED = "unpacked:"
-"""Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
 
 
 class EngineKind(StrEnum):
@@ -176,6 +174,10 @@ class Contributor(Struct, frozen=True, kw_only=True):
     disk: Estimate
     download: Estimate = NOTHING
     source: str = ""
+
+
+UNPACKED = "unpacked:"
+"""Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
 
 
 class Holding(Struct, frozen=True, kw_only=True):

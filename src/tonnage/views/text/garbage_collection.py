@@ -87,10 +87,10 @@ def _short_lived(policy: CollectionPolicy) -> str:
 def _remarks(report: CollectionReport) -> Iterator[str]:
     bound, disk = report.policy.bound, report.filesystem
     begins = bound.min_free_bytes - disk.reserved_bytes if bound is not None else 0
-    if begins > report.reserve_bytes:
+    if bound is not None and begins > report.reserve_bytes:
         yield (
             f"It begins at {format_bytes(begins)} available, and the reserve is {format_bytes(report.reserve_bytes)}:"
-            " between the two each build loses cache to it."
+            f" between the two no more than {format_bytes(bound.reserved_bytes)} of cache are sure to stay."
         )
     if report.cache_mount:
         yield (f"It measures {disk.mount}, and the cache lies on {report.cache_mount}: it never sees that one fill.")
