@@ -7,7 +7,12 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.cli.simulated_ports import make_world
 
+from tonnage.flows.garbage_collection import collection_report
+from tonnage.flows.looks import Snapshot
+from tonnage.model.inventory import Filesystem, Inventory
 from tonnage.model.reclaim.garbage_collection import CollectionRule
+from tonnage.model.stack import Stack
+from tonnage.views.text.garbage_collection import collection_check
 from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
@@ -174,6 +179,23 @@ def test_limits_are_not_made_of_what_nobody_knows(world: World, capsys: Captured
 
     assert world.run("doctor", "--builder-gc") == 2
     assert "what the builds of" in capsys.readouterr().err
+
+
+def test_a_cache_on_a_filesystem_that_is_not_measured_is_told(world: World) -> None:
+    disks = (
+        Filesystem(mount="/containerd", roles=("containerd",), size_bytes=8_000_000_017, available_bytes=7),
+        Filesystem(mount="/data", roles=("data-root",), size_bytes=SIZE_BYTES, available_bytes=SIZE_BYTES),
+    )
+    engine_here = replace(world.simulator.identity, version="28.5.2", image_store="containerd")
+    seen = Snapshot(
+        inventory=Inventory(engine=engine_here, filesystems=disks), reserves={"/containerd": 11, "/data": 5 * 10**9}
+    )
+    nothing = Stack(name="", directory="/", files=(), services=())
+
+    check = collection_check(collection_report(world.ports, "", seen, nothing, None))
+    assert check.state == "warning"
+    assert "less than 4.00 GB of /data are free" in check.found
+    assert check.todo.startswith("It measures /data, and the cache lies on /containerd: it never sees that one fill.")
 
 
 def test_writing_belongs_to_the_block(world: World) -> None:
