@@ -97,7 +97,7 @@ def run_build(
     cancel: Cancel,
     packed: bool = False,
 ) -> str:
-    """Build an image.
+    """Build an image and return its id.
 
     Args:
         packed: The engine need not unpack it.
