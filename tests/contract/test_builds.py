@@ -122,3 +122,13 @@ def test_a_cancelled_build_stops_soon_and_leaves_no_image(world: World) -> None:
         world.acts.build(spec, "contract/a:1", {}, progress=Heard(), cancel=world.cancel_in(1.5))
     assert named(world, "contract/a:1") is None
     assert settles_at(world, before_bytes)
+
+
+def test_an_image_that_is_only_pushed_is_built_under_its_name_with_its_layers(world: World) -> None:
+    spec = world.spec("a", Recipe(instructions=(FIRST,)))
+    image_id = world.acts.build(spec, "contract/a:1", {}, progress=Heard(), cancel=NEVER, packed=True)
+
+    found = named(world, "contract/a:1")
+    assert found is not None
+    assert found.image_id == image_id
+    assert build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:2").chain == found.chain

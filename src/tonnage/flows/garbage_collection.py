@@ -20,6 +20,7 @@ from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
 from tonnage.forecast.costs.totals import expected_builds
 from tonnage.model.forecast.estimate import DATA_ROOT
+from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.garbage_collection import (
     CacheOfBuild,
     CollectionPolicy,
@@ -73,7 +74,7 @@ def collection_report(
     inventory = seen.inventory
     disk = _measured(inventory)
     policy = _policy(ports, host, inventory.engine, disk)
-    elsewhere = [each.mount for each in inventory.filesystems if "containerd" in each.roles and each is not disk]
+    elsewhere = [each.mount for each in inventory.filesystems if CONTAINERD in each.roles and each is not disk]
     cache_bytes = sum(record.size_bytes for record in inventory.cache if not record.shared)
     names = [service.name for service in in_order(stack, [each.name for each in stack.built])]
     builds = builds_for(forecasts or (), inventory, names)

@@ -86,5 +86,7 @@ def test_the_forecast_knows_what_is_only_pushed(world: World, capsys: Captured) 
         found: int = json.loads(capsys.readouterr().out)["services"][0]["disk_bytes"]["likely"]
         return found
 
-    assert disk("--engine", "docker-29", "--push") <= disk("--engine", "docker-29")
+    # The layer and the sources of its COPY stay, and the layer packed; its copy for the image does not.
+    spared = disk("--engine", "docker-29") - disk("--engine", "docker-29", "--push")
+    assert 10_007 < spared < 100_000
     assert disk("--engine", "docker-28", "--push") == disk("--engine", "docker-28")

@@ -16,6 +16,7 @@ from tonnage.decide.reports.known_engines import pushes_packed, version_of
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag
 from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
@@ -132,7 +133,7 @@ def _pull(context: ServiceContext) -> Step:
 def is_pushed_packed(stack: Stack, service: Service, inventory: Inventory, policy: Policy) -> bool:
     """Return whether the build half pushes an image without the engine having unpacked it: nothing else needs it."""
     engine = inventory.engine
-    kind = EngineKind.CONTAINERD if engine.image_store == "containerd" else EngineKind.BUILDKIT
+    kind = EngineKind.CONTAINERD if engine.image_store == CONTAINERD else EngineKind.BUILDKIT
     return policy.push and pushes_packed(kind, version_of(engine.version)) and not stands_below(stack, service)
 
 

@@ -21,6 +21,7 @@ from tonnage.forecast.costs.totals import add_up
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     NOTHING,
+    UNPACKED,
     Contributor,
     EngineKind,
     Estimate,
@@ -210,7 +211,7 @@ def _instruction(
         # The image is unpacked from its blobs beside what BuildKit keeps. Source: measured with Docker 26.1 and 28.5.
         holdings += [
             Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present, in_image=True),
-            Holding(key=f"unpacked:{key}", role=role, kept=cost.disk + LAYER_DISK, present=present, in_image=True),
+            Holding(key=f"{UNPACKED}{key}", role=role, kept=cost.disk + LAYER_DISK, present=present, in_image=True),
         ]
     return InstructionForecast(
         stage=stage,

@@ -214,7 +214,7 @@ def expected_builds(
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
                     layers=sum(
-                        holding.in_image and not holding.key.startswith(("blob:", "unpacked:"))
+                        holding.in_image and not holding.key.startswith(("blob:", UNPACKED))
                         for holding in step.holdings
                     ),
                 )
