@@ -209,8 +209,8 @@ class SimulatedPorts:
         return None if self.looks_up is None else self.looks_up(facts, offline)
 
     def kind(self, engine: Engine | None) -> EngineKind:
-        del engine
-        return EngineKind.BUILDKIT
+        in_containerd = engine is not None and engine.image_store == "containerd"
+        return EngineKind.CONTAINERD if in_containerd else EngineKind.BUILDKIT
 
     def builder_found(self) -> str:
         if not self.can_build:

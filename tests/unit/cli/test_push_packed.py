@@ -73,16 +73,22 @@ def test_what_is_started_or_kept_is_unpacked(world: World) -> None:
     assert world.simulator.packed == []
 
 
-def test_the_forecast_knows_what_is_only_pushed(world: World, capsys: Captured) -> None:
+@pytest.fixture
+def forecasting(world: World) -> World:
+    """The same stack, with forecasts."""
+
     def look_up(facts: EngineFacts | None, offline: bool) -> RealLookups:  # noqa: FBT001 - called so
         del facts
         return RealLookups({}, world.directory / "cache", offline=offline)
 
     world.ports.looks_up = look_up
+    return world
 
+
+def test_the_forecast_knows_what_is_only_pushed(forecasting: World, capsys: Captured) -> None:
     def disk(*arguments: str) -> int:
         capsys.readouterr()
-        assert world.run("forecast", "--json", "web", *arguments) == 0
+        assert forecasting.run("forecast", "--json", "web", *arguments) == 0
         found: int = json.loads(capsys.readouterr().out)["services"][0]["disk_bytes"]["likely"]
         return found
 
@@ -90,3 +96,16 @@ def test_the_forecast_knows_what_is_only_pushed(world: World, capsys: Captured) 
     spared = disk("--engine", "docker-29") - disk("--engine", "docker-29", "--push")
     assert 10_007 < spared < 100_000
     assert disk("--engine", "docker-28", "--push") == disk("--engine", "docker-28")
+
+
+def test_a_plan_knows_what_is_only_pushed(forecasting: World, capsys: Captured) -> None:
+    def kept(version: str, *arguments: str) -> int:
+        engine(forecasting, version)
+        capsys.readouterr()
+        assert forecasting.run("plan", "--build", "--json", "web", *arguments) == 0
+        steps = json.loads(capsys.readouterr().out)["steps"]
+        found: int = next(each["kept"]["likely_bytes"] for each in steps if each["name"] == "web.build")
+        return found
+
+    assert 10_007 < kept("29.0.1") - kept("29.0.1", "--push") < 100_000
+    assert kept("28.5.2") == kept("28.5.2", "--push")
