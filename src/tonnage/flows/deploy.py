@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
+from tonnage.decide.deploy.changes import with_recorded_contents
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_build
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
@@ -190,6 +191,7 @@ def _plan(
     if stack.sent and purpose is Purpose.DEPLOY:
         inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, stack))
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
+    inventory = with_recorded_contents(inventory, history.versions)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(purpose, wanted, inventory, history, builds)
     if needs_reclaim(plan) or _reclaims(job.saved):

@@ -84,6 +84,9 @@ class Image(Struct, frozen=True, kw_only=True):
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
         digests: The names by digest that it has here.
         only_here: Whether they say nothing of a registry: in containerd every image has them, also one built here.
+        content_digest: Identity of what a container gets of it: its layers and its configuration, without labels of
+            those who build. In containerd its id is another one after every build, with what builders attach to it.
+        manifest_digests: Of its manifests for the platforms that it has; empty where the engine does not tell.
     """
 
     image_id: str
@@ -97,6 +100,8 @@ class Image(Struct, frozen=True, kw_only=True):
     digests: tuple[str, ...] = ()
     named_s: float = 0.0
     only_here: bool = False
+    content_digest: str = ""
+    manifest_digests: tuple[str, ...] = ()
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -157,6 +162,8 @@ class Container(Struct, frozen=True, kw_only=True):
         log_path: Where the engine keeps what it printed, on the engine's machine; empty where that is no file.
         log_bytes: What that file takes; None where nobody looked, or may not.
         ended_s: When it last ended, seconds since the epoch; None when it never did.
+        manifest_digest: Of the manifest in its image that it was made from; empty where the engine does not tell.
+        content_digest: Of its image, where that is gone and the journal knows what it was.
     """
 
     container_id: str
@@ -181,6 +188,8 @@ class Container(Struct, frozen=True, kw_only=True):
     log_path: str = ""
     log_bytes: int | None = None
     ended_s: float | None = None
+    manifest_digest: str = ""
+    content_digest: str = ""
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -297,6 +306,24 @@ class Inventory(Struct, frozen=True, kw_only=True):
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""
         return find_image(self.images, reference_or_id)
+
+    def image_of(self, container: Container) -> Image | None:
+        """Return the image that a container runs, or one with the same content when that is gone; None for none."""
+        there = (image for image in self.images if image.image_id == container.image_id)
+        return next(there, None) or next((image for image in self.images if self.runs(container, image)), None)
+
+    def runs(self, container: Container, image: Image) -> bool:
+        """Return whether a container gets from an image what it has now, whichever id that had."""
+        if container.image_id == image.image_id or container.manifest_digest in image.manifest_digests:
+            return True
+        told = next((each.content_digest for each in self.images if each.image_id == container.image_id), "")
+        known = told or container.content_digest
+        return bool(known) and known == image.content_digest
+
+    def with_content(self, image_id: str, content_digest: str) -> Image | None:
+        """Return the image with this id, or one with this content when that is gone; None for none."""
+        same = (image for image in self.images if content_digest and image.content_digest == content_digest)
+        return self.image(image_id) or next(same, None)
 
     def service_containers(self, project: str, service: str) -> tuple[Container, ...]:
         """Return the containers of one service, one-off ones left out, by number."""

@@ -127,6 +127,10 @@ class ImageMetadata(Struct, kw_only=True):
 class ImageDetail(Struct, kw_only=True):
     """``GET /images/ID/json``."""
 
+    architecture: str = field(name="Architecture", default="")
+    os: str = field(name="Os", default="")
+    variant: str = field(name="Variant", default="")
+    config: dict[str, Any] | None = field(name="Config", default=None)
     repo_tags: list[str] | None = field(name="RepoTags", default=None)
     repo_digests: list[str] | None = field(name="RepoDigests", default=None)
     root_fs: RootFs | None = field(name="RootFS", default=None)
@@ -199,6 +203,12 @@ class NetworkSettings(Struct, kw_only=True):
     ports: dict[str, list[PortBinding] | None] | None = field(name="Ports", default=None)
 
 
+class ManifestDescriptor(Struct, kw_only=True):
+    """Which of an image's manifests something is about."""
+
+    digest: str = field(name="digest", default="")
+
+
 class ContainerDetail(Struct, kw_only=True):
     """``GET /containers/ID/json``."""
 
@@ -212,6 +222,7 @@ class ContainerDetail(Struct, kw_only=True):
     network_settings: NetworkSettings = field(name="NetworkSettings", default_factory=NetworkSettings)
     size_rw: int | None = field(name="SizeRw", default=None)
     log_path: str = field(name="LogPath", default="")
+    manifest: ManifestDescriptor | None = field(name="ImageManifestDescriptor", default=None)
     mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +26,14 @@ _NUMBER = "com.docker.compose.container-number"
 _ONE_OFF = "com.docker.compose.oneoff"
 _NONE = "<none>"
 _LONGEST_SAID = 300
+# What an image tells those who run it. Source: OCI image specification 1.1, "Properties" of the configuration, and
+# Docker's additions to it.
+_OF_CONTAINERS = (
+    "Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "OnBuild", "Shell", "StopSignal", "User", "Volumes",
+    "WorkingDir",
+)  # fmt: skip
+# Compose and Tonnage say with these whose image it is and what it was built from.
+_OF_BUILDERS = ("tonnage.", "com.docker.compose.")
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 _Form = TypeVar("_Form")
@@ -95,7 +105,18 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json, image_stor
         digests=_names(summary.repo_digests),
         named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
         only_here=image_store != CLASSIC,
+        content_digest=_content_digest(told),
     )
+
+
+def _content_digest(told: replies.ImageDetail) -> str:
+    """Return the identity of what containers get of an image; engines write differently what they leave out."""
+    config = {name: value for name in _OF_CONTAINERS if (value := (told.config or {}).get(name))}
+    labels = (told.config or {}).get("Labels") or {}
+    config["Labels"] = {name: value for name, value in labels.items() if not name.startswith(_OF_BUILDERS)}
+    platform = (told.os, told.architecture, told.variant)
+    parts = [platform, (told.root_fs.layers if told.root_fs else None) or (), config]
+    return f"sha256:{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()}"
 
 
 class ImageNames(Struct, frozen=True):
@@ -141,6 +162,7 @@ def container(reply: Json) -> Container:
         writable_bytes=told.size_rw,
         published=_published(told),
         log_path=told.log_path,
+        manifest_digest=told.manifest.digest if told.manifest else "",
         ended_s=_seconds(told.state.finished_at),
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
     )

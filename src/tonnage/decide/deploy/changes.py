@@ -26,6 +26,7 @@ from tonnage.model.deploy.image_names import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from tonnage.model.deploy.plan import Version
     from tonnage.model.inventory import Container, Image, Inputs, Inventory
     from tonnage.model.stack import ComposeMapping, Service, Stack
 
@@ -57,15 +58,14 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     if nowhere and not stands_below(stack, service):
         return Change()
     running = _running(stack, service, inventory)
-    running_image = inventory.image(running[0].image_id) if running else None
+    running_image = inventory.image_of(running[0]) if running else None
     current = inventory.image(service.image)
     if service.build is None:
         pull = f"no image {service.image} on this engine" if current is None else ""
-        target = current.image_id if current else ""
         switch = "its image is pulled first" if pull and not running else "its image changes" if pull else ""
         return Change(
             pull=pull,
-            switch=switch or _switch(stack, service, inventory, running, target),
+            switch=switch or _switch(stack, service, inventory, running, current),
             running=running,
             running_image=running_image,
         )
@@ -78,7 +78,7 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     elif build:
         switch = f"its image is built anew: {build}" if running else "it is not running"
     else:
-        switch = _switch(stack, service, inventory, running, source.image_id if source else "")
+        switch = _switch(stack, service, inventory, running, source)
     return Change(
         build=build,
         switch=switch,
@@ -103,6 +103,9 @@ def ready_image(stack: Stack, service: Service, inventory: Inventory) -> Image |
     inputs = inventory.inputs_of(service.name)
     if inputs is None:
         return None
+    current = inventory.image(service.image)
+    if current is not None and _built_by_hand(stack, service, inventory, current, inputs):
+        return current
     names = (
         service.image,
         candidate_reference(stack.name, service.name),
@@ -120,6 +123,17 @@ def ready_image(stack: Stack, service: Service, inventory: Inventory) -> Image |
         ):
             return image
     return None
+
+
+def _built_by_hand(stack: Stack, service: Service, inventory: Inventory, image: Image, inputs: Inputs) -> bool:
+    """Whether an image says nothing of itself, and is what runs: that was built from what a build would read now."""
+    running = _running(stack, service, inventory)
+    return (
+        bool(running)
+        and LABEL_INPUTS not in image.labels
+        and all(each.labels.get(LABEL_INPUTS) == inputs.digest and inventory.runs(each, image) for each in running)
+        and _on_base(image, inputs.base_reference, inventory)
+    )
 
 
 def _on_base(image: Image, base_reference: str, inventory: Inventory) -> bool:
@@ -146,12 +160,12 @@ def _running(stack: Stack, service: Service, inventory: Inventory) -> tuple[Cont
 
 
 def _switch(
-    stack: Stack, service: Service, inventory: Inventory, running: tuple[Container, ...], target_image_id: str
+    stack: Stack, service: Service, inventory: Inventory, running: tuple[Container, ...], target: Image | None
 ) -> str:
     if not running:
         stopped = inventory.service_containers(stack.name, service.name)
         return "it is stopped" if stopped else "it is not running"
-    if any(container.image_id != target_image_id for container in running):
+    if target is None or not all(inventory.runs(container, target) for container in running):
         return "it runs another image than the one it should run"
     digests = {container.labels.get(LABEL_CONFIG, "") for container in running}
     if digests == {""} and service.build is None:
@@ -164,6 +178,24 @@ def _switch(
     if len(running) != service.replicas and not service.settings.one_shot:
         return f"{len(running)} of {service.replicas} containers run"
     return ""
+
+
+def with_recorded_contents(inventory: Inventory, versions: Iterable[Version]) -> Inventory:
+    """Return the inventory, with what is known of the images of containers that the engine has no more.
+
+    An engine that keeps images in containerd forgets one, although it runs, when its last name goes to another.
+    """
+    known = {version.image_id: version.content_digest for version in versions}
+    there = {image.image_id for image in inventory.images}
+    return replace(
+        inventory,
+        containers=tuple(
+            each
+            if each.image_id in there
+            else replace(each, content_digest=known.get(each.image_id, each.content_digest))
+            for each in inventory.containers
+        ),
+    )
 
 
 def config_digest(service: Service) -> str:

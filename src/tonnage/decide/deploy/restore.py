@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
 from tonnage.model.deploy.image_names import LABEL_CONFIG
@@ -37,7 +39,13 @@ def good_before(context: ServiceContext) -> Version | None:
     if not running or LABEL_CONFIG not in running[0].labels or recorded_version(context, running[0]) is not None:
         return None
     versions = reversed(context.history.versions_of(context.service.name))
-    return next((version for version in versions if context.inventory.image(version.image_id) is not None), None)
+    return next((found for version in versions if (found := there(context, version)) is not None), None)
+
+
+def there(context: ServiceContext, version: Version) -> Version | None:
+    """Return a version with an image that the engine has: its own, or one with the same content; None for none."""
+    image = context.inventory.with_content(version.image_id, version.content_digest)
+    return replace(version, image_id=image.image_id) if image is not None else None
 
 
 def switch_to(version: Version) -> Switch:
@@ -49,6 +57,7 @@ def switch_to(version: Version) -> Switch:
 
 def restore_steps(context: ServiceContext, version: Version) -> tuple[Step, ...]:
     """Return the steps that make a recorded version run again."""
+    version = there(context, version) or version
     return _steps(context, switch_to(version), version.prove, "the version that ran before has to run again")
 
 
@@ -62,7 +71,12 @@ def restore_image_steps(context: ServiceContext, running: Container) -> tuple[St
         action = Switch(project=project)
     else:
         project = compose_project(context.stack, context.service, "")
-        action = Switch(project=project, image=running.image_id, image_name=context.service.image)
+        image = context.inventory.image_of(running)
+        action = Switch(
+            project=project,
+            image=image.image_id if image else running.image_id,
+            image_name=context.service.image,
+        )
     cause = "the image that ran before has to run again, with the present configuration: its own is not known"
     return _steps(context, action, prove_action(context.service), cause)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.planning import asked_for, context_of, finish_plan
-from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to
+from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to, there
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
 
@@ -66,16 +66,20 @@ def _earlier(context: ServiceContext, current: Version | None) -> tuple[Version,
     versions = context.history.versions_of(context.service.name)
     if current is None:
         return versions
-    same = (current.image_id, current.config_digest)
     # The same version may have been recorded again by a later deploy; what counts is its latest record.
-    last = max(i for i, version in enumerate(versions) if (version.image_id, version.config_digest) == same)
-    return tuple(v for v in versions[:last] if (v.image_id, v.config_digest) != same)
+    last = max(i for i, version in enumerate(versions) if _is(version, current))
+    return tuple(version for version in versions[:last] if not _is(version, current))
+
+
+def _is(version: Version, other: Version | None) -> bool:
+    return other is not None and (version.image_id, version.config_digest) == (other.image_id, other.config_digest)
 
 
 def _target(context: ServiceContext, current: Version | None) -> Version | None:
     for version in reversed(_earlier(context, current)):
-        if context.inventory.image(version.image_id) is not None:
-            return version
+        found = there(context, version)
+        if found is not None and not _is(found, current):
+            return found
     return None
 
 

@@ -264,6 +264,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         project: The whole project for Compose, as it was switched to.
         inputs_digest: Identity of what its image was built from; empty when it was pulled.
         image_id: The image; empty in a plan (not known yet), set when recorded.
+        content_digest: Of the image, as it is then.
     """
 
     service: str
@@ -273,6 +274,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     inputs_digest: str
     prove: Prove
     image_id: str = ""
+    content_digest: str = ""
 
 
 def images_named(steps: Iterable[Step]) -> Iterator[str]:

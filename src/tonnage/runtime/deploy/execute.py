@@ -38,6 +38,7 @@ from tonnage.model.deploy.plan import (
     Untag,
 )
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
+from tonnage.model.inventory import find_image
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
@@ -337,7 +338,10 @@ class _Execution:
             containers = self._facts.containers(self._plan.stack)
             mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
             if mine is not None:
-                version = msgspec.structs.replace(step.version, image_id=mine.image_id)
+                image = find_image(self._facts.images(), mine.image_id)
+                version = msgspec.structs.replace(
+                    step.version, image_id=mine.image_id, content_digest=image.content_digest if image else ""
+                )
                 self._journal.record_version(self._plan.stack, self._plan.engine_id, version, now_s)
         if step.withdraw is not None:
             gone = step.withdraw
