@@ -40,6 +40,9 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
         secrets: Values for ``--secret``, such as ``id=token,env=TOKEN``.
         ssh: Values for ``--ssh``.
         shm_bytes: Size of ``/dev/shm`` in RUN steps; None for the default.
+        provenance: What the builder attaches to the image of how it was built: ``true``, ``false``, ``mode=max`` and
+            the like; empty for the builder's default.
+        sbom: What it attaches of what is in the image, such as ``true`` or ``generator=IMAGE``; empty as above.
     """
 
     context: str
@@ -59,7 +62,15 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
     shm_bytes: int | None = None
     no_cache: bool = False
     pull: bool = False
+    provenance: str = ""
+    sbom: str = ""
     place: Place | None = None
+
+    @property
+    def attestations(self) -> dict[str, str]:
+        """What is said of attestations, by the key that says it."""
+        said = {"provenance": self.provenance, "sbom": self.sbom}
+        return {key: value for key, value in said.items() if value}
 
 
 class HealthSpec(Struct, frozen=True, kw_only=True):

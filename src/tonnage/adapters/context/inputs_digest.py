@@ -49,6 +49,8 @@ def build_inputs(service: Service) -> Inputs:
         "hosts": sorted(spec.extra_hosts),
         "contexts": sorted(spec.additional_contexts),
     }
+    # What projects say that say nothing of it stays as it was, so that none of their images is built anew.
+    settings |= spec.attestations
     digest.update(repr(settings).encode(errors="surrogatepass"))
     context_bytes = 0
     if remote:

@@ -58,6 +58,7 @@ class DockerActs:
             spec,
             reference,
             labels,
+            image_store=self._image_store(spec),
             environment=self._environment,
             progress=progress,
             cancel=cancel,
@@ -180,6 +181,10 @@ class DockerActs:
     def remove_cache(self, record_ids: Sequence[str]) -> int:
         """Remove build-cache records that are not in use; return the bytes that the engine says came free."""
         return objects.remove_cache(self._connection, record_ids)
+
+    def _image_store(self, spec: BuildSpec) -> str:
+        """Return where the engine keeps images; it is asked only for what depends on it."""
+        return DockerFacts(self._connection).engine().image_store if spec.attestations else ""
 
     def _image_id(self, reference: str) -> str | None:
         """Return the id of an image, or None when the engine has none."""

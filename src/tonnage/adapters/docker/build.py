@@ -17,6 +17,7 @@ from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.addresses import redacted
 from tonnage.errors import StepFailedError, UsageError
 from tonnage.model.deploy.image_names import LABEL_SERVICE
+from tonnage.model.inventory import CONTAINERD, OWN_REGISTRY
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
     BuilderKind.PLAIN: PlainOutput,
     BuilderKind.LEGACY: LegacyOutput,
 }
+_NOTHING = "false"
 
 
 def build_command(
@@ -44,12 +46,14 @@ def build_command(
     variables: BuildVariables,
     *,
     packed: bool = False,
+    image_store: str = "",
 ) -> list[str]:
     """Return the command that builds a section and names the result.
 
     Args:
         variables: How the values of its arguments reach it.
         packed: The engine need not unpack the result.
+        image_store: Where the engine keeps images: only in containerd is there a place for attestations.
 
     Returns:
         Its words; every user of the machine can read them.
@@ -82,8 +86,21 @@ def build_command(
     for option, values in repeated.items():
         for value in values:
             command += [option, value]
+    kept, _ = attestations(tool, spec, image_store)
+    command += [f"--{name}={value}" for name, value in kept.items()]
     command += ["--no-cache"] * spec.no_cache + ["--pull"] * spec.pull
     return [*command, spec.context]
+
+
+def attestations(tool: BuildTool, spec: BuildSpec, image_store: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what a build section says of attestations: what a builder can do for this engine, and what it cannot.
+
+    To attach nothing can all that have heard of it; those that have not attach nothing.
+    """
+    able = tool.attests and image_store == CONTAINERD
+    kept = {name: value for name, value in spec.attestations.items() if able or (tool.attests and value == _NOTHING)}
+    lost = {name: value for name, value in spec.attestations.items() if name not in kept and value != _NOTHING}
+    return kept, lost
 
 
 def run_build(
@@ -92,6 +109,7 @@ def run_build(
     reference: str,
     labels: Mapping[str, str],
     *,
+    image_store: str = "",
     environment: Mapping[str, str],
     progress: Progress,
     cancel: Cancel,
@@ -110,6 +128,8 @@ def run_build(
         EngineUnreachableError: The engine does not answer the builder.
     """
     _refuse_what_is_missing(spec)
+    for lost, value in attestations(tool, spec, image_store)[1].items():
+        progress.log(f"build.{lost}: {value} has no effect: this builder can attach nothing to an image of this engine")
     output = _OUTPUTS[tool.kind]()
     legacy = tool.kind is BuilderKind.LEGACY
     usual = {"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if legacy else "1"}
@@ -117,7 +137,9 @@ def run_build(
     with temporary_directory("tonnage-build-") as private:
         id_file = Path(private, "image-id")
         exit_code = process.stream(
-            build_command(tool, spec, reference, labels, str(id_file), variables, packed=packed),
+            build_command(
+                tool, spec, reference, labels, str(id_file), variables, packed=packed, image_store=image_store
+            ),
             environment=variables.environment,
             directory=None,
             on_line=lambda line: _tell(output, line, progress),

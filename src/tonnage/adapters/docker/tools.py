@@ -62,6 +62,7 @@ class BuildTool(Struct, frozen=True):
         switched_off_by: The setting that chose the classic builder, as it is written; empty without one.
         has_buildx: Whether buildx is there, used or not.
         has_buildkit: Whether BuildKit is there, through buildx or inside an older program, used or not.
+        attests: Whether it can attach to an image how it was built and what is in it.
     """
 
     program: str
@@ -71,6 +72,7 @@ class BuildTool(Struct, frozen=True):
     switched_off_by: str = ""
     has_buildx: bool = False
     has_buildkit: bool = False
+    attests: bool = False
 
     @property
     def described(self) -> str:
@@ -232,10 +234,12 @@ class Tools:
         inside = (docker.major or 0) < _CLI_WITHOUT_BUILDKIT
         wanted = self._environment.get("DOCKER_BUILDKIT", "")
         off = f"DOCKER_BUILDKIT={wanted}" if wanted.lower() in {"0", "f", "false"} else ""
+        attests = False
         kind = BuilderKind.PLAIN if inside and not off else BuilderKind.LEGACY
         if has_buildx and not off:
             help_text = self._ask((docker.program, "buildx", "build", "--help"))
             kind = BuilderKind.RAWJSON if "rawjson" in help_text else BuilderKind.PLAIN
+            attests = "--provenance" in help_text
         return BuildTool(
             docker.program,
             kind,
@@ -244,6 +248,7 @@ class Tools:
             switched_off_by=off,
             has_buildx=has_buildx,
             has_buildkit=has_buildx or inside,
+            attests=attests,
         )
 
     def _compose(self, command: tuple[str, ...]) -> ComposeTool | None:

@@ -70,7 +70,7 @@ _HOOK = Fields(
 
 BUILD = Fields(
     {
-        **_keys("dockerfile dockerfile_inline network target isolation", _TEXT),
+        **_keys("dockerfile dockerfile_inline network target isolation provenance sbom", _TEXT),
         **_keys("cache_from cache_to", _TEXTS),
         **_keys("entitlements tags platforms", _WORDS),
         **_keys("no_cache pull privileged", _TRUTH),
@@ -80,8 +80,6 @@ BUILD = Fields(
         "labels": _PAIRS,
         "no_cache_filter": _ONE_OR_TEXTS,
         "additional_contexts": Pairs(each=PathText(keep=names_a_context)),
-        "provenance": Truth(words=("mode=min", "mode=max")),
-        "sbom": Anything(),
         "shm_size": _SIZE,
         "extra_hosts": _EXTRA_HOSTS,
         "secrets": _FILE_MOUNTS,

@@ -198,13 +198,12 @@ _FALSE = {"false", "0", "f", "n", "no", "off"}
 
 
 class Truth(_Scalar, frozen=True):
-    """True or false; the words for them become booleans. ``words`` are further texts that may stand here."""
+    """True or false; the words for them become booleans."""
 
     expected: ClassVar[str] = "true or false"
-    words: tuple[str, ...] = ()
 
-    def _form(self, value: Any) -> str | bool | None:  # noqa: ANN401
-        if isinstance(value, bool) or (isinstance(value, str) and value in self.words):
+    def _form(self, value: Any) -> bool | None:  # noqa: ANN401
+        if isinstance(value, bool):
             return value
         lower = value.lower() if isinstance(value, str) else ""
         return lower in _TRUE if lower in _TRUE | _FALSE else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OF_SERVICE = "service:"
 _NOT_CONFIG = {"build", "profiles"}
 _BUILD_KEYS_IGNORED = (
-    "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "provenance", "sbom", "tags", "ulimits"
+    "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "tags", "ulimits"
 )  # fmt: skip
 
 
@@ -168,8 +168,15 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) ->
         shm_bytes=engine_bytes(str(raw["shm_size"])) if raw.get("shm_size") else None,
         no_cache=bool(raw.get("no_cache")),
         pull=bool(raw.get("pull")),
+        provenance=_told(raw.get("provenance")),
+        sbom=_told(raw.get("sbom")),
         place=origin.place("services", name, "build"),
     )
+
+
+def _told(value: str | bool | None) -> str:  # noqa: FBT001 - as it is written
+    """Return an answer to a question of builders; empty where none is given."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _context(value: str, form: Canonical) -> str:
