@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.sources.compose.scalars import Anything, Mode, Number, PathText, Size, Span, Text, Truth, Whole
+from tonnage.sources.compose.scalars import Mode, Number, PathText, Size, Span, Text, Truth, Whole
 from tonnage.sources.compose.shapes import CommandShape, Distinct, Either, Fields, Listed, Mounted, Named, Pairs
 from tonnage.sources.compose.short_syntax import (
     is_remote,

@@ -103,14 +103,6 @@ def _digits(shortest: str) -> tuple[str, int]:
     return digits.rstrip("0") or "0", first if digits else 0
 
 
-class Anything(Struct, frozen=True):
-    """Any value, as it is."""
-
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:  # noqa: ARG002 - a Shape
-        """Return the value."""
-        return written
-
-
 class _Scalar(Struct, frozen=True):
     """A value that has one form; nothing stays nothing."""
 

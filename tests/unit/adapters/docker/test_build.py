@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tonnage.adapters.docker.build import build_command, run_build
+from tonnage.adapters.docker.build import attestations, build_command, run_build
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -55,7 +55,8 @@ def _program(folder: Path, script: str) -> str:
     program = folder / "docker"
     program.write_text(
         "#!/bin/sh\n"
-        'while [ $# -gt 0 ]; do case "$1" in --iidfile) id=$2;; --file) file=$2;; esac; shift; done\n' + script
+        'while [ $# -gt 0 ]; do case "$1" in --iidfile) id=$2;; --metadata-file) metadata=$2;; --file) file=$2;; esac; shift; done\n'
+        + script
     )
     program.chmod(0o755)
     return str(program)
@@ -312,3 +313,58 @@ def test_a_missing_dockerfile_or_context_is_refused_with_its_place(tmp_path: Pat
         with pytest.raises(UsageError, match="/nowhere") as caught:
             _build(tmp_path, "exit 0", BuilderKind.PLAIN, broken)
         assert caught.value.place == "/srv/shop/compose.yaml:17"
+
+
+def test_what_buildx_made_is_named_as_the_engine_knows_it_and_not_by_its_configuration(
+    tmp_path: Path, spec: BuildSpec
+) -> None:
+    program = _program(
+        tmp_path,
+        'printf sha256:configuration > $id\nprintf \'{"containerimage.digest": "sha256:manifest"}\' > "$metadata"\n',
+    )
+    tool = _tool(BuilderKind.RAWJSON, program, buildx=True)
+    given = {"PATH": "/usr/bin:/bin"}
+    made = run_build(tool, spec, "web", {}, environment=given, progress=_Told(), cancel=threading.Event())
+    assert made == "sha256:manifest"
+
+
+@pytest.mark.parametrize("said", ["", "{}", "[]", "no JSON"])
+def test_where_buildx_tells_no_more_the_id_counts(tmp_path: Path, spec: BuildSpec, said: str) -> None:
+    program = _program(tmp_path, f"printf sha256:17 > $id\nprintf '{said}' > \"$metadata\"\n")
+    tool = _tool(BuilderKind.RAWJSON, program, buildx=True)
+    given = {"PATH": "/usr/bin:/bin"}
+    made = run_build(tool, spec, "web", {}, environment=given, progress=_Told(), cancel=threading.Event())
+    assert made == "sha256:17"
+
+
+ATTESTED = BuildSpec(context=".", provenance="mode=max", sbom="false")
+ABLE = BuildTool("docker", BuilderKind.RAWJSON, buildx=True, version="29", attests=True)
+
+
+@pytest.mark.parametrize(
+    ("tool", "store", "said", "lost"),
+    [
+        (ABLE, "containerd", {"provenance": "mode=max", "sbom": "false"}, {}),
+        (ABLE, "classic", {"sbom": "false"}, {"provenance": "mode=max"}),
+        (replace(ABLE, attests=False), "containerd", {}, {"provenance": "mode=max"}),
+        (_tool(BuilderKind.PLAIN), "classic", {}, {"provenance": "mode=max"}),
+    ],
+)
+def test_what_is_attached_is_as_it_is_written_where_builder_and_engine_can(
+    tool: BuildTool, store: str, said: dict[str, str], lost: dict[str, str]
+) -> None:
+    assert attestations(tool, ATTESTED, store) == (said, lost)
+    command = build_command(tool, ATTESTED, "web", {}, "id", build_variables(ATTESTED, {}), image_store=store)
+    assert [word for word in command if "provenance" in word or "sbom" in word] == [
+        f"--{name}={value}" for name, value in said.items()
+    ]
+
+
+def test_what_cannot_be_attached_is_told_and_what_is_not_asked_for_is_left_to_the_builder(
+    tmp_path: Path, spec: BuildSpec
+) -> None:
+    script = f"cat {RECORDED}/plain-success.txt >&2; printf sha256:17 > $id"
+    _, told = _build(tmp_path, script, BuilderKind.PLAIN, replace(spec, sbom="true"))
+    assert "build.sbom: true has no effect: this builder can attach nothing to an image of this engine" in told.lines
+    command = build_command(ABLE, FULL, "web", {}, "id", build_variables(FULL, {}), image_store="containerd")
+    assert not [word for word in command if "provenance" in word or "sbom" in word]
