@@ -161,10 +161,10 @@ class SimulatedActs:
             if self._engine.volumes.pop(name, None) is not None:
                 self._engine.disk.give_back(f"volume {name}")
 
-    def remove_cache(self, record_ids: Sequence[str]) -> int:
+    def remove_cache(self, record_ids: Sequence[str]) -> None:
         """Remove build-cache records."""
         with self._act(f"remove-cache {len(record_ids)}"):
-            return self._engine.store.drop_records(record_ids)
+            self._engine.store.drop_records(record_ids)
 
     @contextmanager
     def _act(self, act: str) -> Iterator[None]:

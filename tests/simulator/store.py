@@ -89,17 +89,15 @@ class Store:
         """Return the record with that key, or None."""
         return next((record for record in self.records.values() if record.key == key), None)
 
-    def drop_records(self, record_ids: Sequence[str]) -> int:
-        """Remove records unless another record stands on them; return the bytes that they are said to have."""
-        freed_bytes = 0
+    def drop_records(self, record_ids: Sequence[str]) -> None:
+        """Remove records unless another record stands on them."""
         waiting = set(record_ids) & set(self.records) - self.stuck
         while removable := waiting - {record.parent for record in self.records.values()}:
             for record_id in removable:
-                freed_bytes += self.records.pop(record_id).size_bytes
+                del self.records[record_id]
                 self.disk.give_back(f"record {record_id}")
             waiting -= removable
         self.free_orphans()
-        return freed_bytes
 
     def described_images(self) -> tuple[Image, ...]:
         """Return the images as an engine shows them."""

@@ -186,5 +186,5 @@ class EngineActs(Protocol):
     def remove_volume(self, name: str) -> None:
         """Remove one volume, never by force; nothing happens when it is not there."""
 
-    def remove_cache(self, record_ids: Sequence[str]) -> int:
-        """Remove build-cache records that are not in use; return the bytes that the engine says came free."""
+    def remove_cache(self, record_ids: Sequence[str]) -> None:
+        """Remove build-cache records that are not in use."""

@@ -62,12 +62,14 @@ class Layer(Struct, frozen=True, kw_only=True):
         diff_id: Identity of the layer's own contents.
         size_bytes: Its uncompressed bytes; None where the engine does not tell.
         made_by: The instruction that made it, as the engine shows it; empty where several may have.
+        blob_bytes: Its compressed bytes, where images lie in containerd; about so many where blobs cannot be seen.
     """
 
     chain_id: str
     diff_id: str
     size_bytes: int | None = None
     made_by: str = ""
+    blob_bytes: int = 0
 
 
 class Image(Struct, frozen=True, kw_only=True):
@@ -77,8 +79,9 @@ class Image(Struct, frozen=True, kw_only=True):
         image_id: ``sha256:...``.
         references: Its tags, ``repository:tag``.
         layers: Its chain, lowest first.
-        size_bytes: As ``docker images`` shows it: the sum of its layers.
-        unique_bytes: Bytes of layers that no other image has.
+        size_bytes: As ``docker images`` shows it: the sum of its layers; in containerd with all that they are unpacked
+            from, of every platform, and with what is attached to it.
+        unique_bytes: Bytes of it that no other image has.
         shared_bytes: ``size_bytes - unique_bytes``.
         created_s: When it was made, seconds since the epoch.
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
@@ -87,6 +90,8 @@ class Image(Struct, frozen=True, kw_only=True):
         content_digest: Identity of what a container gets of it: its layers and its configuration, without labels of
             those who build. In containerd its id is another one after every build, with what builders attach to it.
         manifest_digests: Of its manifests for the platforms that it has; empty where the engine does not tell.
+        blobs: What it consists of in containerd, for every platform and with what is attached: bytes by digest. Images
+            share these by their digest. Empty where they cannot be seen.
     """
 
     image_id: str
@@ -102,6 +107,7 @@ class Image(Struct, frozen=True, kw_only=True):
     only_here: bool = False
     content_digest: str = ""
     manifest_digests: tuple[str, ...] = ()
+    blobs: dict[str, int] = field(default_factory=dict)
 
     @property
     def chain(self) -> tuple[str, ...]:

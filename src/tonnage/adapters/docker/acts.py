@@ -178,9 +178,9 @@ class DockerActs:
         """Remove one volume, never by force; nothing happens when it is not there."""
         objects.remove_volume(self._connection, name)
 
-    def remove_cache(self, record_ids: Sequence[str]) -> int:
-        """Remove build-cache records that are not in use; return the bytes that the engine says came free."""
-        return objects.remove_cache(self._connection, record_ids)
+    def remove_cache(self, record_ids: Sequence[str]) -> None:
+        """Remove build-cache records that are not in use."""
+        objects.remove_cache(self._connection, record_ids)
 
     def _image_store(self, spec: BuildSpec) -> str:
         """Return where the engine keeps images; it is asked only for what depends on it."""

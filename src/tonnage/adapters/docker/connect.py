@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _LOWEST = (1, 41)
+# The newest that was tried on a real engine; one that no longer speaks it is spoken to in its own oldest.
 _HIGHEST = (1, 51)
 _TYPED_USAGE = (1, 42)
 _MANIFESTS = (1, 47)
+_VERBOSE_USAGE = (1, 52)
 _ANSWER_WITHIN_S = 120
 # An engine that starts answers late; longer than this nobody should have to look at nothing.
 _FIRST_WITHIN_S = 30
@@ -104,8 +106,13 @@ class DockerConnection:
         return _numbers(self.api_version) >= _TYPED_USAGE
 
     @property
+    def usage_of(self) -> dict[str, str]:
+        """What else has to be said to be told how the disk is used, thing by thing."""
+        return {"verbose": "1"} if _numbers(self.api_version) >= _VERBOSE_USAGE else {}
+
+    @property
     def tells_manifests(self) -> bool:
-        """Whether the engine can be asked for the manifests of images."""
+        """Whether the engine can be asked for the manifests of its images."""
         return _numbers(self.api_version) >= _MANIFESTS
 
     def read(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = _ANSWER_WITHIN_S) -> Any:  # noqa: ANN401 - JSON

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
 _SLOW_S = 600
@@ -48,6 +49,7 @@ class DockerFacts:
         self._connection = connection
         self._places = tuple(places)
         self._known: dict[str, Image] = {}
+        self._content_bytes: dict[str, int] = {}
         self._is_rootless: bool | None = None
         self._told: replies.Info | None = None
         self._containerd: str | None = None
@@ -79,27 +81,38 @@ class DockerFacts:
         remote = endpoint.startswith("ssh://")
         if not remote:
             _refuse_elsewhere(told, endpoint)
-        if self._containerd is None:
-            self._containerd = _containerd_root(told, endpoint) if told.image_store == CONTAINERD else ""
+        containerd = self._images_root()
         places = [("data-root", told.data_root)]
-        places += [(CONTAINERD, self._containerd)] if self._containerd else []
+        places += [(CONTAINERD, containerd)] if containerd else []
         if remote:
             return _images_first(filesystem.remote_filesystems(endpoint, places))
         more = (("temporary", temporary_directory(os.environ)), *self._places)
         return _images_first(filesystem.local_filesystems([*places, *more]))
 
+    def _images_root(self) -> str:
+        """Return where containerd keeps its files; empty where images do not lie there, or it is not known."""
+        if self._containerd is None:
+            told = self._told or self._info()
+            kept = told.image_store == CONTAINERD
+            self._containerd = _containerd_root(told, self._connection.endpoint) if kept else ""
+        return self._containerd
+
     def images(self) -> tuple[Image, ...]:
         """Return all images, dangling ones included."""
         with self._asking("list the images"):
-            listed = wire.image_summaries(self._get("/images/json"))
+            asked = {"manifests": "1"} if self._connection.tells_manifests else None
+            listed = wire.image_summaries(self._get("/images/json", asked))
             found = [image for summary in listed if (image := self._image(summary)) is not None]
         agreed = layers.agreed(found)
+        if found and (self._told or self._info()).image_store == CONTAINERD:
+            # What such an engine itself says is shared leaves the blobs out, up to 29.5.
+            return layers.with_unique(layers.with_blobs(agreed, self._contents(agreed), self._content_bytes))
         images = layers.with_unique(agreed)
         undecided = layers.undecided(agreed)
         if not undecided:
             return images
-        told = wire.shared_sizes(disk_usage(self._connection, "image"))
-        return layers.told_unique(images, {key: size for key, size in told.items() if key in undecided})
+        sizes = wire.shared_sizes(disk_usage(self._connection, "image"))
+        return layers.told_unique(images, {key: size for key, size in sizes.items() if key in undecided})
 
     def containers(self, project: str = "") -> tuple[Container, ...]:
         """Return all containers in every state; only those of one compose project when it is named."""
@@ -198,12 +211,22 @@ class DockerFacts:
             try:
                 where = f"/images/{summary.id}"
                 store = (self._told or self._info()).image_store
-                known = wire.image(summary, self._get(f"{where}/json"), self._get(f"{where}/history"), store)
+                detail = self._get(f"{where}/json")
+                known = wire.image(summary, detail, self._get(f"{where}/history"), store)
+                self._content_bytes[summary.id] = wire.content_bytes(summary, detail)
             except sdk.NotFound:
                 return None
             known = replace(known, named_s=max(known.named_s, self._came_s(summary.id)))
             self._known[summary.id] = known
         return wire.named(known, summary)
+
+    def _contents(self, images: Sequence[Image]) -> dict[str, ImageContent]:
+        """Return what images in containerd consist of, as far as this user may look at an engine of this machine."""
+        from tonnage.adapters.images.content_store import content_of  # noqa: PLC0415 - not for the classic store
+
+        root = self._images_root() if self._connection.local else ""
+        found = {image.image_id: content_of(root, image.image_id) for image in images} if root else {}
+        return {image_id: content for image_id, content in found.items() if content is not None}
 
     def _came_s(self, image_id: str) -> float:
         """Return when an image came to an engine of this machine; 0 where that cannot be seen.
@@ -238,7 +261,7 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
         StepFailedError: The engine refuses, or is busy with others for too long.
         EngineUnreachableError: The engine stops answering.
     """
-    params = {"type": kind} if connection.typed_usage else None
+    params = ({"type": kind} if connection.typed_usage else {}) | connection.usage_of
     with speaking_to(connection.endpoint, "ask how the disk is used"):
         for _ in range(_BUSY_TRIES):
             try:

@@ -92,11 +92,20 @@ class EngineEvent(Struct, kw_only=True):
     actor: Actor = field(name="Actor", default_factory=Actor)
 
 
-class ImageManifest(Struct, kw_only=True):
-    """One manifest of an image, and whether the engine has all that it names."""
+class ManifestSize(Struct, kw_only=True):
+    """What one manifest of an image takes: the blobs that it names, and with what is unpacked of them."""
 
+    content: int = field(name="Content", default=0)
+    total: int = field(name="Total", default=0)
+
+
+class ManifestSummary(Struct, kw_only=True):
+    """One of ``Manifests`` of ``GET /images/json?manifests=1``: for a platform, or what a builder attached to one."""
+
+    id: str = field(name="ID", default="")
     kind: str = field(name="Kind", default="")
     available: bool = field(name="Available", default=False)
+    size: ManifestSize = field(name="Size", default_factory=ManifestSize)
 
 
 class ImageSummary(Struct, kw_only=True):
@@ -109,7 +118,7 @@ class ImageSummary(Struct, kw_only=True):
     size: int = field(name="Size", default=0)
     shared_size: int = field(name="SharedSize", default=-1)
     labels: dict[str, str] | None = field(name="Labels", default=None)
-    manifests: list[ImageManifest] | None = field(name="Manifests", default=None)
+    manifests: list[ManifestSummary] | None = field(name="Manifests", default=None)
 
 
 class RootFs(Struct, kw_only=True):
@@ -130,6 +139,7 @@ class ImageDetail(Struct, kw_only=True):
     architecture: str = field(name="Architecture", default="")
     os: str = field(name="Os", default="")
     variant: str = field(name="Variant", default="")
+    size: int = field(name="Size", default=0)
     config: dict[str, Any] | None = field(name="Config", default=None)
     repo_tags: list[str] | None = field(name="RepoTags", default=None)
     repo_digests: list[str] | None = field(name="RepoDigests", default=None)
@@ -287,9 +297,49 @@ class PodMember(Struct, kw_only=True):
     pod: str = field(name="PodName", default="")
 
 
-class Usages(Struct, kw_only=True):
-    """``GET /system/df``, and ``GET /volumes`` with its volumes only."""
+class ImageItems(Struct, kw_only=True):
+    """``ImageUsage`` of ``GET /system/df?verbose=1``, from 1.52 on."""
 
-    images: list[ImageSummary] | None = field(name="Images", default=None)
-    build_cache: list[CacheItem] | None = field(name="BuildCache", default=None)
-    volumes: list[VolumeItem] | None = field(name="Volumes", default=None)
+    items: list[ImageSummary] | None = field(name="Items", default=None)
+
+
+class CacheItems(Struct, kw_only=True):
+    """``BuildCacheUsage`` beside it."""
+
+    items: list[CacheItem] | None = field(name="Items", default=None)
+
+
+class VolumeItems(Struct, kw_only=True):
+    """``VolumeUsage`` beside it."""
+
+    items: list[VolumeItem] | None = field(name="Items", default=None)
+
+
+class Usages(Struct, kw_only=True):
+    """``GET /system/df``, and ``GET /volumes`` with its volumes only.
+
+    From 1.52 on everything stands in ``...Usage`` when it is asked for with ``verbose``. Source: moby 29,
+    ``api/types/system/disk_usage.go``; not tried on a real engine.
+    """
+
+    told_images: list[ImageSummary] | None = field(name="Images", default=None)
+    told_cache: list[CacheItem] | None = field(name="BuildCache", default=None)
+    told_volumes: list[VolumeItem] | None = field(name="Volumes", default=None)
+    image_usage: ImageItems | None = field(name="ImageUsage", default=None)
+    cache_usage: CacheItems | None = field(name="BuildCacheUsage", default=None)
+    volume_usage: VolumeItems | None = field(name="VolumeUsage", default=None)
+
+    @property
+    def images(self) -> list[ImageSummary]:
+        """The images."""
+        return self.told_images or (self.image_usage.items if self.image_usage else None) or []
+
+    @property
+    def build_cache(self) -> list[CacheItem]:
+        """The records of the build cache."""
+        return self.told_cache or (self.cache_usage.items if self.cache_usage else None) or []
+
+    @property
+    def volumes(self) -> list[VolumeItem]:
+        """The volumes."""
+        return self.told_volumes or (self.volume_usage.items if self.volume_usage else None) or []

@@ -34,6 +34,7 @@ _OF_CONTAINERS = (
 )  # fmt: skip
 # Compose and Tonnage say with these whose image it is and what it was built from.
 _OF_BUILDERS = ("tonnage.", "com.docker.compose.")
+_OF_PLATFORM = "image"
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 _Form = TypeVar("_Form")
@@ -84,7 +85,7 @@ def image_summaries(reply: Json) -> list[replies.ImageSummary]:
 
 def shared_sizes(reply: Json) -> dict[str, int]:
     """Return the bytes of each image that other images have too, as ``GET /system/df`` tells them."""
-    found = _read(reply, replies.Usages).images or []
+    found = _read(reply, replies.Usages).images
     return {summary.id: summary.shared_size for summary in found if summary.shared_size >= 0}
 
 
@@ -106,7 +107,18 @@ def image(summary: replies.ImageSummary, detail: Json, history: Json, image_stor
         named_s=(_seconds(told.metadata.last_tag_time) if told.metadata else None) or 0.0,
         only_here=image_store != CLASSIC,
         content_digest=_content_digest(told),
+        manifest_digests=tuple(each.id for each in summary.manifests or () if each.kind == _OF_PLATFORM),
     )
+
+
+def content_bytes(summary: replies.ImageSummary, detail: Json) -> int:
+    """Return the bytes of the blobs of an image in containerd, for the platform that the engine unpacked.
+
+    Before 1.47 only those of all platforms are told.
+    """
+    here = [each for each in summary.manifests or () if each.kind == _OF_PLATFORM and each.available]
+    unpacked = [each.size.content for each in here if each.size.total > each.size.content]
+    return unpacked[0] if unpacked else _read(detail, replies.ImageDetail).size
 
 
 def _content_digest(told: replies.ImageDetail) -> str:
@@ -221,7 +233,7 @@ def cache(reply: Json, image_store: str = "") -> tuple[CacheRecord, ...]:
             created_s=_seconds(item.created_at) or 0.0,
             last_used_s=_seconds(item.last_used_at),
         )
-        for item in _read(reply, replies.Usages).build_cache or ()
+        for item in _read(reply, replies.Usages).build_cache
     )
 
 
@@ -246,7 +258,7 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
     """Return the volumes."""
     summaries = _read(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}
-    measured = (_read(usages, replies.Usages).volumes or []) if usages is not None else []
+    measured = _read(usages, replies.Usages).volumes if usages is not None else []
     sizes = {item.name: item.usage.size for item in measured if item.usage and item.usage.size >= 0}
     return tuple(
         Volume(
@@ -255,7 +267,7 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
             size_bytes=sizes.get(item.name),
             in_use=item.name in mounted,
         )
-        for item in _read(listed, replies.Usages).volumes or ()
+        for item in _read(listed, replies.Usages).volumes
     )
 
 

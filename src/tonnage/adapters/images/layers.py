@@ -19,6 +19,7 @@ from tonnage.model.inventory import Layer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.inventory import Image
 
 EMPTY_DIFF_ID = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -133,17 +134,17 @@ def with_unique(images: Sequence[Image]) -> tuple[Image, ...]:
     Returns:
         The images in the same order.
     """
-    holders = _holders(images)
+    holders, blob_holders = _holders(images), _blob_holders(images)
     return tuple(
         image if size is None else _split(image, size)
-        for image, size in ((image, _shared_bytes(image, holders)) for image in images)
+        for image, size in ((image, _shared_bytes(image, holders, blob_holders)) for image in images)
     )
 
 
 def undecided(images: Sequence[Image]) -> frozenset[str]:
     """Return the ids of the images whose shared bytes do not follow from the layers."""
-    holders = _holders(images)
-    return frozenset(image.image_id for image in images if _shared_bytes(image, holders) is None)
+    holders, blob_holders = _holders(images), _blob_holders(images)
+    return frozenset(image.image_id for image in images if _shared_bytes(image, holders, blob_holders) is None)
 
 
 def told_unique(images: Sequence[Image], shared_bytes: Mapping[str, int]) -> tuple[Image, ...]:
@@ -161,16 +162,59 @@ def told_unique(images: Sequence[Image], shared_bytes: Mapping[str, int]) -> tup
     )
 
 
+def with_blobs(
+    images: Sequence[Image], contents: Mapping[str, ImageContent], told_bytes: Mapping[str, int]
+) -> tuple[Image, ...]:
+    """Fill in what the layers of images in containerd are compressed.
+
+    Args:
+        images: All images of the engine, with the unpacked bytes of their layers.
+        contents: Their blobs by image id, of those that could be seen.
+        told_bytes: The bytes of all blobs of an image by its id, for those that could not. What of them is no layer's
+            that is known counts for the others by their unpacked bytes: the same kind of files compresses alike.
+
+    Returns:
+        The images in the same order.
+    """
+    known: dict[str, int] = {}
+    for content in contents.values():
+        known |= {one: content.blobs[blob] for one, blob in content.layers.items() if blob in content.blobs}
+    for image in sorted(images, key=lambda each: len(each.layers)):
+        if image.image_id in contents or image.image_id not in told_bytes:
+            continue
+        others = [layer for layer in image.layers if layer.chain_id not in known and layer.size_bytes]
+        rest = told_bytes[image.image_id] - sum(known.get(chain_id, 0) for chain_id in image.chain)
+        unpacked = sum(layer.size_bytes or 0 for layer in others)
+        known |= {layer.chain_id: max(0, rest) * (layer.size_bytes or 0) // unpacked for layer in others}
+    return tuple(
+        replace(
+            image,
+            layers=tuple(replace(layer, blob_bytes=known.get(layer.chain_id, 0)) for layer in image.layers),
+            blobs=dict(contents[image.image_id].blobs) if image.image_id in contents else {},
+        )
+        for image in images
+    )
+
+
 def _holders(images: Sequence[Image]) -> Counter[str]:
     """Count in how many images each layer is."""
     return Counter(chain_id for image in images for chain_id in set(image.chain))
 
 
-def _shared_bytes(image: Image, holders: Counter[str]) -> int | None:
-    """Return the bytes of the layers that other images have too; None when one of them is not known."""
-    sizes = [layer.size_bytes for layer in image.layers if holders[layer.chain_id] > 1]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
+def _blob_holders(images: Sequence[Image]) -> Counter[str]:
+    """Count in how many images each blob is."""
+    return Counter(digest for image in images for digest in image.blobs)
+
+
+def _shared_bytes(image: Image, holders: Counter[str], blob_holders: Counter[str]) -> int | None:
+    """Return the bytes that other images have too; None when those of a layer are not known."""
+    shared = [layer for layer in image.layers if holders[layer.chain_id] > 1]
+    known = [layer.size_bytes for layer in shared if layer.size_bytes is not None]
+    if len(known) < len(shared):
+        return None
+    if image.blobs:
+        return sum(known) + sum(size for digest, size in image.blobs.items() if blob_holders[digest] > 1)
+    return sum(known) + sum(layer.blob_bytes for layer in shared)
 
 
 def _split(image: Image, shared_bytes: int) -> Image:

@@ -55,8 +55,8 @@ def _program(folder: Path, script: str) -> str:
     program = folder / "docker"
     program.write_text(
         "#!/bin/sh\n"
-        'while [ $# -gt 0 ]; do case "$1" in --iidfile) id=$2;; --metadata-file) metadata=$2;; --file) file=$2;; esac; shift; done\n'
-        + script
+        'while [ $# -gt 0 ]; do case "$1" in --iidfile) id=$2;; --metadata-file) metadata=$2;; --file) file=$2;; esac\n'
+        f"shift; done\n{script}"
     )
     program.chmod(0o755)
     return str(program)
