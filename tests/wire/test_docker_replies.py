@@ -280,6 +280,71 @@ def test_engines_that_cannot_be_had_are_read_as_they_are_documented(name: str) -
     assert wire.container(told["container"]).service == "api"
 
 
+@pytest.mark.parametrize("engine", ["20.10", *CLASSIC, *CONTAINERD])
+def test_images_have_the_same_content_when_containers_get_the_same_of_them(engine: str) -> None:
+    summaries = wire.image_summaries(recorded("images", engine))
+    details, histories = recorded("image_details", engine), recorded("image_histories", engine)
+    found = {one.id: wire.image(one, details[one.id], histories[one.id]).content_digest for one in summaries}
+    # Two ways of copying the same two files onto the same base leave, in containerd, the same layers.
+    assert len(set(found.values())) == len(found) - (engine in CONTAINERD)
+    for one in summaries:
+        detail = json.loads(json.dumps(details[one.id]))
+        config = detail["Config"] = detail.get("Config") or {}
+        labels = {"tonnage.inputs": "x", "com.docker.compose.version": "2.40.3", **(config.get("Labels") or {})}
+        # What engines of one age tell as empty, others leave out.
+        config |= {
+            "Labels": labels,
+            "OnBuild": None,
+            "Volumes": {},
+            "Hostname": "",
+            "Image": "sha256:the step before",
+        }
+        assert wire.image(one, detail, histories[one.id]).content_digest == found[one.id]
+        for changed in ({"Cmd": ["other"]}, {"Env": ["A=1"]}, {"User": "17"}, {"Labels": {"kind": "other"}}):
+            other = {**detail, "Config": {**config, **changed}}
+            assert wire.image(one, other, histories[one.id]).content_digest != found[one.id]
+
+
+def test_a_container_of_28_5_in_containerd_says_which_manifest_it_was_made_from() -> None:
+    told = wire.image_summaries(recorded("images_manifests", "28.5-containerd"))
+    histories, details = (recorded(name, "28.5-containerd") for name in ("image_histories", "image_details"))
+    found = {one.repo_tags[0]: wire.image(one, details[one.id], histories[one.id]) for one in told if one.repo_tags}
+    containers = {name: wire.container(one) for name, one in recorded("container_details", "28.5-containerd").items()}
+    assert containers["web"].manifest_digest in found["s:2"].manifest_digests
+    assert containers["web"].manifest_digest != containers["web"].image_id
+    # Of what a builder attached no container is made.
+    assert all(len(image.manifest_digests) == 1 for image in found.values())
+    for engine in ("26.1-containerd", "28.5-classic"):
+        assert wire.container(recorded("container_details", engine)["web"]).manifest_digest == ""
+
+
+@pytest.mark.parametrize("engine", CONTAINERD)
+def test_shared_bytes_of_images_in_containerd_have_the_blobs_that_the_engine_leaves_out(engine: str) -> None:
+    name = "images_manifests" if engine.startswith("28") else "images"
+    summaries = wire.image_summaries(recorded(name, engine))
+    details = recorded("image_details", engine)
+    blobs = {one.id: wire.content_bytes(one, details[one.id]) for one in summaries}
+    found = layers.with_blobs(tuple(recorded_images(engine).values()), {}, blobs)
+    counted = {image.references[0]: image for image in layers.with_unique(found)}
+    told = {(one["RepoTags"] or [""])[-1]: one["SharedSize"] for one in recorded("df", engine)["Images"]}
+    # 100,001 random bytes unpacked into whole blocks, as a blob, and some kB of configuration and attestation.
+    assert 206_000 < counted["s:2"].unique_bytes < 225_000
+    unpacked = {"s:2": 106_496}
+    assert counted["s:2"].size_bytes - told["s:2"] - unpacked["s:2"] > 1_900_000
+    assert counted["busybox:1.36"].unique_bytes < 5_000
+
+
+@pytest.mark.parametrize("name", CONSTRUCTED)
+def test_disk_usage_of_1_52_is_read_item_by_item(name: str) -> None:
+    told = constructed(name)
+    verbose = told["df_verbose"]
+    assert wire.shared_sizes(verbose) == wire.shared_sizes(told["df"])
+    assert [(one.record_id, one.parents) for one in wire.cache(verbose)] == [("p1", ()), ("k1", ("p1",))]
+    listed = {"Volumes": [{"Name": "kept"}]}
+    assert [one.size_bytes for one in wire.volumes(listed, [], verbose)] == [17]
+    assert wire.cache({"BuildCacheUsage": {"TotalBuildCacheRecords": 3}}) == ()
+
+
 def test_an_engine_says_that_it_is_rootless_or_in_a_swarm() -> None:
     told = recorded("info", "28.5-classic")
     told |= {
@@ -318,6 +383,13 @@ def test_ports_of_the_machine_are_told_once_for_both_families_of_addresses() -> 
 def test_the_newest_version_that_both_sides_know_is_spoken(engine: str, spoken: str) -> None:
     assert spoken_version(recorded("version", engine)) == spoken
     assert spoken_version(constructed("29.0-containerd")["version"]) == "1.51"
+
+
+@pytest.mark.parametrize(
+    ("newest", "oldest", "spoken"), [("1.55", "1.40", "1.51"), ("1.55", "1.44", "1.51"), ("1.56", "1.52", "1.52")]
+)
+def test_what_was_tried_is_spoken_before_what_is_newer(newest: str, oldest: str, spoken: str) -> None:
+    assert spoken_version({"Version": "29", "ApiVersion": newest, "MinAPIVersion": oldest, "Os": "linux"}) == spoken
 
 
 def test_an_engine_before_20_10_is_refused_with_its_version() -> None:

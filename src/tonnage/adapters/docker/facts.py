@@ -106,7 +106,8 @@ class DockerFacts:
         agreed = layers.agreed(found)
         if found and (self._told or self._info()).image_store == CONTAINERD:
             # What such an engine itself says is shared leaves the blobs out, up to 29.5.
-            return layers.with_unique(layers.with_blobs(agreed, self._contents(agreed), self._content_bytes))
+            whole = layers.with_blobs(agreed, self._contents(agreed), self._content_bytes)
+            return layers.least_unique(layers.with_unique(whole))
         images = layers.with_unique(agreed)
         undecided = layers.undecided(agreed)
         if not undecided:

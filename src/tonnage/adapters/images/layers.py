@@ -162,6 +162,20 @@ def told_unique(images: Sequence[Image], shared_bytes: Mapping[str, int]) -> tup
     )
 
 
+def least_unique(images: Sequence[Image]) -> tuple[Image, ...]:
+    """Fill in, for every image of which unique bytes do not follow, those that surely no other image has."""
+    holders, open_ids = _holders(images), undecided(images)
+
+    def own_bytes(image: Image) -> int:
+        own = [layer for layer in image.layers if holders[layer.chain_id] == 1]
+        return sum((layer.size_bytes or 0) + layer.blob_bytes for layer in own)
+
+    return tuple(
+        _split(image, max(0, image.size_bytes - own_bytes(image))) if image.image_id in open_ids else image
+        for image in images
+    )
+
+
 def with_blobs(
     images: Sequence[Image], contents: Mapping[str, ImageContent], told_bytes: Mapping[str, int]
 ) -> tuple[Image, ...]:

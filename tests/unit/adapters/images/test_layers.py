@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from tonnage.adapters.images.content_store import ImageContent
 from tonnage.adapters.images.layers import (
     EMPTY_DIFF_ID,
     HistoryEntry,
     agreed,
     chain_ids,
     layers,
+    least_unique,
     told_unique,
     undecided,
+    with_blobs,
     with_unique,
 )
 from tonnage.model.inventory import Image
 
-A, B, C = ("sha256:" + letter * 64 for letter in "abc")
+A, B, C, D = ("sha256:" + letter * 64 for letter in "abcd")
 
 
 def step(size_bytes: int, created_by: str = "RUN x # buildkit") -> HistoryEntry:
@@ -111,3 +114,45 @@ def test_what_does_not_follow_is_named_and_taken_from_the_engine() -> None:
     assert undecided([one]) == frozenset()
     found = told_unique(with_unique([one, two]), {"one": 701, "gone": 3})
     assert [(each.unique_bytes, each.shared_bytes) for each in found] == [(11, 701), (714, 0)]
+
+
+def in_containerd(name: str, *sizes_: tuple[str, int], total: int) -> Image:
+    return image(name, [each for each, _ in sizes_], [step(size) for _, size in sizes_], total)
+
+
+def test_what_is_compressed_is_shared_like_what_is_unpacked() -> None:
+    one = in_containerd("one", (A, 701), (B, 11), total=701 + 11 + 300 + 5 + 17)
+    two = in_containerd("two", (A, 701), (C, 13), total=701 + 13 + 300 + 6 + 19)
+    seen = {
+        "one": ImageContent({"a": 300, "b": 5, "index-1": 17}, dict(zip(one.chain, ("a", "b"), strict=True))),
+        "two": ImageContent({"a": 300, "c": 6, "index-2": 19}, dict(zip(two.chain, ("a", "c"), strict=True))),
+    }
+    found = with_unique(with_blobs([one, two], seen, {}))
+    assert [(each.unique_bytes, each.shared_bytes) for each in found] == [(33, 1001), (38, 1001)]
+    assert [layer.blob_bytes for layer in found[0].layers] == [300, 5]
+
+
+def test_one_blob_under_two_chains_and_one_of_another_platform_are_shared_by_their_digest() -> None:
+    one = in_containerd("one", (A, 701), (B, 11), total=2000)
+    two = in_containerd("two", (B, 11), total=1000)
+    seen = {
+        "one": ImageContent({"a": 300, "b": 5, "arm": 70}, dict(zip(one.chain, ("a", "b"), strict=True))),
+        "two": ImageContent({"b": 5, "arm": 70}, {two.chain[0]: "b"}),
+    }
+    assert [each.shared_bytes for each in with_unique(with_blobs([one, two], seen, {}))] == [75, 75]
+
+
+def test_blobs_that_cannot_be_seen_are_shared_out_over_the_layers_that_have_none_yet() -> None:
+    base = in_containerd("base", (A, 700), total=1000)
+    one = in_containerd("one", (A, 700), (B, 100), (C, 300), total=1600)
+    found = with_unique(with_blobs([one, base], {}, {"base": 300, "one": 500}))
+    assert [layer.blob_bytes for layer in found[0].layers] == [300, 50, 150]
+    assert [(each.unique_bytes, each.shared_bytes) for each in found] == [(600, 1000), (0, 1000)]
+
+
+def test_of_an_image_whose_shared_bytes_do_not_follow_only_what_is_surely_its_own_is_promised() -> None:
+    one = image("one", [A, B], [], 712)
+    two = image("two", [A, C], [], 714)
+    three = in_containerd("three", (D, 5), total=5)
+    found = least_unique(with_unique([one, two, three]))
+    assert [each.unique_bytes for each in found] == [0, 0, 5]

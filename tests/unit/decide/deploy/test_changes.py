@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.decide.observed import container, image, inventory, service, stack
+from msgspec.structs import replace
+from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.changes import change_of
+from tonnage.decide.deploy.changes import change_of, with_recorded_contents
 from tonnage.model.inventory import Image, Inputs, Layer
 from tonnage.model.stack import ServiceSettings
 
@@ -141,3 +142,65 @@ def test_a_service_without_replicas_needs_nothing_once_nothing_of_it_is_left() -
     good = image(1, "shop-web:latest", inputs="now")
     assert change_with(none, images=(good,)) == ("", "", "", "")
     assert change_with(none, images=(good,), containers=(container(WEB, good, config="before"),))[2]
+
+
+HAND_BUILT = replace(image(2, "shop-web:latest"), content_digest="same")
+
+
+def runs_from(made: Image, inputs: str = "now", **changes: object) -> Container:
+    one = container(WEB, made, **changes)
+    return replace(one, labels={**one.labels, "tonnage.inputs": inputs})
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_was_built_by_hand_and_is_what_runs_is_taken_for_it(listed: bool) -> None:  # noqa: FBT001
+    made = replace(image(1, inputs="now"), content_digest="same")
+    running = replace(runs_from(made), content_digest="" if listed else "same")
+    images = (made, HAND_BUILT) if listed else (HAND_BUILT,)
+    assert change_with(WEB, images=images, containers=(running,)) == ("", "", "", HAND_BUILT.image_id)
+
+
+@pytest.mark.parametrize(
+    ("content", "inputs"),
+    [("other", "now"), ("", "now"), ("same", "before")],
+    ids=["another result", "what runs is not known", "from other inputs"],
+)
+def test_what_was_built_by_hand_and_may_be_something_else_is_built_by_the_plan(content: str, inputs: str) -> None:
+    made = image(1, inputs="now")
+    running = replace(runs_from(made, inputs), content_digest=content)
+    build, _, switch, _ = change_with(WEB, images=(HAND_BUILT,), containers=(running,))
+    assert build == "image shop-web does not say what it was built from"
+    assert switch
+
+
+def test_what_was_built_by_hand_on_a_base_that_changed_is_built_by_the_plan() -> None:
+    running = replace(runs_from(image(1)), content_digest="same")
+    assert change_with(WEB, images=(HAND_BUILT, image(9, "base:1")), containers=(running,))[0]
+
+
+@pytest.mark.parametrize("known_by", ["manifest", "content"])
+def test_an_image_that_was_pulled_again_in_another_index_is_the_one_that_runs(known_by: str) -> None:
+    pulled = service(build=None)
+    old, new = image(1), image(2, "shop-web:latest")
+    running = container(pulled, old)
+    if known_by == "manifest":
+        new, running = replace(new, manifest_digests=("m", "n")), replace(running, manifest_digest="m")
+        images: tuple[Image, ...] = (new,)
+    else:
+        images = (replace(old, content_digest="same"), replace(new, content_digest="same"))
+    assert change_with(pulled, images=images, containers=(running,), inputs=None) == ("", "", "", "")
+    apart = tuple(replace(each, content_digest=each.image_id, manifest_digests=()) for each in images)
+    switch = change_with(pulled, images=apart, containers=(running,), inputs=None)[2]
+    assert switch == "it runs another image than the one it should run"
+
+
+def test_the_journal_tells_what_an_image_was_that_the_engine_has_no_more() -> None:
+    made, other = image(1, inputs="now"), image(3, "other:1")
+    known = [
+        replace(version(stack(WEB), WEB, each), image_id=each.image_id, content_digest="same") for each in (made, other)
+    ]
+    seen = inventory(images=(HAND_BUILT, other), containers=(container(WEB, made), container(WEB, other)))
+    told = with_recorded_contents(seen, known)
+    assert [each.content_digest for each in told.containers] == ["same", ""]
+    assert told.image_of(told.containers[0]) == HAND_BUILT
+    assert told.image_of(told.containers[1]) == other

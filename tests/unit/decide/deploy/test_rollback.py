@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
 from tonnage.decide.deploy.rollback import plan_rollback
@@ -79,3 +80,23 @@ def test_a_service_that_does_not_run_goes_back_to_its_latest_good_version() -> N
     switch = next(step.action for step in plan(FIRST, running=False).steps if step.name == "web.switch")
     assert isinstance(switch, Switch)
     assert switch.image == OLD.image_id
+
+
+def test_an_earlier_version_whose_image_is_gone_comes_back_with_one_of_the_same_content() -> None:
+    first = replace(FIRST, content_digest="same")
+    built_by_hand = replace(image(3), content_digest="same")
+    made = plan(first, SECOND, images=(built_by_hand, NEW))
+    switch = next(step.action for step in made.steps if step.name == "web.switch")
+    assert isinstance(switch, Switch)
+    assert (switch.image, switch.project) == (built_by_hand.image_id, FIRST.project)
+    # What has the same content and runs already is nothing to go back to.
+    same = replace(FIRST, content_digest="same", config_digest=SECOND.config_digest)
+    assert plan(same, SECOND, images=(replace(NEW, content_digest="same"),)).steps == ()
+
+
+def test_what_ran_is_brought_back_with_an_image_of_the_same_content_when_its_own_is_gone() -> None:
+    second = replace(SECOND, content_digest="same")
+    built_by_hand = replace(image(3, "shop-web:latest"), content_digest="same")
+    restore = plan(FIRST, second, images=(OLD, built_by_hand)).steps[-1].on_failure[0].action
+    assert isinstance(restore, Switch)
+    assert restore.image == built_by_hand.image_id
