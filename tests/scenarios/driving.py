@@ -187,11 +187,11 @@ class Project:
         assert ended.exit_code == 0, ended.stderr
         return ended
 
-    def docker(self, *arguments: str) -> str:
+    def docker(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         """Run the docker command that Tonnage builds with, as its user would by hand."""
         from tonnage.adapters.docker.tools import Tools  # noqa: PLC0415 - for the one scenario that needs it
 
-        environment = {**self.environment, "DOCKER_BUILDKIT": "1"}
+        environment = {**self.environment, "DOCKER_BUILDKIT": "1", **(environment or {})}
         program = Tools(environment).need_build().program
         done = subprocess.run(
             [program, *arguments],
