@@ -284,7 +284,7 @@ def test_engines_that_cannot_be_had_are_read_as_they_are_documented(name: str) -
 def test_images_have_the_same_content_when_containers_get_the_same_of_them(engine: str) -> None:
     summaries = wire.image_summaries(recorded("images", engine))
     details, histories = recorded("image_details", engine), recorded("image_histories", engine)
-    found = {one.id: wire.image(one, details[one.id], histories[one.id]).content_digest for one in summaries}
+    found = {one.id: wire.image(one, details[one.id], histories[one.id], "").content_digest for one in summaries}
     # Two ways of copying the same two files onto the same base leave, in containerd, the same layers.
     assert len(set(found.values())) == len(found) - (engine in CONTAINERD)
     for one in summaries:
@@ -299,16 +299,20 @@ def test_images_have_the_same_content_when_containers_get_the_same_of_them(engin
             "Hostname": "",
             "Image": "sha256:the step before",
         }
-        assert wire.image(one, detail, histories[one.id]).content_digest == found[one.id]
+        assert wire.image(one, detail, histories[one.id], "").content_digest == found[one.id]
         for changed in ({"Cmd": ["other"]}, {"Env": ["A=1"]}, {"User": "17"}, {"Labels": {"kind": "other"}}):
             other = {**detail, "Config": {**config, **changed}}
-            assert wire.image(one, other, histories[one.id]).content_digest != found[one.id]
+            assert wire.image(one, other, histories[one.id], "").content_digest != found[one.id]
 
 
 def test_a_container_of_28_5_in_containerd_says_which_manifest_it_was_made_from() -> None:
     told = wire.image_summaries(recorded("images_manifests", "28.5-containerd"))
     histories, details = (recorded(name, "28.5-containerd") for name in ("image_histories", "image_details"))
-    found = {one.repo_tags[0]: wire.image(one, details[one.id], histories[one.id]) for one in told if one.repo_tags}
+    found = {
+        one.repo_tags[0]: wire.image(one, details[one.id], histories[one.id], "containerd")
+        for one in told
+        if one.repo_tags
+    }
     containers = {name: wire.container(one) for name, one in recorded("container_details", "28.5-containerd").items()}
     assert containers["web"].manifest_digest in found["s:2"].manifest_digests
     assert containers["web"].manifest_digest != containers["web"].image_id

@@ -72,6 +72,9 @@ def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]
     """
     unpacked = {layer.chain_id: layer.size_bytes for image in images for layer in image.layers if layer.size_bytes}
     found = {copy.chain_id: copy.blob_bytes for copy in copied.values()}
+    # Blobs that could be seen are known to the byte.
+    seen = [layer for image in images if image.blobs for layer in image.layers]
+    found |= {layer.chain_id: layer.blob_bytes for layer in seen if layer.blob_bytes}
     for image in sorted(images, key=lambda each: len(each.layers)):
         if any(layer.size_bytes is None for layer in image.layers):
             continue

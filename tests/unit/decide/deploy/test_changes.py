@@ -147,8 +147,8 @@ def test_a_service_without_replicas_needs_nothing_once_nothing_of_it_is_left() -
 HAND_BUILT = replace(image(2, "shop-web:latest"), content_digest="same")
 
 
-def runs_from(made: Image, inputs: str = "now", **changes: object) -> Container:
-    one = container(WEB, made, **changes)
+def runs_from(made: Image, inputs: str = "now") -> Container:
+    one = container(WEB, made)
     return replace(one, labels={**one.labels, "tonnage.inputs": inputs})
 
 
