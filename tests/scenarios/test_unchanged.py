@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
 
 PLAIN = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-# The cache stays, so that what is built by hand finds every step in it.
-KEPT = "--no-cleanup-after"
 
 
 def nothing_happens(project: Project, container: str) -> None:
-    project.deploy(KEPT)
+    project.deploy()
     # What an earlier deploy superseded may still go.
     assert not [name for name in project.step_names() if not name.startswith("web.remove-nameless")]
     assert project.engine.details("web")["Id"] == container
@@ -35,7 +33,7 @@ def nothing_happens(project: Project, container: str) -> None:
 
 def test_what_was_built_by_hand_from_the_same_changes_nothing(project: Project) -> None:
     project.web("web", "web 1", run="head -c 300007 /dev/urandom > /big")
-    project.deploy(KEPT)
+    project.deploy()
     container = str(project.engine.details("web")["Id"])
     nothing_happens(project, container)
     name = f"{project.name}-web"
@@ -48,21 +46,21 @@ def test_what_was_built_by_hand_from_the_same_changes_nothing(project: Project) 
 
     # The next version is another one, and there is a way back.
     project.web("web", "web 2", run="head -c 300007 /dev/urandom > /big")
-    project.deploy(KEPT)
+    project.deploy()
     assert str(project.engine.details("web")["Id"]) != container
     assert project.tonnage("rollback").exit_code == 0
 
 
 def test_what_is_attached_is_as_the_user_set_it_and_an_image_without_it_is_known_again(project: Project) -> None:
     project.web("web", "web 1")
-    ended = project.tonnage("deploy", KEPT, environment=PLAIN)
+    ended = project.tonnage("deploy", environment=PLAIN)
     assert ended.exit_code == 0, ended.stderr
     nothing_happens(project, str(project.engine.details("web")["Id"]))
     if not compose_knows_it(project):
         return
     for said, manifests in (("false", {"image": 1}), ("mode=max", {"image": 1, "attestation": 1})):
         project.web("web", "web 1", build={"context": "./web", "provenance": said})
-        project.deploy(KEPT)
+        project.deploy()
         nothing_happens(project, str(project.engine.details("web")["Id"]))
         assert kinds(project, f"{project.name}-web:latest") in (manifests, {})
 

@@ -74,7 +74,10 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
     together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
     built = any(stage.steps for stage in work.stages)
     if built:
-        together[-1] = _with_image(together[-1], endings[work.target].key, engine)
+        together[-1] = _with_image(together[-1], endings[work.target].key, engine, work.attached)
+    if work.scanner is not None:
+        step = _from(work.scanner, 0, str(work.target), engine, shown=False)
+        together.append(replace(step, text=f"list what is in the image with {work.scanner.name}"))
     if engine is EngineKind.CONTAINER:
         together.append(_load(work, endings[work.target], total(step.image for step in together)))
     beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
@@ -231,10 +234,11 @@ def _instruction(
     )
 
 
-def _with_image(last: InstructionForecast, key: str, engine: EngineKind) -> InstructionForecast:
+def _with_image(last: InstructionForecast, key: str, engine: EngineKind, attached: Estimate) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
-    holding = Holding(key=f"image:{key}", role=role, kept=IMAGE_DISK, present=last.present)
-    disk = last.disk if last.present else last.disk + IMAGE_DISK
+    kept = IMAGE_DISK + attached
+    holding = Holding(key=f"image:{key}", role=role, kept=kept, present=last.present)
+    disk = last.disk if last.present else last.disk + kept
     return replace(last, disk=disk, holdings=(*last.holdings, holding))
 
 

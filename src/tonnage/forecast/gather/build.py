@@ -14,7 +14,7 @@ from tonnage.errors import UsageError
 from tonnage.forecast.gather.build_sources import Bases, Contexts
 from tonnage.forecast.gather.context import Diagnostics
 from tonnage.forecast.gather.stages import BuildAnalysis
-from tonnage.model.forecast.estimate import NOTHING, EngineKind
+from tonnage.model.forecast.estimate import NOTHING, EngineKind, Estimate, Grade
 from tonnage.model.forecast.recipe import Builder, CopyInstruction, FileSourceKind, RunInstruction
 from tonnage.model.forecast.sized_effects import BuildWork, StageWork
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.recipe import BaseConfig, FileSource
-    from tonnage.model.stack import Service
+    from tonnage.model.forecast.sized_effects import BaseLayers
+    from tonnage.model.stack import BuildSpec, Service
+
+_NO = "false"
+# Source: buildkit 0.12 to 0.25, ``frontend/attestations/sbom``; measured with Docker 26.1 and 28.5, but for a list of
+# contents that a real scanner makes: that has some kB for each package and each file of one.
+_SCANNER = "docker/buildkit-syft-scanner:stable-1"
+_PROVENANCE = Estimate(4_096, 16_384, 262_144, Grade.DECLARED)
+_CONTENTS = Estimate(4_096, 1_000_000, 20_000_000, Grade.DECLARED)
 
 
 def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:
@@ -55,17 +63,38 @@ def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildW
     whole = NOTHING
     if around.engine is EngineKind.CLASSIC:
         whole = lookups.context(service.build).whole().disk.or_assumed(around.assume_bytes)
+    attached, scanner = NOTHING, None
+    if around.engine is EngineKind.CONTAINERD:
+        attached, scanner = _attestations(service.build, around, lookups, said)
     return BuildWork(
         service=service.name,
         stages=gathering.stages,
         target=gathering.target,
         context=whole,
+        attached=attached,
+        scanner=scanner,
         python=", ".join(said.targets),
         failures=tuple(dict.fromkeys(said.failures)),
         findings=tuple(dict.fromkeys(said.findings)),
         notes=tuple(dict.fromkeys(said.notes)),
         broken=said.broken,
     )
+
+
+def _attestations(
+    spec: BuildSpec, around: ForecastContext, lookups: Lookups, said: Diagnostics
+) -> tuple[Estimate, BaseLayers | None]:
+    """Return the bytes of what a build section has the builder attach, and the program that makes a list of contents.
+
+    What is attached without being asked for is counted with every image.
+    """
+    attached = NOTHING if spec.provenance in {"", _NO} else _PROVENANCE
+    if spec.sbom in {"", _NO}:
+        return attached, None
+    options = dict(each.partition("=")[::2] for each in spec.sbom.split(","))
+    name = options.get("generator") or _SCANNER
+    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    return attached + _CONTENTS, bases.layers(name, bases.find(name, around.platform))
 
 
 def _gathered(

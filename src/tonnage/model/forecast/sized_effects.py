@@ -228,6 +228,8 @@ class BuildWork(Struct, frozen=True, kw_only=True):
         stages: The stages that are built, each after those it needs; of an image that is only pulled one without steps.
         target: The number of the stage that becomes the image.
         context: Bytes of the whole context, as the classic builder copies it.
+        attached: Bytes of what the user has the builder attach to the image, where there is a place for it.
+        scanner: The image of the program that lists what is in it; None where that is not asked for.
         python: The Python and the platform that packages were chosen for, in words.
         failures: Why figures are missing.
     """
@@ -236,6 +238,8 @@ class BuildWork(Struct, frozen=True, kw_only=True):
     stages: tuple[StageWork, ...]
     target: int
     context: Estimate = NOTHING
+    attached: Estimate = NOTHING
+    scanner: BaseLayers | None = None
     python: str = ""
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

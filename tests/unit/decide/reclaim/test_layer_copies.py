@@ -129,3 +129,12 @@ def test_everything_that_may_go_is_what_lies_there() -> None:
 
 def test_blobs_of_layers_without_a_record_follow_from_what_the_image_takes() -> None:
     assert blobs([BASE], {})["base"] == 3_095_957 - 2_011_136
+
+
+def test_a_blob_that_could_be_seen_is_known_better_than_by_its_record() -> None:
+    layers = tuple(replace(layer, blob_bytes=700 + number) for number, layer in enumerate(BUILT.layers))
+    seen = replace(BUILT, layers=layers, blobs={"sha256:index": 17})
+    of = copies(in_containerd(*RECORDS))
+    assert blobs((BASE, seen), of) == {"base": 700, "copied": 701, "run": 702, "workdir": 703}
+    # Of about so many the record tells more.
+    assert blobs((BASE, replace(seen, blobs={})), of)["run"] == 60_094_856 - 45_023_232

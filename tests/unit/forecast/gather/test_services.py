@@ -4,6 +4,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
@@ -108,3 +109,33 @@ def test_what_is_assumed_of_a_service_lies_where_images_do(tmp_path: Path) -> No
             [service("odd", tmp_path)], ForecastContext(engine=engine), Waiting(tmp_path / "cache")
         )
         assert [holding.role for holding in odd.steps[0].holdings] == [role]
+
+
+def test_what_a_builder_is_told_to_attach_is_counted_where_there_is_a_place_for_it(tmp_path: Path) -> None:
+    plain = service("web", tmp_path)
+    assert plain.build is not None
+    told = {
+        "as it is": plain,
+        "nothing": replace(plain, build=replace(plain.build, provenance="false", sbom="false")),
+        "how it was built": replace(plain, build=replace(plain.build, provenance="mode=max")),
+        "what is in it": replace(plain, build=replace(plain.build, sbom="generator=example.org/scanner:1")),
+        "by the usual program": replace(plain, build=replace(plain.build, sbom="true")),
+    }
+    found = {
+        (engine, name): forecast_services(
+            [each], ForecastContext(engine=engine, assume_bytes=104_729), Written({}, tmp_path / "cache", offline=True)
+        )[0]
+        for engine in (EngineKind.BUILDKIT, EngineKind.CONTAINERD)
+        for name, each in told.items()
+    }
+    assert len({found[EngineKind.BUILDKIT, name].disk for name in told}) == 1
+    there = {name: found[EngineKind.CONTAINERD, name] for name in told}
+    assert there["nothing"].disk == there["as it is"].disk
+    assert 0 < there["how it was built"].disk.high_bytes - there["as it is"].disk.high_bytes < 300_000
+    last = there["what is in it"].steps[-1]
+    assert last.text == "list what is in the image with example.org/scanner:1"
+    # No registry could be asked how large that program is.
+    assert last.disk.high_bytes >= 104_729
+    assert there["what is in it"].failures
+    assert there["by the usual program"].steps[-1].text.endswith(" docker/buildkit-syft-scanner:stable-1")
+    assert there["what is in it"].image == there["as it is"].image
