@@ -30,16 +30,16 @@ _MOST_MANIFESTS = 1000
 _Form = TypeVar("_Form")
 
 
-class _Entry(Struct):
+class _NamedBlob(Struct):
     digest: str = ""
 
 
-class _Document(Struct):
+class _ManifestOrIndex(Struct):
     """An index or a manifest: what either has."""
 
-    manifests: list[_Entry] = field(default_factory=list)
-    config: _Entry | None = None
-    layers: list[_Entry] = field(default_factory=list)
+    manifests: list[_NamedBlob] = field(default_factory=list)
+    config: _NamedBlob | None = None
+    layers: list[_NamedBlob] = field(default_factory=list)
 
 
 class _RootFs(Struct):
@@ -72,7 +72,7 @@ def content_of(root: str, image_id: str) -> ImageContent | None:
     waiting = [(image_id, 0)]
     while waiting and len(blobs) < _MOST_MANIFESTS:
         digest, depth = waiting.pop()
-        document = _read(root, digest, _Document)
+        document = _read(root, digest, _ManifestOrIndex)
         if document is None:
             if digest == image_id:
                 return None
