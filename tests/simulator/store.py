@@ -136,6 +136,11 @@ class Store:
             shared_bytes=size_bytes - unique_bytes,
             labels=dict(image.labels),
             created_s=image.created_s,
+            content_digest=digest_of(
+                *(layer.chain_id for layer in image.layers),
+                repr(image.behaviour),
+                repr(sorted(pair for pair in image.labels.items() if not pair[0].startswith("tonnage."))),
+            ),
         )
 
     def free_orphans(self) -> None:

@@ -267,6 +267,9 @@ def test_a_version_is_recorded_with_the_image_that_runs_once_it_is_proven_and_no
     assert run.outcome is Outcome.DONE, run.message
     assert known == [0, 1]
     assert [(each.service, each.image_id) for each in place.history().versions] == [("web", image_id)]
+    image = next(each for each in place.engine.facts.images() if each.image_id == image_id)
+    assert [each.content_digest for each in place.history().versions] == [image.content_digest]
+    assert image.content_digest
 
 
 @pytest.mark.parametrize("ending", ["unhealthy", "signal"])
