@@ -19,7 +19,7 @@ from tonnage.adapters.docker.tools import BuilderKind
 from tonnage.addresses import redacted
 from tonnage.errors import StepFailedError, UsageError
 from tonnage.model.deploy.image_names import LABEL_SERVICE
-from tonnage.model.inventory import CONTAINERD, OWN_REGISTRY
+from tonnage.model.inventory import CONTAINERD
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
