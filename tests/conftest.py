@@ -60,6 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("engine"):
             continue
+        for mark in item.iter_markers("only_on"):
+            if not item.config.stash[ENGINE_KIND].is_of(**mark.kwargs):
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
         for mark in item.iter_markers("wrong_on"):
             if item.config.stash[ENGINE_KIND].is_of(**mark.kwargs):
                 item.add_marker(pytest.mark.xfail(strict=True, reason=mark.args[0]))

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from tests.contract.world import World
 
 FIRST = Instruction(text="first", kept_bytes=5_000_011, seconds=0.1)
+ONE_COPY = pytest.mark.only_on("in containerd a layer lies there up to three times", store="classic")
 
 
+@ONE_COPY
 def test_a_build_leaves_records_in_the_cache_that_stand_on_one_another(world: World) -> None:
     second = Instruction(text="second", kept_bytes=3_000_017, seconds=0.1)
     build(world, "a", Recipe(instructions=(FIRST, second)), "contract/a:1")
@@ -30,6 +32,7 @@ def test_removed_cache_records_are_gone_and_the_image_stays(world: World) -> Non
     assert named(world, "contract/a:1") is not None
 
 
+@ONE_COPY
 def test_only_the_records_that_were_named_are_removed(world: World) -> None:
     second = Instruction(text="second", kept_bytes=3_000_017, seconds=0.1)
     build(world, "a", Recipe(instructions=(FIRST, second)), "contract/a:1")
@@ -39,6 +42,7 @@ def test_only_the_records_that_were_named_are_removed(world: World) -> None:
     assert 5_000_011 in sizes
 
 
+@ONE_COPY
 def test_records_go_in_one_act_in_whatever_order_they_are_named_and_those_that_are_gone_are_passed_over(
     world: World,
 ) -> None:
@@ -54,6 +58,7 @@ def test_records_go_in_one_act_in_whatever_order_they_are_named_and_those_that_a
     assert not set(named_ids) & {record.record_id for record in world.facts.cache()}
 
 
+@ONE_COPY
 def test_a_record_on_which_another_stands_is_not_removed(world: World) -> None:
     second = Instruction(text="second", kept_bytes=3_000_017, seconds=0.1)
     build(world, "a", Recipe(instructions=(FIRST, second)), "contract/a:1")

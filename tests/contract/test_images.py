@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 FIRST = Instruction(text="first", kept_bytes=7_000_003, seconds=0.1)
 SECOND = Instruction(text="second", kept_bytes=3_000_017, seconds=0.1)
 OTHER = Instruction(text="other", kept_bytes=2_000_029, seconds=0.1)
+ONE_COPY = pytest.mark.only_on("in containerd a layer lies there up to three times", store="classic")
+KEEPS_NAMELESS = pytest.mark.only_on("in containerd an image is its name and what was attached to it", store="classic")
 
 
+@ONE_COPY
 def test_a_build_appears_with_its_name_its_labels_and_its_chain_on_the_base(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST, SECOND)), "contract/a:1", {"tonnage.inputs": "d1"})
     base = named(world, BASE)
@@ -37,6 +40,7 @@ def test_a_build_appears_with_its_name_its_labels_and_its_chain_on_the_base(worl
     assert image.size_bytes == base.size_bytes + 7_000_003 + 3_000_017
 
 
+@ONE_COPY
 def test_two_images_share_the_layers_they_have_in_common_and_tell_their_unique_bytes(world: World) -> None:
     one = build(world, "a", Recipe(instructions=(FIRST, SECOND)), "contract/a:1")
     before_bytes = available_bytes(world)
@@ -49,6 +53,7 @@ def test_two_images_share_the_layers_they_have_in_common_and_tell_their_unique_b
     assert before_bytes - available_bytes(world) == pytest.approx(2_000_029, abs=SLACK_BYTES)
 
 
+@KEEPS_NAMELESS
 def test_a_name_moves_when_it_is_built_anew_and_the_old_image_stays_without_one(world: World) -> None:
     old = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
     new = build(world, "a", Recipe(instructions=(SECOND,)), "contract/a:1")
@@ -57,6 +62,7 @@ def test_a_name_moves_when_it_is_built_anew_and_the_old_image_stays_without_one(
     assert image_of(world, new.image_id).references == ("contract/a:1",)
 
 
+@KEEPS_NAMELESS
 def test_building_the_same_again_is_answered_from_the_cache_with_the_same_image(world: World) -> None:
     recipe = Recipe(instructions=(FIRST,))
     old = build(world, "a", recipe, "contract/a:1")
@@ -93,6 +99,7 @@ def test_untag_takes_one_name_and_leaves_the_others(world: World) -> None:
     assert image_of(world, image.image_id).references == ("contract/a:2",)
 
 
+@KEEPS_NAMELESS
 def test_untag_of_the_last_name_keeps_the_image(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
     world.acts.untag("contract/a:1")
@@ -114,6 +121,7 @@ def test_an_image_that_still_has_a_name_is_not_removed(world: World) -> None:
     assert image_of(world, image.image_id).references == ("contract/a:1",)
 
 
+@KEEPS_NAMELESS
 def test_an_image_that_a_running_or_stopped_container_uses_is_not_removed(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
     container = up(world, "web", web={"image": "contract/a:1"})
@@ -164,6 +172,7 @@ def test_an_image_goes_with_all_of_its_names_when_they_are_said(world: World) ->
     assert [each.references for each in world.facts.images()] == [(BASE,)]
 
 
+@ONE_COPY
 def test_removing_an_image_frees_its_unique_bytes_once_the_build_cache_lets_go_of_them(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST, SECOND)), "contract/a:1")
     held_bytes = available_bytes(world)
@@ -174,6 +183,7 @@ def test_removing_an_image_frees_its_unique_bytes_once_the_build_cache_lets_go_o
     assert available_bytes(world) - held_bytes == pytest.approx(10_000_020, abs=SLACK_BYTES)
 
 
+@ONE_COPY
 def test_the_build_cache_keeps_the_bytes_of_a_removed_image(world: World) -> None:
     image = build(world, "a", Recipe(instructions=(FIRST,)), "contract/a:1")
     held_bytes = available_bytes(world)
