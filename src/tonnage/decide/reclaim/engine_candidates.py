@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.reclaim.layer_copies import blobs, copies
-from tonnage.decide.reclaim.protection import descendants, holders_by_layer, images_that_stay, why_container_stays
+from tonnage.decide.reclaim.layer_copies import blobs, copies, layer_holders
+from tonnage.decide.reclaim.protection import descendants, images_that_stay, why_container_stays
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
 
@@ -51,7 +51,10 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     program = inventory.engine.program
     pieces = _pieces(inventory)
     found = Findings(pieces=pieces, notes=(*needs.notes, *inventory.unknowns))
-    above, pins = descendants(inventory.cache), holders_by_layer(inventory.images, inventory.cache)
+    above, pins = (
+        descendants(inventory.cache),
+        layer_holders(inventory),
+    )
     copied = copies(inventory)
     for image in inventory.images:
         pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
@@ -182,17 +185,11 @@ def _record(
     why = "a run left it that came to nothing" if worthless else "no image has it"
     if copy is not None:
         why = f"it is the builder's own copy of a layer of {copy.image}, which stays as it is"
+    size_bytes = record.size_bytes if copy is None else copy.size_bytes
     return _one(
-        key,
-        name,
-        record.size_bytes if copy is None else copy.size_bytes,
-        cost_s,
-        why,
-        back=back,
-        last_used_s=record.last_used_s,
-        removed_after=removed_after,
+        key, name, size_bytes, cost_s, why, back=back, last_used_s=record.last_used_s, removed_after=removed_after,
         copy=copy is not None,
-    )
+    )  # fmt: skip
 
 
 def _record_name(record: CacheRecord) -> str:
@@ -277,7 +274,7 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
             holders[layer.chain_id].add(_image_id(image.image_id))
             sizes[layer.chain_id] = layer.size_bytes
     images = {chain_id: sum(chain_id in image.chain for image in inventory.images) for chain_id in holders}
-    for chain_id, records in holders_by_layer(inventory.images, inventory.cache).items():
+    for chain_id, records in layer_holders(inventory).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
     overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     pieces = [
@@ -317,7 +314,7 @@ def _blob_pieces(inventory: Inventory) -> list[SharedBytes]:
     for image in inventory.images:
         for chain_id in image.chain:
             holders[chain_id].add(_image_id(image.image_id))
-    for chain_id, pins in holders_by_layer(inventory.images, inventory.cache).items():
+    for chain_id, pins in layer_holders(inventory).items():
         holders[chain_id] |= {_cache_id(record) for record in pins}
     for record_id, copy in copied.items():
         holders[copy.chain_id] |= {_cache_id(record_id), *(_cache_id(one) for one in above[record_id])}

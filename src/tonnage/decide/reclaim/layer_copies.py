@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.reclaim.protection import holders_by_layer
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def copies(inventory: Inventory) -> dict[str, Copy]:
                 found[record.record_id] = Copy(name, layer.chain_id, size_bytes, record.size_bytes - size_bytes)
                 break
     return found
+
+
+def layer_holders(inventory: Inventory) -> dict[str, frozenset[str]]:
+    """Return the records that have to be removed before a layer can come free, by its chain id."""
+    copied = frozenset(copy.chain_id for copy in copies(inventory).values())
+    return holders_by_layer(inventory.images, inventory.cache, copied)
 
 
 def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]:

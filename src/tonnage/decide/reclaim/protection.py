@@ -5,6 +5,7 @@ The engine itself tells what containers use; names that stacks use and versions 
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
@@ -12,7 +13,7 @@ from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory
     from tonnage.model.reclaim.candidate import Roots
@@ -131,8 +132,13 @@ def descendants(records: Sequence[CacheRecord]) -> dict[str, frozenset[str]]:
     return found
 
 
-def holders_by_layer(images: Sequence[Image], records: Sequence[CacheRecord]) -> dict[str, frozenset[str]]:
+def holders_by_layer(
+    images: Sequence[Image], records: Sequence[CacheRecord], copied: Collection[str] = ()
+) -> dict[str, frozenset[str]]:
     """Return the records that have to be removed by themselves before a layer can come free.
+
+    Args:
+        copied: Layers of which records are second copies: they, and what is above them, belong to no base.
 
     Records that share a layer go with the last image that has it. What stands on them and is no image's goes first.
     """
@@ -157,7 +163,7 @@ def holders_by_layer(images: Sequence[Image], records: Sequence[CacheRecord]) ->
             pins = {one for one in above[record.record_id] if not by_id[one].shared or by_id[one].in_use}
             pins |= {record.record_id} if record.in_use else set()
             if pins:
-                _hold_base(images, starts.get(record.record_id, set()), pins, held)
+                _hold_base([_base(image, copied) for image in images], starts.get(record.record_id, set()), pins, held)
     return {chain_id: frozenset(pins) for chain_id, pins in held.items()}
 
 
@@ -186,10 +192,14 @@ def _below(image: Image, start: int) -> str:
     return image.layers[start - 1].chain_id if start else ""
 
 
-def _hold_base(images: Sequence[Image], tops: set[str], pins: set[str], held: dict[str, set[str]]) -> None:
+def _base(image: Image, copied: Collection[str]) -> tuple[str, ...]:
+    """Return the layers of an image that may be a base's."""
+    return tuple(takewhile(lambda chain_id: chain_id not in copied, image.chain))
+
+
+def _hold_base(chains: Sequence[tuple[str, ...]], tops: set[str], pins: set[str], held: dict[str, set[str]]) -> None:
     """Let records hold the layers of the base they stand on; of any image where it is not known which one that is."""
-    for image in images:
-        chain = image.chain
+    for chain in chains:
         below = next((chain[: chain.index(top) + 1] for top in tops if top in chain), ())
         covered = below if tops else chain
         for chain_id in covered:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide import observed
 
-from tonnage.decide.reclaim.choice import decide, decide_everything, freed_bytes
+from tonnage.decide.reclaim.choice import decide, decide_everything, freed_bytes, narrowed
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.decide.reclaim.layer_copies import blobs, copies
 from tonnage.model.inventory import CacheRecord, Layer
@@ -138,3 +138,11 @@ def test_a_blob_that_could_be_seen_is_known_better_than_by_its_record() -> None:
     assert blobs((BASE, seen), of) == {"base": 700, "copied": 701, "run": 702, "workdir": 703}
     # Of about so many the record tells more.
     assert blobs((BASE, replace(seen, blobs={})), of)["run"] == 60_094_856 - 45_023_232
+
+
+def test_an_image_that_was_built_here_gives_its_layers_also_while_the_cache_stays() -> None:
+    found = narrowed(engine_findings(in_containerd(*RECORDS), NEEDS), only=("image",))
+    choice = decide(found, available_bytes=0, target_bytes=10_000_000)
+    assert [each.name for each in choice.chosen] == ["image2:1"]
+    # Unpacked for images; the blobs stay with the records.
+    assert choice.freed_bytes == pytest.approx(45_023_232 + 20_004_864, rel=0.01)
