@@ -47,9 +47,11 @@ def status_form(
 def engine_use(inventory: Inventory) -> dict[str, object]:
     """Return what the engine keeps, by kind, in bytes; null where it does not tell."""
     layers = {layer.chain_id: layer.size_bytes for image in inventory.images for layer in image.layers}
+    blobs = {digest: size for image in inventory.images for digest, size in image.blobs.items()}
+    blobs |= {one.chain_id: one.blob_bytes for image in inventory.images if not image.blobs for one in image.layers}
     writable = [container.writable_bytes for container in inventory.containers]
     return {
-        "images": {"count": len(inventory.images), "bytes": _sum(list(layers.values()))},
+        "images": {"count": len(inventory.images), "bytes": _sum([*layers.values(), *blobs.values()])},
         "containers": {"count": len(writable), "bytes": _sum(writable)},
         "build_cache": {
             "count": len(inventory.cache),

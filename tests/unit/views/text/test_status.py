@@ -38,6 +38,17 @@ def test_layers_that_images_share_are_counted_once() -> None:
     assert engine_use(INVENTORY)["images"] == {"count": 2, "bytes": 330}
 
 
+def test_images_in_containerd_take_their_blobs_besides_each_counted_once() -> None:
+    seen = tuple(replace(image, blobs={"sha256:shared": 1000, image.image_id: 7}) for image in INVENTORY.images)
+    assert engine_use(replace(INVENTORY, images=seen))["images"] == {"count": 2, "bytes": 330 + 1014}
+    layers = {layer.chain_id for image in INVENTORY.images for layer in image.layers}
+    about = tuple(
+        replace(image, layers=tuple(replace(layer, blob_bytes=11) for layer in image.layers))
+        for image in INVENTORY.images
+    )
+    assert engine_use(replace(INVENTORY, images=about))["images"] == {"count": 2, "bytes": 330 + 11 * len(layers)}
+
+
 def test_sizes_that_the_engine_does_not_tell_are_null() -> None:
     assert engine_use(INVENTORY)["volumes"] == {"count": 1, "bytes": None}
 
