@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tonnage.adapters.docker import wire
-from tonnage.adapters.docker.connect import spoken_version
+from tonnage.adapters.docker.connect import DockerConnection, spoken_version
 from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError
 from tonnage.model.inventory import Volume
@@ -411,3 +411,20 @@ def test_an_engine_for_windows_containers_is_refused() -> None:
 def test_a_reply_of_another_form_is_no_surprise_later() -> None:
     with pytest.raises(msgspec.ValidationError):
         wire.info({"DockerRootDir": 7})
+
+
+@pytest.mark.parametrize(
+    ("spoken", "typed", "manifests", "usage"),
+    [
+        ("1.41", False, False, {}),
+        ("1.45", True, False, {}),
+        ("1.51", True, True, {}),
+        ("1.52", True, True, {"verbose": "1"}),
+        ("1.55", True, True, {"verbose": "1"}),
+    ],
+)
+def test_an_engine_is_asked_for_what_its_version_tells(
+    spoken: str, *, typed: bool, manifests: bool, usage: dict[str, str]
+) -> None:
+    asked = DockerConnection("unix:///x.sock", pytest.fail, spoken)
+    assert (asked.typed_usage, asked.lists_manifests, asked.usage_of) == (typed, manifests, usage)
