@@ -69,9 +69,13 @@ def content_of(root: str, image_id: str) -> ImageContent | None:
     """
     blobs: dict[str, int] = {}
     layers: dict[str, str] = {}
+    seen: set[str] = set()
     waiting = [(image_id, 0)]
-    while waiting and len(blobs) < _MOST_MANIFESTS:
+    while waiting and len(seen) < _MOST_MANIFESTS:
         digest, depth = waiting.pop()
+        if digest in seen:
+            continue
+        seen.add(digest)
         document = _read(root, digest, _ManifestOrIndex)
         if document is None:
             if digest == image_id:
@@ -79,7 +83,8 @@ def content_of(root: str, image_id: str) -> ImageContent | None:
             # One for a platform that was not pulled.
             continue
         if depth < _DEEPEST:
-            waiting += [(each.digest, depth + 1) for each in document.manifests if each.digest not in blobs]
+            named_once = dict.fromkeys(each.digest for each in document.manifests[:_MOST_MANIFESTS])
+            waiting += [(each, depth + 1) for each in named_once]
         named = [digest, *(each.digest for each in document.layers)]
         named += [document.config.digest] if document.config else []
         blobs |= {one: size for one in named if (size := _size(root, one)) is not None}

@@ -93,3 +93,13 @@ def test_no_pipe_is_waited_for_and_no_index_of_itself_followed_for_ever(store: S
     found = content_of(str(store.root), own)
     assert found is not None
     assert set(found.blobs) == {own}
+
+
+def test_a_manifest_that_is_named_many_times_is_read_once(store: Store) -> None:
+    layer = store.put(b"x" * 701)
+    large = store.put_json(layers=[{"digest": layer}], annotations={"of": "x" * 3_000_000})
+    # Read each time, it would be sixty gigabytes.
+    image = store.put_json(manifests=[{"digest": large}] * 20_000)
+    found = content_of(str(store.root), image)
+    assert found is not None
+    assert set(found.blobs) == {image, large, layer}
