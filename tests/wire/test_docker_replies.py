@@ -427,4 +427,4 @@ def test_an_engine_is_asked_for_what_its_version_tells(
     spoken: str, *, typed: bool, manifests: bool, usage: dict[str, str]
 ) -> None:
     asked = DockerConnection("unix:///x.sock", pytest.fail, spoken)
-    assert (asked.typed_usage, asked.lists_manifests, asked.usage_of) == (typed, manifests, usage)
+    assert (asked.typed_usage, asked.tells_manifests, asked.usage_of) == (typed, manifests, usage)
