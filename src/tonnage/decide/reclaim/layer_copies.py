@@ -49,15 +49,15 @@ def copies(inventory: Inventory) -> dict[str, Copy]:
     """Return the records of the build cache that are second copies of layers of images, by their ids."""
     if inventory.engine.image_store != CONTAINERD:
         return {}
-    by_instruction: dict[str, list[tuple[Layer, str]]] = defaultdict(list)
+    by_instruction: dict[tuple[str, str], list[tuple[Layer, str]]] = defaultdict(list)
     for image in inventory.images:
         name = next(iter(image.references), image.image_id.removeprefix("sha256:")[:12])
         for layer in image.layers:
             if layer.size_bytes is not None and layer.made_by:
-                by_instruction[_keyword(layer.made_by)].append((layer, name))
+                by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, name))
     found: dict[str, Copy] = {}
     for record in inventory.cache:
-        for layer, name in by_instruction.get(_keyword_of_record(record), ()):
+        for layer, name in by_instruction.get(_key_of_record(record), ()):
             size_bytes = layer.size_bytes or 0
             if _is_of(record, layer.made_by) and _has_blob(record.size_bytes, size_bytes):
                 found[record.record_id] = Copy(name, layer.chain_id, size_bytes, record.size_bytes - size_bytes)
@@ -97,14 +97,18 @@ def _has_blob(record_bytes: int, layer_bytes: int) -> bool:
     return 0 < record_bytes - layer_bytes <= layer_bytes * _MOST_BLOB + _AROUND_BYTES
 
 
-def _keyword(made_by: str) -> str:
-    return made_by.partition(" ")[0].upper()
+def _key(instruction: str) -> tuple[str, str]:
+    """Return the keyword and the last word of an instruction: few have both alike, however many there are."""
+    words = instruction.split()
+    return (words[0].upper(), words[-1]) if words else ("", "")
 
 
-def _keyword_of_record(record: CacheRecord) -> str:
+def _key_of_record(record: CacheRecord) -> tuple[str, str]:
     if record.kind != "regular":
-        return ""
-    return "RUN" if record.description.startswith(_RUN) else _keyword(_instruction(record))
+        return ("", "")
+    if record.description.startswith(_RUN):
+        return _key(f"RUN {record.description.removeprefix(_RUN)}")
+    return _key(_instruction(record))
 
 
 def _instruction(record: CacheRecord) -> str:
