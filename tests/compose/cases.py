@@ -5,8 +5,9 @@ refused them. A case has
 
 ``about``
     what it is about, once in its file;
-``service`` or ``text``
-    what the service ``a`` has besides ``image: i``, or all of ``compose.yaml``; neither when ``files`` has it;
+``service``, ``top`` or ``text``
+    what the service ``a`` has besides ``image: i``, what stands below the services, or all of ``compose.yaml``; a list
+    of them is a case for each;
 ``files``
     further files, by their paths in the project directory;
 ``values``
@@ -24,9 +25,12 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 DIRECTORY = "/project"
@@ -34,7 +38,8 @@ DIRECTORY = "/project"
 HOME = "/home/me"
 NEWER, OLDER = "newer", "older"
 _VALUE = "@@"
-_KEYS = {"about", "service", "text", "files", "values", "environment", "named", "profiles", "own", "note"}
+_WRITTEN = ("service", "top", "text")
+_KEYS = {"about", *_WRITTEN, "files", "values", "environment", "named", "profiles", "own", "note"}
 # What Compose prints when it is not zero; elsewhere nothing and zero are two things.
 _SAID_WHEN_ZERO = frozenset({"replicas", "scale", "retries", "required", "create_host_path", "attach", "init"})
 # Mappings with names that users give: nothing at a name differs from no such name.
@@ -74,30 +79,50 @@ def _cases(path: Path) -> list[Case]:
     found: dict[str, Case] = {}
     for entry in tomllib.loads(path.read_text(encoding="utf-8"))["case"]:
         assert set(entry) <= _KEYS, entry
-        for value in entry.get("values", [None]):
-            name = entry["about"] if value is None else f"{entry['about']}: {value}"
+        for name, files in _named(entry):
             assert name not in found, f"{name} stands twice in {path.name}"
             found[name] = Case(
-                path.stem,
-                name,
-                {file: text if value is None else text.replace(_VALUE, value) for file, text in _files(entry).items()},
-                entry.get("environment", {}),
-                tuple(entry.get("named", ())),
-                tuple(entry.get("profiles", ())),
-                entry.get("own", ""),
-                entry.get("note", ""),
+                kind=path.stem,
+                name=name,
+                files=files,
+                environment=entry.get("environment", {}),
+                named=tuple(entry.get("named", ())),
+                profiles=tuple(entry.get("profiles", ())),
+                own=entry.get("own", ""),
+                note=entry.get("note", ""),
             )
     return list(found.values())
 
 
+def _named(entry: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the files of each case of an entry, with its name."""
+    several = [key for key in _WRITTEN if isinstance(entry.get(key), list)]
+    for text in entry[several[0]] if several else [""]:
+        written = {**entry, **{key: text for key in several}}
+        for value in entry.get("values", [None]):
+            about = (
+                [text if value is None else text.replace(_VALUE, value)]
+                if several
+                else []
+                if value is None
+                else [value]
+            )
+            files = _files(written).items()
+            yield (
+                ": ".join([entry["about"], *about]),
+                {file: content if value is None else content.replace(_VALUE, value) for file, content in files},
+            )
+
+
 def _files(entry: dict[str, Any]) -> dict[str, str]:
     files: dict[str, str] = dict(entry.get("files", {}))
-    if "service" in entry:
-        lines = entry["service"].splitlines()
-        image = [] if any(line.startswith("image:") for line in lines) else ["image: i"]
-        files["compose.yaml"] = "services:\n  a:\n" + "".join(f"    {line}\n" for line in [*image, *lines])
     if "text" in entry:
         files["compose.yaml"] = entry["text"]
+    elif "service" in entry or "top" in entry:
+        lines = entry.get("service", "").splitlines()
+        image = [] if any(line.startswith("image:") for line in lines) else ["image: i"]
+        service = "".join(f"    {line}\n" for line in [*image, *lines])
+        files["compose.yaml"] = f"services:\n  a:\n{service}{entry.get('top', '')}\n"
     return files
 
 

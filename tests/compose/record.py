@@ -45,7 +45,7 @@ def printed(program: str, case: Case) -> dict[str, Any]:
     if done.returncode:
         # The last line says why, those before it are warnings; pointers and times differ from run to run.
         lines = [line for line in why.strip().splitlines() if not line.startswith("time=")] or ["nothing said"]
-        return {_REFUSED: re.sub(r"0x[0-9a-f]+", "0x", " ".join(lines))[:300]}
+        return {_REFUSED: re.sub(r"0x[0-9a-f]+", "0x", " ".join(lines))[:160]}
     # Every dollar sign is doubled, wherever it stands.
     form: dict[str, Any] = json.loads(answer.replace("$$", "$"))
     return told({"services": {}, **form})
