@@ -109,23 +109,23 @@ def _is_empty(value: object, *, keep: bool) -> bool:
 
 def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str, str], where: Files) -> None:
     """Put what files of variables and labels say below what the service itself says."""
-    found: Canonical = {}
+    found: dict[str, str] = {}
+    own = service.get("environment") or {}
+    own = {key: variables.get(key) if value is None else value for key, value in own.items()}
+    seen = {**{key: value for key, value in own.items() if value is not None}, **variables}
     for entry in service.pop("env_file", None) or ():
         place = place_of(written, "env_file", entry.get("path", ""))
         if entry.get("required", True) is False and kind_of(entry["path"], where) != "file":
             continue
         text = read_text(entry["path"], what="the file of variables", kind=VARIABLES, place=place, where=where)
-        seen = {**{key: value for key, value in found.items() if value is not None}, **variables}
-        found |= read_dotenv(text, entry["path"], seen, raw=entry.get("format") == "raw")
-    own = service.get("environment") or {}
-    merged = {**found, **{key: variables.get(key) if value is None else value for key, value in own.items()}}
-    if merged:
+        found |= read_dotenv(text, entry["path"], seen, earlier=found, raw=entry.get("format") == "raw")
+    if merged := {**found, **own}:
         service["environment"] = merged
-    labels: Canonical = {}
+    labels: dict[str, str] = {}
     for path in service.pop("label_file", None) or ():
         place = place_of(written, "label_file", path)
         text = read_text(path, what="the file of labels", kind=VARIABLES, place=place, where=where)
-        labels |= {key: value or "" for key, value in read_dotenv(text, path, variables).items()}
+        labels |= read_dotenv(text, path, labels)
     if labels:
         service["labels"] = {**labels, **service.get("labels", {})}
 

@@ -185,8 +185,7 @@ def read_text(
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", place=shown) from None
     try:
-        # Line ends of other systems and a mark of byte order mean nothing here.
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(
@@ -195,6 +194,8 @@ def read_text(
             todo="Save it as UTF-8.",
             place=f"{path}:{line}",
         ) from None
+    # Line ends of other systems mean nothing but in the values of variables.
+    return text if kind is VARIABLES else text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def kind_of(path: str, where: Files) -> str:
@@ -276,8 +277,7 @@ def _add_variables(
     for variables, has_marks in zip(seen, (False, True), strict=False):
         found: dict[str, str] = {}
         for path, text in texts:
-            read = read_dotenv(text, path, {**found, **variables})
-            set_here = {name: value for name, value in read.items() if value is not None}
+            set_here = read_dotenv(text, path, variables, earlier=found)
             if has_marks and not is_shown(path, root):
                 set_here = {name: marked(unmarked(value)) for name, value in set_here.items()}
             found.update(set_here)

@@ -1,16 +1,18 @@
 """Variables: files of them (``.env``, ``env_file``), and what stands for them in compose files.
 
-``$A``, ``${A}``, and with the operators ``:-``, ``-``, ``:?``, ``?``, ``:+`` and ``+``; ``$$`` is a dollar sign, and
-defaults may hold variables again. A file has one ``NAME=VALUE`` a line, comments, quotes, values over several lines:
-single quotes keep everything as it is; elsewhere variables are put in, those of the caller before those of the file.
-The variables are an argument: nothing here reads an environment.
+``$A``, ``${A}``, and with the operators ``:-``, ``-``, ``:?``, ``?``, ``:+`` and ``+``; ``$$`` is a dollar sign, as is
+one that begins none of these, and defaults may hold variables again. A file has one ``NAME=VALUE`` a line, comments,
+quotes, values over several lines: single quotes keep variables as they are; elsewhere they are put in, those of the
+caller before those of the file. The variables are an argument: nothing here reads an environment.
 
-Source: the Compose specification, chapters Env_file format and Interpolation.
+Source: the Compose specification, chapters Env_file format and Interpolation; where it is silent, compose-go v2
+(packages template and dotenv).
 """
 
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
@@ -21,14 +23,20 @@ from tonnage.sources.compose.nodes import ComposeNode, MergeRule, with_entries
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_NAME = regex(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATORS = (":-", ":?", ":+", "-", "?", "+")
-_LINE = regex(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.\-\[\]]*)[ \t]*(?P<sign>[=:])?[ \t]*(?P<rest>[^\n]*)")
-_BRACES = regex(r"\$\{|\}")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_NAME = "[A-Za-z_\u017f\u212a][A-Za-z0-9_\u017f\u212a]*"  # Letters whose small or capital form is a to z.
+_REFERENCE = regex(rf"\$(?:(?P<sign>[${{])|(?P<name>{_NAME}))")
+_BRACED = regex(rf"(?P<name>{_NAME})(?:\}}|(?P<operator>:?[-?+]))")
+_BRACES = regex(r"\{.?|\}", re.DOTALL)
+_SPACE = "\\t\\v\\f\\r \x85\xa0"
+_BETWEEN = regex(rf"(?:[\n{_SPACE}\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|#[^\n]*)*")
+_EXPORT = regex(rf"export[\t\n\f\r ][{_SPACE}]*")
+_KEY = regex(rf"(?P<name>[\w.\-\[\]{_SPACE}]*)(?P<sign>[=:\n]|\Z)[{_SPACE}]*")
+_QUOTED = {quote: regex(rf"{quote}((?:[^\\{quote}]|\\.)*+){quote}", re.DOTALL) for quote in "'\""}
+_ESCAPE = regex(r'\\([abfnrtv$"\\]|0[0-9]{0,3})')
+_ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$"}
+_OCTAL = regex(r"0[0-3][0-7]{2}")
 _DEEPEST = 50
 _LONGEST_TEXT, _LONGEST_IN_ALL = 1_000_000, 64_000_000
-_DOLLAR = "\0"  # stands for an escaped dollar sign while variables are put in; no text file holds a NUL
 
 
 def substitute(
@@ -41,30 +49,32 @@ def substitute(
         depth: In how many defaults the text stands.
 
     Raises:
-        UsageError: A ``$`` that begins nothing, an open brace, a required variable that is missing, defaults
-            in defaults without end, or more text than anybody writes.
+        UsageError: A ``${`` that names no variable, an open brace, a required variable that is missing (in a default
+            that is not used, too), defaults in defaults without end, or more text than anybody writes.
     """
     if depth > _DEEPEST:
-        raise _too_deep(place)
+        raise UsageError("defaults of variables stand in each other too deeply", place=str(place))
     parts: list[str] = []
     position, made = 0, 0
-    while (start := text.find("$", position)) >= 0:
-        parts.append(text[position:start])
-        after = text[start + 1 : start + 2]
-        if after == "$":
+    while (match := _REFERENCE.search(text, position)) is not None:
+        parts.append(text[position : match.start()])
+        position = match.end()
+        if match["name"]:
+            parts.append(_plain(match["name"], variables, place, on_unset))
+        elif match["sign"] == "$":
             parts.append("$")
-            position = start + 2
-        elif after == "{":
-            end = _closing(text, start + 2, place)
-            if end < 0:
-                raise _invalid(text, place)
-            parts.append(_braced(text[start + 2 : end], text, variables, place, on_unset, depth))
-            position = end + 1
-        elif match := _NAME.match(text, start + 1):
-            parts.append(_plain(match[0], variables, place, on_unset))
-            position = match.end()
         else:
-            raise _invalid(text, place)
+            braced = _BRACED.match(text, position)
+            end = -1 if braced is None else braced.end() - 1 if not braced["operator"] else _last(text, braced.end())
+            if braced is None or end < 0:
+                raise _invalid(text, place)
+            if braced["operator"]:
+                end = _closing(text, position - 1, end)
+                operand = text[braced.end() : end]
+                parts.append(_chosen(braced["name"], braced["operator"], operand, variables, place, on_unset, depth))
+            else:
+                parts.append(_plain(braced["name"], variables, place, on_unset))
+            position = end + 1
         made += len(parts[-1])
         if made > _LONGEST_TEXT:
             raise UsageError(
@@ -111,54 +121,50 @@ def _interpolated(written: ComposeNode, fill: Callable[[str, Place], str]) -> Co
     return written
 
 
-def _closing(text: str, start: int, place: Place) -> int:
-    depth = 1
-    for sign in _BRACES.finditer(text, start):
-        depth += 1 if sign[0] == "${" else -1
-        if depth > _DEEPEST:
-            raise _too_deep(place)
+def _last(text: str, start: int) -> int:
+    """Return where the last closing brace of a line is."""
+    end = text.find("\n", start)
+    return text.rfind("}", start, len(text) if end < 0 else end)
+
+
+def _closing(text: str, start: int, last: int) -> int:
+    """Return where what opens at ``start`` is closed: the last brace of the line, where the braces do not balance.
+
+    The sign behind an opening brace counts for nothing, so that ``{}`` closes nothing. That is how Compose counts.
+    """
+    depth = 0
+    for brace in _BRACES.finditer(text, start, last + 1):
+        depth += 1 if brace[0][0] == "{" else -1
         if depth == 0:
-            return sign.start()
-    return -1
+            return brace.start()
+    return last
 
 
-def _too_deep(place: Place) -> UsageError:
-    return UsageError("defaults of variables stand in each other too deeply", place=str(place))
-
-
-def _braced(
-    inner: str,
-    text: str,
+def _chosen(
+    name: str,
+    operator: str,
+    operand: str,
     variables: Mapping[str, str],
     place: Place,
     on_unset: Callable[[str, Place], None],
     depth: int,
 ) -> str:
-    match = _NAME.match(inner)
-    if match is None:
-        raise _invalid(text, place)
-    name, rest = match[0], inner[match.end() :]
-    if not rest:
-        return _plain(name, variables, place, on_unset)
-    operator = next((sign for sign in _OPERATORS if rest.startswith(sign)), "")
-    if not operator:
-        raise _invalid(text, place)
-    operand = rest[len(operator) :]
     value = variables.get(name)
-    given = bool(value) if operator.startswith(":") else value is not None
-    if operator.endswith("+"):
-        return substitute(operand, variables, place, on_unset, depth + 1) if given else ""
-    if given:
-        return value or ""
-    if operator.endswith("-"):
-        return substitute(operand, variables, place, on_unset, depth + 1)
-    reason = substitute(operand, variables, place, on_unset, depth + 1).strip()
-    raise UsageError(
-        f"the required variable {name} is {'empty' if value == '' else 'not set'}",
-        why=reason,
-        todo=f"Set it in the environment or in the .env file:\n  export {name}=VALUE",
-        place=str(place),
-    )
+    given = bool(value) if operator[0] == ":" else value is not None
+    used = given if operator[-1] == "+" else not given
+    other = substitute(operand, variables, place, on_unset if used else _ignore, depth + 1)
+    if operator[-1] == "?" and not given:
+        raise UsageError(
+            f"the required variable {name} is {'empty' if value == '' else 'not set'}",
+            why=other.strip(),
+            todo=f"Set it in the environment or in the .env file:\n  export {name}=VALUE",
+            place=str(place),
+        )
+    return other if used else value or ""
+
+
+def _ignore(_name: str, _place: Place) -> None:
+    """Take no note of a variable that is not set."""
 
 
 def _plain(name: str, variables: Mapping[str, str], place: Place, on_unset: Callable[[str, Place], None]) -> str:
@@ -171,103 +177,109 @@ def _plain(name: str, variables: Mapping[str, str], place: Place, on_unset: Call
 
 def _invalid(text: str, place: Place) -> UsageError:
     return UsageError(
-        f"{text!r} holds a '$' that begins no variable",
+        f"{text!r} holds a '${{' that begins no variable",
         todo="Write '$$' for a dollar sign, and ${NAME} or ${NAME:-default} for a variable.",
         place=str(place),
-        expected="a '$' has to begin a variable, as ${NAME} or ${NAME:-default}, or to be doubled",
+        expected="a '${' has to begin a variable, as ${NAME} or ${NAME:-default}, or its '$' to be doubled",
     )
 
-
-def read_dotenv(text: str, file: str, variables: Mapping[str, str], *, raw: bool = False) -> dict[str, str | None]:
+def read_dotenv(
+    text: str, file: str, variables: Mapping[str, str], *, earlier: Mapping[str, str] | None = None, raw: bool = False
+) -> dict[str, str]:
     """Read a file of variables.
 
+    Args:
+        variables: What goes before the file: these values are seen, also where it sets the same name.
+        earlier: What other files said, which is seen where neither knows a name.
+        raw: Every value is as it stands, to the end of its line.
+
     Returns:
-        The variables in the order of writing; None for a name that has no value anywhere.
+        The variables in the order of writing, without names that have no value anywhere.
 
     Raises:
         UsageError: A line that is no variable, a quote that is not closed, or a wrong ``$``.
     """
-    found: dict[str, str | None] = {}
-    seen = dict(variables)
-    position, line, made = 0, 1, 0
-    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
-    while position < len(text):
-        end = text.find("\n", position)
-        end = len(text) if end < 0 else end
-        stripped = text[position:end].strip()
-        if not stripped or stripped.startswith("#"):
-            position, line = end + 1, line + 1
+    text = text.removeprefix("\ufeff")
+    if raw:
+        return _read_raw(text, file, variables)
+    found: dict[str, str] = {}
+    seen = ChainMap(dict(variables), found, dict(earlier or {}))
+    position, line, counted, made = 0, 1, 0, 0
+    while (start := _after(_BETWEEN, text, position)) < len(text):
+        line, counted = line + text.count("\n", counted, start), start
+        place = Place(file, line)
+        position = _after(_EXPORT, text, start)
+        match = _KEY.match(text, position)
+        name = match["name"].rstrip() if match is not None else ""
+        if match is None or position == len(text) or " " in name:
+            raise _no_variable(text[start:].partition("\n")[0], place)
+        position = match.end()
+        if match["sign"] == "\n":
+            if name in variables:
+                found[name] = variables[name]
             continue
-        begin = position + len(text[position:end]) - len(text[position:end].lstrip())
-        match = _LINE.match(text, begin)
-        if match is None or (match["sign"] is None and match["rest"].split("#")[0].strip()):
+        if not match["sign"]:
+            # Where the last line is a name and has no line end, Compose takes it for the value of no name.
+            name, position = "", match.start()
+        found[name], position = _value(text, position, place, seen)
+        made += len(found[name])
+        if made > _LONGEST_IN_ALL:
             raise UsageError(
-                f"{stripped!r} sets no variable",
-                todo="Write NAME=VALUE.",
-                place=str(Place(file, line)),
-                expected="a line of a file of variables has to be NAME=VALUE",
+                f"with variables put in this file has more than {_LONGEST_IN_ALL:,} characters", place=str(place)
             )
-        if match["sign"] is None:
-            found[match["name"]] = variables.get(match["name"])
-            consumed = end
-        elif raw:
-            found[match["name"]] = text[match.start("rest") : end].rstrip("\r")
-            consumed = end
-        else:
-            value, consumed = _value(text, match.start("rest"), end, Place(file, line), seen)
-            found[match["name"]] = value
-            made += len(value)
-            if made > _LONGEST_IN_ALL:
-                raise UsageError(
-                    f"with variables put in this file has more than {_LONGEST_IN_ALL:,} characters",
-                    place=str(Place(file, line)),
-                )
-        told = found[match["name"]]
-        if match["name"] not in variables and told is not None:
-            seen[match["name"]] = told
-        line += text.count("\n", position, consumed) + 1
-        position = consumed + 1
     return found
 
 
-def _value(text: str, start: int, end: int, place: Place, variables: Mapping[str, str]) -> tuple[str, int]:
-    """Return one value and where its line ends."""
-    quote = text[start : start + 1]
-    if quote in {"'", '"'}:
-        close = _close(text, start + 1, quote)
-        if close < 0:
-            raise UsageError(
-                f"the quote {quote} is not closed", place=str(place), expected=f"the quote {quote} is not closed"
-            )
-        inner = text[start + 1 : close]
-        line_end = text.find("\n", close)
-        line_end = len(text) if line_end < 0 else line_end
-        if quote == "'":
-            return inner, line_end
-        return _fill(_unescape(inner), variables, place), line_end
-    bare = re.split(r"(?:^|\s)#", text[start:end], maxsplit=1)[0].strip()
-    return _fill(bare.replace("\\$", _DOLLAR), variables, place), end
-
-
-def _close(text: str, start: int, quote: str) -> int:
-    position = start
-    while position < len(text):
-        if text[position] == "\\" and quote == '"':
-            position += 2
+def _read_raw(text: str, file: str, variables: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, written in enumerate(text.split("\n"), 1):
+        line = written.removesuffix("\r").lstrip()
+        name, sign, value = line.partition("=")
+        if line.startswith("#") or not line:
             continue
-        if text[position] == quote:
-            return position
-        position += 1
-    return -1
+        if not name or " " in name or "\t" in name:
+            raise _no_variable(line, Place(file, number))
+        if sign or name in variables:
+            found[name] = value if sign else variables[name]
+    return found
 
 
-def _unescape(inner: str) -> str:
-    def replace(match: re.Match[str]) -> str:
-        sign = match[1]
-        return _DOLLAR if sign == "$" else _ESCAPES.get(sign, sign if sign in '"\\' else f"\\{sign}")
-
-    return re.sub(r"\\(.)", replace, inner, flags=re.DOTALL)
+def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Return where something that may stand at a position ends."""
+    match = pattern.match(text, position)
+    return position if match is None else match.end()
 
 
-def _fill(value: str, variables: Mapping[str, str], place: Place) -> str:
-    return substitute(value, variables, place, lambda _name, _place: None).replace(_DOLLAR, "$")
+def _no_variable(line: str, place: Place) -> UsageError:
+    return UsageError(
+        f"{line.strip()!r} sets no variable",
+        todo="Write NAME=VALUE.",
+        place=str(place),
+        expected="a line of a file of variables has to be NAME=VALUE",
+    )
+
+
+def _value(text: str, start: int, place: Place, variables: Mapping[str, str]) -> tuple[str, int]:
+    """Return one value and where it ends."""
+    quote = text[start : start + 1]
+    if quote not in _QUOTED:
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        return substitute(text[start:end].partition(" #")[0].rstrip(), variables, place, _ignore), end
+    quoted = _QUOTED[quote].match(text, start)
+    if quoted is None:
+        raise UsageError(
+            f"the quote {quote} is not closed", place=str(place), expected=f"the quote {quote} is not closed"
+        )
+    inner = quoted[1].replace(f"\\{quote}", quote)
+    if quote == '"':
+        inner = substitute(_ESCAPE.sub(_unescaped, inner), variables, place, _ignore)
+    return inner, quoted.end()
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    sign = escape[1]
+    if sign[0] != "0":
+        return _ESCAPED.get(sign, sign)
+    # Behind the zero stand three digits; where they mean nothing, only the zero is lost.
+    return chr(int(sign, 8)) if _OCTAL.fullmatch(sign) else f"\\{sign[1:]}"
