@@ -219,9 +219,9 @@ def is_text(text: str) -> bool:
     return True
 
 
-def project_name_from(directory: str) -> str:
-    """Return the project name that Compose derives from a directory; empty when nothing of its name may stand."""
-    return re.sub(r"[^-_a-z0-9]", "", Path(directory).name.lower()).lstrip("_-")
+def project_name_from(written: str) -> str:
+    """Return the project name that Compose makes of a name; empty when nothing of it may stand in one."""
+    return re.sub(r"[^-_a-z0-9]", "", written.lower()).lstrip("_-")
 
 
 def _absolute(path: Path, where: Files) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.marks import unmarked
+from tonnage.model.marks import marked, unmarked
 from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.keys import COMPOSE_FILE
@@ -19,16 +19,18 @@ from tonnage.sources.compose.marked_values import for_requests, with_marked_argu
 from tonnage.sources.compose.nodes import (
     ComposeNode,
     MergeRule,
+    documents,
     mapping_at,
     merge,
     nearest,
     place_of,
     plain,
     without_resets,
+    wrong,
 )
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import interpolate
-from tonnage.sources.compose.yaml_text import read_yaml
+from tonnage.sources.compose.yaml_text import read_documents
 from tonnage.sources.outside import is_shown, project_root
 
 if TYPE_CHECKING:
@@ -99,13 +101,14 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     for path in selection.files:
         if path not in parsed:
             text = read_text(path, what="the compose file", where=where, piped=selection.typed)
-            parsed[path] = read_yaml(text, path)
+            parsed[path] = read_documents(text, path)
     name = _project_name(selection, {path: parsed[path] for path in selection.files}, project_name)
     marks = selection.variables is selection.marked
     variables = {**selection.variables, "COMPOSE_PROJECT_NAME": name}
     if marks:
         written = _written_name(selection, [parsed[path] for path in selection.files])
-        variables["COMPOSE_PROJECT_NAME"] = written if unmarked(written) == name else name
+        same = project_name_from(unmarked(written)) == name and unmarked(written) != written
+        variables["COMPOSE_PROJECT_NAME"] = written if unmarked(written) == name else marked(name) if same else name
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
     typed = selection.files if selection.typed else ()
     source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory), marks, typed)
@@ -130,13 +133,14 @@ def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: st
     name = flag or selection.variables.get("COMPOSE_PROJECT_NAME", "")
     place = ""
     if not name:
-        for tree in raw.values():
-            written = tree.value.get("name") if isinstance(tree.value, dict) else None
-            if written is not None and written.value is not None:
-                name = str(interpolate(written, selection.variables, lambda _name, _place: None).value)
-                place = str(written.place)
+        written = _named(raw.values())
+        if written is not None:
+            name = str(interpolate(written, selection.variables, lambda _name, _place: None).value)
+            place = str(written.place)
+            # What may not stand in a name is left out; where nothing is left, it is refused as it was written.
+            name = project_name_from(name) or name
     if not name:
-        name = project_name_from(selection.directory)
+        name = project_name_from(Path(selection.directory).name)
     if not _NAME.fullmatch(name):
         unnamed = f"the project has no name: nothing in that of its directory {selection.directory} may stand in one"
         raise UsageError(
@@ -148,11 +152,22 @@ def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: st
     return name
 
 
+def _named(trees: Iterable[ComposeNode]) -> ComposeNode | None:
+    """Return the name that the last file writes that writes one."""
+    found = None
+    for each in [each for tree in trees for each in documents(tree)]:
+        written = each.value.get("name") if isinstance(each.value, dict) else None
+        if written is not None and isinstance(written.value, str) and written.value:
+            found = written
+    return found
+
+
 def _written_name(selection: Selection, trees: Iterable[ComposeNode]) -> str:
-    """Return the name that the last file writes that writes one, with variables put in; empty where none does."""
-    written = [tree.value["name"] for tree in trees if isinstance(tree.value, dict) and "name" in tree.value]
-    named = [each for each in written if each.value is not None][-1:]
-    return "".join(str(interpolate(each, selection.variables, lambda _name, _place: None).value) for each in named)
+    """Return the name that the files write, with variables put in; empty where none does."""
+    named = _named(trees)
+    if named is None:
+        return ""
+    return str(interpolate(named, selection.variables, lambda _name, _place: None).value)
 
 
 def _group(files: Sequence[str], source: _LoadingGroup) -> ComposeNode:
@@ -162,6 +177,10 @@ def _group(files: Sequence[str], source: _LoadingGroup) -> ComposeNode:
         tree = read if tree is None else merge(tree, read)
     if tree is None:
         raise UsageError("no compose file was named")
+    if not tree.value:
+        raise UsageError(
+            "the compose file is empty", todo="Write at least one service under 'services'.", place=tree.place.file
+        )
     return tree
 
 
@@ -186,18 +205,21 @@ def _long_form(path: str, source: _LoadingGroup, place: Place | None) -> Compose
         tree = source.parsed.get(path)
         if tree is None:
             text = read_text(path, what="the compose file", place=place, where=source.where)
-            tree = source.parsed[path] = read_yaml(text, path)
-        if tree.value is None:
-            raise UsageError(
-                "the compose file is empty", todo="Write at least one service under 'services'.", place=path
-            )
-        filled = interpolate(tree, source.variables, source.unset)
-        if source.marks and path not in source.typed and not is_shown(path, source.root):
-            filled = with_marked_arguments(filled)
-        filled = for_requests(filled)
-        known = COMPOSE_FILE.read(filled, "", source.ground)
+            tree = source.parsed[path] = read_documents(text, path)
+        known = ComposeNode({}, tree.place)
+        for document in documents(tree):
+            known = merge(known, _read_document(path, document, source))
         source.files[path] = known
     return known
+
+
+def _read_document(path: str, document: ComposeNode, source: _LoadingGroup) -> ComposeNode:
+    if not isinstance(document.value, dict):
+        raise wrong(document, "a document of a compose file", "a mapping")
+    filled = interpolate(document, source.variables, source.unset)
+    if source.marks and path not in source.typed and not is_shown(path, source.root):
+        filled = with_marked_arguments(filled)
+    return COMPOSE_FILE.read(for_requests(filled), "", source.ground)
 
 
 def _extended(

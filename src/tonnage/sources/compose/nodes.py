@@ -31,6 +31,12 @@ class MergeRule(StrEnum):
     RESET = "reset"
 
 
+class Date(Struct, frozen=True):
+    """A day, or a moment of one, that YAML takes out of text without quotes; no key of a compose file wants one."""
+
+    text: str
+
+
 class ComposeNode(Struct, frozen=True):
     """One value.
 
@@ -51,6 +57,17 @@ class UniqueList(dict[str, ComposeNode]):
     """A list in which an entry replaces an earlier one with the same key."""
 
 
+class Documents(tuple[ComposeNode, ...]):
+    """The documents of one file: each is merged over the one before it, as a later file is."""
+
+    __slots__ = ()
+
+
+def documents(written: ComposeNode) -> tuple[ComposeNode, ...]:
+    """Return the documents that a file consists of: mostly one."""
+    return written.value if isinstance(written.value, Documents) else (written,)
+
+
 def plain(written: ComposeNode) -> Any:  # noqa: ANN401 - the shape of the data is what the user wrote
     """Return the value without places: dicts, lists and scalars. What is reset is left out."""
     value = written.value
@@ -60,7 +77,7 @@ def plain(written: ComposeNode) -> Any:  # noqa: ANN401 - the shape of the data 
         return {key: plain(entry) for key, entry in value.items() if entry.rule is not MergeRule.RESET}
     if isinstance(value, list):
         return [plain(entry) for entry in value if entry.rule is not MergeRule.RESET]
-    return value
+    return value.text if isinstance(value, Date) else value
 
 
 def with_entries(written: ComposeNode, entries: dict[str, ComposeNode]) -> ComposeNode:
@@ -94,6 +111,8 @@ def describe(value: object) -> str:
         return f"the number {value}"
     if isinstance(value, str):
         return f"the text {value!r}"
+    if isinstance(value, Date):
+        return f"the date {value.text}, which is text only in quotes"
     return "a list" if isinstance(value, list | UniqueList) else "a mapping"
 
 

@@ -5,20 +5,30 @@ Plain scalars mean what they mean to Compose (``yes`` is text, ``0444`` is octal
 
 from __future__ import annotations
 
+import base64
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.stack import Place
-from tonnage.sources.compose.nodes import ComposeNode, MergeRule
+from tonnage.sources.compose.nodes import ComposeNode, Date, Documents, MergeRule, describe
+from tonnage.sources.compose.yaml_scanner import parser_of
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.events import Event
+    from ruamel.yaml.parser import Parser
 
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _INFINITE = {
@@ -29,6 +39,12 @@ _INFINITE = {
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = regex(r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[oO]?(?P<octal>[0-7]+)|0[bB](?P<binary>[01]+)|0|[1-9][0-9]*)")
 _FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BEGINS_NUMBER = regex(r"[-+.0-9]")
+_POINT = regex(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?")
+_TIME = r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?"
+_DATE = regex(rf"([0-9]{{4}})-([0-9]{{1,2}})-([0-9]{{1,2}})(?:[Tt]{_TIME}(?:Z|[-+][0-9]{{2}}:[0-9]{{2}})| {_TIME})?")
+_TAGS = "tag:yaml.org,2002:"
+_KINDS = {"int": int, "float": float, "bool": bool, "null": type(None), "timestamp": Date}
 _BASES = {"hex": 16, "octal": 8, "binary": 2}
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
 _MOST_DIGITS = 80
@@ -51,21 +67,32 @@ def read_yaml(text: str, file: str) -> ComposeNode:
     Raises:
         UsageError: A syntax error, a key that stands twice, a key that is no text, or more than one document.
     """
+    written = read_documents(text, file)
+    if isinstance(written.value, Documents) and len(written.value) > 1:
+        second = written.value[1].place
+        raise _syntax(f"A second document begins in line {second.line}", second)
+    return written if not isinstance(written.value, Documents) else ComposeNode(None, written.place)
+
+
+def read_documents(text: str, file: str) -> ComposeNode:
+    """Read all YAML documents of a text.
+
+    Returns:
+        The document, or several :class:`Documents`: none for a text that is empty or has only comments.
+
+    Raises:
+        UsageError: A syntax error, a key that stands twice, or a key that is no text.
+    """
     if _OPENED.search(text):  # The parser takes long to find that out.
         raise UsageError("this YAML is nested too deeply", place=file)
     try:
         _refuse_deep(text, file)
-        reader = YAML(typ="safe", pure=True)
-        # An anchor may be given anew; the warning of it quotes the file.
-        reader.composer.warn_double_anchors = False
-        node = reader.compose(text)
-        return ComposeNode(None, Place(file, 1)) if node is None else _Builder(file).build(node)
+        found = _Builder(parser_of(text), file).documents()
+        return found[0] if len(found) == 1 else ComposeNode(Documents(found), Place(file, 1))
     except MarkedYAMLError as error:
         raise _invalid(error, file) from error
     except YAMLError as error:
         raise UsageError("this is not valid YAML", why=f"{error}.", place=file) from error
-    except RecursionError:
-        raise UsageError("this YAML is nested too deeply", place=file) from None
 
 
 def _refuse_deep(text: str, file: str) -> None:
@@ -91,7 +118,7 @@ def _invalid(error: MarkedYAMLError, file: str) -> UsageError:
     return UsageError(what, why=f"{why}.", place=str(Place(file, line)), expected=what)
 
 
-def read_scalar(text: str) -> str | int | float | bool | None:
+def read_scalar(text: str) -> str | int | float | bool | Date | None:
     """Return what a plain scalar means to Compose.
 
     Source: ``resolve.go`` of go-yaml v3, which Compose v2 reads with.
@@ -102,8 +129,12 @@ def read_scalar(text: str) -> str | int | float | bool | None:
         return _TRUTHS[text]
     if text in _INFINITE:
         return _INFINITE[text]
-    # What stands behind a sign or a digit may have underscores anywhere.
-    bare = text if text[:1] in {".", "_"} else text.replace("_", "")
+    if not _BEGINS_NUMBER.match(text):
+        return text
+    if _is_date(text):
+        return Date(text)
+    # What stands behind a sign or a digit may have underscores anywhere, what stands behind a point between digits.
+    bare = text.replace("_", "") if text[0] != "." or _POINT.fullmatch(text) else text
     whole = _WHOLE.fullmatch(bare) if len(bare) <= _MOST_DIGITS else None
     if whole is not None:
         base = whole.lastgroup or ""
@@ -117,96 +148,150 @@ def read_scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
+def _is_date(text: str) -> bool:
+    """Return whether YAML takes a text for a date; there has to be such a day."""
+    match = _DATE.fullmatch(text)
+    try:
+        return match is not None and bool(datetime(*(int(part) for part in match.groups() if part), tzinfo=UTC))
+    except ValueError:
+        return False
+
+
 class _Builder:
-    """Turns the nodes of one document into written values; an anchor's node is built once."""
+    """Turns what a parser finds into written values; what an alias stands for is built once."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, parser: Parser, file: str) -> None:
+        self._parser = parser
         self._file = file
-        self._built: dict[int, ComposeNode] = {}
-        self._values: dict[int, int] = {}
-        self._open: set[int] = set()
+        self._anchors: dict[str, tuple[ComposeNode, int] | None] = {}
 
-    def build(self, node: Node) -> ComposeNode:
-        known = self._built.get(id(node))
-        if known is not None:
+    def documents(self) -> list[ComposeNode]:
+        parser = self._parser
+        parser.get_event()
+        found = []
+        while not parser.check_event(StreamEndEvent):
+            parser.get_event()
+            node, _ = self._build(parser.get_event(), 0)
+            if node.rule is MergeRule.RESET:
+                raise UsageError("the whole document is marked !reset", place=str(node.place))
+            found.append(ComposeNode(node.value, node.place, text=node.text))
+            parser.get_event()
+        return found
+
+    def _build(self, event: Event, depth: int, *, override: bool = False) -> tuple[ComposeNode, int]:
+        """Return a value, and how many values it has with its aliases written out.
+
+        Args:
+            override: It stands in what is marked !override, where Compose looks for no marks.
+        """
+        place = Place(self._file, event.start_mark.line + 1)
+        if isinstance(event, AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _syntax(f"found undefined alias {event.anchor!r}", place)
+            known = self._anchors[event.anchor]
+            if known is None:
+                raise UsageError("an alias stands inside its own anchor", place=str(place))
             return known
-        if id(node) in self._open:
-            raise UsageError("an alias stands inside its own anchor", place=str(self._place(node)))
-        if len(self._open) > _DEEPEST:
-            raise UsageError("this YAML is nested too deeply", place=str(self._place(node)))
-        self._open.add(id(node))
-        built = self._build(node)
-        self._open.discard(id(node))
-        self._count(node)
-        self._built[id(node)] = built
-        return built
-
-    def _count(self, node: Node) -> None:
-        """Refuse a document that is short but stands for more values than any stack has: a few aliases of aliases."""
-        parts = node.value if isinstance(node, MappingNode | SequenceNode) else ()
-        inner = [part for pair in parts for part in pair] if isinstance(node, MappingNode) else parts
-        values = 1 + sum(self._values.get(id(part), 1) for part in inner)
+        if depth > _DEEPEST:
+            raise UsageError("this YAML is nested too deeply", place=str(place))
+        tag = event.tag or ""
+        rule = MergeRule.MERGE if override else _RULES.get(tag, MergeRule.MERGE)
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        within = override or rule is MergeRule.REPLACE
+        if isinstance(event, ScalarEvent):
+            values, text = 1, event.value
+            built = ComposeNode(_scalar(text, tag, event.style, place), place, rule, text=text)
+        else:
+            is_mapping = isinstance(event, MappingStartEvent)
+            value, values = self._mapping(depth, within) if is_mapping else self._sequence(depth, within)
+            built = ComposeNode(value, place, rule)
         if values > _MOST_VALUES:
             raise UsageError(
                 "this YAML stands for too many values",
                 why=f"With its aliases written out it has more than {_MOST_VALUES:,}.",
-                place=str(self._place(node)),
+                place=str(place),
             )
-        self._values[id(node)] = values
+        if event.anchor:
+            self._anchors[event.anchor] = (built, values)
+        return built, values
 
-    def _place(self, node: Node) -> Place:
-        return Place(self._file, node.start_mark.line + 1)
+    def _sequence(self, depth: int, override: bool) -> tuple[list[ComposeNode], int]:  # noqa: FBT001 - as _build has it
+        entries, values = [], 1
+        while not isinstance(event := self._parser.get_event(), SequenceEndEvent):
+            entry, inside = self._build(event, depth + 1, override=override)
+            values += inside
+            if entry.rule is not MergeRule.RESET:
+                entries.append(entry)
+        return entries, values
 
-    def _build(self, node: Node) -> ComposeNode:
-        place = self._place(node)
-        tag = str(node.tag or "")
-        rule = _RULES.get(tag, MergeRule.MERGE)
-        if tag.startswith("!") and rule is MergeRule.MERGE and tag != "!":
-            raise UsageError(
-                f"the tag {tag} is not known", todo="Compose files know !reset and !override.", place=str(place)
-            )
-        if isinstance(node, MappingNode):
-            return ComposeNode(self._mapping(node), place, rule)
-        if isinstance(node, SequenceNode):
-            return ComposeNode([self.build(entry) for entry in node.value], place, rule)
-        if not isinstance(node, ScalarNode):
-            raise UsageError("this YAML cannot be read", place=str(place))
-        is_text = node.style is not None or tag == "tag:yaml.org,2002:str"
-        value = node.value if is_text else read_scalar(node.value)
-        return ComposeNode(value, place, rule, text=node.value)
-
-    def _mapping(self, node: MappingNode) -> dict[str, ComposeNode]:
+    def _mapping(self, depth: int, override: bool) -> tuple[dict[str, ComposeNode], int]:  # noqa: FBT001 - as _build has it
         own: dict[str, ComposeNode] = {}
         merged: dict[str, ComposeNode] = {}
-        for key_node, value_node in node.value:
-            key = self._key(key_node)
-            if key == "<<" and key_node.style is None:
-                for name, value in self._merged(value_node).items():
-                    merged.setdefault(name, value)
-                continue
-            if key in own:
+        begun: Place | None = None
+        values = 1
+        while not isinstance(event := self._parser.get_event(), MappingEndEvent):
+            place = Place(self._file, event.start_mark.line + 1)
+            is_merge = isinstance(event, ScalarEvent) and event.value == "<<" and not event.style
+            node, _ = self._build(event, depth + 1, override=True)
+            key = node.value
+            first = begun if is_merge else own[key].place if isinstance(key, str) and key in own else None
+            if not isinstance(key, str):
+                raise _wrong_key(node, place)
+            if first is not None:
                 raise UsageError(
                     f"the key {key!r} stands twice in one mapping",
-                    why=f"The first stands in line {own[key].place.line}.",
+                    why=f"The first stands in line {first.line}.",
                     todo="Remove one of them.",
-                    place=str(self._place(key_node)),
+                    place=str(place),
                 )
-            value = self.build(value_node)
-            own[key] = ComposeNode(value.value, self._place(key_node), value.rule, value.text)
-        return {**{name: value for name, value in merged.items() if name not in own}, **own} if merged else own
+            value, inside = self._build(self._parser.get_event(), depth + 1, override=override)
+            values += 1 + inside
+            if is_merge:
+                begun, merged = place, _merged(value)
+            else:
+                own[key] = ComposeNode(value.value, place, value.rule, value.text)
+        return {**{name: value for name, value in merged.items() if name not in own}, **own} if merged else own, values
 
-    def _key(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode):
-            raise UsageError("a key must be text", place=str(self._place(node)))
-        return str(node.value)
 
-    def _merged(self, node: Node) -> dict[str, ComposeNode]:
-        nodes = node.value if isinstance(node, SequenceNode) else [node]
-        result: dict[str, ComposeNode] = {}
-        for entry in nodes:
-            built = self.build(entry)
-            if not isinstance(built.value, dict):
-                raise UsageError("'<<' merges mappings only", place=str(self._place(entry)))
-            for name, value in built.value.items():
-                result.setdefault(name, value)
-        return result
+def _scalar(text: str, tag: str, style: str | None, place: Place) -> object:
+    """Return the value of a scalar."""
+    if tag in {"", "!"}:
+        return text if style is not None else read_scalar(text)
+    kind = tag.removeprefix(_TAGS)
+    if kind == "binary":
+        try:
+            return base64.b64decode("".join(text.splitlines()), validate=True).decode("utf-8", "replace")
+        except ValueError:
+            raise _syntax("a !!binary value is no base64", place) from None
+    if kind not in _KINDS:
+        return text
+    value = read_scalar(text)
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not _KINDS[kind]:
+        raise _syntax(f"{text!r} is no !!{kind}", place)
+    return value
+
+
+def _wrong_key(node: ComposeNode, place: Place) -> UsageError:
+    if isinstance(node.value, dict | list) or node.value is None:
+        return UsageError("a key must be text", place=str(place))
+    return UsageError(
+        f"a key must be text, not {describe(node.value)}", todo=f'Write it in quotes: "{node.text}"', place=str(place)
+    )
+
+
+def _merged(written: ComposeNode) -> dict[str, ComposeNode]:
+    result: dict[str, ComposeNode] = {}
+    for entry in written.value if isinstance(written.value, list) else [written]:
+        if not isinstance(entry.value, dict):
+            raise UsageError("'<<' merges mappings only", place=str(entry.place))
+        for name, value in entry.value.items():
+            result.setdefault(name, value)
+    return result
+
+
+def _syntax(why: str, place: Place) -> UsageError:
+    what = "this is not valid YAML"
+    return UsageError(what, why=f"{why}.", place=str(place), expected=what)
