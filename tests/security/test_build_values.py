@@ -50,7 +50,7 @@ def test_no_command_line_of_a_build_holds_a_value(tmp_path: Path, kind: BuilderK
     tool = BuildTool(str(program), kind, buildx, "17")
     told = run_build(tool, spec, "web", {}, environment=environment, progress=Heard(), cancel=NEVER)
 
-    assert told == "sha256:17"
+    assert told == ("sha256:17",)
     words = (tmp_path / "cmdline").read_bytes().split(b"\0")
     assert [words[place + 1] for place, word in enumerate(words) if word == b"--build-arg"] == [
         b"TOKEN", b"HTTPS_PROXY", b"PATH=/of/the/build",

@@ -34,8 +34,11 @@ class SimulatedActs:
         progress: Progress,
         cancel: Cancel,
         packed: bool = False,
+        builder: str = "",
+        pushes: bool = False,
     ) -> str:
         """Build by the recipe of the context."""
+        del builder, pushes
         if packed:
             self._engine.packed.append(tagged(reference))
         with self._act(f"build {reference}"):

@@ -115,10 +115,13 @@ class EngineActs(Protocol):
         progress: Progress,
         cancel: Cancel,
         packed: bool = False,
+        builder: str = "",
+        pushes: bool = False,
     ) -> str:
         """Build an image, name it ``reference`` and return its id. A failed build moves no name.
 
-        One that is ``packed`` need not be unpacked, since nothing is started from it.
+        One that is ``packed`` need not be unpacked, since nothing is started from it. A ``builder`` beside the engine
+        gives it the image, or ``pushes`` it to its registry and gives the engine nothing.
         """
 
     def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:

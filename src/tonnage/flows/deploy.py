@@ -30,7 +30,7 @@ from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.deploy.event import Notice
-from tonnage.model.deploy.plan import Build, Purpose, Reclaim, StartFirst, Switch
+from tonnage.model.deploy.plan import Purpose, Reclaim
 from tonnage.model.deploy.run import History, Outcome
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
@@ -94,15 +94,20 @@ def make_plan(
     """Observe and plan. Changes nothing.
 
     Raises:
-        UsageError: What the user wrote cannot be planned, or weights are missing or damaged.
+        UsageError: What the user wrote cannot be planned, a setting names a program or a builder that is not there, or
+            weights are missing or damaged.
         EngineUnreachableError: The engine does not answer.
-        EngineLacksError: Nothing is built with this engine, or its disk cannot be read from here.
+        EngineLacksError: Nothing is built with this engine, its disk cannot be read from here, or a program that the
+            plan needs is missing or cannot do it.
     """
     engine = facts.engine()
     refuse_unable(engine)
     job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted), tell)
     with opened_journal(ports.environment) as journal:
-        return _plan(ports, facts, engine, job, journal, tell)
+        plan = _plan(ports, facts, engine, job, journal, tell)
+    if plan.refusal is not None:
+        return plan
+    return replace(plan, notes=(*plan.notes, *ports.programs.ready(plan)))
 
 
 def carry_out(
@@ -147,8 +152,7 @@ def carry_out(
             raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
-        _need_programs(ports, plan)
-        told = access.check(plan)
+        told = ports.programs.ready(plan)
         acts = access.acts()
         gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
         try:
@@ -273,14 +277,6 @@ def _with_weights(
 
 def _reclaims(plan: Plan | None) -> bool:
     return plan is not None and any(isinstance(step.action, Reclaim) for step in plan.steps)
-
-
-def _need_programs(ports: DeployPorts, plan: Plan) -> None:
-    """Find the programs that the plan needs before its first step changes anything."""
-    if any(isinstance(step.action, Build) for step in plan.steps):
-        ports.programs.builder_found()
-    if any(isinstance(step.action, StartFirst | Switch) for step in plan.steps):
-        ports.programs.compose_found()
 
 
 def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:

@@ -22,6 +22,7 @@ from tonnage.forecast.costs.totals import (
     fit_into,
     forecast_stack,
     present_layers,
+    pulled_beside,
     without_unpacking,
 )
 from tonnage.forecast.gather.build import refuse_circles
@@ -229,6 +230,7 @@ def gather(
         python=asked.python,
         assume_bytes=asked.assume_bytes,
         layers_there=None if asked.fresh else frozenset(chain for image in images for chain in image.chain),
+        beside=pulled_beside(inventory) if inventory and not asked.fresh else frozenset(),
         taught=history.taught,
         stack=asked.stack,
         root=project_root(asked.directory) if asked.directory else "",
@@ -295,6 +297,7 @@ def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dic
         roles=first.roles,
         elsewhere={role for disk in others for role in disk.roles} - set(first.roles),
         cached_bytes=cached_bytes(inventory),
+        beside=inventory.engine.builder is not None,
     )
 
 

@@ -35,14 +35,11 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
     Args:
         acts: Makes what changes it.
         gauge: Opens a gauge of available bytes for some mounts.
-        check: Raises EngineLacksError when the programs for changes cannot do what a plan asks of them; returns what
-            people should know of them.
     """
 
     facts: EngineFacts
     acts: Callable[[], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
-    check: Callable[[Plan], tuple[str, ...]] = lambda _plan: ()
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
@@ -88,6 +85,14 @@ class Programs(Protocol):
 
     def compose_found(self) -> str:
         """Say which Compose was found; raises EngineLacksError when there is none."""
+
+    def ready(self, plan: Plan) -> tuple[str, ...]:
+        """Say what people should know of the programs for a plan.
+
+        Raises:
+            EngineLacksError: One is missing, or cannot do what the plan asks for.
+            UsageError: A setting names a program or a builder that is not there.
+        """
 
 
 class StackFiles(Protocol):

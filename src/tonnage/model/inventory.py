@@ -9,6 +9,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tonnage.model.builder import Builder
     from tonnage.model.reclaim.candidate import Roots
 
 CONTAINERD = "containerd"
@@ -133,6 +134,7 @@ class CacheRecord(Struct, frozen=True, kw_only=True):
         parents: What it stands on.
         created_s: When it was made, seconds since the epoch; 0 where the engine does not tell.
         last_used_s: When it was last used; None where the engine does not tell.
+        builder: Of which builder beside the engine; empty for the engine's own.
     """
 
     record_id: str
@@ -144,6 +146,7 @@ class CacheRecord(Struct, frozen=True, kw_only=True):
     parents: tuple[str, ...] = ()
     created_s: float = 0.0
     last_used_s: float | None = None
+    builder: str = ""
 
 
 class Container(Struct, frozen=True, kw_only=True):
@@ -216,6 +219,7 @@ class Engine(Struct, frozen=True, kw_only=True):
         image_store: ``classic``, ``containerd``, ``podman``, or ``unknown`` where it is none of these.
         data_root: The directory that holds everything, on the engine's machine.
         architecture: As the engine names it, such as x86_64.
+        builder: What builds in its place; None where it builds itself.
     """
 
     engine_id: str
@@ -229,6 +233,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     swarm: bool = False
     rootless: bool = False
+    builder: Builder | None = None
 
     @property
     def forgets_builds(self) -> bool:
@@ -297,6 +302,12 @@ class Inventory(Struct, frozen=True, kw_only=True):
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
     needs: Roots | None = None
+
+    @property
+    def build_cache(self) -> tuple[CacheRecord, ...]:
+        """The records of whatever builds now."""
+        builder = self.engine.builder.name if self.engine.builder else ""
+        return tuple(record for record in self.cache if record.builder == builder)
 
     @property
     def unknowns(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.container_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EngineAccess, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
@@ -36,7 +37,7 @@ class DockerEngines:
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
 
         with self.connection(host) as connection:
-            yield DockerFacts(connection, [state_place(self.environment)], sizes=sizes)
+            yield DockerFacts(connection, [state_place(self.environment)], sizes=sizes, beside=self._beside(connection))
 
     @contextlib.contextmanager
     def open(self, host: str) -> Iterator[EngineAccess]:
@@ -58,8 +59,11 @@ class DockerEngines:
         from tonnage.model.forecast.estimate import EngineKind  # noqa: PLC0415
         from tonnage.model.inventory import CONTAINERD, PODMAN  # noqa: PLC0415
 
+        beside = engine is not None and engine.builder is not None
         if engine is not None and engine.image_store == CONTAINERD:
-            return EngineKind.CONTAINERD
+            return EngineKind.CONTAINER_CONTAINERD if beside else EngineKind.CONTAINERD
+        if beside:
+            return EngineKind.CONTAINER
         if engine is not None and engine.image_store == PODMAN:
             # It keeps the image of each instruction, as the builder before BuildKit. Source: measured, 4.3 and 5.4.
             return EngineKind.CLASSIC
@@ -109,16 +113,19 @@ class DockerEngines:
         """Return what changes the engine of a connection."""
         from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-        from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415
         from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415
         from tonnage.flows.ports import EngineAccess  # noqa: PLC0415
 
         return EngineAccess(
-            facts=DockerFacts(connection, [state_place(self.environment)]),
+            facts=DockerFacts(connection, [state_place(self.environment)], beside=self._beside(connection)),
             acts=lambda: DockerActs(connection, self._programs.tools, self.environment),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
-            check=lambda plan: check_ready(plan, self._programs.tools),
         )
+
+    def _beside(self, connection: DockerConnection) -> ContainerBuilder:
+        from tonnage.adapters.docker.container_builder import ContainerBuilder  # noqa: PLC0415
+
+        return ContainerBuilder(connection, self._programs.tools)
 
 
 class PrivateEngines:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Filesystem, FileToSend, Inputs
     from tonnage.model.reclaim.candidate import Candidate, Findings
     from tonnage.model.stack import BuildSpec, Service, Stack
@@ -163,8 +164,14 @@ class FoundPrograms:
     def builder_found(self) -> str:
         """Say which builder was found."""
         tool, selected = self.tools.need_build(), self.tools.selected_builder
-        beside = f", not the selected builder {selected.name} ({selected.driver})" if selected else ""
+        beside = f"; {selected.shown} is selected" if selected else ""
         return f"{tool.program} {tool.version}, {tool.described}{beside}"
+
+    def ready(self, plan: Plan) -> tuple[str, ...]:
+        """Say what people should know of the programs for a plan."""
+        from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415
+
+        return check_ready(plan, self.tools)
 
     def compose_found(self) -> str:
         """Say which Compose was found."""

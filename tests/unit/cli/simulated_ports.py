@@ -15,6 +15,7 @@ from tonnage.adapters.host.space import space_under
 from tonnage.cli.app import main
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.ports import EngineAccess
+from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Findings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.ports import LocalMachine, Rehearsal
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate
     from tonnage.model.reclaim.garbage_collection import CollectionRule
@@ -221,6 +223,14 @@ class SimulatedPorts:
         if not self.can_compose:
             raise EngineLacksError("no Compose was found", todo="Install one.")
         return "a Compose"
+
+    def ready(self, plan: Plan) -> tuple[str, ...]:
+        actions = [type(step.action) for step in plan.steps]
+        if Build in actions:
+            self.builder_found()
+        if Switch in actions or StartFirst in actions:
+            self.compose_found()
+        return ()
 
     def check(self) -> str:
         raise EngineLacksError("this machine cannot rehearse", why="Missing: root.")

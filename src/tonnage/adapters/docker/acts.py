@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
+from tonnage.adapters.docker.container_builder import ContainerBuilder
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import aimed_at
@@ -33,6 +34,7 @@ class DockerActs:
         self._connection = connection
         self._tools = tools
         self._environment = aimed_at(connection, environment)
+        self._beside = ContainerBuilder(connection, tools)
 
     def build(
         self,
@@ -43,8 +45,12 @@ class DockerActs:
         progress: Progress,
         cancel: Cancel,
         packed: bool = False,
+        builder: str = "",
+        pushes: bool = False,
     ) -> str:
-        """Build an image, name it ``reference`` and return its id. A failed build moves no name.
+        """Build an image, name it ``reference`` and return its id, empty for one that is pushed by the builder itself.
+
+        A failed build moves no name.
 
         Raises:
             StepFailedError: The build failed or was stopped.
@@ -63,12 +69,16 @@ class DockerActs:
             progress=progress,
             cancel=cancel,
             packed=packed,
+            builder=builder,
+            pushes=pushes,
         )
+        if pushes:
+            return ""
         named = self._image_id(reference)
-        if named is None or self._image_id(told) != named:
+        if named is None or named not in map(self._image_id, told):
             raise StepFailedError(
                 f"the build ended well, but {reference} is not its result in this engine",
-                why=f"The builder told {told}; the engine has {named or 'nothing'} under that name.",
+                why=f"The builder told {told[0]}; the engine has {named or 'nothing'} under that name.",
                 todo="See whether another build uses this name at the same time.",
             )
         return named
@@ -181,6 +191,7 @@ class DockerActs:
     def remove_cache(self, record_ids: Sequence[str]) -> None:
         """Remove build-cache records that are not in use."""
         objects.remove_cache(self._connection, record_ids)
+        self._beside.remove(record_ids)
 
     def _image_store(self, spec: BuildSpec) -> str:
         """Return where the engine keeps images; it is asked only for what depends on it."""

@@ -37,6 +37,7 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
     BuilderKind.LEGACY: LegacyOutput,
 }
 _NOTHING = "false"
+_ENGINE_ITSELF = "default"
 
 
 def build_command(
@@ -50,6 +51,8 @@ def build_command(
     packed: bool = False,
     image_store: str = "",
     metadata_file: str = "",
+    builder: str = "",
+    pushes: bool = False,
 ) -> list[str]:
     """Return the command that builds a section and names the result.
 
@@ -58,6 +61,8 @@ def build_command(
         packed: The engine need not unpack the result.
         image_store: Where the engine keeps images: only in containerd is there a place for attestations.
         metadata_file: Where buildx tells more of what it made than its id.
+        builder: The builder beside the engine that builds; empty for the engine's own.
+        pushes: That builder pushes the result, and the engine does not get it.
 
     Returns:
         Its words; every user of the machine can read them.
@@ -68,9 +73,9 @@ def build_command(
     refuse_what_it_lacks(tool, spec)
     command = [tool.program, "build"]
     if tool.buildx:
-        # The builder named default is the engine itself: the image lands in its own store, whatever `buildx use` says.
-        command = [tool.program, "buildx", "build", "--builder", "default"]
-        command += ["--output", "type=image,unpack=false"] if packed else ["--load"]
+        # The builder named default is the engine itself, whatever `buildx use` says.
+        command = [tool.program, "buildx", "build", "--builder", builder or _ENGINE_ITSELF]
+        command += ["--push"] if pushes else ["--output", "type=image,unpack=false"] if packed else ["--load"]
     command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
     command += ["--metadata-file", metadata_file] if metadata_file and tool.buildx else []
     command += ["--iidfile", id_file, "--tag", reference, "--file", spec.dockerfile or "-"]
@@ -119,11 +124,15 @@ def run_build(
     progress: Progress,
     cancel: Cancel,
     packed: bool = False,
-) -> str:
-    """Build an image and return its id.
+    builder: str = "",
+    pushes: bool = False,
+) -> tuple[str, ...]:
+    """Build an image and return the ids that it may have: which of them an engine takes depends on where images lie.
 
     Args:
         packed: The engine need not unpack it.
+        builder: The builder beside the engine that builds; empty for the engine's own.
+        pushes: That builder pushes the result, and the engine does not get it.
 
     Raises:
         StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
@@ -154,6 +163,8 @@ def run_build(
                 packed=packed,
                 image_store=image_store,
                 metadata_file=str(metadata_file),
+                builder=builder,
+                pushes=pushes,
             ),
             environment=environment,
             directory=None,
@@ -164,23 +175,26 @@ def run_build(
             dies_with_us=True,
         )
         if exit_code == 0 and id_file.is_file():
-            return _digest(metadata_file) or id_file.read_text(encoding="ascii").strip()
+            return (*_digests(metadata_file), id_file.read_text(encoding="ascii").strip())
     name = labels.get(LABEL_SERVICE, reference)
     if cancel.is_set():
         raise StepFailedError(f"the build of {name} was stopped")
     raise build_failure(output, tool, spec, name)
 
 
-def _digest(metadata_file: Path) -> str:
-    """Return under what the engine knows what was built; empty where buildx does not tell it.
+def _digests(metadata_file: Path) -> tuple[str, ...]:
+    """Return the digests of what was built, as far as buildx tells them: of its manifest and of its configuration.
 
     Of an image in containerd to which nothing is attached, its id is the configuration's, by which no engine finds it.
     Source: checked with buildx 0.13 on Docker 26.1 and 0.29 on 28.5.
     """
     with contextlib.suppress(OSError, ValueError):
         told = json.loads(metadata_file.read_bytes())
-        return str(told.get("containerimage.digest") or "") if isinstance(told, dict) else ""
-    return ""
+        if isinstance(told, dict):
+            return tuple(
+                str(told[key]) for key in ("containerimage.digest", "containerimage.config.digest") if key in told
+            )
+    return ()
 
 
 def _tell(output: BuildOutput, line: str, progress: Progress) -> None:

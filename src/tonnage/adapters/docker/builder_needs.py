@@ -57,6 +57,21 @@ def refuse_what_it_lacks(tool: BuildTool, spec: BuildSpec) -> None:
         )
 
 
+def refuse_what_is_out_of_reach(builder: str, spec: BuildSpec) -> None:
+    """Refuse a build on the image of another service, which a builder beside the engine cannot read there.
+
+    Raises:
+        EngineLacksError: Its section names one.
+    """
+    if spec.built_on:
+        raise EngineLacksError(
+            f"the builder {builder} cannot build on the image of {', '.join(spec.built_on)}",
+            why="It runs in a container of its own, and sees no image that only the engine has.",
+            todo="Build in the engine itself, which sees them:\n  export BUILDX_BUILDER=default",
+            place=str(spec.place) if spec.place else "",
+        )
+
+
 def _written(spec: BuildSpec) -> tuple[BuildKitNeed, ...]:
     """Return what in the Dockerfile needs BuildKit; nothing for one that cannot be read here."""
     if spec.dockerfile and ("://" in spec.context or spec.context.startswith("git@")):

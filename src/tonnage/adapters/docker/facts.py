@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.container_builder import ContainerBuilder
     from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 
@@ -38,14 +39,21 @@ class DockerFacts:
     Args:
         places: Further directories that a run writes to on this machine, as role and directory; only a local engine's
             filesystems are joined by them.
+        beside: A builder of buildx that may build in place of the engine.
         sizes: Have the engine count the bytes of volumes and of containers' writable layers too: it walks through
             every file in them, which can take minutes.
     """
 
     def __init__(
-        self, connection: DockerConnection, places: Sequence[tuple[str, str]] = (), *, sizes: bool = False
+        self,
+        connection: DockerConnection,
+        places: Sequence[tuple[str, str]] = (),
+        *,
+        sizes: bool = False,
+        beside: ContainerBuilder | None = None,
     ) -> None:
         self._sizes = sizes
+        self._beside = beside
         self._connection = connection
         self._places = tuple(places)
         self._known: dict[str, Image] = {}
@@ -61,7 +69,8 @@ class DockerFacts:
 
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
-        return wire.engine(self._info(), self._connection.endpoint, self._connection.api_version)
+        told = wire.engine(self._info(), self._connection.endpoint, self._connection.api_version)
+        return replace(told, builder=self._beside.found) if self._beside else told
 
     def registries(self) -> replies.RegistryConfig:
         """Return what the engine was told about registries."""
@@ -140,9 +149,10 @@ class DockerFacts:
         return found
 
     def cache(self) -> tuple[CacheRecord, ...]:
-        """Return the records of the build cache."""
+        """Return the records of the build cache, and those of a builder beside the engine."""
         store = (self._told or self._info()).image_store
-        return wire.cache(disk_usage(self._connection, "build-cache"), store)
+        own = wire.cache(disk_usage(self._connection, "build-cache"), store)
+        return (*own, *self._beside.records()) if self._beside else own
 
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""

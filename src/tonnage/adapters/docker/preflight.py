@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
+from tonnage.adapters.docker.builder_needs import refuse_what_is_out_of_reach, refuse_what_it_lacks
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 
@@ -25,25 +25,29 @@ def check_ready(plan: Plan, tools: Tools) -> tuple[str, ...]:
 
     Raises:
         EngineLacksError: A program is missing, or cannot do what a step asks for.
-        UsageError: ``TONNAGE_DOCKER`` names no program, or ``BUILDX_BUILDER`` no builder.
+        UsageError: ``TONNAGE_DOCKER`` names no program, or a builder is selected that does not exist.
     """
-    builds = False
+    builders: set[str] = set()
     for step in _all(plan.steps):
         match step.action:
             case Build():
-                builds = True
+                builders.add(step.action.builder)
                 refuse_what_it_lacks(tools.need_build(), step.action.spec)
+                if step.action.builder:
+                    refuse_what_is_out_of_reach(step.action.builder, step.action.spec)
             case Switch():
                 for_switch(step.action.project, tools.need_compose().generation)
             case StartFirst():
                 for_start_first(step.action.project, step.service, tools.need_compose().generation)
             case _:
                 pass
-    selected = tools.selected_builder if builds else None
+    selected = tools.selected_builder if builders else None
     if selected is None:
         return ()
-    name = f"the builder {selected.name} ({selected.driver})"
-    return (f"{name} is selected and not used: Tonnage builds in the engine itself, where it can measure and guard",)
+    if selected.name in builders:
+        return (f"{selected.shown} builds, since it is selected: it keeps its cache in a volume of its own",)
+    why = selected.why_not(plan.endpoint, tools.environment)
+    return (f"{selected.shown} is selected and not used, since {why}: Tonnage builds in the engine itself",)
 
 
 def _all(steps: Iterable[Step]) -> Iterator[Step]:

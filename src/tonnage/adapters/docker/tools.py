@@ -107,7 +107,7 @@ class Tools:
     """
 
     def __init__(self, environment: Mapping[str, str], remembered: ToolVersionsCache | None = None) -> None:
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._remembered = remembered
 
     @cached_property
@@ -160,9 +160,11 @@ class Tools:
             EngineLacksError: There is no program that builds.
             UsageError: ``TONNAGE_DOCKER`` names no program, or ``BUILDX_BUILDER`` no builder.
         """
-        from tonnage.adapters.docker.selected_builder import selected_builder  # noqa: PLC0415 - only for builds
+        from tonnage.adapters.docker import selected_builder as builders  # noqa: PLC0415 - not for every command
 
-        return selected_builder(self.need_build(), self._environment)
+        if not builders.may_be_selected(self.environment):
+            return None
+        return builders.selected_builder(self.need_build(), self.environment)
 
     def need_build(self) -> BuildTool:
         """Return the builder.
@@ -210,13 +212,13 @@ class Tools:
 
     @cached_property
     def _standalone(self) -> list[str]:
-        return _on_path(self._environment, "docker-compose")
+        return _on_path(self.environment, "docker-compose")
 
     def _programs(self) -> list[str]:
-        chosen = self._environment.get("TONNAGE_DOCKER", "")
+        chosen = self.environment.get("TONNAGE_DOCKER", "")
         if not chosen:
-            return _on_path(self._environment, "docker")
-        found = shutil.which(chosen, path=self._environment.get("PATH", os.defpath))
+            return _on_path(self.environment, "docker")
+        found = shutil.which(chosen, path=self.environment.get("PATH", os.defpath))
         if found is None:
             raise UsageError(
                 f"TONNAGE_DOCKER={chosen} is not a program that can be executed",
@@ -232,7 +234,7 @@ class Tools:
     def _builder(self, docker: _Program) -> BuildTool:
         has_buildx = bool(self._ask((docker.program, "buildx", "version")))
         inside = (docker.major or 0) < _CLI_WITHOUT_BUILDKIT
-        wanted = self._environment.get("DOCKER_BUILDKIT", "")
+        wanted = self.environment.get("DOCKER_BUILDKIT", "")
         off = f"DOCKER_BUILDKIT={wanted}" if wanted.lower() in {"0", "f", "false"} else ""
         attests = False
         kind = BuilderKind.PLAIN if inside and not off else BuilderKind.LEGACY
@@ -265,7 +267,7 @@ class Tools:
         if told is not None:
             return told
         try:
-            done = process.run(arguments, environment=self._environment, timeout_s=_PROBE_TIMEOUT_S)
+            done = process.run(arguments, environment=self.environment, timeout_s=_PROBE_TIMEOUT_S)
         except TonnageError:
             return ""
         told = done.stdout if done.exit_code == 0 else ""

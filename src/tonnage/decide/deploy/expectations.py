@@ -100,7 +100,7 @@ def _after_build(step: Step, build: ExpectedBuild) -> Step:
         case CleanCache():
             given_back = build.cache
         case RemoveImage() if step.action.with_cache and step.action.references == (step.action.image,):
-            given_back = build.kept
+            given_back = build.given_back
         case Push():
             return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
         case StartFirst() | Switch() | Prove():

@@ -77,8 +77,10 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
     @property
     def cleans_cache(self) -> bool:
         """Whether build cache goes after a deploy: not where builds would run anew for it, unless that is asked for."""
-        policy = self.policy
-        return policy.cleanup_after and (policy.cleanup is Cleanup.ALWAYS or not self.inventory.engine.forgets_builds)
+        policy, engine = self.policy, self.inventory.engine
+        # A builder beside the engine has its layers for itself: no image would keep what the next build needs.
+        anew = engine.forgets_builds or engine.builder is not None
+        return policy.cleanup_after and (policy.cleanup is Cleanup.ALWAYS or not anew)
 
     def names(self, image_id: str, reference: str) -> bool:
         """Return whether the reference names this image now."""

@@ -19,6 +19,8 @@ from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Step
     from tonnage.model.deploy.policy import Policy
@@ -65,6 +67,9 @@ def build_steps(context: ServiceContext) -> tuple[list[Step], list[Step]]:
                 packed=is_pushed_packed(context.stack, context.service, context.inventory, context.policy),
             )
         )
+        if _pushes(steps):
+            cleanup = [context.clean_cache("clean", "asked for with --cleanup-after", learned="clean-all")]
+            return steps, cleanup if context.policy.cleanup_after else []
         if old is not None and context.is_ours(old) and not context.is_used(old) and set(old.references) <= {name}:
             steps.append(context.remove_image("remove-superseded", old, f"the new image took its name {name}"))
     elif context.source:
@@ -131,8 +136,13 @@ def _pull(context: ServiceContext) -> Step:
 
 
 def is_pushed_packed(stack: Stack, service: Service, inventory: Inventory, policy: Policy) -> bool:
-    """Return whether the build half pushes an image without the engine having unpacked it: nothing else needs it."""
+    """Return whether the build half pushes an image without the engine having unpacked it: nothing else needs it.
+
+    A builder beside the engine pushes it itself, and the engine never has it.
+    """
     engine = inventory.engine
+    if engine.builder is not None:
+        return policy.push and not stands_below(stack, service)
     kind = EngineKind.CONTAINERD if engine.image_store == CONTAINERD else EngineKind.BUILDKIT
     return policy.push and pushes_packed(kind, version_of(engine.version)) and not stands_below(stack, service)
 
@@ -146,14 +156,29 @@ def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> 
     )
     # A first build fetches and installs everything; later ones find layers. They teach each other nothing.
     temperature = "cold" if context.inventory.image(context.service.image) is None else "warm"
+    builder = context.inventory.engine.builder
+    name = builder.name if builder is not None else ""
+    pushes = packed and builder is not None
+    built = f"{'pushes' if pushes else 'adds'} the image {reference}"
     return context.step(
         "build",
-        Build(spec=context.service.build, reference=reference, labels=labels, packed=packed),
+        Build(
+            spec=context.service.build,
+            reference=reference,
+            labels=labels,
+            packed=packed and not pushes,
+            builder=name,
+            pushes=pushes,
+        ),
         cause=context.change.build,
-        changes=f"adds the image {reference}",
-        learned=f"build-{temperature}{'-packed' * packed}",
+        changes=f"{built}, built by the builder {name}" if name else built,
+        learned=f"build-{temperature}{'-packed' * packed}{f'-by-{name}' if name else ''}",
         at_reserve=(context.clean_cache("give-back", "the build was stopped: free space fell below the reserve"),),
     )
+
+
+def _pushes(steps: Sequence[Step]) -> bool:
+    return any(isinstance(step.action, Build) and step.action.pushes for step in steps)
 
 
 def _adopt(context: ServiceContext, reference: str) -> Step:

@@ -2,7 +2,8 @@
 
 Identity of a layer is its place in a chain: what it stands on and what makes it. The builder before BuildKit has the
 whole context copied and commits each layer by copying it; BuildKit keeps the sources of ``COPY`` and every stage;
-containerd keeps compressed layers besides; a builder in a container has its result loaded once more.
+containerd keeps compressed layers besides. A builder in a container keeps all of it in its own volume, compressed
+layers too, and has its result loaded into the engine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.totals import add_up
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
+    LOAD,
+    LOADED,
     NOTHING,
     UNPACKED,
     Contributor,
@@ -50,6 +53,17 @@ IMAGE_DISK = Estimate(4_096, 16_384, 262_144, Grade.EXACT)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
 _CONTRIBUTORS = 400
+# Begins the identity of a layer that a builder beside the engine pulled for itself.
+_BESIDE = "beside:"
+
+
+class _EndLayer(Struct, frozen=True):
+    """One layer of a stage as it is loaded into an engine, and whether that has it."""
+
+    key: str
+    kept: Estimate
+    compressed: Estimate
+    present: bool
 
 
 class _StageEnd(Struct, frozen=True, kw_only=True):
@@ -59,11 +73,14 @@ class _StageEnd(Struct, frozen=True, kw_only=True):
     key: str
     visible: tuple[WrittenBytes, ...]
     base_size: Estimate
-    layers: tuple[Holding, ...]
+    layers: tuple[_EndLayer, ...]
 
 
 def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[str] = ()) -> ServiceForecast:
     """Return what building one image costs."""
+    built = any(stage.steps for stage in work.stages)
+    if not built:
+        engine = engine.keeps
     endings: dict[int, _StageEnd] = {}
     steps: list[tuple[int, int, InstructionForecast]] = []
     in_image = _stages_of_image(work)
@@ -72,14 +89,13 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         endings[stage.index] = ending
         steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
     together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
-    built = any(stage.steps for stage in work.stages)
     if built:
         together[-1] = _with_image(together[-1], endings[work.target].key, engine, work.attached)
     if work.scanner is not None:
         step = _from(work.scanner, 0, str(work.target), engine, shown=False)
         together.append(replace(step, text=f"list what is in the image with {work.scanner.name}"))
-    if engine is EngineKind.CONTAINER:
-        together.append(_load(work, endings[work.target], total(step.image for step in together)))
+    if engine.is_beside:
+        together.append(_load(work, endings[work.target], engine.keeps))
     beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
     sums = add_up(together, beside=beside)
     return ServiceForecast(
@@ -102,7 +118,7 @@ def _stage(
     stage: StageWork, engine: EngineKind, present: frozenset[str], endings: dict[int, _StageEnd], *, shown: bool
 ) -> tuple[_StageEnd, list[InstructionForecast]]:
     steps: list[InstructionForecast] = []
-    layers: list[Holding] = []
+    layers: list[_EndLayer] = []
     name = stage.name or str(stage.index)
     if stage.on_stage is not None:
         below = endings[stage.on_stage]
@@ -113,7 +129,10 @@ def _stage(
         if stage.base is not None:
             step = _from(stage.base, stage.line, name, engine, shown=shown)
             steps.append(step)
-            layers += step.holdings
+            layers += [
+                _EndLayer(layer.chain_id, layer.disk + LAYER_DISK, layer.compressed, layer.present)
+                for layer in stage.base.layers
+            ]
             key, base_size = step.key, total(layer.image for layer in stage.base.layers)
     for each in stage.steps:
         if each.configures:
@@ -132,9 +151,8 @@ def _stage(
         key = _joined(key, identity or each.text)
         cost = with_lesson(layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside), each.lesson)
         visible = cost.visible
-        step = _instruction(each, cost, name, key, engine, shown=shown, present=key in present)
-        layers += [holding for holding in step.holdings if holding.key == key]
-        steps.append(step)
+        steps.append(_instruction(each, cost, name, key, engine, shown=shown, present=key in present))
+        layers.append(_EndLayer(key, cost.disk + LAYER_DISK, cost.compressed, key in present))
     return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps
 
 
@@ -148,27 +166,30 @@ def _mounted(work: StepWork, endings: Mapping[int, _StageEnd]) -> tuple[WrittenB
 
 def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown: bool) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
-    missing = [layer for layer in base.layers if not layer.present]
+    layers = [(layer, base.beside if engine.is_beside else layer.present) for layer in base.layers]
+    missing = [layer for layer, present in layers if not present]
+    where = _BESIDE if engine.is_beside else ""
     holdings = [
         Holding(
-            key=layer.chain_id,
+            key=f"{where}{layer.chain_id}",
             role=role,
             kept=layer.disk + LAYER_DISK,
             image=layer.image if shown else NOTHING,
             download=layer.compressed,
-            present=layer.present,
+            present=present,
             in_image=shown,
         )
-        for layer in base.layers
+        for layer, present in layers
     ]
-    if engine is EngineKind.CONTAINERD:
+    keeps_blobs = engine is EngineKind.CONTAINERD or engine.is_beside
+    if keeps_blobs:
         holdings += [
-            Holding(key=f"blob:{layer.chain_id}", role=role, kept=layer.compressed, present=layer.present)
-            for layer in base.layers
+            Holding(key=f"blob:{where}{layer.chain_id}", role=role, kept=layer.compressed, present=present)
+            for layer, present in layers
         ]
     download = total(layer.compressed for layer in missing)
     transient = NOTHING
-    if engine is not EngineKind.CONTAINERD and missing:
+    if missing and not keeps_blobs:
         # Each compressed layer is removed once it is unpacked; how many lie there at once depends on the network.
         worst = highest(layer.compressed for layer in missing)
         transient = Estimate(0, worst.likely_bytes, download.high_bytes, download.grade)
@@ -210,12 +231,12 @@ def _instruction(
     else:
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
         holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]
-    if engine is EngineKind.CONTAINERD and shown:
+    if shown and (engine is EngineKind.CONTAINERD or engine.is_beside):
+        holdings.append(Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present, in_image=True))
+    if shown and engine is EngineKind.CONTAINERD:
         # The image is unpacked from its blobs beside what BuildKit keeps. Source: measured with Docker 26.1 and 28.5.
-        holdings += [
-            Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present, in_image=True),
-            Holding(key=f"{UNPACKED}{key}", role=role, kept=cost.disk + LAYER_DISK, present=present, in_image=True),
-        ]
+        unpacked = cost.disk + LAYER_DISK
+        holdings.append(Holding(key=f"{UNPACKED}{key}", role=role, kept=unpacked, present=present, in_image=True))
     return InstructionForecast(
         stage=stage,
         line=work.line,
@@ -251,20 +272,35 @@ def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
     return tuple(found[:_CONTRIBUTORS])
 
 
-def _load(work: BuildWork, ending: _StageEnd, image: Estimate) -> InstructionForecast:
-    holdings = tuple(
-        replace(layer, key=f"loaded:{layer.key}", image=NOTHING, download=NOTHING, present=False, in_image=False)
+def _load(work: BuildWork, ending: _StageEnd, engine: EngineKind) -> InstructionForecast:
+    """Return what it costs to hand the image to an engine, which keeps it as one that it was given.
+
+    The archive holds every layer. The classic store takes it down whole before it unpacks what it lacks, containerd
+    keeps the blobs that it is made of.
+    """
+    role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    holdings = [
+        Holding(key=f"{LOADED}{layer.key}", role=role, kept=layer.kept, present=layer.present)
         for layer in ending.layers
-    )
+    ]
+    archive = total(layer.compressed for layer in ending.layers)
+    if engine is EngineKind.CONTAINERD:
+        archive = STEP_TRANSIENT
+        holdings += [
+            Holding(key=f"{LOADED}blob:{layer.key}", role=role, kept=layer.compressed, present=layer.present)
+            for layer in ending.layers
+        ]
+    holdings.append(Holding(key=f"{LOADED}image:{ending.key}", role=role, kept=IMAGE_DISK))
     return InstructionForecast(
         stage=str(work.target),
         line=0,
         text="load the image from the builder into the engine",
-        disk=total(holding.kept for holding in holdings),
-        transient=image,
-        holdings=holdings,
-        key=f"load:{ending.key}",
-        how="once more every layer, and on the way the archive",
+        disk=total(holding.kept for holding in holdings if not holding.present),
+        transient=archive,
+        holdings=tuple(holdings),
+        key=f"{LOAD}{ending.key}",
+        how="once more every layer that the engine lacks, and on the way the archive",
+        role=role,
     )
 
 

@@ -15,7 +15,6 @@ from msgspec import Struct
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.learned import learn_key
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, MetadataInstruction, RunInstruction
-from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +86,7 @@ class Before(Struct):
         before = None if self.sees_files or mounted else tuple(self.texts)
         self.texts.append(text)
         self.sees_files |= mounted
-        store = CONTAINERD if engine is EngineKind.CONTAINERD else ""
+        store = engine.value if engine.is_beside or engine is EngineKind.CONTAINERD else ""
         return learn_key(service, text, before, store) if isinstance(action, CopyInstruction | RunInstruction) else ""
 
 

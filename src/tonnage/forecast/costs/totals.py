@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
+    LOAD,
+    LOADED,
     NOTHING,
     UNPACKED,
     FilesystemForecast,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import EngineKind, Estimate, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.fit import Room
     from tonnage.model.inventory import Inventory
+
+
+_PULLED = "pulled from "
 
 
 class CountedLayers(Struct):
@@ -97,8 +102,8 @@ def add_up(
 
 
 def without_unpacking(forecast: ServiceForecast) -> ServiceForecast:
-    """Return the forecast of a build whose image is only pushed, so that the engine does not unpack it for itself."""
-    steps = tuple(_kept_packed(step) for step in forecast.steps)
+    """Return the forecast of a build whose image is only pushed: the engine does not unpack it, nor is it loaded."""
+    steps = tuple(_kept_packed(step) for step in forecast.steps if not step.key.startswith(LOAD))
     sums = add_up(steps, beside=forecast.beside)
     return replace(forecast, steps=steps, disk=sums.kept, transient=above(sums.peak, sums.kept))
 
@@ -179,9 +184,18 @@ def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[FitVerd
 
 
 def expected_builds(
-    forecasts: Sequence[ServiceForecast], *, roles: Collection[str], elsewhere: Collection[str], cached_bytes: int
+    forecasts: Sequence[ServiceForecast],
+    *,
+    roles: Collection[str],
+    elsewhere: Collection[str],
+    cached_bytes: int,
+    beside: bool = False,
 ) -> dict[str, ExpectedBuild]:
-    """Return what each build will do, in the order of the plan."""
+    """Return what each build will do, in the order of the plan.
+
+    Args:
+        beside: A builder beside the engine builds; all that is not loaded is its cache.
+    """
     seen = CountedLayers()
     found = {}
     for forecast in forecasts:
@@ -193,13 +207,16 @@ def expected_builds(
             if role in roles or role not in elsewhere:
                 kept += sums.kept_on[role]
                 peak += sums.peak_on[role]
-        cache = total(
-            holding.kept
+        holdings = [
+            holding
             for holding in {each.key: each for step in forecast.steps for each in step.holdings}.values()
-            if not holding.in_image and not holding.present and (holding.role in roles or holding.role not in elsewhere)
-        )
+            if not holding.present and (holding.role in roles or holding.role not in elsewhere)
+        ]
+        cache = [each for each in holdings if not (each.key.startswith(LOADED) if beside else each.in_image)]
+        loaded = total(each.kept for each in holdings if each.key.startswith(LOADED))
         found[forecast.service] = ExpectedBuild(
-            cache=cache,
+            cache=total(each.kept for each in cache),
+            given_back=loaded if beside else kept,
             kept=_at_least_without(kept, cached_bytes),
             transient=_at_least_without(above(peak, kept), cached_bytes),
             instructions=tuple(
@@ -214,7 +231,7 @@ def expected_builds(
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
                     layers=sum(
-                        holding.in_image and not holding.key.startswith(("blob:", UNPACKED))
+                        holding.in_image and not holding.key.startswith(("blob:", UNPACKED, LOADED))
                         for holding in step.holdings
                     ),
                 )
@@ -227,16 +244,22 @@ def expected_builds(
 
 def cached_bytes(inventory: Inventory) -> int:
     """Return how many bytes a build may find done already."""
-    records = sum(record.size_bytes for record in inventory.cache)
+    records = sum(record.size_bytes for record in inventory.build_cache)
     return records + sum(image.unique_bytes for image in inventory.images if not image.references)
 
 
 def present_layers(built: Sequence[tuple[str, str]], inventory: Inventory) -> frozenset[str]:
     """Return the identities of layers that were built on this engine and that it still has."""
-    if not inventory.cache:
+    if not inventory.build_cache:
         return frozenset()
     images = {image.image_id for image in inventory.images}
     return frozenset(key for key, image_id in built if image_id in images)
+
+
+def pulled_beside(inventory: Inventory) -> frozenset[str]:
+    """Return the names of the images that a builder beside the engine has pulled for itself."""
+    told = [record.description for record in inventory.build_cache if record.builder]
+    return frozenset(each.removeprefix(_PULLED).partition("@")[0] for each in told if each.startswith(_PULLED))
 
 
 def _at_least_without(estimate: Estimate, count_bytes: int) -> Estimate:

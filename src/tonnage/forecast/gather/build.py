@@ -44,7 +44,7 @@ def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> Build
     if builder is not None:
         return replace(built(builder, around, lookups), service=service.name)
     said = Diagnostics(root=around.root)
-    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    bases = Bases(lookups, said, around)
     base = bases.find(service.image, around.platform)
     layers = bases.layers(service.image, base)
     stage = StageWork(index=0, base=layers)
@@ -93,7 +93,7 @@ def _attestations(
         return attached, None
     options = dict(each.partition("=")[::2] for each in spec.sbom.split(","))
     name = options.get("generator") or _SCANNER
-    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    bases = Bases(lookups, said, around)
     return attached + _CONTENTS, bases.layers(name, bases.find(name, around.platform))
 
 
@@ -103,7 +103,7 @@ def _gathered(
     """Look up a build, and before it those of the services on whose images it stands."""
     spec = service.build
     assert spec is not None  # noqa: S101 - asked for services that are built only
-    bases = Bases(lookups, said, around.layers_there, around.assume_bytes)
+    bases = Bases(lookups, said, around)
     platform = around.platform if around.platform_forced or not spec.platforms else spec.platforms[0]
     if not is_platform(platform):
         # A value of the environment may choose a platform, and must not become a part of an address by that way.

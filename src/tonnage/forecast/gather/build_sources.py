@@ -12,17 +12,20 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.errors import TonnageError
 from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
+from tonnage.model.inventory import spellings
 from tonnage.sources.outside import may_be_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.forecast.gather.context import Diagnostics
+    from tonnage.forecast.gather.context import Diagnostics, ForecastContext
     from tonnage.forecast.gather.lookups import BuildContext, Copied, Lookups
     from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage
@@ -39,15 +42,12 @@ _DEPTH = 3
 class Bases:
     """The images of one build.
 
-    Args:
-        assume_bytes: What is assumed of an image that cannot be had; 500 MB at the least.
+    Of one that cannot be had 500 MB are assumed at the least.
     """
 
-    def __init__(
-        self, lookups: Lookups, said: Diagnostics, layers_there: Collection[str] | None, assume_bytes: int
-    ) -> None:
-        self._layers_there = layers_there
-        self._assume_bytes = max(assume_bytes, _LEAST_ASSUMED_BYTES)
+    def __init__(self, lookups: Lookups, said: Diagnostics, around: ForecastContext) -> None:
+        self._around = around
+        self._assume_bytes = max(around.assume_bytes, _LEAST_ASSUMED_BYTES)
         self._lookups = lookups
         self._said = said
         self._known: dict[tuple[str, str], BaseImage | None] = {}
@@ -81,7 +81,8 @@ class Bases:
         if base is None:
             why = self._why.get(reference, "it could not be read")
             return unknown_ground(reference, self._assume_bytes, why)
-        return ground_of(base, self._layers_there, self._assume_bytes)
+        ground = ground_of(base, self._around.layers_there, self._assume_bytes)
+        return replace(ground, beside=not self._around.beside.isdisjoint(spellings(reference)))
 
 
 class Contexts:

@@ -31,6 +31,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
         platform_forced: It holds also where a service does.
         python: The version of Python that the user chose; empty for the image's own.
         layers_there: Layers that the engine has; None for one that has nothing, wherever base images are read.
+        beside: The images that a builder beside the engine has pulled.
         root: The directory of the project: nothing is quoted of files outside of it.
         builders: The services of the stack that are built: others may stand on their images.
         ask_hosts: Hosts that are asked although the address holds a value of the environment; ``all`` for every one.
@@ -42,6 +43,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
     python: str = ""
     assume_bytes: int = 500_000_000
     layers_there: Collection[str] | None = ()
+    beside: frozenset[str] = frozenset()
     taught: Mapping[str, LearnedInstruction] = field(default_factory=dict)
     stack: str = ""
     root: str = ""

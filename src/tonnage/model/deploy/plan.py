@@ -46,12 +46,16 @@ class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
 
     Args:
         packed: The image is only pushed: the engine need not unpack it.
+        builder: The builder beside the engine that builds; empty for the engine's own.
+        pushes: That builder pushes it as well, and the engine does not get it.
     """
 
     spec: BuildSpec
     reference: str
     labels: tuple[tuple[str, str], ...] = ()
     packed: bool = False
+    builder: str = ""
+    pushes: bool = False
 
 
 class Push(msgspec.Struct, frozen=True, tag="push", kw_only=True):
@@ -343,9 +347,11 @@ class ExpectedBuild(Struct, frozen=True, kw_only=True):
     Args:
         transient: What is needed on top at the worst moment.
         cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
+        given_back: What may come free with the image and the build cache behind it.
     """
 
     kept: Estimate
     transient: Estimate
     cache: Estimate = NOTHING
+    given_back: Estimate = NOTHING
     instructions: tuple[ExpectedInstruction, ...] = ()

@@ -24,13 +24,26 @@ class EngineKind(StrEnum):
 
     ``classic`` is the builder before BuildKit; ``buildkit`` is BuildKit in an engine with the classic image store;
     ``containerd`` is BuildKit in an engine that keeps images in containerd; ``container`` is a builder in a container
-    of its own whose result is loaded into the engine.
+    of its own whose result is loaded into an engine with the classic image store, ``container-containerd`` into one
+    that keeps images in containerd.
     """
 
     CLASSIC = "classic"
     BUILDKIT = "buildkit"
     CONTAINERD = "containerd"
     CONTAINER = "container"
+    CONTAINER_CONTAINERD = "container-containerd"
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the builder keeps what it builds beside the engine."""
+        return self in {EngineKind.CONTAINER, EngineKind.CONTAINER_CONTAINERD}
+
+    @property
+    def keeps(self) -> EngineKind:
+        """The kind of the engine by itself, which pulls images and keeps what it is given."""
+        beside = {EngineKind.CONTAINER: EngineKind.BUILDKIT, EngineKind.CONTAINER_CONTAINERD: EngineKind.CONTAINERD}
+        return beside.get(self, self)
 
 
 class Grade(StrEnum):
@@ -178,6 +191,8 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
 UNPACKED = "unpacked:"
 """Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
+LOAD, LOADED = "load:", "loaded:"
+"""Begin the identity of the load of an image from a builder beside the engine, and of what the engine keeps of it."""
 
 
 class Holding(Struct, frozen=True, kw_only=True):

@@ -192,12 +192,14 @@ class BaseLayers(Struct, frozen=True, kw_only=True):
         name: Its reference; empty for ``scratch``.
         layers: Its layers, lowest first.
         identity: What tells it from others where its layers are not known.
+        beside: A builder beside the engine has it.
     """
 
     name: str
     layers: tuple[BaseLayerBytes, ...] = ()
     identity: str = ""
     how: str = ""
+    beside: bool = False
 
 
 class StageWork(Struct, frozen=True, kw_only=True):

@@ -65,6 +65,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 progress=progress,
                 cancel=cancel,
                 packed=action.packed,
+                builder=action.builder,
+                pushes=action.pushes,
             )
         case Push():
             acts.push(action.reference, progress=progress, cancel=cancel)

@@ -70,7 +70,7 @@ def _build(
     cancel: threading.Event | None = None,
     *,
     tool: BuildTool | None = None,
-) -> tuple[str, _Told]:
+) -> tuple[tuple[str, ...], _Told]:
     told = _Told()
     result = run_build(
         replace(tool or _tool(kind), program=_program(folder, script)),
@@ -226,7 +226,7 @@ def test_what_a_builder_cannot_do_is_refused_before_it_starts(kind: BuilderKind,
 
 def test_a_build_returns_the_id_and_tells_where_it_is(tmp_path: Path, spec: BuildSpec) -> None:
     script = f"cat {RECORDED}/plain-success.txt >&2; printf sha256:17 > $id"
-    image_id, told = _build(tmp_path, script, BuilderKind.PLAIN, spec)
+    [image_id], told = _build(tmp_path, script, BuilderKind.PLAIN, spec)
     assert image_id == "sha256:17"
     assert told.where[-1] == "exporting to image"
     assert "hi from one" in told.lines
@@ -234,7 +234,7 @@ def test_a_build_returns_the_id_and_tells_where_it_is(tmp_path: Path, spec: Buil
 
 def test_an_inline_dockerfile_is_read_from_the_input(tmp_path: Path, spec: BuildSpec) -> None:
     inline = replace(spec, dockerfile="", dockerfile_inline="FROM busybox\nRUN true\n")
-    image_id, _ = _build(tmp_path, '[ "$file" = - ] && cat > $id', BuilderKind.PLAIN, inline)
+    [image_id], _ = _build(tmp_path, '[ "$file" = - ] && cat > $id', BuilderKind.PLAIN, inline)
     assert image_id == "FROM busybox\nRUN true"
 
 
@@ -315,7 +315,7 @@ def test_a_missing_dockerfile_or_context_is_refused_with_its_place(tmp_path: Pat
         assert caught.value.place == "/srv/shop/compose.yaml:17"
 
 
-def test_what_buildx_made_is_named_as_the_engine_knows_it_and_not_by_its_configuration(
+def test_what_buildx_made_is_named_as_engines_know_it_and_not_only_by_its_configuration(
     tmp_path: Path, spec: BuildSpec
 ) -> None:
     program = _program(
@@ -325,7 +325,7 @@ def test_what_buildx_made_is_named_as_the_engine_knows_it_and_not_by_its_configu
     tool = _tool(BuilderKind.RAWJSON, program, buildx=True)
     given = {"PATH": "/usr/bin:/bin"}
     made = run_build(tool, spec, "web", {}, environment=given, progress=_Told(), cancel=threading.Event())
-    assert made == "sha256:manifest"
+    assert made == ("sha256:manifest", "sha256:configuration")
 
 
 @pytest.mark.parametrize("said", ["", "{}", "[]", "no JSON"])
@@ -334,7 +334,7 @@ def test_where_buildx_tells_no_more_the_id_counts(tmp_path: Path, spec: BuildSpe
     tool = _tool(BuilderKind.RAWJSON, program, buildx=True)
     given = {"PATH": "/usr/bin:/bin"}
     made = run_build(tool, spec, "web", {}, environment=given, progress=_Told(), cancel=threading.Event())
-    assert made == "sha256:17"
+    assert made == ("sha256:17",)
 
 
 ATTESTED = BuildSpec(context=".", provenance="mode=max", sbom="false")

@@ -105,7 +105,7 @@ def test_a_builder_that_is_selected_in_the_files_of_buildx_is_said_not_to_be_use
 
 def test_a_builder_that_a_variable_selects_is_found(tmp_path: Path) -> None:
     found = selected_builder(docker(tmp_path, INSPECTED), environment(tmp_path, BUILDX_BUILDER="cont"))
-    assert found == SelectedBuilder("cont", "docker-container")
+    assert found == SelectedBuilder("cont", "docker-container", (("cont0", "unix:///var/run/docker.sock"),))
 
 
 def test_the_engine_itself_is_no_other_builder(tmp_path: Path) -> None:
