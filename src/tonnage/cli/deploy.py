@@ -75,8 +75,10 @@ def run_job(session: Session, host: str, job: Job) -> None:
         TonnageError: What ended it.
     """
     from tonnage.flows.deploy import carry_out  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.state import cache_places  # noqa: PLC0415
 
-    with session.ports.engines.open(host) as access:
+    places = cache_places(job.wanted.stack, session.ports.working_directory)
+    with session.ports.engines.open(host, places=places) as access:
         run = carry_out(
             session.ports, access, job, view=session.event_view(), tell=session.say, on_stop=lambda: stop(session)
         )

@@ -42,6 +42,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.flows.state import cache_places  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.forms import plan_form  # noqa: PLC0415
     from tonnage.views.text.plan import plan_text  # noqa: PLC0415
@@ -52,7 +53,8 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"
         wanted = for_build(wanted, push=push, cleanup_after=cleanup)
-    with session.ports.engines.facts(flags.host) as facts:
+    places = cache_places(wanted.stack, session.ports.working_directory)
+    with session.ports.engines.facts(flags.host, places=places) as facts:
         plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
     session.answer("plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width))
     if out:

@@ -15,7 +15,7 @@ from tonnage.decide.reports.known_engines import engine_named, pushes_packed, ve
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.stack import read_wanted
-from tonnage.flows.state import read_history
+from tonnage.flows.state import cache_places, read_history
 from tonnage.forecast.costs.totals import (
     cached_bytes,
     expected_builds,
@@ -30,6 +30,7 @@ from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.run import History
+from tonnage.model.forecast.estimate import EXPORTED
 from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem
 from tonnage.runtime.signals import CancelOnSignal
@@ -53,7 +54,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i6
 PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
-_WRITTEN = frozenset({"data-root", "containerd", "temporary"})
+_WRITTEN = frozenset({"data-root", "containerd", "temporary", EXPORTED})
 
 
 class ForecastRequest(Struct, frozen=True, kw_only=True):
@@ -112,7 +113,8 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
     named = engine_named(options.engine) if options.engine else None
     wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
-    with _engine(ports, flags.host) as facts, CancelOnSignal(lambda: None) as signals:
+    places = () if wanted.untrusted else cache_places(wanted.stack, ports.working_directory)
+    with _engine(ports, flags.host, places) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
         engine = seen.inventory.engine if seen else None
         kind = named.kind if named is not None else ports.engines.kind(engine)
@@ -158,12 +160,12 @@ def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, e
 
 
 @contextlib.contextmanager
-def _engine(ports: EnginePorts, host: str) -> Iterator[EngineFacts | None]:
+def _engine(ports: EnginePorts, host: str, places: Sequence[tuple[str, str]]) -> Iterator[EngineFacts | None]:
     """Reach the engine; None when there is none, unless one was named."""
     with contextlib.ExitStack() as opened:
         facts: EngineFacts | None = None
         try:
-            facts = opened.enter_context(ports.engines.facts(host))
+            facts = opened.enter_context(ports.engines.facts(host, places=places))
             facts.filesystems()
         except (EngineUnreachableError, EngineLacksError):
             if host:

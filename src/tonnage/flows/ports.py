@@ -134,13 +134,15 @@ class WeightFiles(Protocol):
 class Engines(Protocol):
     """Engines by their address; an empty one means the one of the environment."""
 
-    def facts(self, host: str, *, sizes: bool = False) -> AbstractContextManager[EngineFacts]:
-        """Reach an engine to read from it.
+    def facts(
+        self, host: str, *, sizes: bool = False, places: Sequence[tuple[str, str]] = ()
+    ) -> AbstractContextManager[EngineFacts]:
+        """Reach an engine to read from it; its filesystems are joined by ``places``, as role and directory.
 
         With ``sizes`` it counts the bytes of volumes and containers as well, which takes as long as reading them.
         """
 
-    def open(self, host: str) -> AbstractContextManager[EngineAccess]:
+    def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> AbstractContextManager[EngineAccess]:
         """Reach an engine to change it."""
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
+from tonnage.model.forecast.estimate import EXPORTED
+from tonnage.sources.cache_entries import cache_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.flows.ports import Process
     from tonnage.model.deploy.run import History, Run
+    from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
 
 
@@ -33,9 +36,19 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
     """Return the role ``state`` and the directory of the journal, or the nearest one above it that is there already."""
-    directory = journal_path(environment).parent.absolute()
-    there = next((each for each in (directory, *directory.parents) if each.is_dir()), directory)
-    return "state", str(there)
+    return "state", _there(journal_path(environment).parent.absolute())
+
+
+def cache_places(stack: Stack, working_directory: str) -> tuple[tuple[str, str], ...]:
+    """Return where the builds of a stack export their cache on this machine, as role and directory."""
+    specs = [service.build for service in stack.services if service.build is not None]
+    entries = [entry for spec in specs for entry in cache_entries(spec.cache_to) if entry.directory]
+    return tuple((EXPORTED, _there(Path(working_directory, each.directory))) for each in entries)
+
+
+def _there(directory: Path) -> str:
+    """Return a directory, or the nearest one above it that is there already."""
+    return str(next((each for each in (directory, *directory.parents) if each.is_dir()), directory))
 
 
 def journal_path(environment: Mapping[str, str]) -> Path:

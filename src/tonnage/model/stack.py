@@ -54,6 +54,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
     additional_contexts: tuple[tuple[str, str], ...] = ()
     built_on: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
     extra_hosts: tuple[str, ...] = ()
     network: str = ""
     platforms: tuple[str, ...] = ()

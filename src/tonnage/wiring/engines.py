@@ -9,7 +9,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.state import state_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -32,18 +32,19 @@ class DockerEngines:
         self._programs = programs
 
     @contextlib.contextmanager
-    def facts(self, host: str, *, sizes: bool = False) -> Iterator[EngineFacts]:
+    def facts(self, host: str, *, sizes: bool = False, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineFacts]:
         """Reach an engine to read from it."""
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
 
         with self.connection(host) as connection:
-            yield DockerFacts(connection, [state_place(self.environment)], sizes=sizes, beside=self._beside(connection))
+            here = [state_place(self.environment), *places]
+            yield DockerFacts(connection, here, sizes=sizes, beside=self._beside(connection))
 
     @contextlib.contextmanager
-    def open(self, host: str) -> Iterator[EngineAccess]:
+    def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineAccess]:
         """Reach an engine to change it."""
         with self.connection(host) as connection:
-            yield self.access(connection)
+            yield self.access(connection, places)
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
@@ -109,7 +110,7 @@ class DockerEngines:
 
         return connect(self.environment, host, netns=netns)
 
-    def access(self, connection: DockerConnection) -> EngineAccess:
+    def access(self, connection: DockerConnection, places: Sequence[tuple[str, str]] = ()) -> EngineAccess:
         """Return what changes the engine of a connection."""
         from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
@@ -117,7 +118,7 @@ class DockerEngines:
         from tonnage.flows.ports import EngineAccess  # noqa: PLC0415
 
         return EngineAccess(
-            facts=DockerFacts(connection, [state_place(self.environment)], beside=self._beside(connection)),
+            facts=DockerFacts(connection, [state_place(self.environment), *places], beside=self._beside(connection)),
             acts=lambda: DockerActs(connection, self._programs.tools, self.environment),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
         )

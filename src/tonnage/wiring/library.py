@@ -153,11 +153,12 @@ def plan(which: StackFlags = _HERE) -> Plan:
     """
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.flows.state import cache_places  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     ports = Ports()
     wanted = read_wanted(ports, which)
-    with ports.engines.facts(which.host) as facts:
+    with ports.engines.facts(which.host, places=cache_places(wanted.stack, ports.working_directory)) as facts:
         return make_plan(ports, facts, Purpose.DEPLOY, wanted)
 
 
@@ -184,11 +185,12 @@ def deploy(which: StackFlags = _HERE, *, show: Callable[[Event], None] = lambda 
     """
     from tonnage.flows.deploy import Job, carry_out  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.flows.state import cache_places  # noqa: PLC0415
 
     ports = Ports()
     ports.programs.look_ahead()
     job = Job(purpose=Purpose.DEPLOY, wanted=read_wanted(ports, which))
-    with ports.engines.open(which.host) as access:
+    with ports.engines.open(which.host, places=cache_places(job.wanted.stack, ports.working_directory)) as access:
         run = carry_out(ports, access, job, view=nullcontext(_Shown(show)), tell=lambda _text: None)
     if run.error is not None:
         raise run.error

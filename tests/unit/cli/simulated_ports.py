@@ -236,14 +236,15 @@ class SimulatedPorts:
         raise EngineLacksError("this machine cannot rehearse", why="Missing: root.")
 
     @contextlib.contextmanager
-    def facts(self, host: str, *, sizes: bool = False) -> Iterator[EngineFacts]:
-        del sizes
+    def facts(self, host: str, *, sizes: bool = False, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineFacts]:
+        del sizes, places
         if not self.reachable:
             raise EngineUnreachableError(f"there is no engine at {host or 'the usual place'}", todo="Start it.")
         yield self.simulator.facts
 
     @contextlib.contextmanager
-    def open(self, host: str) -> Iterator[EngineAccess]:
+    def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineAccess]:
+        del places
         with self.facts(host) as facts:
             yield EngineAccess(
                 facts=facts, acts=lambda: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge

@@ -195,7 +195,8 @@ class DockerActs:
 
     def _image_store(self, spec: BuildSpec) -> str:
         """Return where the engine keeps images; it is asked only for what depends on it."""
-        return DockerFacts(self._connection).engine().image_store if spec.attestations else ""
+        asked = spec.attestations or spec.cache_to
+        return DockerFacts(self._connection).engine().image_store if asked else ""
 
     def _image_id(self, reference: str) -> str | None:
         """Return the id of an image, or None when the engine has none."""

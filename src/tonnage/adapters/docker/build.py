@@ -21,6 +21,7 @@ from tonnage.errors import StepFailedError, UsageError
 from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import CONTAINERD
 from tonnage.own_files import temporary_directory
+from tonnage.sources.cache_entries import NO_EXPORT, cache_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.tools import BuildTool
     from tonnage.adapters.interface import Cancel, Progress
     from tonnage.model.stack import BuildSpec
+    from tonnage.sources.cache_entries import CacheEntry
 
 _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = {
     BuilderKind.RAWJSON: RawJsonOutput,
@@ -84,6 +86,9 @@ def build_command(
         "--label": [f"{name}={value}" for name, value in (*spec.labels, *labels.items())],
         "--build-context": [f"{name}={value}" for name, value in spec.additional_contexts],
         "--cache-from": spec.cache_from,
+        "--cache-to": [
+            each.text for each in cache_entries(spec.cache_to) if _exports(each, tool, image_store, builder)
+        ],
         # Older programs know only the colon; an address may hold further ones.
         "--add-host": [entry.replace("=", ":", 1) for entry in spec.extra_hosts],
         "--secret": variables.secrets,
@@ -100,6 +105,11 @@ def build_command(
     command += [f"--{name}={value}" for name, value in kept.items()]
     command += ["--no-cache"] * spec.no_cache + ["--pull"] * spec.pull
     return [*command, spec.context]
+
+
+def _exports(entry: CacheEntry, tool: BuildTool, image_store: str, builder: str) -> bool:
+    """Return whether a builder can export its cache so. Of the classic store only a list inside the image comes out."""
+    return tool.buildx and (bool(builder) or image_store == CONTAINERD or entry.is_inline)
 
 
 def attestations(tool: BuildTool, spec: BuildSpec, image_store: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -144,6 +154,9 @@ def run_build(
     _refuse_what_is_missing(spec)
     for lost, value in attestations(tool, spec, image_store)[1].items():
         progress.log(f"build.{lost}: {value} has no effect: this builder can attach nothing to an image of this engine")
+    for entry in cache_entries(spec.cache_to):
+        if not _exports(entry, tool, image_store, builder):
+            progress.log(f"build.cache_to: {redacted(entry.shown)} is {NO_EXPORT}")
     output = _OUTPUTS[tool.kind]()
     legacy = tool.kind is BuilderKind.LEGACY
     usual = {"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if legacy else "1"}

@@ -15,11 +15,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.addresses import redacted
+from tonnage.forecast.costs.cache_exports import export_step
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.totals import add_up
 from tonnage.model.forecast.estimate import (
+    BLOB,
     DATA_ROOT,
     LOAD,
     LOADED,
@@ -84,8 +86,10 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
     endings: dict[int, _StageEnd] = {}
     steps: list[tuple[int, int, InstructionForecast]] = []
     in_image = _stages_of_image(work)
+    whole = any(export.whole for export in work.exports)
     for stage in work.stages:
-        ending, its_steps = _stage(stage, engine, frozenset(present), endings, shown=stage.index in in_image)
+        shown = stage.index in in_image
+        ending, its_steps = _stage(stage, engine, frozenset(present), endings, shown=shown, packs=shown or whole)
         endings[stage.index] = ending
         steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
     together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
@@ -96,6 +100,8 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         together.append(replace(step, text=f"list what is in the image with {work.scanner.name}"))
     if engine.is_beside:
         together.append(_load(work, endings[work.target], engine.keeps))
+    exported = [export_step(export, together) for export in work.exports] if built else []
+    together += [step for step, _ in exported if step is not None]
     beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
     sums = add_up(together, beside=beside)
     return ServiceForecast(
@@ -109,13 +115,19 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         target=work.python,
         failures=tuple(map(redacted, work.failures)),
         findings=tuple(replace(each, text=redacted(each.text), todo=redacted(each.todo)) for each in work.findings),
-        notes=tuple(map(redacted, work.notes)),
+        notes=(*map(redacted, work.notes), *(told for _, told in exported if told)),
         broken=work.broken,
     )
 
 
 def _stage(
-    stage: StageWork, engine: EngineKind, present: frozenset[str], endings: dict[int, _StageEnd], *, shown: bool
+    stage: StageWork,
+    engine: EngineKind,
+    present: frozenset[str],
+    endings: dict[int, _StageEnd],
+    *,
+    shown: bool,
+    packs: bool,
 ) -> tuple[_StageEnd, list[InstructionForecast]]:
     steps: list[InstructionForecast] = []
     layers: list[_EndLayer] = []
@@ -151,7 +163,7 @@ def _stage(
         key = _joined(key, identity or each.text)
         cost = with_lesson(layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside), each.lesson)
         visible = cost.visible
-        steps.append(_instruction(each, cost, name, key, engine, shown=shown, present=key in present))
+        steps.append(_instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present))
         layers.append(_EndLayer(key, cost.disk + LAYER_DISK, cost.compressed, key in present))
     return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps
 
@@ -184,7 +196,7 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
     keeps_blobs = engine is EngineKind.CONTAINERD or engine.is_beside
     if keeps_blobs:
         holdings += [
-            Holding(key=f"blob:{where}{layer.chain_id}", role=role, kept=layer.compressed, present=present)
+            Holding(key=f"{BLOB}{where}{layer.chain_id}", role=role, kept=layer.compressed, present=present)
             for layer, present in layers
         ]
     download = total(layer.compressed for layer in missing)
@@ -211,7 +223,15 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
 
 
 def _instruction(
-    work: StepWork, cost: LayerCost, stage: str, key: str, engine: EngineKind, *, shown: bool, present: bool
+    work: StepWork,
+    cost: LayerCost,
+    stage: str,
+    key: str,
+    engine: EngineKind,
+    *,
+    shown: bool,
+    packs: bool,
+    present: bool,
 ) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
     holdings = [
@@ -231,8 +251,8 @@ def _instruction(
     else:
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
         holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]
-    if shown and (engine is EngineKind.CONTAINERD or engine.is_beside):
-        holdings.append(Holding(key=f"blob:{key}", role=role, kept=cost.compressed, present=present, in_image=True))
+    if packs and (engine is EngineKind.CONTAINERD or engine.is_beside):
+        holdings.append(Holding(key=f"{BLOB}{key}", role=role, kept=cost.compressed, present=present, in_image=shown))
     if shown and engine is EngineKind.CONTAINERD:
         # The image is unpacked from its blobs beside what BuildKit keeps. Source: measured with Docker 26.1 and 28.5.
         unpacked = cost.disk + LAYER_DISK

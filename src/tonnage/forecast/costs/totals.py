@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
 from tonnage.model.forecast.estimate import (
+    BLOB,
     DATA_ROOT,
     LOAD,
     LOADED,
@@ -231,7 +232,7 @@ def expected_builds(
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
                     layers=sum(
-                        holding.in_image and not holding.key.startswith(("blob:", UNPACKED, LOADED))
+                        holding.in_image and not holding.key.startswith((BLOB, UNPACKED, LOADED))
                         for holding in step.holdings
                     ),
                 )

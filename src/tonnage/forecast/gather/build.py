@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.addresses import redacted
 from tonnage.errors import UsageError
 from tonnage.forecast.gather.build_sources import Bases, Contexts
 from tonnage.forecast.gather.context import Diagnostics
 from tonnage.forecast.gather.stages import BuildAnalysis
 from tonnage.model.forecast.estimate import NOTHING, EngineKind, Estimate, Grade
 from tonnage.model.forecast.recipe import Builder, CopyInstruction, FileSourceKind, RunInstruction
-from tonnage.model.forecast.sized_effects import BuildWork, StageWork
+from tonnage.model.forecast.sized_effects import BuildWork, CacheExport, StageWork
+from tonnage.sources.cache_entries import NO_EXPORT, cache_entries
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.platforms import is_platform
 from tonnage.sources.dockerfile.recipe import recipe
@@ -73,6 +75,7 @@ def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildW
         context=whole,
         attached=attached,
         scanner=scanner,
+        exports=_exports(service.build, around, said),
         python=", ".join(said.targets),
         failures=tuple(dict.fromkeys(said.failures)),
         findings=tuple(dict.fromkeys(said.findings)),
@@ -95,6 +98,19 @@ def _attestations(
     name = options.get("generator") or _SCANNER
     bases = Bases(lookups, said, around)
     return attached + _CONTENTS, bases.layers(name, bases.find(name, around.platform))
+
+
+def _exports(spec: BuildSpec, around: ForecastContext, said: Diagnostics) -> tuple[CacheExport, ...]:
+    """Return where a build's cache goes, as far as the builder exports it, and say what is not counted."""
+    said.notes += [
+        f"cache_from {redacted(each.shown)}: what it has is fetched and not built; that is not taken off"
+        for each in cache_entries(spec.cache_from)
+    ]
+    entries = [each for each in cache_entries(spec.cache_to) if not each.is_inline]
+    if around.engine in {EngineKind.CLASSIC, EngineKind.BUILDKIT}:
+        said.notes += [f"cache_to {redacted(each.shown)}: {NO_EXPORT}" for each in entries]
+        return ()
+    return tuple(CacheExport(directory=each.directory, whole=each.whole, text=redacted(each.shown)) for each in entries)
 
 
 def _gathered(

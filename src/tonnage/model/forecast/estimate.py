@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
 
 DATA_ROOT = "data-root"
+EXPORTED = "exported-cache"
+"""The role of filesystems that ``cache_to`` of a build section writes to."""
 
 
 class EngineKind(StrEnum):
@@ -191,6 +193,8 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
 UNPACKED = "unpacked:"
 """Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
+BLOB = "blob:"
+"""Begins the identity of a layer as it is kept compressed."""
 LOAD, LOADED = "load:", "loaded:"
 """Begin the identity of the load of an image from a builder beside the engine, and of what the engine keeps of it."""
 

@@ -223,6 +223,20 @@ class StageWork(Struct, frozen=True, kw_only=True):
     steps: tuple[StepWork, ...] = ()
 
 
+class CacheExport(Struct, frozen=True, kw_only=True):
+    """One place that the cache of a build goes to.
+
+    Args:
+        directory: Where on this machine; empty where it is sent away.
+        whole: The layers of every stage go there, not only those of the image.
+        text: What it is, for people.
+    """
+
+    directory: str
+    whole: bool
+    text: str
+
+
 class BuildWork(Struct, frozen=True, kw_only=True):
     """Everything that building the image of one service does.
 
@@ -232,6 +246,7 @@ class BuildWork(Struct, frozen=True, kw_only=True):
         context: Bytes of the whole context, as the classic builder copies it.
         attached: Bytes of what the user has the builder attach to the image, where there is a place for it.
         scanner: The image of the program that lists what is in it; None where that is not asked for.
+        exports: Where its cache goes besides.
         python: The Python and the platform that packages were chosen for, in words.
         failures: Why figures are missing.
     """
@@ -242,6 +257,7 @@ class BuildWork(Struct, frozen=True, kw_only=True):
     context: Estimate = NOTHING
     attached: Estimate = NOTHING
     scanner: BaseLayers | None = None
+    exports: tuple[CacheExport, ...] = ()
     python: str = ""
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

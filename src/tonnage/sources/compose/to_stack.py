@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OF_SERVICE = "service:"
 _NOT_CONFIG = {"build", "profiles"}
 _BUILD_KEYS_IGNORED = (
-    "cache_to", "entitlements", "isolation", "no_cache_filter", "privileged", "tags", "ulimits"
+    "entitlements", "isolation", "no_cache_filter", "privileged", "tags", "ulimits"
 )  # fmt: skip
 
 
@@ -160,6 +160,7 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) ->
         additional_contexts=tuple((name, _context(value, form)) for name, value in contexts),
         built_on=tuple(value.removeprefix(_OF_SERVICE) for _, value in contexts if value.startswith(_OF_SERVICE)),
         cache_from=tuple(raw.get("cache_from") or ()),
+        cache_to=tuple(raw.get("cache_to") or ()),
         extra_hosts=tuple(_hosts(raw.get("extra_hosts"))),
         network=raw.get("network") or "",
         platforms=tuple(raw.get("platforms") or ()),
