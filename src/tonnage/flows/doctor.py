@@ -19,6 +19,7 @@ from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.garbage_collection import collection_report
+from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
@@ -86,7 +87,11 @@ def examine(ports: RehearsalPorts, flags: StackFlags) -> Examination:
     if looked is not None and looked.seen is not None:
         with contextlib.suppress(TonnageError):
             collection = collection_report(ports, flags.host, looked.seen, looked.wanted.stack, looked.forecasts)
-    checks, failure = _check_all(ports, flags, collection)
+    left: list[Check] = []
+    if looked is not None and looked.seen is not None:
+        with contextlib.suppress(TonnageError):
+            left = list(left_behind(ports, flags.host, looked.seen.inventory))
+    checks, failure = _check_all(ports, flags, collection, left)
     items: tuple[Item, ...] = ()
     if looked is not None and looked.wanted.stack.services:
         with contextlib.suppress(TonnageError):
@@ -110,7 +115,7 @@ def _look(ports: RehearsalPorts, flags: StackFlags) -> _Looked:
 
 
 def _check_all(
-    ports: RehearsalPorts, flags: StackFlags, collection: CollectionReport | None
+    ports: RehearsalPorts, flags: StackFlags, collection: CollectionReport | None, left: Sequence[Check]
 ) -> tuple[list[Check], TonnageError | None]:
     """Carry every check out; none depends on another one's success more than it must."""
     failures: list[TonnageError] = []
@@ -130,6 +135,7 @@ def _check_all(
         checked("engine", lambda: _engine(ports, flags)),
         checked("disk", lambda: _disk(ports, flags)),
         *([collection_check(collection)] if collection is not None else []),
+        *left,
         checked("builder", ports.programs.builder_found),
         checked("compose", ports.programs.compose_found),
         checked("journal", lambda: _journal(ports)),

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
-    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
     from tonnage.model.reclaim.garbage_collection import CollectionRule
+    from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.stack import BuildSpec, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
@@ -200,6 +201,18 @@ class LocalMachine(Protocol):
 
     def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
         """Return how many layers below a data root the engine does not know, and their bytes."""
+
+    def builders(self) -> Builders:
+        """Return the builders beside the engine that people of this machine have configured."""
+
+    def runner(self) -> HostedRunner | None:
+        """Return the hosted runner that this machine is; None for any other machine."""
+
+    def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
+        """Return what an engine of this machine has left in the image store that it does not use; None for nothing.
+
+        It is counted for so many seconds at most.
+        """
 
 
 class Rehearsals(Protocol):

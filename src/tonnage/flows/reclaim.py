@@ -19,6 +19,7 @@ from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
 from tonnage.flows.state import journal_path
+from tonnage.model.reclaim.candidate import NamedKind
 from tonnage.model.reclaim.outcome import ReclaimReport
 from tonnage.runtime.signals import CancelOnSignal, write_at_once
 from tonnage.units import format_bytes
@@ -155,9 +156,10 @@ def _get_ready(ports: ReclaimPorts, request: ReclaimRequest) -> None:
 def _check_kinds(request: ReclaimRequest) -> None:
     if not request.only:
         return
-    from tonnage.model.reclaim.candidate import ENGINE_KINDS, PlaceKind  # noqa: PLC0415
+    from tonnage.model.reclaim.candidate import CandidateKind, NamedKind, PlaceKind  # noqa: PLC0415
 
-    known = [*ENGINE_KINDS, *(str(kind) for kind in PlaceKind)]
+    by_paths = (CandidateKind.PATH, CandidateKind.PLACES)
+    known = [str(kind) for kinds in (CandidateKind, NamedKind, PlaceKind) for kind in kinds if kind not in by_paths]
     for kind in request.only:
         if kind not in known:
             raise UsageError(f"--only: there is no kind {kind!r}", todo=f"The kinds: {', '.join(known)}.")
@@ -206,6 +208,8 @@ def _remove(
         signals = held.enter_context(CancelOnSignal(lambda: write_at_once("stopping after this removal\n")))
 
         def remove(candidate: Candidate) -> None:
+            if candidate.kind == NamedKind.OTHER_STORE:
+                _check_other_store(ports, context)
             if candidate.paths:
                 ports.machine.remove_place(candidate, signals.cancel)
             elif removal is not None:
@@ -233,6 +237,21 @@ def _remove(
         gone = sum(each.error is None for each in done.removals)
         raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")
     return replace(done, available_bytes=context.available())
+
+
+def _check_other_store(ports: ReclaimPorts, context: ReclaimContext) -> None:
+    """Look once more, right before: an engine that was switched back uses it.
+
+    Raises:
+        CannotReclaimError: It stays.
+    """
+    from tonnage.decide.reclaim.other_store import why_it_stays  # noqa: PLC0415 - few machines have one
+
+    assert context.access is not None  # noqa: S101 - an engine was asked for it
+    store = ports.machine.other_store(context.access.facts.engine(), within_s=0)
+    reason = "the engine uses it by now" if store is None else why_it_stays(store)
+    if reason:
+        raise CannotReclaimError("what lies in the other image store stays", why=f"{reason}.")
 
 
 def _journal(ports: ReclaimPorts, context: ReclaimContext, choice: ReclaimChoice) -> ReclaimJournal:

@@ -6,6 +6,7 @@ An engine that does not answer is no reason to stop: what else can go is found a
 from __future__ import annotations
 
 import contextlib
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
-from tonnage.model.reclaim.candidate import CandidateKind, Findings, PlaceKind
+from tonnage.model.reclaim.candidate import CandidateKind, Findings, NamedKind, PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Inventory
-    from tonnage.model.reclaim.candidate import Protected, Root
+    from tonnage.model.reclaim.candidate import Protected, Root, Roots
     from tonnage.model.stack import Stack
+
+OTHER_STORE_S = 1.0
+"""Seconds for which the other image store is counted where that only makes a note."""
 
 
 class ReclaimContext(Struct, frozen=True, kw_only=True):
@@ -98,11 +102,11 @@ def reclaim_context(
         inventory = _asked_for(ports, facts, request, inventory)
         told = inventory.filesystems[0]
         disk = ports.machine.space(request.mount) if request.mount else told
-        from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415
         from tonnage.flows.roots import read_needs  # noqa: PLC0415 - not where no engine is asked
 
         needs = read_needs(ports, facts, inventory, _stack_here(ports, flags), plan)
-        found = engine_findings(inventory, needs, volumes=request.volumes) if disk.mount == told.mount else Findings()
+        found = _of_engine(inventory, needs, request) if disk.mount == told.mount else Findings()
+        found += _of_other_store(ports, inventory.engine, request, disk.mount)
         found = still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
         available = _gauge(ports, request, access, disk.mount, opened)
         if not inventory.engine.endpoint.startswith("ssh://"):
@@ -118,6 +122,25 @@ def reclaim_context(
             inventory=inventory,
             access=access,
         )
+
+
+def _of_engine(inventory: Inventory, needs: Roots, request: ReclaimRequest) -> Findings:
+    from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415 - not where no engine is asked
+
+    return engine_findings(inventory, needs, volumes=request.volumes, named=request.only)
+
+
+def _of_other_store(ports: ReclaimPorts, engine: Engine, request: ReclaimRequest, mount: str) -> Findings:
+    """Return what lies on a filesystem of the image store that the engine does not use."""
+    if not engine.endpoint.startswith("unix://"):
+        return Findings()
+    named = NamedKind.OTHER_STORE in request.only
+    store = ports.machine.other_store(engine, within_s=inf if named else OTHER_STORE_S)
+    if store is None or ports.machine.space(store.place).mount != mount:
+        return Findings()
+    from tonnage.decide.reclaim.other_store import other_store_findings  # noqa: PLC0415 - few machines have one
+
+    return other_store_findings(store, named=named)
 
 
 def _asked_for(ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, inventory: Inventory) -> Inventory:

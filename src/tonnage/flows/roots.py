@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from tonnage.decide.reclaim.builder_volumes import node_of
 from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.state import opened_journal
-from tonnage.model.reclaim.candidate import Root
+from tonnage.model.reclaim.candidate import Builders, Root
 from tonnage.runtime.journal.engine_records import EngineRecords, worthless
 from tonnage.runtime.load_stack import load_stack
 from tonnage.runtime.reclaim.roots import Project, needs_of, paths_of, read_projects, requests_of
@@ -21,11 +24,13 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.reclaim.candidate import Roots
+    from tonnage.model.reclaim.candidate import HostedRunner, Roots
     from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.load_stack import StackRequest
     from tonnage.sources.compose.files import Files
+
+_ELSEWHERE = "which builders are configured on the engine's machine cannot be seen from here"
 
 
 def read_needs(
@@ -60,7 +65,7 @@ def roots_for_plan(
         now_s = ports.clock.time()
         records = journal.engine_records(inventory.engine.engine_id) if journal is not None else EngineRecords()
         projects, notes = _read_on(ports, requests_of(inventory.containers), inventory.engine.endpoint)
-        return needs_of(
+        needs = needs_of(
             (*projects, *((Project(stack),) if stack.name else ())),
             records.versions,
             images_needed=ports.files.images_needed,
@@ -71,6 +76,22 @@ def roots_for_plan(
             now_s=now_s,
             notes=notes,
         )
+        here = inventory.engine.endpoint.startswith("unix://")
+        return replace(
+            needs,
+            builders=_builders(ports, inventory) if here else Builders(unknown=_ELSEWHERE),
+            runner=_runner(ports, facts, now_s) if here else None,
+        )
+
+
+def _builders(ports: ReclaimPorts, inventory: Inventory) -> Builders:
+    """Return the builders that are configured here, where something depends on it."""
+    return ports.machine.builders() if any(map(node_of, inventory.volumes)) else Builders()
+
+
+def _runner(ports: ReclaimPorts, facts: EngineFacts, now_s: float) -> HostedRunner | None:
+    runner = ports.machine.runner()
+    return None if runner is None else replace(runner, pulled=frozenset(facts.pulled(now_s - runner.booted_s)))
 
 
 @contextlib.contextmanager

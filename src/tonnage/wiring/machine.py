@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.inventory import Container, Filesystem, FileToSend, Inputs
-    from tonnage.model.reclaim.candidate import Candidate, Findings
+    from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Inputs
+    from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
+    from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.stack import BuildSpec, Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.sources.compose.files import Files
@@ -122,6 +123,26 @@ class ThisMachine:
 
         found = orphan_layers(data_root, now_s=now_s)
         return len(found.paths), found.size_bytes
+
+    def builders(self) -> Builders:
+        """Return the builders beside the engine that people of this machine have configured."""
+        from tonnage.adapters.docker.configured_builders import configured_builders  # noqa: PLC0415
+
+        return configured_builders(self._environment)
+
+    def runner(self) -> HostedRunner | None:
+        """Return the hosted runner that this machine is; None for any other machine."""
+        import psutil  # noqa: PLC0415
+
+        from tonnage.decide.reclaim.ephemeral_machine import hosted_runner  # noqa: PLC0415
+
+        return hosted_runner(self._environment, booted_s=psutil.boot_time())
+
+    def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
+        """Return what an engine of this machine has left in the image store that it does not use; None for nothing."""
+        from tonnage.adapters.reclaim.other_store import find_other_store  # noqa: PLC0415
+
+        return find_other_store(engine, within_s=within_s)
 
 
 class FoundPrograms:

@@ -18,7 +18,7 @@ from tonnage.flows.ports import EngineAccess
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
-from tonnage.model.reclaim.candidate import Findings
+from tonnage.model.reclaim.candidate import Builders, Findings
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
 from tonnage.wiring.machine import RealStackFiles
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
-    from tonnage.model.reclaim.candidate import Candidate
+    from tonnage.model.reclaim.candidate import Candidate, HostedRunner
     from tonnage.model.reclaim.garbage_collection import CollectionRule
+    from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.stack import Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource
@@ -103,6 +104,16 @@ class EmptyMachine:
     def orphans(self, data_root: str, now_s: float) -> tuple[int, int]:
         del data_root, now_s
         return 0, 0
+
+    def builders(self) -> Builders:
+        return Builders()
+
+    def runner(self) -> HostedRunner | None:
+        return None
+
+    def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
+        del engine, within_s
+        return None
 
 
 @dataclass

@@ -13,10 +13,30 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.decide.reclaim.builder_volumes import NOT_NAMED, left_by_builders, left_text, node_of, why_it_stays
+from tonnage.decide.reclaim.costs import (
+    LOST_DATA_S,
+    LOST_LOG_S,
+    builder_volume_cost,
+    cache_cost,
+    container_cost,
+    image_cost,
+    removal_s,
+    shown,
+)
+from tonnage.decide.reclaim.ephemeral_machine import came_with_it
 from tonnage.decide.reclaim.layer_copies import blobs, copies, layer_holders
 from tonnage.decide.reclaim.protection import descendants, images_that_stay, why_container_stays
 from tonnage.model.inventory import CONTAINERD
-from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected, SharedBytes
+from tonnage.model.reclaim.candidate import (
+    Candidate,
+    CandidateId,
+    CandidateKind,
+    Findings,
+    NamedKind,
+    Protected,
+    SharedBytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +51,10 @@ LEAST_LOG_BYTES = 1_000_000
 OVERHEAD_BYTES = {"overlay2": 40_960, "overlayfs": 20_480, "overlay": 40_960}
 """What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10, and 26.1 and 28.5
 with containerd, Podman 4.3 and 5.4 (overlay): its directories and the engine's files about it."""
+CONTAINER_OVERHEAD_BYTES = {"overlay2": 135_168, "overlayfs": 90_112}
+"""What a container takes besides what it has written and its log, by storage driver, measured likewise."""
+SENT_OVERHEAD_BYTES = {"overlay2": 16_384, "overlayfs": 8_192}
+"""What a record of the build cache that is no layer takes besides its contents, by storage driver."""
 
 
 _image_id = partial(CandidateId, CandidateKind.IMAGE)
@@ -40,8 +64,14 @@ _cache_id = partial(CandidateId, CandidateKind.CACHE)
 _volume_id = partial(CandidateId, CandidateKind.VOLUME)
 
 
-def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[str] = ()) -> Findings:
+def engine_findings(
+    inventory: Inventory, needs: Roots, *, volumes: Collection[str] = (), named: Collection[str] = ()
+) -> Findings:
     """Return what of an engine may be removed.
+
+    Args:
+        volumes: Names of volumes that may go.
+        named: The kinds that were asked for by name.
 
     Raises:
         CannotReclaimError: What must stay cannot be told.
@@ -58,7 +88,9 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
     copied = copies(inventory)
     for image in inventory.images:
         pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
-        found += _image(_told(image, inventory, pieces), stay.get(image.image_id, ""), inventory, seconds, pinned_by)
+        told = _told(image, inventory, pieces)
+        brought = came_with_it(image, needs.runner) if needs.runner else ""
+        found += _image(told, stay.get(image.image_id, ""), inventory, seconds, pinned_by, brought)
     found += _unlisted(inventory)
     for container in inventory.containers:
         found += _container(container, program) + _log(container, program)
@@ -67,8 +99,12 @@ def engine_findings(inventory: Inventory, needs: Roots, *, volumes: Collection[s
         copy = copied.get(record.record_id)
         found += _record(record, removed_after, copy, worthless=record.record_id in needs.worthless)
     for volume in inventory.volumes:
-        found += _volume(volume, named=volume.name in volumes)
-    return found
+        if node_of(volume) and volume.name not in volumes:
+            found += _builder_volume(volume, inventory, needs, named=NamedKind.BUILDER_VOLUME in named)
+        else:
+            found += _volume(volume, named=volume.name in volumes)
+    left = [] if NamedKind.BUILDER_VOLUME in named else left_by_builders(inventory, needs.builders)
+    return found + Findings(notes=(f"{left_text(left)}: {NOT_NAMED}",) if left else ())
 
 
 def _told(image: Image, inventory: Inventory, pieces: Collection[SharedBytes]) -> Image:
@@ -103,12 +139,15 @@ def _image(
     inventory: Inventory,
     seconds: Mapping[tuple[str, str], float],
     pinned_by: Collection[str],
+    brought: str,
 ) -> Findings:
     key, name = _image_id(image.image_id), shown(image)
     if reason:
         return _stays(key, name, reason, image.size_bytes)
-    cost_s, back = image_cost(image, seconds, inventory.engine.program)
-    if image.references or image.pullable:
+    cost_s, back = image_cost(image, seconds, inventory.engine.program, brought=bool(brought))
+    if brought:
+        why = f"{brought}, no container was made from it, and no stack that is known here names it"
+    elif image.references or image.pullable:
         why = "no container was made from it, and no stack that is known here names it"
     else:
         why = "it has no name, and no container was made from it"
@@ -208,8 +247,20 @@ def _volume(volume: Volume, *, named: bool) -> Findings:
     return _stays(key, volume.name, reason, volume.size_bytes)
 
 
-def _stays(key: CandidateId, name: str, reason: str, size_bytes: int | None) -> Findings:
-    protected = Protected(candidate_id=key, kind=key.kind, name=name, reason=reason, size_bytes=size_bytes)
+def _builder_volume(volume: Volume, inventory: Inventory, needs: Roots, *, named: bool) -> Findings:
+    key, kind = _volume_id(volume.name), NamedKind.BUILDER_VOLUME
+    reason = why_it_stays(volume, inventory, needs.builders) or ("" if named else NOT_NAMED)
+    if reason:
+        return _stays(key, volume.name, reason, volume.size_bytes, kind)
+    size_bytes = volume.size_bytes or 0
+    cost_s, back = builder_volume_cost(size_bytes)
+    why = "the builder that kept its cache in it is gone"
+    breaks = f"what a builder with the node {node_of(volume)} would find again"
+    return _one(key, volume.name, size_bytes, cost_s, why, back=back, breaks=breaks, kind=kind)
+
+
+def _stays(key: CandidateId, name: str, reason: str, size_bytes: int | None, kind: str = "") -> Findings:
+    protected = Protected(candidate_id=key, kind=kind or key.kind, name=name, reason=reason, size_bytes=size_bytes)
     return Findings(protected=(protected,))
 
 
@@ -226,12 +277,13 @@ def _one(
     names: tuple[str, ...] = (),
     removed_after: tuple[CandidateId, ...] = (),
     copy: bool = False,
+    kind: str = "",
 ) -> Findings:
     return Findings(
         candidates=(
             Candidate(
                 candidate_id=key,
-                kind=key.kind,
+                kind=kind or key.kind,
                 name=name,
                 unique_bytes=size_bytes,
                 cost_s=cost_s,
@@ -252,9 +304,10 @@ def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
     pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
     if inventory.engine.image_store == CONTAINERD:
         pieces += _blob_pieces(inventory)
+    overhead_bytes = CONTAINER_OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
     for container in inventory.containers:
         stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
-        own_bytes = (container.writable_bytes or 0) + (0 if stays else log_bytes)
+        own_bytes = (container.writable_bytes or 0) + overhead_bytes + (0 if stays else log_bytes)
         pieces.append(SharedBytes(own_bytes, frozenset({_container_id(container.container_id)})))
         if stays and log_bytes >= LEAST_LOG_BYTES:
             pieces.append(SharedBytes(log_bytes, frozenset({_log_id(container.container_id)})))
@@ -292,11 +345,12 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
 
 def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
     above, copied = descendants(inventory.cache), copies(inventory)
-    overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    driver = inventory.engine.storage_driver
+    overhead_bytes, sent_overhead_bytes = OVERHEAD_BYTES.get(driver, 0), SENT_OVERHEAD_BYTES.get(driver, 0)
     # A record of an instruction that wrote nothing has its directories all the same.
     sizes = {
         record.record_id: (copied[record.record_id].size_bytes if record.record_id in copied else record.size_bytes)
-        + (overhead_bytes if record.kind == "regular" else 0)
+        + (overhead_bytes if record.kind == "regular" else sent_overhead_bytes)
         for record in inventory.cache
         if not record.shared
     }
@@ -322,75 +376,3 @@ def _blob_pieces(inventory: Inventory) -> list[SharedBytes]:
         SharedBytes(size_bytes, frozenset(holders[chain_id]))
         for chain_id, size_bytes in blobs(inventory.images, copied).items()
     ]
-
-
-PULLED_BYTES_PER_S = 40_000_000
-BUILT_BYTES_PER_S = 20_000_000
-COPIED_BYTES_PER_S = 200_000_000
-NOT_TO_BE_HAD_AGAIN_S = 600.0
-"""An image that was neither pulled nor built here for a stack: perhaps nobody can make it again."""
-LOST_DATA_S = 3600.0
-"""What only exists in this one place."""
-LOST_LOG_S = 1200.0
-"""What a container has printed so far."""
-
-_REMOVED_BYTES_PER_S = 1_500_000_000
-_CALL_S = 0.1
-_CALL_CACHE_S = 0.03
-
-_CACHE_BYTES_PER_S = {
-    "source.local": COPIED_BYTES_PER_S,
-    "source.git.checkout": PULLED_BYTES_PER_S,
-    "exec.cachemount": PULLED_BYTES_PER_S,
-    "frontend": PULLED_BYTES_PER_S,
-    "internal": COPIED_BYTES_PER_S,
-}
-_CACHE_BACK = {
-    "source.local": "the next build sends its files again",
-    "source.git.checkout": "the next build fetches the repository again",
-    "exec.cachemount": "the next build downloads again what it kept there",
-    "frontend": "the next build fetches its frontend again",
-    "internal": "the next build makes it again",
-}
-
-
-def image_cost(image: Image, build_seconds: Mapping[tuple[str, str], float], program: str) -> tuple[float, str]:
-    """Return what it costs to get an unused image back."""
-    own = (image.labels.get("tonnage.stack", ""), image.labels.get("tonnage.service", ""))
-    if image.pullable:
-        return 2.0 + image.size_bytes / PULLED_BYTES_PER_S, f"{program} pull {shown(image)}"
-    if own in build_seconds:
-        return build_seconds[own], f"the next build of {own[1]} in the stack {own[0]}, as long as the last one took"
-    rebuilt_s = 1.0 + image.unique_bytes / BUILT_BYTES_PER_S
-    if not image.references:
-        # Nothing can ask for it by name; what it is good for is that a build may find its layers.
-        return rebuilt_s / 10, "a build that needs its layers makes them again"
-    if all(own):
-        return rebuilt_s, f"the next build of {own[1]} in the stack {own[0]}"
-    lost = "no registry is known to have it" if image.digests else "it cannot be pulled"
-    return NOT_TO_BE_HAD_AGAIN_S + rebuilt_s, f"{lost}; whoever made it has to make it again"
-
-
-def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
-    """Return what it costs to get a record of the build cache back."""
-    if worthless:
-        return 0.0, "it need not be: the run that made it came to nothing"
-    speed = _CACHE_BYTES_PER_S.get(record.kind, BUILT_BYTES_PER_S)
-    return 0.1 + record.size_bytes / speed, _CACHE_BACK.get(record.kind, "the next build runs that instruction again")
-
-
-def container_cost(container: Container, program: str) -> tuple[float, str]:
-    """Return what it costs to get a stopped container back."""
-    if container.writable_bytes == 0:
-        return 5.0, f"{program} run {container.image_reference}, with the options that it had"
-    return LOST_DATA_S, "what it wrote into its own layer is lost, as is its log"
-
-
-def removal_s(kind: str, size_bytes: int) -> float:
-    """Return how long the engine takes to remove something."""
-    return (_CALL_CACHE_S if kind == "cache" else _CALL_S) + size_bytes / _REMOVED_BYTES_PER_S
-
-
-def shown(image: Image) -> str:
-    """Return what people call an image: a name, a digest, or the beginning of its id."""
-    return next(iter(image.references or image.digests), image.image_id.removeprefix("sha256:")[:12])

@@ -1,4 +1,7 @@
-"""Whether a machine is thrown away after use, so that its SDKs may go. In doubt it is not."""
+"""Whether a machine is thrown away after use, so that its SDKs may go, and which images it came with.
+
+In doubt it is not, and an image was fetched on it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.model.reclaim.candidate import HostedRunner
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tonnage.model.inventory import Image
 
 _OF_A_HOSTED_RUNNER = {"GITHUB_ACTIONS": "true", "RUNNER_ENVIRONMENT": "github-hosted"}
 _OF_AN_IMITATION = ("ACT", "GITEA_ACTIONS", "FORGEJO_ACTIONS")
@@ -37,3 +44,28 @@ def judge_machine(environment: Mapping[str, str], *, declared: bool = False) -> 
     if lacking:
         return Disposable(yes=False, reason=f"not recognised as a hosted runner: {lacking[0]}")
     return Disposable(yes=True, reason="a hosted runner of GitHub")
+
+
+def hosted_runner(environment: Mapping[str, str], *, booted_s: float) -> HostedRunner | None:
+    """Return the hosted runner that this machine is; None for any other machine.
+
+    Args:
+        booted_s: When it began to run, seconds since the epoch.
+    """
+    if not judge_machine(environment).yes:
+        return None
+    return HostedRunner(" ".join(environment[name] for name in _SET_BY_ITS_IMAGE), booted_s)
+
+
+def came_with_it(image: Image, runner: HostedRunner) -> str:
+    """Say that an image was on a runner before that began; empty when it was fetched or built there, or may have been.
+
+    Source: actions/runner-images, ``install-docker.sh`` pulls images that few jobs use.
+    """
+    before = image.named_s < runner.booted_s if image.named_s else runner.pulled.isdisjoint(_names(image))
+    there = bool(image.references) and image.pullable and before
+    return f"the runner's image {runner.image} came with it" if there else ""
+
+
+def _names(image: Image) -> tuple[str, ...]:
+    return (*image.references, *image.digests, image.image_id)

@@ -3,7 +3,8 @@
 A layer is unpacked for the images that have it, and compressed as a blob; where it was built here and the build cache
 has its record, the builder keeps one more unpacked. The engine tells the bytes of the last two together, as those of
 the record, and only the builder's copy comes free with it: images need the blob. Which layer a record is follows from
-the instruction and the bytes. Of other layers the blob is what an image takes beyond all that is known.
+the instruction and the bytes, to the byte where blobs can be seen. Of other layers the blob is what an image takes
+beyond all that is known.
 
 Source: measured with Docker 26.1 and 28.5.
 """
@@ -27,6 +28,7 @@ _RUN = "mount / from exec "
 _BY_BUILDKIT = " # buildkit"
 # What gzip and zstd add to what does not compress, and what directories take.
 _MOST_BLOB, _AROUND_BYTES = 1.02, 100_000
+_BLOCK_BYTES, _MORE_BYTES = 512, 4 * 4096
 
 
 class Copy(Struct, frozen=True):
@@ -49,18 +51,18 @@ def copies(inventory: Inventory) -> dict[str, Copy]:
     """Return the records of the build cache that are second copies of layers of images, by their ids."""
     if inventory.engine.image_store != CONTAINERD:
         return {}
-    by_instruction: dict[tuple[str, str], list[tuple[Layer, str]]] = defaultdict(list)
+    by_instruction: dict[tuple[str, str], list[tuple[Layer, Image]]] = defaultdict(list)
     for image in inventory.images:
-        name = next(iter(image.references), image.image_id.removeprefix("sha256:")[:12])
         for layer in image.layers:
             if layer.size_bytes is not None and layer.made_by:
-                by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, name))
+                by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, image))
     found: dict[str, Copy] = {}
     for record in inventory.cache:
-        for layer, name in by_instruction.get(_key_of_record(record), ()):
-            size_bytes = layer.size_bytes or 0
-            if _is_of(record, layer.made_by) and _has_blob(record.size_bytes, size_bytes):
-                found[record.record_id] = Copy(name, layer.chain_id, size_bytes, record.size_bytes - size_bytes)
+        for layer, image in by_instruction.get(_key_of_record(record), ()):
+            blob_bytes = _blob_in(record.size_bytes, layer, seen=bool(image.blobs))
+            if blob_bytes and _is_of(record, layer.made_by):
+                name = next(iter(image.references), image.image_id.removeprefix("sha256:")[:12])
+                found[record.record_id] = Copy(name, layer.chain_id, record.size_bytes - blob_bytes, blob_bytes)
                 break
     return found
 
@@ -92,9 +94,21 @@ def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]
     return {chain_id: size_bytes for chain_id, size_bytes in found.items() if size_bytes}
 
 
-def _has_blob(record_bytes: int, layer_bytes: int) -> bool:
-    """Whether a record can be a layer together with the same layer compressed."""
-    return 0 < record_bytes - layer_bytes <= layer_bytes * _MOST_BLOB + _AROUND_BYTES
+def _blob_in(record_bytes: int, layer: Layer, *, seen: bool) -> int:
+    """Return the bytes of the blob in those of a record that can be a layer with its blob; 0 where it can not.
+
+    The builder unpacks in whole blocks, perhaps a few more than images have. So the last digits are the blob's, and
+    records of the same instruction that wrote something else are told from it.
+
+    Args:
+        seen: The bytes of the layer's blob are known, and not only about how many they are.
+    """
+    layer_bytes = layer.size_bytes or 0
+    rest = record_bytes - layer_bytes
+    if seen:
+        beyond = rest - layer.blob_bytes
+        return layer.blob_bytes if 0 <= beyond <= _MORE_BYTES and beyond % _BLOCK_BYTES == 0 else 0
+    return rest if 0 < rest <= layer_bytes * _MOST_BLOB + _AROUND_BYTES else 0
 
 
 def _key(instruction: str) -> tuple[str, str]:

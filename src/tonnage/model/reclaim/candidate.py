@@ -23,14 +23,11 @@ class CandidateKind(StrEnum):
     PLACES = "places"
 
 
-ENGINE_KINDS = (
-    CandidateKind.IMAGE,
-    CandidateKind.CONTAINER,
-    CandidateKind.CONTAINER_LOG,
-    CandidateKind.CACHE,
-    CandidateKind.VOLUME,
-)
-"""The kinds that an engine removes."""
+class NamedKind(StrEnum):
+    """Kinds that go only where ``--only`` names them."""
+
+    BUILDER_VOLUME = "builder-volume"
+    OTHER_STORE = "other-store"
 
 
 class CandidateId(Struct, frozen=True, order=True, cache_hash=True):
@@ -148,10 +145,38 @@ class Root(Struct, frozen=True):
     reason: str
 
 
-class Roots(Struct, frozen=True, kw_only=True):
-    """Everything that is needed.
+class Builders(Struct, frozen=True, kw_only=True):
+    """The builders beside the engine that its users have configured.
 
     Args:
+        nodes: The names of their nodes.
+        unknown: Why they cannot be told, in words; empty where they can.
+    """
+
+    nodes: frozenset[str] = frozenset()
+    unknown: str = ""
+
+
+class HostedRunner(Struct, frozen=True):
+    """A machine that is thrown away after the job, and that the engine runs on.
+
+    Args:
+        image: The name and version of what the machine was made from.
+        booted_s: When it began to run, seconds since the epoch.
+        pulled: What was pulled on it since, by name or digest, as far as the engine still knows.
+    """
+
+    image: str
+    booted_s: float
+    pulled: frozenset[str] = frozenset()
+
+
+class Roots(Struct, frozen=True, kw_only=True):
+    """Everything that is needed, and what is known of those who need it.
+
+    Args:
+        builders: Builders whose cache is needed.
+        runner: The hosted runner that all this is on; None for a machine that stays.
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.
@@ -160,6 +185,8 @@ class Roots(Struct, frozen=True, kw_only=True):
 
     images: tuple[Root, ...] = ()
     paths: tuple[Root, ...] = ()
+    builders: Builders = Builders(unknown="it is not known which builders are configured")
+    runner: HostedRunner | None = None
     worthless: frozenset[str] = frozenset()
     build_seconds: tuple[tuple[tuple[str, str], float], ...] = ()
     now_s: float = 0.0

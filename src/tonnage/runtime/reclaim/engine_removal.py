@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.reclaim.builder_volumes import builder_of
 from tonnage.errors import StepFailedError, TonnageError
-from tonnage.model.reclaim.candidate import CandidateKind
+from tonnage.model.reclaim.candidate import CandidateKind, NamedKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,8 @@ class EngineRemoval:
                         why="The engine still lists it: something stands on it or uses it by now.",
                     )
             case CandidateKind.VOLUME:
+                if candidate.kind == NamedKind.BUILDER_VOLUME:
+                    self._check_builder_gone(candidate)
                 self._acts.remove_volume(key)
             case kind:
                 raise ValueError(f"no engine removes a {kind}")
@@ -100,6 +103,11 @@ class EngineRemoval:
         others = [name for name in (*image.references, *image.digests) if name not in candidate.names]
         if others:
             raise StepFailedError(f"the image {candidate.name} stays: it was given the name {others[0]} meanwhile")
+
+    def _check_builder_gone(self, candidate: Candidate) -> None:
+        name = builder_of(candidate.candidate_id.key)
+        if self._facts.container(name) is not None:
+            raise StepFailedError(f"the volume {candidate.name} stays: the container {name} is there by now")
 
     def _remove_container(self, container_id: str) -> None:
         container = self._facts.container(container_id)

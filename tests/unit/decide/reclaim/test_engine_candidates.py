@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from tests.unit.decide import observed
 
 from tonnage.decide.reclaim.choice import decide
-from tonnage.decide.reclaim.engine_candidates import NOT_TO_BE_HAD_AGAIN_S, engine_findings
+from tonnage.decide.reclaim.costs import NOT_TO_BE_HAD_AGAIN_S
+from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import CacheRecord
 from tonnage.model.reclaim.candidate import CandidateKind, Roots
