@@ -124,12 +124,22 @@ class SimulatedActs:
         *,
         progress: Progress,
         cancel: Cancel,
+        recreate: bool = False,
     ) -> None:
         """Bring a service to its configuration."""
         del directory, cancel
         with self._act(f"up {project} {service}"):
             progress.at("starting")
-            starting.up(self._engine, project, service, definition)
+            starting.up(self._engine, project, service, definition, recreate=recreate)
+
+    def restart_container(self, container: str) -> None:
+        """Stop a container and start it again."""
+        with self._act(f"restart {container}"):
+            found = self._engine.find_container(container)
+            if found is None:
+                raise StepFailedError(f"no such container: {container}")
+            found.stop()
+            found.start(self._engine.clock.time())
 
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:  # noqa: ARG002 - stopping takes no time here
         """Stop and remove a container."""

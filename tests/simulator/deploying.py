@@ -35,6 +35,7 @@ class Described:
     """One service as a test describes it: a recipe when it is built, else the image that it pulls.
 
     ``volume`` is a writable volume, so that two containers must never run at once; ``setting`` is in its environment.
+    It lives in the network of the service ``inside``, and is restarted after those in ``restarts_with``.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Described:
     one_shot: bool = False
     setting: str = ""
     restart: str = "no"
+    inside: str = ""
+    restarts_with: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -140,6 +143,8 @@ def _service(engine: Simulator, described: Described) -> Service:
         config["ports"] = [{"target": 80, "published": described.port, "protocol": "tcp", "mode": "ingress"}]
     if described.volume:
         config["volumes"] = [{"type": "volume", "source": described.volume, "target": "/data"}]
+    if described.inside:
+        config["network_mode"] = f"service:{described.inside}"
     if described.restart != "no":
         config["restart"] = described.restart
     context = f"{DIRECTORY}/{described.name}"
@@ -148,7 +153,12 @@ def _service(engine: Simulator, described: Described) -> Service:
         image=described.reference,
         config=config,
         build=engine.describe(context, described.recipe) if described.recipe else None,
-        depends_on=tuple(Dependency(service=name) for name in described.depends_on),
+        depends_on=(
+            *(Dependency(service=name) for name in described.depends_on),
+            *(Dependency(service=name, restart=True) for name in described.restarts_with),
+            *((Dependency(service=described.inside, shares=("network",)),) if described.inside else ()),
+        ),
+        network_mode=f"service:{described.inside}" if described.inside else "",
         ports=(Port(target=80, published=described.port),) if described.port else (),
         mounts=(Mount(kind="volume", source=described.volume, target="/data"),) if described.volume else (),
         replicas=described.replicas,

@@ -36,6 +36,8 @@ class LivingContainer:
     volumes: tuple[str, ...] = ()
     anonymous_volumes: tuple[str, ...] = ()
     address: str = ""
+    joined: tuple[tuple[str, str], ...] = ()
+    created_s: float = 0.0
     state: str = "created"
     started_s: float = 0.0
     exit_code: int | None = None
@@ -110,6 +112,9 @@ class LivingContainer:
             exit_code=self.exit_code if self.state in {"exited", "restarting"} else None,
             restart_count=self.restart_count,
             labels=dict(self.labels),
+            joined=self.joined,
+            created_s=self.created_s,
+            started_s=self.started_s,
             published=tuple(("", int(port), protocol) for port, protocol in self._held()) if self.alive else (),
         )
 

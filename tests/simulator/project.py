@@ -33,6 +33,7 @@ class Wanted:
     check: Check | None
     image_check: bool
     config_hash: str
+    joined: tuple[tuple[str, str], ...]
 
 
 def read_project(project: str, service: str, definition: ComposeMapping) -> Wanted:
@@ -64,6 +65,11 @@ def read_project(project: str, service: str, definition: ComposeMapping) -> Want
         check=_check(healthcheck) if healthcheck and not switched_off else None,
         image_check=not healthcheck,
         config_hash=digest_of(json.dumps(hashed, sort_keys=True)),
+        joined=tuple(
+            (key.removesuffix("_mode"), mode.partition(":")[2])
+            for key in ("network_mode", "pid", "ipc")
+            if (mode := str(config.get(key, ""))).startswith("service:")
+        ),
     )
 
 

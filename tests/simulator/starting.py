@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from tonnage.model.stack import ComposeMapping
 
 
-def up(engine: Simulator, project: str, service: str, definition: ComposeMapping) -> None:
+def up(engine: Simulator, project: str, service: str, definition: ComposeMapping, *, recreate: bool = False) -> None:
     """Bring a service's containers to their configuration: each is replaced only when image or configuration changed.
+
+    With ``recreate`` all are.
 
     Raises:
         StepFailedError: There is no such service or image, a port is taken, or the disk is full.
@@ -31,7 +33,8 @@ def up(engine: Simulator, project: str, service: str, definition: ComposeMapping
         remove(engine, surplus)
     for number in range(1, wanted.replicas + 1):
         current = next((c for c in mine[: wanted.replicas] if c.number == number), None)
-        if current is not None and current.config_hash == wanted.config_hash and current.image_id == image.image_id:
+        same = current is not None and (current.config_hash, current.image_id) == (wanted.config_hash, image.image_id)
+        if current is not None and same and not recreate:
             if not current.alive:
                 _start(engine, current)
             continue
@@ -100,6 +103,8 @@ def _create(
         volumes=wanted.volumes,
         anonymous_volumes=tuple(engine.new_id("volume") for _ in range(wanted.anonymous_volumes)),
         address=f"172.18.{len(engine.log) % 256}.{len(engine.containers) + 2}",
+        joined=tuple((kind, _joined(engine, project, owner)) for kind, owner in wanted.joined),
+        created_s=engine.clock.time(),
     )
     engine.containers[container.container_id] = container
     for volume in container.volumes + container.anonymous_volumes:
@@ -107,6 +112,13 @@ def _create(
             engine.volumes[volume] = project
             _write(engine, f"volume {volume}", image.behaviour.volume_bytes)
     return container
+
+
+def _joined(engine: Simulator, project: str, service: str) -> str:
+    owners = [each for each in _containers(engine, project, service) if each.alive]
+    if not owners:
+        raise StepFailedError(f"no container of {service} runs that could be joined")
+    return owners[0].container_id
 
 
 def _start(engine: Simulator, container: LivingContainer) -> None:

@@ -171,8 +171,15 @@ class EngineActs(Protocol):
         *,
         progress: Progress,
         cancel: Cancel,
+        recreate: bool = False,
     ) -> None:
-        """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``."""
+        """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
+
+        With ``recreate`` its containers are made anew although they have it already.
+        """
+
+    def restart_container(self, container: str) -> None:
+        """Stop one container within the time that it was made with, and start it again."""
 
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""

@@ -173,6 +173,9 @@ class Container(Struct, frozen=True, kw_only=True):
         ended_s: When it last ended, seconds since the epoch; None when it never did.
         manifest_digest: Of the manifest in its image that it was made from; empty where the engine does not tell.
         content_digest: Of its image, where that is gone and the journal knows what it was.
+        joined: What it has of other containers, as kind (network, pid, ipc, uts, cgroup, volumes) and their id or name.
+        created_s: When it was made, seconds since the epoch.
+        started_s: When it last started, seconds since the epoch; 0 when it never did.
     """
 
     container_id: str
@@ -199,6 +202,18 @@ class Container(Struct, frozen=True, kw_only=True):
     ended_s: float | None = None
     manifest_digest: str = ""
     content_digest: str = ""
+    joined: tuple[tuple[str, str], ...] = ()
+    created_s: float = 0.0
+    started_s: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or will go on by itself."""
+        return self.state in {"running", "restarting", "paused"}
+
+    def is_called(self, name_or_id: str) -> bool:
+        """Return whether that is its name or its id."""
+        return name_or_id in {self.container_id, self.name}
 
 
 class Volume(Struct, frozen=True, kw_only=True):

@@ -112,10 +112,18 @@ class Port(Struct, frozen=True, kw_only=True):
 
 
 class Dependency(Struct, frozen=True, kw_only=True):
-    """``depends_on``: the service, and whether nothing starts without it."""
+    """What a service depends on.
+
+    Args:
+        required: Whether nothing starts without it.
+        restart: ``restart: true``: it is restarted whenever the other one is replaced.
+        shares: What it has of the other one's containers: network, pid, ipc, uts, cgroup, volumes.
+    """
 
     service: str
     required: bool = True
+    restart: bool = False
+    shares: tuple[str, ...] = ()
 
 
 class WeightsFile(Struct, frozen=True, kw_only=True):
@@ -211,6 +219,12 @@ class Service(Struct, frozen=True, kw_only=True):
     place: Place | None = None
     marked: Service | None = None
     held: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def joins(self) -> bool:
+        """Whether its containers have namespaces or volumes of other containers."""
+        modes = (self.network_mode, *(str(self.config.get(key, "")) for key in ("pid", "ipc")))
+        return any(each.shares for each in self.depends_on) or any(mode.startswith("container:") for mode in modes)
 
 
 class Stack(Struct, frozen=True, kw_only=True):

@@ -148,6 +148,7 @@ class DockerActs:
         *,
         progress: Progress,
         cancel: Cancel,
+        recreate: bool = False,
     ) -> None:
         """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
 
@@ -168,7 +169,12 @@ class DockerActs:
             on_line=progress.log,
             holder=self._holder_of,
             cancel=cancel,
+            recreate=recreate,
         )
+
+    def restart_container(self, container: str) -> None:
+        """Stop one container within the time that it was made with, and start it again."""
+        objects.restart_container(self._connection, container)
 
     def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""

@@ -146,6 +146,17 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
         _wait_until_gone(connection, container)
 
 
+def restart_container(connection: DockerConnection, container: str) -> None:
+    """Stop one container, within the time that it was made with, and start it again.
+
+    Raises:
+        StepFailedError: It is not there, or the engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"restart the container {container}"):
+        connection.ask("POST", f"/containers/{container}/restart", timeout_s=_SLOW_S)
+
+
 def remove_ended_container(connection: DockerConnection, container: str) -> None:
     """Remove one container that has ended, never by force and with none of its volumes.
 

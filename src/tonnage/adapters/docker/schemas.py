@@ -174,6 +174,7 @@ class ContainerState(Struct, kw_only=True):
     status: str = field(name="Status", default="")
     pid: int = field(name="Pid", default=0)
     exit_code: int = field(name="ExitCode", default=0)
+    started_at: str = field(name="StartedAt", default="")
     finished_at: str = field(name="FinishedAt", default="")
     oom_killed: bool = field(name="OOMKilled", default=False)
     health: HealthState | None = field(name="Health", default=None)
@@ -190,6 +191,9 @@ class HostConfig(Struct, kw_only=True):
     """How a container stands on its machine."""
 
     network_mode: str = field(name="NetworkMode", default="")
+    pid_mode: str = field(name="PidMode", default="")
+    ipc_mode: str = field(name="IpcMode", default="")
+    volumes_from: list[str] | None = field(name="VolumesFrom", default=None)
 
 
 class Endpoint(Struct, kw_only=True):
@@ -225,6 +229,7 @@ class ContainerDetail(Struct, kw_only=True):
     id: str = field(name="Id")
     name: str = field(name="Name", default="")
     image: str = field(name="Image", default="")
+    created: str = field(name="Created", default="")
     restart_count: int = field(name="RestartCount", default=0)
     state: ContainerState = field(name="State", default_factory=ContainerState)
     config: ContainerConfig = field(name="Config", default_factory=ContainerConfig)

@@ -177,7 +177,18 @@ def container(reply: Json) -> Container:
         manifest_digest=told.manifest.digest if told.manifest else "",
         ended_s=_seconds(told.state.finished_at),
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
+        joined=_joined(told.host_config),
+        created_s=_seconds(told.created) or 0.0,
+        started_s=_seconds(told.state.started_at) or 0.0,
     )
+
+
+def _joined(config: replies.HostConfig) -> tuple[tuple[str, str], ...]:
+    """Return the containers whose namespaces or volumes a container has."""
+    modes = (("network", config.network_mode), ("pid", config.pid_mode), ("ipc", config.ipc_mode))
+    shared = [(kind, mode.partition("container:")[2]) for kind, mode in modes]
+    shared += [("volumes", source.partition(":")[0]) for source in config.volumes_from or ()]
+    return tuple((kind, owner) for kind, owner in shared if owner)
 
 
 def _health_said(health: replies.HealthState | None) -> str:

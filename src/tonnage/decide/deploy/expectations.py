@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, StartFirst, Switch
+from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, Restart, StartFirst, Switch
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.units import format_bytes
 
@@ -103,7 +103,7 @@ def _after_build(step: Step, build: ExpectedBuild) -> Step:
             given_back = build.given_back
         case Push():
             return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
-        case StartFirst() | Switch() | Prove():
+        case StartFirst() | Switch() | Restart() | Prove():
             return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
         case _:
             return step

@@ -3,7 +3,8 @@
 A proof goes on from one observation to the next until it ends, healthy or unhealthy; once it has ended, no later
 observation changes it. Every container of the service counts, not only the first.
 
-* A container that ended, is being restarted or was restarted since it was first seen fails the proof at once.
+* A container that ended, is being restarted or was restarted since it was first seen fails the proof at once. So does
+  one whose network or other namespace went with the container that it belonged to.
 * A healthcheck must say healthy. Saying unhealthy fails at once, except within the start period.
 * The HTTP probe must answer the wanted status, at the latest its own timeout after everything else holds.
 * All that must go on holding through the stability window.
@@ -34,6 +35,7 @@ MORE_TIME = "If it only needs more time, raise the start_period of its healthche
 OTHER_STATUS = (
     "It answers, so it runs: give x-tonnage.probe the path and the status that it answers with when it is healthy."
 )
+FOLLOW = "Make it anew, where it is shared again:\n  tonnage deploy"
 TOO_LONG = "A one-shot service may take an hour. Work that takes longer is better done outside of a deploy."
 NOTHING_THERE_S = 10.0
 """Seconds after which a service without any container is not waited for: Compose has made them all before."""
@@ -54,10 +56,12 @@ class ContainerObservation(Struct, frozen=True, kw_only=True):
 
     Args:
         answer: What its probe answered: a status, or in words why there was no answer; None when it was not asked.
+        gone: What it shared with another container and has no more, in words; empty when nothing is missing.
     """
 
     container: Container
     answer: int | str | None = None
+    gone: str = ""
 
 
 class ServiceObservation(Struct, frozen=True, kw_only=True):
@@ -169,6 +173,8 @@ def _look(
         return _ContainerVerdict(reason=reason, fatal=True, todo=_memory(container))
     if container.state != "running":
         return _ContainerVerdict(reason=f"{container.name} is {container.state}", short=container.state)
+    if seen.gone:
+        return _ContainerVerdict(reason=f"{container.name} reaches nobody: {seen.gone}", fatal=True, todo=FOLLOW)
     return _look_at_health(prove, container, elapsed_s) or _look_at_answer(prove, seen)
 
 

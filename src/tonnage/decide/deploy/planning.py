@@ -16,12 +16,13 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import change_of, config_digest, in_order, stands_below, with_builds_below
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
+from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
-from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Purpose, SendFiles, Step, Unchanged
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
@@ -73,14 +74,26 @@ def plan_deploy(
     steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
     worked_on = _worked_on(Purpose.DEPLOY, stack, inventory, services)
-    for service in worked_on:
-        context = context_of(stack, service, inventory, policy, history)
-        steps += deploy_steps(context)
-        if context.change.build and not context.change.switch:
-            # It runs nowhere: others are built on its image.
-            steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
-        elif not context.change.switch:
-            unchanged.append(Unchanged(service=service.name, reason=_state(context.change)))
+    asked = {service.name for service in worked_on}
+    contexts = contexts_of(stack, inventory, policy, history)
+    replaced: dict[str, tuple[Step, ...]] = {}
+    for name, context in contexts.items():
+        why, change = following(context, replaced), context.change
+        if name in asked and change.switch:
+            own = with_followers_back(deploy_steps(context), contexts, name)
+            replaced[name] = _way_back(own)
+            steps += own
+        elif why is not None:
+            back = next((replaced[owner] for owner in why.owners if why.recreate), ())
+            steps += follow_steps(context, why, back if policy.keep_previous else ())
+            replaced[name] = back
+        elif name in asked:
+            steps += deploy_steps(context)
+            if change.build:
+                # It runs nowhere: others are built on its image.
+                steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
+            else:
+                unchanged.append(Unchanged(service=name, reason=_state(change)))
     left_alone = {each.service for each in unchanged}
     check_ports(stack, inventory, {each.name for each in worked_on} - left_alone)
     return finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
@@ -186,6 +199,11 @@ def finish_plan(
     return plan if inventory.needs is None else with_reclaim_steps(plan, stack, inventory)
 
 
+def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return what undoes a switch-over that was proven already, for those who cannot live with it."""
+    return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove) and step.version), ())
+
+
 def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
     """Return the step that brings mounted files to the engine's machine; none when they are there."""
     if not inventory.to_send:
@@ -215,6 +233,12 @@ def context_of(
         policy=policy,
         history=history,
     )
+
+
+def contexts_of(stack: Stack, inventory: Inventory, policy: Policy, history: History) -> dict[str, ServiceContext]:
+    """Return all services by name, each after those that it depends on."""
+    services = in_order(stack, [each.name for each in stack.services])
+    return {each.name: context_of(stack, each, inventory, policy, history) for each in services}
 
 
 def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import in_order
-from tonnage.decide.deploy.planning import asked_for, context_of, finish_plan
+from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
+from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
 from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to, there
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
@@ -39,21 +40,38 @@ def plan_rollback(
     """
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
+    contexts = contexts_of(stack, inventory, policy, history)
+    back: dict[str, list[Step]] = {}
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     for service in reversed(in_order(stack, asked_for(stack, services))):
-        context = context_of(stack, service, inventory, policy, history)
+        context = contexts[service.name]
         current = _current(context)
         target = _target(context, current)
         if target is None:
             unchanged.append(Unchanged(service=service.name, reason=_why_none(context, current)))
         else:
-            steps += _steps(context, current, target)
+            back[service.name] = with_followers_back(_steps(context, current, target), contexts, service.name)
     if services and unchanged:
         raise UsageError(
             f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
             why="Nothing was changed.",
             todo="Roll back every service that has an earlier good version:\n  tonnage rollback",
         )
+    # Who lives in the containers of another one follows it: it goes back when these are there.
+    late = {name for name in back if any(each.shares for each in stack.service(name).depends_on)}
+    steps += [step for name, own in back.items() if name not in late for step in own]
+    replaced = set(back) - late
+    for name, context in contexts.items():
+        why = following(context, replaced)
+        follows = why is not None and bool(why.owners)
+        if name in late:
+            steps += back[name]
+        elif why is not None and follows:
+            steps += follow_steps(context, why)
+        if name in late or follows:
+            replaced.add(name)
+    followed = {step.service for step in steps}
+    unchanged = [each for each in unchanged if each.service not in followed]
     return finish_plan(Purpose.ROLLBACK, stack, inventory, policy, history, services, steps, unchanged)
 
 

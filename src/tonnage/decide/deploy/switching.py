@@ -99,7 +99,12 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     steps = [
         context.step(
             "switch",
-            Switch(project=project, image=context.source, image_name=service.image if context.source else ""),
+            Switch(
+                project=project,
+                image=context.source,
+                image_name=service.image if context.source else "",
+                recreate=service.joins,
+            ),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
@@ -248,6 +253,9 @@ def why_stop_first(service: Service) -> str:
 def _fixed_identity(config: ComposeMapping) -> str:
     if config.get("volumes_from"):
         return "volumes_from shares another container's volumes"
+    for key in ("pid", "ipc", "uts", "cgroup"):
+        if str(config.get(key, "")).startswith(("service:", "container:")):
+            return f"{key} {config[key]}"
     if config.get("mac_address"):
         return "fixed mac_address"
     networks = config.get("networks")

@@ -114,11 +114,19 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     Args:
         project: The whole project for Compose, images pinned, ``build`` removed.
         image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
+        recreate: Also containers that have this configuration already are made anew.
     """
 
     project: ComposeMapping
     image: str = ""
     image_name: str = ""
+    recreate: bool = False
+
+
+class Restart(msgspec.Struct, frozen=True, tag="restart", kw_only=True):
+    """Stop the containers of the step's service that run, and start them again as they are."""
+
+    project: str
 
 
 class RemoveContainer(msgspec.Struct, frozen=True, tag="remove-container", kw_only=True):
@@ -196,6 +204,7 @@ Action = (
     | StartFirst
     | Prove
     | Switch
+    | Restart
     | RemoveContainer
     | RemoveService
     | RemoveImage

@@ -15,6 +15,7 @@ from tonnage.model.deploy.plan import (
     RemoveContainer,
     RemoveImage,
     RemoveService,
+    Restart,
     SendFiles,
     StartFirst,
     Switch,
@@ -91,7 +92,19 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case Switch():
             if action.image:
                 acts.tag(action.image, action.image_name)
-            acts.up(plan.stack, plan.directory, step.service, action.project, progress=progress, cancel=cancel)
+            acts.up(
+                plan.stack,
+                plan.directory,
+                step.service,
+                action.project,
+                progress=progress,
+                cancel=cancel,
+                recreate=action.recreate,
+            )
+        case Restart():
+            for container in facts.containers(action.project):
+                if container.service == step.service and not container.one_off and container.alive:
+                    acts.restart_container(container.container_id)
         case RemoveContainer():
             acts.remove_container(action.container, _CANDIDATE_STOP_S)
         case RemoveService():

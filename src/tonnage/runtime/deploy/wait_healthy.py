@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.health import ContainerObservation, HealthResult, Proof, ServiceObservation, advance
+from tonnage.decide.deploy.joined import what_is_gone
 from tonnage.errors import NotHealthyError, StepFailedError, TonnageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ def prove(
 
 def _look(facts: EngineFacts, project: str, service: str, action: Prove) -> tuple[ContainerObservation, ...]:
     return tuple(
-        ContainerObservation(container=container, answer=_ask(facts, container, action))
+        ContainerObservation(
+            container=container,
+            answer=_ask(facts, container, action),
+            gone=what_is_gone(container, facts.container) if container.joined and not action.one_shot else "",
+        )
         for container in _meant(facts, project, service, action)
     )
 

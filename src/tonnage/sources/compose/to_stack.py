@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _OF_SERVICE = "service:"
 _NOT_CONFIG = {"build", "profiles"}
+_NAMESPACES = ("network_mode", "pid", "ipc", "uts", "cgroup")
 _BUILD_KEYS_IGNORED = (
     "entitlements", "isolation", "no_cache_filter", "privileged", "tags", "ulimits"
 )  # fmt: skip
@@ -112,7 +113,7 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         image=image,
         config=config,
         build=_build(name, raw["build"], form, origin) if raw.get("build") else None,
-        depends_on=tuple(_dependencies(name, raw, origin)),
+        depends_on=tuple(_dependencies(name, form, origin)),
         ports=tuple(
             Port(
                 target=int(port["target"]),
@@ -134,12 +135,36 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
     )
 
 
-def _dependencies(name: str, raw: Canonical, origin: ComposeExtras) -> list[Dependency]:
+def _dependencies(name: str, form: Canonical, origin: ComposeExtras) -> list[Dependency]:
+    raw: Canonical = form["services"][name]
     found: Mapping[str, Canonical] = raw.get("depends_on") or {}
+    shared = _shared(raw, form)
+    names = dict.fromkeys((*_in_order(found, origin.written(name, "depends_on")), *shared))
     return [
-        Dependency(service=key, required=found[key].get("required") is not False)
-        for key in _in_order(found, origin.written(name, "depends_on"))
+        Dependency(
+            service=key,
+            required=found.get(key, {}).get("required") is not False,
+            restart=found.get(key, {}).get("restart") is True,
+            shares=tuple(shared.get(key, ())),
+        )
+        for key in names
     ]
+
+
+def _shared(raw: Canonical, form: Canonical) -> dict[str, list[str]]:
+    """Return what a service has of the containers of others, which it may name by their service or by their name."""
+    by_name = {str(each["container_name"]): key for key, each in form["services"].items() if each.get("container_name")}
+    wanted = [(key.removesuffix("_mode"), str(raw.get(key) or "")) for key in _NAMESPACES]
+    for source in raw.get("volumes_from") or ():
+        kind, _, rest = source.partition(":")
+        wanted.append(("volumes", f"container:{rest.partition(':')[0]}" if kind == "container" else f"service:{kind}"))
+    shared: dict[str, list[str]] = {}
+    for what, mode in wanted:
+        kind, _, name = mode.partition(":")
+        owner = by_name.get(name) if kind == "container" else name if kind == "service" else None
+        if owner in form["services"]:
+            shared.setdefault(owner, []).append(what)
+    return shared
 
 
 def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) -> BuildSpec:

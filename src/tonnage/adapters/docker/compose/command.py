@@ -57,11 +57,13 @@ def switch(
     on_line: Callable[[str], None],
     holder: Callable[[int], str],
     cancel: Cancel,
+    recreate: bool = False,
 ) -> None:
     """Bring one service to its configuration: ``up -d --no-build --no-deps``.
 
     Args:
         holder: Says who publishes a port of the host, for the message when it is taken.
+        recreate: Make containers anew although nothing changed for Compose.
 
     Raises:
         StepFailedError: Compose failed or was stopped.
@@ -69,7 +71,7 @@ def switch(
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
-    arguments = ["up", "-d", "--no-build", "--no-deps", "--", service]
+    arguments = ["up", "-d", "--no-build", "--no-deps", *(["--force-recreate"] if recreate else []), "--", service]
     text = for_switch(definition, tool.generation)
     failed = _run(tool, project, directory, text, arguments, environment, on_line, cancel)
     if failed is not None:
