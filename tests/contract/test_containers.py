@@ -281,3 +281,35 @@ def test_a_container_is_removed_whatever_its_state(world: World) -> None:
         world.acts.remove_container(container.name)
         assert world.facts.container(container.name) is None
     assert world.facts.containers() == ()
+
+
+@pytest.mark.each_engine
+def test_a_container_tells_whose_namespaces_and_volumes_it_has_and_when_it_was_made_and_started(world: World) -> None:
+    web = {**put(world, STEADY), "ipc": "shareable"}
+    owner = up(world, "web", web=web)
+    shares = {"image": "contract/a:1", "network_mode": "service:web", "pid": "service:web", "ipc": "service:web"}
+    member = up(world, "member", web=web, member=shares)
+    assert set(member.joined) == {(kind, owner.container_id) for kind in ("network", "pid", "ipc")}
+    assert owner.joined == ()
+    assert 0 < owner.created_s <= owner.started_s <= member.created_s <= member.started_s
+
+
+def test_up_that_makes_anew_does_so_although_nothing_changed(world: World) -> None:
+    web = put(world, STEADY)
+    before = up(world, "web", web=web)
+    world.acts.up(PROJECT, world.directory, "web", project(web=web), progress=Heard(), cancel=NEVER, recreate=True)
+    (after,) = containers_of(world, "web")
+    assert after.container_id != before.container_id
+    assert after.state == "running"
+
+
+def test_a_container_that_is_restarted_is_the_same_and_started_later(world: World) -> None:
+    before = up(world, "web", web={**put(world, STEADY), "stop_signal": "SIGKILL"})
+    world.sleep(0.1)
+    world.acts.restart_container(before.container_id)
+    (after,) = containers_of(world, "web")
+    assert (after.container_id, after.state) == (before.container_id, "running")
+    assert after.started_s > before.started_s
+    assert after.created_s == before.created_s
+    with pytest.raises(StepFailedError):
+        world.acts.restart_container("nobody")

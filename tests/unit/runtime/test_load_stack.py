@@ -315,3 +315,24 @@ def test_two_services_may_not_publish_the_same_port_of_one_address(
             read(tmp_path)
     else:
         assert len(read(tmp_path).services) == 2
+
+
+def test_what_a_service_shares_with_another_is_known_however_it_names_it(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  gate: {image: a, container_name: the-gate}\n"
+        "  one: {image: a, network_mode: 'service:gate', pid: 'service:gate', depends_on: [gate]}\n"
+        "  two: {image: a, network_mode: 'container:the-gate', volumes_from: ['container:the-gate:ro']}\n"
+        "  three: {image: a, volumes_from: ['gate:ro'], network_mode: 'container:elsewhere'}\n"
+        "  four: {image: a, depends_on: {gate: {condition: service_started, restart: true}}}\n"
+    )
+    stack = load_stack(StackRequest(working_directory=str(tmp_path)), environment={}, compose=None)
+    depends = {each.name: each.depends_on for each in stack.services}
+    assert depends == {
+        "gate": (),
+        "one": (Dependency(service="gate", shares=("network", "pid")),),
+        "two": (Dependency(service="gate", shares=("network", "volumes")),),
+        "three": (Dependency(service="gate", shares=("volumes",)),),
+        "four": (Dependency(service="gate", restart=True),),
+    }
+    assert [each.name for each in stack.services if each.joins] == ["one", "two", "three"]

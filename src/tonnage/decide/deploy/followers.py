@@ -1,7 +1,8 @@
-"""Services that have to follow when another one's containers are replaced: they live in these, or asked to be restarted.
+"""Services that have to follow when the containers of another one are replaced.
 
-Who shares a namespace or mounts the volumes of a container is made anew after it; ``restart: true`` of ``depends_on`` restarts.
-Both are proven, and both go for those that follow these in turn. Nobody asked for them: they come back as they run.
+Who shares a namespace or mounts the volumes of a container is made anew after it; ``restart: true`` of ``depends_on``
+restarts. Both are proven, and both hold for those that follow these in turn. They come back as they run: nobody asked
+for another version of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a container shares with another one, and whether that is still there: pure, from what was observed.
 
-A namespace ends with the container that it belongs to, or begins anew when that one is restarted. Whoever joined it before
-goes on, healthy to look at, and reaches nobody.
+A namespace ends with the container that it belongs to, or begins anew when that one is restarted. Whoever joined it
+before goes on, healthy to look at, and reaches nobody.
 """
 
 from __future__ import annotations

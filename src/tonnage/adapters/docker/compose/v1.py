@@ -171,6 +171,7 @@ def rewrite_service(where: str, config: Mapping, project: Mapping) -> list[str]:
         del config[key]
     _deploy(config)
     _dependencies(config, project)
+    _containers_of_services(config, project)
     health = config.get("healthcheck")
     if isinstance(health, dict):
         # Compose 1 knows one interval only; the first check just comes later.
@@ -240,6 +241,20 @@ def _dependencies(config: Mapping, project: Mapping) -> None:
             for name, how in depends.items()
             if name in project["services"]
         }
+
+
+def _containers_of_services(config: Mapping, project: Mapping) -> None:
+    """Name services where their containers are named: Compose 1 reads nothing while one of all these is not there."""
+    owners = {each["container_name"]: name for name, each in project["services"].items() if each.get("container_name")}
+    for key in ("network_mode", "pid", "ipc"):
+        kind, _, name = str(config.get(key) or "").partition(":")
+        if kind == "container" and name in owners:
+            config[key] = f"service:{owners[name]}"
+    for number, source in enumerate(config.get("volumes_from") or ()):
+        kind, _, rest = source.partition(":")
+        name, _, mode = rest.partition(":")
+        if kind == "container" and name in owners:
+            config["volumes_from"][number] = f"{owners[name]}:{mode or 'rw'}"
 
 
 def _networks(where: str, config: Mapping) -> list[str]:

@@ -253,3 +253,19 @@ def test_compose_1_refuses_what_only_compose_2_knows(compose_1: Callable[[Path],
     (tmp_path / "empty.env").touch()
 
     assert compose_1(tmp_path) == "refused"
+
+
+def test_containers_of_the_stack_are_named_by_their_services() -> None:
+    services = {
+        "gate": {"image": "a", "container_name": "the-gate"},
+        "one": {"image": "a", "network_mode": "container:the-gate", "pid": "container:the-gate"},
+        "two": {
+            "image": "a",
+            "network_mode": "container:elsewhere",
+            "volumes_from": ["container:the-gate:ro", "container:elsewhere", "gate"],
+        },
+    }
+    written = json.loads(for_switch({"name": "shop", "services": services}, 1))["services"]
+    assert (written["one"]["network_mode"], written["one"]["pid"]) == ("service:gate", "service:gate")
+    assert written["two"]["network_mode"] == "container:elsewhere"
+    assert written["two"]["volumes_from"] == ["gate:ro", "container:elsewhere", "gate"]
