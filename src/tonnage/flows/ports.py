@@ -214,6 +214,9 @@ class LocalMachine(Protocol):
         It is counted for so many seconds at most.
         """
 
+    def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
+        """Remove that; raises CannotReclaimError when something of it stays."""
+
 
 class Rehearsals(Protocol):
     """Private engines on disks of their own."""

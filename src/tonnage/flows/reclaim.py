@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tonnage.flows.reclaim_context import ReclaimContext
     from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
+    from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.candidate import Candidate, Protected
     from tonnage.model.reclaim.outcome import ReclaimChoice, Reclaimed, Removal
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval
@@ -209,8 +210,8 @@ def _remove(
 
         def remove(candidate: Candidate) -> None:
             if candidate.kind == NamedKind.OTHER_STORE:
-                _check_other_store(ports, context)
-            if candidate.paths:
+                ports.machine.remove_other_store(_still_left(ports, context), candidate, signals.cancel)
+            elif candidate.paths:
                 ports.machine.remove_place(candidate, signals.cancel)
             elif removal is not None:
                 removal.remove(candidate)
@@ -239,8 +240,8 @@ def _remove(
     return replace(done, available_bytes=context.available())
 
 
-def _check_other_store(ports: ReclaimPorts, context: ReclaimContext) -> None:
-    """Look once more, right before: an engine that was switched back uses it.
+def _still_left(ports: ReclaimPorts, context: ReclaimContext) -> Engine:
+    """Return the engine after one more look right before: one that was switched back uses what it had left.
 
     Raises:
         CannotReclaimError: It stays.
@@ -248,10 +249,12 @@ def _check_other_store(ports: ReclaimPorts, context: ReclaimContext) -> None:
     from tonnage.decide.reclaim.other_store import why_it_stays  # noqa: PLC0415 - few machines have one
 
     assert context.access is not None  # noqa: S101 - an engine was asked for it
-    store = ports.machine.other_store(context.access.facts.engine(), within_s=0)
+    engine = context.access.facts.engine()
+    store = ports.machine.other_store(engine, within_s=0)
     reason = "the engine uses it by now" if store is None else why_it_stays(store)
     if reason:
         raise CannotReclaimError("what lies in the other image store stays", why=f"{reason}.")
+    return engine
 
 
 def _journal(ports: ReclaimPorts, context: ReclaimContext, choice: ReclaimChoice) -> ReclaimJournal:

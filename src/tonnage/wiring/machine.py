@@ -144,6 +144,13 @@ class ThisMachine:
 
         return find_other_store(engine, within_s=within_s)
 
+    def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
+        """Remove that."""
+        from tonnage.adapters.reclaim.other_store import let_go  # noqa: PLC0415
+
+        let_go(engine)
+        self.remove_place(candidate, cancel)
+
 
 class FoundPrograms:
     """Satisfies ``Programs``; each is looked for when first asked for."""

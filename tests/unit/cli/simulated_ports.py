@@ -115,6 +115,9 @@ class EmptyMachine:
         del engine, within_s
         return None
 
+    def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
+        raise NotImplementedError(engine, candidate, cancel)
+
 
 @dataclass
 class SimulatedFiles(RealStackFiles):

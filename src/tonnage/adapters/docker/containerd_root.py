@@ -76,6 +76,13 @@ class EngineProcesses(Protocol):
         """Return what is in a directory."""
 
 
+class Containerd(Struct, frozen=True):
+    """The containerd that an engine uses: where it keeps its files, and the socket that it listens at."""
+
+    root: str
+    address: str
+
+
 def containerd_root(told: Info, processes: EngineProcesses) -> str:
     """Return where the engine's containerd keeps its files.
 
@@ -85,6 +92,12 @@ def containerd_root(told: Info, processes: EngineProcesses) -> str:
     Returns:
         A directory of the engine's machine; empty where it cannot be known.
     """
+    found = containerd_of(told, processes)
+    return found.root if found is not None else ""
+
+
+def containerd_of(told: Info, processes: EngineProcesses) -> Containerd | None:
+    """Return the engine's containerd; None where its root cannot be known."""
     programs = processes.programs()
     engine = _engine(told, programs, processes)
     found = [each for each in programs if each.name == "containerd"]
@@ -92,9 +105,11 @@ def containerd_root(told: Info, processes: EngineProcesses) -> str:
     address = (told.containerd or {}).get("Address", "") or (_told_by(engine, processes) if engine else "")
     if (mine and (not address or _is_own(address))) or address.endswith(_OWN_ADDRESS):
         # An engine that starts a containerd of its own tells it where: inside its data root.
-        return posixpath.join(told.data_root, _OWN_ROOT)
+        listens = address or _address(mine[0], processes)
+        return Containerd(posixpath.join(told.data_root, _OWN_ROOT), listens)
     listening = [each for each in found if _same(_address(each, processes), address or _ADDRESS)]
-    return _root(listening[0], processes) if len(listening) == 1 else ""
+    root = _root(listening[0], processes) if len(listening) == 1 else ""
+    return Containerd(root, _address(listening[0], processes)) if root else None
 
 
 def _engine(told: Info, programs: Sequence[Program], processes: EngineProcesses) -> Program | None:

@@ -1,10 +1,11 @@
-"""Finds what an engine of this machine has left in the classic store of images since it keeps them in containerd.
+"""Finds what an engine of this machine has left in the image store that it does not use any more. Only root may look.
 
 Nothing of it is open in such an engine, and nothing is shared with it but the directory of containers: of each the
-engine's own file says in which store it was made. Only root may look.
+engine's own file says in which store it was made.
 
 Source: moby, ``daemon/daemon.go`` (``NewDaemon``: ``layerStore``; ``restore``: a container of another driver is passed
-over), ``builder/builder-next/controller.go`` (``newGraphDriverController``); checked with Docker 26.1 and 28.5.
+over), ``builder/builder-next/controller.go`` (``newGraphDriverController``, ``newSnapshotterController``); checked with
+Docker 26.1 and 28.5.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from tonnage.adapters.docker.containerd_root import ProcessesHere, containerd_of
+from tonnage.adapters.docker.schemas import Info
 from tonnage.adapters.host.mount_table import is_within, read_mounts
+from tonnage.adapters.reclaim import containerd_store
 from tonnage.adapters.reclaim.path_sizes import measure
 from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.reclaim.other_store import OtherStore
 
 if TYPE_CHECKING:
+    from tonnage.adapters.docker.containerd_root import Containerd
     from tonnage.model.inventory import Engine
 
 _LAYERS, _IMAGES = "overlay2", "image/overlay2"
@@ -35,6 +40,8 @@ _PARTS = (
     _LAYERS,
 )
 _LINKS = "l"
+# Of an engine that once kept images in containerd.
+_CACHE_IN_CONTAINERD = "buildkit/containerd-overlayfs"
 
 
 class _ContainerFile(Struct):
@@ -57,8 +64,49 @@ def find_other_store(engine: Engine, *, within_s: float) -> OtherStore | None:
         None where there is nothing, or this user may not look.
     """
     root = Path(os.path.realpath(engine.data_root))
-    if engine.image_store != CONTAINERD or not _has_layers(root):
+    if engine.image_store == CONTAINERD and _has_layers(root):
+        return _classic(root, engine, within_s)
+    if engine.image_store == CLASSIC and os.path.lexists(root / _CACHE_IN_CONTAINERD):
+        return _in_containerd(root, engine)
+    return None
+
+
+def let_go(engine: Engine) -> None:
+    """Let containerd remove what an engine of the classic store has left there; nothing happens for any other one.
+
+    Raises:
+        CannotReclaimError: containerd refuses.
+    """
+    containerd = _containerd(engine) if engine.image_store == CLASSIC else None
+    if containerd is not None:
+        containerd_store.let_go(containerd)
+
+
+def _containerd(engine: Engine) -> Containerd | None:
+    return containerd_of(Info(data_root=engine.data_root), ProcessesHere())
+
+
+def _in_containerd(root: Path, engine: Engine) -> OtherStore | None:
+    containerd = _containerd(engine)
+    unasked = containerd_store.why_unasked(containerd)
+    left = None if unasked or containerd is None else containerd_store.look_into(containerd)
+    if left is not None and not (left.images or left.leases):
         return None
+    containers, unread = _made_elsewhere(root / "containers", engine.storage_driver)
+    paths = (str(root / _CACHE_IN_CONTAINERD),)
+    return OtherStore(
+        store=CONTAINERD,
+        place=containerd.root if containerd is not None else str(root),
+        size_bytes=left.size_bytes if left is not None else 0,
+        counted=left is not None,
+        images=left.images if left is not None else (),
+        containers=containers,
+        obstacle=unasked or unread,
+        paths=paths,
+    )
+
+
+def _classic(root: Path, engine: Engine, within_s: float) -> OtherStore:
     paths = tuple(str(path) for each in _PARTS if os.path.lexists(path := root / each))
     device = os.stat(root / _LAYERS).st_dev  # noqa: PTH116 - beside what was looked at above
     sizes = measure([((), paths)], device, within_s=within_s)

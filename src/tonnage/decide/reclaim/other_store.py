@@ -68,7 +68,9 @@ def why_it_stays(store: OtherStore) -> str:
 
 def found_text(store: OtherStore) -> str:
     """Say what lies there, with its bytes."""
-    size = format_bytes(store.size_bytes) if store.counted else f"at least {format_bytes(store.size_bytes)}"
+    size = format_bytes(store.size_bytes)
+    if not store.counted:
+        size = f"at least {size}" if store.size_bytes else "bytes that nobody could count"
     return f"{size} in {store.place} are of the {store.store} image store, which the engine does not use any more"
 
 
