@@ -14,6 +14,7 @@ from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.reports.known_engines import engine_named, pushes_packed, version_of
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
+from tonnage.flows.requests import LookupScope
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import cache_places, read_history
 from tonnage.forecast.costs.totals import (
@@ -219,9 +220,8 @@ def gather(
         UsageError: Services are built on each other in a circle, and that was to be refused.
     """
     images = inventory.images if inventory else ()
-    opened = ports.lookups(
-        facts, images, offline=asked.offline, probe=asked.probe, untrusted=asked.untrusted, ask_hosts=asked.ask_hosts
-    )
+    scope = LookupScope(offline=asked.offline, probe=asked.probe, untrusted=asked.untrusted, ask_hosts=asked.ask_hosts)
+    opened = ports.lookups(facts, images, scope)
     if opened is None:
         return ()
     history = history or History()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from tonnage.flows.requests import ANYTHING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.forecast.estimate import EngineKind
@@ -261,22 +264,12 @@ class ForecastPorts(EnginePorts, Protocol):
     """What a forecast needs."""
 
     def lookups(
-        self,
-        facts: EngineFacts | None,
-        images: Sequence[Image] = (),
-        *,
-        offline: bool = False,
-        probe: bool = False,
-        untrusted: bool = False,
-        ask_hosts: Sequence[str] = (),
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
     ) -> AbstractContextManager[Lookups] | None:
         """Open what forecasting reads; None where nothing can be forecast.
 
         Args:
             facts: The engine; None without one.
-            probe: A base image may be started in a throw-away container to ask its own package manager.
-            untrusted: Ask only servers that everybody knows, and those that the user configured.
-            ask_hosts: Further ones that the user lets be asked; ``all`` for every public one.
         """
 
 

@@ -43,6 +43,25 @@ class StackFlags(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+class LookupScope(Struct, frozen=True, kw_only=True):
+    """What may be asked for a forecast.
+
+    Args:
+        offline: No server.
+        probe: A base image may be started in a throw-away container to ask its own package manager.
+        untrusted: Only servers that everybody knows, and those that the user configured.
+        ask_hosts: Further ones that the user lets be asked; ``all`` for every public one.
+    """
+
+    offline: bool = False
+    probe: bool = False
+    untrusted: bool = False
+    ask_hosts: tuple[str, ...] = ()
+
+
+ANYTHING = LookupScope()
+
+
 class ReclaimRequest(Struct, frozen=True, kw_only=True):
     """What is to be freed; without a target everything that may go is chosen.
 

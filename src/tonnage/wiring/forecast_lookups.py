@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.throwaway_container import EngineProbe
     from tonnage.adapters.interface import EngineFacts
     from tonnage.adapters.registry.images import ImageRegistry
+    from tonnage.flows.requests import LookupScope
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
@@ -350,22 +351,12 @@ class RealLookups:
 
 
 def open_lookups(
-    environment: Mapping[str, str],
-    facts: EngineFacts | None,
-    images: Sequence[Image] = (),
-    *,
-    offline: bool = False,
-    probe: bool = False,
-    untrusted: bool = False,
-    ask_hosts: Sequence[str] = (),
+    environment: Mapping[str, str], facts: EngineFacts | None, images: Sequence[Image], scope: LookupScope
 ) -> RealLookups:
     """Open what forecasting reads.
 
     Args:
         facts: The engine; None without one.
-        probe: A base image may be started in a throw-away container.
-        untrusted: Ask only servers that everybody knows, and those that the user configured.
-        ask_hosts: Further ones that the user lets be asked.
 
     Returns:
         The lookups, with the mirrors and insecure registries that the engine was told.
@@ -374,7 +365,9 @@ def open_lookups(
 
     cache = cache_directory(environment) / "forecast"
     if not isinstance(facts, DockerFacts):
-        return RealLookups(environment, cache, offline=offline, untrusted=untrusted, ask_hosts=ask_hosts)
+        return RealLookups(
+            environment, cache, offline=scope.offline, untrusted=scope.untrusted, ask_hosts=scope.ask_hosts
+        )
     from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
     from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
 
@@ -383,12 +376,12 @@ def open_lookups(
         environment,
         cache,
         engine=EngineImages(facts.connection, images),
-        offline=offline,
-        probe=EngineProbe(facts.connection) if probe else None,
+        offline=scope.offline,
+        probe=EngineProbe(facts.connection) if scope.probe else None,
         mirrors=registries.mirrors,
         insecure=registries.insecure,
-        untrusted=untrusted,
-        ask_hosts=ask_hosts,
+        untrusted=scope.untrusted,
+        ask_hosts=scope.ask_hosts,
     )
 
 

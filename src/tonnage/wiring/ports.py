@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonnage.flows.requests import ANYTHING
 from tonnage.flows.state import cache_directory
 from tonnage.runtime.clock import SystemClock
 from tonnage.wiring.engines import DockerEngines, PrivateEngines
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.host.checksums import Checksums
     from tonnage.adapters.interface import EngineFacts
+    from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.inventory import Image
 
@@ -54,21 +56,12 @@ class Ports:
         return Checksums(cache_directory(self.environment) / "checksums.json")
 
     def lookups(
-        self,
-        facts: EngineFacts | None,
-        images: Sequence[Image] = (),
-        *,
-        offline: bool = False,
-        probe: bool = False,
-        untrusted: bool = False,
-        ask_hosts: Sequence[str] = (),
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
     ) -> AbstractContextManager[Lookups]:
         """Open what forecasting reads."""
         from tonnage.wiring.forecast_lookups import open_lookups  # noqa: PLC0415
 
-        return open_lookups(
-            self.environment, facts, images, offline=offline, probe=probe, untrusted=untrusted, ask_hosts=ask_hosts
-        )
+        return open_lookups(self.environment, facts, images, scope)
 
     def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
         """Return the names that their registries have."""

@@ -15,6 +15,7 @@ from tonnage.adapters.host.space import space_under
 from tonnage.cli.app import main
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.ports import EngineAccess
+from tonnage.flows.requests import ANYTHING
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.ports import LocalMachine, Rehearsal
+    from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
@@ -211,18 +213,11 @@ class SimulatedPorts:
         pass
 
     def lookups(
-        self,
-        facts: EngineFacts | None,
-        images: Sequence[Image] = (),
-        *,
-        offline: bool = False,
-        probe: bool = False,
-        untrusted: bool = False,
-        ask_hosts: Sequence[str] = (),
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
     ) -> AbstractContextManager[Lookups] | None:
-        del images, probe, untrusted, ask_hosts
+        del images
         self.forecasts += 1
-        return None if self.looks_up is None else self.looks_up(facts, offline)
+        return None if self.looks_up is None else self.looks_up(facts, scope.offline)
 
     def kind(self, engine: Engine | None) -> EngineKind:
         in_containerd = engine is not None and engine.image_store == "containerd"

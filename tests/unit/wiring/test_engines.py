@@ -11,6 +11,7 @@ from tests.unit.adapters.docker.test_tools import stand_in_docker, standalone_co
 from tests.unit.adapters.registry.test_registry import Fleet
 
 from tonnage.errors import CannotFetchError, EngineLacksError, EngineUnreachableError, LockHeldError, UsageError
+from tonnage.flows.requests import LookupScope
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.runtime.deploy.observe import observe
 from tonnage.wiring.ports import Ports
@@ -62,7 +63,7 @@ def test_without_an_engine_lookups_read_registries_all_the_same(tmp_path: Path) 
 def test_offline_lookups_ask_no_registry(tmp_path: Path) -> None:
     with answering() as server:
         name = Fleet(server).serve()
-        lookups = Ports({"TONNAGE_CACHE_DIR": str(tmp_path)}).lookups(None, offline=True)
+        lookups = Ports({"TONNAGE_CACHE_DIR": str(tmp_path)}).lookups(None, (), LookupScope(offline=True))
         with lookups as opened, pytest.raises(CannotFetchError):
             opened.base_image(name, "linux/amd64")
         assert not server.asked
