@@ -96,9 +96,9 @@ def named_long_ago(engine: RealEngine, digest: str) -> None:
         os.utime(content, (0, 0))
 
 
-def available(engine: RealEngine) -> int:
-    """Return the available bytes of the disk that images lie on."""
-    told = os.statvfs(engine.images_mount)
+def available(engine: RealEngine, mount: str = "") -> int:
+    """Return the available bytes of a disk, or of the one that images lie on."""
+    told = os.statvfs(mount or engine.images_mount)
     return told.f_bavail * told.f_frsize
 
 

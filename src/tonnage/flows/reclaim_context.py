@@ -136,7 +136,7 @@ def _of_other_store(ports: ReclaimPorts, engine: Engine, request: ReclaimRequest
         return Findings()
     named = NamedKind.OTHER_STORE in request.only
     store = ports.machine.other_store(engine, within_s=inf if named else OTHER_STORE_S)
-    if store is None or ports.machine.space(store.place).mount != mount:
+    if store is None or ports.machine.space(store.place).device != ports.machine.space(mount).device:
         return Findings()
     from tonnage.decide.reclaim.other_store import other_store_findings  # noqa: PLC0415 - few machines have one
 

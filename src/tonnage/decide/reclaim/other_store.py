@@ -62,7 +62,9 @@ _OTHER = {CONTAINERD: "classic", "classic": CONTAINERD}
 def why_it_stays(store: OtherStore) -> str:
     """Return why nothing of it may go; empty when it may."""
     if store.containers:
-        return f"{_some(store.containers, 'container')} were made in it, and what they wrote lies there"
+        many = len(store.containers) > 1
+        some = _some(store.containers, "container")
+        return f"{some} {'were' if many else 'was'} made in it, and what {'they' if many else 'it'} wrote lies there"
     return store.obstacle
 
 
@@ -83,7 +85,7 @@ def what_to_do(store: OtherStore) -> str:
         return f"It stays: {store.obstacle}."
     back = "true" if store.store == CONTAINERD else "false"
     return (
-        f"It stays: {why_it_stays(store)}. To remove them, switch back with this in daemon.json:\n"
+        f"It stays: {why_it_stays(store)}. To remove what was made in it, switch back with this in daemon.json:\n"
         f'  "features": {{"containerd-snapshotter": {back}}}\n'
         "and then:\n"
         "  systemctl restart docker\n"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
+from tonnage.model.reclaim.candidate import NamedKind
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.layout import columns, joined
 
@@ -19,7 +20,7 @@ _TOGETHER = 3
 """More records of the build cache of one sort than this stand on one line."""
 _STAYING_SHOWN = 12
 _LONGEST_NAME = 48
-_NAMED_KINDS = frozenset({"image", "container", "volume", "cache"})
+_NAMED_KINDS = frozenset({"image", "container", "volume", "cache", *NamedKind})
 
 
 def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
