@@ -24,7 +24,7 @@ NOTHING = {"BUILDX_CONFIG": "/nonexistent"}
 
 def reclaim(project: Project, *arguments: str) -> dict[str, Any]:
     """Reclaim, and return what was told."""
-    ended = project.tonnage("reclaim", *arguments, "--yes", "--json", environment=NOTHING)
+    ended = project.tonnage("reclaim", *arguments, "--json", environment=NOTHING)
     assert ended.exit_code in (0, 4), ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
@@ -37,16 +37,19 @@ def reasons(told: dict[str, Any], kind: str) -> list[str]:
 def test_the_volume_of_a_builder_that_is_gone_goes_where_it_is_named(project: Project) -> None:
     client = project.real.client
     builder: Any = client.containers.create(
-        "busybox:latest", name="buildx_buildkit_lost0", volumes={VOLUME: {"bind": "/var/lib/buildkit", "mode": "rw"}}
+        "busybox:latest",
+        "true",
+        name="buildx_buildkit_lost0",
+        volumes={VOLUME: {"bind": "/var/lib/buildkit", "mode": "rw"}},
     )
     place = Path(client.volumes.get(VOLUME).attrs["Mountpoint"])
     (place / "cache").write_bytes(os.urandom(9 * MIB))
-    only = ("--only", "builder-volume", "--free", "8MB")
+    only = ("--only", "builder-volume", "--free", "8MB", "--yes")
     assert reasons(reclaim(project, *only), "builder-volume") == [
         "the container buildx_buildkit_lost0 of the builder is there"
     ]
     builder.remove()
-    unnamed = reclaim(project, "--free", "1.5GB")
+    unnamed = reclaim(project)
     assert reasons(unnamed, "builder-volume") == ["only with --only builder-volume"]
     assert any("a volume of a builder that is gone holds 9.4" in note for note in unnamed["notes"])
     told = project.tonnage("doctor", environment=NOTHING).stdout
@@ -70,11 +73,11 @@ def test_what_the_classic_store_has_left_goes_where_it_is_named_and_the_engine_g
     hidden.mkdir(parents=True)
     (hidden / "config.v2.json").write_text(json.dumps({"Name": "/database", "Driver": "overlay2"}))
     mount = ("--mount", project.real.mount)
-    only = ("--only", "other-store", "--free", "8MB", *mount)
+    only = ("--only", "other-store", "--free", "8MB", "--yes", *mount)
     assert "database" in reasons(reclaim(project, *only), "other-store")[0]
     (hidden / "config.v2.json").unlink()
     hidden.rmdir()
-    assert reasons(reclaim(project, "--free", "1.5GB", *mount), "other-store") == ["only with --only other-store"]
+    assert reasons(reclaim(project, *mount), "other-store") == ["only with --only other-store"]
     assert "of the classic image store" in project.tonnage("doctor").stdout
     assert (layer / "file").exists()
 

@@ -47,24 +47,61 @@ class Copy(Struct, frozen=True):
     blob_bytes: int
 
 
+class _Match(Struct, frozen=True):
+    """A layer that a record may be a copy of, and the layer that it lies on."""
+
+    copy: Copy
+    below: str
+
+
 def copies(inventory: Inventory) -> dict[str, Copy]:
     """Return the records of the build cache that are second copies of layers of images, by their ids."""
     if inventory.engine.image_store != CONTAINERD:
         return {}
-    by_instruction: dict[tuple[str, str], list[tuple[Layer, Image]]] = defaultdict(list)
+    matches = _matches(inventory)
+    standing = _standing(inventory.cache, matches)
+    # What a command writes has the time in it, so its blob is no other one's. Files that were copied are the same ones.
+    return {
+        record.record_id: (standing.get(record.record_id) or matches[record.record_id][0]).copy
+        for record in inventory.cache
+        if record.record_id in standing or (record.record_id in matches and not record.description.startswith(_RUN))
+    }
+
+
+def _matches(inventory: Inventory) -> dict[str, list[_Match]]:
+    """Return the layers that records may be copies of, by their instruction and their bytes."""
+    by_instruction: dict[tuple[str, str], list[tuple[Layer, str, Image]]] = defaultdict(list)
     for image in inventory.images:
-        for layer in image.layers:
+        for below, layer in zip(("", *image.chain), image.layers, strict=False):
             if layer.size_bytes is not None and layer.made_by:
-                by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, image))
-    found: dict[str, Copy] = {}
+                by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, below, image))
+    found: dict[str, list[_Match]] = {}
     for record in inventory.cache:
-        for layer, image in by_instruction.get(_key_of_record(record), ()):
+        for layer, below, image in by_instruction.get(_key_of_record(record), ()):
             blob_bytes = _blob_in(record.size_bytes, layer, seen=bool(image.blobs))
             if blob_bytes and _is_of(record, layer.made_by):
                 name = next(iter(image.references), image.image_id.removeprefix("sha256:")[:12])
-                found[record.record_id] = Copy(name, layer.chain_id, record.size_bytes - blob_bytes, blob_bytes)
-                break
+                copy = Copy(name, layer.chain_id, record.size_bytes - blob_bytes, blob_bytes)
+                found.setdefault(record.record_id, []).append(_Match(copy, below))
     return found
+
+
+def _standing(records: Sequence[CacheRecord], matches: Mapping[str, Sequence[_Match]]) -> dict[str, _Match]:
+    """Return the records that stand on one another as the layers do that they match."""
+    copied = {match.copy.chain_id for each in matches.values() for match in each}
+    found: dict[str, _Match] = {}
+    waiting = [record for record in records if record.record_id in matches]
+    while True:
+        for record in waiting:
+            chains = {found[parent].copy.chain_id for parent in record.parents if parent in found}
+            fit = (each for each in matches[record.record_id] if each.below in chains or each.below not in copied)
+            match = next(fit, None)
+            if match is not None:
+                found[record.record_id] = match
+        left = [record for record in waiting if record.record_id not in found]
+        if len(left) == len(waiting):
+            return found
+        waiting = left
 
 
 def layer_holders(inventory: Inventory) -> dict[str, frozenset[str]]:

@@ -146,3 +146,67 @@ def test_an_image_that_was_built_here_gives_its_layers_also_while_the_cache_stay
     assert [each.name for each in choice.chosen] == ["image2:1"]
     # Unpacked for images; the blobs stay with the records.
     assert choice.freed_bytes == pytest.approx(45_023_232 + 20_004_864, rel=0.01)
+
+
+def with_blobs(*images: Image) -> tuple[Image, ...]:
+    """Return the images with the bytes of their blobs, as where these can be seen."""
+    blob_bytes = {"copied": 40_007_061 - 20_004_864, "run": 60_094_856 - 45_023_232, "workdir": 92}
+    return tuple(
+        replace(
+            each,
+            layers=tuple(replace(layer, blob_bytes=blob_bytes.get(layer.chain_id, 0)) for layer in each.layers),
+            blobs={"sha256:blob": 1},
+        )
+        for each in images
+    )
+
+
+def test_where_blobs_can_be_seen_another_content_of_the_same_instruction_is_no_copy() -> None:
+    images = with_blobs(BASE, BUILT)
+    blocks = replace(RECORDS[2], record_id="blocks", size_bytes=RECORDS[2].size_bytes + 4096)
+    bytes_more = replace(RECORDS[2], record_id="bytes", size_bytes=RECORDS[2].size_bytes + 7)
+    never_exported = replace(RECORDS[2], record_id="never", size_bytes=30_000_128)
+    found = copies(in_containerd(*RECORDS, blocks, bytes_more, never_exported, images=images))
+    assert set(found) == {"copied", "run", "workdir", "blocks"}
+    assert found["blocks"].size_bytes == UNPACKED["copied"] + 4096
+
+
+def test_what_a_command_wrote_in_an_earlier_build_has_a_blob_of_its_own_and_copied_files_have_not() -> None:
+    earlier = (
+        record("earlier copied", 40_007_068, "[stage-1 2/6] COPY --from=one /s /s", "base"),
+        record("earlier run", 60_094_856, RUN, "earlier copied"),
+        record("earlier workdir", 8_284, "[stage-1 4/6] WORKDIR /srv", "earlier run"),
+    )
+    found = copies(in_containerd(*earlier, *RECORDS, images=with_blobs(BASE, BUILT)))
+    assert set(found) == {"copied", "run", "workdir", "earlier workdir"}
+
+
+def test_of_two_images_each_record_is_a_copy_of_the_layer_in_its_own_chain() -> None:
+    other = {"copied 2": "copied", "run 2": "run"}
+    layers = tuple(
+        replace(layer, chain_id=one) for one, of in other.items() for layer in BUILT.layers if layer.chain_id == of
+    )
+    second = replace(image(3, 103_210_000), layers=(BASE.layers[0], *layers))
+    records = (
+        record("copied 2", RECORDS[2].size_bytes, RECORDS[2].description, "base"),
+        record("run 2", RECORDS[3].size_bytes, RUN, "copied 2"),
+    )
+    copied = replace(RECORDS[2], size_bytes=RECORDS[2].size_bytes + 1)
+    images = list(with_blobs(BASE, BUILT, second))
+    images[1] = replace(
+        images[1],
+        layers=tuple(replace(one, blob_bytes=one.blob_bytes + (one.chain_id == "copied")) for one in images[1].layers),
+    )
+    images[2] = replace(
+        images[2],
+        layers=tuple(
+            replace(one, blob_bytes={"copied 2": 20_002_197, "run 2": 15_071_624}.get(one.chain_id, 0))
+            for one in images[2].layers
+        ),
+    )
+    found = copies(in_containerd(RECORDS[0], copied, RECORDS[3], *records, images=tuple(images)))
+    assert {name: each.chain_id for name, each in found.items()} == {
+        "copied": "copied",
+        "run": "run",
+        **{one: one for one in other},
+    }
