@@ -54,6 +54,7 @@ class Simulator:
         self.store = Store(self.disk)
         self.containers: dict[str, LivingContainer] = {}
         self.volumes: dict[str, str] = {}
+        self.networks: list[str] = []
         self.recipes: dict[str, Recipe] = {}
         self.registry: dict[str, tuple[tuple[tuple[str, int], ...], Behaviour]] = {}
         self.pushed: list[str] = []

@@ -97,6 +97,10 @@ class SimulatedFacts:
             for name, project in self._engine.volumes.items()
         )
 
+    def networks(self) -> tuple[str, ...]:
+        """Return the names of all networks."""
+        return ("bridge", "host", "none", *self._engine.networks)
+
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds."""
         now_s = self._engine.clock.time()

@@ -75,6 +75,9 @@ class EngineFacts(Protocol):
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""
 
+    def networks(self) -> tuple[str, ...]:
+        """Return the names and ids of all networks."""
+
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""
 

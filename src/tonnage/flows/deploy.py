@@ -26,6 +26,7 @@ from tonnage.errors import (
     StalePlanError,
     TonnageError,
 )
+from tonnage.flows.needed import with_needs
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
@@ -194,6 +195,8 @@ def _plan(
     inventory = observe(facts, () if purpose is Purpose.ROLLBACK else read_inputs(ports, stack), engine)
     if stack.sent and purpose is Purpose.DEPLOY:
         inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, stack))
+    if purpose is Purpose.DEPLOY:
+        inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
     inventory = with_recorded_contents(inventory, history.versions)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)

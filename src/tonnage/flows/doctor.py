@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
-from tonnage.decide.deploy.planning import asked_for
+from tonnage.decide.deploy.needed import check_needed
+from tonnage.decide.deploy.planning import asked_for, check_ports
 from tonnage.decide.reports.checklist import checklist
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
@@ -21,12 +22,14 @@ from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
+from tonnage.flows.needed import with_needs
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.runtime.deploy.observe import observe
 from tonnage.small_files import DOCUMENT, WRITTEN_FOR_CI, read_text
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
@@ -132,6 +135,7 @@ def _check_all(
     checks = [
         checked("stack", lambda: _stack(ports, flags)),
         *_weights_checks(ports, flags, checked),
+        *_needed_checks(ports, flags, checked),
         checked("engine", lambda: _engine(ports, flags)),
         checked("disk", lambda: _disk(ports, flags)),
         *([collection_check(collection)] if collection is not None else []),
@@ -175,6 +179,29 @@ def _weights_checks(
 
     check = checked("weights", look_at)
     return [replace(check, state=WARNING) if unknown else check]
+
+
+def _needed_checks(
+    ports: RehearsalPorts, flags: StackFlags, checked: Callable[[str, Callable[[], str]], Check]
+) -> list[Check]:
+    """Check what a deploy of the stack needs and does not make; without a stack or an engine others said so already."""
+    try:
+        wanted = read_if_there(ports, flags)
+        with ports.engines.facts(flags.host) as facts:
+            inventory = observe(facts)
+    except TonnageError:
+        return []
+    names = {service.name for service in wanted.stack.services}
+    if not names:
+        return []
+
+    def look_at() -> str:
+        seen = with_needs(ports, wanted.stack, inventory)
+        check_ports(wanted.stack, seen, names)
+        notes = check_needed(wanted.stack, seen, names, names)
+        return "; ".join(notes) or "networks, volumes, files, devices, names and ports are there or free"
+
+    return [checked("needed", look_at)]
 
 
 def _is_here(ports: RehearsalPorts, flags: StackFlags) -> bool:

@@ -121,6 +121,12 @@ class StackFiles(Protocol):
     def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
 
+    def missing(self, endpoint: str, paths: Sequence[str]) -> Collection[str]:
+        """Return the paths where nothing is, on the machine behind ``ssh://``, or on this one where that is empty."""
+
+    def listening(self) -> Sequence[tuple[str, int]]:
+        """Return the TCP ports on which programs of this machine listen, with their address; empty for every one."""
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""
 

@@ -235,6 +235,7 @@ class Engine(Struct, frozen=True, kw_only=True):
         data_root: The directory that holds everything, on the engine's machine.
         architecture: As the engine names it, such as x86_64.
         builder: What builds in its place; None where it builds itself.
+        apart: Whether it is known to run in another network than this program.
     """
 
     engine_id: str
@@ -249,6 +250,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     swarm: bool = False
     rootless: bool = False
     builder: Builder | None = None
+    apart: bool = False
 
     @property
     def forgets_builds(self) -> bool:
@@ -306,6 +308,10 @@ class Inventory(Struct, frozen=True, kw_only=True):
         filesystems: Every filesystem that a run writes to; the one with the images comes first.
         to_send: Files of the project directory that the engine's machine lacks.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
+        networks: The names and ids of its networks.
+        missing: Paths that services need and that are not there; empty where nobody looked.
+        listening: TCP ports on which programs of this machine listen that are no containers, with their address (empty
+            for every one); empty where nobody looked.
     """
 
     engine: Engine
@@ -317,6 +323,9 @@ class Inventory(Struct, frozen=True, kw_only=True):
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
     needs: Roots | None = None
+    networks: tuple[str, ...] = ()
+    missing: frozenset[str] = frozenset()
+    listening: tuple[tuple[str, int], ...] = ()
 
     @property
     def build_cache(self) -> tuple[CacheRecord, ...]:

@@ -236,6 +236,7 @@ class Stack(Struct, frozen=True, kw_only=True):
         shared: The top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
         settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
         settings_places: Where each of these keys is written.
+        shared_places: Where each entry of ``shared`` is written, by its section and key such as ``networks.proxy``.
         notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
         place: Where the project directory lies on the engine's machine; empty where it is the same one.
         sent: What is mounted from the project directory and has to be sent there: path below it, and whether
@@ -249,6 +250,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     shared: ComposeMapping = field(default_factory=dict)
     settings: tuple[tuple[str, str], ...] = ()
     settings_places: tuple[tuple[str, Place], ...] = ()
+    shared_places: tuple[tuple[str, Place], ...] = ()
     notes: tuple[str, ...] = ()
     place: str = ""
     sent: tuple[tuple[str, bool], ...] = ()

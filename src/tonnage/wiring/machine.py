@@ -240,6 +240,22 @@ class RealStackFiles:
 
         return RemoteFiles(endpoint, paths)
 
+    def missing(self, endpoint: str, paths: Sequence[str]) -> frozenset[str]:
+        """Return the paths where nothing is, on the machine behind ``ssh://``, or on this one where that is empty."""
+        if endpoint:
+            from tonnage.adapters.ssh.files import missing_there  # noqa: PLC0415
+
+            return missing_there(endpoint, paths)
+        from tonnage.adapters.host.presence import missing  # noqa: PLC0415
+
+        return missing(paths)
+
+    def listening(self) -> tuple[tuple[str, int], ...]:
+        """Return the TCP ports on which programs of this machine listen, with their address; empty for every one."""
+        from tonnage.adapters.host.presence import listening  # noqa: PLC0415
+
+        return listening()
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""
         from tonnage.adapters.ssh.upload import files_here, files_there  # noqa: PLC0415

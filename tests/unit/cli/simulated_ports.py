@@ -138,6 +138,9 @@ class SimulatedFiles(RealStackFiles):
     def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
         raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
 
+    def listening(self) -> tuple[tuple[str, int], ...]:
+        return ()
+
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         del host
         return tuple(FileToSend(path=path, size_bytes=17) for path, _ in stack.sent)

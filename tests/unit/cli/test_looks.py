@@ -128,6 +128,7 @@ def test_doctor_ends_with_the_code_of_the_first_check_that_failed(world: World, 
     states = {check["name"]: check["state"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert states == {
         "stack": "ok",
+        "needed": "ok",
         "engine": "ok",
         "disk": "ok",
         "garbage collection": "ok",

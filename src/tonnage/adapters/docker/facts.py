@@ -70,7 +70,8 @@ class DockerFacts:
     def engine(self) -> Engine:
         """Return what the engine says of itself."""
         told = wire.engine(self._info(), self._connection.endpoint, self._connection.api_version)
-        return replace(told, builder=self._beside.found) if self._beside else told
+        builder = self._beside.found if self._beside else None
+        return replace(told, builder=builder, apart=bool(self._connection.netns))
 
     def registries(self) -> replies.RegistryConfig:
         """Return what the engine was told about registries."""
@@ -159,6 +160,11 @@ class DockerFacts:
         with self._asking("list the volumes"):
             listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
         return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if self._sizes else None)
+
+    def networks(self) -> tuple[str, ...]:
+        """Return the names and ids of all networks."""
+        with self._asking("list the networks"):
+            return wire.networks(self._get("/networks"))
 
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""

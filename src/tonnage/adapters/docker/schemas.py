@@ -295,6 +295,13 @@ class ContainerSummary(Struct, kw_only=True):
     mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 
+class NetworkSummary(Struct, kw_only=True):
+    """One entry of ``GET /networks``."""
+
+    id: str = field(name="Id")
+    name: str = field(name="Name")
+
+
 class PodMember(Struct, kw_only=True):
     """One entry of ``GET /libpod/containers/json``, which only Podman has."""
 

@@ -282,6 +282,11 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
     )
 
 
+def networks(reply: Json) -> tuple[str, ...]:
+    """Return the names and ids in ``GET /networks``."""
+    return tuple(name for each in _read(reply, list[replies.NetworkSummary]) for name in (each.name, each.id))
+
+
 def _seconds(text: str | None) -> float | None:
     """Return a moment in seconds since the epoch; None for none, which the engine writes as the year 1."""
     with contextlib.suppress(msgspec.ValidationError, OverflowError, UnicodeEncodeError):

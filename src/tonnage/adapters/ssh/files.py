@@ -19,7 +19,7 @@ from tonnage.errors import EngineUnreachableError
 from tonnage.small_files import COMPOSE_FILE, too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tonnage.small_files import FileKind
 
@@ -42,6 +42,29 @@ look() {{
     fi
 }}
 """
+
+
+_MISSING = f"""
+look() {{
+    p=$2 q=$2
+    while [ ! -e "$q" ] && [ -n "$q" ]; do q=${{q%/*}}; done
+    [ -e "$p" ] || [ ! -x "${{q:-/}}" ] || echo "{_MARK} $1"
+}}
+"""
+
+
+def missing_there(endpoint: str, paths: Sequence[str]) -> frozenset[str]:
+    """Return the paths where nothing is there. What that user may not look at counts as there.
+
+    Raises:
+        EngineUnreachableError: ssh failed.
+    """
+    if not paths:
+        return frozenset()
+    script = _MISSING + "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
+    done = ssh.run_there(endpoint, f"{script}exit 0\n")
+    told = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(f"{_MARK} ")]
+    return frozenset(paths[int(number)] for number in told)
 
 
 class _RemoteEntry(Struct, frozen=True):

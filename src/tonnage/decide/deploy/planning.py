@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.changes import change_of, config_digest, in_order, stands_below, with_builds_below
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
+from tonnage.decide.deploy.needed import check_needed
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
@@ -95,8 +96,12 @@ def plan_deploy(
             else:
                 unchanged.append(Unchanged(service=name, reason=_state(change)))
     left_alone = {each.service for each in unchanged}
-    check_ports(stack, inventory, {each.name for each in worked_on} - left_alone)
-    return finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
+    started = {each.name for each in worked_on} - left_alone
+    check_ports(stack, inventory, started)
+    built = {name for name in asked if contexts[name].change.build}
+    notes = check_needed(stack, inventory, started, built)
+    plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
 def plan_build(

@@ -39,5 +39,6 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = (), engine: Engine | 
         containers=containers,
         cache=cache,
         volumes=volumes,
+        networks=facts.networks(),
         inputs=tuple(inputs),
     )

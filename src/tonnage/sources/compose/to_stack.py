@@ -82,6 +82,9 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         shared={key: value for key, value in shared.items() if value},
         settings=settings,
         settings_places=places,
+        shared_places=tuple(
+            (f"{section}.{key}", origin.place(section, key)) for section, found in shared.items() for key in found
+        ),
         notes=(*origin.notes, *_notes(form, origin)),
     )
 

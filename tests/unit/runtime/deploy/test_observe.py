@@ -45,6 +45,9 @@ class FixedFacts:
     def volumes(self) -> tuple[Volume, ...]:
         return (VOLUME,)
 
+    def networks(self) -> tuple[str, ...]:
+        return ("bridge", "4711")
+
     def pulled(self, within_s: float) -> tuple[str, ...]:
         raise NotImplementedError
 

@@ -86,6 +86,9 @@ class Machine:
     def volumes(self) -> tuple[Volume, ...]:
         raise NotImplementedError
 
+    def networks(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
 
 @dataclass
 class Heard:

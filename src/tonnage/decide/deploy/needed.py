@@ -1,0 +1,227 @@
+"""What services need that a deploy does not make: external networks and volumes, files, devices, names, ports.
+
+All of it is known before the first build, and everything that is missing is told at once. Compose would find it at the
+switch-over, one thing at a time. Pure: who looks at files and ports is :mod:`tonnage.flows.needed`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from tonnage.model.inventory import Container, Inventory
+    from tonnage.model.stack import ComposeMapping, Service, Stack
+
+_OF_CONTAINERS = ("network_mode", "pid", "ipc")
+
+
+class PathNeed(Struct, frozen=True, kw_only=True):
+    """A path that must be there.
+
+    Args:
+        what: What it is for, in words.
+        made: Whether the engine makes an empty directory where nothing is.
+        target: Where containers have it; empty for what is no mount.
+    """
+
+    path: str
+    service: str
+    what: str
+    made: bool = False
+    target: str = ""
+
+
+class MissingThing(Struct, frozen=True, kw_only=True):
+    """Something that is not there: what it is, where it was asked for, and what to do."""
+
+    what: str
+    place: str
+    todo: str = ""
+
+
+def paths_of(stack: Stack, services: Collection[str]) -> tuple[PathNeed, ...]:
+    """Return the paths that services need on the engine's machine."""
+    chosen = [each for each in stack.services if each.name in services]
+    return tuple(dict.fromkeys(need for service in chosen for need in _paths_of(stack, service)))
+
+
+def build_paths_of(stack: Stack, services: Collection[str]) -> tuple[PathNeed, ...]:
+    """Return the paths that builds of services need on this machine, contexts and Dockerfiles left out."""
+    return tuple(
+        PathNeed(path=path, service=service.name, what=f"the file {path} of a secret")
+        for service in stack.services
+        if service.build is not None and service.name in services
+        for _, found, path in (secret.partition(",src=") for secret in service.build.secrets)
+        if found
+    )
+
+
+def check_needed(
+    stack: Stack, inventory: Inventory, started: Collection[str], built: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Refuse a deploy that would end at something that is missing, before anything is built for it.
+
+    Args:
+        started: The services whose containers are started.
+        built: The services whose images are built.
+
+    Returns:
+        What is no failure, and should be known.
+
+    Raises:
+        UsageError: Something is missing; the message names all of it.
+    """
+    chosen = [each for each in stack.services if each.name in started]
+    missing = [
+        *(each for service in chosen for each in _missing_of_engine(stack, service, inventory)),
+        *(each for service in chosen for each in _taken(stack, service, inventory)),
+        *_missing_paths(stack, inventory, started, built),
+    ]
+    found = list({each.what: each for each in missing}.values())
+    todo = "\n".join(dict.fromkeys(each.todo for each in found if each.todo))
+    if len(found) == 1:
+        raise UsageError(found[0].what, why="Nothing was changed.", todo=todo, place=found[0].place)
+    if found:
+        raise UsageError(
+            f"{len(found)} things that the stack {stack.name} needs are not as it needs them; nothing was changed",
+            why="\n".join(f"{each.place}: {each.what}" if each.place else each.what for each in found),
+            todo=todo,
+        )
+    return tuple(
+        f"{need.service}: {need.path} does not exist: the engine makes an empty directory of it at {need.target}"
+        for need in paths_of(stack, started)
+        if need.made and need.path in inventory.missing and "." in need.target.rpartition("/")[2].strip(".")
+    )
+
+
+def _paths_of(stack: Stack, service: Service) -> Iterator[PathNeed]:
+    config = service.config
+    volumes = stack.shared.get("volumes") or {}
+    for mount in config.get("volumes") or ():
+        kind, source, target = mount.get("type"), str(mount.get("source") or ""), str(mount.get("target") or "")
+        if kind == "bind":
+            made = bool((mount.get("bind") or {}).get("create_host_path"))
+            what = f"the directory or file {source} that is mounted at {target}"
+            yield PathNeed(path=source, service=service.name, what=what, made=made, target=target)
+        elif kind == "volume" and source in volumes:
+            path = _bound(volumes[source] or {})
+            if path:
+                yield PathNeed(path=path, service=service.name, what=f"the directory {path} of the volume {source}")
+    for section in ("secrets", "configs"):
+        defined = stack.shared.get(section) or {}
+        for entry in config.get(section) or ():
+            path = str((defined.get(entry["source"]) or {}).get("file") or "")
+            if path:
+                what = f"the file {path} of the {section[:-1]} {entry['source']}"
+                yield PathNeed(path=path, service=service.name, what=what)
+    for device in config.get("devices") or ():
+        path = device.partition(":")[0] if isinstance(device, str) else str(device.get("source") or "")
+        # What begins otherwise is the name of a device that a driver knows.
+        if path.startswith("/"):
+            yield PathNeed(path=path, service=service.name, what=f"the device {path}")
+
+
+def _bound(volume: ComposeMapping) -> str:
+    """Return the directory that a volume of the engine's own driver stands for; empty for an ordinary volume."""
+    options = volume.get("driver_opts") or {}
+    bound = "bind" in str(options.get("o") or "").split(",")
+    device = str(options.get("device") or "")
+    local = volume.get("driver") in {None, "", "local"} and not volume.get("external")
+    return device if local and bound and device.startswith("/") else ""
+
+
+def _missing_paths(
+    stack: Stack, inventory: Inventory, started: Collection[str], built: Collection[str]
+) -> Iterator[MissingThing]:
+    for need in (*paths_of(stack, started), *build_paths_of(stack, built)):
+        if need.path in inventory.missing and not need.made:
+            yield MissingThing(
+                what=f"{need.what}, which {need.service} needs, does not exist",
+                place=_place_of(stack, need.service),
+                todo="Make it, or write another path."
+                if not need.target
+                else "Make it, or write the mount with bind.create_host_path: true to get an empty directory.",
+            )
+
+
+def _missing_of_engine(stack: Stack, service: Service, inventory: Inventory) -> Iterator[MissingThing]:
+    names = [("networks", key) for key in service.config.get("networks") or {}]
+    names += [("volumes", mount.source) for mount in service.mounts if mount.kind == "volume" and mount.source]
+    there = {
+        # A node of a swarm sees a network of another one only once something is attached to it.
+        "networks": None if inventory.engine.swarm else inventory.networks,
+        "volumes": tuple(each.name for each in inventory.volumes),
+    }
+    for section, key in names:
+        resource = (stack.shared.get(section) or {}).get(key) or {}
+        known, name, kind = there[section], str(resource.get("name") or key), section[:-1]
+        if resource.get("external") and known is not None and name not in known:
+            yield MissingThing(
+                what=f"the external {kind} {visible_in_line(name)}, which {service.name} needs, is not on this engine",
+                place=str(dict(stack.shared_places).get(f"{section}.{key}") or _place_of(stack, service.name)),
+                todo=f"Make it, or correct its name:\n  docker {kind} create {visible_in_line(name)}",
+            )
+    for key, name in _containers_named(stack, service):
+        holder = next((each for each in inventory.containers if each.is_called(name)), None)
+        if holder is None or (key != "volumes_from" and not holder.alive):
+            state = "does not exist" if holder is None else f"is {holder.state}"
+            yield MissingThing(
+                what=f"the container {visible_in_line(name)}, which {service.name} names with {key}, {state}",
+                place=_place_of(stack, service.name),
+                todo="Start it first, or correct its name.",
+            )
+
+
+def _containers_named(stack: Stack, service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the containers that are none of the stack's and that a service names, with the key."""
+    own = {each.container_name for each in stack.services if each.container_name}
+    named = [(key, str(service.config.get(key) or "")) for key in _OF_CONTAINERS]
+    named += [("volumes_from", str(source)) for source in service.config.get("volumes_from") or ()]
+    for key, value in named:
+        kind, _, rest = value.partition(":")
+        name = rest.partition(":")[0]
+        generated = name.startswith((f"{stack.name}-", f"{stack.name}_"))
+        if kind == "container" and name and name not in own and not generated:
+            yield key, name
+
+
+def _taken(stack: Stack, service: Service, inventory: Inventory) -> Iterator[MissingThing]:
+    if service.container_name:
+        holder = next((each for each in inventory.containers if each.name == service.container_name), None)
+        if holder is not None and (holder.project, holder.service) != (stack.name, service.name):
+            yield MissingThing(
+                what=f"the name {service.container_name}, which {service.name} gives its container, is taken",
+                place=_place_of(stack, service.name),
+                todo=f"{_who(holder)} has it. Rename that one, or write another container_name:\n"
+                f"  docker rename {holder.name} NAME",
+            )
+    if service.network_mode == "host":
+        return
+    for port in service.ports:
+        if port.protocol == "tcp" and any(_listens(each, port.published, port.host_ip) for each in inventory.listening):
+            yield MissingThing(
+                what=f"{service.name} publishes port {port.published} of the host, which is taken",
+                place=_place_of(stack, service.name),
+                todo="A program outside this engine listens on it. Stop that one, or publish another port:\n"
+                f"  ss -ltnp 'sport = :{port.published}'",
+            )
+
+
+def _listens(listener: tuple[str, int], published: str, address: str) -> bool:
+    at, number = listener
+    return str(number) == published and (not at or not address or at == address or address in {"0.0.0.0", "::"})  # noqa: S104 - compared
+
+
+def _who(container: Container) -> str:
+    return f"A container of the stack {container.project}" if container.project else "Another container"
+
+
+def _place_of(stack: Stack, service: str) -> str:
+    return str(stack.service(service).place or "")

@@ -1,0 +1,181 @@
+"""What a deploy needs and does not make is missed before anything is built, all of it at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.decide import observed
+
+from tonnage.decide.deploy.needed import build_paths_of, check_needed, paths_of
+from tonnage.errors import UsageError
+from tonnage.model.inventory import Volume
+from tonnage.model.stack import BuildSpec, Mount, Place, Port
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import ComposeMapping, Service, Stack
+
+IMAGE = observed.image(1, "shop-web:latest")
+EXTERNAL = {"proxy": {"name": "proxy", "external": True}}
+
+
+def service(config: ComposeMapping | None = None, **changes: Any) -> Service:  # noqa: ANN401 - as the model
+    return observed.service(config=config or {}, place=Place("/srv/shop/compose.yaml", 17), **changes)
+
+
+def stack(web: Service, **shared: ComposeMapping) -> Stack:
+    places = (("networks.proxy", Place("/srv/shop/compose.yaml", 23)),)
+    return replace(observed.stack(web), shared=shared, shared_places=places)
+
+
+def seen(**changes: Any) -> Inventory:  # noqa: ANN401 - as the model
+    return replace(observed.inventory(images=(IMAGE,)), networks=("bridge", "host", "none"), **changes)
+
+
+def refused(of: Stack, inventory: Inventory | None = None) -> UsageError:
+    with pytest.raises(UsageError) as error:
+        check_needed(of, inventory or seen(), {"web"}, {"web"})
+    return error.value
+
+
+def test_an_external_network_is_missed_where_it_is_written_with_the_command_that_makes_it() -> None:
+    of = stack(service({"networks": {"proxy": None}}), networks=EXTERNAL)
+    error = refused(of)
+    assert error.what == "the external network proxy, which web needs, is not on this engine"
+    assert error.place == "/srv/shop/compose.yaml:23"
+    assert error.todo.endswith("\n  docker network create proxy")
+    there = replace(seen(), networks=("proxy", "4711"))
+    assert check_needed(of, there, {"web"}) == ()
+    # Nothing is started, so nothing is needed.
+    assert check_needed(of, seen(), set()) == ()
+
+
+def test_a_node_of_a_swarm_may_not_see_a_network_that_is_there() -> None:
+    inventory = seen()
+    inventory = replace(inventory, engine=replace(inventory.engine, swarm=True))
+    assert check_needed(stack(service({"networks": {"proxy": None}}), networks=EXTERNAL), inventory, {"web"}) == ()
+
+
+def test_an_external_volume_is_missed_by_its_own_name() -> None:
+    web = service(mounts=(Mount(kind="volume", source="data", target="/data"),))
+    of = stack(web, volumes={"data": {"name": "models-17", "external": True}})
+    assert refused(of).what == "the external volume models-17, which web needs, is not on this engine"
+    assert check_needed(of, seen(volumes=(Volume(name="models-17"),)), {"web"}) == ()
+    assert check_needed(stack(web, volumes={"data": {"name": "shop_data"}}), seen(), {"web"}) == ()
+
+
+def test_everything_that_is_missing_is_told_at_once() -> None:
+    web = service(
+        {"networks": {"proxy": None}, "devices": ["/dev/video17:/dev/video0:rwm"]},
+        mounts=(Mount(kind="volume", source="data", target="/data"),),
+    )
+    of = stack(web, networks=EXTERNAL, volumes={"data": {"name": "data", "external": True}})
+    error = refused(of, seen(missing=frozenset({"/dev/video17"})))
+    assert error.what.startswith("3 things that the stack shop needs")
+    assert [line.partition(": ")[2].partition(",")[0] for line in error.why.splitlines()] == [
+        "the external network proxy", "the external volume data", "the device /dev/video17",
+    ]  # fmt: skip
+    assert "  docker network create proxy" in error.todo.splitlines()
+    assert "  docker volume create data" in error.todo.splitlines()
+
+
+def bind(**bound: object) -> ComposeMapping:
+    return {"volumes": [{"type": "bind", "source": "/srv/app.conf", "target": "/etc/app.conf", "bind": bound}]}
+
+
+def test_a_mounted_file_is_missed_unless_the_engine_is_to_make_a_directory_of_it_which_is_told() -> None:
+    missing = seen(missing=frozenset({"/srv/app.conf"}))
+    assert refused(stack(service(bind())), missing).what == (
+        "the directory or file /srv/app.conf that is mounted at /etc/app.conf, which web needs, does not exist"
+    )
+    (note,) = check_needed(stack(service(bind(create_host_path=True))), missing, {"web"})
+    assert note.endswith("the engine makes an empty directory of it at /etc/app.conf")
+    assert check_needed(stack(service(bind())), seen(), {"web"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "shared", "path"),
+    [
+        ({"secrets": [{"source": "token"}]}, {"secrets": {"token": {"file": "/srv/token"}}}, "/srv/token"),
+        ({"configs": [{"source": "app"}]}, {"configs": {"app": {"file": "/srv/app"}}}, "/srv/app"),
+        ({"devices": [{"source": "/dev/kfd", "target": "/dev/kfd"}]}, {}, "/dev/kfd"),
+        (
+            {"volumes": [{"type": "volume", "source": "data", "target": "/data"}]},
+            {"volumes": {"data": {"driver_opts": {"type": "none", "o": "rw,bind", "device": "/srv/data"}}}},
+            "/srv/data",
+        ),
+    ],
+)
+def test_paths_of_every_kind_are_needed(config: ComposeMapping, shared: ComposeMapping, path: str) -> None:
+    of = stack(service(config), **shared)
+    assert [need.path for need in paths_of(of, {"web"})] == [path]
+    assert path in refused(of, seen(missing=frozenset({path}))).what
+
+
+def test_what_is_no_path_of_the_machine_is_none_that_is_needed() -> None:
+    config = {
+        "devices": ["vendor.com/gpu=all"],
+        "secrets": [{"source": "token"}],
+        "configs": [{"source": "inline"}],
+        "volumes": [{"type": "volume", "source": "nfs", "target": "/data"}, {"type": "tmpfs", "target": "/tmp"}],
+    }
+    shared = {
+        "secrets": {"token": {"environment": "TOKEN"}},
+        "configs": {"inline": {"content": "a"}},
+        "volumes": {"nfs": {"driver_opts": {"type": "nfs", "o": "addr=10.0.0.1,rw", "device": ":/data"}}},
+    }
+    assert paths_of(stack(service(config), **shared), {"web"}) == ()
+
+
+def test_the_file_of_a_builds_secret_is_needed_on_this_machine_when_it_is_built() -> None:
+    web = service(build=BuildSpec(context="/srv/shop/web", secrets=("id=token,src=/srv/token", "id=other,env=OTHER")))
+    of = stack(web)
+    assert [need.path for need in build_paths_of(of, {"web"})] == ["/srv/token"]
+    missing = seen(missing=frozenset({"/srv/token"}))
+    assert "the file /srv/token of a secret" in refused(of, missing).what
+    assert check_needed(of, missing, {"web"}, set()) == ()
+
+
+def test_a_container_of_others_has_to_run_where_its_namespace_is_shared() -> None:
+    of = stack(service({"network_mode": "container:gate"}))
+    assert refused(of).what == "the container gate, which web names with network_mode, does not exist"
+    gate = observed.container(observed.service("gate"), IMAGE, name="gate", project="", state="exited")
+    assert refused(of, seen(containers=(gate,))).what.endswith("is exited")
+    assert check_needed(of, seen(containers=(replace(gate, state="running"),)), {"web"}) == ()
+    volumes = stack(service({"volumes_from": ["container:gate:ro"]}))
+    assert check_needed(volumes, seen(containers=(gate,)), {"web"}) == ()
+
+
+def test_a_fixed_name_that_another_container_has_is_taken() -> None:
+    web = service(container_name="front")
+    other = observed.container(observed.service("other"), IMAGE, name="front", project="elsewhere")
+    assert refused(stack(web), seen(containers=(other,))).what == (
+        "the name front, which web gives its container, is taken"
+    )
+    own = observed.container(web, IMAGE, name="front")
+    assert check_needed(stack(web), seen(containers=(own,)), {"web"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("listener", "published", "host_ip", "protocol", "taken"),
+    [
+        (("", 8017), "8017", "", "tcp", True),
+        (("127.0.0.1", 8017), "8017", "", "tcp", True),
+        (("", 8017), "8017", "127.0.0.1", "tcp", True),
+        (("10.0.0.7", 8017), "8017", "127.0.0.1", "tcp", False),
+        (("", 8018), "8017", "", "tcp", False),
+        (("", 8017), "8017", "", "udp", False),
+        (("", 8017), "8010-8020", "", "tcp", False),
+    ],
+)
+def test_a_program_that_listens_on_a_port_has_it(
+    listener: tuple[str, int], published: str, host_ip: str, protocol: str, *, taken: bool
+) -> None:
+    web = service(ports=(Port(target=80, published=published, host_ip=host_ip, protocol=protocol),))
+    inventory = seen(listening=(listener,))
+    if taken:
+        assert "port 8017 of the host, which is taken" in refused(stack(web), inventory).what
+    else:
+        assert check_needed(stack(web), inventory, {"web"}) == ()
