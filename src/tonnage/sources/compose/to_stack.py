@@ -165,7 +165,7 @@ def _shared(raw: Canonical, form: Canonical) -> dict[str, list[str]]:
     for what, mode in wanted:
         kind, _, name = mode.partition(":")
         owner = by_name.get(name) if kind == "container" else name if kind == "service" else None
-        if owner in form["services"]:
+        if owner is not None and owner in form["services"]:
             shared.setdefault(owner, []).append(what)
     return shared
 
