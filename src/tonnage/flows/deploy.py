@@ -154,7 +154,7 @@ def carry_out(
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         told = ports.programs.ready(plan)
-        acts = access.acts()
+        acts = access.acts(dict(job.wanted.stack.values))
         gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
         try:
             with view as opened:

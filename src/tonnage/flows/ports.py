@@ -37,12 +37,12 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
     """An engine that was reached, to be changed.
 
     Args:
-        acts: Makes what changes it.
+        acts: Makes what changes it; is given the variables that secrets and configs of a stack take their content from.
         gauge: Opens a gauge of available bytes for some mounts.
     """
 
     facts: EngineFacts
-    acts: Callable[[], EngineActs]
+    acts: Callable[[Mapping[str, str]], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
 
 
@@ -120,6 +120,9 @@ class StackFiles(Protocol):
 
     def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
         """Return the files of the machine behind ``ssh://``; those of ``paths`` are read at once."""
+
+    def content_digest(self, path: str) -> str:
+        """Return a hash of what a file holds; empty where this user cannot read it."""
 
     def missing(self, endpoint: str, paths: Sequence[str]) -> Collection[str]:
         """Return the paths where nothing is, on the machine behind ``ssh://``, or on this one where that is empty."""

@@ -197,6 +197,7 @@ class Service(Struct, frozen=True, kw_only=True):
         container_name: A fixed container name; empty when Compose chooses.
         network_mode: Empty for the stack's networks.
         health: Its healthcheck; None when the image's own (if any) holds.
+        contents: Hashes of what is in its secrets and configs, by section and key; what cannot be read is left out.
         marked: The same with marks on what its image and its build hold of the process environment, for who asks
             servers; None where they hold nothing of it.
         held: The variables whose values they hold, each with its marked value.
@@ -217,6 +218,7 @@ class Service(Struct, frozen=True, kw_only=True):
     health: HealthSpec | None = None
     settings: ServiceSettings = field(default_factory=ServiceSettings)
     place: Place | None = None
+    contents: tuple[tuple[str, str], ...] = ()
     marked: Service | None = None
     held: tuple[tuple[str, str], ...] = ()
 
@@ -236,6 +238,8 @@ class Stack(Struct, frozen=True, kw_only=True):
         shared: The top-level ``networks``, ``volumes``, ``secrets`` and ``configs``.
         settings: Stack-level ``x-tonnage`` as key and text, for :mod:`tonnage.runtime.settings` to rank.
         settings_places: Where each of these keys is written.
+        values: Variables that secrets and configs take their content from, with their values: as the environment says,
+            else files of variables.
         shared_places: Where each entry of ``shared`` is written, by its section and key such as ``networks.proxy``.
         notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
         place: Where the project directory lies on the engine's machine; empty where it is the same one.
@@ -250,6 +254,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     shared: ComposeMapping = field(default_factory=dict)
     settings: tuple[tuple[str, str], ...] = ()
     settings_places: tuple[tuple[str, Place], ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
     shared_places: tuple[tuple[str, Place], ...] = ()
     notes: tuple[str, ...] = ()
     place: str = ""

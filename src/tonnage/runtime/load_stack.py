@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
+from tonnage.model.marks import unmarked
 from tonnage.model.stack import Place
 from tonnage.runtime.marked_stack import with_marks
 from tonnage.sources.compose.canonical import canonical, from_compose, hidden_by
@@ -178,7 +179,14 @@ def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
         notes=loaded.notes,
     )
     with telling_unset(loaded.notes):
-        return build_stack(check_form(form, origin), origin)
+        stack = build_stack(check_form(form, origin), origin)
+    named = {
+        str(entry.get("environment") or "")
+        for section in ("secrets", "configs")
+        for entry in (stack.shared.get(section) or {}).values()
+    }
+    values = tuple((name, unmarked(loaded.variables[name])) for name in sorted(named) if name in loaded.variables)
+    return replace(stack, values=values) if values else stack
 
 
 def _parsed(printed: str) -> Canonical:

@@ -119,7 +119,7 @@ class DockerEngines:
 
         return EngineAccess(
             facts=DockerFacts(connection, [state_place(self.environment), *places], beside=self._beside(connection)),
-            acts=lambda: DockerActs(connection, self._programs.tools, self.environment),
+            acts=lambda values: DockerActs(connection, self._programs.tools, self.environment, values),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
         )
 

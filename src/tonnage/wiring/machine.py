@@ -240,6 +240,12 @@ class RealStackFiles:
 
         return RemoteFiles(endpoint, paths)
 
+    def content_digest(self, path: str) -> str:
+        """Return a hash of what a file holds; empty where this user cannot read it."""
+        from tonnage.adapters.host.presence import content_digest  # noqa: PLC0415
+
+        return content_digest(path)
+
     def missing(self, endpoint: str, paths: Sequence[str]) -> frozenset[str]:
         """Return the paths where nothing is, on the machine behind ``ssh://``, or on this one where that is empty."""
         if endpoint:

@@ -259,7 +259,7 @@ class SimulatedPorts:
         del places
         with self.facts(host) as facts:
             yield EngineAccess(
-                facts=facts, acts=lambda: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
+                facts=facts, acts=lambda _values: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
             )
 
     def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:

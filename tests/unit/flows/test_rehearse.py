@@ -71,7 +71,9 @@ class PrivateEngines:
         self.started.append(size_bytes)
         simulator = self.simulator
         simulator.describe(str(self.world.directory / "web"), GOOD)
-        engine = EngineAccess(facts=simulator.facts, acts=lambda: simulator.acts, gauge=lambda _mounts: simulator.gauge)
+        engine = EngineAccess(
+            facts=simulator.facts, acts=lambda _values: simulator.acts, gauge=lambda _mounts: simulator.gauge
+        )
         try:
             yield Rehearsal(
                 engine=engine, images=self.images, how_to_reach="Reach it with:\n  export DOCKER_HOST=unix:///x"

@@ -336,3 +336,14 @@ def test_what_a_service_shares_with_another_is_known_however_it_names_it(tmp_pat
         "four": (Dependency(service="gate", restart=True),),
     }
     assert [each.name for each in stack.services if each.joins] == ["one", "two", "three"]
+
+
+def test_content_of_secrets_comes_from_the_environment_before_files_of_variables(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ONE=of the file\nTWO=of the file\nUNUSED=of the file\n")
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {image: a, secrets: [one, two, three], configs: [two]}}\n"
+        "secrets: {one: {environment: ONE}, two: {environment: TWO}, three: {environment: THREE}}\n"
+        "configs: {two: {environment: TWO}}\n"
+    )
+    stack = load_stack(StackRequest(working_directory=str(tmp_path)), environment={"ONE": "typed"}, compose=None)
+    assert stack.values == (("ONE", "typed"), ("TWO", "of the file"))

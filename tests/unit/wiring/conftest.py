@@ -52,7 +52,14 @@ def engine(tmp_path: Path) -> Iterator[StandInEngine]:
             path = path if path.startswith("/version") else f"/{path.split('/', 2)[-1]}"
             found.asked.append(path)
             version = {"ApiVersion": "1.47", "MinAPIVersion": "1.24"}
-            replies = {"/version": version, "/info": found.info, "/system/df": {}, "/volumes": {}, "/events": []}
+            replies = {
+                "/version": version,
+                "/info": found.info,
+                "/system/df": {},
+                "/volumes": {},
+                "/networks": [],
+                "/events": [],
+            }
             told: object = replies.get(path, [] if path.endswith("s/json") else None)
             self.send_response(404 if told is None else 200)
             self.end_headers()

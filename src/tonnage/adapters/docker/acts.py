@@ -28,9 +28,21 @@ if TYPE_CHECKING:
 
 
 class DockerActs:
-    """Changes to one engine; satisfies :class:`tonnage.adapters.interface.EngineActs`."""
+    """Changes to one engine; satisfies :class:`tonnage.adapters.interface.EngineActs`.
 
-    def __init__(self, connection: DockerConnection, tools: Tools, environment: Mapping[str, str]) -> None:
+    Args:
+        values: The variables that secrets and configs take their content from. They come from files of a project, so no
+            program is given them by their own names: these might mean something to it.
+    """
+
+    def __init__(
+        self,
+        connection: DockerConnection,
+        tools: Tools,
+        environment: Mapping[str, str],
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        self._values = dict(values or {})
         self._connection = connection
         self._tools = tools
         self._environment = aimed_at(connection, environment)
@@ -71,6 +83,7 @@ class DockerActs:
             packed=packed,
             builder=builder,
             pushes=pushes,
+            values=self._values,
         )
         if pushes:
             return ""
@@ -136,6 +149,7 @@ class DockerActs:
             definition,
             container_name,
             environment=self._environment,
+            values=self._values,
             cancel=cancel,
         )
 
@@ -166,6 +180,7 @@ class DockerActs:
             service,
             definition,
             environment=self._environment,
+            values=self._values,
             on_line=progress.log,
             holder=self._holder_of,
             cancel=cancel,

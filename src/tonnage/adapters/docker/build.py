@@ -136,6 +136,7 @@ def run_build(
     packed: bool = False,
     builder: str = "",
     pushes: bool = False,
+    values: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Build an image and return the ids that it may have: which of them an engine takes depends on where images lie.
 
@@ -143,6 +144,7 @@ def run_build(
         packed: The engine need not unpack it.
         builder: The builder beside the engine that builds; empty for the engine's own.
         pushes: That builder pushes the result, and the engine does not get it.
+        values: Variables that secrets take their content from, before those of the environment.
 
     Raises:
         StepFailedError: The build failed or was stopped; the failing step's last lines are in ``log``.
@@ -160,7 +162,7 @@ def run_build(
     output = _OUTPUTS[tool.kind]()
     legacy = tool.kind is BuilderKind.LEGACY
     usual = {"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if legacy else "1"}
-    variables = build_variables(spec, usual)
+    variables = build_variables(spec, usual, values)
     # How it was built need not be told here besides, which takes a while.
     environment = {"BUILDX_METADATA_PROVENANCE": "disabled", **variables.environment}
     with temporary_directory("tonnage-build-") as private:

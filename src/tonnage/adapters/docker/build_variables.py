@@ -57,12 +57,15 @@ class BuildVariables(Struct, frozen=True):
     environment: Mapping[str, str]
 
 
-def build_variables(spec: BuildSpec, environment: Mapping[str, str]) -> BuildVariables:
+def build_variables(
+    spec: BuildSpec, environment: Mapping[str, str], values: Mapping[str, str] | None = None
+) -> BuildVariables:
     """Return how the values of a build section reach the program.
 
     Args:
         spec: Its ``args`` and ``secrets`` are looked at.
         environment: What the program is started with.
+        values: Variables that secrets take their content from, before those of the environment.
 
     Returns:
         The words, and the whole environment.
@@ -79,10 +82,11 @@ def build_variables(spec: BuildSpec, environment: Mapping[str, str]) -> BuildVar
     secrets = []
     for number, secret in enumerate(spec.secrets):
         rest, marker, variable = secret.rpartition(",env=")
-        if marker and variable in added and variable in environment and added[variable] != environment[variable]:
-            # The secret is what the environment of the user says, not what the argument of that name says.
+        value = (values or {}).get(variable, environment.get(variable))
+        if marker and value is not None and value != {**environment, **added}.get(variable):
+            # The secret is what the user's variable says, not what the argument of that name says.
             other = f"TONNAGE_BUILD_SECRET_{number}"
-            added[other] = environment[variable]
+            added[other] = value
             secrets.append(f"{rest},env={other}")
         else:
             secrets.append(secret)

@@ -1,11 +1,14 @@
-"""What is there on this machine: paths, and programs that listen on TCP ports."""
+"""What is there on this machine: paths, what small files hold, and programs that listen on TCP ports."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tonnage.small_files import MOUNTED, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +31,14 @@ def _is_there(path: str) -> bool:
     except OSError as error:
         return error.errno not in _NOT_THERE
     return True
+
+
+def content_digest(path: str) -> str:
+    """Return a hash of what a secret or config holds; empty where this user cannot read it, or it is no small file."""
+    try:
+        return hashlib.sha256(read_bytes(path, MOUNTED)).hexdigest()
+    except OSError:
+        return ""
 
 
 def listening(tables: Iterable[str] = _TABLES) -> tuple[tuple[str, int], ...]:

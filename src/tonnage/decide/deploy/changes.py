@@ -199,8 +199,13 @@ def with_recorded_contents(inventory: Inventory, versions: Iterable[Version]) ->
 
 
 def config_digest(service: Service) -> str:
-    """Return the identity of a service's configuration: another one means that its containers have to be replaced."""
+    """Return the identity of a service's configuration: another one means that its containers have to be replaced.
+
+    What is in its secrets and configs belongs to it.
+    """
     canonical = json.dumps(service.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if service.contents:
+        canonical += json.dumps(service.contents)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

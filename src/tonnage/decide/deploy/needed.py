@@ -80,6 +80,7 @@ def check_needed(
     """
     chosen = [each for each in stack.services if each.name in started]
     missing = [
+        *(each for service in chosen for each in _unset(stack, service)),
         *(each for service in chosen for each in _missing_of_engine(stack, service, inventory)),
         *(each for service in chosen for each in _taken(stack, service, inventory)),
         *_missing_paths(stack, inventory, started, built),
@@ -94,6 +95,23 @@ def check_needed(
             why="\n".join(f"{each.place}: {each.what}" if each.place else each.what for each in found),
             todo=todo,
         )
+    return (*_empty_secrets(stack, built), *_made_directories(stack, inventory, started))
+
+
+def _empty_secrets(stack: Stack, built: Collection[str]) -> Iterator[str]:
+    """Yield what is said of builds whose secret is empty, as it is for Compose: a build may do without."""
+    known = dict(stack.values)
+    for service in stack.services:
+        for secret in service.build.secrets if service.build is not None and service.name in built else ():
+            identity, found, variable = secret.partition(",env=")
+            if found and variable not in known:
+                yield (
+                    f"{service.name}: the variable {visible_in_line(variable)} is not set:"
+                    f" the secret {visible_in_line(identity.removeprefix('id='))} of its build is empty"
+                )
+
+
+def _made_directories(stack: Stack, inventory: Inventory, started: Collection[str]) -> tuple[str, ...]:
     return tuple(
         f"{need.service}: {need.path} does not exist: the engine makes an empty directory of it at {need.target}"
         for need in paths_of(stack, started)
@@ -145,9 +163,8 @@ def _missing_paths(
             yield MissingThing(
                 what=f"{need.what}, which {need.service} needs, does not exist",
                 place=_place_of(stack, need.service),
-                todo="Make it, or write another path."
-                if not need.target
-                else "Make it, or write the mount with bind.create_host_path: true to get an empty directory.",
+                todo=f"Make {need.path}, or write "
+                + ("bind.create_host_path: true for an empty directory." if need.target else "another path."),
             )
 
 
@@ -166,7 +183,7 @@ def _missing_of_engine(stack: Stack, service: Service, inventory: Inventory) -> 
             yield MissingThing(
                 what=f"the external {kind} {visible_in_line(name)}, which {service.name} needs, is not on this engine",
                 place=str(dict(stack.shared_places).get(f"{section}.{key}") or _place_of(stack, service.name)),
-                todo=f"Make it, or correct its name:\n  docker {kind} create {visible_in_line(name)}",
+                todo=f"Make the {kind}, or correct its name:\n  docker {kind} create {visible_in_line(name)}",
             )
     for key, name in _containers_named(stack, service):
         holder = next((each for each in inventory.containers if each.is_called(name)), None)
@@ -175,8 +192,24 @@ def _missing_of_engine(stack: Stack, service: Service, inventory: Inventory) -> 
             yield MissingThing(
                 what=f"the container {visible_in_line(name)}, which {service.name} names with {key}, {state}",
                 place=_place_of(stack, service.name),
-                todo="Start it first, or correct its name.",
+                todo=f"Start the container {visible_in_line(name)} first, or correct its name.",
             )
+
+
+def _unset(stack: Stack, service: Service) -> Iterator[MissingThing]:
+    """Yield the secrets and configs whose variable is not set. Builds go on without: they get an empty secret."""
+    known = dict(stack.values)
+    for section in ("secrets", "configs"):
+        defined = stack.shared.get(section) or {}
+        for entry in service.config.get(section) or ():
+            variable = (defined.get(entry["source"]) or {}).get("environment")
+            if variable and variable not in known:
+                yield MissingThing(
+                    what=f"the variable {visible_in_line(variable)} is not set, which the {section[:-1]}"
+                    f" {entry['source']} of {service.name} takes its content from",
+                    place=str(dict(stack.shared_places).get(f"{section}.{entry['source']}") or service.place or ""),
+                    todo="Set it in the environment, in .env, or in a file that --env-file names.",
+                )
 
 
 def _containers_named(stack: Stack, service: Service) -> Iterator[tuple[str, str]]:

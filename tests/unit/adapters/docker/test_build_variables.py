@@ -72,3 +72,11 @@ def test_a_secret_of_the_user_is_not_what_an_argument_of_that_name_says() -> Non
 def test_the_last_of_two_values_counts() -> None:
     told = build_variables(BuildSpec(context=".", args=(("A", "1"), ("A", "2"))), {})
     assert (told.arguments, told.environment) == (("A",), {"A": "2"})
+
+
+@pytest.mark.parametrize("name", ["TOK", "LD_PRELOAD", "DOCKER_HOST"])
+def test_a_secret_from_a_file_of_variables_reaches_the_build_and_no_program_by_its_name(name: str) -> None:
+    spec = BuildSpec(context=".", secrets=(f"id=tok,env={name}", "id=other,env=TOKEN", "id=file,src=/f"))
+    told = build_variables(spec, ENVIRONMENT, {name: "s3cr3t", "TOKEN": "of the user"})
+    assert told.secrets == ("id=tok,env=TONNAGE_BUILD_SECRET_0", "id=other,env=TOKEN", "id=file,src=/f")
+    assert told.environment == {**ENVIRONMENT, "TONNAGE_BUILD_SECRET_0": "s3cr3t"}

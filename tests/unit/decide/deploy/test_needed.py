@@ -179,3 +179,15 @@ def test_a_program_that_listens_on_a_port_has_it(
         assert "port 8017 of the host, which is taken" in refused(stack(web), inventory).what
     else:
         assert check_needed(stack(web), inventory, {"web"}) == ()
+
+
+def test_a_variable_that_is_not_set_is_missed_for_containers_and_told_for_builds() -> None:
+    shared = {"secrets": {"token": {"environment": "TOKEN"}}, "configs": {"app": {"environment": "APP"}}}
+    of = stack(service({"secrets": [{"source": "token"}], "configs": [{"source": "app"}]}), **shared)
+    error = refused(replace(of, values=(("APP", ""),)))
+    assert error.what == "the variable TOKEN is not set, which the secret token of web takes its content from"
+    assert check_needed(replace(of, values=(("APP", ""), ("TOKEN", "t"))), seen(), {"web"}) == ()
+    built = stack(service(build=BuildSpec(context="/srv/shop/web", secrets=("id=token,env=TOKEN",))))
+    (note,) = check_needed(built, seen(), {"web"}, {"web"})
+    assert note == "web: the variable TOKEN is not set: the secret token of its build is empty"
+    assert check_needed(replace(built, values=(("TOKEN", "t"),)), seen(), {"web"}, {"web"}) == ()

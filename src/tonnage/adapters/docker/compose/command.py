@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters import process
-from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, with_values
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -58,12 +58,14 @@ def switch(
     holder: Callable[[int], str],
     cancel: Cancel,
     recreate: bool = False,
+    values: Mapping[str, str] | None = None,
 ) -> None:
     """Bring one service to its configuration: ``up -d --no-build --no-deps``.
 
     Args:
         holder: Says who publishes a port of the host, for the message when it is taken.
         recreate: Make containers anew although nothing changed for Compose.
+        values: Variables that secrets and configs take their content from.
 
     Raises:
         StepFailedError: Compose failed or was stopped.
@@ -72,8 +74,9 @@ def switch(
         EngineUnreachableError: The engine does not answer it.
     """
     arguments = ["up", "-d", "--no-build", "--no-deps", *(["--force-recreate"] if recreate else []), "--", service]
+    definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, environment, on_line, cancel)
+    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel)
     if failed is not None:
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
 
@@ -88,6 +91,7 @@ def start_first(
     *,
     environment: Mapping[str, str],
     cancel: Cancel,
+    values: Mapping[str, str] | None = None,
 ) -> None:
     """Start one further container of a service: ``run -d``, without host ports, alias and restart policy.
 
@@ -98,8 +102,9 @@ def start_first(
         EngineUnreachableError: The engine does not answer it.
     """
     arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
+    definition, given = with_values(definition, values or {})
     text = for_start_first(definition, service, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, environment, lambda _: None, cancel)
+    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, lambda _: None, cancel)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
 

@@ -13,6 +13,8 @@ from tonnage.adapters.docker.compose import v1 as compose_one
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tonnage.model.stack import ComposeMapping
 
 _ESCAPED = regex("[\x7f-\uffff]")
@@ -51,6 +53,23 @@ def for_start_first(project: ComposeMapping, service: str, generation: int) -> s
             if network:
                 networks[name] = {key: value for key, value in network.items() if key not in _FIXED_ADDRESSES} or None
     return _written(project, generation)
+
+
+def with_values(project: ComposeMapping, values: Mapping[str, str]) -> tuple[ComposeMapping, dict[str, str]]:
+    """Return a project whose secrets and configs take their content from variables of our own, and these variables."""
+    given: dict[str, str] = {}
+    changed = dict(project)
+    for section in ("secrets", "configs"):
+        entries = dict(project.get(section) or {})
+        for key, entry in entries.items():
+            value = values.get(str((entry or {}).get("environment") or ""))
+            if value is not None:
+                name = f"TONNAGE_VALUE_{len(given)}"
+                given[name] = value
+                entries[key] = {**entry, "environment": name}
+        if entries:
+            changed[section] = entries
+    return changed, given
 
 
 def _doubled(value: Any) -> Any:  # noqa: ANN401 - whatever JSON may hold

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tonnage.adapters.docker.compose.command import ComposeText, start_first, switch
-from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, with_values
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 
@@ -230,3 +230,17 @@ def test_compose_is_given_what_the_files_mean_and_what_it_needs_and_fetches_noth
     assert {"TAG=1", "HOME=/h", "COMPOSE_PROFILES=a"} <= set(given)
     assert {"COMPOSE_EXPERIMENTAL_GIT_REMOTE=0", "COMPOSE_EXPERIMENTAL_OCI_REMOTE=0"} <= set(given)
     assert not [line for line in given if line.startswith("MY_SECRET")]
+
+
+def test_content_of_secrets_and_configs_reaches_compose_under_names_of_our_own() -> None:
+    shared = {
+        "secrets": {"tok": {"environment": "LD_PRELOAD"}, "file": {"file": "/f"}, "unset": {"environment": "UNSET"}},
+        "configs": {"app": {"environment": "APP"}},
+    }
+    project = {**_project(), **shared}
+    changed, given = with_values(project, {"LD_PRELOAD": "s3cr3t", "APP": "5$"})
+    assert given == {"TONNAGE_VALUE_0": "s3cr3t", "TONNAGE_VALUE_1": "5$"}
+    assert changed["secrets"] == {**shared["secrets"], "tok": {"environment": "TONNAGE_VALUE_0"}}
+    assert changed["configs"] == {"app": {"environment": "TONNAGE_VALUE_1"}}
+    assert project == {**_project(), **shared}
+    assert with_values(_project(), {"LD_PRELOAD": "x"}) == (_project(), {})
