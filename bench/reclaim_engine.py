@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.real_engine import busybox_archive, real_engine
-from tests.scenarios.test_reclaim import MIB, available, build, layer, load
+from tests.scenarios.random_engines import MIB, available, build, layer, load
 
 from tonnage.units import format_bytes
 

@@ -186,7 +186,7 @@ def peopled(engine: RealEngine, seed: int, directory: Path) -> Peopled:
         if name and chance.random() < 0.3:
             engine.client.images.get(image_id).tag("further", str(number))
     for number in range(chance.choice((0, 1, 1, 2))):
-        _build(engine, directory / str(number), chance)
+        build(engine, directory / str(number), chance)
     _live(place)
     return place
 
@@ -234,9 +234,9 @@ def _live(place: Peopled) -> None:
         place.kept_images.add(image)
 
 
-def _build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
+def build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
     """Build something of two stages, then the same with something changed, and let a build fail on top of it."""
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     tag = chance.choice(("built:1", f"built:{directory.name}"))
     sizes = [_some(chance, 5) for _ in range(4)]
     lines = [

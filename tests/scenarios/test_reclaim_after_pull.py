@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.layer_registry import layer_registry
-from tests.scenarios.test_reclaim import MIB, layer
+from tests.scenarios.random_engines import MIB, layer
 
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.decide.reclaim import protection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.real_engine import busybox_archive
-from tests.scenarios.test_reclaim import MIB, available, layer, load
+from tests.scenarios.random_engines import MIB, available, layer, load
 from tests.scenarios.vision_stack import (
     BASE,
     SERVICES,

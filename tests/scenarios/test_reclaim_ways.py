@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.real_engine import busybox_archive
-from tests.scenarios.test_reclaim import MIB, available, layer, load
+from tests.scenarios.random_engines import MIB, available, layer, load
 from tests.ssh_server import WHY_NONE, ssh_server
 
 from tonnage.model.deploy.run import Outcome
