@@ -9,6 +9,7 @@ Source: docker/buildx, ``commands/diskusage.go``, ``commands/prune.go`` and ``dr
 from __future__ import annotations
 
 import contextlib
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _WITHIN_S = 120.0
 _FIELD = regex(r"(?P<name>[A-Z][A-Za-z ]*):(?:\s+(?P<value>.*?))?\s*")
+# A prune takes an id for a pattern.
+_ID = regex(r"[a-z0-9]{10,64}")
 _PARENT = regex(r"\s+-\s+(?P<id>\S+)\s*")
 
 
@@ -64,7 +67,13 @@ class ContainerBuilder:
         """
         if self.found is None or not self._is_running(self.found.container):
             return ()
-        return read_records(self._ask("du", "--verbose"), self.found.name)
+        if self._tells_json:
+            return read_records(self._ask("du", "--format", "json"), self.found.name)
+        return read_blocks(self._ask("du", "--verbose"), self.found.name)
+
+    @cached_property
+    def _tells_json(self) -> bool:
+        return "--format" in self._tools.told_by(self._tools.need_build().program, "buildx", "du", "--help")
 
     def remove(self, record_ids: Sequence[str]) -> None:
         """Remove records that are not in use, those that stand on others before the others.
@@ -100,29 +109,44 @@ class ContainerBuilder:
 
 
 def read_records(text: str, builder: str) -> tuple[CacheRecord, ...]:
-    """Read what ``buildx du --verbose`` prints: one block of lines for each record."""
+    """Read what ``buildx du --format json`` prints: one object on each line."""
+    found = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, TonnageError):
+            found.append(_record(json.loads(line), builder))
+    return tuple(each for each in found if each is not None)
+
+
+def read_blocks(text: str, builder: str) -> tuple[CacheRecord, ...]:
+    """Read what ``buildx du --verbose`` prints: one block of lines for each record.
+
+    A description is as many lines as the instruction has, and may look like further fields, or like a record.
+    """
     found = []
     for block in text.split("\n\n"):
-        fields: dict[str, str] = {}
+        fields: dict[str, object] = {}
         parents: list[str] = []
         for line in block.splitlines():
             if (parent := _PARENT.fullmatch(line)) and "Description" not in fields:
                 parents.append(parent["id"])
             elif field := _FIELD.fullmatch(line):
                 fields.setdefault(field["name"], field["value"] or "")
-        if not {"ID", "Size"} <= fields.keys():
-            continue
         with contextlib.suppress(TonnageError):
-            found.append(
-                CacheRecord(
-                    record_id=fields["ID"],
-                    kind=fields.get("Type", ""),
-                    description=fields.get("Description", ""),
-                    size_bytes=parse_bytes(fields["Size"]),
-                    in_use=fields.get("Reclaimable") == "false",
-                    shared=fields.get("Shared") == "true",
-                    parents=tuple(parents) or tuple(filter(None, [fields.get("Parent", "")])),
-                    builder=builder,
-                )
-            )
-    return tuple(found)
+            found.append(_record({**fields, "Parents": parents or [fields.get("Parent")]}, builder))
+    return tuple(each for each in found if each is not None)
+
+
+def _record(told: object, builder: str) -> CacheRecord | None:
+    """Return one record; None for what is none."""
+    if not isinstance(told, dict) or not _ID.fullmatch(str(told.get("ID"))) or "Size" not in told:
+        return None
+    return CacheRecord(
+        record_id=told["ID"],
+        kind=str(told.get("Type") or ""),
+        description=str(told.get("Description") or ""),
+        size_bytes=parse_bytes(str(told["Size"])),
+        in_use=told.get("Reclaimable") in {False, "false"},
+        shared=told.get("Shared") in {True, "true"},
+        parents=tuple(each for each in told.get("Parents") or () if each),
+        builder=builder,
+    )

@@ -32,7 +32,6 @@ _WITHIN_S = 15.0
 _ENGINE_ITSELF = "default"
 _USUAL = "unix:///var/run/docker.sock"
 _FIELD = regex(r"^(?P<name>Name|Driver|Endpoint):\s+(?P<value>\S+)", re.MULTILINE)
-_TODO = "Name one of these, or build in the engine itself:\n  docker buildx ls\n"
 
 
 class SelectedBuilder(Struct, frozen=True):
@@ -75,9 +74,9 @@ def selected_builder(tool: BuildTool, environment: Mapping[str, str]) -> Selecte
         None where it is the engine itself, or cannot be told.
 
     Raises:
-        UsageError: What is selected does not exist.
+        UsageError: ``BUILDX_BUILDER`` names none that there is.
     """
-    named, current = environment.get("BUILDX_BUILDER", ""), _current(environment)
+    named = environment.get("BUILDX_BUILDER", "")
     if not tool.buildx or not may_be_selected(environment):
         return None
     try:
@@ -85,18 +84,12 @@ def selected_builder(tool: BuildTool, environment: Mapping[str, str]) -> Selecte
     except TonnageError:
         return None
     if done.exit_code:
-        if "no builder" not in done.stderr:
+        if not named or "no builder" not in done.stderr:
             return None
-        if named:
-            raise UsageError(
-                f"BUILDX_BUILDER={named} names no builder",
-                why=done.stderr.strip(),
-                todo=f"{_TODO}  unset BUILDX_BUILDER",
-            )
         raise UsageError(
-            f"the builder {current} is selected and does not exist".replace("  ", " "),
+            f"BUILDX_BUILDER={named} names no builder",
             why=done.stderr.strip(),
-            todo=f"{_TODO}  docker buildx use default",
+            todo="Name one of these, or build in the engine itself:\n  docker buildx ls\n  unset BUILDX_BUILDER",
         )
     return read_inspected(done.stdout)
 
@@ -119,10 +112,14 @@ def _place(environment: Mapping[str, str]) -> Path:
 
 
 def _current(environment: Mapping[str, str]) -> str:
-    """Return the builder that is selected for some engine; empty where none is."""
+    """Return the builder that is selected for some engine; empty where none is, or it was removed since.
+
+    Buildx leaves the name there then, and builds in the engine itself.
+    """
     try:
         current = json.loads(read_text(_place(environment) / "current", SETTINGS))
-        return str(current.get("Name") or "") if isinstance(current, dict) else ""
+        name = str(current.get("Name") or "") if isinstance(current, dict) else ""
+        return name if name and (_place(environment) / "instances" / name).exists() else ""
     except (OSError, ValueError):
         return ""
 

@@ -227,19 +227,19 @@ class Tools:
         return [found]
 
     def _look_at(self, program: str) -> _Program:
-        told = self._ask((program, "--version")).strip()
+        told = self.told_by(program, "--version").strip()
         version = _CLI_VERSION.match(told)
         return _Program(program, told.removeprefix("Docker version "), int(version[1]) if version else None)
 
     def _builder(self, docker: _Program) -> BuildTool:
-        has_buildx = bool(self._ask((docker.program, "buildx", "version")))
+        has_buildx = bool(self.told_by(docker.program, "buildx", "version"))
         inside = (docker.major or 0) < _CLI_WITHOUT_BUILDKIT
         wanted = self.environment.get("DOCKER_BUILDKIT", "")
         off = f"DOCKER_BUILDKIT={wanted}" if wanted.lower() in {"0", "f", "false"} else ""
         attests = False
         kind = BuilderKind.PLAIN if inside and not off else BuilderKind.LEGACY
         if has_buildx and not off:
-            help_text = self._ask((docker.program, "buildx", "build", "--help"))
+            help_text = self.told_by(docker.program, "buildx", "build", "--help")
             kind = BuilderKind.RAWJSON if "rawjson" in help_text else BuilderKind.PLAIN
             attests = "--provenance" in help_text
         return BuildTool(
@@ -254,14 +254,14 @@ class Tools:
         )
 
     def _compose(self, command: tuple[str, ...]) -> ComposeTool | None:
-        told = self._ask((*command, "version", "--short")).strip()
+        told = self.told_by(*command, "version", "--short").strip()
         version = _COMPOSE_VERSION.fullmatch(told)
         if version is None:
             return None
         # Later major numbers continue the second generation: same commands, same file.
         return ComposeTool(command, 1 if version["major"] == "1" else 2, told.removeprefix("v"))
 
-    def _ask(self, arguments: tuple[str, ...]) -> str:
+    def told_by(self, *arguments: str) -> str:
         """Return what a program prints; nothing when it fails or does not answer."""
         told = self._remembered.answer(arguments) if self._remembered else None
         if told is not None:
