@@ -194,7 +194,7 @@ def run_build(
     name = labels.get(LABEL_SERVICE, reference)
     if cancel.is_set():
         raise StepFailedError(f"the build of {name} was stopped")
-    raise build_failure(output, tool, spec, name)
+    raise build_failure(output, tool, spec, name, builder)
 
 
 def _digests(metadata_file: Path) -> tuple[str, ...]:

@@ -40,9 +40,13 @@ _SHOWN = 160
 
 
 def build_failure(
-    output: RawJsonOutput | PlainOutput | LegacyOutput, tool: BuildTool, spec: BuildSpec, name: str
+    output: RawJsonOutput | PlainOutput | LegacyOutput, tool: BuildTool, spec: BuildSpec, name: str, builder: str = ""
 ) -> TonnageError:
-    """Return the failure of a build in the words of its case."""
+    """Return the failure of a build in the words of its case.
+
+    Args:
+        builder: The builder beside the engine that built; empty for the engine's own.
+    """
     failure = output.failure()
     place = _place(failure, spec, output.instruction if isinstance(output, LegacyOutput) else None)
     log = "\n".join(failure.log)
@@ -76,18 +80,24 @@ def build_failure(
         return StepFailedError(
             f"the base image {base['image']} could not be obtained",
             why=reason,
-            todo=_todo_for_base(base["image"], reason),
+            todo=_todo_for_base(base["image"], reason, builder),
             place=place,
             log=log,
         )
     return StepFailedError(f"the build of {name} failed{where}", why=reason, place=place, log=log)
 
 
-def _todo_for_base(image: str, reason: str) -> str:
+def _todo_for_base(image: str, reason: str, builder: str) -> str:
     if _NO_PLATFORM in reason.lower():
         return "Write the platform out, such as:\n  FROM --platform=linux/amd64 IMAGE"
     if _NOT_FOR_THIS.search(reason):
         return "Name a version of it that has this platform, or another one, by platforms or FROM --platform."
+    if builder:
+        return (
+            f"Check the name and the network. Where only this engine has it, push it to a registry that the builder"
+            f" {builder} reaches, since it sees no image of the engine, or build in the engine itself:\n"
+            "  export BUILDX_BUILDER=default"
+        )
     return f"Check the name{'' if is_of_this_machine(image) else ' and the network'}. {how_to_get(_short(image))}"
 
 

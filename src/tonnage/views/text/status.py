@@ -88,6 +88,8 @@ def status_text(
         for disk in inventory.filesystems
     ]
     blocks += [[f"note: {each}"] for each in inventory.unknowns]
+    if engine.builder is not None:
+        blocks.append([_builder_line(engine.builder, inventory.build_cache)])
     rows = [
         (kind.replace("_", " "), str(use["count"]), _size(use["bytes"]))
         for kind, use in engine_use(inventory).items()
@@ -103,6 +105,13 @@ def status_text(
         heads = ("service", "state", "health", "running", "version")
         blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
     return "\n\n".join(map(joined, blocks))
+
+
+def _builder_line(builder: Builder, records: Sequence[CacheRecord]) -> str:
+    kept = f"{format_bytes(sum(record.size_bytes for record in records))} in {len(records)} records"
+    if not builder.runs:
+        kept = "its container does not run, so what it keeps is not told"
+    return f"builder {builder.name}: {kept}, in the volume {builder.volume}"
 
 
 def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
