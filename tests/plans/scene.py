@@ -15,6 +15,7 @@ from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.model.builder import Builder
 from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
@@ -77,7 +78,7 @@ class SceneVersion(msgspec.Struct, forbid_unknown_fields=True):
 class Scene(msgspec.Struct, forbid_unknown_fields=True):
     """What is there, what was learned, and what is asked for.
 
-    With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed.
+    A ``builder`` builds beside the engine. With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed.
     """
 
     purpose: Purpose = Purpose.DEPLOY
@@ -93,6 +94,7 @@ class Scene(msgspec.Struct, forbid_unknown_fields=True):
     keep_previous: bool = True
     cleanup_after: bool = True
     push: bool = False
+    builder: str = ""
     needed: list[str] | None = None
 
 
@@ -120,6 +122,7 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
             storage_driver="overlay2",
             image_store="classic",
             data_root="/var/lib/docker",
+            builder=Builder(name=scene.builder, container="c", volume="v") if scene.builder else None,
         ),
         filesystems=(
             Filesystem(

@@ -88,6 +88,27 @@ def test_another_storage_driver_of_the_classic_store_is_said_to_keep_other_layer
     assert "layers are counted as overlay2 keeps them, vfs keeps others" in capsys.readouterr().err
 
 
+def test_where_containerd_keeps_its_files_is_said_to_be_unknown_with_what_follows_from_it(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    world = world_of(tmp_path, "containerd", driver="overlayfs", version="29.4.2")
+    for words in (("status",), ("forecast",), ("plan",), ("deploy",), ("reclaim",)):
+        assert world.run(*words) == 0, words
+        told = " ".join(capsys.readouterr().err.split())
+        assert "where that keeps its files cannot be seen from here" in told, words
+        assert "what is written there is neither planned nor guarded" in told, words
+
+
+@pytest.mark.parametrize("words", [("plan",), ("plan", "--build"), ("deploy",), ("build",)])
+def test_a_plan_is_refused_for_what_a_deploy_would_be_refused_for(
+    tmp_path: Path, capsys: Captured, words: tuple[str, ...]
+) -> None:
+    world = make_world(tmp_path)
+    world.ports.can_build = False
+    assert world.run(*words) == 7
+    assert "no builder was found" in capsys.readouterr().err
+
+
 def test_a_forecast_for_another_engine_says_nothing_of_the_one_that_is_here(tmp_path: Path, capsys: Captured) -> None:
     world = world_of(tmp_path, "podman")
     assert world.run("forecast", "--engine", "buildkit") == 0

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tonnage.model.inventory import Container, Filesystem, Inventory
+    from tonnage.model.builder import Builder
+    from tonnage.model.inventory import CacheRecord, Container, Filesystem, Inventory
     from tonnage.model.stack import Service, Stack
 
 _ID_LENGTH = 12
@@ -36,6 +37,7 @@ def status_form(
             "storage_driver": engine.storage_driver,
             "image_store": engine.image_store,
             "data_root": engine.data_root,
+            "builder": engine.builder.name if engine.builder is not None else "",
         },
         "filesystems": [_filesystem_form(disk, reserves.get(disk.mount, 0)) for disk in inventory.filesystems],
         "use": engine_use(inventory),

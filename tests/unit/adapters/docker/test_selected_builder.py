@@ -9,7 +9,7 @@ import pytest
 from tonnage.adapters.docker.preflight import check_ready
 from tonnage.adapters.docker.selected_builder import SelectedBuilder, selected_builder
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool, Tools
-from tonnage.errors import UsageError
+from tonnage.errors import EngineLacksError, UsageError
 from tonnage.model.deploy.plan import Build, Plan, Purpose, RemoveContainer, Step
 from tonnage.model.stack import BuildSpec
 
@@ -99,8 +99,65 @@ def test_a_builder_that_is_selected_in_the_files_of_buildx_is_said_not_to_be_use
 ) -> None:
     docker(tmp_path, INSPECTED)
     buildx_file(tmp_path, name, text)
+    buildx_file(tmp_path, "instances/cont", "{}")
     [note] = check_ready(build(tmp_path), Tools(environment(tmp_path)))
-    assert note.startswith("the builder cont (docker-container) is selected and not used")
+    assert note.startswith("the builder cont (docker-container) is selected and not used, since it runs in the engine")
+        "the builder cont (docker-container) is selected and not used, since it runs in the engine at"
+    )
+
+
+def test_a_builder_that_was_removed_is_not_asked_for(tmp_path: Path) -> None:
+    docker(tmp_path, INSPECTED)
+    buildx_file(tmp_path, "current", '{"Key":"unix:///var/run/docker.sock","Name":"cont","Global":false}')
+    assert Tools(environment(tmp_path)).selected_builder is None
+    assert not (tmp_path / "asked").exists()
+
+
+def test_the_builder_that_a_plan_builds_with_is_named(tmp_path: Path) -> None:
+    docker(tmp_path, INSPECTED)
+    spec = BuildSpec(context=str(tmp_path), dockerfile_inline="FROM busybox")
+    plan = plan_of(tmp_path, Build(spec=spec, reference="web:candidate", builder="cont"))
+    [note] = check_ready(plan, Tools(environment(tmp_path, BUILDX_BUILDER="cont")))
+    assert note.startswith("the builder cont (docker-container) builds, since it is selected")
+
+
+def test_a_builder_in_a_container_does_not_build_on_the_image_of_another_service(tmp_path: Path) -> None:
+    docker(tmp_path, INSPECTED)
+    spec = BuildSpec(
+        context=str(tmp_path),
+        dockerfile_inline="FROM base",
+        additional_contexts=(("base", "docker-image://shop-base"),),
+        built_on=("base",),
+    )
+    plan = plan_of(tmp_path, Build(spec=spec, reference="web:candidate", builder="cont"))
+    with pytest.raises(EngineLacksError, match="cont cannot build on the image of base") as caught:
+        check_ready(plan, Tools(environment(tmp_path, BUILDX_BUILDER="cont")))
+    assert caught.value.todo.endswith("\n  export BUILDX_BUILDER=default")
+
+
+NODE = ("cont0", "unix:///run/docker.sock")
+
+
+@pytest.mark.parametrize(
+    ("driver", "nodes", "why"),
+    [
+        ("docker-container", (NODE,), ""),
+        ("docker-container", (("cont0", "default"),), ""),
+        ("docker-container", (("cont0", "unix:///run/other.sock"),), "it runs in the engine at unix:///run/other.sock"),
+        ("docker-container", (("cont0", "no-such-context"),), "it runs in the engine at no-such-context"),
+        ("docker-container", (NODE, NODE), "it has 2 nodes"),
+        ("docker-container", (), "it has 0 nodes"),
+        ("kubernetes", (NODE,), "its driver is kubernetes"),
+        ("remote", (NODE,), "its driver is remote"),
+    ],
+)
+def test_only_one_container_of_this_very_engine_is_a_builder_for_it(
+    driver: str, nodes: tuple[tuple[str, str], ...], why: str
+) -> None:
+    given = {"DOCKER_HOST": "unix:///run/docker.sock"}
+    told = SelectedBuilder("cont", driver, nodes).why_not("unix:///run/docker.sock", given)
+    assert told.startswith(why)
+    assert bool(told) == bool(why)
 
 
 def test_a_builder_that_a_variable_selects_is_found(tmp_path: Path) -> None:
