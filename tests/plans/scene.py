@@ -78,7 +78,8 @@ class SceneVersion(msgspec.Struct, forbid_unknown_fields=True):
 class Scene(msgspec.Struct, forbid_unknown_fields=True):
     """What is there, what was learned, and what is asked for.
 
-    A ``builder`` builds beside the engine. With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed.
+    With ``needed``, even an empty list, somebody looked what others need, so that the rest may be reclaimed. A
+    ``builder`` builds beside the engine.
     """
 
     purpose: Purpose = Purpose.DEPLOY

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     "--engine",
     metavar="NAME",
     help="For a fresh engine of a version (docker-28, docker-29, docker-29.4, docker-29-classic), or for another kind"
-    " than the one that is here: classic, buildkit, containerd, container.",
+    " than the one that is here: classic, buildkit, containerd, container,"
+    " container-containerd.",
 )
 @click.option("--disk", metavar="SIZE", help="For an empty disk of this size instead of the engine's.")
 @click.option(

@@ -155,7 +155,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
 def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, engine: Engine | None) -> frozenset[str]:
     """Return the services whose images are pushed without being unpacked, by the engine that is meant."""
     version = named.version if named is not None else version_of(engine.version) if engine is not None else None
-    if not pushes_packed(kind, version):
+    if not kind.is_beside and not pushes_packed(kind, version):
         return frozenset()
     return frozenset(each.name for each in wanted.stack.built if not stands_below(wanted.stack, each))
 

@@ -112,6 +112,7 @@ _ENGINES = {
     "classic": "the classic builder",
     "buildkit": "BuildKit",
     "containerd": "BuildKit into containerd's image store",
+    "container-containerd": "BuildKit in a container, loaded into containerd's image store",
     "container": "BuildKit in a container, loaded into the engine",
 }
 

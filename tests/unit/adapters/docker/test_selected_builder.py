@@ -102,8 +102,6 @@ def test_a_builder_that_is_selected_in_the_files_of_buildx_is_said_not_to_be_use
     buildx_file(tmp_path, "instances/cont", "{}")
     [note] = check_ready(build(tmp_path), Tools(environment(tmp_path)))
     assert note.startswith("the builder cont (docker-container) is selected and not used, since it runs in the engine")
-        "the builder cont (docker-container) is selected and not used, since it runs in the engine at"
-    )
 
 
 def test_a_builder_that_was_removed_is_not_asked_for(tmp_path: Path) -> None:
