@@ -7,6 +7,7 @@ import platform as machine
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import in_order, stands_below
 from tonnage.decide.deploy.expectations import reserve_bytes
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
+_TOO_LITTLE = "too little of it is known"
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 _WRITTEN = frozenset({"data-root", "containerd", "temporary", EXPORTED})
 
@@ -281,7 +283,8 @@ def forecast_now(
     services = in_order(stack, [each.name for each in stack.services])
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     known = [each for each in found if each.found_out and not each.failures and each.peak.known]
-    return forecast_stack(stack.name, kind, known)
+    left_out = ((each.service, next(iter(each.failures), _TOO_LITTLE)) for each in found if each not in known)
+    return replace(forecast_stack(stack.name, kind, known), left_out=tuple(left_out))
 
 
 def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dict[str, ExpectedBuild]:

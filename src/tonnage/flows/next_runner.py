@@ -54,6 +54,7 @@ def compared(ports: ForecastPorts, wanted: DesiredState, chosen: RunnerChoice, h
         whole=PeakOnRunners(name=wanted.stack.name, here=_whole(here, built), there=_whole(there, built)),
         services=tuple(PeakOnRunners(name=name, here=_peak(here, name), there=_peak(there, name)) for name in built),
         runner_bytes=chosen.disk_bytes,
+        left_out=there.left_out,
     )
 
 

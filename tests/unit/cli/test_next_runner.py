@@ -108,7 +108,8 @@ def test_of_what_is_not_known_no_figure_is_told(world: World, capsys: Captured) 
 
     assert world.run("ci", "next-runner") == 0
     text = capsys.readouterr().out
-    assert "is not known" in text
+    assert "is not known: web: the image example.org/nothing:7: " in text
+    assert "A hosted runner begins with none of the images that only this machine has" in text
     assert "| unknown | unknown |" in text
 
 

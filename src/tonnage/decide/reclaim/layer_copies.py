@@ -76,7 +76,8 @@ def _matches(inventory: Inventory) -> dict[str, list[_Match]]:
             if layer.size_bytes is not None and layer.made_by:
                 by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, below, image))
     found: dict[str, list[_Match]] = {}
-    for record in inventory.cache:
+    # What a builder beside the engine keeps is its own throughout.
+    for record in (each for each in inventory.cache if not each.builder):
         for layer, below, image in by_instruction.get(_key_of_record(record), ()):
             blob_bytes = _blob_in(record.size_bytes, layer, seen=bool(image.blobs))
             if blob_bytes and _is_of(record, layer.made_by):

@@ -316,6 +316,7 @@ class StackForecast(Struct, frozen=True, kw_only=True):
         disk: Bytes that the filesystems keep: shared layers once.
         transient: Bytes on top of them at the worst moment when services are built one after the other.
         filesystems: The same for each filesystem that is written, with both peaks.
+        left_out: Services that are in none of these, and why.
     """
 
     stack: str
@@ -326,3 +327,4 @@ class StackForecast(Struct, frozen=True, kw_only=True):
     transient: Estimate = NOTHING
     download: Estimate = NOTHING
     filesystems: tuple[FilesystemForecast, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()

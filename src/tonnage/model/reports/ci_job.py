@@ -178,6 +178,7 @@ class NextRunner(Struct, frozen=True, kw_only=True):
         whole: The stack, one service after the other.
         services: Its services that are built, each alone.
         runner_bytes: What is available on a runner at the least.
+        left_out: Services that could not be forecast, and why.
     """
 
     here: RunnerImage
@@ -185,6 +186,7 @@ class NextRunner(Struct, frozen=True, kw_only=True):
     whole: PeakOnRunners
     services: tuple[PeakOnRunners, ...]
     runner_bytes: int
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class RunnerService(Struct, frozen=True, kw_only=True):

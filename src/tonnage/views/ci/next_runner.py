@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.known_engine import RunnerImage
     from tonnage.model.reports.ci_job import NextRunner
 
+_ONLY_HERE = "A hosted runner begins with none of the images that only this machine has: a base has to be in a registry"
 _HEAD = ("service", "peak here, forecast", "peak there, forecast")
 
 
@@ -21,7 +22,7 @@ def next_runner_sentence(found: NextRunner) -> str:
     here, there = found.whole.here, found.whole.there
     where = f"on {found.there.label} ({_engine(found.there)})"
     if there is None or not there.known:
-        return f"what the stack would need {where} is not known"
+        return f"what the stack would need {where} is not known{_why(found)}"
     more = ""
     if here is not None and here.known:
         difference = there.likely_bytes - here.likely_bytes
@@ -48,7 +49,8 @@ def next_runner_text(found: NextRunner) -> str:
         f"### The next image of this runner: {literal(found.there.label)}",
         f"{sentence[0].upper()}{sentence[1:]}.",
     ]
-    return document(above, table, [], octets=SUMMARY_BYTES)
+    below = [f"- {literal(name)} is not known: {literal(why)}" for name, why in found.left_out]
+    return document(above, table, ["\n".join(below), _ONLY_HERE] if below else [], octets=SUMMARY_BYTES)
 
 
 def next_runner_form(found: NextRunner) -> dict[str, object]:
@@ -66,6 +68,15 @@ def next_runner_form(found: NextRunner) -> dict[str, object]:
             for each in found.services
         ],
     }
+
+
+def _why(found: NextRunner) -> str:
+    """Say of the first service why."""
+    if not found.left_out:
+        return ""
+    (name, why), *more = found.left_out
+    others = f" (and {len(more)} further service{'s' if len(more) > 1 else ''})" if more else ""
+    return f": {name}{others}: {why}. {_ONLY_HERE}"
 
 
 def _engine(image: RunnerImage) -> str:

@@ -75,6 +75,15 @@ def test_records_are_known_by_their_instruction_and_their_bytes() -> None:
     assert found["run"].blob_bytes == 60_094_856 - 45_023_232
 
 
+def test_what_a_builder_beside_the_engine_keeps_is_its_own_throughout() -> None:
+    records = tuple(replace(record, builder="cont") for record in RECORDS)
+    assert not copies(in_containerd(*records))
+    findings = engine_findings(in_containerd(*records), NEEDS)
+    told = {each.candidate_id.key: each for each in findings.candidates if each.kind == "cache"}
+    assert told["run"].unique_bytes == RECORDS[3].size_bytes
+    assert told["run"].reason == "the builder cont keeps it for the next build"
+
+
 def test_in_the_classic_store_there_are_no_copies() -> None:
     inventory = in_containerd(*RECORDS)
     assert not copies(replace(inventory, engine=replace(inventory.engine, image_store="classic")))
