@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from tonnage.adapters.docker import namespaces, sdk
 from tonnage.adapters.docker import socket_get as short_question
-from tonnage.adapters.docker.data_root import local_endpoint
+from tonnage.adapters.docker.data_root import local_endpoint, usual_endpoint
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from tonnage.errors import TonnageError
 
-_DEFAULT = "unix:///var/run/docker.sock"
 _LOWEST = (1, 41)
 # The newest that was tried on a real engine; one that no longer speaks it is spoken to in its own oldest.
 _HIGHEST = (1, 51)
@@ -271,7 +270,9 @@ def _endpoint(environment: Mapping[str, str], host: str) -> tuple[str, TLSConfig
             raise UsageError(
                 f"there is no docker context {name or ''!s}".rstrip(), todo="List them:\n  docker context ls"
             )
-        return _normal(context.Host or _DEFAULT), context.TLSConfig
+        # The context called default always says the machine's socket.
+        named = context.Host if context.Name != "default" else ""
+        return _normal(named or usual_endpoint(environment)), context.TLSConfig
 
 
 def _normal(address: str) -> str:

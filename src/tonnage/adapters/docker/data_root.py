@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEFAULT = "unix:///var/run/docker.sock"
+_SOCKET = "/var/run/docker.sock"
 _WITHIN_S = 1.0
 _SETTINGS = "/etc/docker/daemon.json"
 _USUAL = "/var/lib/docker"
@@ -79,8 +79,23 @@ def local_endpoint(environment: Mapping[str, str], host: str = "") -> str:
     named = host or environment.get("DOCKER_HOST", "")
     if not named and (environment.get("DOCKER_CONTEXT") or _has_context(environment)):
         return ""
-    endpoint = named or _DEFAULT
+    endpoint = named or usual_endpoint(environment)
     return endpoint if endpoint.startswith("unix:///") else ""
+
+
+def usual_endpoint(environment: Mapping[str, str], socket: str = _SOCKET) -> str:
+    """Return the address of an engine that nobody names: the machine's, or this user's own where that is not theirs.
+
+    Args:
+        socket: The machine's.
+
+    Source: Docker's documentation of rootless mode.
+    """
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    mine = f"{runtime}/docker.sock"
+    if runtime.startswith("/") and not os.access(socket, os.W_OK) and os.access(mine, os.W_OK):
+        return f"unix://{mine}"
+    return f"unix://{socket}"
 
 
 def _has_context(environment: Mapping[str, str]) -> bool:
@@ -108,7 +123,7 @@ def _of_context(environment: Mapping[str, str], host: str) -> str:
         import hashlib  # noqa: PLC0415 - few machines have contexts
 
         meta = directory / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
-        endpoint = _DEFAULT if name == "default" else _json_of(meta)["Endpoints"]["docker"]["Host"]
+        endpoint = usual_endpoint(environment) if name == "default" else _json_of(meta)["Endpoints"]["docker"]["Host"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
     return endpoint if isinstance(endpoint, str) and endpoint.startswith("unix:///") else ""

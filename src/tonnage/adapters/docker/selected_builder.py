@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from tonnage.adapters import process
 from tonnage.adapters.docker import sdk
+from tonnage.adapters.docker.data_root import usual_endpoint
 from tonnage.errors import TonnageError, UsageError
 from tonnage.lazily import regex
 from tonnage.small_files import SETTINGS, read_text
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 IN_A_CONTAINER = "docker-container"
 _WITHIN_S = 15.0
 _ENGINE_ITSELF = "default"
-_USUAL = "unix:///var/run/docker.sock"
 _FIELD = regex(r"^(?P<name>Name|Driver|Endpoint):\s+(?P<value>\S+)", re.MULTILINE)
 
 
@@ -135,13 +135,13 @@ def _has_defaults(environment: Mapping[str, str]) -> bool:
 def _same_engine(where: str, endpoint: str, environment: Mapping[str, str]) -> bool:
     """Tell whether an address, or the name of a docker context, leads to the engine at another address."""
     if where == _ENGINE_ITSELF:
-        where = environment.get("DOCKER_HOST") or _USUAL
+        where = environment.get("DOCKER_HOST") or usual_endpoint(environment)
     elif "://" not in where:
         try:
             context = sdk.ContextAPI.get_context(where)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it leads nowhere
             return False
-        where = (context.Host or _USUAL) if context is not None else ""
+        where = str(context.Host or "") if context is not None else ""
     return where == endpoint or (_file(where) == _file(endpoint) != "")
 
 

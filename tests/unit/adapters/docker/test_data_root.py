@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tonnage.adapters.docker.container_files import containers_in_files
-from tonnage.adapters.docker.data_root import data_root, usual_data_root
+from tonnage.adapters.docker.data_root import data_root, usual_data_root, usual_endpoint
 from tonnage.errors import CannotReclaimError
 
 DEAD = "unix:///nonexistent/docker.sock"
@@ -88,3 +88,17 @@ def test_containers_that_may_not_be_looked_at_are_not_taken_for_none(tmp_path: P
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_engine_of_the_user_is_taken_where_the_machine_has_none_that_the_user_may_use(tmp_path: Path) -> None:
+    machines, users = tmp_path / "docker.sock", tmp_path / "run" / "docker.sock"
+    environment = {"XDG_RUNTIME_DIR": str(users.parent)}
+    users.parent.mkdir()
+    # Without either, what does not answer is the machine's.
+    assert usual_endpoint(environment, str(machines)) == f"unix://{machines}"
+    users.touch()
+    assert usual_endpoint(environment, str(machines)) == f"unix://{users}"
+    assert usual_endpoint({"XDG_RUNTIME_DIR": "run"}, str(machines)) == f"unix://{machines}"
+    assert usual_endpoint({}, str(machines)) == f"unix://{machines}"
+    machines.touch()
+    assert usual_endpoint(environment, str(machines)) == f"unix://{machines}"
