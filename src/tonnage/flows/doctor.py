@@ -53,6 +53,11 @@ if TYPE_CHECKING:
 
 _RUNS = 200
 _WITHIN_S = 6.0
+_WITHOUT_ROOT = (
+    "rootless: its builds are stopped at the reserve and never frozen, and what only root may read or remove (SDKs of a"
+    " runner, package caches, logs of the machine, files that containers wrote as other users) is neither counted nor"
+    " freed without sudo"
+)
 _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
 
@@ -218,7 +223,8 @@ def _engine(ports: RehearsalPorts, flags: StackFlags) -> str:
     with ports.engines.facts(flags.host) as facts:
         engine = facts.engine()
     refuse_unable(engine)
-    return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store"
+    rootless = f"; {_WITHOUT_ROOT}" if engine.rootless else ""
+    return f"{engine.version} at {engine.endpoint}, {engine.storage_driver}, {engine.image_store} image store{rootless}"
 
 
 def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:

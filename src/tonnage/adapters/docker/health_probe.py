@@ -70,10 +70,11 @@ def _open(connection: DockerConnection, address: str, port: int, timeout_s: floa
             why="Their addresses are on the engine's machine, and tcp:// leads to the engine only.",
             todo="Reach the engine by ssh://user@host, or give the service a healthcheck in place of the probe.",
         )
-    if connection.netns:
-        return namespaces.open_inside(connection.netns, address, port, timeout_s)
+    # A rootless engine itself is in another network too, which its user cannot enter without its user namespace.
     if beside:
         return namespaces.open_beside(beside, address, port, timeout_s)
+    if connection.netns:
+        return namespaces.open_inside(connection.netns, address, port, timeout_s)
     return socket.create_connection((address, port), timeout=timeout_s)
 
 

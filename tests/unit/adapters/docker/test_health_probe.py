@@ -151,6 +151,8 @@ def test_a_rootless_container_is_asked_beside_its_own_process() -> None:
     with answering_inside("--user", "--map-root-user", "--net") as (pid, port):
         assert http_status(connection(), "127.0.0.1", port, "/", 60.0, beside=pid) == 501
         assert http_status(connection(), "127.0.0.1", 9, "/", 60.0, beside=pid) == "connection refused"
+        # The engine of a user is itself in a network that this user cannot enter.
+        assert http_status(connection(netns="nosuch"), "127.0.0.1", port, "/", 60.0, beside=pid) == 501
 
 
 def test_a_process_that_has_ended_is_told_in_words() -> None:
