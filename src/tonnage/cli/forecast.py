@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     "--assume", "assume_unknown", metavar="SIZE", help="What to assume for a command whose bytes nobody knows."
 )
 @click.option(
-    "--push", is_flag=True, help="For 'build --push': engines since 29.0.1 with images in containerd unpack none."
+    "--push",
+    is_flag=True,
+    help="For 'build --push': engines since 29.0.1 with images in containerd unpack none, and a builder in a container loads none.",
 )
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")

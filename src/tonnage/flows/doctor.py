@@ -54,9 +54,8 @@ if TYPE_CHECKING:
 _RUNS = 200
 _WITHIN_S = 6.0
 _WITHOUT_ROOT = (
-    "rootless: its builds are stopped at the reserve and never frozen, and what only root may read or remove (SDKs of a"
-    " runner, package caches, logs of the machine, files that containers wrote as other users) is neither counted nor"
-    " freed without sudo"
+    "rootless: what only root may read or remove (SDKs of a runner, package caches, logs of the machine, files that"
+    " containers wrote as other users) is neither counted nor freed without sudo, and only root can rehearse"
 )
 _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _CUDA = ("nvidia-", "triton")
