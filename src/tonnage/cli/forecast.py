@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 @click.option(
     "--push",
     is_flag=True,
-    help="For 'build --push': engines since 29.0.1 with images in containerd unpack none, and a builder in a container loads none.",
+    help="For 'build --push': engines since 29.0.1 with images in containerd unpack none, and a builder in a"
+    " container loads none.",
 )
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
