@@ -119,6 +119,12 @@ class ReserveCrossedError(StepFailedError):
     title = "stopped below the reserve"
 
 
+class CacheUnknownError(StepFailedError):
+    """The engine cannot tell how its disk is used, its build cache among it: what needs neither goes on."""
+
+    title = "the build cache is not known"
+
+
 class CannotFetchError(StepFailedError):
     """Something outside could not be read: a registry, a package index, an address.
 

@@ -70,7 +70,11 @@ class EngineFacts(Protocol):
         """Return one container, or None when there is none."""
 
     def cache(self) -> tuple[CacheRecord, ...]:
-        """Return the records of the build cache."""
+        """Return the records of the build cache.
+
+        Raises:
+            CacheUnknownError: The engine cannot tell them.
+        """
 
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""

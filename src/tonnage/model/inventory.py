@@ -306,6 +306,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
     Args:
         filesystems: Every filesystem that a run writes to; the one with the images comes first.
+        cache_unknown: Why the engine cannot tell its build cache; empty where it does.
         to_send: Files of the project directory that the engine's machine lacks.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
         networks: The names and ids of its networks.
@@ -319,6 +320,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     images: tuple[Image, ...] = ()
     containers: tuple[Container, ...] = ()
     cache: tuple[CacheRecord, ...] = ()
+    cache_unknown: str = ""
     volumes: tuple[Volume, ...] = ()
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
@@ -336,6 +338,14 @@ class Inventory(Struct, frozen=True, kw_only=True):
     @property
     def unknowns(self) -> tuple[str, ...]:
         """What could not be seen and matters, for people."""
+        if not self.cache_unknown:
+            return self._unknown_of_images
+        cure = f"stop the engine, remove {self.engine.data_root}/buildkit, and start it again"
+        cache = f"the engine cannot tell its build cache, which is neither counted nor freed: {self.cache_unknown}"
+        return (*self._unknown_of_images, f"{cache}; to have it back, {cure}")
+
+    @property
+    def _unknown_of_images(self) -> tuple[str, ...]:
         store, driver = self.engine.image_store, self.engine.storage_driver
         if store == CONTAINERD:
             return () if any(CONTAINERD in each.roles for each in self.filesystems) else (_SOMEWHERE,)

@@ -5,6 +5,7 @@ Builds and Compose go through the user's programs, the rest through the engine's
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import build, container_files, sdk, transfer
@@ -15,11 +16,11 @@ from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
-from tonnage.errors import StepFailedError
-from tonnage.model.deploy.image_names import how_to_get
+from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
+from tonnage.model.deploy.image_names import LABEL_SERVICE, how_to_get
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
@@ -71,20 +72,23 @@ class DockerActs:
             EngineLacksError: There is no builder, or it cannot do what the section asks for.
             EngineUnreachableError: The engine does not answer.
         """
-        told = build.run_build(
-            self._tools.need_build(),
-            spec,
-            reference,
-            labels,
-            image_store=self._image_store(spec),
-            environment=self._environment,
-            progress=progress,
-            cancel=cancel,
-            packed=packed,
-            builder=builder,
-            pushes=pushes,
-            values=self._values,
-        )
+        with self._told_when_it_dies(
+            f"the engine stopped while {labels.get(LABEL_SERVICE, reference)} was being built"
+        ):
+            told = build.run_build(
+                self._tools.need_build(),
+                spec,
+                reference,
+                labels,
+                image_store=self._image_store(spec),
+                environment=self._environment,
+                progress=progress,
+                cancel=cancel,
+                packed=packed,
+                builder=builder,
+                pushes=pushes,
+                values=self._values,
+            )
         if pushes:
             return ""
         named = self._image_id(reference)
@@ -141,17 +145,18 @@ class DockerActs:
         """
         tool = self._tools.need_compose()
         self._need_image(service, definition)
-        compose.start_first(
-            tool,
-            project,
-            directory,
-            service,
-            definition,
-            container_name,
-            environment=self._environment,
-            values=self._values,
-            cancel=cancel,
-        )
+        with self._told_when_it_dies(f"the engine stopped while {container_name} was being started"):
+            compose.start_first(
+                tool,
+                project,
+                directory,
+                service,
+                definition,
+                container_name,
+                environment=self._environment,
+                values=self._values,
+                cancel=cancel,
+            )
 
     def up(
         self,
@@ -173,19 +178,20 @@ class DockerActs:
         """
         tool = self._tools.need_compose()
         self._need_image(service, definition)
-        compose.switch(
-            tool,
-            project,
-            directory,
-            service,
-            definition,
-            environment=self._environment,
-            values=self._values,
-            on_line=progress.log,
-            holder=self._holder_of,
-            cancel=cancel,
-            recreate=recreate,
-        )
+        with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
+            compose.switch(
+                tool,
+                project,
+                directory,
+                service,
+                definition,
+                environment=self._environment,
+                values=self._values,
+                on_line=progress.log,
+                holder=self._holder_of,
+                cancel=cancel,
+                recreate=recreate,
+            )
 
     def restart_container(self, container: str) -> None:
         """Stop one container within the time that it was made with, and start it again."""
@@ -213,6 +219,20 @@ class DockerActs:
         """Remove build-cache records that are not in use."""
         objects.remove_cache(self._connection, record_ids)
         self._beside.remove(record_ids)
+
+    @contextmanager
+    def _told_when_it_dies(self, what: str) -> Iterator[None]:
+        """Let a program's failure be the engine's own, where that no longer answers."""
+        try:
+            yield
+        except (ReserveCrossedError, EngineUnreachableError):
+            raise
+        except StepFailedError as failure:
+            try:
+                DockerFacts(self._connection).engine()
+            except EngineUnreachableError as dead:
+                raise EngineUnreachableError(what, why=f"{dead.what}.", todo=dead.todo, log=failure.log) from failure
+            raise
 
     def _image_store(self, spec: BuildSpec) -> str:
         """Return where the engine keeps images; it is asked only for what depends on it."""

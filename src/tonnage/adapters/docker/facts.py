@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.host import filesystem
 from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
-from tonnage.errors import EngineLacksError, StepFailedError
+from tonnage.errors import CacheUnknownError, EngineLacksError, StepFailedError
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ class DockerFacts:
         undecided = layers.undecided(agreed)
         if not undecided:
             return images
-        sizes = wire.shared_sizes(disk_usage(self._connection, "image"))
+        try:
+            sizes = wire.shared_sizes(disk_usage(self._connection, "image"))
+        except CacheUnknownError:
+            return layers.least_unique(images)
         return layers.told_unique(images, {key: size for key, size in sizes.items() if key in undecided})
 
     def containers(self, project: str = "") -> tuple[Container, ...]:
@@ -150,7 +154,11 @@ class DockerFacts:
         return found
 
     def cache(self) -> tuple[CacheRecord, ...]:
-        """Return the records of the build cache, and those of a builder beside the engine."""
+        """Return the records of the build cache, and those of a builder beside the engine.
+
+        Raises:
+            CacheUnknownError: The engine cannot tell them.
+        """
         store = (self._told or self._info()).image_store
         own = wire.cache(disk_usage(self._connection, "build-cache"), store)
         return (*own, *self._beside.records()) if self._beside else own
@@ -159,7 +167,10 @@ class DockerFacts:
         """Return all volumes."""
         with self._asking("list the volumes"):
             listed, containers = self._get("/volumes"), self._get("/containers/json", {"all": "1"})
-        return wire.volumes(listed, containers, disk_usage(self._connection, "volume") if self._sizes else None)
+        usages = None
+        with suppress(CacheUnknownError):
+            usages = disk_usage(self._connection, "volume") if self._sizes else None
+        return wire.volumes(listed, containers, usages)
 
     def networks(self) -> tuple[str, ...]:
         """Return the names and ids of all networks."""
@@ -275,7 +286,8 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
     """Return the answer of ``GET /system/df``, waiting while the engine answers somebody else: it takes one at a time.
 
     Raises:
-        StepFailedError: The engine refuses, or is busy with others for too long.
+        CacheUnknownError: The engine cannot tell it.
+        StepFailedError: It is busy with others for too long.
         EngineUnreachableError: The engine stops answering.
     """
     params = ({"type": kind} if connection.typed_usage else {}) | connection.usage_of
@@ -285,7 +297,12 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
                 return connection.read("/system/df", params=params, timeout_s=_SLOW_S)
             except sdk.APIError as error:
                 if _BUSY not in str(error.explanation):
-                    raise
+                    raise CacheUnknownError(
+                        "the engine cannot tell how its disk is used",
+                        why=str(error.explanation or error),
+                        todo="Let it forget its build cache, which builds make anew:\n  sudo systemctl stop docker\n"
+                        "  sudo rm -r \"$(docker info -f '{{.DockerRootDir}}')\"/buildkit\n  sudo systemctl start docker",
+                    ) from error
             time.sleep(1)
     raise StepFailedError(
         "could not ask how the disk is used",

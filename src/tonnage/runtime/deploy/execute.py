@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.decide.deploy.expectations import reserve_bytes
-from tonnage.errors import CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
+from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.event import (
     DiskSampled,
@@ -168,7 +168,9 @@ class _Execution:
         self._sampler = Sampler(gauge, on_sample=self._on_sample)
         left = journal.left_cache(plan.stack, plan.engine_id)
         # What earlier runs left that came to nothing goes with what this one leaves.
-        self._cache_before = frozenset(record.record_id for record in facts.cache()) - left
+        self._cache_before: frozenset[str] | None = None
+        with contextlib.suppress(CacheUnknownError):
+            self._cache_before = frozenset(record.record_id for record in facts.cache()) - left
         self._builds = any(isinstance(step.action, Build) for step in plan.steps)
         self._outcomes: list[StepOutcome] = []
         self._run_id = 0
@@ -177,7 +179,7 @@ class _Execution:
         plan, clock = self._plan, self._clock
         started_s, began = clock.time(), clock.monotonic()
         self._run_id = self._journal.begin_run(plan, started_s)
-        if self._builds:
+        if self._builds and self._cache_before is not None:
             self._journal.begin_cache(self._run_id, plan, self._cache_before, started_s)
         self._emit(RunStarted(plan=plan, run_id=self._run_id))
         error: TonnageError | None = None
@@ -196,8 +198,8 @@ class _Execution:
         seconds = clock.monotonic() - began
         outcome = _outcome(error)
         message = str(error) if error else ""
-        if self._builds:
-            self._remember_cache(good=error is None)
+        if self._builds and self._cache_before is not None:
+            self._remember_cache(self._cache_before, good=error is None)
         self._journal.end_run(self._run_id, outcome, seconds, message)
         run = Run(
             run_id=self._run_id,
@@ -217,7 +219,7 @@ class _Execution:
         self._emit(RunFinished(run=run))
         return run
 
-    def _remember_cache(self, *, good: bool) -> None:
+    def _remember_cache(self, before: frozenset[str], *, good: bool) -> None:
         """Write down what a run leaves in the build cache that came to nothing, for a later one to remove."""
         cleans = any(isinstance(step.action, CleanCache) for step in self._plan.steps)
         if good and not cleans:
@@ -227,7 +229,7 @@ class _Execution:
             # What is in use after a good run is another build's; after one that was stopped it may be its own.
             left = {
                 record.record_id for record in self._facts.cache() if not record.shared and not (good and record.in_use)
-            } - self._cache_before
+            } - before
             self._journal.end_cache(self._run_id, self._plan, left if left or not good else None)
 
     def _stopped_before(self, step: Step) -> TonnageError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.errors import CacheUnknownError
 from tonnage.model.inventory import Inventory
 
 if TYPE_CHECKING:
@@ -31,13 +32,18 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = (), engine: Engine | 
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     engine = engine or facts.engine()
-    images, containers, cache, volumes = facts.images(), facts.containers(), facts.cache(), facts.volumes()
+    images, containers, volumes = facts.images(), facts.containers(), facts.volumes()
+    try:
+        cache, cache_unknown = facts.cache(), ""
+    except CacheUnknownError as unknown:
+        cache, cache_unknown = (), unknown.why
     return Inventory(
         engine=engine,
         filesystems=facts.filesystems(),
         images=images,
         containers=containers,
         cache=cache,
+        cache_unknown=cache_unknown,
         volumes=volumes,
         networks=facts.networks(),
         inputs=tuple(inputs),

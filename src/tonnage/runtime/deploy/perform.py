@@ -25,7 +25,7 @@ from tonnage.model.deploy.plan import (
 from tonnage.model.inventory import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
-from tonnage.runtime.reclaim.engine_removal import remove_free_records
+from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove_free_records
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
@@ -45,9 +45,12 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
     progress: Progress,
     cancel: Cancel,
     clock: Clock,
-    cache_before: frozenset[str],
+    cache_before: frozenset[str] | None,
 ) -> None:
     """Do what a step says.
+
+    Args:
+        cache_before: The records of the build cache that were there before the run; None where they are not known.
 
     Raises:
         TonnageError: It failed; which class says how.
@@ -114,6 +117,9 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case RemoveImage():
             _remove_image(action, facts, acts, progress)
         case CleanCache():
+            if cache_before is None:
+                progress.log("nothing is removed: the engine cannot tell its build cache")
+                return
             remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
         case Reclaim():
             reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
@@ -139,9 +145,7 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, pro
             f"the image {action.image} stays: the container {users[0].name} uses it",
             todo=f"Remove the container if it is not needed:\n  docker rm {users[0].name}",
         )
-    behind = (
-        frozenset(record.record_id for record in facts.cache() if record.shared) if action.with_cache else frozenset()
-    )
+    behind = records_behind_images(facts) if action.with_cache else frozenset()
     for reference in names:
         acts.untag(reference)
     if find_image(facts.images(), image.image_id) is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.builder_volumes import builder_of
-from tonnage.errors import StepFailedError, TonnageError
+from tonnage.errors import CacheUnknownError, StepFailedError, TonnageError
 from tonnage.model.reclaim.candidate import CandidateKind, NamedKind
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class EngineRemoval:
         if image is None:
             return
         self._check_unused(image, candidate)
-        self._behind |= {record.record_id for record in self._facts.cache() if record.shared}
+        self._behind |= records_behind_images(self._facts)
         self._acts.remove_image(image_id, candidate.names)
         self._gone.add(image_id)
         if self._behind:
@@ -117,6 +117,14 @@ class EngineRemoval:
             raise StepFailedError(f"the container {container.name} stays: it is {container.state} by now")
         # Never stopped for it, and with none of its volumes: those go only when they are named.
         self._acts.remove_ended_container(container_id)
+
+
+def records_behind_images(facts: EngineFacts) -> frozenset[str]:
+    """Return the records that stand behind layers of images; none where the engine cannot tell them."""
+    try:
+        return frozenset(record.record_id for record in facts.cache() if record.shared)
+    except CacheUnknownError:
+        return frozenset()
 
 
 def remove_free_records(
