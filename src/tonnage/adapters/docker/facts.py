@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 _SLOW_S = 600
 _BUSY = "already running"
 _BUSY_TRIES = 30
+_FORGET_CACHE = """\
+Let it forget its build cache, which builds make anew:
+  root=$(docker info -f '{{.DockerRootDir}}')
+  sudo systemctl stop docker
+  sudo rm -r "$root/buildkit"
+  sudo systemctl start docker"""
 
 
 class DockerFacts:
@@ -300,8 +306,7 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
                     raise CacheUnknownError(
                         "the engine cannot tell how its disk is used",
                         why=str(error.explanation or error),
-                        todo="Let it forget its build cache, which builds make anew:\n  sudo systemctl stop docker\n"
-                        "  sudo rm -r \"$(docker info -f '{{.DockerRootDir}}')\"/buildkit\n  sudo systemctl start docker",
+                        todo=_FORGET_CACHE,
                     ) from error
             time.sleep(1)
     raise StepFailedError(
