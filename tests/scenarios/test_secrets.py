@@ -23,7 +23,8 @@ def held(project: Project, path: str) -> str:
     container = project.engine.client.containers.get(project.engine.container("web").id)
     told = container.exec_run(["cat", path])
     assert told.exit_code == 0, told.output
-    return bytes(told.output).decode()
+    assert isinstance(told.output, bytes)
+    return told.output.decode()
 
 
 @pytest.mark.each_engine

@@ -6,7 +6,7 @@ State checked: the page that is served through the owner's port, what verify say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scenarios.driving import QUICK
@@ -23,7 +23,7 @@ SLEEPS = 'CMD ["sleep", "100000"]'
 
 def test_the_page_in_anothers_network_is_there_after_every_way_to_replace_that_one(project: Project) -> None:
     address, engine = project.real.address, project.engine
-    stop_first = {**QUICK, "x-tonnage": {"stability": "500ms", "switch": "stop-first"}}
+    stop_first: dict[str, Any] = {**QUICK, "x-tonnage": {"stability": "500ms", "switch": "stop-first"}}
     project.web("gate", "1", cmd=SLEEPS, healthcheck={"disable": True}, ports=[f"{PORT}:8080"], **stop_first)
     project.web("inside", "page", network_mode="service:gate")
     project.deploy()

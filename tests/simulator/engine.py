@@ -55,6 +55,7 @@ class Simulator:
         self.containers: dict[str, LivingContainer] = {}
         self.volumes: dict[str, str] = {}
         self.networks: list[str] = []
+        self.cache_unknown = ""
         self.recipes: dict[str, Recipe] = {}
         self.registry: dict[str, tuple[tuple[tuple[str, int], ...], Behaviour]] = {}
         self.pushed: list[str] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.errors import StepFailedError
+from tonnage.errors import CacheUnknownError, StepFailedError
 from tonnage.model.inventory import Filesystem, Volume
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class SimulatedFacts:
 
     def cache(self) -> tuple[CacheRecord, ...]:
         """Return the build cache."""
+        if self._engine.cache_unknown:
+            raise CacheUnknownError("the engine cannot tell how its disk is used", why=self._engine.cache_unknown)
         return self._engine.store.described_records()
 
     def volumes(self) -> tuple[Volume, ...]:

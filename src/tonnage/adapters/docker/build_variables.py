@@ -82,7 +82,7 @@ def build_variables(
     secrets = []
     for number, secret in enumerate(spec.secrets):
         rest, marker, variable = secret.rpartition(",env=")
-        value = (values or {}).get(variable, environment.get(variable))
+        value = {**environment, **(values or {})}.get(variable)
         if marker and value is not None and value != {**environment, **added}.get(variable):
             # The secret is what the user's variable says, not what the argument of that name says.
             other = f"TONNAGE_BUILD_SECRET_{number}"

@@ -121,7 +121,7 @@ def test_what_is_no_path_of_the_machine_is_none_that_is_needed() -> None:
         "configs": [{"source": "inline"}],
         "volumes": [{"type": "volume", "source": "nfs", "target": "/data"}, {"type": "tmpfs", "target": "/tmp"}],
     }
-    shared = {
+    shared: dict[str, Any] = {
         "secrets": {"token": {"environment": "TOKEN"}},
         "configs": {"inline": {"content": "a"}},
         "volumes": {"nfs": {"driver_opts": {"type": "nfs", "o": "addr=10.0.0.1,rw", "device": ":/data"}}},
