@@ -36,6 +36,12 @@ _NOT_FOR_THIS = regex(r"no match(?:ing manifest)? for (?:platform|\w+/\w+)", re.
 _NO_PLATFORM = "failed to parse platform"
 _FULL = "no space left on device"
 _NO_ENGINE = ("cannot connect to the docker daemon", "error during connect")
+# The engine went away in the middle: so say it BuildKit's client and the classic builder's. What a registry or a
+# command of the build says has not this form.
+_CUT_OFF = "unexpected EOF"
+_WENT_AWAY = regex(
+    r"rpc error: code = Unavailable desc = (?:error reading from server|closing transport|transport is closing)"
+)
 _SHOWN = 160
 
 
@@ -64,6 +70,13 @@ def build_failure(
         )
     if any(words in reason.lower() for words in _NO_ENGINE):
         return EngineUnreachableError("the engine does not answer the builder", why=reason)
+    if _WENT_AWAY.search(reason) or (isinstance(output, LegacyOutput) and reason == _CUT_OFF):
+        return EngineUnreachableError(
+            f"the engine stopped while {name} was being built",
+            why=reason,
+            todo="See why:\n  sudo journalctl -u docker -n 50",
+            log=log,
+        )
     if tool.switched_off_by and _ONLY_BUILDKIT.search(reason):
         return StepFailedError(
             f"the build of {name} failed{where}",

@@ -183,6 +183,7 @@ def _invalid(text: str, place: Place) -> UsageError:
         expected="a '${' has to begin a variable, as ${NAME} or ${NAME:-default}, or its '$' to be doubled",
     )
 
+
 def read_dotenv(
     text: str, file: str, variables: Mapping[str, str], *, earlier: Mapping[str, str] | None = None, raw: bool = False
 ) -> dict[str, str]:

@@ -30,9 +30,7 @@ _BLANKS = {
     False: regex(rf" *+{_REST_OF_LINE}"),
 }
 _WORD, _FLOW_WORD = (rf"(?:[^:\0 \t{_BREAKS}{also}]|:(?!{_END}))++" for also in ("", r",?\[\]{}"))
-_WORDS = {
-    inside: regex(rf"{word}(?:[ \t]++(?!#){word})*+") for inside, word in ((False, _WORD), (True, _FLOW_WORD))
-}
+_WORDS = {inside: regex(rf"{word}(?:[ \t]++(?!#){word})*+") for inside, word in ((False, _WORD), (True, _FLOW_WORD))}
 _SPACES = regex(rf"[ \t]*+(?:(?:\r\n|[{_BREAKS}])[ \t]*+)*+")
 _DOCUMENT = regex(rf"(?:---|\.\.\.){_END}")
 _QUOTED = {'"': regex(rf'[^"\\\0 \t{_BREAKS}]+'), "'": regex(rf"(?:[^'\0 \t{_BREAKS}]|'')+")}

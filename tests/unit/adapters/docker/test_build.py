@@ -300,6 +300,40 @@ def test_an_engine_that_does_not_answer_is_told_as_such(tmp_path: Path, spec: Bu
         _build(tmp_path, script, BuilderKind.PLAIN, spec)
 
 
+WENT = "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        (BuilderKind.PLAIN, ["#2 [2/2] RUN sleep 20", "#2 0.3 hello", WENT]),
+        (BuilderKind.LEGACY, ["Step 2/2 : RUN sleep 20", " ---> Running in 17a", "unexpected EOF"]),
+    ],
+)
+def test_an_engine_that_goes_away_in_the_middle_is_told_as_such_though_it_is_back(
+    tmp_path: Path, spec: BuildSpec, kind: BuilderKind, lines: list[str]
+) -> None:
+    (tmp_path / "told").write_text("\n".join(lines) + "\n")
+    with pytest.raises(EngineUnreachableError, match=r"the engine stopped while .* was being built"):
+        _build(tmp_path, f"cat {shlex.quote(str(tmp_path / 'told'))} >&2; exit 1", kind, spec)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'process "/bin/sh -c curl" did not complete successfully: exit code: 56',
+        "failed to copy: httpReadSeeker: failed open: unexpected EOF",
+        "unexpected status from HEAD request to https://example.org/v2/a/manifests/1: 503 Service Unavailable",
+    ],
+)
+def test_what_a_registry_or_a_command_says_is_no_engine_that_went_away(
+    tmp_path: Path, spec: BuildSpec, reason: str
+) -> None:
+    (tmp_path / "told").write_text(f"#2 [2/2] RUN curl\n#2 ERROR: {reason}\nERROR: failed to solve: {reason}\n")
+    with pytest.raises(StepFailedError):
+        _build(tmp_path, f"cat {shlex.quote(str(tmp_path / 'told'))} >&2; exit 1", BuilderKind.PLAIN, spec)
+
+
 def test_a_build_that_is_stopped_says_so_at_once(tmp_path: Path, spec: BuildSpec) -> None:
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()
