@@ -19,7 +19,7 @@ from tonnage.lazily import regex
 from tonnage.model.marks import marked, unmarked
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 from tonnage.sources.compose.files import HERE, RememberedFiles
-from tonnage.sources.compose.scalars import PathBase
+from tonnage.sources.compose.scalars import tidy
 from tonnage.sources.compose.variables import read_dotenv
 from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root
 
@@ -252,7 +252,7 @@ def _here(working_directory: str, environment: Mapping[str, str]) -> Path:
 
 def _tidy(path: Path) -> Path:
     """Return an absolute path without ``.`` and ``..``; links in it stay as they are."""
-    return Path(PathBase("/").path(str(path)))
+    return Path(tidy(str(path)))
 
 
 def _dotenv(directory: Path, variables: Mapping[str, str], where: Files) -> list[Path]:

@@ -34,7 +34,7 @@ def _keys(names: str, shape: Shape) -> dict[str, Shape]:
 
 
 _TEXT, _WHOLE, _TRUTH, _NUMBER, _SPAN, _SIZE = Text(), Whole(), Truth(), Number(), Span(), Size()
-_PATH = PathText()
+_PATH = PathText(read_here=True)
 _TEXTS = Listed(_TEXT)
 _ONE_OR_TEXTS = Listed(_TEXT, single=True)
 _WORDS = Distinct(_TEXT)
@@ -302,8 +302,12 @@ COMPOSE_FILE = Fields(
             )
         ),
         "volumes": Named(Fields(_DRIVEN)),
-        "secrets": Named(Fields({**_DRIVEN, **_keys("environment template_driver", _TEXT), "file": _PATH})),
-        "configs": Named(Fields({**_SHARED, **_keys("content environment template_driver", _TEXT), "file": _PATH})),
+        "secrets": Named(
+            Fields({**_DRIVEN, **_keys("environment template_driver", _TEXT), "file": PathText(mounted=True)})
+        ),
+        "configs": Named(
+            Fields({**_SHARED, **_keys("content environment template_driver", _TEXT), "file": PathText(mounted=True)})
+        ),
     },
     unsupported=frozenset({"jobs", "models"}),
 )

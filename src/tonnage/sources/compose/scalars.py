@@ -7,8 +7,8 @@ become numbers, durations and sizes are written one way, paths become absolute.
 from __future__ import annotations
 
 import math
+import posixpath
 import re
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import Struct, field
@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose.nodes import ComposeNode, nearest, wrong
-from tonnage.units import parse_seconds
+from tonnage.sources.compose.quantities import duration_text, engine_bytes, float_of, nanoseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _WHOLE_NUMBERS = range(-(2**63), 2**63)
 _LEAST_EXPONENT, _FIRST_WITH_EXPONENT = -4, 6
+_OF_WINDOWS = regex(r"[\x00-\x7f]:[\\/]|[\\/]{2}|\\\?\?\\[^\\/]*[\\/]")
 _DIGITS = regex(r"[-+]?[0-9]{1,40}")
-_NUMBER = regex(r"[-+]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][-+]?[0-9]{1,9})?")
 
 
 class PathBase(Struct, frozen=True):
@@ -41,10 +41,10 @@ class PathBase(Struct, frozen=True):
     lenient: bool = False
 
     def path(self, text: str) -> str:
-        """Return the text as an absolute, tidy path."""
-        if self.home and (text == "~" or text.startswith("~/")):
-            text = self.home + text[1:]
-        return _tidy(str(PurePosixPath(self.directory) / text))
+        """Return the text as an absolute path; one that is written as absolute stays as it is."""
+        if self.home and text.startswith("~"):
+            return tidy(f"{self.home}/{text[1:]}")
+        return text if text.startswith("/") else tidy(f"{self.directory}/{text}")
 
 
 class Shape(Protocol):
@@ -58,7 +58,13 @@ class Shape(Protocol):
         """
 
 
-def _tidy(path: str) -> str:
+def clean(path: str) -> str:
+    """Return a path without what changes nothing in it; a relative one stays relative."""
+    return posixpath.normpath("/" + path.lstrip("/") if path.startswith("/") else path)
+
+
+def tidy(path: str) -> str:
+    """Return an absolute path without what changes nothing in it, and without ``..``."""
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
@@ -146,14 +152,25 @@ class Text(Struct, frozen=True):
 
 
 class PathText(Struct, frozen=True):
-    """A path, made absolute; what ``keep`` says yes to (a URL, a service) stays as it is."""
+    """A path, made absolute.
+
+    Args:
+        keep: Says yes to what stays as it is: a URL, a service.
+        read_here: The file is read here, so that nothing in its path may lead elsewhere than it seems.
+        mounted: The engine may run elsewhere, and an absolute path of Windows is one.
+    """
 
     keep: Callable[[str], bool] = field(default=lambda _text: False)
+    read_here: bool = False
+    mounted: bool = False
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the absolute path."""
         text = Text().read(written, name, ground)
-        return text if text.value is None or self.keep(text.value) else with_value(text, ground.path(text.value))
+        if text.value is None or self.keep(text.value) or (self.mounted and _OF_WINDOWS.match(text.value)):
+            return text
+        path = ground.path(text.value)
+        return with_value(text, tidy(path) if self.read_here else path)
 
 
 class Whole(_Scalar, frozen=True):
@@ -179,7 +196,7 @@ class Number(_Scalar, frozen=True):
 
     def _form(self, value: Any) -> int | float | None:  # noqa: ANN401
         if isinstance(value, str):
-            value = float(value) if _NUMBER.fullmatch(value) else None
+            value = float_of(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
         return int(value) if float(value).is_integer() else value
@@ -208,36 +225,14 @@ class Span(Struct, frozen=True):
         """Return the duration as text; raises UsageError when the value does not fit."""
         if written.value is None:
             return written
-        text = as_text(written.value) if isinstance(written.value, str | int | float) else ""
-        try:
-            return with_value(written, "0s" if text == "0" else _span(parse_seconds(text)))
-        except UsageError as error:
-            raise UsageError(f"{name}: {error.what}", todo=error.todo, place=str(written.place)) from None
-
-
-def _span(seconds: float) -> str:
-    left = round(seconds * 1e6)
-    parts = []
-    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
-
-
-_SIZE = regex(r"([0-9]{1,40}(?:\.[0-9]{1,40})?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
-
-
-def engine_bytes(text: str) -> int | None:
-    """Return bytes from a size as Docker reads it (``512m`` is 512 * 2^20); None when it is no size.
-
-    Source: RAMInBytes of docker/go-units, which Compose reads sizes with.
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        return None
-    size = int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
-    return size if size in _WHOLE_NUMBERS else None
+        duration = nanoseconds_of(written.value) if isinstance(written.value, str) else None
+        if duration is None:
+            raise UsageError(
+                f"{name}: {as_text(written.value)[:60]!r} is not a duration",
+                todo="Write it like 30s, 1m30s or 500ms.",
+                place=str(written.place),
+            )
+        return with_value(written, duration_text(duration))
 
 
 class Size(_Scalar, frozen=True):
@@ -245,11 +240,17 @@ class Size(_Scalar, frozen=True):
 
     expected: ClassVar[str] = "a size such as 512m or 2g"
 
+    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
+        """Return the size, nothing for none: Compose leaves it out."""
+        read = _Scalar.read(self, written, name, ground)
+        return with_value(read, None) if read.value == "0" else read
+
     def _form(self, value: Any) -> str | None:  # noqa: ANN401
-        if str(value) == "-1":
-            return "-1"
-        size = engine_bytes(as_text(value)) if isinstance(value, str | int | float) else None
-        return None if size is None else str(size)
+        if isinstance(value, float):
+            # Compose leaves out such a number without a word, source: compose-go types/bytes.go.
+            return "0"
+        size = engine_bytes(value) if isinstance(value, str) else value
+        return None if isinstance(size, bool) or not isinstance(size, int) else str(size)
 
 
 class Mode(_Scalar, frozen=True):

@@ -5,14 +5,14 @@ Short syntax and lists that stand for mappings end here; whatever works on the r
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from tonnage.errors import UsageError
+from tonnage.sources.compose.command_words import split_words
 from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList, nearest, wrong
-from tonnage.sources.compose.scalars import PathText, Text, as_text, with_value
+from tonnage.sources.compose.scalars import PathText, Text, as_text, clean, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CommandShape(Struct, frozen=True):
-    """A command: text is split as a shell splits it, or is one for the shell ``in_shell``. A later file replaces it."""
+    """A command: text is split into words, or is one for the shell ``in_shell``. A later file replaces it."""
 
     in_shell: bool = False
 
@@ -29,11 +29,15 @@ class CommandShape(Struct, frozen=True):
         """Return the list; raises UsageError when the value does not fit."""
         value = written.value
         if isinstance(value, str):
-            try:
-                value = ["CMD-SHELL", value] if self.in_shell else shlex.split(value)
-            except ValueError as error:
-                raise UsageError(f"{name} cannot be split: {error}", place=str(written.place)) from None
-            value = [ComposeNode(word, written.place) for word in value]
+            words = ["CMD-SHELL", value] if self.in_shell else split_words(value)
+            if words is None:
+                raise UsageError(
+                    f"{name} cannot be split into words",
+                    why="A quote, a backtick or a bracket is not closed, or a bracket opens nothing.",
+                    todo='Write a list of words, such as [sh, -c, "echo $$(date)"].',
+                    place=str(written.place),
+                )
+            value = [ComposeNode(word, written.place) for word in words]
         elif isinstance(value, list):
             value = [Text().read(entry, name, ground) for entry in _given(value, name)]
         elif value is not None:
@@ -252,10 +256,11 @@ class Mounted(Struct, frozen=True):
         read = self.fields.read(written, name, ground)
         if read.value is None:
             raise wrong(written, name, "a mount")
-        entries: Mapping[str, ComposeNode] = read.value
+        target = read.value["target"]
+        entries = {**read.value, "target": with_value(target, clean(target.value))}
         if entries["type"].value != "bind":
-            return read
+            return with_value(read, entries)
         source = entries.get("source")
         if source is None or not source.value:
             raise UsageError(f"{name} has no 'source'", why="It is a bind mount.", place=str(read.place))
-        return with_value(read, {**entries, "source": PathText().read(source, f"{name}.source", ground)})
+        return with_value(read, {**entries, "source": PathText(mounted=True).read(source, f"{name}.source", ground)})

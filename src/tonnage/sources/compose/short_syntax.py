@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose.nodes import ComposeNode, wrong
-from tonnage.sources.compose.scalars import as_text
+from tonnage.sources.compose.scalars import as_text, clean
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_PORT = regex(
-    r"(?:(?P<ip>\[[0-9A-Fa-f:.]*\]|[0-9]{1,9}(?:\.[0-9]{1,9}){3}|localhost):)?"
-    r"(?:(?P<published>[0-9]{1,9}(?:-[0-9]{1,9})?)?:)?(?P<target>[0-9]{1,9}(?:-[0-9]{1,9})?)(?:/(?P<protocol>[a-z]+))?"
-)
+_DRIVE = regex(r"[^\W\d_]:")
+_SIGNS = regex(r"\$\{|[}:]")
+_BRACKETS = regex(r"\[.+\]")
+_PROTOCOLS = {"tcp", "udp", "sctp"}
 _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 _HIGHEST_PORT = 65535
 
@@ -40,11 +40,25 @@ def short(key: str) -> Callable[[ComposeNode, str], dict[str, ComposeNode] | Non
     return lambda written, _name: _written(written, **{key: written.value}) if isinstance(written.value, str) else None
 
 
-def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
-    """Return ``HOST:ADDRESS`` as ``HOST=ADDRESS``."""
-    if isinstance(written.value, str) and "=" not in written.value:
-        return [ComposeNode(written.value.replace(":", "=", 1), written.place)]
-    return [written]
+def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:
+    """Return ``HOST:ADDRESS,ADDRESS`` as a ``HOST=ADDRESS`` for each address, without the brackets of IPv6.
+
+    Raises:
+        UsageError: The host or the address is missing.
+    """
+    if not isinstance(written.value, str):
+        return [written]
+    host, sign, addresses = written.value.partition("=" if "=" in written.value else ":")
+    if not sign or not host or ":" in host:
+        raise UsageError(
+            f"{name}: {written.value!r} names no host with its address",
+            todo="Write it as HOST=ADDRESS.",
+            place=str(written.place),
+        )
+    return [
+        ComposeNode(f"{host}={each[1:-1] if _BRACKETS.fullmatch(each) else each}", written.place)
+        for each in addresses.split(",")
+    ]
 
 
 def short_gpus(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
@@ -64,14 +78,20 @@ def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | No
 
 
 def short_volume(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
-    """Return ``[SOURCE:]TARGET[:OPTIONS]`` as a mapping.
+    """Return ``[SOURCE:]TARGET[:OPTIONS]`` as a mapping; a letter before a colon is a drive of Windows.
+
+    Source: compose-go, package format.
 
     Raises:
         UsageError: It is empty or has too many parts.
     """
     if not isinstance(written.value, str):
         return None
-    parts = written.value.split(":")
+    text = written.value
+    if len(text.encode("utf-8", "surrogatepass")) in {1, 2}:
+        # Too short for two parts.
+        return _written(written, type="volume", target=clean(text))
+    parts = _sections(text)
     if not all(parts) or len(parts) > 3:  # noqa: PLR2004 - source, target and options
         raise UsageError(
             f"{name}: {written.value!r} is no mount",
@@ -79,29 +99,45 @@ def short_volume(written: ComposeNode, name: str) -> dict[str, ComposeNode] | No
             place=str(written.place),
         )
     if len(parts) == 1:
-        return _written(written, type="volume", target=_clean(parts[0]), volume={})
-    options = set(parts[2].split(",")) if len(parts) > 2 else set()  # noqa: PLR2004
-    read_only = True if "ro" in options else None
-    if parts[0][0] in "./~":
-        bind = _written(
-            written,
-            create_host_path=True,
-            propagation=next(iter(sorted(options & _PROPAGATIONS)), None),
-            selinux=next(iter(sorted(options & {"z", "Z"})), None),
-        )
-        return _written(written, type="bind", source=parts[0], target=_clean(parts[1]), read_only=read_only, bind=bind)
-    volume = _written(written, nocopy=True if "nocopy" in options else None)
+        return _written(written, type="volume", target=clean(parts[0]), volume={})
+    options = parts[2].split(",") if len(parts) > 2 else []  # noqa: PLR2004
+    access = [option for option in options if option in {"ro", "rw"}]
+    is_path = parts[0][0] in "./~" or parts[0].startswith("\\\\") or _DRIVE.match(parts[0]) is not None
+    bind = {
+        "create_host_path": True if is_path else None,
+        "propagation": next((option for option in reversed(options) if option in _PROPAGATIONS), None),
+        "selinux": next((option for option in reversed(options) if option in {"z", "Z"}), None),
+    }
+    nocopy = True if "nocopy" in options else None
     return _written(
-        written, type="volume", source=parts[0], target=_clean(parts[1]), read_only=read_only, volume=volume
+        written,
+        type="bind" if is_path else "volume",
+        source=parts[0],
+        target=clean(parts[1]),
+        read_only=True if access[-1:] == ["ro"] else None,
+        bind=_written(written, **bind) if any(bind.values()) else None,
+        volume=_written(written, nocopy=nocopy) if nocopy or not is_path else None,
     )
 
 
-def _clean(target: str) -> str:
-    return target.rstrip("/") or "/"
+def _sections(text: str) -> list[str]:
+    """Return what stands between colons, but for those of drives and of what looks like a variable."""
+    sections, start, depth = [], 0, 0
+    for sign in _SIGNS.finditer(text):
+        if sign[0] == "${":
+            depth += 1
+        elif sign[0] == "}":
+            depth = max(0, depth - 1)
+        elif not depth and not _DRIVE.fullmatch(text, start, sign.end()):
+            sections.append(text[start : sign.start()])
+            start = sign.end()
+    return [*sections, text[start:]]
 
 
 def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
     """Return one published port, or one for each port of a range, as mappings.
+
+    Source: docker/go-connections, package nat.
 
     Raises:
         UsageError: It is no port.
@@ -111,52 +147,61 @@ def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
     if isinstance(written.value, bool) or not isinstance(written.value, str | int):
         raise wrong(written, name, "a port such as 8080:80")
     text = as_text(written.value)
-    match = _PORT.fullmatch(text)
-    if match is None:
+    *address, published, wanted = ["", "", *text.split(":")][-max(3, text.count(":") + 1) :]
+    target, _, protocol = wanted.partition("/")
+    protocol = protocol.partition("/")[0].lower() or "tcp"
+    inside, outside = _range(target), _range(published) if published else (0, 0)
+    host_ip = _address(":".join(address))
+    if inside is None or outside is None or host_ip is None or protocol not in _PROTOCOLS:
         raise UsageError(
             f"{name}: {text!r} is no port",
+            why=f"Ports go from 0 to {_HIGHEST_PORT}, with an address before them and a protocol behind them, if any.",
             todo="Write it as 80, 8080:80, 127.0.0.1:8080:80 or 8080:80/udp.",
             place=str(written.place),
         )
-    targets = _range(match["target"], written, name)
-    published: list[str | None] = [None] * len(targets)
-    if match["published"]:
-        outside = _range(match["published"], written, name)
-        if len(targets) == 1 and len(outside) > 1:
-            published = [match["published"]]
-        elif len(outside) == len(targets):
-            published = [str(port) for port in outside]
-        else:
-            raise UsageError(
-                f"{name}: the ranges in {text!r} differ in length",
-                why=f"{len(outside)} published ports stand against {len(targets)} of the container.",
-                place=str(written.place),
-            )
-    host_ip = match["ip"].strip("[]") if match["ip"] else None
+    count, more = inside[1] - inside[0], outside[1] - outside[0]
+    if published and count and count != more:
+        raise UsageError(
+            f"{name}: the ranges in {text!r} differ in length",
+            why=f"{more + 1} published ports stand against {count + 1} of the container.",
+            place=str(written.place),
+        )
+    last = f"-{outside[1]}" if more and not count else ""
     return [
         ComposeNode(
             _written(
                 written,
                 mode="ingress",
-                host_ip=host_ip,
-                target=target,
-                published=port,
-                protocol=match["protocol"] or "tcp",
+                host_ip=host_ip or None,
+                target=inside[0] + number,
+                published=f"{outside[0] + number}{last}" if published else None,
+                protocol=protocol,
             ),
             written.place,
         )
-        for target, port in zip(targets, published, strict=True)
+        for number in range(count + 1)
     ]
 
 
-def _range(text: str, written: ComposeNode, name: str) -> list[int]:
-    first, _, last = text.partition("-")
-    low, high = told_count(first), told_count(last or first)
-    if low is None or high is None or not 0 < low <= high <= _HIGHEST_PORT:
-        raise UsageError(
-            f"{name}: {text[:60]} is no port", why=f"Ports go from 1 to {_HIGHEST_PORT}.", place=str(written.place)
-        )
-    return list(range(low, high + 1))
+def _range(text: str) -> tuple[int, int] | None:
+    """Return the first and the last port of a range, or of a single one; None where it is none."""
+    first, *others = text.split("-")
+    low, high = told_count(first), told_count(others[0] if others else first)
+    return (low, high) if low is not None and high is not None and low <= high <= _HIGHEST_PORT else None
+
+
+def _address(text: str) -> str | None:
+    """Return an address without brackets; None where it is none."""
+    if not text:
+        return text
+    from ipaddress import ip_address  # noqa: PLC0415 - few ports have an address
+
+    bare = text[1:-1] if _BRACKETS.fullmatch(text) else text
+    try:
+        ip_address(bare)
+    except ValueError:
+        return None
+    return None if "%" in bare else bare
 
 
 def _field(entry: ComposeNode, key: str, default: object = "") -> object:

@@ -10,10 +10,9 @@ from msgspec import Struct
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.nodes import mapping_at, place_of
-from tonnage.sources.compose.scalars import engine_bytes
+from tonnage.sources.compose.quantities import engine_bytes, nanoseconds_of
 from tonnage.sources.compose.short_syntax import is_remote
 from tonnage.sources.compose.x_tonnage import service_settings, stack_settings
-from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -302,4 +301,5 @@ def _health(raw: Canonical | None) -> HealthSpec | None:
 
 
 def _seconds(text: str | None, default: float) -> float:
-    return default if not text else parse_seconds(text)
+    found = nanoseconds_of(text) if text else None
+    return default if found is None else found / 1e9

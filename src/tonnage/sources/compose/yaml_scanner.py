@@ -81,10 +81,9 @@ class _Scanner(Scanner):  # type: ignore[misc]
         """Go to a position in the text."""
         reader = self.reader
         start, text = reader.pointer, reader.buffer
-        last = None
-        for last in _LINE_END.finditer(text, start, end):
-            reader.line += 1
-        reader.column = reader.column + end - start if last is None else end - last.end()
+        ends = [each.end() for each in _LINE_END.finditer(text, start, end)]
+        reader.line += len(ends)
+        reader.column = end - ends[-1] if ends else reader.column + end - start
         reader.index += end - start
         reader.pointer = end
 
@@ -130,7 +129,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
         if last is not None:
             # Behind a line end a key may begin.
             self.allow_simple_key = True
-        return ScalarToken("".join(parts), True, start, start)
+        return ScalarToken("".join(parts), plain=True, start_mark=start, end_mark=start)
 
     def scan_flow_scalar(self, style: str) -> ScalarToken:
         """Return a scalar in quotes."""
@@ -158,7 +157,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
             position = between.end()
             parts.append(_folded(between[0], escaped=escaped)[0])
         self._move(position + 1)
-        return ScalarToken("".join(parts), False, start, start, style)
+        return ScalarToken("".join(parts), plain=False, start_mark=start, end_mark=start, style=style)
 
     def _unescape(self, position: int, parts: list[str], start: StringMark) -> int:
         """Read what stands behind a backslash; return where it ends."""
@@ -217,7 +216,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
         if chomp == "+":
             parts += breaks
         self._move(position)
-        return ScalarToken("".join(parts), False, start, start, style)
+        return ScalarToken("".join(parts), plain=False, start_mark=start, end_mark=start, style=style)
 
     def _block_breaks(self, position: int, indent: int, start: StringMark) -> tuple[int, int, int, list[str]]:
         """Skip empty lines and indentation; return position, column, indentation and the line ends."""
@@ -270,13 +269,13 @@ class _Scanner(Scanner):  # type: ignore[misc]
         found = _DIRECTIVE.match(self.reader.buffer, self.reader.pointer)
         if found is None:
             self._fail("while scanning a directive", start, "found none that is known", self.reader.pointer)
-        self._move(found.end())
         value: Any = (found["handle"], found["prefix"])
         if not found["handle"]:
             value = (int(found["major"]), int(found["minor"]))
             if value != (1, 1):
                 problem = "found another version of YAML than 1.1, which is the only one that Compose takes"
                 self._fail("while scanning a directive", start, problem, self.reader.pointer)
+        self._move(found.end())
         return DirectiveToken("TAG" if found["handle"] else "YAML", value, start, start)
 
 

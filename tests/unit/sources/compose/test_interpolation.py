@@ -46,13 +46,26 @@ def put(text: str) -> str:
         ("${NO:-$$}", "$"),
         ("$DOLLAR", "$A"),
         ("ümlaut $A", "ümlaut x"),
+        ("$", "$"),
+        ("^a$", "^a$"),
+        ("$1 $(x) $%", "$1 $(x) $%"),
+        ("$$$", "$$"),
+        ("${NO:-x$(d)}", "x$(d)"),
+        ('${A:-{"k":1}}', "x"),
+        ('${NO:-{"k":1}}', '{"k":1}'),
+        ("${NO+{x}}y", "y"),
+        ("${NO:-{}}", "{}"),
+        ("${NO:-{a}", "{a"),
+        ("${NO:-a}${A}b}", "axb}"),
     ],
 )
 def test_variables_are_put_in_as_the_specification_says(text: str, expected: str) -> None:
     assert put(text) == expected
 
 
-@pytest.mark.parametrize("text", ["$", "$1", "a $ b", "${", "${A", "${}", "${1}", "${A!x}", "${A b}", "${NO:-${A}"])
+@pytest.mark.parametrize(
+    "text", ["${", "${A", "${}", "${1}", "${A!x}", "${A b}", "${NO:-${A}", "${NO:-a\nb}", "${A:-${}"]
+)
 def test_a_dollar_sign_that_begins_nothing_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="begins no variable") as refused:
         put(text)
@@ -84,5 +97,11 @@ def test_a_variable_that_is_not_set_is_told_and_becomes_nothing() -> None:
     assert told == ["f:1 NO", "f:1 NO2"]
 
 
-def test_a_default_that_is_not_used_is_not_looked_at() -> None:
-    assert put("${A:-${NO:?never asked}}") == "x"
+def test_what_a_default_requires_is_required_where_it_is_not_used_and_what_it_puts_in_is_not_missed() -> None:
+    told: list[str] = []
+    with pytest.raises(UsageError, match="the required variable NO is not set"):
+        put("${A:-${NO:?asked}}")
+
+    text = substitute("${A:-$NO}", VARIABLES, Place("f", 1), lambda name, _place: told.append(name))
+
+    assert (text, told) == ("x", [])

@@ -41,12 +41,12 @@ def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the t
         ("security_opt: [a]", "security_opt: [b, a]", {"security_opt": ["a", "b"]}),
         ("dns: 192.0.2.1", "dns: [192.0.2.2]", {"dns": ["192.0.2.1", "192.0.2.2"]}),
         (
-            "volumes: ['./a:/x', 'v:/y:ro']",
-            "volumes: ['w:/x/']",
+            "volumes: ['./a:/x', 'vv:/y:ro']",
+            "volumes: ['ww:/x/']",
             {
                 "volumes": [
-                    {"type": "volume", "source": "w", "target": "/x", "volume": {}},
-                    {"type": "volume", "source": "v", "target": "/y", "read_only": True, "volume": {}},
+                    {"type": "volume", "source": "ww", "target": "/x", "volume": {}},
+                    {"type": "volume", "source": "vv", "target": "/y", "read_only": True, "volume": {}},
                 ]
             },
         ),

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tonnage.errors import UsageError
-from tonnage.sources.compose.nodes import place_of, plain
-from tonnage.sources.compose.yaml_text import read_scalar, read_yaml
+from tonnage.sources.compose.nodes import Date, Documents, place_of, plain
+from tonnage.sources.compose.yaml_text import read_documents, read_scalar, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,22 @@ from tonnage.sources.compose.yaml_text import read_scalar, read_yaml
         ("1e3", 1000.0),
         ("1.2.3", "1.2.3"),
         ("22:22", "22:22"),
-        ("2026-11-23", "2026-11-23"),
+        ("2026-11-23", Date("2026-11-23")),
+        ("2026-11-23 1:02:03.5", Date("2026-11-23 1:02:03.5")),
+        ("2026-02-29", "2026-02-29"),
+        ("12e4567", "12e4567"),
+        ("1__0", 10),
+        ("0__7", 7),
+        ("0b", "0b"),
+        ("0X1F", 31),
+        ("-0o7", -7),
+        (".5_0", 0.5),
+        ("._5", "._5"),
+        ("_1", "_1"),
+        ("1e400", "1e400"),
+        ("18446744073709551615", 18446744073709551615),
+        ("18446744073709551616", 1.8446744073709552e19),
+        ("9" * 5000, "9" * 5000),
     ],
 )
 def test_a_plain_scalar_means_what_it_means_to_compose(text: str, expected: object) -> None:
@@ -71,10 +86,18 @@ def test_an_aliased_value_is_placed_where_the_alias_stands() -> None:
         ("a: 1\na: 2\n", "stands twice", "f:2"),
         ("a: {b: 1, b: 1}\n", "stands twice", "f:1"),
         ("a: *nowhere\n", "not valid YAML", "f:1"),
-        ("a: !secret x\n", "tag !secret is not known", "f:1"),
+        ("a: !!int x\n", "not valid YAML", "f:1"),
+        ("a: !!binary x\n", "not valid YAML", "f:1"),
+        ("1: x\n", "a key must be text, not the number 1", "f:1"),
+        ("2026-11-23: x\n", "a key must be text, not the date", "f:1"),
+        ("<<: {a: 1}\n<<: {b: 1}\n", "stands twice", "f:2"),
+        ('a: "\\ud800"\n', "not valid YAML", "f:1"),
+        ("-\tb\n", "not valid YAML", "f:1"),
+        ("%YAML 1.2\n---\na: b\n", "not valid YAML", "f:1"),
+        ("!reset\na: b\n", "the whole document is marked !reset", "f:1"),
         ("? [1]\n: x\n", "a key must be text", "f:1"),
-        ("a: 1\n---\nb: 2\n", "not valid YAML", "f:2"),
-        ("a: &a\n  b: *a\n", "inside its own anchor", "f:1"),
+        ("a: 1\n---\nb: 2\n", "not valid YAML", "f:3"),
+        ("a: &a\n  b: *a\n", "inside its own anchor", "f:2"),
         ("a:\n  <<: 3\n", "'<<' merges mappings only", "f:2"),
     ],
 )
@@ -83,6 +106,32 @@ def test_what_is_no_sound_yaml_is_refused_with_its_line(text: str, message: str,
         read_yaml(text, "f")
 
     assert refused.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a:\tb\t# c\n", {"a": "b"}),
+        ("a: b\tc\n d\n", {"a": "b\tc d"}),
+        ("a: |\t# c\n   x\n\n   y\n", {"a": "x\n\ny\n"}),
+        ("a: >-\n x\n y\n\n z\n", {"a": "x y\nz"}),
+        ('a: "it\\\'s \\\n  on"\n', {"a": "it's on"}),
+        ("a: !secret 5\nb: !!binary aGk=\nc: !!int '5'\n", {"a": "5", "b": "hi", "c": 5}),
+        ("{a: http://x:80, b: [c:d]}\n", {"a": "http://x:80", "b": ["c:d"]}),
+        ("a: [!reset b, c]\nd: !reset e\n", {"a": ["c"]}),
+        ("a: !override {b: !reset c}\n", {"a": {"b": "c"}}),
+        ("a: 2026-11-23\n", {"a": "2026-11-23"}),
+    ],
+)
+def test_yaml_is_read_as_compose_reads_it(text: str, expected: object) -> None:
+    assert plain(read_yaml(text, "f")) == expected
+
+
+def test_a_file_may_have_several_documents_with_anchors_in_common() -> None:
+    found = read_documents("# c\n---\na: &x 1\n---\nb: *x\n", "f").value
+
+    assert isinstance(found, Documents)
+    assert [plain(each) for each in found] == [{"a": 1}, {"b": 1}]
 
 
 def test_an_empty_document_is_nothing() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tonnage.errors import EngineLacksError
-from tonnage.units import parse_seconds
+from tonnage.sources.compose.quantities import nanoseconds_of
 
 Mapping = dict[str, Any]
 
@@ -189,7 +189,7 @@ def rewrite_service(where: str, config: Mapping, project: Mapping) -> list[str]:
             config[key] = int(config[key])
     if "stop_grace_period" in config:
         # Compose 1 hands a fraction to the engine, which takes whole seconds only; Compose 2 rounds up.
-        config["stop_grace_period"] = f"{math.ceil(parse_seconds(config['stop_grace_period']))}s"
+        config["stop_grace_period"] = f"{math.ceil((nanoseconds_of(config['stop_grace_period']) or 0) / 1e9)}s"
     return [*_networks(where, config), *_hosts(where, config), *_devices(where, config)]
 
 
