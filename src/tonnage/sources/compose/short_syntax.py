@@ -68,13 +68,23 @@ def short_gpus(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: A
     return [written]
 
 
-def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:  # noqa: ARG001 - as Fields.short
-    """Return ``SOURCE[:TARGET[:PERMISSIONS]]`` as a mapping."""
+def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
+    """Return ``SOURCE[:TARGET[:PERMISSIONS]]`` as a mapping.
+
+    Raises:
+        UsageError: It has more parts.
+    """
     if not isinstance(written.value, str):
         return None
-    source, _, rest = written.value.partition(":")
-    target, _, permissions = rest.partition(":")
-    return _written(written, source=source, target=target or source, permissions=permissions or "rwm")
+    parts = written.value.split(":")
+    if len(parts) > 3:  # noqa: PLR2004 - source, target and permissions
+        raise UsageError(
+            f"{name}: {written.value!r} is no device",
+            todo="Write it as SOURCE, SOURCE:TARGET or SOURCE:TARGET:rwm.",
+            place=str(written.place),
+        )
+    source, target, permissions = (*parts, *("", "", "rwm")[len(parts) :])
+    return _written(written, source=source, target=target or source, permissions=permissions or None)
 
 
 def short_volume(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
