@@ -23,13 +23,14 @@ from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
 from tonnage.flows.needed import with_needs
-from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs
+from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs, stack_request
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
 from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.load_stack import differing
 from tonnage.small_files import DOCUMENT, WRITTEN_FOR_CI, read_text
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
@@ -58,6 +59,8 @@ _WITHOUT_ROOT = (
     " containers wrote as other users) is neither counted nor freed without sudo, and only root can rehearse"
 )
 _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
+_READING = "reading"
+_MOST_DIFFERENCES = 10
 _CUDA = ("nvidia-", "triton")
 
 
@@ -138,6 +141,7 @@ def _check_all(
 
     checks = [
         checked("stack", lambda: _stack(ports, flags)),
+        *_reading_checks(ports, flags),
         *_weights_checks(ports, flags, checked),
         *_needed_checks(ports, flags, checked),
         checked("engine", lambda: _engine(ports, flags)),
@@ -158,6 +162,31 @@ def _stack(ports: RehearsalPorts, flags: StackFlags) -> str:
         return "no compose file here"
     inputs = read_inputs(ports, wanted.stack)
     return f"{wanted.stack.name}: {len(wanted.stack.services)} services, {len(inputs)} of them built"
+
+
+def _reading_checks(ports: RehearsalPorts, flags: StackFlags) -> list[Check]:
+    """Say where the built-in reader differs from Compose; a stack that cannot be read was told already."""
+    compose = ports.programs.compose()
+    try:
+        if compose is None or not read_if_there(ports, flags).stack.name:
+            return []
+    except TonnageError:
+        return []
+    try:
+        found = differing(stack_request(ports, flags), environment=ports.environment, compose=compose)
+    except TonnageError as error:
+        place = f"{error.place}: " if error.place else ""
+        return [Check(name=_READING, state=WARNING, found=f"only Compose follows these files: {place}{error.what}")]
+    if not found:
+        return []
+    lines = [
+        f"{place}: {'.'.join(each.path)}: Compose reads {each.compose}, the built-in reader {each.own}"
+        for place, each in found[:_MOST_DIFFERENCES]
+    ]
+    lines += [f"and {len(found) - len(lines)} more"] if len(found) > len(lines) else []
+    values = f"{len(found)} value{'s' if len(found) > 1 else ''}"
+    what = f"the built-in reader differs from Compose in {values}; Compose is followed"
+    return [Check(name=_READING, state=WARNING, found=what, todo="\n".join(lines))]
 
 
 def _weights_checks(

@@ -60,15 +60,7 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
     Raises:
         UsageError: What the user wrote cannot be read or used; the message says where.
     """
-    request = StackRequest(
-        files=flags.files,
-        directory=flags.project_directory,
-        project_name=flags.project_name,
-        profiles=flags.profiles,
-        services=flags.services,
-        env_files=flags.env_files,
-        working_directory=ports.working_directory,
-    )
+    request = stack_request(ports, flags)
     environment = ports.environment
     if flags.untrusted:
         # What says which stack is meant is the user's; everything else comes from the files.
@@ -124,6 +116,19 @@ def with_contents(ports: StackPorts, stack: Stack) -> Stack:
 
     services = tuple(map(known, stack.services))
     return stack if services == stack.services else replace(stack, services=services)
+
+
+def stack_request(ports: StackPorts, flags: StackFlags) -> StackRequest:
+    """Return which stack is meant."""
+    return StackRequest(
+        files=flags.files,
+        directory=flags.project_directory,
+        project_name=flags.project_name,
+        profiles=flags.profiles,
+        services=flags.services,
+        env_files=flags.env_files,
+        working_directory=ports.working_directory,
+    )
 
 
 def build_environment_of(ports: StackPorts, stack: Stack, environment: Mapping[str, str]) -> Stack:

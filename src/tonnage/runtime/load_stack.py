@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.model.marks import unmarked
-from tonnage.model.stack import Place
 from tonnage.runtime.marked_stack import with_marks
-from tonnage.sources.compose.canonical import canonical, from_compose, hidden_by
+from tonnage.sources.compose.canonical import canonical, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
+from tonnage.sources.compose.differences import differences, hidden
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
-from tonnage.sources.compose.nodes import ComposeNode, mapping_at, nearest, plain
+from tonnage.sources.compose.nodes import mapping_at, nearest, place_of
+from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_settings
+from tonnage.sources.compose.rough_places import rough_places
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
-from tonnage.sources.compose.yaml_text import read_yaml
+from tonnage.sources.compose.x_tonnage import SETTINGS
 from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.stack import Stack
+    from tonnage.model.stack import Place, Stack
     from tonnage.sources.compose.canonical import Canonical
+    from tonnage.sources.compose.differences import Difference
     from tonnage.sources.compose.file_selection import Selection
     from tonnage.sources.compose.files import Files
 
@@ -66,6 +68,13 @@ class ComposeConfig(Protocol):
             UsageError: Compose refuses the files.
         """
 
+    def config_in_yaml(self, request: StackRequest) -> str:
+        """Return what ``docker compose config`` prints, which has ``x-`` keys of services.
+
+        Raises:
+            UsageError: Compose refuses the files.
+        """
+
 
 def load_stack(
     request: StackRequest,
@@ -90,7 +99,22 @@ def load_stack(
         UsageError: There is no compose file, or it is wrong; the message names file and line.
     """
     where = FilesWithin(within) if within else where
-    selection = select_files(
+    selection = _selected(request, environment=environment, where=where, marks=marks)
+    with nothing_quoted_from_outside(project_root(selection.directory)):
+        if request.services:
+            selection = _with_profiles_of(request.services, selection, request, compose)
+            request = replace(request, profiles=selection.profiles)
+        stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
+        if marks:
+            stack = with_marks(stack, selection)
+        for service in stack.services if builds else ():
+            if service.build is not None:
+                check_build(service.name, service.build, within=within)
+        return stack
+
+
+def _selected(request: StackRequest, *, environment: Mapping[str, str], where: Files, marks: bool) -> Selection:
+    return select_files(
         files=request.files,
         directory=request.directory,
         profiles=request.profiles,
@@ -100,17 +124,6 @@ def load_stack(
         where=where,
         marks=marks,
     )
-    with nothing_quoted_from_outside(project_root(selection.directory)):
-        if request.services:
-            selection = _with_profiles_of(request.services, selection, request.project_name)
-            request = replace(request, profiles=selection.profiles)
-        stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
-        if marks:
-            stack = with_marks(stack, selection)
-        for service in stack.services if builds else ():
-            if service.build is not None:
-                check_build(service.name, service.build, within=within)
-        return stack
 
 
 def require_services(stack: Stack, names: Sequence[str]) -> None:
@@ -131,13 +144,22 @@ def require_services(stack: Stack, names: Sequence[str]) -> None:
         )
 
 
-def _with_profiles_of(services: Sequence[str], selection: Selection, project_name: str) -> Selection:
+def _with_profiles_of(
+    services: Sequence[str], selection: Selection, request: StackRequest, compose: ComposeConfig | None
+) -> Selection:
     """Return a selection in which the services that were named are active, as they are for Compose.
 
     Source: compose-go project.go, ``WithServicesEnabled``: the profiles of a service that is named become active.
     """
-    written = mapping_at(_known_places(selection, project_name).tree, "services")
+    known, reason = _known_places(selection, request.project_name)
     profiles = list(selection.profiles)
+    if reason is not None and compose is not None:
+        with contextlib.suppress(UsageError):  # It is told when the stack itself is read.
+            form = read_printed(compose.config(replace(request, profiles=("*",))))
+            for name in services:
+                wanted = form["services"].get(name, {}).get("profiles") or ()
+                profiles += () if {*wanted} & {*profiles} else wanted
+    written = mapping_at(known.tree, "services")
     for name in services:
         if name in written:
             profiles += hidden_by(written[name], profiles)
@@ -146,19 +168,20 @@ def _with_profiles_of(services: Sequence[str], selection: Selection, project_nam
 
 def _read(selection: Selection, request: StackRequest) -> Stack:
     loaded = load_files(selection, project_name=request.project_name)
-    return _stack(canonical(loaded, directory=selection.directory, profiles=selection.profiles), selection, loaded)
+    return _stack(canonical(loaded, profiles=selection.profiles), selection, loaded)
 
 
 def _read_with(compose: ComposeConfig, selection: Selection, request: StackRequest) -> Stack:
-    """Read with Compose; what it refuses is refused by the built-in reader where it can, since that names the line."""
-    known = _known_places(selection, request.project_name)
-    followed = bool(known.tree.value)
-    if followed:
-        with contextlib.suppress(UsageError):
-            # Also what only services read: it may mean further variables.
-            canonical(known, directory=selection.directory, profiles=selection.profiles)
+    """Read with Compose, which is right; the built-in reader tells where things are written.
+
+    What Compose refuses is refused by the built-in reader where it can, since that names the line.
+    """
+    known, reason = _known_places(selection, request.project_name)
+    own = None if reason is not None else _own_form(known, selection)
+    if reason is None:
+        request = replace(request, variables=selection.words)
     try:
-        printed = compose.config(replace(request, variables=selection.words if followed else None))
+        printed = compose.config(request)
     except UsageError as error:
         files = FilesSeen(selection.where)
         _read(replace(selection, where=files), request)
@@ -167,7 +190,41 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
         if not all(is_shown(path, root) for path in (*files.paths, f"{selection.directory}/.env")):
             error.why = "Its reason is not shown, because some of the files lie outside of the project."
         raise
-    return _stack(from_compose(_parsed(printed)), selection, known)
+    form = read_printed(printed)
+    settings = None
+    # Who reads all else as Compose does, reads these as well.
+    if own is None or (selection.mentions(SETTINGS) and next(differences(form, own), None) is not None):
+        settings = _settings(compose, request, printed, form, reason)
+    known = replace(known, tree=with_settings(known.tree, form, settings))
+    return _stack(form, selection, known)
+
+
+def _own_form(known: Loaded, selection: Selection) -> Canonical | None:
+    """Return the canonical form of the built-in reader, which also reads what only services do; None for a refusal."""
+    with contextlib.suppress(UsageError):
+        return canonical(known, profiles=selection.profiles)
+    return None
+
+
+def _settings(
+    compose: ComposeConfig, request: StackRequest, printed: str, form: Canonical, reason: UsageError | None
+) -> dict[str, Any]:
+    """Return the settings of services as Compose read them.
+
+    Raises:
+        UsageError: Nobody can tell them, so nothing goes on without them.
+    """
+    try:
+        return read_settings(compose.config_in_yaml(request) if is_json(printed) else printed, form["services"])
+    except UsageError as error:
+        if reason is None:
+            raise
+        raise UsageError(
+            f"what stands under {SETTINGS} cannot be told: {reason.what}",
+            why=f"Compose does not print it ({error.what}), and the built-in reader cannot follow the files.",
+            todo=reason.todo or "Write it in another way.",
+            place=reason.place,
+        ) from None
 
 
 def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
@@ -189,30 +246,36 @@ def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
     return replace(stack, values=values) if values else stack
 
 
-def _parsed(printed: str) -> Canonical:
-    """Return what Compose printed; some versions print YAML where JSON was asked for.
+def differing(
+    request: StackRequest, *, environment: Mapping[str, str], compose: ComposeConfig
+) -> tuple[tuple[Place, Difference], ...]:
+    """Return where Compose and the built-in reader read a stack differently.
 
-    Source: docker/compose issue 11651 (version 2.25.0).
+    Raises:
+        UsageError: One of them refuses the files.
     """
-    if printed.lstrip().startswith("{"):
-        form = json.loads(printed)
-    else:
-        form = plain(read_yaml(printed, "docker compose config"))
-    if not isinstance(form, dict) or "services" not in form:
-        raise UsageError("Compose printed no services", todo="See what it prints:\n  docker compose config")
-    return form
+    selection = _selected(request, environment=environment, where=HERE, marks=False)
+    root = project_root(selection.directory)
+    with nothing_quoted_from_outside(root):
+        loaded = load_files(selection, project_name=request.project_name)
+        own = canonical(loaded, profiles=selection.profiles)
+        form = read_printed(compose.config(replace(request, variables=selection.words)))
+    found = []
+    for each in differences(form, own):
+        place = place_of(loaded.tree, *each.path)
+        found.append((place, each if is_shown(place.file, root) else hidden(each)))
+    return tuple(found)
 
 
-def _known_places(selection: Selection, project_name: str) -> Loaded:
-    """Read the files besides Compose, which tells no places and leaves ``x-`` keys of services out of its JSON.
+def _known_places(selection: Selection, project_name: str) -> tuple[Loaded, UsageError | None]:
+    """Read the files besides Compose, which tells no places; and return why that could not be done.
 
     What only Compose understands is noted and left to it.
-
-    Source: docker/compose issue 11528 (open in 2026).
     """
     try:
-        return load_files(selection, project_name=project_name, lenient=True)
+        return load_files(selection, project_name=project_name, lenient=True), None
     except UsageError as error:
         unquote(error, project_root(selection.directory))
-        note = f"x-tonnage of services is not seen, because the built-in reader cannot follow the files: {error.what}"
-        return Loaded(ComposeNode({}, Place(selection.files[0])), project_name, selection.variables, (note,))
+        where = f" ({error.place})" if error.place else ""
+        note = f"the built-in reader cannot follow the files, so lines are told as far as it can: {error.what}{where}"
+        return Loaded(rough_places(selection), project_name, selection.variables, (note,)), error

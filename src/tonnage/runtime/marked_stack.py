@@ -38,7 +38,7 @@ def _read(stack: Stack, selection: Selection) -> Mapping[str, Service]:
     """Read the files once more; nothing where only Compose understands them."""
     try:
         loaded = load_files(replace(selection, variables=selection.marked), project_name=stack.name, lenient=True)
-        form = canonical(loaded, directory=selection.directory, profiles=selection.profiles)
+        form = canonical(loaded, profiles=selection.profiles)
         origin = ComposeExtras(tree=loaded.tree, files=selection.files, directory=selection.directory)
         return {each.name: each for each in build_stack(form, origin).services}
     except UsageError:

@@ -52,11 +52,17 @@ class Prints:
         assert request.files == ()
         return self.text
 
+    def config_in_yaml(self, request: StackRequest) -> str:
+        assert request.files == ()
+        raise UsageError("it is asked for what it has printed")
+
 
 class Refuses:
     def config(self, request: StackRequest) -> str:
         assert request.files == ()
         raise UsageError("Compose says no")
+
+    config_in_yaml = config
 
 
 def write(directory: Path, text: str = COMPOSE) -> Path:
@@ -106,6 +112,7 @@ def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) 
     write(tmp_path, "services: {web: {image: a, x-tonnage: {switch: stop-first}}}\n")
     request = StackRequest(working_directory=str(tmp_path))
     printed = "name: from-compose\nservices:\n  web:\n    image: a\n    environment:\n      A: 5$$\n"
+    printed += "    x-tonnage:\n      switch: stop-first\n"
 
     stack = load_stack(request, environment={}, compose=Prints(printed))
 
@@ -113,18 +120,6 @@ def test_yaml_is_taken_where_compose_prints_it_in_place_of_json(tmp_path: Path) 
     assert stack.service("web").config == {"environment": {"A": "5$"}, "image": "a"}
     assert stack.service("web").settings.switch == "stop-first"
     assert str(stack.service("web").place) == f"{tmp_path / 'compose.yaml'}:1"
-
-
-def test_files_that_only_compose_understands_are_left_to_it_and_that_is_noted(tmp_path: Path) -> None:
-    write(tmp_path, "include: [oci.example.org/stack]\nservices: {web: {image: a}}\n")
-    request = StackRequest(working_directory=str(tmp_path))
-
-    stack = load_stack(
-        request, environment={}, compose=Prints('{"name": "n", "services": {"web": {"image": "a", "new_key": 1}}}')
-    )
-
-    assert stack.service("web").config == {"image": "a", "new_key": 1}
-    assert "x-tonnage of services is not seen" in stack.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tonnage.small_files import VARIABLES
 from tonnage.sources.compose.file_selection import kind_of, read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
-from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.variables import read_dotenv
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _SECTIONS = ("networks", "volumes", "secrets", "configs")
 _NESTED = {"blkio_config", "credential_spec", "deploy", "develop", "healthcheck", "logging"}
 
 
-def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Canonical:
+def canonical(loaded: Loaded, *, profiles: Sequence[str]) -> Canonical:
     """Return the canonical form of a stack.
 
     Raises:
@@ -37,7 +36,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
     for name, written in mapping_at(loaded.tree, "services").items():
         if hidden_by(written, profiles):
             continue
-        services[name] = _service(written, loaded, directory)
+        services[name] = _service(written, loaded)
     result: Canonical = {"name": loaded.name, "services": services}
     result |= {key: value for key, value in plain(loaded.tree).items() if key.startswith("x-")}
     used = _used(services)
@@ -48,10 +47,7 @@ def canonical(loaded: Loaded, *, directory: str, profiles: Sequence[str]) -> Can
             names.append("default")
         if names:
             result[section] = {
-                name: _resource(
-                    section, name, plain(defined[name]) if name in defined else None, loaded.name, directory
-                )
-                for name in names
+                name: _resource(name, plain(defined[name]) if name in defined else None, loaded.name) for name in names
             }
     return result
 
@@ -73,12 +69,12 @@ def replicas_of(service: Canonical) -> int:
     return 1
 
 
-def _service(written: ComposeNode, loaded: Loaded, directory: str) -> Canonical:
+def _service(written: ComposeNode, loaded: Loaded) -> Canonical:
     service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
     service.pop("extends", None)
     _from_files(service, written, loaded.variables, loaded.where)
     if "build" in service:
-        service["build"] = _build(service["build"], loaded.variables, directory)
+        service["build"] = _build(service["build"], loaded.variables)
     if service.get("pull_policy") == "if_not_present":
         service["pull_policy"] = "missing"
     service["depends_on"] = {**_implied(service), **service.get("depends_on", {})}
@@ -130,9 +126,8 @@ def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str
         service["labels"] = {**labels, **service.get("labels", {})}
 
 
-def _build(build: Canonical, variables: Mapping[str, str], directory: str) -> Canonical:
+def _build(build: Canonical, variables: Mapping[str, str]) -> Canonical:
     result = {key: value for key, value in build.items() if value is not None}
-    result.setdefault("context", directory)
     if "dockerfile_inline" not in result:
         result.setdefault("dockerfile", "Dockerfile")
     if result.get("args"):
@@ -143,26 +138,24 @@ def _build(build: Canonical, variables: Mapping[str, str], directory: str) -> Ca
 
 
 def _implied(service: Canonical) -> Canonical:
-    """Return the dependencies that links, shared namespaces and shared mounts imply."""
-    implied: Canonical = {}
-    for link in service.get("links", ()):
-        implied[link.partition(":")[0]] = {"condition": "service_started", "restart": True, "required": True}
+    """Return the dependencies that links, shared namespaces and mounts imply; of one service the first counts."""
+    names = [(link.partition(":")[0], True) for link in service.get("links", ())]
     for key in ("network_mode", "ipc", "pid", "uts", "cgroup"):
         kind, _, name = str(service.get(key, "")).partition(":")
-        if kind == "service" and name:
-            implied[name] = {"condition": "service_started", "restart": True, "required": True}
-    for source in service.get("volumes_from", ()):
-        name = source.partition(":")[0]
-        if name != "container":
-            implied[name] = {"condition": "service_started", "restart": False, "required": True}
-    return implied
+        names += [(name, True)] if kind == "service" and name else []
+    sources = [source.partition(":")[0] for source in service.get("volumes_from", ())]
+    names += [(name, False) for name in sources if name != "container"]
+    return {
+        name: {"condition": "service_started", "restart": restart, "required": True}
+        for name, restart in reversed(names)
+    }
 
 
 def _mounted_files(service: Canonical) -> None:
-    for key, base in (("secrets", "/run/secrets/"), ("configs", "/")):
-        for entry in service.get(key, ()):
-            target = entry.get("target") or entry.get("source")
-            entry["target"] = target if str(target).startswith("/") else f"{base}{target}"
+    """Say where secrets are mounted; of configs Compose leaves that unsaid."""
+    for entry in service.get("secrets", ()):
+        if not entry.get("target"):
+            entry["target"] = f"/run/secrets/{entry.get('source')}"
 
 
 def _device_counts(service: Canonical) -> None:
@@ -185,7 +178,7 @@ def _used(services: Canonical) -> dict[str, set[str]]:
     return used
 
 
-def _resource(section: str, name: str, written: Canonical | None, project: str, directory: str) -> Canonical:
+def _resource(name: str, written: Canonical | None, project: str) -> Canonical:
     resource = {key: value for key, value in (written or {}).items() if value is not None}
     external = resource.get("external")
     if isinstance(external, dict):
@@ -196,31 +189,15 @@ def _resource(section: str, name: str, written: Canonical | None, project: str, 
     elif external is not None:
         resource.pop("external")
     resource.setdefault("name", f"{project}_{name}")
-    options = resource.get("driver_opts") or {}
-    if section == "volumes" and options.get("o") == "bind" and options.get("device"):
-        resource["driver_opts"] = {**options, "device": PathBase(directory).path(options["device"])}
     return resource
 
 
 def map_texts(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Return a JSON value with every text in it changed; keys stay."""
+    """Return a JSON value with every text in it changed, keys among them."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: map_texts(entry, change) for key, entry in value.items()}
+        return {change(key): map_texts(entry, change) for key, entry in value.items()}
     if isinstance(value, list):
         return [map_texts(entry, change) for entry in value]
     return value
-
-
-def from_compose(printed: Canonical) -> Canonical:
-    """Return what Compose v2 printed in the canonical form: a doubled dollar sign is one again, empty keys are gone.
-
-    Source: docker/compose cmd/compose/config.go, which doubles the sign unless ``--no-interpolate`` is given.
-    """
-    result: Canonical = map_texts(printed, lambda text: text.replace("$$", "$"))
-    services: Mapping[str, Canonical] = result.get("services") or {}
-    result["services"] = {
-        name: {key: value for key, value in service.items() if value is not None} for name, service in services.items()
-    }
-    return result

@@ -288,7 +288,7 @@ def _check_ports(form: Canonical, origin: ComposeExtras) -> None:
     """Refuse two containers that would listen on the same port of the host."""
     seen: list[tuple[str, int, str, str]] = []
     for name, service in form["services"].items():
-        if service.get("network_mode") == "host":
+        if service.get("network_mode") == "host" or not replicas_of(service):
             continue
         for port in service.get("ports") or ():
             published = str(port.get("published") or "")

@@ -71,6 +71,11 @@ class Selection(Struct, frozen=True, kw_only=True):
     typed: bool = False
     parsed: dict[str, ComposeNode] = {}
 
+    def mentions(self, word: str) -> bool:
+        """Return whether a word stands in the files that were read."""
+        contents = self.where.contents if isinstance(self.where, RememberedFiles) else ()
+        return any(word.encode() in each for each in contents)
+
     @property
     def words(self) -> frozenset[str]:
         """Every word of the files that were read, the names of variables among them."""
@@ -113,7 +118,7 @@ def select_files(
     with nothing_quoted_from_outside(root):
         if typed:
             _add_variables(seen, typed, where, piped=True)
-        else:
+        elif directory or not files:
             _add_variables(seen, _dotenv(start, variables, where), where, root=root)
     paths = [_tidy(here / name) for name in files] or _from_variable(variables, here) or _search(start, where)
     project = start if directory else paths[0].parent
@@ -124,7 +129,7 @@ def select_files(
                 why="Compose and the engine take text only.",
                 todo="Rename the directory or the file.",
             )
-    if not named and project != start:
+    if not named and (project != start or (files and not directory)):
         root = project_root(str(project))
         with nothing_quoted_from_outside(root):
             _add_variables(seen, _dotenv(project, variables, where), where, root=root)
@@ -140,10 +145,12 @@ def select_files(
     )
 
 
-def add_dotenv(
+def add_included(
     variables: dict[str, str], directory: str, env_files: Sequence[str], where: Files, *, marks_outside: str = ""
 ) -> None:
-    """Set what files of variables set and ``variables`` does not yet: those named, else the directory's ``.env``.
+    """Set what files of variables set for included files: those named, else the ``.env`` of their directory.
+
+    What ``variables`` sets already stays. COMPOSE_DISABLE_ENV_FILE means nothing for this ``.env``.
 
     Args:
         marks_outside: What files outside of this directory set is given marks; empty for no marks.
@@ -151,7 +158,9 @@ def add_dotenv(
     Raises:
         UsageError: A file is missing, cannot be read, or has a wrong line.
     """
-    paths = [Path(name) for name in env_files] or _dotenv(Path(directory), variables, where)
+    paths = [Path(name) for name in env_files if name != "/dev/null"]
+    if not env_files:
+        paths = _dotenv(Path(directory), {}, where)
     # The last of those that are filled is the one with marks.
     seen = ({**variables}, variables) if marks_outside else (variables,)
     _add_variables(seen, paths, where, root=marks_outside)

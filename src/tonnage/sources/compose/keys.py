@@ -5,11 +5,13 @@ Source: the Compose specification's JSON schema as vendored by check-jsonschema 
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 from tonnage.sources.compose.scalars import Mode, Number, PathText, Size, Span, Text, Truth, Whole
 from tonnage.sources.compose.shapes import CommandShape, Distinct, Either, Fields, Listed, Mounted, Named, Pairs
 from tonnage.sources.compose.short_syntax import (
+    is_fetched,
     is_remote,
     names_a_context,
     path_key,
@@ -35,6 +37,8 @@ def _keys(names: str, shape: Shape) -> dict[str, Shape]:
 
 _TEXT, _WHOLE, _TRUTH, _NUMBER, _SPAN, _SIZE = Text(), Whole(), Truth(), Number(), Span(), Size()
 _PATH = PathText(read_here=True)
+_FILE = PathText(keep=is_fetched, read_here=True, home=False)
+_OPTIONAL_DIRECTORY = PathText(keep=operator.not_, read_here=True, home=False)
 _TEXTS = Listed(_TEXT)
 _ONE_OR_TEXTS = Listed(_TEXT, single=True)
 _WORDS = Distinct(_TEXT)
@@ -79,7 +83,7 @@ BUILD = Fields(
         "ssh": Distinct(_TEXT, pairs="=", single=True),
         "labels": _PAIRS,
         "no_cache_filter": _ONE_OR_TEXTS,
-        "additional_contexts": Pairs(each=PathText(keep=names_a_context)),
+        "additional_contexts": Pairs(each=PathText(keep=names_a_context), merged=True),
         "shm_size": _SIZE,
         "extra_hosts": _EXTRA_HOSTS,
         "secrets": _FILE_MOUNTS,
@@ -251,7 +255,9 @@ SERVICE = Fields(
             single=True,
         ),
         "environment": Pairs(),
-        "extends": Fields({"service": _TEXT, "file": _PATH}, short=short("service"), required=("service",)),
+        "extends": Fields(
+            {"service": _TEXT, "file": _FILE}, short=short("service"), required=("service",), closed=False
+        ),
         "extra_hosts": _EXTRA_HOSTS,
         "gpus": Distinct(_DEVICE_REQUEST, key=lambda w: str(w.place), single=True, short=short_gpus),
         "healthcheck": HEALTHCHECK,
@@ -269,7 +275,7 @@ SERVICE = Fields(
     unsupported=frozenset({"models", "pre_start", "provider"}),
 )
 
-_PATHS = Listed(_PATH, single=True)
+_FILES = Listed(_FILE, single=True)
 _SHARED: dict[str, Shape] = {"name": _TEXT, "external": Either(_TRUTH, Fields({"name": _TEXT})), "labels": _PAIRS}
 """What networks, volumes, secrets and configs have in common."""
 _DRIVEN: dict[str, Shape] = {**_SHARED, "driver": _TEXT, "driver_opts": _OPTIONS}
@@ -280,8 +286,11 @@ COMPOSE_FILE = Fields(
         "name": _TEXT,
         "include": Listed(
             Fields(
-                {**_keys("path env_file", _PATHS), "project_directory": _PATH}, short=short("path"), required=("path",)
-            )
+                {**_keys("path env_file", _FILES), "project_directory": _OPTIONAL_DIRECTORY},
+                short=short("path"),
+                closed=False,
+            ),
+            gaps=True,
         ),
         "services": Named(SERVICE),
         "networks": Named(

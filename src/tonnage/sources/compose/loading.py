@@ -1,4 +1,10 @@
-"""Compose files to one merged tree: variables, long forms, ``extends``, ``include``, then file over file."""
+"""Compose files to one merged tree: variables, long forms, ``extends``, ``include``, then file over file.
+
+A file means what it does in its group: the files of the stack, or those that one entry of ``include`` names. Paths
+stand on the directory of the group, names are those of its variables, and it is merged before another group sees it.
+
+Source: compose-go, package loader.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +18,28 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.marks import marked, unmarked
-from tonnage.sources.compose.file_selection import add_dotenv, project_name_from, read_text
+from tonnage.model.stack import Place
+from tonnage.sources.compose.file_selection import add_included, kind_of, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
-from tonnage.sources.compose.keys import COMPOSE_FILE
+from tonnage.sources.compose.grounding import grounded
+from tonnage.sources.compose.joining import joined
+from tonnage.sources.compose.keys import COMPOSE_FILE, SERVICE
 from tonnage.sources.compose.marked_values import for_requests, with_marked_arguments
 from tonnage.sources.compose.nodes import (
     ComposeNode,
     MergeRule,
+    count,
     documents,
     mapping_at,
     merge,
     nearest,
     place_of,
     plain,
-    without_resets,
+    settled,
     wrong,
 )
 from tonnage.sources.compose.scalars import PathBase
+from tonnage.sources.compose.short_syntax import is_fetched
 from tonnage.sources.compose.variables import interpolate
 from tonnage.sources.compose.yaml_text import read_documents
 from tonnage.sources.outside import is_shown, project_root
@@ -36,20 +47,41 @@ from tonnage.sources.outside import is_shown, project_root
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tonnage.model.stack import Place
     from tonnage.sources.compose.file_selection import Selection
     from tonnage.sources.compose.files import Files
 
-_SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
+_MOST_VALUES = 1_000_000
+_MOST_INCLUDED = 50
+"""Deeper than any files that include each other."""
+
+
+class _Budget(Struct):
+    """How many values a stack may still take from files that are included and extended, each as often as it is."""
+
+    left: int = _MOST_VALUES
+
+    def spend(self, written: ComposeNode, place: Place) -> None:
+        self.left -= count(written)
+        if self.left < 0:
+            raise UsageError(
+                "with what it includes and extends this stack has too many values",
+                why=f"What is included or extended stands for more than {_MOST_VALUES:,} of them.",
+                todo="Include and extend each file fewer times.",
+                place=str(place),
+            )
 
 
 class _LoadingGroup(Struct, frozen=True):
-    """What one group of files is read with. All groups of a stack share ``notes`` and ``parsed``.
+    """What one group of files is read with. All groups of a stack share ``notes``, ``parsed``, ``budget``, ``trees``.
 
     Args:
         marks: What is the environment's has marks, and so has what comes from outside of the project.
         typed: Files that the user named.
+        included: The files that include this group, from the first one on.
+        trees: Groups that were read: the same files in the same directory with the same variables are the same.
+        filled: Files with variables put in.
+        extended: Services with what they extend, by file, directory and name.
     """
 
     ground: PathBase
@@ -61,7 +93,10 @@ class _LoadingGroup(Struct, frozen=True):
     marks: bool = False
     typed: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
-    files: dict[str, ComposeNode] = field(default_factory=dict)
+    budget: _Budget = field(default_factory=_Budget)
+    trees: dict[tuple[object, ...], ComposeNode] = field(default_factory=dict)
+    filled: dict[str, tuple[ComposeNode, ...]] = field(default_factory=dict)
+    extended: dict[tuple[str, str, str], ComposeNode] = field(default_factory=dict)
 
     def unset(self, name: str, place: Place) -> None:
         which = f"the variable {name}" if is_shown(place.file, self.root) else "a variable"
@@ -113,7 +148,13 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
     typed = selection.files if selection.typed else ()
     source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory), marks, typed)
     with telling_unset(source.notes):
-        tree = without_resets(_group(selection.files, source))
+        tree = _group(selection.files, source)
+        if not tree.value:
+            raise UsageError(
+                "the compose file is empty",
+                todo="Write at least one service under 'services'.",
+                place=selection.files[0],
+            )
     return Loaded(tree, name, variables, tuple(source.notes), where)
 
 
@@ -170,125 +211,169 @@ def _written_name(selection: Selection, trees: Iterable[ComposeNode]) -> str:
     return str(interpolate(named, selection.variables, lambda _name, _place: None).value)
 
 
-def _group(files: Sequence[str], source: _LoadingGroup) -> ComposeNode:
-    tree: ComposeNode | None = None
+def _group(files: Sequence[str], source: _LoadingGroup, place: Place | None = None) -> ComposeNode:
+    """Return the merged tree of a group of files, which nothing of another group changes any more."""
+    tree = ComposeNode({}, Place(files[0], 1))
     for path in files:
-        read = _file(path, source)
-        tree = read if tree is None else merge(tree, read)
-    if tree is None:
-        raise UsageError("no compose file was named")
-    if not tree.value:
-        raise UsageError(
-            "the compose file is empty", todo="Write at least one service under 'services'.", place=tree.place.file
-        )
-    return tree
+        what = "the compose file" if place is None else "the included file"
+        for document in _filled(path, source, place, what):
+            tree = merge(tree, _document(path, document, source))
+    return grounded(settled(tree), source.ground, source.variables)
 
 
-def _file(path: str, source: _LoadingGroup, place: Place | None = None) -> ComposeNode:
-    """Return one file in long form, with what it extends and includes."""
-    tree = _long_form(path, source, place)
+def _document(path: str, document: ComposeNode, source: _LoadingGroup) -> ComposeNode:
+    """Return one document of a file in long form, with what it extends and includes."""
+    tree = COMPOSE_FILE.read(document, "", source.ground)
     services = mapping_at(tree, "services")
-    extended = {name: _extended(path, name, services, source, ()) for name in services}
+    # A service of an earlier document has nothing to do with one of the same name.
+    for name in services:
+        source.extended.pop((path, source.ground.directory, name), None)
+    extended = {name: _extended(path, name, services, source) for name in services}
     sections = dict(tree.value)
     if "services" in sections:
         sections["services"] = ComposeNode(extended, sections["services"].place, sections["services"].rule)
     include = sections.pop("include", None)
     found = ComposeNode({}, tree.place)
     for entry in (include.value if include is not None and include.rule is not MergeRule.RESET else None) or ():
-        found = _joined(found, _included(path, entry, source))
-    return _joined(found, ComposeNode(sections, tree.place))
+        found = joined(found, _included(path, entry, source))
+    return joined(found, ComposeNode(sections, tree.place), document)
 
 
-def _long_form(path: str, source: _LoadingGroup, place: Place | None) -> ComposeNode:
-    known = source.files.get(path)
+def _filled(path: str, source: _LoadingGroup, place: Place | None, what: str) -> tuple[ComposeNode, ...]:
+    """Return the documents of a file, with variables put in."""
+    known = source.filled.get(path)
     if known is None:
         tree = source.parsed.get(path)
         if tree is None:
-            text = read_text(path, what="the compose file", place=place, where=source.where)
+            text = read_text(path, what=what, place=place, where=source.where)
             tree = source.parsed[path] = read_documents(text, path)
-        known = ComposeNode({}, tree.place)
-        for document in documents(tree):
-            known = merge(known, _read_document(path, document, source))
-        source.files[path] = known
+        known = source.filled[path] = tuple(_with_variables(path, each, source, place) for each in documents(tree))
     return known
 
 
-def _read_document(path: str, document: ComposeNode, source: _LoadingGroup) -> ComposeNode:
+def _with_variables(path: str, document: ComposeNode, source: _LoadingGroup, place: Place | None) -> ComposeNode:
     if not isinstance(document.value, dict):
         raise wrong(document, "a document of a compose file", "a mapping")
+    if place is not None:
+        source.budget.spend(document, place)
     filled = interpolate(document, source.variables, source.unset)
     if source.marks and path not in source.typed and not is_shown(path, source.root):
         filled = with_marked_arguments(filled)
-    return COMPOSE_FILE.read(for_requests(filled), "", source.ground)
+    return for_requests(filled)
 
 
-def _extended(
-    path: str, name: str, services: Mapping[str, ComposeNode], source: _LoadingGroup, chain: tuple[tuple[str, str], ...]
-) -> ComposeNode:
+def _extended(path: str, name: str, services: Mapping[str, ComposeNode], source: _LoadingGroup) -> ComposeNode:
+    """Return a service merged over those that it extends.
+
+    Of another file only these services are looked at: whatever else it holds is not of this stack.
+    """
+    ground, waiting = source.ground, dict[tuple[str, str, str], ComposeNode]()
+    service: ComposeNode | None = services[name]
+    key = (path, ground.directory, name)
+    while key not in source.extended:
+        assert service is not None  # noqa: S101 - what is not there was refused
+        extends = service.value.get("extends") if isinstance(service.value, dict) else None
+        waiting[key] = service
+        if extends is None or extends.rule is MergeRule.RESET:
+            break
+        if extends.value is None:
+            raise wrong(extends, f"services.{name}.extends", "the name of a service, or a mapping")
+        wanted = plain(extends)
+        file, name = wanted.get("file"), wanted["service"]
+        if file:
+            _refuse_fetched(file, extends.place)
+            path, ground = file, replace(source.ground, directory=str(PurePosixPath(file).parent))
+            services = _raw_services(file, source, extends.place)
+        key = (path, ground.directory, name)
+        if key in waiting:
+            names = " -> ".join(each for *_file, each in (*waiting, key))
+            raise UsageError(
+                f"services extend each other in a circle: {names}",
+                todo="Remove one of these 'extends'.",
+                place=str(extends.place),
+            )
+        if name not in services:
+            raise UsageError(
+                f"the service {next(reversed(waiting))[-1]!r} extends {name!r}, which is not in {path}",
+                todo=nearest(name, services, kind="services") if is_shown(path, source.root) else "",
+                place=str(place_of(extends, "service")),
+            )
+        service = services[name]
+        if file or ground is not source.ground:
+            service = SERVICE.read(service, f"services.{name}", ground)
+    base = source.extended.get(key)
+    for key, service in reversed(waiting.items()):
+        base = service if base is None else _over(base, service, source.budget)
+        source.extended[key] = base
+    assert base is not None  # noqa: S101 - one was waiting, or was known
+    return base
+
+
+def _raw_services(file: str, source: _LoadingGroup, place: Place) -> Mapping[str, ComposeNode]:
+    tree = ComposeNode({}, place)
+    for document in _filled(file, source, place, "the extended file"):
+        tree = merge(tree, document)
+    return mapping_at(tree, "services")
+
+
+def _over(base: ComposeNode, service: ComposeNode, budget: _Budget) -> ComposeNode:
     """Return a service merged over the one that it extends."""
-    service = services[name]
-    extends = service.value.get("extends") if isinstance(service.value, dict) else None
-    if extends is None or extends.value is None or extends.rule is MergeRule.RESET:
-        return service
-    chain = (*chain, (path, name))
-    wanted = plain(extends)
-    base_name, base_path = wanted["service"], wanted.get("file") or path
-    if (base_path, base_name) in chain:
-        names = " -> ".join(entry for _path, entry in (*chain, (base_path, base_name)))
-        raise UsageError(f"services extend each other in a circle: {names}", place=str(extends.place))
-    base_source, base_services = source, services
-    if base_path != path:
-        ground = replace(source.ground, directory=str(PurePosixPath(base_path).parent))
-        base_source = replace(source, ground=ground, files={})
-        base_services = mapping_at(_long_form(base_path, base_source, extends.place), "services")
-    if base_name not in base_services:
-        raise UsageError(
-            f"the service {name!r} extends {base_name!r}, which is not in {base_path}",
-            todo=nearest(base_name, base_services, kind="services") if is_shown(base_path, source.root) else "",
-            place=str(place_of(extends, "service")),
-        )
-    base = _extended(base_path, base_name, base_services, base_source, chain)
-    own = ComposeNode(
-        {key: value for key, value in service.value.items() if key != "extends"}, service.place, service.rule
-    )
-    merged = merge(base, own, ("services", name))
+    own = {key: value for key, value in service.value.items() if key != "extends"}
+    merged = merge(base, ComposeNode(own, service.place, service.rule), ("services", ""))
+    budget.spend(merged, service.place)
     return ComposeNode(merged.value, service.place, service.rule)
 
 
 def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNode:
     """Return the merged tree of one entry of ``include``."""
     wanted = plain(entry)
-    paths = wanted["path"]
+    paths = wanted.get("path")
     if not paths:
-        raise UsageError("an entry of include names no path", place=str(entry.place))
+        return ComposeNode({}, entry.place)
+    for name in paths:
+        _refuse_fetched(name, entry.place)
     chain = (*source.included, path)
-    if paths[0] in chain:
+    again = next((name for name in paths if name in chain), "")
+    if again:
         raise UsageError(
-            f"files include each other in a circle: {' -> '.join((*chain, paths[0]))}", place=str(entry.place)
+            f"files include each other in a circle: {' -> '.join((*chain, again))}",
+            todo="Remove one of these entries of 'include'.",
+            place=str(entry.place),
+        )
+    if len(chain) > _MOST_INCLUDED:
+        raise UsageError(
+            f"files include each other more than {_MOST_INCLUDED} deep",
+            todo="Include them from one file.",
+            place=str(entry.place),
         )
     directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
     variables = dict(source.variables)
-    named = [name for name in wanted.get("env_file") or [] if name != "/dev/null"]
-    add_dotenv(variables, directory, named, source.where, marks_outside=source.root if source.marks else "")
-    for name in paths:
-        read_text(name, what="the included file", place=entry.place, where=source.where)
-    ground = replace(source.ground, directory=directory)
-    return _group(paths, replace(source, ground=ground, variables=variables, included=chain, files={}))
+    add_included(
+        variables,
+        directory,
+        wanted.get("env_file") or (),
+        source.where,
+        marks_outside=source.root if source.marks else "",
+    )
+    key = (*paths, directory, *sorted(variables.items()))
+    known = source.trees.get(key)
+    if known is None:
+        # Of a directory that is not there Compose takes the one above.
+        there = kind_of(directory, source.where) == "directory"
+        ground = replace(source.ground, directory=directory if there else str(PurePosixPath(directory).parent))
+        group = replace(source, ground=ground, variables=variables, included=chain, filled={}, extended={})
+        known = source.trees[key] = _group(paths, group, entry.place)
+    return known
 
 
-def _joined(included: ComposeNode, tree: ComposeNode) -> ComposeNode:
-    """Return a tree with the resources of included ones; the same name with another content is refused."""
-    sections = dict(tree.value)
-    for section in _SECTIONS:
-        new, own = mapping_at(included, section), mapping_at(tree, section)
-        for name in new:
-            if name in own and plain(own[name]) != plain(new[name]):
-                raise UsageError(
-                    f"{section}.{name} is in this file and in an included one ({new[name].place})",
-                    todo="Rename one of them, or change the included one in an override file.",
-                    place=str(own[name].place),
-                )
-        if new:
-            place = sections[section].place if section in sections else included.value[section].place
-            sections[section] = ComposeNode({**new, **own}, place)
-    return ComposeNode(sections, tree.place)
+def _refuse_fetched(file: str, place: Place) -> None:
+    if not is_fetched(file):
+        return
+    kind, name = ("registry", "OCI") if file.startswith("oci:") else ("repository", "GIT")
+    raise UsageError(
+        f"the file {file} is in a {kind}, and nothing is fetched to read a stack",
+        why=f"Compose v2 fetches it where it is installed and COMPOSE_EXPERIMENTAL_{name}_REMOTE allows it.",
+        todo=f"Get a copy and name that, or allow it:\n  export COMPOSE_EXPERIMENTAL_{name}_REMOTE=true",
+        place=str(place),
+        expected="a file of this machine has to be named here",
+    )

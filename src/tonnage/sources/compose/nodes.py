@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Place
 
 
+_COMMANDS = frozenset({"command", "entrypoint", "test"})
+
+
 class MergeRule(StrEnum):
     """What happens to a value of an earlier file when a later file writes the same key."""
 
@@ -68,6 +71,14 @@ def documents(written: ComposeNode) -> tuple[ComposeNode, ...]:
     return written.value if isinstance(written.value, Documents) else (written,)
 
 
+class PairList(dict[str, ComposeNode]):
+    """Names with values that were a list, or were merged into one: none of them is reset by its name."""
+
+
+class PairMapping(dict[str, ComposeNode]):
+    """Names with values that were a mapping; merged with others they become a list, as in Compose."""
+
+
 def plain(written: ComposeNode) -> Any:  # noqa: ANN401 - the shape of the data is what the user wrote
     """Return the value without places: dicts, lists and scalars. What is reset is left out."""
     value = written.value
@@ -82,8 +93,18 @@ def plain(written: ComposeNode) -> Any:  # noqa: ANN401 - the shape of the data 
 
 def with_entries(written: ComposeNode, entries: dict[str, ComposeNode]) -> ComposeNode:
     """Return a mapping, or a list of unique entries, with other entries in its place."""
-    kept = UniqueList(entries) if isinstance(written.value, UniqueList) else entries
-    return ComposeNode(kept, written.place, written.rule)
+    return ComposeNode(_like(written.value, entries), written.place, written.rule)
+
+
+def _like(value: dict[str, ComposeNode], entries: dict[str, ComposeNode]) -> dict[str, ComposeNode]:
+    return next((kind(entries) for kind in (UniqueList, PairList, PairMapping) if isinstance(value, kind)), entries)
+
+
+def count(written: ComposeNode) -> int:
+    """Return how many values there are, each key's among them."""
+    value = written.value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(count, parts))
 
 
 def place_of(written: ComposeNode, *path: str) -> Place:
@@ -143,27 +164,47 @@ def merge(earlier: ComposeNode, later: ComposeNode, path: tuple[str, ...] = ()) 
     if isinstance(earlier.value, dict) and isinstance(later.value, dict):
         if _is_other_driver(path, earlier.value, later.value):
             return later
+        if isinstance(earlier.value, PairList | PairMapping):
+            return ComposeNode(_paired(earlier.value, later.value), earlier.place, earlier.rule)
         entries = dict(earlier.value)
         for key, entry in later.value.items():
             entries[key] = merge(entries[key], entry, (*path, key)) if key in entries else entry
-        kept = UniqueList(entries) if isinstance(later.value, UniqueList) else entries
-        return ComposeNode(kept, earlier.place, earlier.rule)
+        return ComposeNode(_like(later.value, entries), earlier.place, earlier.rule)
     if isinstance(earlier.value, list) and isinstance(later.value, list):
         return ComposeNode([*earlier.value, *later.value], earlier.place, earlier.rule)
     return later
 
 
-def without_resets(written: ComposeNode) -> ComposeNode:
-    """Return the tree without what is marked RESET: nothing is left that it could remove."""
-    value = written.value
+def _paired(earlier: dict[str, ComposeNode], later: dict[str, ComposeNode]) -> PairList:
+    """Return names with values of two files.
+
+    Source: compose-go, package override: what is merged is two lists, and what a name resets is looked for in mappings.
+    """
+    reset = {key for key, entry in later.items() if entry.rule is MergeRule.RESET}
+    kept = {key: entry for key, entry in earlier.items() if key not in reset or isinstance(earlier, PairList)}
+    return PairList({**kept, **{key: entry for key, entry in later.items() if key not in reset}})
+
+
+def settled(written: ComposeNode, *, replaces: bool = False) -> ComposeNode:
+    """Return a tree without tags: what is reset is gone, and what took the place of something merges with others again.
+
+    Args:
+        replaces: It always takes the place of others: a command, or an entry that has a key.
+    """
+    value, rule = written.value, written.rule if replaces else MergeRule.MERGE
     if isinstance(value, dict):
-        entries = {key: without_resets(entry) for key, entry in value.items() if entry.rule is not MergeRule.RESET}
-        return with_entries(written, entries)
+        keyed = isinstance(value, UniqueList | PairList)
+        entries = {
+            key: settled(entry, replaces=keyed or key in _COMMANDS)
+            for key, entry in value.items()
+            if entry.rule is not MergeRule.RESET
+        }
+        return ComposeNode(_like(value, entries), written.place, rule)
     if isinstance(value, list):
         return ComposeNode(
-            [without_resets(entry) for entry in value if entry.rule is not MergeRule.RESET], written.place
+            [settled(entry) for entry in value if entry.rule is not MergeRule.RESET], written.place, rule
         )
-    return written
+    return ComposeNode(value, written.place, rule, written.text)
 
 
 def _is_other_driver(path: tuple[str, ...], earlier: dict[str, ComposeNode], later: dict[str, ComposeNode]) -> bool:

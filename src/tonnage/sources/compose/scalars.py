@@ -40,9 +40,13 @@ class PathBase(Struct, frozen=True):
     home: str = ""
     lenient: bool = False
 
-    def path(self, text: str) -> str:
-        """Return the text as an absolute path; one that is written as absolute stays as it is."""
-        if self.home and text.startswith("~"):
+    def path(self, text: str, *, home: bool = True) -> str:
+        """Return the text as an absolute path; one that is written as absolute stays as it is.
+
+        Args:
+            home: ``~`` is the home directory, and no name like others.
+        """
+        if home and self.home and text.startswith("~"):
             return tidy(f"{self.home}/{text[1:]}")
         return text if text.startswith("/") else tidy(f"{self.directory}/{text}")
 
@@ -158,18 +162,20 @@ class PathText(Struct, frozen=True):
         keep: Says yes to what stays as it is: a URL, a service.
         read_here: The file is read here, so that nothing in its path may lead elsewhere than it seems.
         mounted: The engine may run elsewhere, and an absolute path of Windows is one.
+        home: ``~`` is the home directory.
     """
 
     keep: Callable[[str], bool] = field(default=lambda _text: False)
     read_here: bool = False
     mounted: bool = False
+    home: bool = True
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the absolute path."""
         text = Text().read(written, name, ground)
         if text.value is None or self.keep(text.value) or (self.mounted and _OF_WINDOWS.match(text.value)):
             return text
-        path = ground.path(text.value)
+        path = ground.path(text.value, home=self.home)
         return with_value(text, tidy(path) if self.read_here else path)
 
 

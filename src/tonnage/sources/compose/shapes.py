@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from tonnage.errors import UsageError
 from tonnage.sources.compose.command_words import split_words
-from tonnage.sources.compose.nodes import ComposeNode, MergeRule, UniqueList, nearest, wrong
+from tonnage.sources.compose.nodes import ComposeNode, MergeRule, PairList, PairMapping, UniqueList, nearest, wrong
 from tonnage.sources.compose.scalars import PathText, Text, as_text, clean, with_value
 
 if TYPE_CHECKING:
@@ -46,10 +46,15 @@ class CommandShape(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A list; a scalar stands for a list of one when ``single``. A later file appends to it."""
+    """A list; a scalar stands for a list of one when ``single``. A later file appends to it.
+
+    Args:
+        gaps: Entries that are nothing are left out, and not refused.
+    """
 
     each: Shape
     single: bool = False
+    gaps: bool = False
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the list."""
@@ -60,6 +65,8 @@ class Listed(Struct, frozen=True):
             value = [_entry(written, value)]
         if not isinstance(value, list):
             raise wrong(written, name, "a list")
+        if self.gaps:
+            value = [entry for entry in value if entry.value is not None]
         return with_value(
             written,
             [self.each.read(entry, f"{name}[{index}]", ground) for index, entry in enumerate(_given(value, name))],
@@ -123,10 +130,15 @@ def _paired(mapping: Mapping[str, ComposeNode], sign: str, name: str) -> list[Co
 
 
 class Pairs(Struct, frozen=True):
-    """Names with values, as a mapping or as a list of ``NAME=value``; without a value it is ``missing``."""
+    """Names with values, as a mapping or as a list of ``NAME=value``; without a value it is ``missing``.
+
+    Args:
+        merged: It becomes a mapping before files are merged.
+    """
 
     missing: str | None = None
     each: Shape = field(default_factory=Text)
+    merged: bool = False
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the mapping."""
@@ -145,7 +157,9 @@ class Pairs(Struct, frozen=True):
                 result[key] = self.each.read(item, f"{name}.{key}", ground)
         elif value is not None:
             raise wrong(written, name, "a mapping, or a list of NAME=value")
-        return with_value(written, result)
+        if self.merged:
+            return with_value(written, result)
+        return with_value(written, PairList(result) if isinstance(value, list) else PairMapping(result))
 
 
 class Named(Struct, frozen=True):
@@ -185,12 +199,14 @@ class Fields(Struct, frozen=True):
         short: Turns another syntax into the mapping; None returned means that it does not apply.
         required: Keys that must have a value.
         unsupported: Keys of the specification that this reader cannot honour.
+        closed: An unknown key is refused; else it means nothing.
     """
 
     keys: Mapping[str, Shape]
     short: Callable[[ComposeNode, str], dict[str, ComposeNode] | None] = field(default=lambda _written, _name: None)
     required: tuple[str, ...] = ()
     unsupported: frozenset[str] = frozenset()
+    closed: bool = True
 
     def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
         """Return the long form, nothing for nothing; raises UsageError when the value does not fit."""
@@ -208,7 +224,7 @@ class Fields(Struct, frozen=True):
                 result[key] = entry
             elif key in self.keys:
                 result[key] = self.keys[key].read(entry, path, ground)
-            elif ground.lenient:
+            elif ground.lenient or not self.closed:
                 result[key] = entry
             else:
                 self._refuse(key, entry, name)

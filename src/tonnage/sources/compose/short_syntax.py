@@ -17,6 +17,7 @@ _DRIVE = regex(r"[^\W\d_]:")
 _SIGNS = regex(r"\$\{|[}:]")
 _BRACKETS = regex(r"\[.+\]")
 _PROTOCOLS = {"tcp", "udp", "sctp"}
+_FETCHED = regex(r"oci://|git://|ssh://|github\.com/|[^/\s@]+@[^/\s:]+:(?!//)|(?i:https?)://[^#]*\.git(?:#|$)")
 _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 _HIGHEST_PORT = 65535
 
@@ -28,6 +29,14 @@ def _written(written: ComposeNode, **values: object) -> dict[str, ComposeNode]:
 def is_remote(context: str) -> bool:
     """Return whether a build context is fetched by the builder rather than read from a directory."""
     return "://" in context or context.startswith(("git@", "github.com/"))
+
+
+def is_fetched(file: str) -> bool:
+    """Return whether a file to include or extend is in a repository or a registry: Compose gets it from there.
+
+    Source: ParseGitRef of BuildKit, and the loaders of docker/compose, package remote.
+    """
+    return _FETCHED.match(file) is not None
 
 
 def names_a_context(value: str) -> bool:

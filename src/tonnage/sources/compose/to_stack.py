@@ -12,7 +12,7 @@ from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.nodes import mapping_at, place_of
 from tonnage.sources.compose.quantities import engine_bytes, nanoseconds_of
 from tonnage.sources.compose.short_syntax import is_remote
-from tonnage.sources.compose.x_tonnage import service_settings, stack_settings
+from tonnage.sources.compose.x_tonnage import SETTINGS, service_settings, stack_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
     """
     top = origin.tree.value if isinstance(origin.tree.value, dict) else {}
-    settings, places = stack_settings(top.get("x-tonnage"))
+    settings, places = stack_settings(top.get(SETTINGS))
     waited_for = {
         name
         for service in form["services"].values()
@@ -132,7 +132,7 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         network_mode=raw.get("network_mode") or "",
         replicas=replicas_of(raw),
         health=_health(raw.get("healthcheck")),
-        settings=service_settings(origin.written(name, "x-tonnage"), name, one_shot=one_shot),
+        settings=service_settings(origin.written(name, SETTINGS), name, one_shot=one_shot),
         place=origin.place("services", name),
     )
 

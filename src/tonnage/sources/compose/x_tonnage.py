@@ -22,6 +22,8 @@ from tonnage.units import parse_bytes, parse_seconds
 if TYPE_CHECKING:
     from tonnage.sources.compose.nodes import ComposeNode
 
+SETTINGS = "x-tonnage"
+"""The key, at the top of a file and in a service."""
 _SHA256 = "[0-9a-fA-F]{64}"
 _VERSION = 1
 _KEEP_FREE = "keep-free"

@@ -93,7 +93,7 @@ def services(directory: Path, *files: str) -> dict[str, Any]:
         working_directory=str(directory),
         environment=ENVIRONMENT,
     )
-    form = canonical(load_files(selection, project_name="judged"), directory=selection.directory, profiles=())
+    form = canonical(load_files(selection, project_name="judged"), profiles=())
     return {name: sorted_lists(service) for name, service in form["services"].items()}
 
 

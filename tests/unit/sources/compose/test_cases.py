@@ -61,7 +61,7 @@ class Case:
             environment=self.environment,
         )
         loaded = load_files(selection, project_name="")
-        return canonical(loaded, directory=selection.directory, profiles=selection.profiles)
+        return canonical(loaded, profiles=selection.profiles)
 
 
 @cache
@@ -91,6 +91,13 @@ class PrintedByCompose:
             }
             for name, service in self.form["services"].items()
         }
+        return self._printed(services)
+
+    def config_in_yaml(self, request: StackRequest) -> str:
+        assert request.working_directory
+        return self._printed(self.form["services"])
+
+    def _printed(self, services: dict[str, Any]) -> str:
         doubled = map_texts({**self.form, "services": services}, lambda text: text.replace("$", "$$"))
         return json.dumps(doubled, sort_keys=True)
 

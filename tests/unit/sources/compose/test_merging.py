@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tonnage.sources.compose.keys import COMPOSE_FILE
-from tonnage.sources.compose.nodes import merge, place_of, plain, without_resets
+from tonnage.sources.compose.nodes import merge, place_of, plain, settled
 from tonnage.sources.compose.scalars import PathBase
 from tonnage.sources.compose.yaml_text import read_yaml
 
@@ -20,7 +20,7 @@ def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the t
     tree = trees[0]
     for other in trees[1:]:
         tree = merge(tree, other)
-    return plain(without_resets(tree))["services"]["web"]
+    return plain(settled(tree))["services"]["web"]
 
 
 @pytest.mark.parametrize(

@@ -157,11 +157,22 @@ class ComposeText:
         self._environment = dict(environment)
 
     def config(self, request: ConfigRequest) -> str:
-        """Return the resolved stack as JSON; in its values every ``$`` is doubled.
+        """Return the resolved stack as JSON; in it every ``$`` is doubled.
 
         Raises:
             UsageError: Compose refuses the files; its words are the reason.
         """
+        return self._printed(request, "--format", "json")
+
+    def config_in_yaml(self, request: ConfigRequest) -> str:
+        """Return the same as YAML, which has ``x-`` keys of services.
+
+        Raises:
+            UsageError: As for JSON.
+        """
+        return self._printed(request)
+
+    def _printed(self, request: ConfigRequest, *form: str) -> str:
         command = [*self._tool.command]
         command += ["--project-name", request.project_name] if request.project_name else []
         command += ["--project-directory", request.directory] if request.directory else []
@@ -173,7 +184,7 @@ class ComposeText:
             for value in values:
                 command += [option, value]
         done = process.run(
-            [*command, "config", "--format", "json"],
+            [*command, "config", *form],
             environment=self._given(request.variables),
             directory=request.working_directory,
             timeout_s=_CONFIG_TIMEOUT_S,

@@ -9,6 +9,7 @@ Source: the schema and the sources of docker-compose 1.29.2 (``config/compose_sp
 from __future__ import annotations
 
 import math
+import posixpath
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def _configs(config: Mapping, configs: Mapping) -> list[str]:
     for wanted in config.pop("configs", None) or ():
         found = configs.get(wanted["source"]) or {}
         lacks += _not_from_a_file("configs", wanted["source"], found)
-        mount = {"type": "bind", "source": found.get("file"), "target": wanted["target"], "read_only": True}
+        target = posixpath.join("/", wanted.get("target") or wanted["source"])
+        mount = {"type": "bind", "source": found.get("file"), "target": target, "read_only": True}
         config.setdefault("volumes", []).append(mount)
     return lacks
 
