@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 
 _NAME = regex(r"[a-z0-9][a-z0-9_-]*")
 _MOST_VALUES = 1_000_000
-_MOST_INCLUDED = 50
-"""Deeper than any files that include each other."""
+_MOST_INCLUDED, _MOST_GROUPS = 50, 1000
+"""Deeper, and more, than any files that include each other."""
 
 
 class _Budget(Struct):
@@ -86,7 +86,7 @@ class _LoadingGroup(Struct, frozen=True):
 
     ground: PathBase
     variables: Mapping[str, str]
-    notes: list[str]
+    notes: dict[str, None]
     parsed: dict[str, ComposeNode]
     where: Files
     root: str
@@ -101,8 +101,7 @@ class _LoadingGroup(Struct, frozen=True):
     def unset(self, name: str, place: Place) -> None:
         which = f"the variable {name}" if is_shown(place.file, self.root) else "a variable"
         note = f"{place}: {which} is not set; an empty text stands for it"
-        if note not in self.notes:
-            self.notes.append(note)
+        self.notes.setdefault(note)
 
 
 class Loaded(Struct, frozen=True):
@@ -146,7 +145,7 @@ def load_files(selection: Selection, *, project_name: str, lenient: bool = False
         variables["COMPOSE_PROJECT_NAME"] = written if unmarked(written) == name else marked(name) if same else name
     ground = PathBase(selection.directory, variables.get("HOME", ""), lenient)
     typed = selection.files if selection.typed else ()
-    source = _LoadingGroup(ground, variables, [], parsed, where, project_root(selection.directory), marks, typed)
+    source = _LoadingGroup(ground, variables, {}, parsed, where, project_root(selection.directory), marks, typed)
     with telling_unset(source.notes):
         tree = _group(selection.files, source)
         if not tree.value:
@@ -357,6 +356,12 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
     )
     key = (*paths, directory, *sorted(variables.items()))
     known = source.trees.get(key)
+    if known is None and len(source.trees) >= _MOST_GROUPS:
+        raise UsageError(
+            f"files are included more than {_MOST_GROUPS:,} times, each time with other variables or files",
+            todo="Include each file once.",
+            place=str(entry.place),
+        )
     if known is None:
         # Of a directory that is not there Compose takes the one above.
         there = kind_of(directory, source.where) == "directory"
