@@ -164,6 +164,7 @@ class SimulatedPorts:
     looks_up: Callable[[EngineFacts | None, bool], AbstractContextManager[Lookups]] | None = None
     machine: LocalMachine = field(default_factory=EmptyMachine)
     told_rules: tuple[CollectionRule, ...] | None = None
+    reads: ComposeConfig | None = None
 
     def __post_init__(self) -> None:
         self.programs = self.engines = self.rehearsals = self
@@ -174,7 +175,7 @@ class SimulatedPorts:
         return self.simulator.clock
 
     def compose(self) -> ComposeConfig | None:
-        return None
+        return self.reads
 
     def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
         del host, engine
