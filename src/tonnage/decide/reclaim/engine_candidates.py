@@ -331,8 +331,11 @@ def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
     for chain_id, records in layer_holders(inventory).items():
         holders[chain_id] |= {_cache_id(record) for record in records}
     overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
+    # A layer of an instruction that wrote nothing has its directories all the same.
     pieces = [
-        SharedBytes(size + overhead_bytes, frozenset(holders[chain_id])) for chain_id, size in sizes.items() if size
+        SharedBytes(size + overhead_bytes, frozenset(holders[chain_id]))
+        for chain_id, size in sizes.items()
+        if size is not None and size + overhead_bytes
     ]
     for image in inventory.images:
         own = [layer for layer in image.layers if images[layer.chain_id] == 1]
