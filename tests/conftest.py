@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, instead of skipping, when there can be no real engine for the tests that need one",
     )
-    parser.addoption("--long", action="store_true", help="also run what takes a quarter of an hour: fuzzing at length")
+    parser.addoption(
+        "--long", action="store_true", help="also run what takes long: fuzzing at length, and fifty random engines"
+    )
     parser.addoption(
         "--engine",
         default=EngineName(),

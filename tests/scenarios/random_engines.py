@@ -239,6 +239,8 @@ def build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     tag = chance.choice(("built:1", f"built:{directory.name}"))
     sizes = [_some(chance, 5) for _ in range(4)]
+    # An engine goes on telling how many bytes it was sent when a context came for the first time.
+    context_bytes = _some(chance, 4)
     lines = [
         f"FROM {BUSYBOX} AS first",
         f"RUN head -c {sizes[0]} /dev/urandom > /a",
@@ -264,7 +266,7 @@ def build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
         rounds.append(["RUN head -c 3000017 /dev/urandom > /d", "RUN false"])
     program = Tools(engine.environment).need_build().program
     for more in rounds:
-        (directory / "context").write_bytes(chance.randbytes(_some(chance, 4)))
+        (directory / "context").write_bytes(chance.randbytes(context_bytes))
         (directory / "Dockerfile").write_text("\n".join([*lines, *more]))
         subprocess.run(
             [program, "build", "-q", "-t", tag, "."],

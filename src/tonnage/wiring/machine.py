@@ -126,7 +126,7 @@ class ThisMachine:
 
     def builders(self) -> Builders:
         """Return the builders beside the engine that people of this machine have configured."""
-        from tonnage.adapters.docker.configured_builders import configured_builders  # noqa: PLC0415
+        from tonnage.adapters.reclaim.configured_builders import configured_builders  # noqa: PLC0415
 
         return configured_builders(self._environment)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.adapters.docker.configured_builders import configured_builders
+from tonnage.adapters.reclaim.configured_builders import configured_builders
 
 if TYPE_CHECKING:
     from pathlib import Path
