@@ -15,7 +15,7 @@ from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.rollback import plan_rollback
-from tonnage.model.builder import Builder
+from tonnage.model.builder import BuilderBeside
 from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
@@ -123,7 +123,7 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
             storage_driver="overlay2",
             image_store="classic",
             data_root="/var/lib/docker",
-            builder=Builder(name=scene.builder, container="c", volume="v") if scene.builder else None,
+            builder=BuilderBeside(name=scene.builder, container="c", volume="v") if scene.builder else None,
         ),
         filesystems=(
             Filesystem(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.simulator import building, starting
 
 from tonnage.errors import StepFailedError
-from tonnage.model.inventory import tagged
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

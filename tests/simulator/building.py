@@ -10,7 +10,7 @@ from tests.simulator.recipe import digest_of
 from tests.simulator.store import StoredRecord
 
 from tonnage.errors import StepFailedError
-from tonnage.model.inventory import tagged
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

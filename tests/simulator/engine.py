@@ -13,7 +13,8 @@ from tests.simulator.life import LivingContainer
 from tests.simulator.recipe import Behaviour, digest_of
 from tests.simulator.store import Store
 
-from tonnage.model.inventory import Engine, Inputs, tagged
+from tonnage.model.inventory import Engine, Inputs
+from tonnage.model.references import tagged
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:

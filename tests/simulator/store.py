@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.simulator.recipe import digest_of
 
-from tonnage.model.inventory import CacheRecord, Image, Layer, tagged
+from tonnage.model.inventory import CacheRecord, Image, Layer
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ import pytest
 from tonnage.adapters.docker import wire
 from tonnage.adapters.docker.connect import spoken_version
 from tonnage.adapters.images import layers
-from tonnage.model.inventory import find_image
+from tonnage.model.references import find_image
 
 if TYPE_CHECKING:
     from tonnage.model.inventory import Image

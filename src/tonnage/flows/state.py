@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
-from tonnage.model.forecast.estimate import EXPORTED
-from tonnage.sources.cache_entries import cache_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +39,9 @@ def state_place(environment: Mapping[str, str]) -> tuple[str, str]:
 
 def cache_places(stack: Stack, working_directory: str) -> tuple[tuple[str, str], ...]:
     """Return where the builds of a stack export their cache on this machine, as role and directory."""
+    from tonnage.model.forecast.estimate import EXPORTED  # noqa: PLC0415 - not needed by help
+    from tonnage.sources.cache_entries import cache_entries  # noqa: PLC0415
+
     specs = [service.build for service in stack.services if service.build is not None]
     entries = [entry for spec in specs for entry in cache_entries(spec.cache_to) if entry.directory]
     return tuple((EXPORTED, _there(Path(working_directory, each.directory))) for each in entries)

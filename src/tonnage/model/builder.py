@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Builder(Struct, frozen=True, kw_only=True):
+class BuilderBeside(Struct, frozen=True, kw_only=True):
     """A builder of buildx that is selected, in a container of the engine: it keeps what it builds in a volume.
 
     Args:

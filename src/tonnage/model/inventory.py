@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from tonnage.model.references import find_image
 
-    from tonnage.model.builder import Builder
+if TYPE_CHECKING:
+    from tonnage.model.builder import BuilderBeside
     from tonnage.model.reclaim.candidate import Roots
 
 CONTAINERD = "containerd"
@@ -30,8 +30,6 @@ _PODMANS = (
     " that is neither counted nor freed"
 )
 _UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, cannot be told"
-_SHORTEST_ID = 6
-_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Filesystem(Struct, frozen=True, kw_only=True):
@@ -249,7 +247,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     swarm: bool = False
     rootless: bool = False
-    builder: Builder | None = None
+    builder: BuilderBeside | None = None
     apart: bool = False
 
     @property
@@ -384,50 +382,3 @@ class Inventory(Struct, frozen=True, kw_only=True):
     def inputs_of(self, service: str) -> Inputs | None:
         """Return what the service's build would read, or None when it was not looked at."""
         return next((inputs for inputs in self.inputs if inputs.service == service), None)
-
-
-def find_image(images: Iterable[Image], reference_or_id: str) -> Image | None:
-    """Return the image that an engine would take a name for; None when it has none."""
-    known = tuple(images)
-    wanted = spellings(reference_or_id)
-    for image in known:
-        if image.image_id in wanted or not wanted.isdisjoint(image.references) or not wanted.isdisjoint(image.digests):
-            return image
-    beginning = reference_or_id.removeprefix("sha256:")
-    if len(beginning) < _SHORTEST_ID or not set(beginning) <= _HEXADECIMAL:
-        return None
-    return next((image for image in known if image.image_id.startswith(f"sha256:{beginning}")), None)
-
-
-# The registry that Docker leaves out of names.
-OWN_REGISTRY = "docker.io"
-
-
-def spellings(reference: str) -> frozenset[str]:
-    """Return every way in which an engine may write a name: Docker leaves its own registry out, others write it."""
-    familiar = tagged(reference)
-    if familiar.startswith("sha256:"):
-        return frozenset({reference, familiar})
-    first, slash, _ = familiar.partition("/")
-    if slash and (first == "localhost" or set(".:") & set(first)):
-        return frozenset({reference, familiar})
-    return frozenset({reference, familiar, f"{OWN_REGISTRY}/{familiar if slash else f'library/{familiar}'}"})
-
-
-def tagged(reference: str) -> str:
-    """Return a reference as Docker writes it: without its own registry, by its digest where it has one, else tagged.
-
-    Source: distribution/reference, ``ParseDockerRef`` and ``FamiliarString``.
-    """
-    if reference.startswith("sha256:"):
-        return reference
-    name, at, digest = reference.partition("@")
-    for registry in (f"{OWN_REGISTRY}/", f"index.{OWN_REGISTRY}/"):
-        name = name.removeprefix(registry)
-    if name.count("/") == 1:
-        name = name.removeprefix("library/")
-    first, slash, last = name.rpartition("/")
-    repository, _, tag = last.partition(":")
-    if at:
-        return f"{first}{slash}{repository}@{digest}"
-    return f"{first}{slash}{repository}:{tag or 'latest'}"

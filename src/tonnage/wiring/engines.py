@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
-    from tonnage.adapters.docker.container_builder import ContainerBuilder
+    from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EngineAccess, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
@@ -124,7 +124,7 @@ class DockerEngines:
         )
 
     def _beside(self, connection: DockerConnection) -> ContainerBuilder:
-        from tonnage.adapters.docker.container_builder import ContainerBuilder  # noqa: PLC0415
+        from tonnage.adapters.docker.selected_builder import ContainerBuilder  # noqa: PLC0415
 
         return ContainerBuilder(connection, self._programs.tools)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
-from tonnage.adapters.docker.container_builder import ContainerBuilder
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
+from tonnage.adapters.docker.selected_builder import ContainerBuilder
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError

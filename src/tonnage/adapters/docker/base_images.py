@@ -21,7 +21,7 @@ from tonnage.adapters.registry.documents import base_config, platform_matches
 from tonnage.adapters.registry.sizes import disk_of_files
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, ReadFrom
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, exactly
-from tonnage.model.inventory import find_image
+from tonnage.model.references import find_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from tonnage.adapters.docker.progress import LegacyOutput
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import how_to_get, is_of_this_machine
-from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.model.references import OWN_REGISTRY
 from tonnage.sources.dockerfile.base_images import instructions, line_of
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.docker.connect import DockerConnection
-    from tonnage.adapters.docker.container_builder import ContainerBuilder
+    from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
 

@@ -21,7 +21,7 @@ from msgspec import Struct
 from tonnage.addresses import origin_of, same_origin, shown
 from tonnage.errors import CannotFetchError
 from tonnage.lazily import regex
-from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.model.references import OWN_REGISTRY
 from tonnage.small_files import SETTINGS, read_text
 
 if TYPE_CHECKING:

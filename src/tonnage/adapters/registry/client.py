@@ -14,7 +14,7 @@ from tonnage.adapters.registry.access import TOKEN_SERVERS, bearer, challenge, m
 from tonnage.adapters.registry.documents import ACCEPTED, has_digest
 from tonnage.addresses import same_origin, shown
 from tonnage.errors import CannotFetchError
-from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.model.references import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -29,7 +29,7 @@ from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, ReadFrom
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.model.forecast.image_reference import image_name
-from tonnage.model.inventory import OWN_REGISTRY
+from tonnage.model.references import OWN_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -18,7 +18,8 @@ from tonnage.model.deploy.image_names import (
 from tonnage.model.deploy.plan import CleanCache, RemoveImage, Step, Tag, Untag
 from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
-from tonnage.model.inventory import CONTAINERD, tagged
+from tonnage.model.inventory import CONTAINERD
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.changes import Change

@@ -19,7 +19,7 @@ from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
-from tonnage.model.inventory import spellings
+from tonnage.model.references import spellings
 from tonnage.sources.outside import may_be_sent
 
 if TYPE_CHECKING:

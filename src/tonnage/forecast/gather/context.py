@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import CannotResolveError
 from tonnage.model.forecast.estimate import EngineKind
-from tonnage.model.inventory import tagged
+from tonnage.model.references import tagged
 from tonnage.sources.outside import NOT_SHOWN, is_shown, unquote
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from tonnage.model.deploy.plan import (
     Untag,
 )
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
-from tonnage.model.inventory import find_image
+from tonnage.model.references import find_image
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tonnage.lazily import regex
 from tonnage.model.deploy.run import MeasuredInstruction
-from tonnage.model.inventory import tagged
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

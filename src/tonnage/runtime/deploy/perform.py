@@ -22,7 +22,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
-from tonnage.model.inventory import find_image, tagged
+from tonnage.model.references import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
 from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove_free_records

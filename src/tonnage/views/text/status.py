@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tonnage.model.builder import Builder
+    from tonnage.model.builder import BuilderBeside
     from tonnage.model.inventory import CacheRecord, Container, Filesystem, Inventory
     from tonnage.model.stack import Service, Stack
 
@@ -109,7 +109,7 @@ def status_text(
     return "\n\n".join(map(joined, blocks))
 
 
-def _builder_line(builder: Builder, records: Sequence[CacheRecord]) -> str:
+def _builder_line(builder: BuilderBeside, records: Sequence[CacheRecord]) -> str:
     kept = f"{format_bytes(sum(record.size_bytes for record in records))} in {len(records)} records"
     if not builder.runs:
         kept = "its container does not run, so what it keeps is not told"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tonnage.adapters.docker.container_builder import read_blocks, read_records
+from tonnage.adapters.docker.selected_builder import read_blocks, read_records
 
 JSON = r"""
 {"CreatedAt":"2026-11-29 11:50:27.2 +0000 UTC","Description":"local source for context","ID":"v6171ctgiznyzwdxvgv3zzjke","LastUsedAt":"5 seconds ago","Mutable":true,"Parents":null,"Reclaimable":true,"Shared":false,"Size":"1.987MB","Type":"source.local","UsageCount":1}

@@ -10,8 +10,9 @@ from tests.unit.decide import observed
 
 from tonnage.decide.reclaim.protection import YOUNG_S, images_that_stay, why_container_stays
 from tonnage.errors import CannotReclaimError
-from tonnage.model.inventory import Container, find_image, tagged
+from tonnage.model.inventory import Container
 from tonnage.model.reclaim.candidate import Root, Roots
+from tonnage.model.references import find_image, tagged
 
 DIGEST = "sha256:" + "ab" * 32
 NGINX = replace(observed.image(7, "nginx:1.25"), image_id="sha256:" + "7c" * 32, digests=(f"nginx@{DIGEST}",))
