@@ -7,6 +7,7 @@ State checked: exit codes, containers, what people are told.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -31,33 +32,41 @@ REPLY = (
 @contextlib.contextmanager
 def door(behind: str, path: Path) -> Iterator[str]:
     """Stand in front of an engine, and answer with a failure how its disk is used."""
-
-    def pass_on(one: socket.socket, other: socket.socket, *, asks: bool) -> None:
-        with contextlib.suppress(OSError):
-            while piece := one.recv(65536):
-                if asks and b"/system/df" in piece.partition(b"\r\n")[0]:
-                    one.sendall((REPLY + ANSWER).encode())
-                    break
-                other.sendall(piece)
-        for each, how in ((other, socket.SHUT_WR), (one, socket.SHUT_RD if not asks else socket.SHUT_RDWR)):
-            with contextlib.suppress(OSError):
-                each.shutdown(how)
+    threads: list[threading.Thread] = []
 
     def let_in() -> None:
         with contextlib.suppress(OSError):
             while True:
                 came, _ = listening.accept()
-                engine = socket.socket(socket.AF_UNIX)
-                engine.connect(behind)
-                for one, other, asks in ((came, engine, True), (engine, came, False)):
-                    threading.Thread(target=pass_on, args=(one, other), kwargs={"asks": asks}, daemon=True).start()
+                threads.append(threading.Thread(target=_pass_on, args=(came, behind), daemon=True))
+                threads[-1].start()
 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen(64)
-        threading.Thread(target=let_in, daemon=True).start()
+        doorkeeper = threading.Thread(target=let_in, daemon=True)
+        doorkeeper.start()
         yield f"unix://{path}"
         listening.shutdown(socket.SHUT_RDWR)
+        doorkeeper.join()
+    for thread in threads:
+        thread.join()
+
+
+def _pass_on(came: socket.socket, behind: str) -> None:
+    with came, socket.socket(socket.AF_UNIX) as engine, contextlib.suppress(OSError):
+        engine.connect(behind)
+        others = {came: engine, engine: came}
+        while others:
+            for one in select.select(list(others), [], [])[0]:
+                piece = one.recv(65536)
+                if one is came and b"/system/df" in piece.partition(b"\r\n")[0]:
+                    came.sendall((REPLY + ANSWER).encode())
+                    return
+                if piece:
+                    others[one].sendall(piece)
+                else:
+                    others.pop(one).shutdown(socket.SHUT_WR)
 
 
 def test_deploy_rollback_and_status_go_on_and_say_what_is_not_known(project: Project, tmp_path: Path) -> None:
