@@ -63,6 +63,10 @@ def missing_there(endpoint: str, paths: Sequence[str]) -> frozenset[str]:
         return frozenset()
     script = _MISSING + "".join(f"look {number} {shlex.quote(path)}\n" for number, path in enumerate(paths))
     done = ssh.run_there(endpoint, f"{script}exit 0\n")
+    if done.exit_code:
+        raise EngineUnreachableError(
+            f"files of {endpoint} cannot be looked at", why=done.stderr.strip() or "Its shell did not tell them."
+        )
     told = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(f"{_MARK} ")]
     return frozenset(paths[int(number)] for number in told)
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.joined import VOLUMES, told, what_is_gone
 from tonnage.decide.deploy.restore import recorded_version, restore_image_steps, restore_steps
-from tonnage.model.deploy.plan import Prove, RemoveService, Restart, Switch
+from tonnage.model.deploy.plan import Prove, Restart, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -98,7 +98,7 @@ def with_followers_back(steps: Iterable[Step], contexts: Mapping[str, ServiceCon
     back: tuple[Step, ...] | None = None
     found = []
     for step in steps:
-        if any(isinstance(each.action, Switch | RemoveService) for each in step.on_failure):
+        if any(isinstance(each.action, Switch) for each in step.on_failure):
             back = _followers_back(contexts, service) if back is None else back
             step = replace(step, on_failure=(*step.on_failure, *back))  # noqa: PLW2901
         found.append(step)

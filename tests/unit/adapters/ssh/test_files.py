@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tonnage.adapters.ssh.files import RemoteFiles
+from tonnage.adapters.ssh.files import RemoteFiles, missing_there
 from tonnage.errors import EngineUnreachableError
 from tonnage.small_files import COMPOSE_FILE, VARIABLES, UnfitFileError
 
@@ -88,3 +88,36 @@ def test_a_machine_that_says_nothing_of_files_is_an_error(tmp_path: Path, monkey
     instead_of_ssh(tmp_path, monkeypatch, as_user="false")
     with pytest.raises(EngineUnreachableError, match=r"files of ssh://.* cannot be read"):
         RemoteFiles(ENDPOINT).kind("/etc")
+
+
+def test_what_is_missing_there_is_asked_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = instead_of_ssh(tmp_path, monkeypatch, greeting="tonnage-files are welcome")
+    (tmp_path / "it's $(here)").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    gone = [str(tmp_path / name) for name in ("dangling", "none", "bin/none/at/all")]
+    there = [str(tmp_path / name) for name in ("it's $(here)", "bin")] + ["/", "/dev/null"]
+    assert missing_there(ENDPOINT, [*there, *gone]) == set(gone)
+    assert calls.read_text().count("call") == 1
+    assert missing_there(ENDPOINT, []) == frozenset()
+    assert calls.read_text().count("call") == 1
+
+
+@needs_root
+def test_what_may_not_be_looked_at_there_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in (tmp_path, *tmp_path.parents):
+        if each == Path("/tmp"):
+            break
+        each.chmod(0o755)
+    instead_of_ssh(tmp_path, monkeypatch, as_user=NOBODY)
+    (tmp_path / "calls").touch(0o666)
+    (tmp_path / "calls").chmod(0o666)
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    paths = [str(closed / "app.conf"), str(closed / "deeper" / "app.conf"), str(tmp_path / "gone")]
+    assert missing_there(ENDPOINT, paths) == {paths[2]}
+
+
+def test_a_machine_that_does_not_answer_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead_of_ssh(tmp_path, monkeypatch, as_user="false")
+    with pytest.raises(EngineUnreachableError):
+        missing_there(ENDPOINT, ["/etc/app.conf"])
