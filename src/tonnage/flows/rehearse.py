@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, ReserveCrossedError
 from tonnage.flows.deploy import CheckedWeights, Job, carry_out
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.run import Run
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import Service, Stack
 
 
 def rehearse(
@@ -50,6 +52,7 @@ def rehearse(
         TonnageError: What ended the run.
     """
     wanted = read_wanted(ports, flags)
+    wanted = replace(wanted, stack=_on_its_own(wanted.stack))
     files = image_files(imports, ports.working_directory)
     tell(f"rehearsing {wanted.stack.name} on a disk of {format_bytes(size_bytes)}")
     # An engine and images are not brought for nothing.
@@ -79,6 +82,18 @@ def rehearse(
         finally:
             if keep:
                 tell(rehearsal.how_to_reach)
+
+
+def _on_its_own(stack: Stack) -> Stack:
+    """Return a stack whose external networks and volumes are made with it: an engine of its own has none."""
+    shared = dict(stack.shared)
+    for section in ("networks", "volumes"):
+        if section in shared:
+            shared[section] = {
+                key: {name: value for name, value in (entry or {}).items() if name != "external"}
+                for key, entry in shared[section].items()
+            }
+    return replace(stack, shared=shared)
 
 
 def _meant(wanted: DesiredState) -> list[Service]:

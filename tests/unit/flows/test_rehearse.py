@@ -107,6 +107,16 @@ def test_the_same_deploy_runs_on_the_private_engine_and_nothing_on_the_users_own
     assert world.simulator.facts.containers() == ()
 
 
+def test_external_networks_and_volumes_are_made_for_a_rehearsal(world: World, engines: PrivateEngines) -> None:
+    (world.directory / "compose.override.yaml").write_text(
+        "services: {db: {networks: [proxy], volumes: ['ext:/ext']}}\n"
+        "networks: {proxy: {external: true, name: the-proxy}}\nvolumes: {ext: {external: true}}\n"
+    )
+    assert world.run("plan") == 2
+    assert world.run("rehearse", "--disk", "3GB") == 0
+    assert engines.simulator.volumes["ext"] == "hello"
+
+
 def test_images_come_from_files_first_and_then_from_the_users_engine(
     world: World, engines: PrivateEngines, capsys: Captured
 ) -> None:
