@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from tonnage.flows.requests import ANYTHING
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -273,12 +271,13 @@ class ForecastPorts(EnginePorts, Protocol):
     """What a forecast needs."""
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope | None = None
     ) -> AbstractContextManager[Lookups] | None:
         """Open what forecasting reads; None where nothing can be forecast.
 
         Args:
             facts: The engine; None without one.
+            scope: What may be asked; None for everything but a base image.
         """
 
 

@@ -59,9 +59,6 @@ class LookupScope(Struct, frozen=True, kw_only=True):
     ask_hosts: tuple[str, ...] = ()
 
 
-ANYTHING = LookupScope()
-
-
 class ReclaimRequest(Struct, frozen=True, kw_only=True):
     """What is to be freed; without a target everything that may go is chosen.
 

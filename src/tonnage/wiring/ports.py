@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.flows.requests import ANYTHING
 from tonnage.flows.state import cache_directory
 from tonnage.runtime.clock import SystemClock
 from tonnage.wiring.engines import DockerEngines, PrivateEngines
@@ -56,12 +55,13 @@ class Ports:
         return Checksums(cache_directory(self.environment) / "checksums.json")
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope | None = None
     ) -> AbstractContextManager[Lookups]:
         """Open what forecasting reads."""
+        from tonnage.flows.requests import LookupScope  # noqa: PLC0415
         from tonnage.wiring.forecast_lookups import open_lookups  # noqa: PLC0415
 
-        return open_lookups(self.environment, facts, images, scope)
+        return open_lookups(self.environment, facts, images, scope or LookupScope())
 
     def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
         """Return the names that their registries have."""

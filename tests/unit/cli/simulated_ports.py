@@ -15,7 +15,6 @@ from tonnage.adapters.host.space import space_under
 from tonnage.cli.app import main
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.ports import EngineAccess
-from tonnage.flows.requests import ANYTHING
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.inventory import FileToSend
@@ -217,11 +216,11 @@ class SimulatedPorts:
         pass
 
     def lookups(
-        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope = ANYTHING
+        self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope | None = None
     ) -> AbstractContextManager[Lookups] | None:
         del images
         self.forecasts += 1
-        return None if self.looks_up is None else self.looks_up(facts, scope.offline)
+        return None if self.looks_up is None else self.looks_up(facts, scope is not None and scope.offline)
 
     def kind(self, engine: Engine | None) -> EngineKind:
         in_containerd = engine is not None and engine.image_store == "containerd"
