@@ -10,14 +10,16 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.model.builder import BuilderBeside
+from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import Purpose, Version
-from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.policy import Policy, Together
 from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.learned import LearnedStep
@@ -34,7 +36,16 @@ if TYPE_CHECKING:
 
 SAME = "same"
 LATER_S = 1_000_003.0
-PLANNERS = {Purpose.DEPLOY: plan_deploy, Purpose.BUILD: plan_build, Purpose.ROLLBACK: plan_rollback}
+PLANNERS = {Purpose.DEPLOY: plan_deploy, Purpose.BUILD: plan_build}
+
+
+class SceneName(msgspec.Struct, forbid_unknown_fields=True):
+    """A name of ours that tells of a version."""
+
+    service: str
+    number: int
+    config: str = SAME
+    withdrawn: bool = False
 
 
 class SceneImage(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,6 +57,7 @@ class SceneImage(msgspec.Struct, forbid_unknown_fields=True):
     inputs: str = SAME
     unique: str = "104729B"
     on: str = ""
+    versions: list[SceneName] = []
 
 
 class SceneContainer(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,7 +104,10 @@ class Scene(msgspec.Struct, forbid_unknown_fields=True):
     versions: list[SceneVersion] = []
     learned: dict[str, tuple[str, str]] = {}
     keep_free: str = ""
-    keep_previous: bool = True
+    keep_versions: int = 1
+    rollback: Together = Together.SERVICE
+    again: bool = False
+    to: str = ""
     cleanup_after: bool = True
     push: bool = False
     builder: str = ""
@@ -106,11 +121,16 @@ def plan_of(case: Path) -> Plan:
     stack = load_stack(request, environment={}, compose=None, builds=False)
     policy = Policy(
         keep_free_bytes=parse_bytes(scene.keep_free) if scene.keep_free else None,
-        keep_previous=scene.keep_previous,
+        keep_versions=scene.keep_versions,
+        rollback=scene.rollback,
+        again=scene.again,
         cleanup_after=scene.cleanup_after,
         push=scene.push,
     )
-    return PLANNERS[scene.purpose](stack, _inventory(stack, scene), policy, _history(stack, scene), scene.services)
+    seen, known = _inventory(stack, scene), _history(stack, scene)
+    if scene.purpose is Purpose.ROLLBACK:
+        return plan_rollback(stack, seen, policy, known, scene.services, scene.to)
+    return PLANNERS[scene.purpose](stack, seen, policy, known, scene.services)
 
 
 def _inventory(stack: Stack, scene: Scene) -> Inventory:
@@ -133,7 +153,7 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
                 available_bytes=parse_bytes(scene.available),
             ),
         ),
-        images=tuple(_image(scene, each) for each in scene.images),
+        images=tuple(_image(stack, scene, each) for each in scene.images),
         containers=tuple(_container(stack, each) for each in scene.containers),
         inputs=tuple(
             Inputs(service=each.name, digest=_inputs(each.name, SAME), base_reference=scene.bases.get(each.name, ""))
@@ -146,7 +166,7 @@ def _inventory(stack: Stack, scene: Scene) -> Inventory:
     )
 
 
-def _image(scene: Scene, written: SceneImage) -> Image:
+def _image(stack: Stack, scene: Scene, written: SceneImage) -> Image:
     chain = [written]
     while chain[0].on:
         chain.insert(0, next(each for each in scene.images if each.id == chain[0].on))
@@ -161,13 +181,18 @@ def _image(scene: Scene, written: SceneImage) -> Image:
     }
     return Image(
         image_id=_id(written.id),
-        references=tuple(written.names),
+        references=(*written.names, *(_name(stack, each) for each in written.versions)),
         layers=layers,
         size_bytes=size_bytes,
         unique_bytes=unique_bytes,
         shared_bytes=size_bytes - unique_bytes,
         labels=labels if written.built_for else {},
     )
+
+
+def _name(stack: Stack, told: SceneName) -> str:
+    name = version_name(told.number, _config(stack, told.service, told.config))
+    return replace(name, withdrawn=told.withdrawn).reference(stack.name, told.service)
 
 
 def _container(stack: Stack, written: SceneContainer) -> Container:
@@ -227,7 +252,7 @@ def _estimate(text: str) -> Estimate:
 
 
 def _config(stack: Stack, service: str, word: str) -> str:
-    return config_digest(stack.service(service)) if word == SAME else word
+    return config_digest(stack.service(service)) if word == SAME else hashlib.sha256(word.encode()).hexdigest()
 
 
 def _inputs(service: str, word: str) -> str:

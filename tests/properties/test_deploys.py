@@ -184,7 +184,7 @@ def test_rollback_goes_back_to_the_image_that_ran_before(services: tuple[Describ
 
 
 @often
-@given(stacks(), st.builds(Policy, keep_free_bytes=st.just(0), keep_previous=st.booleans()))
+@given(stacks(), st.builds(Policy, keep_free_bytes=st.just(0), keep_versions=st.integers(0, 2)))
 def test_an_image_that_somebody_else_named_is_never_removed(services: tuple[Described, ...], policy: Policy) -> None:
     built = [each for each in services if each.recipe and not each.one_shot]
     assume(built)

@@ -204,6 +204,29 @@ class Project:
         )
         return done.stdout
 
+    def compose(self, *arguments: str) -> str:
+        """Run Compose on the project, without what only Tonnage reads."""
+        from tonnage.adapters.docker.tools import Tools  # noqa: PLC0415 - for the few scenarios that need it
+
+        environment = self.environment
+        plain = {
+            name: {key: value for key, value in service.items() if key != "x-tonnage"}
+            for name, service in self.services.items()
+        }
+        file = self.directory / "plain.json"
+        file.write_text(json.dumps({"version": "3.7", "services": plain}))
+        command = [*Tools(environment).need_compose().command, "--project-name", self.name, "--file", str(file)]
+        done = subprocess.run(
+            [*command, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env=environment,
+            cwd=self.directory,
+        )
+        return done.stderr
+
     def runs(self) -> tuple[Run, ...]:
         """Return what the journal tells, newest first."""
         journal = Journal.open_existing(self.state / "journal.sqlite")

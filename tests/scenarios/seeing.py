@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
+_VERSION = re.compile(r":(?P<withdrawn>withdrawn-)?v(?P<number>\d+)(-[0-9a-f]{12})?(?P<record>\.record)?$")
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 
@@ -69,13 +71,26 @@ class Engine:
         return list(self.client.images.get(reference).attrs["RootFS"]["Layers"])
 
     def names_of_ours(self) -> set[str]:
-        """Return the names that Tonnage itself gave to images and that are still there."""
+        """Return the names that Tonnage itself gave to images and that tell of no version."""
         return {
             name
             for names in self.images().values()
             for name in names
-            if name.startswith(f"localhost/tonnage/{self.project}/")
+            if name.startswith(f"localhost/tonnage/{self.project}/") and _VERSION.search(name) is None
         }
+
+    def kept(self, service: str, *, withdrawn: bool = False) -> list[str]:
+        """Return the images that are kept as good versions of a service, or as rolled away from, the oldest first."""
+        found = [
+            (int(told["number"]), image)
+            for image, names in self.images().items()
+            for name in names
+            if name.startswith(f"localhost/tonnage/{self.project}/{service}:")
+            and (told := _VERSION.search(name)) is not None
+            and not told["record"]
+            and bool(told["withdrawn"]) is withdrawn
+        ]
+        return [image for _, image in sorted(found)]
 
     def cache(self) -> dict[str, int]:
         """Return the records of the build cache that hold bytes which no image has."""
@@ -90,6 +105,11 @@ class Engine:
             "volumes": {volume.name for volume in self.client.volumes.list()},
             "networks": {network.id for network in self.client.networks.list()},
         }
+
+
+def without_records(images: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Return images without the empty ones that tell of versions."""
+    return {image: names for image, names in images.items() if not any(name.endswith(".record") for name in names)}
 
 
 def processes_with(text: str) -> list[int]:

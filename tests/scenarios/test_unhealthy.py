@@ -86,4 +86,4 @@ def test_a_failing_version_on_a_volume_is_never_there_together_with_the_good_one
     assert [volume.name for volume in engine.client.volumes.list()] == [f"{project.name}_ledger"]
     # What could be gone back to before can be gone back to still.
     assert engine.images() == images
-    assert engine.image_id(f"localhost/tonnage/{project.name}/store:previous") == first.image
+    assert engine.kept("store") == [first.image, second.image]

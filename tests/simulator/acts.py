@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.simulator import building, starting
+from tests.simulator.recipe import Behaviour
 
 from tonnage.errors import StepFailedError
 from tonnage.model.references import tagged
@@ -78,6 +79,13 @@ class SimulatedActs:
             if found is None:
                 raise StepFailedError(f"no such image: {image}")
             self._engine.store.names[tagged(reference)] = found.image_id
+
+    def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
+        """Name an empty image."""
+        with self._act(f"record {reference}"):
+            store = self._engine.store
+            image = store.put_image((), Behaviour(), labels, self._engine.clock.time())
+            store.names[tagged(reference)] = image.image_id
 
     def untag(self, reference: str) -> None:
         """Take a name away."""

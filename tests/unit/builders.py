@@ -17,6 +17,7 @@ from tests.unit.decide.observed import GB
 
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
+from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.model.deploy.plan import (
     Build,
     ExpectedInstruction,
@@ -294,13 +295,15 @@ def context(
     policy: Policy | None = None,
 ) -> ServiceContext:
     """Return a service with what was observed and what has to change for it."""
+    history = History(versions=versions)
     return ServiceContext(
         stack=of_stack,
         service=of,
         change=change_of(of_stack, of, inventory),
         inventory=inventory,
         policy=policy or Policy(keep_free_bytes=0),
-        history=History(versions=versions),
+        versions=known_versions(of_stack, of, inventory, history),
+        number=next_number(of_stack, inventory, history),
     )
 
 

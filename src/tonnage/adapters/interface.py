@@ -145,6 +145,9 @@ class EngineActs(Protocol):
     def tag(self, image: str, reference: str) -> None:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
 
+    def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
+        """Name an empty image that has these labels; they are words without spaces and quotes."""
+
     def untag(self, reference: str) -> None:
         """Take a name away without removing the image.
 

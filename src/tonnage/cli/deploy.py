@@ -8,6 +8,7 @@ import click
 
 from tonnage.cli.group import verb
 from tonnage.cli.options import (
+    again_option,
     cleanup_after_option,
     events_option,
     keep_free_option,
@@ -61,11 +62,12 @@ RUN_FAILURES = (
 @events_option
 @keep_previous_option
 @cleanup_after_option
-def command(session: Session, *, flags: StackFlags, plan_file: str | None) -> None:
+@again_option
+def command(session: Session, *, flags: StackFlags, plan_file: str | None, again: bool) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
     session.streams = True
-    run_job(session, flags.host, deploy_job(session, flags, plan_file))
+    run_job(session, flags.host, deploy_job(session, flags, plan_file, again=again))
 
 
 def run_job(session: Session, host: str, job: Job) -> None:
@@ -115,7 +117,7 @@ def show_run(session: Session, run: Run) -> None:
         session.say("\n" + explanations_text(run.diagnosis, width=session.width))
 
 
-def deploy_job(session: Session, flags: StackFlags, plan_file: str | None) -> Job:
+def deploy_job(session: Session, flags: StackFlags, plan_file: str | None, *, again: bool = False) -> Job:
     """Return the job of a deploy.
 
     Raises:
@@ -125,13 +127,13 @@ def deploy_job(session: Session, flags: StackFlags, plan_file: str | None) -> Jo
 
     from tonnage.flows.deploy import Job  # noqa: PLC0415
     from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415
-    from tonnage.flows.stack import read_wanted  # noqa: PLC0415
+    from tonnage.flows.stack import read_wanted, with_again  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.saved_plan import MAKE_ONE  # noqa: PLC0415
 
     if not plan_file:
-        return Job(purpose=Purpose.DEPLOY, wanted=read_wanted(session.ports, flags))
-    if flags.services or flags.settings:
+        return Job(purpose=Purpose.DEPLOY, wanted=with_again(read_wanted(session.ports, flags), again=again))
+    if flags.services or flags.settings or again:
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     read = read_plan_file(plan_file)
     saved = read.plan

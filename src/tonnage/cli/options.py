@@ -23,10 +23,19 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
     return services(which_stack_options(function))
 
 
-def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
+def versioned_stack_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what :func:`stack_options` gives, and with ``--to`` also a version, as ``version``."""
+    services = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+    return services(which_stack_options(function, versions=True))
+
+
+def which_stack_options(function: Callable[..., None], *, versions: bool = False) -> Callable[..., None]:
     """Give a command the options that say which stack and which engine; it receives them as ``flags``.
 
     Those for settings, where it has them, are in there too.
+
+    Args:
+        versions: With ``--to`` a version may be named as well.
     """
 
     @wraps(function)
@@ -37,15 +46,25 @@ def which_stack_options(function: Callable[..., None]) -> Callable[..., None]:
         texts = {key: str(said).lower() if isinstance(said, bool) else said for key, said in settings.items()}
         typed["settings"] = {key: text for key, text in texts.items() if text is not None}
         to = kwargs.pop("to")
+        if versions:
+            to, kwargs["version"] = _machine_and_version(to)
         if to and typed["host"]:
             raise click.UsageError("--to names an engine, and so does --host")
         if to:
             typed["host"], typed["place"] = _machine_and_place(to)
         function(*args, flags=StackFlags(**typed), **kwargs)
 
-    for option in reversed(_STACK_OPTIONS):
+    for option in (json_option, _TO_VERSION if versions else _TO, *reversed(_STACK_OPTIONS)):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _machine_and_version(given: tuple[str, ...]) -> tuple[str, str]:
+    """Return the machine and the version of what was typed after ``--to``; empty for what was not."""
+    machines, versions = ([each for each in given if ("://" in each) is is_one] for is_one in (True, False))
+    if len(machines) > 1 or len(versions) > 1:
+        raise click.UsageError("--to names one version and one machine, no more")
+    return "".join(machines), "".join(versions)
 
 
 def _machine_and_place(to: str) -> tuple[str, str]:
@@ -81,13 +100,15 @@ _STACK_OPTIONS = (
     click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Instead of .env; may be repeated."),
     click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Enable a profile; may be repeated."),
     click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine."),
-    click.option(
-        "--to",
-        default="",
-        metavar="URL",
-        help="The engine of this machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR.",
-    ),
-    json_option,
+)
+_MACHINE = "The engine of this machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR."
+_TO = click.option("--to", default="", metavar="URL", help=_MACHINE)
+_TO_VERSION = click.option(
+    "--to",
+    multiple=True,
+    metavar="VERSION|URL",
+    help="The version to roll back to, such as v3 (see rollback --list); or ssh://user@host[/DIR], the engine of this"
+    " machine. May be given for each.",
 )
 
 untrusted_option = click.option(
@@ -135,6 +156,9 @@ keep_previous_option = click.option(
 # A name for what holds anyway: nothing reads it.
 sequential_option = click.option(
     "--sequential", is_flag=True, expose_value=False, help="One service at a time, which is the default."
+)
+again_option = click.option(
+    "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."
 )
 cleanup_after_option = click.option(
     "--cleanup-after/--no-cleanup-after",

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import ask_hosts_option, policy_options, stack_options, untrusted_option
+from tonnage.cli.options import (
+    again_option,
+    ask_hosts_option,
+    policy_options,
+    untrusted_option,
+    versioned_stack_options,
+)
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
 from tonnage.escapes import visible_in_line
 
@@ -23,17 +29,30 @@ if TYPE_CHECKING:
         ("tonnage plan web worker", "Two services and what they depend on"),
         ("tonnage plan --out plan.json", "Save the plan, to be executed exactly with deploy --plan"),
         ("tonnage plan --keep-free 2GB", "With another reserve"),
+        ("tonnage plan --rollback", "What a rollback would do"),
     ),
     failures=(CannotFitError, EngineUnreachableError, EngineLacksError),
 )
-@stack_options
+@versioned_stack_options
 @click.option("--build", "build", is_flag=True, help="Plan the build half only.")
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
+@click.option("--rollback", "back", is_flag=True, help="Plan a rollback: what rollback would do.")
+@again_option
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
 @ask_hosts_option
 @policy_options
-def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out: str | None) -> None:
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    version: str,
+    build: bool,
+    push: bool,
+    back: bool,
+    again: bool,
+    out: str | None,
+) -> None:
     """Show a plan.
 
     Raises:
@@ -41,7 +60,7 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
     """
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
-    from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
+    from tonnage.flows.stack import for_build, read_wanted, with_again  # noqa: PLC0415
     from tonnage.flows.state import cache_places  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.forms import plan_form  # noqa: PLC0415
@@ -49,13 +68,18 @@ def command(session: Session, *, flags: StackFlags, build: bool, push: bool, out
 
     if push and not build:
         raise click.UsageError("--push belongs to --build")
-    wanted = read_wanted(session.ports, flags)
+    if back and (build or again or out):
+        raise click.UsageError("--rollback plans a rollback alone, which is not saved")
+    if version and not back:
+        raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")
+    wanted = with_again(read_wanted(session.ports, flags, builds=not back, forecasts=not back), again=again)
+    purpose = Purpose.ROLLBACK if back else Purpose.BUILD if build else Purpose.DEPLOY
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"
         wanted = for_build(wanted, push=push, cleanup_after=cleanup)
     places = cache_places(wanted.stack, session.ports.working_directory)
     with session.ports.engines.facts(flags.host, places=places) as facts:
-        plan = make_plan(session.ports, facts, Purpose.BUILD if build else Purpose.DEPLOY, wanted, tell=session.say)
+        plan = make_plan(session.ports, facts, purpose, wanted, to=version, tell=session.say)
     session.answer("plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width))
     if out:
         # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.

@@ -18,6 +18,7 @@ from tonnage.decide.deploy.changes import with_recorded_contents
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_build
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
+from tonnage.decide.deploy.versions import records_on
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
@@ -74,6 +75,7 @@ class Job(Struct, frozen=True, kw_only=True):
         saved_place: The file that it was read from.
         saved_changed: Whether that file is not as it was written.
         weights: What was looked at before.
+        to: The version that a rollback goes to; empty for the one before.
     """
 
     purpose: Purpose
@@ -82,6 +84,7 @@ class Job(Struct, frozen=True, kw_only=True):
     saved_place: str = ""
     saved_changed: bool = False
     weights: CheckedWeights = CheckedWeights()
+    to: str = ""
 
 
 def make_plan(
@@ -90,9 +93,14 @@ def make_plan(
     purpose: Purpose,
     wanted: DesiredState,
     *,
+    to: str = "",
     tell: Callable[[str], None] = lambda _text: None,
 ) -> Plan:
     """Observe and plan. Changes nothing.
+
+    Args:
+        to: The version that a rollback goes to; empty for the one before.
+        tell: Is told what takes a while before that.
 
     Raises:
         UsageError: What the user wrote cannot be planned, a setting names a program or a builder that is not there, or
@@ -103,7 +111,7 @@ def make_plan(
     """
     engine = facts.engine()
     refuse_unable(engine)
-    job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted), tell)
+    job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted, to=to), tell)
     with opened_journal(ports.environment) as journal:
         plan = _plan(ports, facts, engine, job, journal, tell)
     if plan.refusal is not None:
@@ -198,9 +206,9 @@ def _plan(
     if purpose is Purpose.DEPLOY:
         inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
-    inventory = with_recorded_contents(inventory, history.versions)
+    inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
-    plan = _planned(purpose, wanted, inventory, history, builds)
+    plan = _planned(job, inventory, history, builds)
     if needs_reclaim(plan) or _reclaims(job.saved):
         try:
             roots = roots_for_plan(ports, facts, inventory, stack, journal)
@@ -213,13 +221,12 @@ def _plan(
     return replace(plan, notes=(*plan.notes, *notes, *job.weights.notes))
 
 
-def _planned(
-    purpose: Purpose, wanted: DesiredState, inventory: Inventory, history: History, builds: Mapping[str, ExpectedBuild]
-) -> Plan:
+def _planned(job: Job, inventory: Inventory, history: History, builds: Mapping[str, ExpectedBuild]) -> Plan:
+    purpose, wanted = job.purpose, job.wanted
     if purpose is Purpose.ROLLBACK:
         from tonnage.decide.deploy.rollback import plan_rollback  # noqa: PLC0415 - builds do without it
 
-        return plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services)
+        return plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services, job.to)
     planner = plan_deploy if purpose is Purpose.DEPLOY else plan_build
     return planner(wanted.stack, inventory, wanted.policy, history, wanted.services, builds)
 

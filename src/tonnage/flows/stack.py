@@ -168,6 +168,11 @@ def for_build(wanted: DesiredState, *, push: bool, cleanup_after: bool) -> Desir
     return replace(wanted, policy=replace(wanted.policy, push=push, cleanup_after=cleanup_after))
 
 
+def with_again(wanted: DesiredState, *, again: bool) -> DesiredState:
+    """Return what is wanted, also where that was rolled away from."""
+    return replace(wanted, policy=replace(wanted.policy, again=again))
+
+
 def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 

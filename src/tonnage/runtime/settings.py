@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Cleanup, Policy, Setting
+from tonnage.model.deploy.policy import Cleanup, Policy, Setting, Together
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 DEFAULT_ORIGIN = "default"
+_LONGEST_COUNT = 4
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
@@ -41,7 +42,19 @@ _KNOWN = (
         "5 % of the filesystem, at least 1 GB and at most 10 GB",
         "The reserve: bytes that stay available on every filesystem.",
     ),
-    _Known("keep-previous", "TONNAGE_KEEP_PREVIOUS", "true", "Keep the previous good image of a service for rollback."),
+    _Known(
+        "keep-previous",
+        "TONNAGE_KEEP_PREVIOUS",
+        "true",
+        "Keep good versions before the one that runs for rollback; false: none, whatever keep-versions says.",
+    ),
+    _Known("keep-versions", "TONNAGE_KEEP_VERSIONS", "1", "How many good versions before the one that runs are kept."),
+    _Known(
+        "rollback",
+        "TONNAGE_ROLLBACK",
+        "service",
+        "What a deploy that fails takes back: the service that failed, or with it the whole stack.",
+    ),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
     _Known(
         "cleanup",
@@ -130,11 +143,14 @@ def policy(settings: Sequence[Setting]) -> Policy:
     defaults = Policy()
     return Policy(
         keep_free_bytes=_read(found.get("keep-free"), parse_bytes, defaults.keep_free_bytes),
-        keep_previous=_read(found.get("keep-previous"), _parse_truth, defaults.keep_previous),
+        keep_versions=_read(found.get("keep-versions"), _parse_count, defaults.keep_versions)
+        if _read(found.get("keep-previous"), _parse_truth, default=True)
+        else 0,
         cleanup_after=_read(found.get("cleanup-after"), _parse_truth, defaults.cleanup_after),
         cleanup=_read(found.get("cleanup"), _parse_cleanup, defaults.cleanup),
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
+        rollback=_read(found.get("rollback"), _parse_together, defaults.rollback),
     )
 
 
@@ -158,6 +174,19 @@ def _parse_cleanup(text: str) -> Cleanup:
         return Cleanup(text.strip().lower())
     except ValueError:
         raise UsageError(f"{text!r} is neither auto nor always") from None
+
+
+def _parse_count(text: str) -> int:
+    if not text.strip().isdecimal() or len(text.strip()) > _LONGEST_COUNT:
+        raise UsageError(f"{text!r} is no number of versions", todo="Write a whole number, such as 3.")
+    return int(text)
+
+
+def _parse_together(text: str) -> Together:
+    try:
+        return Together(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is neither service nor stack") from None
 
 
 def _parse_truth(text: str) -> bool:

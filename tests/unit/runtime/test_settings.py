@@ -57,7 +57,7 @@ def test_tools_and_state_are_listed_with_their_origin() -> None:
 def test_settings_become_a_policy() -> None:
     settings = rank(STACK, environment={"TONNAGE_KEEP_PREVIOUS": "off"}, flags={})
 
-    assert policy(settings) == Policy(keep_free_bytes=2_000_000_000, keep_previous=False, cleanup_after=False)
+    assert policy(settings) == Policy(keep_free_bytes=2_000_000_000, keep_versions=0, cleanup_after=False)
 
 
 def test_defaults_become_the_default_policy() -> None:

@@ -118,6 +118,10 @@ class DockerActs:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
         objects.tag(self._connection, image, reference)
 
+    def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
+        """Name an empty image that has these labels; they are words without spaces and quotes."""
+        objects.make_record(self._connection, reference, labels)
+
     def untag(self, reference: str) -> None:
         """Take a name away without removing the image."""
         objects.untag(self._connection, reference)

@@ -136,7 +136,7 @@ class DockerConnection:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int | bool] | None = None,
+        params: Mapping[str, str | int | bool | list[str]] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | Iterable[bytes] | None = None,
         stream: bool = False,

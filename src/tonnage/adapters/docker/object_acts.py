@@ -20,7 +20,7 @@ from tonnage.adapters.docker.facts import disk_usage
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.model.inventory import CacheRecord
@@ -59,6 +59,20 @@ def untag(connection: DockerConnection, reference: str) -> None:
             _move_to_nothing(connection, reference)
         with contextlib.suppress(sdk.NotFound):
             connection.ask("DELETE", f"/images/{reference}", params={"noprune": "1"})
+
+
+def make_record(connection: DockerConnection, reference: str, labels: Mapping[str, str]) -> None:
+    """Name an empty image that has these labels.
+
+    Args:
+        labels: Words without spaces and quotes, of at most 60 kB each.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"write {reference}"):
+        _move_to_nothing(connection, reference, labels)
 
 
 def remove_image(connection: DockerConnection, image_id: str, names: Sequence[str] = ()) -> None:
@@ -217,14 +231,18 @@ def _as_query(reference: str) -> dict[str, str]:
     return {"repo": repository, "tag": tag_name or "latest"}
 
 
-def _move_to_nothing(connection: DockerConnection, reference: str) -> None:
+def _move_to_nothing(connection: DockerConnection, reference: str, labels: Mapping[str, str] | None = None) -> None:
     """Let an empty image take the name over, so that the image which has it loses nothing else."""
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w").close()
     connection.ask(
         "POST",
         "/images/create",
-        params={"fromSrc": "-", **_as_query(reference)},
+        params={
+            "fromSrc": "-",
+            **_as_query(reference),
+            "changes": [f"LABEL {name}={value}" for name, value in (labels or {}).items()],
+        },
         headers={"Content-Type": "application/x-tar"},
         body=archive.getvalue(),
     )

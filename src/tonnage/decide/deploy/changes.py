@@ -18,9 +18,7 @@ from tonnage.model.deploy.image_names import (
     LABEL_INPUTS,
     LABEL_SERVICE,
     LABEL_STACK,
-    candidate_reference,
-    previous_reference,
-    withdrawn_reference,
+    own_names,
 )
 
 if TYPE_CHECKING:
@@ -106,14 +104,8 @@ def ready_image(stack: Stack, service: Service, inventory: Inventory) -> Image |
     current = inventory.image(service.image)
     if current is not None and _built_by_hand(stack, service, inventory, current, inputs):
         return current
-    names = (
-        service.image,
-        candidate_reference(stack.name, service.name),
-        withdrawn_reference(stack.name, service.name),
-        previous_reference(stack.name, service.name),
-    )
-    for name in names:
-        image = inventory.image(name)
+    ours = [image for image in inventory.images if any(own_names(stack.name, service.name, image.references))]
+    for image in (current, *ours):
         if (
             image is not None
             and image.labels.get(LABEL_INPUTS) == inputs.digest

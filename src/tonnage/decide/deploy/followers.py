@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.joined import VOLUMES, told, what_is_gone
-from tonnage.decide.deploy.restore import recorded_version, restore_image_steps, restore_steps
+from tonnage.decide.deploy.restore import way_back
 from tonnage.model.deploy.plan import Prove, Restart, Switch
 
 if TYPE_CHECKING:
@@ -120,12 +120,9 @@ def _followers_back(contexts: Mapping[str, ServiceContext], service: str) -> tup
 
 def _as_it_runs(context: ServiceContext) -> list[Step]:
     """Return the steps that make the containers of a service anew as they are, and prove them."""
-    running = next(container for container in context.change.running if container.alive)
-    version = recorded_version(context, running)
-    steps = restore_image_steps(context, running) if version is None else restore_steps(context, version)
     return [
         replace(step, action=replace(step.action, recreate=True)) if isinstance(step.action, Switch) else step
-        for step in steps
+        for step in way_back(context)
     ]
 
 

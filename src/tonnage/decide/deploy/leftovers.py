@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.restore import good_before
-from tonnage.model.deploy.plan import RemoveContainer, Untag
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.versions import outside_of_window
+from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
+from tonnage.model.deploy.versions import KnownVersion
+from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
@@ -31,21 +35,27 @@ def leftover_steps(context: ServiceContext) -> list[Step]:
         )
     causes = {
         context.candidate: ("candidate", "an earlier run ended before it was proven"),
-        context.withdrawn: ("withdrawn", "it was rolled away from"),
+        context.unproven: ("unproven", "an earlier run ended before its successor was proven"),
     }
     for reference, (name, cause) in causes.items():
-        image = context.inventory.image(reference)
-        if image is None:
-            continue
-        if set(image.references) > {reference}:
-            # At the switch a candidate is named twice for a moment; a version that came back keeps the other name.
-            if reference != context.source:
-                steps.append(_untag(context, f"untag-{name}", reference))
-        elif image.image_id != context.change.source and not _needed(
-            context, image, but=left.container_id if left else ""
-        ):
-            steps.append(context.remove_image(f"remove-{name}", image, cause, references=(reference,)))
+        steps += _left(context, reference, name, cause, but=left.container_id if left else "")
+    for known in context.versions:
+        if known.withdrawn and not context.is_again(known):
+            for reference in known.references:
+                steps += _left(context, reference, f"withdrawn-{known.number}", "it was rolled away from", but="")
     return steps + _nameless_steps(context)
+
+
+def _left(context: ServiceContext, reference: str, name: str, cause: str, *, but: str) -> list[Step]:
+    image = context.inventory.image(reference)
+    if image is None:
+        return []
+    if set(image.references) > {reference}:
+        # At the switch a candidate is named twice for a moment; a version that came back keeps the other name.
+        return [] if reference == context.source else [_untag(context, f"untag-{name}", reference)]
+    if image.image_id == context.change.source or _needed(context, image, but=but):
+        return []
+    return [context.remove_image(f"remove-{name}", image, cause, references=(reference,))]
 
 
 def _nameless_steps(context: ServiceContext) -> list[Step]:
@@ -54,7 +64,7 @@ def _nameless_steps(context: ServiceContext) -> list[Step]:
     Only a run that was killed between switch-over and tidying leaves them. While none is kept they may be the only
     ones to go back to.
     """
-    if context.inventory.image(context.previous) is None:
+    if not any(known.references for known in context.versions):
         return []
     nameless = [
         image
@@ -71,52 +81,95 @@ def _nameless_steps(context: ServiceContext) -> list[Step]:
     ]
 
 
-def came_back_steps(context: ServiceContext) -> list[Step]:
-    """Return the step that takes the name of a version rolled away from off the image that is deployed again."""
-    if not context.change.source or not context.names(context.change.source, context.withdrawn):
-        return []
-    return [_untag(context, "untag-withdrawn", context.withdrawn)]
-
-
 def superseded_steps(context: ServiceContext) -> list[Step]:
-    """Return steps that remove the images which the switch-over superseded and rollback does not need."""
-    running = context.change.running_image
-    if context.service.build is None or running is None or running.image_id == context.change.source:
-        return []
-    if not context.policy.keep_previous:
-        return _superseded(
-            context, running, "remove-superseded", "the new version is good, and keep-previous is off", own=True
-        )
-    before, oldest = good_before(context), context.inventory.image(context.previous)
-    steps = []
-    if before is not None and before.image_id != running.image_id:
-        steps += _superseded(
-            context, running, "remove-unproven", "it was never proven, and the new version is", own=True
-        )
-    if oldest is not None and oldest.image_id not in {running.image_id, before.image_id if before else ""}:
-        steps += _superseded(context, oldest, "remove-oldest", "a newer version is kept for rollback", own=False)
+    """Return steps that remove what rollback needs no more, once the new version is good.
+
+    Those are versions beyond the ones that are kept, what was said before of a version that came back, and what was
+    rolled away from before all that is kept.
+    """
+    steps = _unproven_steps(context)
+    again = [known for known in context.versions if context.is_again(known)]
+    good = [known for known in _good_now(context) if not context.is_again(known)]
+    gone = outside_of_window(good, context.policy.keep_versions)
+    oldest = min((known.number for known in good if known not in gone), default=context.new_number)
+    withdrawn = [known for known in context.versions if known.withdrawn and known not in again]
+    forgotten = [known for known in withdrawn if known.number < oldest]
+    for known, cause in (
+        *((each, f"it is v{context.new_number} now") for each in again),
+        *((each, _beyond(context)) for each in gone),
+        *((each, "it was rolled away from, and what is kept is newer") for each in forgotten),
+    ):
+        steps += forget_steps(context, known, cause)
     return steps
 
 
-def _superseded(context: ServiceContext, image: Image, name: str, cause: str, *, own: bool) -> list[Step]:
-    names = {context.previous} | ({context.own_name, context.candidate} if own else set())
-    if (
-        image.image_id == context.change.source
-        or image.pullable
-        or not set(image.references) <= names
-        or context.is_used_elsewhere(image)
-    ):
+def forget_steps(context: ServiceContext, known: KnownVersion, cause: str) -> list[Step]:
+    """Return the step that takes the names of ours off a version; its image goes when nothing else needs it."""
+    references = () if known.withdrawn and not context.is_again(known) else known.references
+    if known.image is None or not references:
+        return [
+            context.step(
+                f"forget-{name.rpartition(':')[2]}",
+                RemoveImage(image=name, references=(name,)),
+                cause=cause,
+                changes=f"removes {name}",
+            )
+            for name in known.records
+        ]
+    image = known.image
+    moving = {context.own_name, context.candidate} if _moves(context, image) else set()
+    goes = set(image.references) <= {*references, *moving} and not context.is_used_elsewhere(image)
+    if goes and image.image_id != context.change.source:
+        return [
+            context.remove_image(f"forget-{known.name}", image, cause, references=references, records=known.records)
+        ]
+    return [
+        context.step(
+            f"forget-{known.name}",
+            RemoveImage(image=image.image_id, references=references, records=known.records),
+            cause=cause,
+            changes=f"untags {', '.join(references)}",
+            kept=NOTHING,
+        )
+    ]
+
+
+def _good_now(context: ServiceContext) -> list[KnownVersion]:
+    """Return the good versions before the new one, as this plan has named them by then."""
+    if not context.names_what_runs:
+        return list(context.good)
+    named = {"number": context.number, "references": (context.kept_reference,)}
+    if context.runs is not None:
+        return [replace(each, **named) if each == context.runs else each for each in context.good]
+    return [*context.good, KnownVersion(image=context.change.running_image, **named)]
+
+
+def _beyond(context: ServiceContext) -> str:
+    kept = context.policy.keep_versions
+    return "the new version is good, and none before it is kept" if not kept else f"keep-versions is {kept}"
+
+
+def _moves(context: ServiceContext, image: Image) -> bool:
+    """Return whether the names that the image has besides ours are another's by the end of the plan."""
+    return bool(context.source) and image.image_id != context.change.source
+
+
+def _unproven_steps(context: ServiceContext) -> list[Step]:
+    image = context.change.running_image
+    if image is None or context.kept_reference != context.unproven:
         return []
-    # By the time of this step the other names have moved to other images; only a kept name may still be there.
-    references = (context.previous,) if own and context.previous in image.references else ()
-    return [context.remove_image(name, image, cause, references=references)]
+    cause, names = "it was never proven, and the new version is", {context.unproven, context.candidate}
+    goes = set(image.references) <= names | ({context.own_name} if _moves(context, image) else set())
+    if goes and image.image_id != context.change.source and not context.is_used_elsewhere(image):
+        return [context.remove_image("remove-unproven", image, cause, references=(context.unproven,))]
+    return [_untag(context, "untag-unproven", context.unproven)]
 
 
 def _untag(context: ServiceContext, name: str, reference: str) -> Step:
     return context.step(
         name,
         Untag(reference=reference),
-        cause="the image is in its place under its own name",
+        cause="the image has another name",
         changes=f"untags {reference}",
     )
 

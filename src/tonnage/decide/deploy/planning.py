@@ -20,10 +20,14 @@ from tonnage.decide.deploy.followers import follow_steps, following, with_follow
 from tonnage.decide.deploy.needed import check_needed
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.service_context import ServiceContext
-from tonnage.decide.deploy.service_steps import build_steps, deploy_steps
+from tonnage.decide.deploy.service_steps import build_steps, deploy_steps, settled_steps
+from tonnage.decide.deploy.together import undoing_all
+from tonnage.decide.deploy.versions import known_versions, next_number
+from tonnage.decide.deploy.withdrawn import refuse_withdrawn
 from tonnage.errors import UsageError
-from tonnage.model.deploy.image_names import LABEL_CONFIG, candidate_reference, previous_reference, withdrawn_reference
+from tonnage.model.deploy.image_names import LABEL_CONFIG, own_names
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
+from tonnage.model.deploy.policy import Together
 from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
@@ -78,23 +82,39 @@ def plan_deploy(
     asked = {service.name for service in worked_on}
     contexts = contexts_of(stack, inventory, policy, history)
     replaced: dict[str, tuple[Step, ...]] = {}
+    held: list[Step] = []
+    number = next_number(stack, inventory, history)
     for name, context in contexts.items():
+        context = replace(context, number=number)  # noqa: PLW2901 - numbers are given in the order of the plan
         why, change = following(context, replaced), context.change
         if name in asked and change.switch:
+            refuse_withdrawn(context)
             own = with_followers_back(deploy_steps(context), contexts, name)
-            replaced[name] = _way_back(own)
-            steps += own
+            back, settled = _way_back(own), settled_steps(context)
         elif why is not None:
-            back = next((replaced[owner] for owner in why.owners if why.recreate), ())
-            steps += follow_steps(context, why, back if policy.keep_previous else ())
-            replaced[name] = back
+            back, settled = next((replaced[owner] for owner in why.owners if why.recreate), ()), []
+            own = follow_steps(context, why, back if policy.keep_versions else ())
         elif name in asked:
-            steps += deploy_steps(context)
+            own, back, settled = deploy_steps(context), (), []
             if change.build:
                 # It runs nowhere: others are built on its image.
-                steps += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
+                own += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
             else:
                 unchanged.append(Unchanged(service=name, reason=_state(change)))
+        else:
+            continue
+        if policy.rollback is Together.STACK:
+            own = undoing_all(own, back, [undo for each, undo in replaced.items() if undo is not back])
+            held += settled
+        else:
+            own += settled
+        if (name in asked and change.switch) or why is not None:
+            replaced[name] = back
+        steps += own
+        number = 1 + max(
+            (step.version.number for step in (*own, *settled) if step.version is not None), default=number - 1
+        )
+    steps += held
     left_alone = {each.service for each in unchanged}
     started = {each.name for each in worked_on} - left_alone
     check_ports(stack, inventory, started)
@@ -149,8 +169,7 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
     for service in stack.services:
         inputs = inventory.inputs_of(service.name)
         names = [service.image]
-        names += [name(stack.name, service.name) for name in (candidate_reference, previous_reference)]
-        names.append(withdrawn_reference(stack.name, service.name))
+        names += sorted({n for i in inventory.images for n in own_names(stack.name, service.name, i.references)})
         if inputs and inputs.base_reference:
             names.append(inputs.base_reference)
         images = [image.image_id if (image := inventory.image(name)) else "" for name in names]
@@ -206,7 +225,7 @@ def finish_plan(
 
 def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:
     """Return what undoes a switch-over that was proven already, for those who cannot live with it."""
-    return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove) and step.version), ())
+    return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove)), ())
 
 
 def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
@@ -227,16 +246,21 @@ def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
 
 
 def context_of(
-    stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History
+    stack: Stack, service: Service, inventory: Inventory, policy: Policy, history: History, *, number: int = 1
 ) -> ServiceContext:
-    """Return a service with everything that its steps are made from."""
+    """Return a service with everything that its steps are made from.
+
+    Args:
+        number: The next number of a version of the stack.
+    """
     return ServiceContext(
         stack=stack,
         service=service,
         change=change_of(stack, service, inventory),
         inventory=inventory,
         policy=policy,
-        history=history,
+        versions=known_versions(stack, service, inventory, history),
+        number=number,
     )
 
 

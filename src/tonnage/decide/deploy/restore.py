@@ -1,10 +1,12 @@
-"""The way back to a version that was good: the same steps whether a new version failed or a rollback did."""
+"""The way back to what ran: the same steps whether a new version failed or a rollback did.
+
+What ran when the run began is what it goes back to, whatever the journal says; and by the id of its image, because its
+name may be another's by then.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
@@ -17,67 +19,76 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Container
 
 
-def recorded_version(context: ServiceContext, container: Container) -> Version | None:
-    """Return the good version that a container runs, or None when it was not recorded."""
-    for version in reversed(context.history.versions_of(context.service.name)):
-        same_image = version.image_id == container.image_id
-        if same_image and version.config_digest == container.labels.get(LABEL_CONFIG):
-            return version
-    return None
-
-
-def good_before(context: ServiceContext) -> Version | None:
-    """Return the last good version, when what runs was deployed after it but never proven.
+def never_proven(context: ServiceContext) -> bool:
+    """Return whether what runs was deployed by Tonnage, but is not known to be good.
 
     That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
     whoever did that wanted it so.
-
-    Returns:
-        The version, whose image is there; None when what runs is known to be good, or nothing good is known.
     """
     running = context.change.running
-    if not running or LABEL_CONFIG not in running[0].labels or recorded_version(context, running[0]) is not None:
-        return None
-    versions = reversed(context.history.versions_of(context.service.name))
-    return next((found for version in versions if (found := there(context, version)) is not None), None)
+    return bool(running) and LABEL_CONFIG in running[0].labels and context.runs is None
 
 
-def there(context: ServiceContext, version: Version) -> Version | None:
-    """Return a version with an image that the engine has: its own, or one with the same content; None for none."""
-    image = context.inventory.with_content(version.image_id, version.content_digest)
-    return replace(version, image_id=image.image_id) if image is not None else None
+def last_good(context: ServiceContext) -> Version | None:
+    """Return the last good version whose image is there."""
+    return next((found for known in reversed(context.good) if (found := known.usable) is not None), None)
 
 
-def switch_to(version: Version) -> Switch:
+def way_back(context: ServiceContext) -> tuple[Step, ...]:
+    """Return the steps that make what runs now run again; not what was never proven and is not healthy either."""
+    running = context.change.running[0]
+    if context.runs is not None and context.runs.usable is not None:
+        return restore_steps(context, context.runs.usable)
+    well = all(each.state == "running" and each.health in _WELL for each in context.change.running)
+    good = last_good(context) if never_proven(context) and not well else None
+    return _restore_image_steps(context, running) if good is None else restore_steps(context, good, why=_UNPROVEN)
+
+
+def switch_to(context: ServiceContext, version: Version) -> Switch:
     """Return the switch to a recorded version."""
-    if not version.inputs_digest:
-        return Switch(project=version.project)
-    return Switch(project=version.project, image=version.image_id, image_name=version.image_name)
+    if context.service.build is not None and version.inputs_digest:
+        # Its name is the stack's own, given by Compose to what is built.
+        return Switch(project=version.project, image=version.image_id, image_name=version.image_name)
+    services = version.project["services"]
+    pinned = services[version.service] | {"image": _own_name_or_id(context, version.image_id, version.image_name)}
+    return Switch(project=version.project | {"services": services | {version.service: pinned}})
 
 
-def restore_steps(context: ServiceContext, version: Version) -> tuple[Step, ...]:
-    """Return the steps that make a recorded version run again."""
-    version = there(context, version) or version
-    return _steps(context, switch_to(version), version.prove, "the version that ran before has to run again")
+_RAN = "the version that ran before has to run again"
+_UNPROVEN = "the last good version has to run: the one that ran before was never proven, and is not healthy"
+_WELL = frozenset({"healthy", "none"})
 
 
-def restore_image_steps(context: ServiceContext, running: Container) -> tuple[Step, ...]:
+def restore_steps(context: ServiceContext, version: Version, *, why: str = _RAN) -> tuple[Step, ...]:
+    """Return the steps that make a version run again whose image is there."""
+    return _steps(context, switch_to(context, version), version.prove, why)
+
+
+def switch_to_image(context: ServiceContext, image_id: str) -> Switch:
+    """Return the switch to an image of which nobody recorded how it was configured: as is written now."""
+    service = context.service
+    if service.build is not None:
+        project = compose_project(context.stack, service, "")
+        return Switch(project=project, image=image_id, image_name=service.image)
+    name = _own_name_or_id(context, image_id, service.image)
+    return Switch(project=compose_project(context.stack, service, "", image=name))
+
+
+def _own_name_or_id(context: ServiceContext, image_id: str, name: str) -> str:
+    """Return the name of an image where nothing of this plan may move it, else its id."""
+    return name if not context.change.pull and context.names(image_id, name) else image_id
+
+
+def _restore_image_steps(context: ServiceContext, running: Container) -> tuple[Step, ...]:
     """Return the steps that make an image run again of which nobody recorded how it was configured."""
-    if context.service.build is None:
-        # Its own name, not the new one: that may be another release of the same thing.
-        project = compose_project(
-            context.stack, context.service, "", image=running.image_reference or context.service.image
-        )
-        action = Switch(project=project)
-    else:
-        project = compose_project(context.stack, context.service, "")
-        image = context.inventory.image_of(running)
-        action = Switch(
-            project=project,
-            image=image.image_id if image else running.image_id,
-            image_name=context.service.image,
-        )
+    image = context.inventory.image_of(running)
     cause = "the image that ran before has to run again, with the present configuration: its own is not known"
+    action = switch_to_image(context, image.image_id if image else running.image_id)
+    if image is None and context.service.build is None:
+        # Its own name, not the new one: that may be another release of the same thing.
+        name = running.image_reference or context.service.image
+        action = Switch(project=compose_project(context.stack, context.service, "", image=name))
+        cause = f"the image that ran before is gone from this engine, so what {name} names now has to run"
     return _steps(context, action, prove_action(context.service), cause)
 
 

@@ -1,61 +1,81 @@
-"""Makes the plan of a rollback: every service goes back to its last good version before the one that runs."""
+"""Makes the plan of a rollback: services go back to the last good version before the one that runs, or to a named one.
+
+The image is found by its id, and what is known of its configuration comes with it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
-from tonnage.decide.deploy.restore import recorded_version, restore_steps, switch_to, there
+from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
+from tonnage.decide.deploy.switching import keep_step, new_version
+from tonnage.decide.deploy.versions import next_number
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Purpose, Tag, Unchanged
+from tonnage.lazily import regex
+from tonnage.model.deploy.image_names import LABEL_CONFIG, read_version_name, version_name
+from tonnage.model.deploy.plan import Purpose, RemoveImage, Rename, Tag, Unchanged, Untag
+from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.decide.deploy.service_context import ServiceContext
-    from tonnage.model.deploy.plan import Plan, Step, Version
+    from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
+    from tonnage.model.deploy.versions import KnownVersion
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
 
+_VERSION = regex(r"v?(?P<number>[0-9]{1,9})")
+_SEE = "See which versions there are:\n  tonnage rollback --list"
+
 
 def plan_rollback(
-    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = ()
+    stack: Stack, inventory: Inventory, policy: Policy, history: History, services: Sequence[str] = (), to: str = ""
 ) -> Plan:
     """Plan a rollback.
 
     Args:
-        stack: The stack; only its names matter: what is gone back to comes from the history.
+        stack: The stack; how a version is configured comes from what is known of it, else from here.
         services: Only these; empty for all that have an earlier version.
+        to: The version that is gone back to, such as ``v3``; empty for the last good one before the one that runs.
 
     Returns:
         The plan. Services without an earlier good version, or whose image is gone, are left alone with the reason.
 
     Raises:
-        UsageError: An unknown service, a dependency cycle, a line that leaves nothing, or a service that was named and
-            has nothing to go back to.
+        UsageError: An unknown service or version, a dependency cycle, a line that leaves nothing, or a service or
+            version that was named and cannot be gone back to.
     """
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
     contexts = contexts_of(stack, inventory, policy, history)
     back: dict[str, list[Step]] = {}
+    number = next_number(stack, inventory, history)
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
-    for service in reversed(in_order(stack, asked_for(stack, services))):
-        context = contexts[service.name]
-        current = _current(context)
-        target = _target(context, current)
+    wanted = [contexts[service.name] for service in reversed(in_order(stack, asked_for(stack, services)))]
+    for each in _with_version(wanted, to) if to else wanted:
+        context, name = replace(each, number=number), each.service.name
+        target = _named(context, to) if to else _target(context)
         if target is None:
-            unchanged.append(Unchanged(service=service.name, reason=_why_none(context, current)))
+            unchanged.append(Unchanged(service=name, reason=_why_none(context)))
+        elif context.runs == target:
+            unchanged.append(Unchanged(service=name, reason=f"it runs {target.name} already"))
         else:
-            back[service.name] = with_followers_back(_steps(context, current, target), contexts, service.name)
-    if services and unchanged:
+            own = _steps(context, target)
+            number = 1 + max(step.version.number for step in own if step.version is not None)
+            back[name] = with_followers_back(own, contexts, name)
+    if services and unchanged and not to:
         raise UsageError(
             f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
             why="Nothing was changed.",
-            todo="Roll back every service that has an earlier good version:\n  tonnage rollback",
+            todo=f"Roll back every service that has an earlier good version:\n  tonnage rollback\n{_SEE}",
         )
     # Who lives in the containers of another one follows it: it goes back when these are there.
     late = {name for name in back if any(each.shares for each in stack.service(name).depends_on)}
@@ -75,66 +95,143 @@ def plan_rollback(
     return finish_plan(Purpose.ROLLBACK, stack, inventory, policy, history, services, steps, unchanged)
 
 
-def _current(context: ServiceContext) -> Version | None:
-    """The recorded version that runs; None when what runs was never recorded, or nothing runs."""
-    return recorded_version(context, context.change.running[0]) if context.change.running else None
+def _with_version(contexts: Sequence[ServiceContext], to: str) -> list[ServiceContext]:
+    """Return the service that has the version; its number is unique in the stack."""
+    found = _VERSION.fullmatch(to.strip())
+    number = int(found["number"]) if found else 0
+    mine = [context for context in contexts if any(known.number == number > 0 for known in context.versions)]
+    if not mine:
+        whose = contexts[0].service.name if len(contexts) == 1 else contexts[0].stack.name
+        raise UsageError(f"there is no version {to!r} of {whose}", todo=_SEE)
+    return mine[:1]
 
 
-def _earlier(context: ServiceContext, current: Version | None) -> tuple[Version, ...]:
-    versions = context.history.versions_of(context.service.name)
+def _named(context: ServiceContext, to: str) -> KnownVersion:
+    number = int(to.strip().removeprefix("v"))
+    known = next(each for each in context.versions if each.number == number)
+    if known.image is None:
+        raise UsageError(
+            f"{context.service.name} cannot go back to {known.name}: its image is gone",
+            why="Nothing was changed.",
+            todo=_SEE,
+        )
+    return known
+
+
+def _earlier(context: ServiceContext) -> tuple[KnownVersion, ...]:
+    current = context.runs
     if current is None:
-        return versions
-    # The same version may have been recorded again by a later deploy; what counts is its latest record.
-    last = max(i for i, version in enumerate(versions) if _is(version, current))
-    return tuple(version for version in versions[:last] if not _is(version, current))
+        return context.good
+    return context.good[: context.good.index(current)]
 
 
-def _is(version: Version, other: Version | None) -> bool:
-    return other is not None and (version.image_id, version.config_digest) == (other.image_id, other.config_digest)
-
-
-def _target(context: ServiceContext, current: Version | None) -> Version | None:
-    for version in reversed(_earlier(context, current)):
-        found = there(context, version)
-        if found is not None and not _is(found, current):
-            return found
+def _target(context: ServiceContext) -> KnownVersion | None:
+    """Return the last version before the one that runs which the engine has, and which is another one."""
+    running = context.change.running_image
+    for known in reversed(_earlier(context)):
+        # Of the same image without what it was configured with there is nothing to go back to.
+        if known.image is not None and (known.version is not None or known.image != running):
+            return known
     return None
 
 
-def _why_none(context: ServiceContext, current: Version | None) -> str:
-    if _earlier(context, current):
+def _why_none(context: ServiceContext) -> str:
+    if any(known.image is None for known in _earlier(context)):
         return "the images of its earlier versions are gone"
     return "no earlier good version is known"
 
 
-def _steps(context: ServiceContext, current: Version | None, target: Version) -> list[Step]:
-    service, running = context.service, context.change.running_image
-    steps = []
-    if running is not None and running.image_id != target.image_id and service.build is not None:
-        steps.append(
-            context.step(
-                "keep-withdrawn",
-                Tag(image=running.image_id, reference=context.withdrawn),
-                cause="until the next deploy it can still be looked at",
-                changes=f"tags it {context.withdrawn}",
-            )
-        )
-    undo = () if current is None else restore_steps(context, current)
-    steps += [
+def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
+    service, current = context.service, context.runs
+    running = context.change.running
+    version = target.usable or replace(new_version(context), image_id=target.image.image_id if target.image else "")
+    switch = switch_to(context, version) if target.usable else switch_to_image(context, version.image_id)
+    configured = "" if target.usable else ", with the present configuration: its own is not known"
+    mark = _mark(context)
+    undo = (*(way_back(context) if running else ()), *_unmark(context, mark))
+    withdrawn = [known for known in context.good if known.number > target.number or known == current]
+    name = version_name(context.number + len(mark), version.config_digest)
+    return [
+        *mark,
         context.step(
             "switch",
-            switch_to(target),
-            cause="rollback to the good version before the one that runs",
-            changes=f"{'replaces' if context.change.running else 'starts'} the containers of {service.name}",
+            switch,
+            cause=f"rollback to {target.name}{configured}",
+            changes=f"{'replaces' if running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
         context.step(
             "prove",
-            target.prove,
+            version.prove,
             cause="a version is good only when it is healthy in its place",
             changes="nothing: asks whether it is healthy",
-            withdraw=current,
             on_failure=undo,
         ),
+        keep_step(context, version, "it is proven again", name),
+        *_withdraw(context, [known for known in withdrawn if known != target]),
+        *(
+            [
+                context.step(
+                    f"forget-{target.name}",
+                    RemoveImage(image=version.image_id, references=target.references, records=target.records),
+                    cause=f"it is v{name.number} now",
+                    changes=f"untags {', '.join(target.references)}",
+                    kept=NOTHING,
+                )
+            ]
+            if target.references
+            else []
+        ),
     ]
-    return steps
+
+
+def _mark(context: ServiceContext) -> list[Step]:
+    """Return the step that names what runs as rolled away from, where it has no name of ours: its own may move."""
+    image, running = context.change.running_image, context.change.running
+    if image is None or (context.runs is not None and context.runs.references):
+        return []
+    name = version_name(context.number, running[0].labels.get(LABEL_CONFIG, ""))
+    reference = replace(name, withdrawn=True).reference(context.stack.name, context.service.name)
+    return [
+        context.step(
+            "withdraw-what-runs",
+            Tag(image=image.image_id, reference=reference),
+            cause="until the next deploy it can still be looked at",
+            changes=f"tags it {reference}",
+        )
+    ]
+
+
+def _unmark(context: ServiceContext, mark: Sequence[Step]) -> list[Step]:
+    return [
+        context.step(
+            "undo-withdraw",
+            Untag(reference=step.action.reference),
+            cause="it was not rolled away from",
+            changes=f"untags {step.action.reference}",
+        )
+        for step in mark
+        if isinstance(step.action, Tag)
+    ]
+
+
+def _withdraw(context: ServiceContext, gone: Sequence[KnownVersion]) -> list[Step]:
+    """Return the step that says of versions that they were rolled away from."""
+    if not gone:
+        return []
+    stack, service = context.stack.name, context.service.name
+    pairs = tuple(
+        (reference, replace(name, withdrawn=True).reference(stack, service))
+        for known in gone
+        for reference in (*known.references, *known.records)
+        if (name := read_version_name(stack, service, reference)) is not None
+    )
+    return [
+        context.step(
+            "withdraw",
+            Rename(names=pairs),
+            cause="the next deploy is not to bring it back unremarked",
+            changes=f"tags {', '.join(known.name for known in gone)} withdrawn",
+            withdraw=tuple(known.version for known in gone if known.version is not None),
+        )
+    ]

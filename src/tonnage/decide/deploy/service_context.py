@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.expectations import freed
+from tonnage.decide.deploy.versions import running_version
 from tonnage.model.deploy.image_names import (
+    LABEL_CONFIG,
     LABEL_SERVICE,
     LABEL_STACK,
     candidate_container_name,
     candidate_reference,
-    previous_reference,
-    withdrawn_reference,
+    unproven_reference,
+    version_name,
 )
-from tonnage.model.deploy.plan import CleanCache, RemoveImage, Step, Tag, Untag
+from tonnage.model.deploy.plan import CleanCache, Keep, RemoveImage, Rename, Step, Tag, Untag
 from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
 from tonnage.model.inventory import CONTAINERD
@@ -25,21 +28,27 @@ if TYPE_CHECKING:
     from tonnage.decide.deploy.changes import Change
     from tonnage.model.deploy.plan import Action, Version
     from tonnage.model.deploy.policy import Policy
-    from tonnage.model.deploy.run import History
+    from tonnage.model.deploy.versions import KnownVersion
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.inventory import Image, Inventory
     from tonnage.model.stack import Service, Stack
 
 
 class ServiceContext(Struct, frozen=True, kw_only=True):
-    """A service of a stack, what has to change for it, and what was observed."""
+    """A service of a stack, what has to change for it, and what was observed.
+
+    Args:
+        versions: What is known of its versions, the oldest first.
+        number: The next number of a version of the stack.
+    """
 
     stack: Stack
     service: Service
     change: Change
     inventory: Inventory
     policy: Policy
-    history: History
+    versions: tuple[KnownVersion, ...] = ()
+    number: int = 1
 
     @property
     def own_name(self) -> str:
@@ -52,14 +61,55 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         return candidate_reference(self.stack.name, self.service.name)
 
     @property
-    def previous(self) -> str:
-        """Name that keeps an image for rollback."""
-        return previous_reference(self.stack.name, self.service.name)
+    def unproven(self) -> str:
+        """Name that holds a running image which was never proven."""
+        return unproven_reference(self.stack.name, self.service.name)
 
     @property
-    def withdrawn(self) -> str:
-        """Name of an image that was rolled away from."""
-        return withdrawn_reference(self.stack.name, self.service.name)
+    def good(self) -> tuple[KnownVersion, ...]:
+        """The versions that were not rolled away from."""
+        return tuple(known for known in self.versions if not known.withdrawn)
+
+    @property
+    def runs(self) -> KnownVersion | None:
+        """The good version that runs; None when what runs is not known to be good, or nothing runs."""
+        running = self.change.running
+        return running_version(self.versions, running[0], self.inventory) if running else None
+
+    @property
+    def names_what_runs(self) -> bool:
+        """Whether what runs gets a number before it is replaced: it is good, or was started by other means."""
+        return self.kept_reference not in {"", self.unproven}
+
+    @property
+    def kept_reference(self) -> str:
+        """The name that what runs gets before it is replaced; empty when it has one, or is gone from the engine."""
+        image, running = self.change.running_image, self.change.running
+        if image is None or (self.runs is not None and self.runs.references):
+            return ""
+        digest = running[0].labels.get(LABEL_CONFIG, "")
+        if self.runs is None and image == self.wanted_image:
+            # It keeps the name that it has, and how it was configured is not known: there is nothing to go back to.
+            return ""
+        if self.runs is None and digest:
+            return self.unproven
+        return version_name(self.number, digest).reference(self.stack.name, self.service.name)
+
+    @property
+    def wanted_image(self) -> Image | None:
+        """The image that is to run; None where this plan brings it."""
+        if self.change.build or self.change.pull:
+            return None
+        return self.inventory.image(self.change.source or self.service.image)
+
+    def is_again(self, known: KnownVersion) -> bool:
+        """Return whether what is to run is this version."""
+        return known.is_of(self.wanted_image, config_digest(self.service))
+
+    @property
+    def new_number(self) -> int:
+        """The number of the version that this plan makes of the service."""
+        return self.number + self.names_what_runs
 
     @property
     def candidate_container(self) -> str:
@@ -111,7 +161,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         kept: Estimate | None = None,
         learned: str = "",
         version: Version | None = None,
-        withdraw: Version | None = None,
+        withdraw: tuple[Version, ...] = (),
         at_reserve: tuple[Step, ...] = (),
         on_failure: tuple[Step, ...] = (),
     ) -> Step:
@@ -120,7 +170,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         Args:
             learned: The kind under which measured bytes are stored; empty for the name.
         """
-        nameless = isinstance(action, Tag | Untag)
+        nameless = isinstance(action, Tag | Untag | Rename | Keep)
         default = NOTHING if nameless else UNKNOWN
         return Step(
             name=f"{self.service.name}.{name}",
@@ -142,7 +192,15 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         store = f"@{CONTAINERD}" if self.inventory.engine.image_store == CONTAINERD else ""
         return f"{self.stack.name}/{self.service.name}/{kind}{store}"
 
-    def remove_image(self, name: str, image: Image, cause: str, *, references: tuple[str, ...] = ()) -> Step:
+    def remove_image(
+        self,
+        name: str,
+        image: Image,
+        cause: str,
+        *,
+        references: tuple[str, ...] = (),
+        records: tuple[str, ...] = (),
+    ) -> Step:
         """Return a step that removes an observed image.
 
         Its build cache goes with it: as long as that is there, the layers are, and nothing comes free.
@@ -154,7 +212,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         shown = next((name for name in references or image.references if name not in moving), short)
         return self.step(
             name,
-            RemoveImage(image=image.image_id, references=references, with_cache=self.cleans_cache),
+            RemoveImage(image=image.image_id, references=references, with_cache=self.cleans_cache, records=records),
             cause=cause,
             changes=f"removes the image {shown}{' and its build cache' if self.cleans_cache else ''}",
             kept=None if self.change.build else freed(image.unique_bytes),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import stands_below
 from tonnage.decide.deploy.health import prove_action
-from tonnage.decide.deploy.leftovers import came_back_steps, leftover_steps, superseded_steps
-from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
+from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps
+from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.decide.reports.known_engines import pushes_packed, version_of
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
 from tonnage.model.deploy.plan import Build, Pull, Push, RemoveImage, Tag
@@ -29,23 +29,28 @@ if TYPE_CHECKING:
 
 
 def deploy_steps(context: ServiceContext) -> list[Step]:
-    """Return the steps that deploy one service; none when nothing changed and nothing was left behind."""
+    """Return the steps that deploy one service, up to its proof; none when nothing changed and nothing is left."""
     change = context.change
     steps = leftover_steps(context)
     if not change.switch:
         return steps + (_unhealthy_now(context) or unproven_steps(context))
     if change.pull:
-        steps.append(_pull(context))
+        steps += [*keep_steps(context), _pull(context)]
     if change.build:
         steps.append(_build(context, context.candidate))
     elif context.source and not context.names(change.source, context.candidate):
         steps.append(_adopt(context, context.candidate))
     steps += start_first_steps(context)
-    steps += keep_previous_steps(context)
-    steps += switch_steps(context)
-    steps += came_back_steps(context)
-    steps += superseded_steps(context)
-    if change.build and context.cleans_cache:
+    steps += [] if change.pull else keep_steps(context)
+    return steps + switch_steps(context)
+
+
+def settled_steps(context: ServiceContext) -> list[Step]:
+    """Return what follows the switch-over of a service once its new version is proven."""
+    if not context.change.switch:
+        return []
+    steps = good_steps(context) + superseded_steps(context)
+    if context.change.build and context.cleans_cache:
         steps.append(context.clean_cache("clean", "what the build left and no image uses"))
     return steps
 

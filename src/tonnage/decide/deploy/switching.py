@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
-from tonnage.decide.deploy.restore import good_before, recorded_version, restore_image_steps, restore_steps
-from tonnage.model.deploy.image_names import LABEL_CONFIG
+from tonnage.decide.deploy.restore import last_good, restore_steps, way_back
+from tonnage.model.deploy.image_names import LABEL_CONFIG, version_name
 from tonnage.model.deploy.plan import (
+    Keep,
     RemoveContainer,
     RemoveImage,
     RemoveService,
@@ -22,6 +25,7 @@ from tonnage.model.stack import SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
+    from tonnage.model.deploy.image_names import VersionName
     from tonnage.model.deploy.plan import Step
     from tonnage.model.stack import ComposeMapping, Service
 
@@ -67,24 +71,18 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
     ]
 
 
-def keep_previous_steps(context: ServiceContext) -> list[Step]:
-    """Return the step that keeps the image of the last good version for rollback, mostly the one that runs."""
-    running, before = context.change.running_image, good_before(context)
-    image_id = before.image_id if before else running.image_id if running else ""
-    if (
-        not image_id
-        or context.service.build is None
-        or not context.policy.keep_previous
-        or image_id == context.change.source
-        or context.names(image_id, context.previous)
-    ):
+def keep_steps(context: ServiceContext) -> list[Step]:
+    """Return the step that names what runs before its name moves, so that it can be gone back to by its image."""
+    image, reference = context.change.running_image, context.kept_reference
+    if image is None or not reference:
         return []
+    never = reference == context.unproven
     return [
         context.step(
-            "keep-previous",
-            Tag(image=image_id, reference=context.previous),
-            cause="rollback needs the last good version" if before else "rollback needs the version that runs now",
-            changes=f"tags it {context.previous}",
+            "keep",
+            Tag(image=image.image_id, reference=reference),
+            cause="undo may have to go back to it; it was never proven" if never else "rollback may go back to it",
+            changes=f"tags what runs {reference}",
         )
     ]
 
@@ -95,7 +93,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     reason = why_stop_first(service)
     project = compose_project(context.stack, service, change.inputs_digest)
     proof = prove_action(service)
-    undo = _way_back(context)
+    undo = undo_switch(context)
     steps = [
         context.step(
             "switch",
@@ -114,7 +112,6 @@ def switch_steps(context: ServiceContext) -> list[Step]:
             proof,
             cause="a version is good only when it is healthy in its place",
             changes="nothing: asks whether it is healthy",
-            version=_version(context, project),
             on_failure=undo,
         ),
     ]
@@ -130,43 +127,69 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     return steps
 
 
+def good_steps(context: ServiceContext) -> list[Step]:
+    """Return the step that writes down what was proven, for whoever deploys to this engine."""
+    version = new_version(context)
+    name = version_name(version.number, version.config_digest)
+    return [keep_step(context, version, "it is proven", name)]
+
+
+def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName) -> Step:
+    """Return the step that names what runs as a good version."""
+    stack, service = context.stack.name, context.service.name
+    reference = name.reference(stack, service)
+    return context.step(
+        "good",
+        Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service)),
+        cause=f"{cause}: rollback may go back to it",
+        changes=f"tags it {reference}",
+        version=replace(version, number=name.number),
+    )
+
+
 def unproven_steps(context: ServiceContext) -> list[Step]:
     """Return the proof of a version that runs in its place but is not known to be good.
 
-    That is so when an earlier run was killed between switch-over and proof, or when the journal is a new one.
+    That is so when an earlier run was killed between switch-over and proof.
     """
     service, running = context.service, context.change.running
     ends = service.settings.one_shot and any(container.state != "exited" for container in running)
     mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
-    if not mine or (recorded_version(context, mine[0]) is not None and not ends):
+    if not mine or (context.runs is not None and not ends):
         return []
-    earlier = good_before(context)
+    earlier = last_good(context) if context.runs is None else None
     return [
         context.step(
             "prove",
             prove_action(service),
-            cause="it has not ended yet"
-            if ends
-            else "nothing changed, but the version that runs was never proven here",
+            cause="it has not ended yet" if ends else "nothing changed, but the version that runs was never proven",
             changes="nothing: asks whether it is healthy",
-            version=_version(context, compose_project(context.stack, service, context.change.inputs_digest)),
-            on_failure=restore_steps(context, earlier) if earlier is not None and not service.settings.one_shot else (),
-        )
+            on_failure=restore_steps(context, earlier, why=_LAST_GOOD)
+            if earlier is not None and not service.settings.one_shot
+            else (),
+        ),
+        *good_steps(context),
     ]
 
 
-def _version(context: ServiceContext, project: ComposeMapping) -> Version:
+_LAST_GOOD = "the last good version has to run: the one that runs was never proven, and is not healthy"
+
+
+def new_version(context: ServiceContext) -> Version:
+    """Return the version that is good once it is proven."""
     return Version(
         service=context.service.name,
         image_name=context.service.image,
-        project=project,
+        project=compose_project(context.stack, context.service, context.change.inputs_digest),
         config_digest=config_digest(context.service),
         inputs_digest=context.change.inputs_digest,
         prove=prove_action(context.service),
+        number=context.new_number,
     )
 
 
-def _way_back(context: ServiceContext) -> tuple[Step, ...]:
+def undo_switch(context: ServiceContext) -> tuple[Step, ...]:
+    """Return the steps that take a switch-over back."""
     change, service = context.change, context.service
     if service.settings.one_shot or not change.running:
         ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
@@ -176,11 +199,8 @@ def _way_back(context: ServiceContext) -> tuple[Step, ...]:
             cause=f"the new version did not become healthy{ran}",
             changes=f"removes the containers of {service.name}; volumes stay",
         )
-        return (remove, *_name_back(context), *_previous_back(context), *_undo_build(context))
-    running = change.running[0]
-    version = recorded_version(context, running) or good_before(context)
-    restore = restore_image_steps(context, running) if version is None else restore_steps(context, version)
-    return (*restore, *_previous_back(context), *_undo_build(context))
+        return (remove, *_name_back(context), *_undo_keep(context), *_undo_build(context))
+    return (*way_back(context), *_undo_keep(context), *_undo_build(context))
 
 
 def _name_back(context: ServiceContext) -> tuple[Step, ...]:
@@ -197,18 +217,17 @@ def _name_back(context: ServiceContext) -> tuple[Step, ...]:
     )
 
 
-def _previous_back(context: ServiceContext) -> tuple[Step, ...]:
-    if not keep_previous_steps(context):
+def _undo_keep(context: ServiceContext) -> tuple[Step, ...]:
+    if context.kept_reference != context.unproven or context.change.running_image is None:
         return ()
-    kept = context.inventory.image(context.previous)
-    if kept is None:
-        action: Tag | Untag = Untag(reference=context.previous)
-        changes = f"untags {context.previous}"
-    else:
-        action = Tag(image=kept.image_id, reference=context.previous)
-        changes = f"tags the image that was kept before {context.previous} again"
-    cause = "the version that has this name runs on, so there is none to go back to but the one before it"
-    return (context.step("keep-as-before", action, cause=cause, changes=changes),)
+    return (
+        context.step(
+            "undo-keep",
+            Untag(reference=context.unproven),
+            cause="what has this name runs on",
+            changes=f"untags {context.unproven}",
+        ),
+    )
 
 
 def _undo_build(context: ServiceContext) -> tuple[Step, ...]:

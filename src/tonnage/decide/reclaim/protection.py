@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
-from tonnage.model.deploy.image_names import LABEL_STACK
+from tonnage.model.deploy.image_names import LABEL_STACK, why_ours_stays
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _OVER = frozenset({"exited", "dead"})
 # Source: podman-generate-systemd(1), podman-systemd.unit(5).
 _UNIT = "PODMAN_SYSTEMD_UNIT"
 _SWARM_SERVICE = "com.docker.swarm.service.name"
-_OWN_PREFIX = "localhost/tonnage/"
-_OWN_REASONS = {":previous": "it is kept for rollback", ":candidate": "a deploy may be about to prove it"}
 
 
 def why_container_stays(container: Container) -> str:
@@ -99,9 +97,8 @@ def _why_its_image_stays(container: Container) -> str:
 
 def _why_image_stays(image: Image, needs: Roots) -> str:
     for reference in image.references:
-        for ending, reason in _OWN_REASONS.items():
-            if reference.startswith(_OWN_PREFIX) and reference.endswith(ending):
-                return reason
+        if reason := why_ours_stays(reference):
+            return reason
     # What has a digest of a registry was pulled, or built here and pushed; then it came here when it was made.
     since_made_s = image.named_s - image.created_s
     pulled = since_made_s > (_MADE_BEFORE_S if image.pullable else _MADE_ELSEWHERE_S)

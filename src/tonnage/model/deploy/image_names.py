@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tonnage.lazily import regex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LONGEST_COMPONENT = 100
 _HERE = "localhost/"
+_RECORD = ".record"
+_CONFIG_LENGTH = 12
+_VERSION = regex(
+    r"(?P<withdrawn>withdrawn-)?v(?P<number>[0-9]{1,9})(?:-(?P<config>[0-9a-f]{12}))?(?P<record>\.record)?"
+)
 
 LABEL_STACK = "tonnage.stack"
 LABEL_SERVICE = "tonnage.service"
 LABEL_INPUTS = "tonnage.inputs"
 LABEL_CONFIG = "tonnage.config"
+LABEL_VERSION = "tonnage.version"
 
 
 def how_to_get(reference: str) -> str:
@@ -38,14 +50,76 @@ def candidate_reference(stack: str, service: str) -> str:
     return _reference(stack, service, "candidate")
 
 
-def previous_reference(stack: str, service: str) -> str:
-    """Return the name that keeps the image of the previous good version for rollback."""
-    return _reference(stack, service, "previous")
+def unproven_reference(stack: str, service: str) -> str:
+    """Return the name that holds a running image which was never proven, until its successor is."""
+    return _reference(stack, service, "unproven")
 
 
-def withdrawn_reference(stack: str, service: str) -> str:
-    """Return the name of the image that was rolled away from, until the next deploy of the service."""
-    return _reference(stack, service, "withdrawn")
+class VersionName(Struct, frozen=True, order=True):
+    """What a name of ours says of a version of a service.
+
+    Args:
+        number: Unique in its stack; a version that was proven later has a higher one.
+        config: Beginning of the digest of its configuration; empty where that is not known.
+        withdrawn: It was rolled away from.
+        is_record: What has this name is not the image, but what is known of the version.
+    """
+
+    number: int
+    config: str = ""
+    withdrawn: bool = False
+    is_record: bool = False
+
+    def reference(self, stack: str, service: str) -> str:
+        """Return the name itself."""
+        withdrawn, record = "withdrawn-" * self.withdrawn, _RECORD * self.is_record
+        return _reference(stack, service, f"{withdrawn}v{self.number}{'-' * bool(self.config)}{self.config}{record}")
+
+
+def version_name(number: int, config_digest: str) -> VersionName:
+    """Return the name of a version with this configuration."""
+    return VersionName(number, config_digest[:_CONFIG_LENGTH])
+
+
+def is_config(known: str, config_digest: str) -> bool:
+    """Return whether what a name says of a configuration is meant by a digest; what says nothing means none."""
+    return bool(known) and known == config_digest[:_CONFIG_LENGTH]
+
+
+def read_version_name(stack: str, service: str, reference: str) -> VersionName | None:
+    """Return what a name says of a version of this service; None when it is no such name."""
+    beginning = _reference(stack, service, "")
+    found = _VERSION.fullmatch(reference.removeprefix(beginning)) if reference.startswith(beginning) else None
+    if found is None:
+        return None
+    return VersionName(int(found["number"]), found["config"] or "", bool(found["withdrawn"]), bool(found["record"]))
+
+
+def own_names(stack: str, service: str, references: Iterable[str]) -> Iterator[str]:
+    """Yield those of these names that are ours for a service."""
+    beginning = _reference(stack, service, "")
+    return (reference for reference in references if reference.startswith(beginning))
+
+
+def numbers_of(stack: str, references: Iterable[str]) -> Iterator[int]:
+    """Yield the numbers of versions of a stack that names tell."""
+    beginning = f"{_HERE}tonnage/{_component(stack)}/"
+    for reference in references:
+        found = _VERSION.fullmatch(reference.rpartition(":")[2]) if reference.startswith(beginning) else None
+        if found is not None:
+            yield int(found["number"])
+
+
+def why_ours_stays(reference: str) -> str:
+    """Return why an image with this name must stay; empty when the name is none of ours, or holds nothing."""
+    tag = reference.rpartition(":")[2]
+    found = _VERSION.fullmatch(tag) if reference.startswith(f"{_HERE}tonnage/") else None
+    if found is not None:
+        if not found["withdrawn"]:
+            return "it is kept for rollback"
+        return "it tells what was rolled away from" if found["record"] else ""
+    reasons = {"candidate": "a deploy may be about to prove it", "unproven": "a deploy may have to go back to it"}
+    return reasons.get(tag, "") if reference.startswith(f"{_HERE}tonnage/") else ""
 
 
 def candidate_container_name(stack: str, service: str) -> str:

@@ -77,6 +77,23 @@ class Untag(msgspec.Struct, frozen=True, tag="untag", kw_only=True):
     reference: str
 
 
+class Rename(msgspec.Struct, frozen=True, tag="rename", kw_only=True):
+    """Give each image that has the first name of a pair the second one instead; what is not there is left out."""
+
+    names: tuple[tuple[str, str], ...]
+
+
+class Keep(msgspec.Struct, frozen=True, tag="keep", kw_only=True):
+    """Name the image that the step's service runs ``reference``, and write what is known of it into ``record``.
+
+    Args:
+        record: The name of an empty image whose labels tell the step's version.
+    """
+
+    reference: str
+    record: str
+
+
 class StartFirst(msgspec.Struct, frozen=True, tag="start-first", kw_only=True):
     """Start one container of the new version while the old one still runs, without host ports and without its alias.
 
@@ -146,11 +163,15 @@ class RemoveImage(msgspec.Struct, frozen=True, tag="remove-image", kw_only=True)
 
     An image that a container uses or another name holds stays; nothing is forced. With ``with_cache`` the build-cache
     records go with it that stood behind its layers and stand behind no other image's.
+
+    Args:
+        records: Empty images that tell of versions which are forgotten with it, also where the image itself stays.
     """
 
     image: str
     references: tuple[str, ...] = ()
     with_cache: bool = False
+    records: tuple[str, ...] = ()
 
 
 class CleanCache(msgspec.Struct, frozen=True, tag="clean-cache", kw_only=True):
@@ -201,6 +222,8 @@ Action = (
     | Push
     | Tag
     | Untag
+    | Rename
+    | Keep
     | StartFirst
     | Prove
     | Switch
@@ -246,7 +269,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         available_after: Forecast: available bytes after the step.
         available_lowest: Forecast: available bytes at the step's lowest point.
         learn_key: Under which key measured bytes of this step are stored to be learned from; empty for none.
-        withdraw: A version that is no longer good once this step is done: it was rolled away from.
+        withdraw: Versions that are no longer good once this step is done: they were rolled away from.
         at_reserve: Steps that give bytes back when the guard stopped this step; they run before ``on_failure``.
         on_failure: Steps that undo what a failure or an interruption of this step leaves.
         instructions: What the instructions of a build were forecast to do; none where that was not forecast.
@@ -263,7 +286,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     available_after: Estimate = UNKNOWN
     available_lowest: Estimate = UNKNOWN
     learn_key: str = ""
-    withdraw: Version | None = None
+    withdraw: tuple[Version, ...] = ()
     at_reserve: tuple[Step, ...] = ()
     on_failure: tuple[Step, ...] = ()
     instructions: tuple[ExpectedInstruction, ...] = ()
@@ -278,6 +301,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         inputs_digest: Identity of what its image was built from; empty when it was pulled.
         image_id: The image; empty in a plan (not known yet), set when recorded.
         content_digest: Of the image, as it is then.
+        number: By which people name it, unique in its stack; 0 when it has none.
+        proven_s: When it was proven, seconds since the epoch; 0 in a plan.
     """
 
     service: str
@@ -288,6 +313,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     prove: Prove
     image_id: str = ""
     content_digest: str = ""
+    number: int = 0
+    proven_s: float = 0.0
 
 
 def images_named(steps: Iterable[Step]) -> Iterator[str]:
@@ -296,8 +323,11 @@ def images_named(steps: Iterable[Step]) -> Iterator[str]:
         match step.action:
             case Pull(reference=name) | Build(reference=name) | Push(reference=name) | Untag(reference=name):
                 yield name
-            case Tag(image=image, reference=name) | Switch(image=image, image_name=name) if image:
+            case Tag(image=image, reference=name):
                 yield from (image, name)
+            case Switch(project=project, image=image, image_name=name):
+                pinned = project.get("services", {}).get(step.service, {}).get("image", "")
+                yield from filter(None, (image, name, pinned))
             case RemoveImage():
                 yield step.action.image
             case _:

@@ -16,25 +16,39 @@ class Cleanup(StrEnum):
     """Everywhere: builds may run anew for it."""
 
 
+class Together(StrEnum):
+    """What a deploy that fails takes back."""
+
+    SERVICE = "service"
+    """The service whose step failed."""
+    STACK = "stack"
+    """With it the services that were switched over before it: they belong together."""
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """Settings that planning depends on.
 
     Args:
         keep_free_bytes: The reserve as the user set it; None for the default share of the filesystem.
-        keep_previous: Keep the image of the previous good version, so that rollback needs no build.
+        keep_versions: How many good versions before the one that runs keep their images, so that rollback needs no
+            build.
         cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
             For ``build``: remove the built image as well.
         assume_unknown_bytes: What a forecast assumes for each command whose bytes nobody knows.
         forecast: Forecast builds from metadata before they are planned.
+        rollback: What is taken back when a deploy fails.
+        again: Also deploy what was rolled away from.
     """
 
     keep_free_bytes: int | None = None
-    keep_previous: bool = True
+    keep_versions: int = 1
     cleanup_after: bool = True
     cleanup: Cleanup = Cleanup.AUTO
     push: bool = False
     assume_unknown_bytes: int = 500_000_000
     forecast: bool = True
+    rollback: Together = Together.SERVICE
+    again: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -150,16 +150,14 @@ class History(Struct, frozen=True, kw_only=True):
 
     Args:
         learned: By the step's learn key.
-        versions: Good versions, oldest first; withdrawn ones (rolled away from) are not among them.
+        versions: Good versions, oldest first.
+        withdrawn: Versions that were rolled away from, oldest first.
         taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
         built: Layers that instructions made on this engine: the identity of the layer and the image that has it.
     """
 
     learned: dict[str, LearnedStep] = field(default_factory=dict)
     versions: tuple[Version, ...] = ()
+    withdrawn: tuple[Version, ...] = ()
     taught: dict[str, LearnedInstruction] = field(default_factory=dict)
     built: tuple[tuple[str, str], ...] = ()
-
-    def versions_of(self, service: str) -> tuple[Version, ...]:
-        """Return the good versions of one service, oldest first."""
-        return tuple(version for version in self.versions if version.service == service)

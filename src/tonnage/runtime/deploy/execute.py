@@ -11,8 +11,6 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.escapes import visible_in_line
@@ -29,23 +27,24 @@ from tonnage.model.deploy.event import (
 from tonnage.model.deploy.plan import (
     Build,
     CleanCache,
+    Keep,
     Prove,
     Reclaim,
     RemoveContainer,
     RemoveImage,
     RemoveService,
+    Rename,
     Tag,
     Untag,
 )
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
-from tonnage.model.references import find_image
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
-from tonnage.runtime.deploy.perform import perform
+from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.model.deploy.event import Event
@@ -56,10 +55,10 @@ if TYPE_CHECKING:
     from tonnage.runtime.journal.writer import Journal
 
 # What only frees or renames may go on below the reserve.
-_HARMLESS = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService, Tag, Untag)
+_HARMLESS = (CleanCache, Keep, Reclaim, RemoveContainer, RemoveImage, RemoveService, Rename, Tag, Untag)
 # What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
 # only proven and a name that is not needed any more are taken away.
-_SETTLING = (Prove, RemoveContainer, Untag)
+_SETTLING = (Keep, Prove, RemoveContainer, Untag)
 _GUARDED_ROLES = frozenset({"data-root", "containerd"})
 _SHOWN_EVERY_S = 0.2
 
@@ -186,7 +185,13 @@ class _Execution:
         self._sampler.start()
         try:
             for index, step in enumerate(plan.steps, start=1):
-                error = self._stopped_before(step) or self._do(step, index, len(plan.steps))
+                error = self._stopped_before(step)
+                if error is not None:
+                    # Its own undo has nothing to do, but services that belong together are not left half new.
+                    others = [each for each in step.on_failure if each.service != step.service]
+                    error = _with_trouble(error, self._undo(step, others))
+                    break
+                error = self._do(step, index, len(plan.steps))
                 if error is not None:
                     break
         except BaseException:
@@ -248,19 +253,21 @@ class _Execution:
         crossed = self._guard.crossed
         # Where there is no line the disk itself is one: a step that filled it gives back just the same.
         at_reserve = step.at_reserve if isinstance(error, ReserveCrossedError) else ()
-        undo = (*at_reserve, *step.on_failure)
+        trouble = self._undo(step, (*at_reserve, *step.on_failure))
+        if self._cancel.is_set() and crossed is None:
+            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
+        return _with_trouble(error, trouble)
+
+    def _undo(self, step: Step, undo: Sequence[Step]) -> list[TonnageError]:
+        """Undo, and return what could not be undone."""
         trouble = [
             failure
             for number, each in enumerate(undo, start=1)
             if (failure := self._attempt(each, number, len(undo), undo=True, cancel=threading.Event())) is not None
         ]
-        if self._cancel.is_set() and crossed is None:
-            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
         if trouble:
             self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
-            told = (part for each in trouble for part in (*map(visible_in_line, (each.what, each.why)), each.todo))
-            error.todo = "\n".join(part for part in (error.todo, "This could not be undone:", *told) if part)
-        return error
+        return trouble
 
     def _attempt(self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
         clock, began = self._clock, self._clock.monotonic()
@@ -335,21 +342,12 @@ class _Execution:
             self._journal.record_instructions(step_id, step.instructions, seen, image_id)
 
     def _record_version(self, step: Step) -> None:
-        now_s = self._clock.time()
-        if step.version is not None:
-            containers = self._facts.containers(self._plan.stack)
-            mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
-            if mine is not None:
-                image = find_image(self._facts.images(), mine.image_id)
-                version = msgspec.structs.replace(
-                    step.version, image_id=mine.image_id, content_digest=image.content_digest if image else ""
-                )
-                self._journal.record_version(self._plan.stack, self._plan.engine_id, version, now_s)
-        if step.withdraw is not None:
-            gone = step.withdraw
-            self._journal.withdraw_version(
-                self._plan.stack, self._plan.engine_id, gone.service, gone.image_id, gone.config_digest
-            )
+        stack, engine_id = self._plan.stack, self._plan.engine_id
+        version = as_it_runs(step, stack, self._facts, self._clock) if step.version is not None else None
+        if version is not None:
+            self._journal.record_version(stack, engine_id, version, version.proven_s)
+        for gone in step.withdraw:
+            self._journal.withdraw_version(stack, engine_id, gone, self._clock.time())
 
     def _line(self, disk: Filesystem) -> int:
         if disk.mount == self._plan.filesystem:
@@ -387,6 +385,13 @@ class _Execution:
         undone = [each.name for each in self._outcomes if each.undo]
         text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
         return f"{text}; undone: {', '.join(undone)}" if undone else text
+
+
+def _with_trouble(error: TonnageError, trouble: Sequence[TonnageError]) -> TonnageError:
+    if trouble:
+        told = (part for each in trouble for part in (*map(visible_in_line, (each.what, each.why)), each.todo))
+        error.todo = "\n".join(part for part in (error.todo, "This could not be undone:", *told) if part)
+    return error
 
 
 def _kind(step: Step) -> str:

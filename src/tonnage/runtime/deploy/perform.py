@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.versions import record_labels
 from tonnage.errors import StepFailedError
 from tonnage.model.deploy.plan import (
     Build,
     CleanCache,
+    Keep,
     Prove,
     Pull,
     Push,
@@ -15,6 +19,7 @@ from tonnage.model.deploy.plan import (
     RemoveContainer,
     RemoveImage,
     RemoveService,
+    Rename,
     Restart,
     SendFiles,
     StartFirst,
@@ -29,7 +34,7 @@ from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
-    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.runtime.clock import Clock
 
 # A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
@@ -78,6 +83,13 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             acts.tag(action.image, action.reference)
         case Untag():
             acts.untag(action.reference)
+        case Rename():
+            for old, new in action.names:
+                if find_image(facts.images(), old) is not None:
+                    acts.tag(old, new)
+                    acts.untag(old)
+        case Keep():
+            _keep(step, action, plan, facts, acts, clock)
         case StartFirst():
             acts.start_first(
                 plan.stack, plan.directory, step.service, action.project, action.container_name, cancel=cancel
@@ -127,19 +139,46 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             assert_never(action)
 
 
+def as_it_runs(step: Step, stack: str, facts: EngineFacts, clock: Clock) -> Version | None:
+    """Return the version of a step with the image that runs now; None when it has none, or nothing runs."""
+    containers = facts.containers(stack)
+    mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
+    if step.version is None or mine is None:
+        return None
+    image = find_image(facts.images(), mine.image_id)
+    content = image.content_digest if image else ""
+    return replace(step.version, image_id=mine.image_id, content_digest=content, proven_s=clock.time())
+
+
+def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: EngineActs, clock: Clock) -> None:
+    version = as_it_runs(step, plan.stack, facts, clock)
+    if version is None:
+        return
+    # What is known of it comes first: a name without it would lose how it is configured.
+    acts.make_record(action.record, record_labels(version))
+    acts.tag(version.image_id, action.reference)
+
+
+def _remove_records(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> None:
+    for record in action.records:
+        if (told := find_image(facts.images(), record)) is not None:
+            acts.remove_image(told.image_id, told.references)
+
+
 def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
+    _remove_records(action, facts, acts)
     image = find_image(facts.images(), action.image)
     if image is None:
         return
     ours = {tagged(reference) for reference in action.references}
     names = [reference for reference in image.references if reference in ours]
     others = [reference for reference in image.references if reference not in names]
-    if others:
+    users = [container for container in facts.containers() if container.image_id == image.image_id]
+    if others or (users and action.records):
         # Someone named it since the plan was made: it is not ours alone any more.
         for reference in names:
             acts.untag(reference)
         return
-    users = [container for container in facts.containers() if container.image_id == image.image_id]
     if users:
         raise StepFailedError(
             f"the image {action.image} stays: the container {users[0].name} uses it",

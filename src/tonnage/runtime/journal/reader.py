@@ -57,7 +57,7 @@ FROM measured WHERE run_id = ? ORDER BY step_position, position
 """
 
 _VERSIONS = """
-SELECT {column} FROM version WHERE stack = ? AND engine_id = ? AND withdrawn = 0 ORDER BY id
+SELECT {column}, withdrawn FROM version WHERE stack = ? AND engine_id = ? ORDER BY id
 """
 
 
@@ -75,13 +75,14 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0, 0)
         measured.setdefault(key, []).append((entry, seconds or 0.0))
     of_versions = _VERSIONS.format(column=version_column(connection))
-    versions = tuple(
-        msgspec.json.decode(text, type=Version) for (text,) in connection.execute(of_versions, (stack, engine_id))
-    )
+    known: tuple[list[Version], list[Version]] = ([], [])
+    for text, withdrawn in connection.execute(of_versions, (stack, engine_id)):
+        known[withdrawn].append(msgspec.json.decode(text, type=Version))
     is_there = has_instructions(connection)
     return History(
         learned={key: _learn(entries) for key, entries in measured.items()},
-        versions=versions,
+        versions=tuple(known[False]),
+        withdrawn=tuple(known[True]),
         taught=read_taught(connection) if is_there else {},
         built=read_built(connection, engine_id) if is_there else (),
     )

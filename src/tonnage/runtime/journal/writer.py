@@ -71,6 +71,7 @@ _RECORD_VERSION = """
 INSERT INTO version (id, stack, engine_id, service, image_id, config_digest, version_json, recorded_s)
 VALUES ((SELECT coalesce(max(id), 0) + 1 FROM version), ?, ?, ?, ?, ?, ?, ?)
 """
+_KNOW_VERSION = _RECORD_VERSION.replace("INSERT", "INSERT OR IGNORE")
 _WITHDRAW_VERSION = """
 UPDATE version SET withdrawn = 1
 WHERE stack = ? AND engine_id = ? AND service = ? AND image_id = ? AND config_digest = ?
@@ -272,9 +273,15 @@ class Journal:
         text = msgspec.json.encode(version).decode()
         self._write([(_FORGET_VERSION, key), (_RECORD_VERSION, (*key, text, recorded_s))])
 
-    def withdraw_version(self, stack: str, engine_id: str, service: str, image_id: str, config_digest: str) -> None:
-        """Write that a version is no longer one to go back to; nothing happens when it is not known."""
-        self._write([(_WITHDRAW_VERSION, (stack, engine_id, service, image_id, config_digest))])
+    def withdraw_version(self, stack: str, engine_id: str, version: Version, recorded_s: float) -> None:
+        """Write that a version is no longer one to go back to, also when it was not known.
+
+        Args:
+            recorded_s: Seconds since the epoch.
+        """
+        key = (stack, engine_id, version.service, version.image_id, version.config_digest)
+        text = msgspec.json.encode(version).decode()
+        self._write([(_KNOW_VERSION, (*key, text, recorded_s)), (_WITHDRAW_VERSION, key)])
 
     def history(self, stack: str, engine_id: str) -> History:
         """Return what is known about a stack: sizes learned on every engine, good versions of this one.

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Cleanup
+from tonnage.model.deploy.policy import Cleanup, Together
 from tonnage.model.stack import Place, ProbeSpec, ServiceSettings, SwitchOrder, WeightsFile, WeightsSpec
 from tonnage.sources.compose.nodes import nearest, wrong
 from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
@@ -30,10 +30,16 @@ _KEEP_FREE = "keep-free"
 _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
 _CLEANUP = "cleanup"
-STACK_KEYS = (_KEEP_FREE, "keep-previous", "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast")
+_KEEP_VERSIONS = "keep-versions"
+_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together)}
+STACK_KEYS = (
+    *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
+    "rollback",
+)
 _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
+_VERSIONS = range(1000)
 
 
 WEIGHTS = Fields(
@@ -185,8 +191,10 @@ def stack_settings(written: ComposeNode | None) -> tuple[tuple[tuple[str, str], 
 
 def _stack_value(key: str, entry: ComposeNode) -> str:
     name = f"x-tonnage.{key}"
-    if key == _CLEANUP:
-        return as_text(Text(choices=tuple(Cleanup)).read(entry, name, _GROUND).value)
+    if key in _CHOICES:
+        return as_text(Text(choices=_CHOICES[key]).read(entry, name, _GROUND).value)
+    if key == _KEEP_VERSIONS:
+        return str(_within(Whole().read(entry, name, _GROUND), name, _VERSIONS))
     if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
         if read.value is None:

@@ -9,23 +9,35 @@ from msgspec.structs import replace
 from tests.unit.builders import context, names
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.leftovers import came_back_steps, leftover_steps, superseded_steps
+from tonnage.decide.deploy.changes import config_digest
+from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps
+from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.inventory import Inputs
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
+    from tonnage.model.deploy.plan import Step
     from tonnage.model.inventory import Container, Image
 
 WEB = service()
 STACK = stack(WEB, service("db"))
 OWN, CANDIDATE = "shop-web:latest", "localhost/tonnage/shop/web:candidate"
-PREVIOUS, WITHDRAWN = "localhost/tonnage/shop/web:previous", "localhost/tonnage/shop/web:withdrawn"
+UNPROVEN = "localhost/tonnage/shop/web:unproven"
+
+
+def name(number: int, *, withdrawn: bool = False, config: str = "", record: bool = False) -> str:
+    """Return a name of a version of ``web``, as it is configured now."""
+    found = version_name(number, config or config_digest(WEB))
+    return replace(found, withdrawn=withdrawn, is_record=record).reference("shop", "web")
+
+
 INPUTS = (Inputs(service="web", digest="i9"),)
 RUNS = image(1, OWN, inputs="i1")
 MINE = container(WEB, RUNS)
-KEEP_NOTHING = Policy(keep_free_bytes=0, keep_previous=False)
+KEEP_NOTHING = Policy(keep_free_bytes=0, keep_versions=0)
+KEPT, WITHDRAWN = name(1), name(2, withdrawn=True)
 
 
 def case(*images: Image, others: tuple[Container, ...] = (), policy: Policy | None = None) -> ServiceContext:
@@ -51,23 +63,26 @@ def test_a_container_that_was_left_beside_the_running_one_goes_by_its_id_and_no_
     assert only.action == RemoveContainer(container="c-left")
 
 
-@pytest.mark.parametrize(("name", "step"), [(CANDIDATE, "remove-candidate"), (WITHDRAWN, "remove-withdrawn")])
-def test_an_image_that_only_an_earlier_run_names_goes_with_that_name(name: str, step: str) -> None:
-    left = image(2, name, inputs="i2")
+@pytest.mark.parametrize(
+    ("named", "step"),
+    [(CANDIDATE, "remove-candidate"), (WITHDRAWN, "remove-withdrawn-2"), (UNPROVEN, "remove-unproven")],
+)
+def test_an_image_that_only_an_earlier_run_names_goes_with_that_name(named: str, step: str) -> None:
+    left = image(2, named, inputs="i2")
     [only] = leftover_steps(case(left))
     assert only.name == f"web.{step}"
-    assert only.action == RemoveImage(image=left.image_id, references=(name,), with_cache=True)
+    assert only.action == RemoveImage(image=left.image_id, references=(named,), with_cache=True)
 
 
 def test_an_image_that_has_another_name_as_well_only_loses_ours() -> None:
     [only] = leftover_steps(case(image(2, WITHDRAWN, "theirs:1", inputs="i2")))
-    assert only.name == "web.untag-withdrawn"
+    assert only.name == "web.untag-withdrawn-2"
     assert only.action == Untag(reference=WITHDRAWN)
 
 
-@pytest.mark.parametrize("name", [CANDIDATE, WITHDRAWN])
-def test_an_image_that_is_what_a_build_would_make_stays_to_be_used(name: str) -> None:
-    assert leftover_steps(case(image(2, name, inputs="i9"))) == []
+@pytest.mark.parametrize("named", [CANDIDATE, WITHDRAWN])
+def test_an_image_that_is_what_a_build_would_make_stays_to_be_used(named: str) -> None:
+    assert leftover_steps(case(image(2, named, inputs="i9"))) == []
 
 
 @pytest.mark.parametrize("inputs", ["i9", "i2"], ids=["is switched to", "is built anew"])
@@ -100,7 +115,7 @@ def test_a_candidate_that_another_container_was_made_from_stays(state: str) -> N
 
 def test_an_image_of_the_service_that_lost_its_last_name_goes_once_another_one_is_kept() -> None:
     one, two = image(2, inputs="i2"), image(3, inputs="i3")
-    kept = image(4, PREVIOUS, inputs="i4")
+    kept = image(4, KEPT, inputs="i4")
     steps = leftover_steps(case(one, two, kept))
     assert names(steps) == ["remove-nameless-1", "remove-nameless-2"]
     assert [step.action for step in steps] == [
@@ -124,98 +139,126 @@ def test_it_stays_while_none_is_kept_because_it_may_be_the_only_one_to_go_back_t
     ids=["nobody's", "another service's", "another stack's", "pulled by its digest", "named"],
 )
 def test_a_nameless_image_that_is_not_provably_the_services_own_stays(other: Image) -> None:
-    assert leftover_steps(case(other, image(4, PREVIOUS, inputs="i4"))) == []
+    assert leftover_steps(case(other, image(4, KEPT, inputs="i4"))) == []
 
 
 @pytest.mark.parametrize("state", ["running", "exited"])
 def test_a_nameless_image_that_a_container_was_made_from_stays(state: str) -> None:
     used = image(2, inputs="i2")
-    assert leftover_steps(case(used, image(4, PREVIOUS, inputs="i4"), others=(foreign(used, state=state),))) == []
-
-
-# -- a version that came back
-
-
-def test_the_image_that_was_rolled_away_from_loses_that_name_when_it_is_deployed_again() -> None:
-    back = image(2, WITHDRAWN, inputs="i9")
-    [only] = came_back_steps(case(back))
-    assert only.action == Untag(reference=WITHDRAWN)
-    assert came_back_steps(case(image(2, WITHDRAWN, inputs="i2"), image(3, CANDIDATE, inputs="i9"))) == []
-    assert came_back_steps(case(image(2, WITHDRAWN, inputs="i2"))) == []
+    assert leftover_steps(case(used, image(4, KEPT, inputs="i4"), others=(foreign(used, state=state),))) == []
 
 
 # -- what the switch superseded
 
 
-def test_where_the_previous_version_is_kept_only_the_one_before_it_goes() -> None:
-    oldest = image(4, PREVIOUS, inputs="i4")
-    [only] = superseded_steps(case(oldest))
-    assert only.name == "web.remove-oldest"
-    # By then its name is the newer one's.
-    assert only.action == RemoveImage(image=oldest.image_id, references=(), with_cache=True)
-    assert superseded_steps(case()) == []
+def removed(steps: list[Step]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Return what removals remove: the image, the names of it that go, and the records."""
+    actions = [each.action for each in steps]
+    assert all(isinstance(action, RemoveImage) for action in actions)
+    return [(a.image, a.references, a.records) for a in actions if isinstance(a, RemoveImage)]
 
 
-def test_where_none_is_kept_the_image_that_ran_goes() -> None:
-    [only] = superseded_steps(case(policy=KEEP_NOTHING))
-    assert only.name == "web.remove-superseded"
-    assert only.action == RemoveImage(image=RUNS.image_id, references=(), with_cache=True)
+def of_versions(*numbers: int, runs: int, policy: Policy | None = None, versions: int = 1) -> ServiceContext:
+    """Return ``web`` with these versions, of which one runs and each has an image."""
+    policy = policy or Policy(keep_free_bytes=0, keep_versions=versions)
+    images = [image(number, name(number), inputs=f"i{number}") for number in numbers]
+    records = [image(100 + number, name(number, record=True)) for number in numbers]
+    mine = next(each for each in images if each.image_id.endswith(f"{runs:064x}"[-8:]))
+    mine_named = replace(mine, references=(OWN, *mine.references))
+    seen = inventory(
+        images=(*(mine_named if each is mine else each for each in images), *records),
+        containers=(container(WEB, mine),),
+        inputs=INPUTS,
+    )
+    return context(STACK, WEB, seen, policy=policy)
 
 
-def test_an_image_that_ran_and_was_kept_goes_with_the_name_that_kept_it() -> None:
-    kept = replace(RUNS, references=(OWN, PREVIOUS))
-    seen = inventory(images=(kept,), containers=(MINE,), inputs=INPUTS)
-    [only] = superseded_steps(context(STACK, WEB, seen, policy=KEEP_NOTHING))
-    assert only.action == RemoveImage(image=RUNS.image_id, references=(PREVIOUS,), with_cache=True)
+def test_as_many_versions_stay_as_are_to_be_kept_and_the_oldest_go_with_what_tells_of_them() -> None:
+    one, two = image(1).image_id, image(2).image_id
+    assert removed(superseded_steps(of_versions(1, 2, runs=2))) == [(one, (name(1),), (name(1, record=True),))]
+    assert superseded_steps(of_versions(1, 2, runs=2, versions=2)) == []
+    assert [each[0] for each in removed(superseded_steps(of_versions(1, 2, 3, runs=3)))] == [one, two]
+    assert superseded_steps(of_versions(1, runs=1)) == []
 
 
-@pytest.mark.parametrize(
-    "runs",
-    [replace(RUNS, references=(OWN, "theirs:1")), replace(RUNS, digests=("web@sha256:77",))],
-    ids=["named by somebody", "pulled by its digest"],
-)
-def test_an_image_that_ran_and_is_not_provably_ours_alone_stays(runs: Image) -> None:
-    seen = inventory(images=(runs,), containers=(MINE,), inputs=INPUTS)
-    assert superseded_steps(context(STACK, WEB, seen, policy=KEEP_NOTHING)) == []
+def test_where_none_is_kept_what_ran_goes_too() -> None:
+    assert removed(superseded_steps(of_versions(1, runs=1, policy=KEEP_NOTHING))) == [
+        (image(1).image_id, (name(1),), (name(1, record=True),))
+    ]
+    # It got its name in the same plan.
+    assert removed(superseded_steps(case(policy=KEEP_NOTHING))) == [(RUNS.image_id, (name(1),), ())]
 
 
-def test_an_image_that_ran_and_that_a_container_of_somebody_else_was_made_from_stays() -> None:
-    assert superseded_steps(case(others=(foreign(RUNS, state="exited"),), policy=KEEP_NOTHING)) == []
+def test_a_change_of_the_configuration_alone_does_not_cost_the_image_that_was_there_before() -> None:
+    older, runs = image(1, name(1), inputs="i1"), image(2, OWN, name(2, config="a" * 64), name(3), inputs="i2")
+    seen = inventory(images=(older, runs), containers=(container(WEB, runs),), inputs=INPUTS)
+    policy = Policy(keep_free_bytes=0, keep_versions=2)
+    assert superseded_steps(context(STACK, WEB, seen, policy=policy)) == []
+    # One version is kept, and one image: they are the same.
+    [only] = superseded_steps(context(STACK, WEB, seen))[:1]
+    assert removed([only]) == [(older.image_id, (name(1),), ())]
 
 
-def test_an_oldest_version_that_somebody_named_or_uses_stays() -> None:
-    oldest = image(4, PREVIOUS, inputs="i4")
-    assert superseded_steps(case(replace(oldest, references=(PREVIOUS, "theirs:1")))) == []
-    assert superseded_steps(case(oldest, others=(foreign(oldest),))) == []
+def test_what_came_back_has_its_new_number_alone() -> None:
+    back = image(2, name(2, withdrawn=True), inputs="i9")
+    record = image(102, name(2, withdrawn=True, record=True))
+    steps = superseded_steps(case(back, record))
+    assert removed(steps) == [(back.image_id, (name(2, withdrawn=True),), (name(2, withdrawn=True, record=True),))]
+    assert steps[0].changes.startswith("untags")
+
+
+def test_what_tells_of_a_version_that_was_rolled_away_from_stays_as_long_as_older_ones_are_kept() -> None:
+    runs = image(3, OWN, name(3), inputs="i3")
+    kept, told = image(1, name(1), inputs="i1"), image(102, name(2, withdrawn=True, record=True))
+    seen = inventory(images=(runs, kept, told), containers=(container(WEB, runs),), inputs=INPUTS)
+    both = context(STACK, WEB, seen, policy=Policy(keep_free_bytes=0, keep_versions=2))
+    assert superseded_steps(both) == []
+    record = name(2, withdrawn=True, record=True)
+    assert removed(superseded_steps(context(STACK, WEB, seen)))[1:] == [(record, (record,), ())]
+
+
+def test_an_image_that_somebody_named_or_uses_only_loses_our_names() -> None:
+    runs, old = image(2, OWN, name(2), inputs="i2"), image(1, name(1), inputs="i1")
+    for images, others in (
+        ((runs, replace(old, references=(name(1), "theirs:1"))), ()),
+        ((runs, old), (foreign(old, state="exited"),)),
+    ):
+        seen = inventory(images=images, containers=(container(WEB, runs), *others), inputs=INPUTS)
+        [only] = superseded_steps(context(STACK, WEB, seen))
+        assert only.changes == f"untags {name(1)}"
 
 
 def test_a_version_that_ran_but_was_never_proven_goes_and_the_good_one_before_it_stays() -> None:
-    good = image(4, PREVIOUS, inputs="i4")
+    good = image(4, KEPT, inputs="i4")
     seen = inventory(images=(RUNS, good), containers=(MINE,), inputs=INPUTS)
-    unproven = context(STACK, WEB, seen, versions=(version(STACK, WEB, good, "i4"),))
-    [only] = superseded_steps(unproven)
+    [only] = superseded_steps(context(STACK, WEB, seen))
     assert only.name == "web.remove-unproven"
-    assert only.action == RemoveImage(image=RUNS.image_id, references=(), with_cache=True)
+    assert only.action == RemoveImage(image=RUNS.image_id, references=(UNPROVEN,), with_cache=True)
 
 
 def test_an_image_that_runs_on_is_not_superseded() -> None:
-    same = replace(RUNS, labels={**RUNS.labels, "tonnage.inputs": "i9"})
-    seen = inventory(images=(same,), containers=(container(WEB, same, config="old"),), inputs=INPUTS)
-    assert superseded_steps(context(STACK, WEB, seen, policy=KEEP_NOTHING)) == []
+    same = replace(RUNS, references=(OWN, name(1)), labels={**RUNS.labels, "tonnage.inputs": "i9"})
+    seen = inventory(images=(same,), containers=(container(WEB, same),), inputs=INPUTS)
+    [only] = superseded_steps(context(STACK, WEB, seen, policy=KEEP_NOTHING))
+    assert only.changes == f"untags {name(1)}"
 
 
-def test_images_that_were_pulled_are_nobodys_to_remove() -> None:
+def test_an_image_that_was_pulled_goes_once_only_names_of_ours_hold_it() -> None:
     db = service("db", build=None, image="postgres:16")
-    old = image(2, "postgres:15")
-    seen = inventory(images=(old, image(3, "postgres:16")), containers=(container(db, old),))
-    assert superseded_steps(context(stack(db), db, seen, policy=KEEP_NOTHING)) == []
+    digest = "b" * 64
+    one, two = (version_name(number, digest).reference("shop", "db") for number in (1, 2))
+    runs = image(2, "postgres:16", two)
+    for old, told in ((image(1, one), "removes the image"), (image(1, one, "postgres:15"), "untags")):
+        seen = inventory(images=(old, runs), containers=(container(db, runs, config=digest),))
+        [only] = superseded_steps(context(stack(db), db, seen))
+        assert only.changes.startswith(told)
 
 
-def test_an_image_that_a_pull_left_without_a_name_stays_too() -> None:
+def test_an_image_that_a_pull_left_without_a_name_stays_where_it_never_was_a_version() -> None:
     db = service("db", build=None, image="postgres:16")
-    old = image(2)
-    seen = inventory(images=(old, image(3, "postgres:16")), containers=(container(db, old),))
-    assert superseded_steps(context(stack(db), db, seen, policy=KEEP_NOTHING)) == []
+    old, runs = image(2), image(3, "postgres:16")
+    seen = inventory(images=(old, runs), containers=(container(db, runs, labels={}),))
+    assert superseded_steps(context(stack(db), db, seen)) == []
 
 
 def test_a_first_version_supersedes_nothing() -> None:

@@ -292,7 +292,7 @@ def test_the_images_of_the_stack_its_bases_and_all_that_say_they_are_of_it_stay(
         image(1, "postgres:16"),
         image(2, "shop-web:latest"),
         image(3, "python:3.12"),
-        image(4, "localhost/tonnage/shop/web:previous", inputs="i4"),
+        image(4, "localhost/tonnage/shop/web:v1-0123456789ab", inputs="i4"),
         image(5, inputs="i5"),
         replace(image(6, "theirs:1", inputs="i6"), labels={"tonnage.stack": "theirs", "tonnage.service": "web"}),
     )

@@ -8,19 +8,22 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
+from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Switch
+from tonnage.model.deploy.image_names import VersionName, version_name
+from tonnage.model.deploy.plan import Keep, Rename, Switch
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
+    from tonnage.model.inventory import Image
 
 WEB = service()
 EARLIER = service(config={"environment": {"NAME": "earlier"}})
 SHOP = stack(WEB)
-OLD = image(1, "localhost/tonnage/shop/web:previous", inputs="one")
+OLD = image(1, "localhost/tonnage/shop/web:other", inputs="one")
 NEW = image(2, "shop-web:latest", inputs="two")
 FIRST = version(stack(EARLIER), EARLIER, OLD, "one")
 SECOND = version(SHOP, WEB, NEW, "two")
@@ -36,12 +39,19 @@ def plan(
 
 def test_the_image_and_the_configuration_of_the_version_before_come_back() -> None:
     made = plan(FIRST, SECOND)
-    assert [step.name for step in made.steps] == ["web.keep-withdrawn", "web.switch", "web.prove"]
+    assert [step.name for step in made.steps] == [
+        "web.withdraw-what-runs",
+        "web.switch",
+        "web.prove",
+        "web.good",
+        "web.withdraw",
+    ]
     switch = made.steps[1].action
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (OLD.image_id, "shop-web")
     assert switch.project == FIRST.project
-    assert made.steps[2].withdraw == SECOND
+    assert made.steps[4].withdraw == (SECOND,)
+    assert made.steps[3].version == replace(FIRST, number=2)
 
 
 def test_a_rollback_that_fails_brings_back_what_ran() -> None:
@@ -70,7 +80,7 @@ def test_an_earlier_version_without_its_image_is_not_gone_back_to() -> None:
 
 def test_the_same_version_recorded_twice_counts_once() -> None:
     made = plan(FIRST, SECOND, SECOND)
-    assert made.steps[-1].withdraw == SECOND
+    assert made.steps[-1].withdraw == (SECOND,)
     switch = made.steps[1].action
     assert isinstance(switch, Switch)
     assert switch.image == OLD.image_id
@@ -97,6 +107,75 @@ def test_an_earlier_version_whose_image_is_gone_comes_back_with_one_of_the_same_
 def test_what_ran_is_brought_back_with_an_image_of_the_same_content_when_its_own_is_gone() -> None:
     second = replace(SECOND, content_digest="same")
     built_by_hand = replace(image(3, "shop-web:latest"), content_digest="same")
-    restore = plan(FIRST, second, images=(OLD, built_by_hand)).steps[-1].on_failure[0].action
+    restore = plan(FIRST, second, images=(OLD, built_by_hand)).steps[1].on_failure[0].action
     assert isinstance(restore, Switch)
     assert restore.image == built_by_hand.image_id
+
+
+# -- versions by their names
+
+
+def named(number: int, of: Image, *more: str, withdrawn: bool = False) -> Image:
+    """Return an image that has the name of a version of ``web``."""
+    name = replace(version_name(number, config_digest(WEB)), withdrawn=withdrawn)
+    return replace(of, references=(*of.references, *more, name.reference("shop", "web")))
+
+
+def rollback_to(to: str, *images: Image, runs: Image) -> Plan:
+    seen = inventory(images=images, containers=(container(WEB, runs),))
+    return plan_rollback(SHOP, seen, Policy(), History(), (), to)
+
+
+THREE = tuple(named(number, image(number, inputs=f"i{number}")) for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize("to", ["v1", "1", " v1 "])
+def test_a_version_that_is_named_is_gone_back_to_and_all_newer_ones_were_rolled_away_from(to: str) -> None:
+    made = rollback_to(to, *THREE, runs=THREE[2])
+    switch = next(step.action for step in made.steps if isinstance(step.action, Switch))
+    assert switch.image == THREE[0].image_id
+    [rename] = [step.action for step in made.steps if isinstance(step.action, Rename)]
+    assert [new.rpartition(":")[2].partition("-")[::2] for _, new in rename.names] == [
+        ("withdrawn", f"v{number}-{config_digest(WEB)[:12]}") for number in (2, 3)
+    ]
+    [kept] = [step.action.reference for step in made.steps if isinstance(step.action, Keep)]
+    assert kept.rpartition(":")[2].startswith("v4-")
+
+
+@pytest.mark.parametrize("to", ["v9", "0", "web", "", "v1x", "-1"])
+def test_a_version_that_is_none_is_refused(to: str) -> None:
+    if to:
+        with pytest.raises(UsageError, match="there is no version"):
+            rollback_to(to, *THREE, runs=THREE[2])
+
+
+def test_what_runs_already_is_left_alone() -> None:
+    made = rollback_to("v3", *THREE, runs=THREE[2])
+    assert made.steps == ()
+    assert made.unchanged[0].reason == "it runs v3 already"
+
+
+def test_what_was_rolled_away_from_may_be_named() -> None:
+    gone = named(4, image(4, inputs="i4"), withdrawn=True)
+    made = rollback_to("v4", *THREE, gone, runs=THREE[2])
+    assert any(isinstance(step.action, Switch) and step.action.image == gone.image_id for step in made.steps)
+
+
+def test_after_a_rollback_there_is_nothing_left_to_go_back_to_but_what_is_older() -> None:
+    one, two = THREE[0], named(2, image(2, inputs="i2"), withdrawn=True)
+    again = named(3, one)
+    made = plan_rollback(SHOP, inventory(images=(again, two), containers=(container(WEB, again),)), Policy(), History())
+    assert made.unchanged[0].reason == "no earlier good version is known"
+
+
+def test_a_version_whose_configuration_is_not_known_runs_again_as_is_written_now_which_is_said() -> None:
+    plain = replace(image(1), references=(VersionName(1).reference("shop", "web"),))
+    now = named(2, image(2, "shop-web:latest", inputs="i2"))
+    made = rollback_to("", plain, now, runs=now)
+    switch = made.steps[0]
+    assert switch.cause == "rollback to v1, with the present configuration: its own is not known"
+    assert isinstance(switch.action, Switch)
+    assert (switch.action.image, switch.action.image_name) == (plain.image_id, "shop-web")
+    # Of the same image there is nothing to go back to then.
+    both = replace(now, references=(*now.references, *plain.references))
+    assert rollback_to("", both, runs=both).steps == ()

@@ -11,8 +11,10 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 
 from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.restore import restore_steps
-from tonnage.decide.deploy.switching import keep_previous_steps, start_first_steps, switch_steps, unproven_steps
+from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
+from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import (
+    Keep,
     Prove,
     RemoveContainer,
     RemoveImage,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service
 
 OWN, CANDIDATE = "shop-web:latest", "localhost/tonnage/shop/web:candidate"
-PREVIOUS, WITHDRAWN = "localhost/tonnage/shop/web:previous", "localhost/tonnage/shop/web:withdrawn"
+UNPROVEN = "localhost/tonnage/shop/web:unproven"
 WEB = service()
 STATEFUL = service(mounts=(Mount(kind="volume", source="data", target="/data"),))
 RUNS = image(1, OWN, inputs="i1")
@@ -119,26 +121,30 @@ def test_with_another_configuration_alone_the_image_that_runs_is_proven_beside_i
 # -- what is kept for rollback
 
 
-def test_the_image_that_runs_is_kept_before_the_switch() -> None:
-    [keep] = keep_previous_steps(case())
-    assert keep.action == Tag(image=RUNS.image_id, reference=PREVIOUS)
+def test_what_runs_gets_the_name_of_a_version_before_the_switch_where_it_has_none() -> None:
+    [keep] = keep_steps(case())
+    name = version_name(1, config_digest(WEB)).reference("shop", "web")
+    assert keep.action == Tag(image=RUNS.image_id, reference=name)
+    assert keep_steps(case(replace(RUNS, references=(OWN, name)), versions=())) == []
 
 
-def test_of_an_image_that_was_never_proven_the_good_one_before_it_is_kept_instead() -> None:
-    good = image(2, WITHDRAWN, inputs="i2")
-    whole = stack(WEB, service("db"))
-    [keep] = keep_previous_steps(case(RUNS, good, versions=(version(whole, WEB, good, "i2"),)))
-    assert keep.action == Tag(image=good.image_id, reference=PREVIOUS)
+def test_what_was_never_proven_is_held_by_another_name() -> None:
+    [keep] = keep_steps(case(versions=()))
+    assert keep.action == Tag(image=RUNS.image_id, reference=UNPROVEN)
+
+
+def test_what_was_started_by_other_means_is_kept_without_its_configuration() -> None:
+    pulled, old = service(build=None, image="web:2"), image(1, "web:1")
+    [keep] = keep_steps(case(old, of=pulled, runs=container(pulled, old, labels={}), versions=()))
+    assert keep.action == Tag(image=old.image_id, reference="localhost/tonnage/shop/web:v1")
 
 
 def test_nothing_is_kept_where_nothing_has_to_be() -> None:
-    assert keep_previous_steps(case(stopped=True)) == []
-    assert keep_previous_steps(case(policy=Policy(keep_free_bytes=0, keep_previous=False))) == []
-    # It has that name already, or it is what is deployed again.
-    assert keep_previous_steps(case(replace(RUNS, references=(OWN, PREVIOUS)))) == []
-    assert keep_previous_steps(case(runs=container(WEB, RUNS, config="old"), digest="i1")) == []
-    pulled = service(build=None, image="web:2")
-    assert keep_previous_steps(case(image(1, "web:1"), of=pulled, runs=container(pulled, image(1, "web:1")))) == []
+    assert keep_steps(case(stopped=True)) == []
+    # Its image is gone, or the same image is deployed again and how it was configured is not known.
+    assert keep_steps(case(image(2), versions=())) == []
+    pulled, old = service(build=None, image="web:1"), image(1, "web:1")
+    assert keep_steps(case(old, of=pulled, runs=container(pulled, old, labels={}), versions=())) == []
 
 
 # -- the switch
@@ -158,15 +164,22 @@ def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candid
     assert drop == Untag(reference=CANDIDATE)
 
 
-def test_a_version_is_good_with_the_proof_and_not_with_the_switch() -> None:
+def test_a_version_is_good_after_the_proof_and_then_has_a_name() -> None:
     switch, prove, drop = switch_steps(case())
-    assert (switch.version, drop.version) == (None, None)
-    assert prove.version is not None
+    assert (switch.version, prove.version, drop.version) == (None, None, None)
+    [good] = good_steps(case())
+    assert good.version is not None
     assert isinstance(switch.action, Switch)
-    assert prove.version.project == switch.action.project
-    assert (prove.version.service, prove.version.image_name, prove.version.inputs_digest) == ("web", "shop-web", "i9")
-    assert (prove.version.config_digest, prove.version.image_id) == (config_digest(WEB), "")
-    assert prove.version.prove == prove.action
+    assert good.version.project == switch.action.project
+    assert (good.version.service, good.version.image_name, good.version.inputs_digest) == ("web", "shop-web", "i9")
+    assert (good.version.config_digest, good.version.image_id) == (config_digest(WEB), "")
+    assert good.version.prove == prove.action
+    # What runs gets the number before it.
+    name = version_name(2, config_digest(WEB))
+    assert good.version.number == 2
+    assert good.action == Keep(
+        reference=name.reference("shop", "web"), record=replace(name, is_record=True).reference("shop", "web")
+    )
 
 
 def test_without_another_image_no_name_moves() -> None:
@@ -184,20 +197,15 @@ def test_back_goes_the_version_that_ran_first_then_what_was_kept_and_the_candida
     of = case()
     switch, prove, drop = switch_steps(of)
     assert switch.on_failure == prove.on_failure
-    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before", "undo-build"]
-    assert prove.on_failure[:2] == restore_steps(of, of.history.versions[-1])
+    assert names(prove.on_failure) == ["restore", "prove-restored", "undo-build"]
+    assert of.runs is not None
+    assert of.runs.usable is not None
+    assert prove.on_failure[:2] == restore_steps(of, of.runs.usable)
     assert [step.action for step in prove.on_failure[2:]] == [
-        Untag(reference=PREVIOUS),
         # The service's own name had an image before: it is that one's again by then.
         RemoveImage(image=CANDIDATE, references=(CANDIDATE,)),
     ]
     assert drop.on_failure == ()
-
-
-def test_the_name_that_kept_an_older_image_is_that_ones_again() -> None:
-    older = image(4, PREVIOUS, inputs="i4")
-    [_, prove, _] = switch_steps(case(RUNS, older))
-    assert prove.on_failure[2].action == Tag(image=older.image_id, reference=PREVIOUS)
 
 
 def test_back_from_a_version_that_was_not_recorded_goes_its_image_under_the_services_name() -> None:
@@ -207,13 +215,10 @@ def test_back_from_a_version_that_was_not_recorded_goes_its_image_under_the_serv
     assert (restore.image, restore.image_name) == (RUNS.image_id, "shop-web")
 
 
-def test_back_from_what_was_never_proven_goes_the_good_version_before_it() -> None:
-    good = image(2, PREVIOUS, inputs="i2")
-    whole = stack(WEB, service("db"))
-    [_, prove, _] = switch_steps(case(RUNS, good, versions=(version(whole, WEB, good, "i2"),)))
-    restore = prove.on_failure[0].action
-    assert isinstance(restore, Switch)
-    assert restore.image == good.image_id
+def test_what_was_never_proven_runs_again_and_loses_the_name_that_held_it() -> None:
+    [_, prove, _] = switch_steps(case(versions=()))
+    assert names(prove.on_failure) == ["restore", "prove-restored", "undo-keep", "undo-build"]
+    assert prove.on_failure[2].action == Untag(reference=UNPROVEN)
 
 
 def test_a_first_version_that_fails_leaves_neither_containers_nor_image_nor_name() -> None:
@@ -238,13 +243,13 @@ def test_a_service_that_did_not_run_gets_its_name_back_before_the_candidate_goes
 def test_a_one_shot_service_is_not_run_again_to_undo_it() -> None:
     job = service(settings=ServiceSettings(one_shot=True))
     _, prove, _ = switch_steps(case(of=job, runs=container(job, RUNS, state="exited", exit_code=0)))
-    assert names(prove.on_failure) == ["undo-start", "name-back", "keep-as-before", "undo-build"]
+    assert names(prove.on_failure) == ["undo-start", "name-back", "undo-build"]
 
 
 def test_an_image_that_was_there_before_is_not_removed_when_it_fails() -> None:
-    ready = image(2, WITHDRAWN, inputs="i9")
+    ready = image(2, CANDIDATE, inputs="i9")
     _, prove, _ = switch_steps(case(RUNS, ready))
-    assert names(prove.on_failure) == ["restore", "prove-restored", "keep-as-before"]
+    assert names(prove.on_failure) == ["restore", "prove-restored"]
 
 
 # -- what runs but was never proven
@@ -255,17 +260,17 @@ def unproven(**changes: object) -> ServiceContext:
 
 
 def test_what_runs_unchanged_but_was_never_proven_is_proven_and_then_recorded() -> None:
-    [prove] = unproven_steps(unproven())
-    assert prove.version is not None
-    assert (prove.version.service, prove.version.inputs_digest) == ("web", "i1")
+    [prove, kept] = unproven_steps(unproven())
+    assert kept.version is not None
+    assert (kept.version.service, kept.version.inputs_digest) == ("web", "i1")
     assert isinstance(prove.action, Prove)
     assert prove.on_failure == ()
 
 
 def test_when_it_is_not_healthy_the_good_version_before_it_comes_back() -> None:
-    good = image(2, PREVIOUS, inputs="i2")
+    good = image(2, inputs="i2")
     whole = stack(WEB, service("db"))
-    [prove] = unproven_steps(
+    [prove, _] = unproven_steps(
         case(RUNS, good, digest="i1", versions=(version(whole, WEB, good, "i2"),), policy=Policy(keep_free_bytes=0))
     )
     assert names(prove.on_failure) == ["restore", "prove-restored"]
@@ -282,13 +287,13 @@ def test_what_is_known_to_be_good_or_was_not_deployed_here_needs_no_proof() -> N
 
 def test_a_one_shot_service_that_still_runs_is_waited_for_and_never_restored() -> None:
     job = service(settings=ServiceSettings(one_shot=True))
-    good = image(2, PREVIOUS, inputs="i2")
+    good = image(2, inputs="i2")
     whole = stack(job, service("db"))
     known = (version(whole, job, good, "i2"), version(whole, job, RUNS, "i1"))
-    [prove] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known))
+    [prove, _] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known))
     assert prove.cause == "it has not ended yet"
     assert prove.on_failure == ()
-    [never] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known[:1]))
+    [never, _] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known[:1]))
     assert never.on_failure == ()
     ended = container(job, RUNS, state="exited", exit_code=0)
     assert unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known, runs=ended)) == []

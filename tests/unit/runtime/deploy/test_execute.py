@@ -296,7 +296,7 @@ def test_a_version_that_was_rolled_away_from_is_withdrawn_only_when_the_earlier_
     place.engine.faults = Happening(
         on={"tag": lambda: known.append([each.config_digest for each in place.history().versions])}
     )
-    run = place.carry_out(plan(place, tag("switch"), step("prove", Prove(), withdraw=bad), tag("later")))
+    run = place.carry_out(plan(place, tag("switch"), step("prove", Prove(), withdraw=(bad,)), tag("later")))
     assert run.outcome is Outcome.DONE, run.message
     assert known == [["c1", "c2", "c3"], ["c1", "c3"]]
 

@@ -301,13 +301,15 @@ def test_a_rehearsal_teaches_sizes_but_gives_no_version_to_the_real_engine(tmp_p
         assert journal.history("other", "LOOP").learned == {}
 
 
-def test_versions_come_oldest_first_and_withdrawn_ones_do_not_come(tmp_path: Path) -> None:
+def test_versions_come_oldest_first_and_withdrawn_ones_apart(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         for image_id in ("sha256:1", "sha256:2", "sha256:3"):
             journal.record_version("hello", "ABCD", version("web", image_id), STARTED_S)
-        journal.withdraw_version("hello", "ABCD", "web", "sha256:2", "c1")
-        journal.withdraw_version("hello", "ABCD", "web", "sha256:9", "c1")
+        journal.withdraw_version("hello", "ABCD", version("web", "sha256:2"), STARTED_S)
+        journal.withdraw_version("hello", "ABCD", version("web", "sha256:9"), STARTED_S)
 
+        history = journal.history("hello", "ABCD")
+        assert [gone.image_id for gone in history.withdrawn] == ["sha256:2", "sha256:9"]
         assert [good.image_id for good in journal.history("hello", "ABCD").versions] == ["sha256:1", "sha256:3"]
 
 
@@ -322,7 +324,7 @@ def test_a_version_recorded_again_is_the_newest_and_is_there_once(tmp_path: Path
 def test_a_withdrawn_version_that_proves_good_again_comes_back(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         journal.record_version("hello", "ABCD", version("web", "sha256:1"), STARTED_S)
-        journal.withdraw_version("hello", "ABCD", "web", "sha256:1", "c1")
+        journal.withdraw_version("hello", "ABCD", version("web", "sha256:1"), STARTED_S)
         journal.record_version("hello", "ABCD", version("web", "sha256:1", inputs="i2"), STARTED_S)
 
         assert journal.history("hello", "ABCD").versions == (version("web", "sha256:1", inputs="i2"),)
