@@ -27,7 +27,7 @@ from tonnage.errors import (
     StalePlanError,
     TonnageError,
 )
-from tonnage.flows.needed import with_needs
+from tonnage.flows.needed import with_contents, with_needs
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
@@ -198,12 +198,15 @@ def _plan(
     journal: Journal | None,
     tell: Callable[[str], None],
 ) -> Plan:
-    purpose, wanted, stack = job.purpose, job.wanted, job.wanted.stack
+    purpose, wanted = job.purpose, job.wanted
+    if purpose is not Purpose.BUILD and not wanted.untrusted:
+        wanted = replace(wanted, stack=with_contents(ports, wanted.stack))
+    stack = wanted.stack
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose is Purpose.ROLLBACK else read_inputs(ports, stack), engine)
     if stack.sent and purpose is Purpose.DEPLOY:
         inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, stack))
-    if purpose is Purpose.DEPLOY:
+    if purpose is Purpose.DEPLOY and not wanted.untrusted:
         inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
     inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))

@@ -1,7 +1,11 @@
-"""Looks whether what services need is there: paths on the engine's machine and on this one, and ports of this one."""
+"""Looks at what services need: paths on the engine's machine and on this one, what is in secrets and configs, ports.
+
+Of a stranger's stack nothing is looked at: whether a file is there is for nobody else to know.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -13,7 +17,7 @@ if TYPE_CHECKING:
 
     from tonnage.flows.ports import StackPorts
     from tonnage.model.inventory import Inventory
-    from tonnage.model.stack import Stack
+    from tonnage.model.stack import ComposeMapping, Service, Stack
 
 _HERE = "unix://"
 _BY_SSH = "ssh://"
@@ -27,7 +31,7 @@ def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Invento
     """
     names = [service.name for service in stack.services]
     endpoint = inventory.engine.endpoint
-    sent = {_there(stack, path): _here(stack, path) for path, _ in stack.sent}
+    sent = _sent(stack)
     wanted = {need.path for need in paths_of(stack, names)}
     here = {*(need.path for need in build_paths_of(stack, names)), *(sent[path] for path in wanted & set(sent))}
     missing: Collection[str] = ports.files.missing("", sorted(here))
@@ -43,6 +47,35 @@ def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Invento
         missing=frozenset({*missing, *gone}),
         listening=tuple(each for each in listening if each[1] not in held),
     )
+
+
+def with_contents(ports: StackPorts, stack: Stack) -> Stack:
+    """Return a stack whose services know what is in their secrets and configs."""
+    values, sent = dict(stack.values), _sent(stack)
+
+    def digest(entry: ComposeMapping) -> str:
+        if entry.get("file"):
+            path = str(entry["file"])
+            return ports.files.content_digest(sent.get(path, path))
+        text = entry.get("content") or values.get(str(entry.get("environment") or ""))
+        return "" if text is None else hashlib.sha256(str(text).encode()).hexdigest()
+
+    def known(service: Service) -> Service:
+        named = {
+            f"{section}.{entry['source']}": (stack.shared.get(section) or {}).get(entry["source"]) or {}
+            for section in ("secrets", "configs")
+            for entry in service.config.get(section) or ()
+        }
+        contents = tuple((name, found) for name, entry in sorted(named.items()) if (found := digest(entry)))
+        return replace(service, contents=contents) if contents else service
+
+    services = tuple(map(known, stack.services))
+    return stack if services == stack.services else replace(stack, services=services)
+
+
+def _sent(stack: Stack) -> dict[str, str]:
+    """Return what is sent to the engine's machine: where it lies there, and where here."""
+    return {_there(stack, path): _here(stack, path) for path, _ in stack.sent}
 
 
 def _there(stack: Stack, path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
-    from tonnage.model.stack import ComposeMapping, Service
+    from tonnage.model.stack import Service
 
 
 class DesiredState(Struct, frozen=True, kw_only=True):
@@ -79,8 +78,6 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
     require_services(stack, flags.services)
     if builds:
         stack = build_environment_of(ports, stack, environment)
-    if not flags.untrusted:
-        stack = with_contents(ports, stack)
     if flags.place:
         stack = moved(stack, flags.place)
     ranked = rank(stack, environment=ports.environment, flags=flags.settings)
@@ -93,29 +90,6 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
         untrusted=flags.untrusted,
         ask_hosts=ask_hosts(ranked),
     )
-
-
-def with_contents(ports: StackPorts, stack: Stack) -> Stack:
-    """Return a stack whose services know what is in their secrets and configs."""
-    values = dict(stack.values)
-
-    def digest(entry: ComposeMapping) -> str:
-        if entry.get("file"):
-            return ports.files.content_digest(str(entry["file"]))
-        text = entry.get("content") or values.get(str(entry.get("environment") or ""))
-        return "" if text is None else hashlib.sha256(str(text).encode()).hexdigest()
-
-    def known(service: Service) -> Service:
-        named = {
-            f"{section}.{entry['source']}": (stack.shared.get(section) or {}).get(entry["source"]) or {}
-            for section in ("secrets", "configs")
-            for entry in service.config.get(section) or ()
-        }
-        contents = tuple((name, found) for name, entry in sorted(named.items()) if (found := digest(entry)))
-        return replace(service, contents=contents) if contents else service
-
-    services = tuple(map(known, stack.services))
-    return stack if services == stack.services else replace(stack, services=services)
 
 
 def stack_request(ports: StackPorts, flags: StackFlags) -> StackRequest:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.unit.decide import observed
 
 from tonnage.decide.deploy.changes import config_digest
-from tonnage.flows.stack import with_contents
+from tonnage.flows.needed import with_contents
 from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -47,3 +47,12 @@ def test_another_content_is_another_configuration_of_the_services_that_have_it(t
 def test_what_cannot_be_read_is_left_out_and_services_without_such_files_are_as_they_were(tmp_path: Path) -> None:
     absent = stack({"file": str(tmp_path / "absent")}, {"environment": "NOT_SET"})
     assert digests(absent) == [config_digest(each) for each in absent.services]
+
+
+def test_what_is_sent_to_another_machine_is_read_here(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("1")
+    here = stack({"file": str(tmp_path / "one")}, {})
+    there = replace(
+        stack({"file": "/opt/shop/one"}, {}), directory=str(tmp_path), place="/opt/shop", sent=(("one", True),)
+    )
+    assert digests(there) == digests(here) != [config_digest(each) for each in here.services]
