@@ -82,11 +82,11 @@ def build_variables(
     secrets = []
     for number, secret in enumerate(spec.secrets):
         rest, marker, variable = secret.rpartition(",env=")
-        value = {**environment, **(values or {})}.get(variable)
-        if marker and value is not None and value != {**environment, **added}.get(variable):
+        content = {**environment, **(values or {})}.get(variable)
+        if marker and content is not None and content != {**environment, **added}.get(variable):
             # The secret is what the user's variable says, not what the argument of that name says.
             other = f"TONNAGE_BUILD_SECRET_{number}"
-            added[other] = value
+            added[other] = content
             secrets.append(f"{rest},env={other}")
         else:
             secrets.append(secret)
