@@ -60,7 +60,7 @@ def read(case: Case) -> dict[str, Any]:
         where=FilesOfCase(case),
     )
     loaded = load_files(selection, project_name="")
-    form = canonical(loaded, directory=selection.directory, profiles=selection.profiles)
+    form = canonical(loaded, profiles=selection.profiles)
     extras = ComposeExtras(
         tree=loaded.tree, files=selection.files, directory=selection.directory, profiles=selection.profiles
     )

@@ -13,6 +13,7 @@ from tonnage.model.marks import unmarked
 from tonnage.runtime.marked_stack import with_marks
 from tonnage.sources.compose.canonical import canonical, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
+from tonnage.sources.compose.consistency import check_project
 from tonnage.sources.compose.differences import differences, hidden
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
@@ -168,7 +169,9 @@ def _with_profiles_of(
 
 def _read(selection: Selection, request: StackRequest) -> Stack:
     loaded = load_files(selection, project_name=request.project_name)
-    return _stack(canonical(loaded, profiles=selection.profiles), selection, loaded)
+    form = canonical(loaded, profiles=selection.profiles)
+    check_project(form, loaded.tree)
+    return _stack(form, selection, loaded)
 
 
 def _read_with(compose: ComposeConfig, selection: Selection, request: StackRequest) -> Stack:

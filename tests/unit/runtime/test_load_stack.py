@@ -143,7 +143,7 @@ def test_what_compose_refuses_is_refused_with_the_line_where_the_built_in_reader
 @pytest.mark.parametrize(
     ("service", "message"),
     [
-        ("image: a, scale: 2, container_name: c", "has 2 replicas and a fixed container_name"),
+        ("image: a, scale: 2, container_name: cc", "has 2 replicas and a fixed container_name"),
         ("image: a, deploy: {replicas: -1}", "cannot have -1 replicas"),
         ("image: a, network_mode: host, networks: [default]", "has both network_mode and networks"),
         ("image: a, networks: [b]", "refers to network 'b', which is not defined"),

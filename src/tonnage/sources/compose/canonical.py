@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tonnage.errors import UsageError
 from tonnage.small_files import VARIABLES
 from tonnage.sources.compose.file_selection import kind_of, read_text
 from tonnage.sources.compose.nodes import mapping_at, place_of, plain
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Canonical = dict[str, Any]
 
 _SECTIONS = ("networks", "volumes", "secrets", "configs")
+_NOT_TOLD = ("extends", "pull_refresh_after")
+_SIZES = {"mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "shm_size"}
 _NESTED = {"blkio_config", "credential_spec", "deploy", "develop", "healthcheck", "logging"}
 
 
@@ -71,7 +74,9 @@ def replicas_of(service: Canonical) -> int:
 
 def _service(written: ComposeNode, loaded: Loaded) -> Canonical:
     service: Canonical = {key: value for key, value in (plain(written) or {}).items() if value is not None}
-    service.pop("extends", None)
+    service = {key: value for key, value in service.items() if key not in _SIZES or value != "0"}
+    for key in _NOT_TOLD:
+        service.pop(key, None)
     _from_files(service, written, loaded.variables, loaded.where)
     if "build" in service:
         service["build"] = _build(service["build"], loaded.variables)
@@ -85,6 +90,8 @@ def _service(written: ComposeNode, loaded: Loaded) -> Canonical:
     for port in service.get("ports", ()):
         port.setdefault("mode", "ingress")
         port.setdefault("protocol", "tcp")
+    if "extra_hosts" in service:
+        service["extra_hosts"] = sorted(service["extra_hosts"])
     _mounted_files(service)
     _device_counts(service)
     for key in _NESTED & set(service):
@@ -113,6 +120,12 @@ def _from_files(service: Canonical, written: ComposeNode, variables: Mapping[str
         place = place_of(written, "env_file", entry.get("path", ""))
         if entry.get("required", True) is False and kind_of(entry["path"], where) != "file":
             continue
+        if entry.get("format") not in {None, "", "raw"}:
+            raise UsageError(
+                f"the format of a file of variables cannot be {entry['format']!r}",
+                todo="Write 'format: raw', or leave it out.",
+                place=str(place_of(written, "env_file", entry["path"], "format")),
+            )
         text = read_text(entry["path"], what="the file of variables", kind=VARIABLES, place=place, where=where)
         found |= read_dotenv(text, entry["path"], seen, earlier=found, raw=entry.get("format") == "raw")
     if merged := {**found, **own}:
@@ -131,7 +144,8 @@ def _build(build: Canonical, variables: Mapping[str, str]) -> Canonical:
     if "dockerfile_inline" not in result:
         result.setdefault("dockerfile", "Dockerfile")
     if result.get("args"):
-        result["args"] = {key: variables.get(key) if value is None else value for key, value in result["args"].items()}
+        args = {key: variables.get(key) if value is None else value for key, value in result["args"].items()}
+        result["args"] = {key: value for key, value in args.items() if value is not None}
     for secret in result.get("secrets", ()):
         secret.setdefault("target", secret.get("source"))
     return {key: value for key, value in result.items() if not _is_empty(value, keep=False)}
@@ -139,10 +153,12 @@ def _build(build: Canonical, variables: Mapping[str, str]) -> Canonical:
 
 def _implied(service: Canonical) -> Canonical:
     """Return the dependencies that links, shared namespaces and mounts imply; of one service the first counts."""
-    names = [(link.partition(":")[0], True) for link in service.get("links", ())]
+    # More than one colon is taken for a part of the name, source: compose-go loader/normalize.go
+    links = service.get("links", ())
+    names = [(link.partition(":")[0] if link.count(":") == 1 else link, True) for link in links]
     for key in ("network_mode", "ipc", "pid", "uts", "cgroup"):
-        kind, _, name = str(service.get(key, "")).partition(":")
-        names += [(name, True)] if kind == "service" and name else []
+        kind, colon, name = str(service.get(key, "")).partition(":")
+        names += [(name, True)] if kind == "service" and colon else []
     sources = [source.partition(":")[0] for source in service.get("volumes_from", ())]
     names += [(name, False) for name in sources if name != "container"]
     return {

@@ -228,7 +228,7 @@ def _check_references(name: str, service: Canonical, form: Canonical, origin: Co
         if mount.get("type") == "volume" and mount.get("source")
     ]
     for section in ("secrets", "configs"):
-        wanted += [(section, entry["source"], _key(section, entry)) for entry in service.get(section) or ()]
+        wanted += [(section, entry["source"], entry.get("target") or "") for entry in service.get(section) or ()]
     wanted += [("secrets", entry["source"], "") for entry in (service.get("build") or {}).get("secrets") or ()]
     for section, key, place_key in wanted:
         known = form.get(section) or {}
@@ -246,12 +246,6 @@ def _check_references(name: str, service: Canonical, form: Canonical, origin: Co
             todo=f"Define it at the top of the file, under {section!r}.",
             place=str(origin.place("services", name, section, place_key)),
         )
-
-
-def _key(section: str, entry: Canonical) -> str:
-    """Return the key under which a secret or config stands in the tree: what it is mounted as."""
-    target = str(entry.get("target") or entry["source"])
-    return target.removeprefix("/run/secrets/") if section == "secrets" else target.removeprefix("/")
 
 
 def _built_on(service: Canonical) -> dict[str, str]:

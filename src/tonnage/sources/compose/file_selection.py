@@ -187,7 +187,7 @@ def read_text(
     try:
         content = where.read(path, kind, piped=piped)
     except FileNotFoundError:
-        raise UsageError(f"{what} {path} does not exist", place=shown) from None
+        raise UsageError(f"{what} {path} does not exist", todo="Create it, or correct its name.", place=shown) from None
     except UnfitFileError as error:
         todo = "See what it is:\n  file " + visible_in_line(shlex.quote(path))
         raise UsageError(f"{what} {path} cannot be read", why=f"{error.strerror}.", todo=todo, place=shown) from None

@@ -19,12 +19,14 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.marks import marked, unmarked
 from tonnage.model.stack import Place
+from tonnage.sources.compose.consistency import check_parts
 from tonnage.sources.compose.file_selection import add_included, kind_of, project_name_from, read_text
 from tonnage.sources.compose.files import HERE
 from tonnage.sources.compose.grounding import grounded
 from tonnage.sources.compose.joining import joined
 from tonnage.sources.compose.keys import COMPOSE_FILE, SERVICE
 from tonnage.sources.compose.marked_values import for_requests, with_marked_arguments
+from tonnage.sources.compose.merged import check_merged
 from tonnage.sources.compose.nodes import (
     ComposeNode,
     MergeRule,
@@ -217,7 +219,12 @@ def _group(files: Sequence[str], source: _LoadingGroup, place: Place | None = No
         what = "the compose file" if place is None else "the included file"
         for document in _filled(path, source, place, what):
             tree = merge(tree, _document(path, document, source))
-    return grounded(settled(tree), source.ground, source.variables)
+            if not source.ground.lenient:
+                check_merged(tree, COMPOSE_FILE)
+    tree = settled(tree)
+    if not source.ground.lenient:
+        check_parts(tree)
+    return grounded(tree, source.ground, source.variables)
 
 
 def _document(path: str, document: ComposeNode, source: _LoadingGroup) -> ComposeNode:

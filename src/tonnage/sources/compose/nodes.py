@@ -159,7 +159,7 @@ def merge(earlier: ComposeNode, later: ComposeNode, path: tuple[str, ...] = ()) 
     """Merge two trees."""
     if later.rule is not MergeRule.MERGE or earlier.rule is MergeRule.RESET:
         return later
-    if later.value is None and isinstance(earlier.value, dict | list):
+    if later.value is None and path[-1:] != ("logging",):  # Compose takes no logging without a value there.
         return earlier
     if isinstance(earlier.value, dict) and isinstance(later.value, dict):
         if _is_other_driver(path, earlier.value, later.value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+import struct
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import Struct, field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _WHOLE_NUMBERS = range(-(2**63), 2**63)
 _LEAST_EXPONENT, _FIRST_WITH_EXPONENT = -4, 6
 _OF_WINDOWS = regex(r"[\x00-\x7f]:[\\/]|[\\/]{2}|\\\?\?\\[^\\/]*[\\/]")
+_WIDEST = 3.4e38
 _DIGITS = regex(r"[-+]?[0-9]{1,40}")
 
 
@@ -180,36 +182,51 @@ class PathText(Struct, frozen=True):
 
 
 class Whole(_Scalar, frozen=True):
-    """A whole number; text that is one becomes one. ``words`` stand for numbers."""
+    """A whole number; text that is one becomes one, and what stands behind a point falls away.
+
+    Args:
+        words: Words that stand for numbers.
+        within: The least and the greatest that it may be.
+    """
 
     expected: ClassVar[str] = "a whole number"
     words: tuple[tuple[str, int], ...] = ()
+    within: tuple[int, int] = (-(2**63), 2**63 - 1)
 
     def _form(self, value: Any) -> int | None:  # noqa: ANN401
         if isinstance(value, str):
-            if value in dict(self.words):
-                return dict(self.words)[value]
+            if value.lower() in dict(self.words):
+                return dict(self.words)[value.lower()]
             value = int(value) if _DIGITS.fullmatch(value) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
-        return int(value) if int(value) in _WHOLE_NUMBERS else None
+        return int(value) if self.within[0] <= int(value) <= self.within[1] else None
 
 
 class Number(_Scalar, frozen=True):
-    """A number; text that is one becomes one."""
+    """A number; text that is one becomes one, as near as 32 bits hold it where they are ``narrow``."""
 
     expected: ClassVar[str] = "a number"
+    narrow: bool = False
 
     def _form(self, value: Any) -> int | float | None:  # noqa: ANN401
         if isinstance(value, str):
             value = float_of(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
+        value = _narrow(value) if self.narrow else value
         return int(value) if float(value).is_integer() else value
 
 
-_TRUE = {"true", "1", "t", "y", "yes", "on"}
-_FALSE = {"false", "0", "f", "n", "no", "off"}
+def _narrow(value: float) -> float:
+    """Return the number of 32 bits that is nearest, in the fewest digits, as Go prints it."""
+    near = struct.unpack("f", struct.pack("f", value))[0] if abs(value) < _WIDEST else math.inf
+    texts = (f"{near:.{digits}g}" for digits in range(1, 10))
+    return next((float(text) for text in texts if struct.pack("f", float(text)) == struct.pack("f", near)), near)
+
+
+_TRUE = {"true", "y", "yes", "on"}
+_FALSE = {"false", "n", "no", "off"}
 
 
 class Truth(_Scalar, frozen=True):
@@ -246,11 +263,6 @@ class Size(_Scalar, frozen=True):
 
     expected: ClassVar[str] = "a size such as 512m or 2g"
 
-    def read(self, written: ComposeNode, name: str, ground: PathBase) -> ComposeNode:
-        """Return the size, nothing for none: Compose leaves it out."""
-        read = _Scalar.read(self, written, name, ground)
-        return with_value(read, None) if read.value == "0" else read
-
     def _form(self, value: Any) -> str | None:  # noqa: ANN401
         if isinstance(value, float):
             # Compose leaves out such a number without a word, source: compose-go types/bytes.go.
@@ -259,12 +271,15 @@ class Size(_Scalar, frozen=True):
         return None if isinstance(size, bool) or not isinstance(size, int) else str(size)
 
 
+_OCTAL = regex(r"[-+]?[0-7]{1,20}")
+
+
 class Mode(_Scalar, frozen=True):
     """File permissions; an octal number is written as octal text."""
 
     expected: ClassVar[str] = "an octal mode such as 0440"
 
     def _form(self, value: Any) -> str | None:  # noqa: ANN401
-        if isinstance(value, int) and not isinstance(value, bool):
-            return f"0{value:o}"
-        return value if isinstance(value, str) else None
+        if isinstance(value, str):
+            value = int(value, 8) if _OCTAL.fullmatch(value) else None
+        return f"0{value:o}" if isinstance(value, int) and not isinstance(value, bool) else None

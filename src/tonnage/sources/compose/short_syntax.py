@@ -39,6 +39,11 @@ def is_fetched(file: str) -> bool:
     return _FETCHED.match(file) is not None
 
 
+def stays(context: str) -> bool:
+    """Return whether the place of a build is kept as it is written."""
+    return not context or is_remote(context) or context.startswith("service:")
+
+
 def names_a_context(value: str) -> bool:
     """Return whether an additional context is something else than a directory."""
     return is_remote(value) or value.startswith(("service:", "target:", "docker-image:", "oci-layout:"))
@@ -68,13 +73,6 @@ def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:
         ComposeNode(f"{host}={each[1:-1] if _BRACKETS.fullmatch(each) else each}", written.place)
         for each in addresses.split(",")
     ]
-
-
-def short_gpus(written: ComposeNode, name: str) -> list[ComposeNode]:  # noqa: ARG001 - as Distinct.short
-    """Return ``gpus: all`` as a device request."""
-    if written.value == "all":
-        return [ComposeNode(_written(written, count=-1), written.place)]
-    return [written]
 
 
 def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
@@ -171,10 +169,10 @@ def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
     protocol = protocol.partition("/")[0].lower() or "tcp"
     inside, outside = _range(target), _range(published) if published else (0, 0)
     host_ip = _address(":".join(address))
-    if inside is None or outside is None or host_ip is None or protocol not in _PROTOCOLS:
+    if inside is None or not inside[0] or outside is None or host_ip is None or protocol not in _PROTOCOLS:
         raise UsageError(
             f"{name}: {text!r} is no port",
-            why=f"Ports go from 0 to {_HIGHEST_PORT}, with an address before them and a protocol behind them, if any.",
+            why=f"Ports go from 1 to {_HIGHEST_PORT}, with an address before them and a protocol behind them, if any.",
             todo="Write it as 80, 8080:80, 127.0.0.1:8080:80 or 8080:80/udp.",
             place=str(written.place),
         )
@@ -216,6 +214,8 @@ def _address(text: str) -> str | None:
     from ipaddress import ip_address  # noqa: PLC0415 - few ports have an address
 
     bare = text[1:-1] if _BRACKETS.fullmatch(text) else text
+    if bare == text and ":" in text:
+        return None
     try:
         ip_address(bare)
     except ValueError:
@@ -242,8 +242,13 @@ def target_key(entry: ComposeNode) -> str:
 
 
 def secret_key(entry: ComposeNode) -> str:
-    """Return what makes a secret or config of a service unique: where it is mounted."""
-    return target_key(entry).removeprefix("/run/secrets/")
+    """Return what makes a secret of a service unique: where it is mounted, as far as that is written."""
+    return str(_field(entry, "target") or f"/run/secrets/{_field(entry, 'source')}")
+
+
+def config_key(entry: ComposeNode) -> str:
+    """Return what makes a config of a service unique: where it is mounted, as far as that is written."""
+    return str(_field(entry, "target") or f"/{_field(entry, 'source')}")
 
 
 def path_key(entry: ComposeNode) -> str:
@@ -251,6 +256,6 @@ def path_key(entry: ComposeNode) -> str:
     return str(_field(entry, "path"))
 
 
-def tmpfs_key(entry: ComposeNode) -> str:
-    """Return what makes a tmpfs unique: its path, without the options."""
-    return str(entry.value).partition(":")[0]
+def name_key(entry: ComposeNode) -> str:
+    """Return what makes a word unique: what stands before its first ``=``."""
+    return str(entry.value).partition("=")[0]

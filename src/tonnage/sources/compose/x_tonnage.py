@@ -78,10 +78,12 @@ def _weights(written: ComposeNode, name: str) -> WeightsSpec | None:
     fields: dict[str, ComposeNode] = {key: entry for key, entry in written.value.items() if entry.value is not None}
     if not fields.keys() & {"manifest", "files"}:
         raise UsageError(f"{name} has neither 'manifest' nor 'files'", place=str(written.place))
-    listed = [entry for entry in (fields["files"].value if "files" in fields else ()) if entry.value is not None]
+    listed = [
+        entry for entry in ((fields["files"].value if "files" in fields else None) or ()) if entry.value is not None
+    ]
     return WeightsSpec(
         manifest=_inside(fields["manifest"], f"{name}.manifest") if "manifest" in fields else "",
-        models=tuple(entry.value for entry in fields["models"].value) if "models" in fields else (),
+        models=tuple(entry.value for entry in fields["models"].value or ()) if "models" in fields else (),
         backend=fields["backend"].value if "backend" in fields else "",
         files=tuple(_listed(entry, f"{name}.files[{index}]") for index, entry in enumerate(listed)),
         place=written.place,

@@ -190,7 +190,9 @@ class _Builder:
                 raise _syntax(f"found undefined alias {event.anchor!r}", place)
             known = self._anchors[event.anchor]
             if known is None:
-                raise UsageError("an alias stands inside its own anchor", place=str(place))
+                raise UsageError(
+                    "an alias stands inside its own anchor", todo="Write out what it stands for.", place=str(place)
+                )
             return known
         if depth > _DEEPEST:
             raise UsageError("this YAML is nested too deeply", place=str(place))
@@ -276,7 +278,7 @@ def _scalar(text: str, tag: str, style: str | None, place: Place) -> object:
 
 def _wrong_key(node: ComposeNode, place: Place) -> UsageError:
     if isinstance(node.value, dict | list) or node.value is None:
-        return UsageError("a key must be text", place=str(place))
+        return UsageError("a key must be text", todo="Write a name in quotes.", place=str(place))
     return UsageError(
         f"a key must be text, not {describe(node.value)}", todo=f'Write it in quotes: "{node.text}"', place=str(place)
     )
@@ -286,7 +288,7 @@ def _merged(written: ComposeNode) -> dict[str, ComposeNode]:
     result: dict[str, ComposeNode] = {}
     for entry in written.value if isinstance(written.value, list) else [written]:
         if not isinstance(entry.value, dict):
-            raise UsageError("'<<' merges mappings only", place=str(entry.place))
+            raise UsageError("'<<' merges mappings only", todo="Write a mapping behind it.", place=str(entry.place))
         for name, value in entry.value.items():
             result.setdefault(name, value)
     return result

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tonnage.sources.compose.keys import COMPOSE_FILE
+from tonnage.sources.compose.kinds import Worded
 from tonnage.sources.compose.shapes import Distinct, Either, Fields, Listed, Mounted, Named
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def groups_of(shape: Shape, path: str) -> dict[str, set[str]]:
     """Return the known keys of every mapping below a shape, by path."""
     if isinstance(shape, Mounted):
         return groups_of(shape.fields, path)
+    if isinstance(shape, Worded):
+        return groups_of(shape.shape, path)
     if isinstance(shape, Either):
         return groups_of(shape.mapping, path)
     if isinstance(shape, Named):

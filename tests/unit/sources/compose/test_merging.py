@@ -38,7 +38,7 @@ def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the t
             "healthcheck: {test: b}",
             {"healthcheck": {"test": ["CMD-SHELL", "b"], "retries": 3}},
         ),
-        ("security_opt: [a]", "security_opt: [b, a]", {"security_opt": ["a", "b"]}),
+        ("security_opt: [a]", "security_opt: [b]", {"security_opt": ["a", "b"]}),
         ("dns: 192.0.2.1", "dns: [192.0.2.2]", {"dns": ["192.0.2.1", "192.0.2.2"]}),
         (
             "volumes: ['./a:/x', 'vv:/y:ro']",
@@ -52,7 +52,7 @@ def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the t
         ),
         (
             "secrets: [token]",
-            "secrets: [{source: token, uid: 7}]",
+            "secrets: [{source: token, uid: '7'}]",
             {"secrets": [{"source": "token", "uid": "7"}]},
         ),
         ("expose: [80]", "expose: ['80', 81]", {"expose": ["80", "81"]}),
@@ -78,7 +78,7 @@ def merged(first: str, *later: str) -> Any:  # noqa: ANN401 - the shape is the t
         ("ports: ['1:1']", "ports: !override []", {"ports": []}),
         ("deploy: {labels: {a: 1}, replicas: 2}", "deploy: {labels: !reset {}}", {"deploy": {"replicas": 2}}),
         ("build: {args: {A: 1}}", "build: {args: {A: !reset null, B: 2}}", {"build": {"args": {"B": "2"}}}),
-        ("tmpfs: /run:size=7m", "tmpfs: [/run, /tmp]", {"tmpfs": ["/run", "/tmp"]}),
+        ("tmpfs: /run:size=7m", "tmpfs: ['/run:size=8m', /tmp]", {"tmpfs": ["/run:size=8m", "/tmp"]}),
         ("x-a: {b: 1}", "x-a: {c: 2}", {"x-a": {"b": 1, "c": 2}}),
     ],
 )

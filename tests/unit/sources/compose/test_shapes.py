@@ -44,7 +44,7 @@ GROUND = PathBase("/project/here", "/home/me")
         (Size(), "-1", "-1"),
         (Size(), ".5g", "536870912"),
         (Size(), "'1_0e2 k'", "1024000"),
-        (Size(), "0", None),
+        (Size(), "0", "0"),
         (Mode(), "0440", "0440"),
         (Mode(), "'0440'", "0440"),
         (PathText(), "a/../b/./c/", "/project/here/b/c"),
@@ -68,7 +68,7 @@ def test_a_scalar_is_read_into_its_one_form(shape: Shape, text: str, expected: o
     [
         (Text(), "[a]", "key must be text, not a list"),
         (Text(choices=("auto", "never")), "nver", "key cannot be 'nver'"),
-        (Whole(), "1.5", "key must be a whole number, not the number 1.5"),
+        (Whole(within=(0, 5)), "6", "key must be a whole number, not the number 6"),
         (Whole(), "true", "key must be a whole number, not the boolean true"),
         (Number(), "many", "key must be a number, not the text 'many'"),
         (Truth(), "maybe", "key must be true or false, not the text 'maybe'"),
@@ -93,7 +93,7 @@ def test_a_scalar_that_does_not_fit_is_refused_with_its_key(shape: Shape, text: 
     ("text", "message"),
     [
         ("environment: 3", "services.web.environment must be a mapping, or a list of NAME=value, not the number 3"),
-        ("environment: [[a]]", "an entry of services.web.environment must be text such as NAME=value, not a list"),
+        ("environment: [[a]]", "services.web.environment[0] must be text, not a list"),
         ("depends_on: a", "services.web.depends_on must be a mapping, or a list of names, not the text 'a'"),
         ("command: {a: b}", "services.web.command must be text or a list of words, not a mapping"),
         ('command: "a \'b"', "services.web.command cannot be split into words"),
@@ -132,7 +132,7 @@ def test_a_group_that_does_not_fit_is_refused_with_its_key(text: str, message: s
         ("volumes: [{type: volume, target: /a/../b/}]", {"type": "volume", "target": "/b"}),
         ("ports: ['80:80/TCP']", {"published": "80", "target": 80, "protocol": "tcp"}),
         ("ports: ['0:80']", {"published": "0", "target": 80, "protocol": "tcp"}),
-        ("ports: ['::1:080:80']", {"host_ip": "::1", "published": "80", "target": 80, "protocol": "tcp"}),
+        ("ports: ['[::1]:080:80']", {"host_ip": "::1", "published": "80", "target": 80, "protocol": "tcp"}),
         ("ports: ['8000-8010:80/udp']", {"published": "8000-8010", "target": 80, "protocol": "udp"}),
     ],
 )
