@@ -23,7 +23,9 @@ refused them. A case has
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-DIRECTORY = "/project"
+DIRECTORY = "/above/project"
 """Where the files lie in what is recorded, wherever they did."""
 HOME = "/home/me"
-NEWER, OLDER = "newer", "older"
+NEWER, OLDER, OF = "newer", "older", "of"
 _VALUE = "@@"
 _WRITTEN = ("service", "top", "text")
 _KEYS = {"about", *_WRITTEN, "files", "values", "environment", "named", "profiles", "own", "note"}
@@ -69,6 +71,12 @@ class Case(Struct, frozen=True):
         """The environment that it is read in."""
         return {"HOME": HOME, **self.environment}
 
+    @property
+    def digest(self) -> str:
+        """What tells whether a recording is of these inputs."""
+        inputs = [self.files, self.environment, self.named, self.profiles]
+        return sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:8]
+
 
 def cases() -> list[Case]:
     """Return all cases of all kinds."""
@@ -98,19 +106,14 @@ def _named(entry: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the files of each case of an entry, with its name."""
     several = [key for key in _WRITTEN if isinstance(entry.get(key), list)]
     for text in entry[several[0]] if several else [""]:
-        written = {**entry, **{key: text for key in several}}
+        written = {**entry, **dict.fromkeys(several, text)}
         for value in entry.get("values", [None]):
-            about = (
-                [text if value is None else text.replace(_VALUE, value)]
-                if several
-                else []
-                if value is None
-                else [value]
-            )
+            about = [text.replace(_VALUE, value or "")] if several else [] if value is None else [value]
+            name = ": ".join([entry["about"], *about])
             files = _files(written).items()
             yield (
-                ": ".join([entry["about"], *about]),
-                {file: content if value is None else content.replace(_VALUE, value) for file, content in files},
+                name,
+                {file: content.replace(_VALUE, value) if value is not None else content for file, content in files},
             )
 
 
@@ -149,11 +152,21 @@ def told(form: dict[str, Any]) -> dict[str, Any]:
 
 def _told_service(service: dict[str, Any]) -> dict[str, Any]:
     usual = {"command": None, "entrypoint": None, "networks": {"default": None}}
+    if "blkio_config" in service:
+        # Compose writes these names as they are called inside of it.
+        service = {
+            **service,
+            "blkio_config": json.loads(re.sub(r'"[A-Z]\w+":', _lower, json.dumps(service["blkio_config"]))),
+        }
     return {
         key: value
         for key, value in service.items()
         if not key.startswith("x-") and (key not in usual or value != usual[key])
     }
+
+
+def _lower(found: re.Match[str]) -> str:
+    return found[0].lower()
 
 
 def differences(own: Any, right: Any, path: str = "") -> list[str]:  # noqa: ANN401 - JSON
@@ -164,7 +177,7 @@ def differences(own: Any, right: Any, path: str = "") -> list[str]:  # noqa: ANN
             found
             for key in sorted({*own, *right})
             if names or not path or not key.startswith("x-")
-            if names or key in _SAID_WHEN_ZERO or own.get(key) or right.get(key)
+            if names or key in _SAID_WHEN_ZERO or not (_is_nothing(own.get(key)) and _is_nothing(right.get(key)))
             for found in differences(own.get(key, _MISSING), right.get(key, _MISSING), f"{path}.{key}")
         ]
     if isinstance(own, list) and isinstance(right, list) and len(own) == len(right):
@@ -172,3 +185,8 @@ def differences(own: Any, right: Any, path: str = "") -> list[str]:  # noqa: ANN
         return [found for index, pair in pairs for found in differences(*pair, f"{path}[{index}]")]
     same = own == right and isinstance(own, bool) == isinstance(right, bool)
     return [] if same else [f"{path[1:]} is {own!r}, and should be {right!r}"]
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether a value is what its key means without one."""
+    return all(map(_is_nothing, value.values())) if isinstance(value, dict) else not value or value == "0"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from tests.compose.cases import DIRECTORY, Case, told
+from tests.compose.cases import DIRECTORY, told
 
 from tonnage.sources.compose.canonical import canonical
 from tonnage.sources.compose.checks import check_form
+from tonnage.sources.compose.consistency import check_project
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.loading import load_files
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 
 if TYPE_CHECKING:
+    from tests.compose.cases import Case
+
     from tonnage.small_files import FileKind
 
 
@@ -32,6 +35,8 @@ class FilesOfCase:
         """Return a file."""
         del what, piped
         path = posixpath.normpath(path)
+        if path == "/dev/null":
+            return b""
         if path in self._files:
             return self._files[path]
         if path in self._directories:
@@ -41,6 +46,8 @@ class FilesOfCase:
     def kind(self, path: str) -> str:
         """Return what is there."""
         path = posixpath.normpath(path)
+        if path == "/dev/null":
+            return "other"
         return "file" if path in self._files else "directory" if path in self._directories else ""
 
 
@@ -61,6 +68,7 @@ def read(case: Case) -> dict[str, Any]:
     )
     loaded = load_files(selection, project_name="")
     form = canonical(loaded, profiles=selection.profiles)
+    check_project(form, loaded.tree)
     extras = ComposeExtras(
         tree=loaded.tree, files=selection.files, directory=selection.directory, profiles=selection.profiles
     )
