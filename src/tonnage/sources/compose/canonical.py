@@ -170,7 +170,7 @@ def _implied(service: Canonical) -> Canonical:
 def _mounted_files(service: Canonical) -> None:
     """Say where secrets are mounted; of configs Compose leaves that unsaid."""
     for entry in service.get("secrets", ()):
-        if not entry.get("target"):
+        if entry.get("target") is None:
             entry["target"] = f"/run/secrets/{entry.get('source')}"
 
 
@@ -205,6 +205,9 @@ def _resource(name: str, written: Canonical | None, project: str) -> Canonical:
     elif external is not None:
         resource.pop("external")
     resource.setdefault("name", f"{project}_{name}")
+    if isinstance(resource.get("ipam"), dict):
+        # Compose 2.40 reads these options and forgets them.
+        resource["ipam"] = {key: value for key, value in resource["ipam"].items() if key != "options"}
     return resource
 
 

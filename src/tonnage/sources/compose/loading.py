@@ -179,6 +179,12 @@ def _project_name(selection: Selection, raw: Mapping[str, ComposeNode], flag: st
         if written is not None:
             name = str(interpolate(written, selection.variables, lambda _name, _place: None).value)
             place = str(written.place)
+            if not name:
+                raise UsageError(
+                    "the name of the project is empty",
+                    todo="Write one, or remove the key 'name' to have that of the directory.",
+                    place=place,
+                )
             # What may not stand in a name is left out; where nothing is left, it is refused as it was written.
             name = project_name_from(name) or name
     if not name:
@@ -354,13 +360,12 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
         )
     directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
     variables = dict(source.variables)
-    add_included(
-        variables,
-        directory,
-        wanted.get("env_file") or (),
-        source.where,
-        marks_outside=source.root if source.marks else "",
-    )
+    outside = source.root if source.marks else ""
+    try:
+        add_included(variables, directory, wanted.get("env_file") or (), source.where, marks_outside=outside)
+    except UsageError as error:
+        error.place = error.place or str(place_of(entry, "env_file"))
+        raise
     key = (*paths, directory, *sorted(variables.items()))
     known = source.trees.get(key)
     if known is None and len(source.trees) >= _MOST_GROUPS:
