@@ -121,7 +121,7 @@ def _located(value: Any, near: ComposeNode) -> ComposeNode:  # noqa: ANN401 - JS
         keys = [*(key for key in written if key in value), *(key for key in value if key not in written)]
         return ComposeNode({key: _located(value[key], written.get(key, unknown)) for key in keys}, near.place)
     if isinstance(value, list):
-        written = near.value if isinstance(near.value, list) else []
-        listed = [*written, *[unknown] * len(value)][: len(value)]
+        there = near.value if isinstance(near.value, list) else []
+        listed = [*there, *[unknown] * len(value)][: len(value)]
         return ComposeNode([_located(*pair) for pair in zip(value, listed, strict=True)], near.place)
     return ComposeNode(value, near.place)
