@@ -72,8 +72,7 @@ def named(project: Project, name: str, text: str, cmd: str = SERVES) -> str:
 
 def page_inside(project: Project, service: str) -> str:
     """Return the page that the only container of a service has."""
-    found = project.engine.client.containers.get(project.engine.container(service).id)
-    return str(found.exec_run(["cat", "/www/index.html"]).output.decode())
+    return project.docker("exec", project.engine.container(service).id, "cat", "/www/index.html")
 
 
 def pulled(project: Project, threads: str, *, stop_first: bool = False) -> str:

@@ -313,6 +313,8 @@ class ComposeThatQuotes:
         assert request.working_directory
         raise UsageError("Compose refuses the stack's files", why=f'unexpected "+" near "{SECRET}"')
 
+    config_in_yaml = config
+
 
 def test_the_reason_of_compose_is_shown_for_files_of_the_project_alone(context: Path, outside: Path) -> None:
     file = context.parent / "compose.yaml"

@@ -138,10 +138,11 @@ def _good_now(context: ServiceContext) -> list[KnownVersion]:
     """Return the good versions before the new one, as this plan has named them by then."""
     if not context.names_what_runs:
         return list(context.good)
-    named = {"number": context.number, "references": (context.kept_reference,)}
+    number, references = context.number, (context.kept_reference,)
     if context.runs is not None:
-        return [replace(each, **named) if each == context.runs else each for each in context.good]
-    return [*context.good, KnownVersion(image=context.change.running_image, **named)]
+        named = replace(context.runs, number=number, references=references)
+        return [named if each == context.runs else each for each in context.good]
+    return [*context.good, KnownVersion(image=context.change.running_image, number=number, references=references)]
 
 
 def _beyond(context: ServiceContext) -> str:

@@ -102,7 +102,7 @@ def test_what_runs_is_what_it_goes_back_to_also_when_nobody_proved_it() -> None:
 def test_from_what_was_never_proven_and_is_not_healthy_it_goes_back_to_the_last_good_version(
     state: dict[str, str],
 ) -> None:
-    fails = container(WEB, RUNS, **state)  # type: ignore[arg-type]
+    fails = container(WEB, RUNS, **state)
     restore, _ = way_back(case(good(OLDER), good(GOOD), images=(RUNS, GOOD, OLDER), runs=fails))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == GOOD.image_id
@@ -110,7 +110,7 @@ def test_from_what_was_never_proven_and_is_not_healthy_it_goes_back_to_the_last_
     restore, _ = way_back(case(good(OLDER), good(GOOD), images=(RUNS, OLDER), runs=fails))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == OLDER.image_id
-    by_others = container(WEB, RUNS, labels={}, **state)  # type: ignore[arg-type]
+    by_others = container(WEB, RUNS, labels={}, **state)
     restore, _ = way_back(case(good(GOOD), runs=by_others))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == RUNS.image_id
