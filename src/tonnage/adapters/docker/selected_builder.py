@@ -4,7 +4,7 @@ Buildx is asked only where a variable or its own files say that there may be one
 and about a cache only while the builder's container runs, since it would start one that does not.
 
 Source: docker/buildx, ``store`` (``current``, ``defaults/``, ``instances/``), ``commands/inspect.go``,
-``commands/diskusage.go`` and ``commands/prune.go``, ``driver/docker-container``; checked with 0.29.
+``commands/diskusage.go`` and ``commands/prune.go``, ``driver/docker-container``; checked with 0.13 and 0.29.
 """
 
 from __future__ import annotations

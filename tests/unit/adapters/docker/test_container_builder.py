@@ -1,4 +1,4 @@
-"""What buildx tells of a builder's cache is recorded from 0.29 (JSON and blocks) and written after 0.13 (blocks)."""
+"""What buildx tells of a builder, in the forms of 0.29 (JSON, a block with blanks) and of 0.13 (a block with tabs)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ Last used:    3 seconds ago
 Type:         source.local
 
 ID:\t\tk38zy9l7qonthsc5iw6rfr8un
-Parents:
- - hk12qg6ljzr701l0j9nv22i8t
+Parent:\t\thk12qg6ljzr701l0j9nv22i8t
 Created at:\t2026-11-29 11:50:36.154217344 +0000 UTC
 Mutable:\tfalse
 Reclaimable:\tfalse
