@@ -82,7 +82,9 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         settings=settings,
         settings_places=places,
         shared_places=tuple(
-            (f"{section}.{key}", origin.place(section, key)) for section, found in shared.items() for key in found
+            (f"{section}.{key}", origin.place(section, key))
+            for section, found in shared.items()
+            for key in _in_order(found, origin.tree.value.get(section))
         ),
         notes=(*origin.notes, *_notes(form, origin)),
     )
