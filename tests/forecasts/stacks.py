@@ -83,6 +83,7 @@ class FactLookups(RealLookups):
         if told is None:
             raise CannotFetchError(f"the registry of {reference} refuses", "refused", why="It answers 401.")
         name, _, version = told.system.partition(" ")
+        official = {"PYTHON_VERSION": told.python} if reference.startswith("python:") else {}
         return BaseImage(
             reference=reference,
             platform=platform,
@@ -97,7 +98,7 @@ class FactLookups(RealLookups):
                 )
                 for number, count_bytes in enumerate(told.layers)
             ),
-            config=BaseConfig(environment=told.environment),
+            config=BaseConfig(environment=official | told.environment),
             origin=ReadFrom.ENGINE if told.local else ReadFrom.REGISTRY,
             python=told.python,
             distribution=Distribution(name=name, version=version) if name else None,
@@ -139,6 +140,8 @@ class FactLookups(RealLookups):
             python_directories=1 if told.modules else 0,
             bytecode_directory_bytes=4096 if told.modules else 0,
             python_path_bytes=31 * len(told.modules),
+            small_packed_bytes=sum(told.modules) // 4,
+            packed_bytes=max(0, told.wheel - sum(told.modules) // 4),
         )
 
     def packages(
@@ -159,6 +162,7 @@ class FactLookups(RealLookups):
             image=Estimate(image * 9 // 10, image, image * 11 // 10, Grade.DECLARED),
             disk=Estimate(image, image * 21 // 20, image * 12 // 10, Grade.DECLARED),
             debs=Estimate(debs, debs, debs, Grade.DECLARED),
+            compressed=Estimate(debs, debs * 13 // 10, debs * 18 // 10, Grade.DECLARED),
             lists=Estimate(19_000_003, 20_000_003, 21_000_011, Grade.DECLARED),
             lists_download=Estimate(9_000_011, 9_000_011, 9_000_011, Grade.DECLARED),
             packages=tuple(chosen),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.properties.structs import structs
 
 from tonnage.forecast.costs.build_costs import forecast_service
+from tonnage.forecast.costs.done_layers import DoneLayers
 from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.model.forecast.estimate import EngineKind, Grade, spread
 from tonnage.model.forecast.sized_effects import (
@@ -160,7 +161,7 @@ def test_the_same_build_twice_costs_once(work: BuildWork, engine: EngineKind) ->
 @given(works(), ENGINES)
 def test_what_the_engine_has_adds_nothing(work: BuildWork, engine: EngineKind) -> None:
     made = {step.key for step in forecast_service(work, engine).steps if step.key.startswith("made:")}
-    again = forecast_service(work, engine, present=made)
+    again = forecast_service(work, engine, DoneLayers(frozenset(made)))
 
     for step in again.steps:
         if step.key in made:

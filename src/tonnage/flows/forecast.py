@@ -18,12 +18,12 @@ from tonnage.flows.looks import look
 from tonnage.flows.requests import LookupScope
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import cache_places, read_history
+from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.totals import (
     cached_bytes,
     expected_builds,
     fit_into,
     forecast_stack,
-    present_layers,
     pulled_beside,
     without_unpacking,
 )
@@ -241,11 +241,11 @@ def gather(
         builders=asked.builders,
         ask_hosts=asked.ask_hosts,
     )
-    present = present_layers(history.built, inventory) if inventory and not asked.fresh else frozenset[str]()
+    done = done_layers(history.built, inventory) if inventory and not asked.fresh else DoneLayers()
     with opened as lookups:
         if asked.refuses_circles:
             refuse_circles(around, lookups)
-        found = forecast_services(services, around, lookups, present=present, cancel=cancel, within_s=asked.within_s)
+        found = forecast_services(services, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)
     return tuple(without_unpacking(each) if each.service in asked.packed else each for each in found)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
+from tonnage.adapters.context.compression import Packing
 from tonnage.adapters.context.context_files import ContextFiles, open_context
 from tonnage.adapters.context.copied_files import CopyMeter, tree_of
 from tonnage.adapters.context.copy_digest import FileTokens, contents_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.apt.lists import FetchedIndex
+    from tonnage.adapters.context.compression import Packed
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.throwaway_container import EngineProbe
     from tonnage.adapters.interface import EngineFacts
@@ -62,17 +64,26 @@ class DirectoryContext:
         files: Its files; None where the context lies elsewhere.
     """
 
-    def __init__(self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens) -> None:
+    def __init__(
+        self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens, packing: Packing
+    ) -> None:
         self._files = files
+        self._packing = packing
         self._meter = meter
         self._tokens = tokens
         self._lock = threading.Lock()
         self.key = key
 
-    def copied(self, copy: CopyInstruction) -> Copied:
+    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
         """Measure what an instruction copies or adds."""
         found = contents_of(copy, self._files, self._tokens)
-        return Copied(self._meter.tree(copy, self._files), found.by_name, found.by_path, found.files)
+        how = (self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents))
+
+        def tries(entries: Sequence[Packed]) -> Estimate | None:
+            return self._packing.tried("\0".join(how), entries, self._files)
+
+        tree = self._meter.tree(copy, self._files, tries if packing else None)
+        return Copied(tree, found.by_name, found.by_path, found.files)
 
     def whole(self) -> Tree:
         """Measure all of it."""
@@ -137,6 +148,7 @@ class RealLookups:
         self._heads = RemoteSizes(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
         self._tokens = FileTokens()
+        self._packing = Packing(self._kept)
         self._once = SingleFlight()
         self._over = threading.Event()
         self._reading_lock = threading.Lock()
@@ -185,13 +197,12 @@ class RealLookups:
         if directory:
             there = Path(directory).is_dir()
             files = ContextFiles(directory) if there else None
-            return self._once.ask(
-                ("context", directory), lambda: DirectoryContext(files, directory, self._meter, self._tokens)
-            )
+            return self._once.ask(("context", directory), lambda: self._directory(files, directory))
         key = f"{spec.context}\0{spec.dockerfile}"
-        return self._once.ask(
-            ("context", key), lambda: DirectoryContext(open_context(spec), spec.context, self._meter, self._tokens)
-        )
+        return self._once.ask(("context", key), lambda: self._directory(open_context(spec), spec.context))
+
+    def _directory(self, files: ContextFiles | None, key: str) -> DirectoryContext:
+        return DirectoryContext(files, key, self._meter, self._tokens, self._packing)
 
     def base_image(self, reference: str, platform: str) -> BaseImage:
         """Return an image: from the engine, else from its registry.

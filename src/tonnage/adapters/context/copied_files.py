@@ -1,7 +1,8 @@
 """What a ``COPY`` or an ``ADD`` brings: files of a directory behind its ``.dockerignore``, archives, addresses.
 
 Public:
-    ``CopyMeter(heads).tree(copy, files) -> Tree``: what one instruction brings. ``files`` is None for a remote context.
+    ``CopyMeter(heads).tree(copy, files, tries) -> Tree``: what one instruction brings. ``files`` is None for a remote
+    context.
 
 What comes from another stage or image (``COPY --from``) is not measured here.
 
@@ -14,7 +15,10 @@ import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.adapters.context.archives import UnlistedError, list_archive
+from tonnage.adapters.context.compression import Packed
 from tonnage.adapters.context.context_files import is_pattern, named_by
 from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
 from tonnage.lazily import regex
@@ -23,10 +27,11 @@ from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.python_lock import in_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.adapters.web.remote_sizes import RemoteSizes
+    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.recipe import CopyInstruction
 
 _ADDRESS = regex(r"(?:https?|ftp)://")
@@ -45,11 +50,17 @@ class CopyMeter:
     def __init__(self, heads: RemoteSizes) -> None:
         self._heads = heads
 
-    def tree(self, copy: CopyInstruction, files: ContextFiles | None) -> Tree:
+    def tree(
+        self,
+        copy: CopyInstruction,
+        files: ContextFiles | None,
+        tries: Callable[[Sequence[Packed]], Estimate | None] | None = None,
+    ) -> Tree:
         """Return what one ``COPY`` or ``ADD`` from a context brings.
 
         Args:
             files: The context; None where it lies elsewhere, so that its files cannot be seen.
+            tries: Tries how far entries of an archive compress; None where nobody wants to know.
 
         Returns:
             Its bytes. The directories of the destination are counted: a layer has each of them.
@@ -61,7 +72,8 @@ class CopyMeter:
         several = len(copy.sources) + len(copy.inline) > 1 or copy.destination.endswith("/")
         for document in copy.inline:
             name = f"{copy.destination}/{document.name}" if several else copy.destination
-            layer.add(name, "file", len(document.body.encode(errors="surrogatepass")))
+            text = document.body.encode(errors="surrogatepass")
+            layer.add(name, "file", len(text), text)
         remote = Tree()
         for source in copy.sources:
             if copy.adds and is_address(source):
@@ -70,7 +82,10 @@ class CopyMeter:
                 remote += Tree(image=UNKNOWN, disk=UNKNOWN, notes=(f"{source} lies in a remote context",))
             else:
                 _Copying(copy, files, layer).take(source, several=several)
-        return layer.tree() + remote
+        found = layer.tree()
+        if tries is not None and found.image.known:
+            found = replace(found, compressed=tries(layer.packed()))
+        return found + remote
 
     def _fetched(self, address: str, copy: CopyInstruction, layer: _Layer) -> Tree:
         """Return what an address brings; its file is unpacked only where that is asked for."""
@@ -128,23 +143,21 @@ class _Copying:
         self._layer.add(destination, "directory", 0)
         for inside, entry in self._files.below(root):
             if not self._left_out(inside):
-                self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes)
+                self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes, entry)
 
     def _file(self, entry: ContextEntry, *, into: bool) -> None:
         unpacks = self._copy.adds and self._copy.unpacks is not False and entry.kind == "file"
         if unpacks and self._archive(entry):
-            self._layer.archive_bytes += entry.size_bytes
+            self._layer.archives.append(entry)
             self._layer.add(self._copy.destination, "directory", 0)
             return
         name = entry.path if self._copy.parents else PurePosixPath(entry.path).name
         into = into or self._copy.parents
         path = f"{self._copy.destination.rstrip('/')}/{name}" if into else self._copy.destination
-        kind, size = entry.kind, entry.size_bytes
-        if kind == "link":
-            # A link that is named itself is followed; inside a directory links stay links.
-            target = self._files.followed(entry)
-            kind, size = ("file", target.size_bytes) if target is not None else (kind, size)
-        self._layer.add(path, kind, size)
+        # A link that is named itself is followed; inside a directory links stay links.
+        target = self._files.followed(entry) if entry.kind == "link" else None
+        found = target or entry
+        self._layer.add(path, found.kind, found.size_bytes, found)
 
     def _archive(self, entry: ContextEntry) -> bool:
         """Add what an archive holds; return whether a file is one."""
@@ -180,19 +193,22 @@ class _Layer:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, int]] = {}
+        self._origins: dict[str, ContextEntry | bytes] = {}
         self.missing: list[str] = []
         self.notes: list[str] = []
-        self.archive_bytes = 0
+        self.archives: list[ContextEntry] = []
         self.held_bytes = 0
         self.unlisted = False
 
-    def add(self, path: str, kind: str, size_bytes: int) -> None:
-        """Add one entry with the directories above it."""
+    def add(self, path: str, kind: str, size_bytes: int, origin: ContextEntry | bytes | None = None) -> None:
+        """Add one entry with the directories above it, and where what it holds can be read."""
         normal = _absolute(path)
         self.directories_of(f"{normal}/..")
         if normal != "/":
             self.held_bytes += 0 if normal in self._found else _ENTRY_BYTES + len(normal)
             self._found[normal] = (kind, size_bytes)
+            if origin is not None and kind == "file":
+                self._origins[normal] = origin
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
@@ -207,15 +223,30 @@ class _Layer:
         # The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
         image = sum(size for kind, size in self._found.values() if kind in {"file", "link"})
         disk = sum(on_disk(*each) for each in self._found.values())
+        archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
             image=UNKNOWN if self.unlisted else exactly(image),
             disk=UNKNOWN if self.unlisted else exactly(disk),
-            transient=exactly(self.archive_bytes) if self.archive_bytes else NOTHING,
+            transient=exactly(archive_bytes) if archive_bytes else NOTHING,
             inodes=len(self._found),
             files=self._files() if len(self._found) <= _MOST_FILES and not self.unlisted else (),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
         )
+
+    def packed(self) -> list[Packed]:
+        """Return the entries of the layer as they lie in an archive.
+
+        What an archive of the context unpacks to compresses as far as the archive does, which may be compressed itself.
+        """
+        found = [Packed(each.path, each.size_bytes, each) for each in self.archives]
+        for path in self._found if not found else self._origins:
+            origin = self._origins.get(path)
+            if isinstance(origin, bytes):
+                found.append(Packed(path, len(origin), text=origin))
+            else:
+                found.append(Packed(path, origin.size_bytes if origin is not None else 0, origin))
+        return found
 
     def _files(self) -> tuple[tuple[str, int, int], ...]:
         return tuple(

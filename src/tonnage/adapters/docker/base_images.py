@@ -117,12 +117,15 @@ def _layer(layer: Layer) -> BaseLayer:
         source = "not told by the engine"
         return BaseLayer(chain_id=layer.chain_id, diff_id=layer.diff_id, image=UNKNOWN, disk=UNKNOWN, source=source)
     image = exactly(layer.size_bytes)
+    disk = disk_of_files(image) if layer.size_bytes else NOTHING
     return BaseLayer(
         chain_id=layer.chain_id,
         diff_id=layer.diff_id,
         image=image,
-        disk=disk_of_files(image) if layer.size_bytes else NOTHING,
+        # Of images in containerd the engine tells blocks of the disk.
+        disk=image if layer.blob_bytes else disk,
         source="the engine",
+        compressed_bytes=layer.blob_bytes or None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.lazily import regex
+from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.effects import Nothing, Source, WriteFile
 from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most, exactly
 from tonnage.units import told_count
@@ -98,7 +99,10 @@ _ANYTHING = Source(known=False)
 _ANYTHING_OF_IT = Source(known=False, least_percent=0)
 # An option of ``echo``, or what some shells' ``echo`` turns into other characters.
 _SAYS_MORE = regex(r"^-|\\")
-_ENDLESS = frozenset({"/dev/full", "/dev/random", "/dev/urandom", "/dev/zero"})
+_ENDLESS = {
+    "/dev/full": Content.ZEROS, "/dev/zero": Content.ZEROS,
+    "/dev/random": Content.PACKED, "/dev/urandom": Content.PACKED,
+}  # fmt: skip
 
 
 def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
@@ -142,7 +146,7 @@ def printed(context: Context) -> Source:
     if row is not None and row.prints is not None:
         return Source(text=row.prints)
     if context.command.program == "head" and (count := _bytes(_option(_texts(context), "-c", "--bytes"))) is not None:
-        return Source(text=_counted(context, count, _texts(context)))
+        return _counted(context, count, _texts(context))
     return _ANYTHING_OF_IT if row is None or row.percent is None else _read(context, row)
 
 
@@ -167,7 +171,7 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
         if count is None or block is None or {"seek", "oseek", "obs"} & set(operands):
             return (write(context, path, _ANYTHING),)
-        return (write(context, path, Source(text=_counted(context, count * block, (operands.get("if", ""),)))),)
+        return (write(context, path, _counted(context, count * block, (operands.get("if", ""),))),)
     named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
@@ -175,13 +179,16 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         return (context.opaque("the size cannot be told"),)
     # What truncate adds is a hole.
     text = exactly(size) if context.command.program == "fallocate" else at_most(size)
-    return tuple(write(context, path, Source(text=text), appends=size > 0) for path in paths)
+    source = Source(text=text, content=Content.ZEROS)
+    return tuple(write(context, path, source, appends=size > 0) for path in paths)
 
 
-def _counted(context: Context, count_bytes: int, names: Sequence[str]) -> Estimate:
+def _counted(context: Context, count_bytes: int, names: Sequence[str]) -> Source:
     """Return what a program writes that copies so many bytes: all of them where what it reads has no end."""
     read = next((each.path for each in reversed(context.command.redirections) if each.operator == "<"), "")
-    return exactly(count_bytes) if _ENDLESS & {read, *names} else at_most(count_bytes)
+    endless = next((each for each in (read, *names) if each in _ENDLESS), "")
+    text = exactly(count_bytes) if endless else at_most(count_bytes)
+    return Source(text=text, content=_ENDLESS.get(endless, Content.ANY))
 
 
 def _row(context: Context) -> Cheap | None:

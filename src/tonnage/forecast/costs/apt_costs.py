@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.model.forecast.compression import Content, at_most_compressed
 from tonnage.model.forecast.debian_package import AptForecast, Chosen, ListBytes, PackageSelection, compare, satisfies
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.forecast.python_lock import in_blocks
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.base_image import AptState
     from tonnage.model.forecast.debian_package import Alternatives, DebPackage, PackageIndex, Probed, Relation
 
+# What gzip makes of packages: parts of their bytes and of their files', and how far off that is.
+# Source: 40 packages of Debian 12, of 0.1 to 40 MB.
+_GZIP_OF_DEBS, _GZIP_OF_FILES, _GZIP_OF_OTHERS = 0.85, 0.15, 0.3
+_GZIP, _GZIP_WITHOUT_DOCUMENTS = (0.7, 1.0, 1.8), (0.6, 0.95, 1.8)
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
 _FILES = (0.95, 0.986, 1.02)
 _FILES_WITHOUT_DOCUMENTS = (0.60, 0.93, 1.02)
@@ -215,12 +220,15 @@ def apt_forecast(
     """Return what an update and an install bring."""
     image = _installed(choice, state)
     debs = sum(package.deb_bytes for package in choice.packages)
+    fetched = _declared(int(debs * (_ASSUMED if choice.assumed else 1)), debs, debs)
     note = "what the image has installed is not known: the usual packages were taken for it"
     return AptForecast(
         image=image,
         disk=_on_disk(image, len(choice.packages)),
-        debs=_declared(int(debs * (_ASSUMED if choice.assumed else 1)), debs, debs),
+        debs=fetched,
+        compressed=_gzipped(choice, fetched, image, state),
         lists=_lists(lists, state),
+        lists_content=Content.ANY if state.lists_compressed else Content.TEXT,
         lists_download=_spread(
             lists.release_bytes + lists.fetched_bytes + (lists.translation_fetched_bytes if state.translations else 0)
         ),
@@ -257,6 +265,23 @@ def _installed(choice: PackageSelection, state: AptState) -> Estimate:
         for files, code, record, added, scripts in parts
     )
     return _declared(int(low * _ASSUMED) if choice.assumed else low, likely, high)
+
+
+def _gzipped(choice: PackageSelection, debs: Estimate, image: Estimate, state: AptState) -> Estimate:
+    """Return what packages take in a compressed layer: more than in their files, which are packed by better means.
+
+    The better a package is packed, the more of that gzip misses: it looks back over 32 KiB only.
+    """
+    if not debs.high_bytes:
+        return NOTHING
+    declared = sum(package.installed_bytes for package in choice.packages)
+    # What is written besides is bytecode, and text of dpkg.
+    more = max(0, image.likely_bytes - declared) * _GZIP_OF_OTHERS
+    gzipped = debs.likely_bytes * _GZIP_OF_DEBS + declared * _GZIP_OF_FILES + more
+    low, likely, high = (gzipped * share for share in (_GZIP_WITHOUT_DOCUMENTS if state.path_excludes else _GZIP))
+    if choice.assumed:
+        low *= _ASSUMED
+    return _declared(int(low), int(likely), int(min(max(likely, high), at_most_compressed(image.high_bytes))))
 
 
 def _has_python(package: Chosen) -> bool:

@@ -15,10 +15,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.addresses import redacted
-from tonnage.forecast.costs.cache_exports import export_step
+from tonnage.forecast.costs.cache_exports import export_step, in_time
 from tonnage.forecast.costs.copied_image_files import copied_paths
+from tonnage.forecast.costs.done_layers import DoneLayers, built_again
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
+from tonnage.forecast.costs.side_by_side import with_others
 from tonnage.forecast.costs.totals import add_up
 from tonnage.model.forecast.estimate import (
     BLOB,
@@ -37,24 +39,31 @@ from tonnage.model.forecast.estimate import (
     above,
     highest,
     total,
+    weakest,
 )
 from tonnage.model.forecast.sized_effects import SizedEffect
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.costs.layer_costs import LayerCost
     from tonnage.model.forecast.sized_effects import BaseLayers, BuildWork, StageWork, StepWork, WrittenBytes
 
 # What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it.
 LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
+# What a compressed layer takes besides: heads in its archive, the rest of a block, what containerd notes of it.
+BLOB_DISK = Estimate(4_096, 8_192, 32_768, Grade.EXACT)
 # What an image takes besides its layers: its configuration, its Dockerfile, and what BuildKit writes down of a build,
 # some 0.15 MB since Docker 23, of the last fifty.
 IMAGE_DISK = Estimate(4_096, 16_384, 262_144, Grade.EXACT)
+# What of both is counted in an image in containerd: manifests, configurations and attestations; directories of a layer.
+DOCUMENTS = Estimate(1_024, 8_192, 131_072, Grade.EXACT)
+DIRECTORIES = Estimate(4_096, 8_192, 65_536, Grade.EXACT)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
 _CONTRIBUTORS = 400
+_NONE_DONE = DoneLayers()
 # Begins the identity of a layer that a builder beside the engine pulled for itself.
 _BESIDE = "beside:"
 
@@ -78,29 +87,30 @@ class _StageEnd(Struct, frozen=True, kw_only=True):
     layers: tuple[_EndLayer, ...]
 
 
-def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[str] = ()) -> ServiceForecast:
+def forecast_service(work: BuildWork, engine: EngineKind, done: DoneLayers = _NONE_DONE) -> ServiceForecast:
     """Return what building one image costs."""
     built = any(stage.steps for stage in work.stages)
     if not built:
         engine = engine.keeps
-    endings: dict[int, _StageEnd] = {}
-    steps: list[tuple[int, int, InstructionForecast]] = []
-    in_image = _stages_of_image(work)
-    whole = any(export.whole for export in work.exports)
-    for stage in work.stages:
-        shown = stage.index in in_image
-        ending, its_steps = _stage(stage, engine, frozenset(present), endings, shown=shown, packs=shown or whole)
-        endings[stage.index] = ending
-        steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
-    together = _with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
+    endings, steps = _stages(work, engine, done.there | done.gone)
+    if any(step.key in done.gone for *_, step in steps):
+        keys = {stage.index: [step.key for at, _, step in steps if at == stage.index] for stage in work.stages}
+        own = {stage.index: keys[stage.index][len(keys[stage.index]) - len(stage.steps) :] for stage in work.stages}
+        endings, steps = _stages(work, engine, (done.there | done.gone) - built_again(work, own, done.there))
+    together = with_others(work, steps) if engine is not EngineKind.CLASSIC else [step for *_, step in steps]
     if built:
         together[-1] = _with_image(together[-1], endings[work.target].key, engine, work.attached)
+    if engine.keeps is EngineKind.CONTAINERD and work.platforms > 1:
+        together[-1] = _with_platforms(together[-1], together, work.platforms)
     if work.scanner is not None:
         step = _from(work.scanner, 0, str(work.target), engine, shown=False)
         together.append(replace(step, text=f"list what is in the image with {work.scanner.name}"))
     if engine.is_beside:
         together.append(_load(work, endings[work.target], engine.keeps))
     exported = [export_step(export, together) for export in work.exports] if built else []
+    if exported:
+        # What is exported is there before, so that it counts at the moments of that as well.
+        together = [in_time(step) for step in together]
     together += [step for step, _ in exported if step is not None]
     beside = work.context if engine is EngineKind.CLASSIC and built else NOTHING
     sums = add_up(together, beside=beside)
@@ -118,6 +128,22 @@ def forecast_service(work: BuildWork, engine: EngineKind, present: Collection[st
         notes=(*map(redacted, work.notes), *(told for _, told in exported if told)),
         broken=work.broken,
     )
+
+
+def _stages(
+    work: BuildWork, engine: EngineKind, present: frozenset[str]
+) -> tuple[dict[int, _StageEnd], list[tuple[int, int, InstructionForecast]]]:
+    """Return how each stage ends, and its instructions, each with its stage and its place there."""
+    endings: dict[int, _StageEnd] = {}
+    steps: list[tuple[int, int, InstructionForecast]] = []
+    in_image = _stages_of_image(work)
+    whole = any(export.whole for export in work.exports)
+    for stage in work.stages:
+        shown = stage.index in in_image
+        ending, its_steps = _stage(stage, engine, present, endings, shown=shown, packs=shown or whole)
+        endings[stage.index] = ending
+        steps += [(stage.index, number, step) for number, step in enumerate(its_steps)]
+    return endings, steps
 
 
 def _stage(
@@ -161,10 +187,11 @@ def _stage(
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = with_lesson(layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside), each.lesson)
+        cost = layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside)
+        cost = with_lesson(cost, each.lesson, tried=each.tried)
         visible = cost.visible
         steps.append(_instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present))
-        layers.append(_EndLayer(key, cost.disk + LAYER_DISK, cost.compressed, key in present))
+        layers.append(_EndLayer(key, cost.disk + LAYER_DISK, _blob(cost), key in present))
     return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps
 
 
@@ -181,12 +208,13 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
     layers = [(layer, base.beside if engine.is_beside else layer.present) for layer in base.layers]
     missing = [layer for layer, present in layers if not present]
     where = _BESIDE if engine.is_beside else ""
+    shows_blobs = shown and engine.keeps is EngineKind.CONTAINERD
     holdings = [
         Holding(
             key=f"{where}{layer.chain_id}",
             role=role,
             kept=layer.disk + LAYER_DISK,
-            image=layer.image if shown else NOTHING,
+            image=NOTHING if not shown else layer.disk if shows_blobs else layer.image,
             download=layer.compressed,
             present=present,
             in_image=shown,
@@ -196,7 +224,14 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
     keeps_blobs = engine is EngineKind.CONTAINERD or engine.is_beside
     if keeps_blobs:
         holdings += [
-            Holding(key=f"{BLOB}{where}{layer.chain_id}", role=role, kept=layer.compressed, present=present)
+            Holding(
+                key=f"{BLOB}{where}{layer.chain_id}",
+                role=role,
+                kept=layer.compressed,
+                image=layer.compressed if shows_blobs else NOTHING,
+                present=present,
+                in_image=shown,
+            )
             for layer, present in layers
         ]
     download = total(layer.compressed for layer in missing)
@@ -210,7 +245,7 @@ def _from(base: BaseLayers, line: int, stage: str, engine: EngineKind, *, shown:
         stage=stage,
         line=line,
         text=f"FROM {base.name}",
-        image=total(layer.image for layer in base.layers) if shown else NOTHING,
+        image=total(holding.image for holding in holdings),
         disk=total(holding.kept for holding in holdings if not holding.present),
         transient=transient,
         download=download,
@@ -234,12 +269,13 @@ def _instruction(
     present: bool,
 ) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
+    shows_blobs = shown and engine.keeps is EngineKind.CONTAINERD
     holdings = [
         Holding(
             key=key,
             role=role,
             kept=cost.disk + LAYER_DISK,
-            image=cost.image if shown else NOTHING,
+            image=NOTHING if not shown else cost.disk + DIRECTORIES if shows_blobs else cost.image,
             download=cost.download,
             present=present,
             in_image=shown,
@@ -252,16 +288,22 @@ def _instruction(
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
         holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]
     if packs and (engine is EngineKind.CONTAINERD or engine.is_beside):
-        holdings.append(Holding(key=f"{BLOB}{key}", role=role, kept=cost.compressed, present=present, in_image=shown))
+        late = shown and engine is EngineKind.CONTAINERD
+        blob, image = _blob(cost), cost.compressed if shows_blobs else NOTHING
+        holdings.append(
+            Holding(key=f"{BLOB}{key}", role=role, kept=blob, image=image, present=present, in_image=shown, late=late)
+        )
     if shown and engine is EngineKind.CONTAINERD:
         # The image is unpacked from its blobs beside what BuildKit keeps. Source: measured with Docker 26.1 and 28.5.
-        unpacked = cost.disk + LAYER_DISK
-        holdings.append(Holding(key=f"{UNPACKED}{key}", role=role, kept=unpacked, present=present, in_image=True))
+        kept = cost.disk + LAYER_DISK
+        holdings.append(
+            Holding(key=f"{UNPACKED}{key}", role=role, kept=kept, present=present, in_image=True, late=True)
+        )
     return InstructionForecast(
         stage=stage,
         line=work.line,
         text=redacted(work.text),
-        image=cost.image if shown else NOTHING,
+        image=total(holding.image for holding in holdings),
         disk=NOTHING if present else total(holding.kept for holding in holdings),
         transient=NOTHING if present else transient,
         download=NOTHING if present else cost.download,
@@ -275,12 +317,31 @@ def _instruction(
     )
 
 
+def _blob(cost: LayerCost) -> Estimate:
+    """Return what a layer takes compressed: that is estimated at best, however well its files are known."""
+    if not cost.compressed.high_bytes:
+        return BLOB_DISK
+    return replace(cost.compressed, grade=weakest((cost.compressed.grade, Grade.DECLARED))) + BLOB_DISK
+
+
 def _with_image(last: InstructionForecast, key: str, engine: EngineKind, attached: Estimate) -> InstructionForecast:
     role = CONTAINERD if engine is EngineKind.CONTAINERD else DATA_ROOT
     kept = IMAGE_DISK + attached
-    holding = Holding(key=f"image:{key}", role=role, kept=kept, present=last.present)
+    image = DOCUMENTS + attached if engine.keeps is EngineKind.CONTAINERD else NOTHING
+    holding = Holding(key=f"image:{key}", role=role, kept=kept, image=image, present=last.present)
     disk = last.disk if last.present else last.disk + kept
-    return replace(last, disk=disk, holdings=(*last.holdings, holding))
+    return replace(last, image=last.image + image, disk=disk, holdings=(*last.holdings, holding))
+
+
+def _with_platforms(
+    last: InstructionForecast, steps: Sequence[InstructionForecast], platforms: int
+) -> InstructionForecast:
+    """Add what is shown of an image for each further platform: as much again, also of layers that all of them have."""
+    shown = total(step.image for step in steps)
+    more = Estimate(0, shown.likely_bytes, shown.high_bytes, weakest((shown.grade, Grade.DECLARED)))
+    more = more.each(lambda count: count * (platforms - 1))
+    holding = Holding(key=f"platforms:{last.key}", role=last.role, kept=NOTHING, image=more, present=last.present)
+    return replace(last, image=last.image + more, holdings=(*last.holdings, holding))
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
@@ -336,43 +397,3 @@ def _stages_of_image(work: BuildWork) -> set[int]:
 
 def _joined(below: str, identity: str) -> str:
     return "made:" + hashlib.sha256(f"{below}\0{identity}".encode()).hexdigest()
-
-
-def _with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:
-    """Return the instructions, each with what other stages may need on top at its worst moment.
-
-    BuildKit waits only for what an instruction needs.
-    """
-    needed = _needed(work, steps)
-    found = []
-    for stage, number, step in steps:
-        worst: dict[int, int] = {}
-        for other_stage, other_number, other in steps if step.transient.high_bytes else ():
-            waits = other_stage in needed[stage, number] or stage in needed[other_stage, other_number]
-            if other_stage == stage or waits or not other.transient.high_bytes:
-                continue
-            worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
-        together = sum(worst.values())
-        others = Estimate(0, 0, together, step.transient.grade) if together else NOTHING
-        found.append(replace(step, others=others))
-    return found
-
-
-def _needed(
-    work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]
-) -> dict[tuple[int, int], frozenset[int]]:
-    """Return for each instruction the stages that are complete before it begins."""
-    whole: dict[int, frozenset[int]] = {}
-    needed: dict[tuple[int, int], frozenset[int]] = {}
-    for stage in work.stages:
-        before: frozenset[int] = frozenset()
-        if stage.on_stage is not None:
-            before = whole[stage.on_stage] | {stage.on_stage}
-        offset = 1 if stage.on_stage is None and stage.base is not None else 0
-        needed[stage.index, 0] = before
-        for number, step in enumerate(stage.steps):
-            for index in step.stages_read:
-                before |= whole[index] | {index}
-            needed[stage.index, number + offset] = before
-        whole[stage.index] = before
-    return {(stage, number): needed.get((stage, number), frozenset()) for stage, number, _ in steps}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.model.forecast.estimate import (
     BLOB,
     EXPORTED,
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.forecast.sized_effects import CacheExport
+
+
+def in_time(step: InstructionForecast) -> InstructionForecast:
+    """Return an instruction of a build that exports: all that is made of its layers is there before."""
+    return replace(step, holdings=tuple(replace(each, late=False) for each in step.holdings))
 
 
 def export_step(export: CacheExport, steps: Sequence[InstructionForecast]) -> tuple[InstructionForecast | None, str]:

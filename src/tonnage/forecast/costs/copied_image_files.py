@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
 from tonnage.model.forecast.sized_effects import WrittenBytes
@@ -314,11 +315,26 @@ def _of_files(piece: WrittenBytes, files: Sequence[tuple[str, int, int]], path: 
             place=into,
             image=exactly(image_bytes),
             disk=exactly(sum(count_bytes for *_, count_bytes in files)),
-            compressed=Estimate(image_bytes // 10, image_bytes // 2, image_bytes, Grade.DECLARED),
+            compressed=_compressed_part(piece, image_bytes),
             source=piece.source,
             files=_at(files, path, into),
         )
     ]
+
+
+def _compressed_part(piece: WrittenBytes, part_bytes: int) -> Estimate:
+    """Return what some files of a piece take compressed: likely as much as its others, but its files may differ."""
+    whole, usual = piece.image.likely_bytes, compressed(exactly(part_bytes))
+    if not whole or part_bytes >= whole:
+        return piece.compressed
+    least = piece.compressed.low_bytes - (whole - part_bytes)
+    likely = piece.compressed.likely_bytes * part_bytes // whole
+    return replace(
+        usual,
+        low_bytes=max(0, least),
+        likely_bytes=likely,
+        high_bytes=max(likely, min(usual.high_bytes, piece.compressed.high_bytes)),
+    )
 
 
 def _at(files: Sequence[tuple[str, int, int]], path: str, into: str) -> tuple[tuple[str, int, int], ...]:

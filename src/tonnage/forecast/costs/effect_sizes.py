@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
+from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
     AptClean,
     AptInstall,
@@ -149,15 +150,18 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
             place=_PACKAGES,
             image=brought.image.share(package.installed_bytes, counted),
             disk=brought.disk.share(package.installed_bytes, counted),
-            compressed=brought.debs.share(package.deb_bytes, fetched),
+            compressed=brought.compressed.share(package.deb_bytes, fetched),
             source=f"{brought.by}{f', for {package.because}' if package.because else ''}",
         )
         for package in packages
     ]
     if not packages and brought.disk.high_bytes and not effect.downloads_only:
         pieces.append(
-            WrittenBytes(name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk, source=brought.by)
-        )
+            WrittenBytes(
+                name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk,
+                compressed=brought.compressed, source=brought.by,
+            )
+        )  # fmt: skip
     missing = "no source has it: assumed"
     pieces += [WrittenBytes.of_size(name, _PACKAGES, unknown, missing) for name in brought.missing]
     debs = brought.debs
@@ -168,7 +172,10 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
         return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed)
     if keeps_debs or effect.downloads_only:
-        return SizedEffect(writes=(replace(files, image=debs, disk=debs, compressed=debs), *pieces), transient=renewed)
+        return SizedEffect(
+            writes=(replace(files, image=debs, disk=debs, compressed=compressed(debs, Content.PACKED)), *pieces),
+            transient=renewed,
+        )
     return SizedEffect(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed)
 
 
@@ -177,13 +184,15 @@ def _lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
     fetched = brought.lists_download if brought is not None else size
     caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
     source = brought.by if brought is not None and brought.by else "usual size"
-    kept = WrittenBytes.of_size("apt's caches", CACHES, caches, source)
+    kept = WrittenBytes.of_size("apt's caches", CACHES, caches, source, content=Content.TEXT)
     if effect.lists_mounted:
         aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
         return SizedEffect(
             writes=(WrittenBytes(name="package lists", download=fetched, source=source), kept), asides=(aside,)
         )
-    return SizedEffect(writes=(kept, WrittenBytes.of_size("package lists", LISTS, size, source, download=fetched)))
+    content = brought.lists_content if brought is not None else Content.TEXT
+    lists = WrittenBytes.of_size("package lists", LISTS, size, source, download=fetched, content=content)
+    return SizedEffect(writes=(kept, lists))
 
 
 def _download(
@@ -266,6 +275,7 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
     percent = (source.least_percent, 100, source.most_percent)
     appends = (effect.path,) if effect.appends else ()
     derives: tuple[DerivedFile, ...] = ()
+    content = source.content if source.stands_alone else Content.ANY
     if not source.known:
         size, how = unknown, "its size is not told: assumed"
         if not source.least_percent:
@@ -282,7 +292,7 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
     if source.known and source.paths:
         how = f"made from {', '.join(path.rpartition('/')[2] for path in source.paths)}"
         derives = (DerivedFile(effect.path, source.paths, percent, unknown, how),)
-    writes = () if derives and not size.high_bytes else (_piece(effect.path, size, how),)
+    writes = () if derives and not size.high_bytes else (_piece(effect.path, size, how, content),)
     return SizedEffect(writes=writes, derives=derives, appends=appends)
 
 
@@ -293,7 +303,7 @@ def derived_pieces(effect: SizedEffect, pieces: Sequence[WrittenBytes], base_siz
 
 
 def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], base_size: Estimate) -> WrittenBytes:
-    image, disk = NOTHING, NOTHING
+    image, disk, packed = NOTHING, NOTHING, NOTHING
     for path in derived.paths:
         settings = path.startswith(_SETTINGS)
         # An archive is no usual file of an image below.
@@ -303,6 +313,7 @@ def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], base_size: Estim
         missing = KILOBYTES if settings else derived.unknown
         image += total(piece.image for piece in read) if read else missing
         disk += total(piece.disk for piece in read) if read else missing
+        packed += total(piece.compressed for piece in read) if read else compressed(missing)
     size = image
     if derived.percent != _WHOLE:
         # What a directory is made into has a head for each file in it: less than the rest of its last block.
@@ -311,7 +322,9 @@ def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], base_size: Estim
         size = replace(size, high_bytes=size.high_bytes + BLOCK_BYTES)
     if derived.least_high_bytes > size.high_bytes:
         size = replace(size, high_bytes=derived.least_high_bytes, grade=Grade.UNKNOWN)
-    return _piece(derived.place, size, derived.source)
+    made = _piece(derived.place, size, derived.source)
+    # What is put together of files compresses as they do.
+    return replace(made, compressed=packed) if size == image else made
 
 
 def _scaled(size: Estimate, percent: tuple[int, int, int]) -> Estimate:
@@ -324,5 +337,5 @@ def _scaled(size: Estimate, percent: tuple[int, int, int]) -> Estimate:
     return Estimate(low, min(likely, high), high, weakest((size.grade, Grade.DECLARED)))
 
 
-def _piece(path: str, size: Estimate, source: str) -> WrittenBytes:
-    return replace(WrittenBytes.of_size(path, path, size, source), disk=size.each(in_blocks))
+def _piece(path: str, size: Estimate, source: str, content: Content = Content.ANY) -> WrittenBytes:
+    return replace(WrittenBytes.of_size(path, path, size, source, content=content), disk=size.each(in_blocks))

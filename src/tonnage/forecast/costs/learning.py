@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
+from tonnage.model.forecast.compression import compressed
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total, weakest
 from tonnage.model.forecast.learned import lesson_keys
 from tonnage.model.forecast.sized_effects import Lesson
 
@@ -43,8 +44,12 @@ def lesson_of(key: str, taught: Mapping[str, LearnedInstruction]) -> Lesson | No
     return None
 
 
-def with_lesson(cost: LayerCost, lesson: Lesson | None) -> LayerCost:
-    """Return what an instruction costs with what earlier runs taught in place of what is not exact."""
+def with_lesson(cost: LayerCost, lesson: Lesson | None, *, tried: bool = False) -> LayerCost:
+    """Return what an instruction costs with what earlier runs taught in place of what is not exact.
+
+    Args:
+        tried: How far its files compress was tried on themselves: earlier files say less.
+    """
     if lesson is None:
         return cost
     doubtful = [each for each in cost.pieces if _is_doubtful(each, lesson)]
@@ -55,14 +60,15 @@ def with_lesson(cost: LayerCost, lesson: Lesson | None) -> LayerCost:
     if not lesson.guess and lesson.taught.transient.known and (doubtful or transient.grade is not Grade.EXACT):
         transient = lesson.taught.transient
     gone = _gone(cost)
+    disk, packed = total(each.disk for each in pieces), total(each.compressed for each in pieces)
     return replace(
         cost,
         pieces=pieces,
         image=total(each.image for each in pieces),
-        disk=total(each.disk for each in pieces),
+        disk=disk,
         transient=transient,
         download=total((*(each.download for each in pieces), gone)),
-        compressed=total(each.compressed for each in pieces),
+        compressed=packed if tried else _packed(disk, packed, lesson),
         visible=tuple(made.get(id(each), each) for each in cost.visible),
     )
 
@@ -75,6 +81,9 @@ def _is_doubtful(piece: WrittenBytes, lesson: Lesson) -> bool:
 def _rests(cost: LayerCost, doubtful: Sequence[WrittenBytes], lesson: Lesson) -> tuple[Estimate, Estimate]:
     """Return image and disk of what was measured without what is known better."""
     certain = [each for each in cost.pieces if all(each is not other for other in doubtful)]
+    if lesson.taught.compressed.known:
+        unpacked = _rest(lesson.taught.image, total(each.disk for each in certain))
+        return unpacked, unpacked
     image = _rest(lesson.taught.image, total(each.image for each in certain))
     if not lesson.taught.disk.known:
         return image, _in_blocks(image)
@@ -86,11 +95,24 @@ def _taught(
     old: WrittenBytes, share: tuple[int, int], rests: tuple[Estimate, Estimate], lesson: Lesson
 ) -> WrittenBytes:
     image, disk = (rest.share(*share) for rest in rests)
-    download, compressed = _no_guess(old.download, image), image
+    download = _no_guess(old.download, image)
     if lesson.guess:
-        download, compressed = old.download, _guessed(old.compressed, image)
+        download = old.download
         image, disk = _guessed(old.image, image), _guessed(old.disk, disk)
-    return replace(old, image=image, disk=disk, compressed=compressed, download=download, source=lesson.source)
+    packed = compressed(image)
+    return replace(old, image=image, disk=disk, compressed=packed, download=download, source=lesson.source)
+
+
+def _packed(disk: Estimate, bound: Estimate, lesson: Lesson) -> Estimate:
+    """Return what a layer takes compressed: as far as it compressed in earlier builds, a tenth more or less."""
+    unpacked, packed = lesson.taught.image.likely_bytes, lesson.taught.compressed
+    if not packed.known or not unpacked:
+        return bound
+    taught = disk.share(packed.likely_bytes, unpacked)
+    grade = weakest((disk.grade, packed.grade))
+    if lesson.guess:
+        return Estimate(0, taught.likely_bytes, max(bound.high_bytes, taught.high_bytes), grade)
+    return Estimate(taught.low_bytes * 9 // 10, taught.likely_bytes, taught.high_bytes * 11 // 10, grade)
 
 
 def _gone(cost: LayerCost) -> Estimate:

@@ -31,7 +31,7 @@ from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tonnage.model.forecast.estimate import EngineKind, Estimate, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.estimate import EngineKind, Estimate, Holding, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.fit import Room
     from tonnage.model.inventory import Inventory
 
@@ -63,6 +63,7 @@ def add_up(
 ) -> Sums:
     """Add up instructions in the order in which they are built."""
     seen = seen or CountedLayers()
+    before = frozenset(seen.holdings)
     kept_on: dict[str, Estimate] = {}
     moments: list[Estimate] = []
     moments_on: dict[str, list[Estimate]] = {}
@@ -71,14 +72,12 @@ def add_up(
         repeated = bool(step.key) and step.key in seen.work
         if step.key:
             seen.work.add(step.key)
+        image += _shown(step, seen)
         for holding in step.holdings:
-            if holding.image.high_bytes and holding.key not in seen.images:
-                seen.images.add(holding.key)
-                image += holding.image
             if holding.key in seen.holdings:
                 continue
             seen.holdings.add(holding.key)
-            if not holding.present:
+            if not holding.present and not holding.late:
                 kept_on[holding.role] = kept_on.get(holding.role, NOTHING) + holding.kept
                 kept += holding.kept
                 download += holding.download
@@ -89,6 +88,9 @@ def add_up(
         for role in {*kept_on, step.role}:
             here = (on_top if role == step.role else NOTHING) + (beside if role == DATA_ROOT else NOTHING)
             moments_on.setdefault(role, []).append(kept_on.get(role, NOTHING) + here)
+    for holding in _late(steps, before):
+        kept_on[holding.role] = kept_on.get(holding.role, NOTHING) + holding.kept
+        kept += holding.kept
     if beside.high_bytes:
         moments.append(kept + beside)
         kept_on.setdefault(DATA_ROOT, NOTHING)
@@ -100,6 +102,19 @@ def add_up(
         kept_on=kept_on,
         peak_on={role: highest([*moments_on.get(role, ()), each]) for role, each in kept_on.items()},
     )
+
+
+def _shown(step: InstructionForecast, seen: CountedLayers) -> Estimate:
+    """Return what an instruction adds to images, as far as none has it already."""
+    fresh = {each.key: each.image for each in step.holdings if each.image.high_bytes and each.key not in seen.images}
+    seen.images.update(fresh)
+    return total(fresh.values())
+
+
+def _late(steps: Sequence[InstructionForecast], before: Collection[str]) -> list[Holding]:
+    """Return what is written when all instructions are done, as far as it was not there before."""
+    late = {each.key: each for step in steps for each in step.holdings if each.late}
+    return [each for key, each in late.items() if key not in before and not each.present]
 
 
 def without_unpacking(forecast: ServiceForecast) -> ServiceForecast:
@@ -228,7 +243,7 @@ def expected_builds(
                     key=step.key,
                     learn_key=step.learn_key,
                     image=step.image,
-                    disk=step.disk,
+                    disk=total(each.kept for each in step.holdings if not each.present and not each.late),
                     transient=step.transient,
                     in_image=any(holding.in_image for holding in step.holdings),
                     layers=sum(
@@ -247,14 +262,6 @@ def cached_bytes(inventory: Inventory) -> int:
     """Return how many bytes a build may find done already."""
     records = sum(record.size_bytes for record in inventory.build_cache)
     return records + sum(image.unique_bytes for image in inventory.images if not image.references)
-
-
-def present_layers(built: Sequence[tuple[str, str]], inventory: Inventory) -> frozenset[str]:
-    """Return the identities of layers that were built on this engine and that it still has."""
-    if not inventory.build_cache:
-        return frozenset()
-    images = {image.image_id for image in inventory.images}
-    return frozenset(key for key, image_id in built if image_id in images)
 
 
 def pulled_beside(inventory: Inventory) -> frozenset[str]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly, spread, total
+from tonnage.model.forecast.compression import Content, at_most_compressed, compressed
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
 from tonnage.model.forecast.sized_effects import WrittenBytes
@@ -26,7 +27,6 @@ from tonnage.model.forecast.sized_effects import WrittenBytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents
 
 # Name, bytes of bytecode for each byte of source with Python 3.10, the same with 3.11.
@@ -92,6 +92,11 @@ _UV_NOTES_LOW_BYTES, _UV_NOTES_BYTES, _UV_NOTES_HIGH_BYTES = 100_000, 360_000, 9
 # What pip's cache adds to each archive: headers of the answer and directories; and the pages of the index.
 _PIP_CACHE_EXTRA_BYTES = 5 * BLOCK_BYTES
 _PIP_PAGE_BYTES = 60_000
+# Compressed as one layer by compressed in wheels, in per cent: small files share what repeats in them.
+# Source: 45 wheels of 14 kB to 40 MB.
+_OF_SMALL, _OF_LARGE = (50, 89, 106), (96, 100, 102)
+# The same of a wheel that was not read, with its bytecode.
+_UNREAD = (90, 120, 330)
 # A wheel of which not even the size is known.
 _UNSEEN_BYTES = 500_000_000
 
@@ -204,9 +209,28 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         disk=replace(disk, low_bytes=max(0, disk.low_bytes)),
         # pip learns what a wheel needs from the wheel itself; uv asks before, and fetches the wheel afterwards.
         download=_download(wheel.size_bytes, contents) + exactly(wheel.metadata_bytes if uv else 0),
-        compressed=_download(wheel.size_bytes, contents),
+        compressed=_compressed(contents, compiled, added),
         source=contents.reading.value if contents.exact else f"{contents.reading.value}: {contents.reason}",
     )
+
+
+def _compressed(contents: WheelContents, compiled: Bytecode | None, added_bytes: int) -> Estimate:
+    """Return what an installed wheel takes in a compressed layer: its files as in the wheel, and its bytecode."""
+    if not contents.exact:
+        fetched = _download(contents.wheel.size_bytes, contents)
+        low, likely, high = (figure * part // 100 for figure, part in zip(_figures(fetched), _UNREAD, strict=True))
+        return spread(low, likely, high, Grade.UNKNOWN)
+    low, likely, high = (
+        (contents.small_packed_bytes * of_small + contents.packed_bytes * of_large) // 100 + added_bytes // 3
+        for of_small, of_large in zip(_OF_SMALL, _OF_LARGE, strict=True)
+    )
+    unknown = compressed(exactly(contents.stored_bytes))
+    bytecodes = compressed(compiled.image, Content.BYTECODE) if compiled is not None else NOTHING
+    return Estimate(low, likely, at_most_compressed(high), Grade.DECLARED) + unknown + bytecodes
+
+
+def _figures(estimate: Estimate) -> tuple[int, int, int]:
+    return estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes
 
 
 def _around(count_bytes: int, margin_bytes: int) -> Estimate:
@@ -260,7 +284,9 @@ def _pip_needs(
     extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)
     disk = cacheable + spread(0, extra, 3 * extra, cacheable.grade)
     image = disk if cache is CacheKind.IN_LAYER else NOTHING
-    return WrittenBytes(name="pip cache", image=image, disk=disk, compressed=image), transient
+    return WrittenBytes(
+        name="pip cache", image=image, disk=disk, compressed=compressed(image, Content.PACKED)
+    ), transient
 
 
 def _uv_needs(
@@ -275,7 +301,7 @@ def _uv_needs(
         return WrittenBytes(name="uv cache"), notes + unpacked if doubled else notes
     image = notes + (files if doubled else NOTHING) if cache is CacheKind.IN_LAYER else NOTHING
     disk = notes + (unpacked if doubled else NOTHING)
-    return WrittenBytes(name="uv cache", image=image, disk=disk, compressed=image), NOTHING
+    return WrittenBytes(name="uv cache", image=image, disk=disk, compressed=compressed(image)), NOTHING
 
 
 def _cacheable(piece: WrittenBytes, contents: WheelContents) -> Estimate:

@@ -76,6 +76,7 @@ def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildW
         attached=attached,
         scanner=scanner,
         exports=_exports(service.build, around, said),
+        platforms=1 if around.platform_forced else max(1, len(service.build.platforms)),
         python=", ".join(said.targets),
         failures=tuple(dict.fromkeys(said.failures)),
         findings=tuple(dict.fromkeys(said.findings)),
@@ -153,7 +154,8 @@ def _gathered(
         builder=Builder.CLASSIC if around.engine is EngineKind.CLASSIC else Builder.BUILDKIT,
     )
     named = {value: lookups.context(spec, value) for _, value in spec.additional_contexts}
-    contexts = Contexts(lookups.context(spec), named, around.assume_bytes, said)
+    packing = around.engine is EngineKind.CONTAINERD or around.engine.is_beside
+    contexts = Contexts(lookups.context(spec), named, around.assume_bytes, said, packing=packing)
     found = BuildAnalysis(service.name, made, around, lookups, said, bases, contexts, other)
     said.notes += [f"no ARG takes the build argument {name}" for name in made.unused]
     return found

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # The bound for commands may be set to a few megabytes; an image that cannot be had is still an image.
 _LEAST_ASSUMED_BYTES = 500_000_000
 _ITSELF = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
+# What BuildKit notes of each file: 250 bytes with Docker 20.10, 185 with 28.5.
+_NOTES = Estimate(64, 210, 400, Grade.EXACT)
 _LARGE_BYTES = 1_000_000
 _DEPTH = 3
 
@@ -90,20 +92,32 @@ class Contexts:
 
     Args:
         said: Is told what is not read, because it lies outside of the project.
+        packing: Whether the builder keeps layers compressed as well, so that it matters how far files compress.
     """
 
     def __init__(
-        self, own: BuildContext, named: Mapping[str, BuildContext], assume_bytes: int, said: Diagnostics
+        self,
+        own: BuildContext,
+        named: Mapping[str, BuildContext],
+        assume_bytes: int,
+        said: Diagnostics,
+        *,
+        packing: bool = False,
     ) -> None:
         self._own = own
         self._named = named
         self._assume_bytes = assume_bytes
         self._said = said
+        self._packing = packing
         self._sent: dict[str, set[str]] = {}
 
     def of(self, origin: FileSource) -> BuildContext:
         """Return the context that is meant."""
         return self._named.get(origin.name, self._own) if origin.kind is FileSourceKind.NAMED else self._own
+
+    def copied(self, origin: FileSource, copy: CopyInstruction) -> Copied:
+        """Return what an instruction copies or adds of the context that is meant."""
+        return self.of(origin).copied(copy, packing=self._packing)
 
     def reader(self, origin: FileSource) -> Callable[[str], TextFile | None]:
         """Return what reads a text file of a context."""
@@ -140,9 +154,8 @@ class Contexts:
 
     def mounted(self, mount: RunMount, origin: FileSource) -> tuple[Copied, tuple[Aside, ...]]:
         """Return what a mount of a context shows, and what a builder keeps of it."""
-        copied = self.of(origin).copied(
-            CopyInstruction(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
-        )
+        shown = CopyInstruction(sources=(mount.source or ".",), destination=mount.target or "/", origin=origin)
+        copied = self.copied(origin, shown)
         return copied, self.kept(origin, copied)
 
 
@@ -162,5 +175,5 @@ def kept_sources(context: str, files: Sequence[tuple[str, int]], sent: set[str])
 
 def _kept(context: str, name: str, group: Sequence[tuple[str, int]]) -> Aside:
     digest = hashlib.sha256(repr(sorted(group)).encode(errors="surrogatepass")).hexdigest()
-    disk = exactly(sum(disk_bytes for _, disk_bytes in group))
+    disk = exactly(sum(disk_bytes for _, disk_bytes in group)) + _NOTES.each(lambda count: count * len(group))
     return Aside(key=f"context:{context}\0{name}\0{digest}", name=f"{name} of the context", disk=disk)

@@ -18,6 +18,7 @@ from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of, finding_shown
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
+from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
@@ -53,7 +54,7 @@ class StagePython(Struct):
     Args:
         version: Its version; empty where it is not known.
         overridden: The version was chosen by the user and holds for every install.
-        ran: An installer that is written in Python ran already, and left its own bytecode.
+        ran: An installer that is written in Python has its own bytecode, because it ran already or came with it.
         environments: The version of each virtual environment that was made with another one.
         present: What is installed, as name and version, by the directory that it is in.
     """
@@ -142,14 +143,15 @@ def with_own_bytecode(
 ) -> SizedEffect:
     """Add the bytecode of the installer itself, which Python writes when it runs for the first time.
 
-    Official images have their bytecode removed; where it is there, nothing is written.
+    Where it is there already nothing is written.
     """
     told = surroundings.variables.get("PYTHONDONTWRITEBYTECODE")
     user = surroundings.user.partition(":")[0]
     if effect.installer.is_uv or python.ran or told or user not in {"", "0", "root"}:
         return deed
     python.ran = True
-    piece = WrittenBytes.of_size(f"bytecode of {effect.installer} itself", "/usr/local/lib", _OWN_IMAGE, "usual size")
+    named = f"bytecode of {effect.installer} itself"
+    piece = WrittenBytes.of_size(named, "/usr/local/lib", _OWN_IMAGE, "usual size", content=Content.BYTECODE)
     return replace(deed, writes=(*deed.writes, replace(piece, disk=_OWN_DISK)))
 
 
@@ -315,7 +317,11 @@ def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
     archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
     for wheel in archives:
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
-        pieces.append(WrittenBytes.of_size(wheel.filename or wheel.name, place, size, "the index", download=size))
+        pieces.append(
+            WrittenBytes.of_size(
+                wheel.filename or wheel.name, place, size, "the index", download=size, content=Content.PACKED
+            )
+        )
     return SizedEffect(writes=tuple(pieces))
 
 

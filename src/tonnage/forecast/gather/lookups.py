@@ -46,8 +46,12 @@ class BuildContext(Protocol):
     def key(self) -> str:
         """Its identity: two builds from the same directory share what is kept of it."""
 
-    def copied(self, copy: CopyInstruction) -> Copied:
-        """Measure what an instruction copies or adds."""
+    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
+        """Measure what an instruction copies or adds.
+
+        Args:
+            packing: Try how far the files compress as well.
+        """
 
     def whole(self) -> Tree:
         """Measure all of it, as the builder before BuildKit copies it."""

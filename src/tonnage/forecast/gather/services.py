@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tonnage.addresses import redacted
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.build_costs import forecast_service
+from tonnage.forecast.costs.done_layers import DoneLayers
 from tonnage.forecast.gather.build import built, pulled
 from tonnage.forecast.gather.context import in_one_line
 from tonnage.forecast.gather.withheld import GuardedLookups, MarkedLookups
@@ -32,7 +33,7 @@ from tonnage.model.inventory import CONTAINERD
 from tonnage.sources.outside import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from tonnage.adapters.interface import Cancel
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 _LOOK_S = 0.05
 _ANY_PYTHON = "3.12"
+_NONE_DONE = DoneLayers()
 
 
 def forecast_services(
@@ -51,7 +53,7 @@ def forecast_services(
     around: ForecastContext,
     lookups: Lookups,
     *,
-    present: Collection[str] = (),
+    done: DoneLayers = _NONE_DONE,
     cancel: Cancel | None = None,
     within_s: float | None = None,
 ) -> tuple[ServiceForecast, ...]:
@@ -59,7 +61,7 @@ def forecast_services(
 
     Args:
         services: In the order of building.
-        present: Identities of layers made by instructions that the engine has.
+        done: Layers that were built on the engine.
         cancel: Ends it; what is not there yet is given up.
         within_s: After so many seconds what is not there yet is given up; None for no limit.
 
@@ -69,7 +71,7 @@ def forecast_services(
     deadline = None if within_s is None else time.monotonic() + within_s
     pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="forecast")
     try:
-        waiting = [pool.submit(_forecast, service, around, lookups, present) for service in services]
+        waiting = [pool.submit(_forecast, service, around, lookups, done) for service in services]
         _wait(waiting, deadline, cancel)
         return tuple(
             future.result()
@@ -88,10 +90,10 @@ def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, ca
         wait(waiting, timeout=_LOOK_S)
 
 
-def _forecast(service: Service, around: ForecastContext, lookups: Lookups, present: Collection[str]) -> ServiceForecast:
+def _forecast(service: Service, around: ForecastContext, lookups: Lookups, done: DoneLayers) -> ServiceForecast:
     try:
         work = _looked_up(service, around, guarded(service, around, lookups))
-        return forecast_service(work, around.engine, present)
+        return forecast_service(work, around.engine, done)
     except TonnageError as error:
         unquote(error, around.root)
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))

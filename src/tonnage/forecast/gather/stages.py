@@ -18,8 +18,8 @@ from tonnage.forecast.costs.instruction_identity import Before, copy_identity, l
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
 from tonnage.forecast.gather.visible_files import StageFiles
+from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
-from tonnage.model.forecast.estimate import Estimate, Grade
 from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
     from tonnage.model.forecast.recipe import FileSource, Recipe, RecipeStage, RecipeStep
     from tonnage.model.forecast.sized_effects import Aside
@@ -130,6 +131,8 @@ class BuildAnalysis:
                 platform=stage.platform,
                 distribution=base.distribution if base else None,
                 overridden=bool(self._around.python),
+                # Official images have the bytecode removed; what a system or pip itself installs has it.
+                ran=base is not None and not base.config.environment.get("PYTHON_VERSION"),
             )
             below = Below(StageFiles(), python, {}, Before([stage.base.name]), base)
         self._below[stage.index] = below
@@ -176,7 +179,7 @@ class BuildAnalysis:
                 into=action.destination,
                 how="files of another stage" if origin.stage is not None else f"files of {origin.name}",
             )
-        copied = self._contexts.of(origin).copied(action)
+        copied = self._contexts.copied(origin, action)
         tree = copied.tree
         self._said.failures += [f"{step.place}: {path} is not in the build context" for path in tree.missing]
         self._said.notes += [f"{step.place}: {note}" for note in tree.notes]
@@ -188,6 +191,7 @@ class BuildAnalysis:
             effects=(SizedEffect(writes=(piece,)),),
             identity=copy_identity(action, contents),
             sources=self._contexts.kept(origin, copied),
+            tried=tree.compressed is not None,
             how="the files of the context" if tree.image.known else "assumed",
         )
 
@@ -200,7 +204,7 @@ class BuildAnalysis:
             disk=tree.disk.or_assumed(bound),
             transient=tree.transient.or_assumed(bound),
             download=tree.download.or_assumed(bound),
-            compressed=_lower(image),
+            compressed=compressed(image) if tree.compressed is None else tree.compressed,
             source="the files of the context" if tree.image.known else "assumed",
             files=tree.files,
         )
@@ -341,9 +345,3 @@ def _renumbered(stage: StageWork, by: int, service: str) -> StageWork:
         needs=tuple(index + by for index in stage.needs),
         steps=tuple(steps),
     )
-
-
-def _lower(image: Estimate) -> Estimate:
-    """Return what files of a context may take when they are compressed: from a tenth to the whole."""
-    grade = Grade.DECLARED if image.grade is Grade.EXACT else image.grade
-    return Estimate(image.low_bytes // 10, image.likely_bytes // 2, image.high_bytes, grade)

@@ -114,7 +114,7 @@ class _MarkedContext:
         self._questions = questions
         self.key = inner.key
 
-    def copied(self, copy: CopyInstruction) -> Copied:
+    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:  # noqa: ARG002 - nothing is counted
         self._questions.addresses.update(copy.sources if copy.adds else ())
         return Copied(Tree(), "", "")
 
@@ -229,13 +229,14 @@ class _GuardedContext:
         self._guard = guard
         self.key = inner.key
 
-    def copied(self, copy: CopyInstruction) -> Copied:
+    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
         addresses = [each for each in copy.sources if copy.adds and _is_address(each)]
         notes = {each: self._guard.why_not(each) for each in addresses}
         left_out = [each for each in addresses if notes[each]]
         if not left_out:
-            return self._inner.copied(copy)
-        found = self._inner.copied(replace(copy, sources=tuple(each for each in copy.sources if each not in left_out)))
+            return self._inner.copied(copy, packing=packing)
+        rest = replace(copy, sources=tuple(each for each in copy.sources if each not in left_out))
+        found = self._inner.copied(rest, packing=packing)
         why = tuple(notes[each] for each in left_out)
         unknown = Tree(image=UNKNOWN, disk=UNKNOWN, download=UNKNOWN, inodes=1, notes=why)
         said = "\1".join(("", *left_out))

@@ -26,6 +26,8 @@ _MOST_ENTRY_POINTS_BYTES = 262144
 _MOST_METADATA_BYTES = 4 << 20
 # PATH_MAX; and the 2,500 directories of the largest wheels have paths of 150,000 characters together.
 _LONGEST_PATH, _MOST_PATH_CHARACTERS = 4096, 16 << 20
+# What compresses better together: gzip looks back over 32 KiB.
+_SMALL_BYTES = 65_536
 _PYC_NAME_BYTES = len(".cpython-311")
 # A hashed directory grows by splitting full blocks in two, so its blocks are filled to ln 2 on average.
 _HASHED_FILL = 0.69
@@ -40,7 +42,19 @@ def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
     members = [(info.filename, info.file_size) for info in archive.infolist() if not info.filename.endswith("/")]
     if told_count(sum(size_bytes for _, size_bytes in members)) is None:
         raise ValueError("its files are larger than any disk")
-    return _summary(wheel, members, _console_scripts(archive, members))
+    return replace(_summary(wheel, members, _console_scripts(archive, members)), **_packed(archive))
+
+
+def _packed(archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return what the files of a wheel take compressed; no more than without."""
+    found = {"small_packed_bytes": 0, "packed_bytes": 0, "stored_bytes": 0}
+    for info in archive.infolist():
+        if info.compress_type == zipfile.ZIP_STORED:
+            found["stored_bytes"] += info.file_size
+        else:
+            name = "small_packed_bytes" if info.file_size <= _SMALL_BYTES else "packed_bytes"
+            found[name] += min(info.compress_size, info.file_size)
+    return found
 
 
 def metadata_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:

@@ -57,13 +57,15 @@ class MeasuredInstruction(Struct, frozen=True, kw_only=True):
     """What was measured of one instruction of a build; None for what could not be told apart.
 
     Args:
-        image_bytes: Its layer, as the engine counts it.
+        image_bytes: Its layer, as the engine counts it: in containerd unpacked and compressed.
+        blob_bytes: What of that is compressed; None in the classic store.
         kept_bytes: What the data root's filesystem kept from its beginning to the next one's.
         transient_bytes: What was needed on top and given back.
         cached: The builder took it from its cache.
     """
 
     image_bytes: int | None = None
+    blob_bytes: int | None = None
     kept_bytes: int | None = None
     transient_bytes: int | None = None
     cached: bool = False
@@ -145,6 +147,22 @@ class Run(Struct, frozen=True, kw_only=True):
     diagnosis: tuple[Explanation, ...] = ()
 
 
+class BuiltLayer(Struct, frozen=True):
+    """One layer that an instruction made.
+
+    Args:
+        key: Its identity.
+        image_id: The image that was built.
+        text: The instruction on one line.
+        in_image: Whether it is a layer of that image.
+    """
+
+    key: str
+    image_id: str
+    text: str
+    in_image: bool = True
+
+
 class History(Struct, frozen=True, kw_only=True):
     """What the journal knows about one stack on one engine.
 
@@ -153,11 +171,11 @@ class History(Struct, frozen=True, kw_only=True):
         versions: Good versions, oldest first.
         withdrawn: Versions that were rolled away from, oldest first.
         taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
-        built: Layers that instructions made on this engine: the identity of the layer and the image that has it.
+        built: Layers that instructions made on this engine.
     """
 
     learned: dict[str, LearnedStep] = field(default_factory=dict)
     versions: tuple[Version, ...] = ()
     withdrawn: tuple[Version, ...] = ()
     taught: dict[str, LearnedInstruction] = field(default_factory=dict)
-    built: tuple[tuple[str, str], ...] = ()
+    built: tuple[BuiltLayer, ...] = ()

@@ -35,7 +35,7 @@ class BaseLayer(Struct, frozen=True, kw_only=True):
         image: Its bytes as ``docker images`` counts them: the bytes of its files.
         disk: What it takes on a disk: files in whole blocks, directories.
         source: How ``image`` is known, in words, such as ``the last four bytes of the gzip stream``.
-        compressed_bytes: Its bytes in the registry; None where no registry was asked.
+        compressed_bytes: Its bytes in the registry, or in the engine's own store of blobs; None where neither tells.
         digest: Its digest in the registry; empty where no registry was asked.
     """
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from tonnage.lazily import regex
+from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class AptForecast(Struct, frozen=True, kw_only=True):
         image: Bytes that the packages add as ``docker images`` counts them.
         disk: What they add on a disk.
         debs: The files that are fetched: transient, or kept where the image keeps them.
+        compressed: What the packages take in a compressed layer.
         lists: The package lists that ``apt-get update`` leaves, as they lie on the disk.
         lists_download: Bytes fetched for the lists.
         caches: What apt keeps for itself besides, once lists were read (``/var/cache/apt/*.bin``).
@@ -171,7 +173,9 @@ class AptForecast(Struct, frozen=True, kw_only=True):
     image: Estimate
     disk: Estimate
     debs: Estimate
+    compressed: Estimate = NOTHING
     lists: Estimate = NOTHING
+    lists_content: Content = Content.TEXT
     lists_download: Estimate = NOTHING
     caches: Estimate = NOTHING
     packages: tuple[Chosen, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.forecast.installs import Effect, PythonInstall
 
@@ -158,6 +159,7 @@ class Source(Struct, frozen=True, kw_only=True):
         paths: Files of the image.
         address: An address that is fetched.
         known: There is nothing else; if not, nobody can tell what it is.
+        content: Of what kind the text is.
         least_percent: How many are left of a hundred at least, when other programs have changed them.
         most_percent: How many at most.
     """
@@ -166,6 +168,7 @@ class Source(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
     address: str = ""
     known: bool = True
+    content: Content = Content.TEXT
     least_percent: int = 100
     most_percent: int = 100
 
@@ -190,6 +193,7 @@ class Source(Struct, frozen=True, kw_only=True):
             text=self.text + other.text,
             paths=(*self.paths, *other.paths),
             known=self.known and other.known and not (self.address or other.address),
+            content=self.content if self.content is other.content else Content.ANY,
             least_percent=min(self.least_percent, other.least_percent),
             most_percent=max(self.most_percent, other.most_percent),
         )

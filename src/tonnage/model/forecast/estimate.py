@@ -208,6 +208,7 @@ class Holding(Struct, frozen=True, kw_only=True):
         image: Of a layer of an image, its bytes as ``docker images`` counts them, whether it is present or not.
         present: The engine has them already; they add nothing.
         in_image: It is a layer of the image that is built.
+        late: It is written when all instructions are done, as the image is made of them.
     """
 
     key: str
@@ -217,6 +218,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     download: Estimate = NOTHING
     present: bool = False
     in_image: bool = False
+    late: bool = False
 
 
 class InstructionForecast(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ class Tree(Struct, frozen=True, kw_only=True):
         image: The bytes of the files, as ``docker images`` counts them.
         disk: What files and directories take on a disk with blocks of 4 KiB.
         transient: Bytes that are needed while it is made, such as an archive that is unpacked.
+        compressed: What they take in a compressed layer, tried on themselves; None where that was not tried.
         inodes: Files, links and directories.
         files: Path, bytes and bytes on the disk of each; empty where they are not known or too many.
         missing: What was asked for and is not there.
@@ -28,6 +29,7 @@ class Tree(Struct, frozen=True, kw_only=True):
     disk: Estimate = NOTHING
     download: Estimate = NOTHING
     transient: Estimate = NOTHING
+    compressed: Estimate | None = None
     inodes: int = 0
     files: tuple[tuple[str, int, int], ...] = ()
     missing: tuple[str, ...] = ()
@@ -35,11 +37,14 @@ class Tree(Struct, frozen=True, kw_only=True):
 
     def __add__(self, other: Tree) -> Tree:
         """Return both together."""
+        # What is only fetched was not tried.
+        tried = self.compressed if other.image == NOTHING else None
         return Tree(
             image=self.image + other.image,
             disk=self.disk + other.disk,
             download=self.download + other.download,
             transient=self.transient + other.transient,
+            compressed=tried,
             inodes=self.inodes + other.inodes,
             files=self.files + other.files if self.image.known and other.image.known else (),
             missing=self.missing + other.missing,

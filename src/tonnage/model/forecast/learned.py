@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.model.forecast.estimate import UNKNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,13 +36,16 @@ class LearnedInstruction(Struct, frozen=True, kw_only=True):
     """What earlier runs measured of one instruction.
 
     Args:
+        image: Its layer as the engine counts it, unpacked: in containerd that are blocks of the disk.
         disk: What the filesystem kept; nothing known where it could not be told from others.
+        compressed: Its layer compressed, where images lie in containerd; else nothing known.
     """
 
     image: Estimate
     disk: Estimate
     transient: Estimate
     runs: int
+    compressed: Estimate = UNKNOWN
 
 
 def learn_key(service: str, text: str, before: Sequence[str] | None, store: str = "") -> str:

@@ -227,6 +227,9 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         bytecode_directory_bytes: What those take themselves.
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
+        small_packed_bytes: What its files up to 64 KiB take in the archive, compressed.
+        packed_bytes: The same of larger files.
+        stored_bytes: Bytes of files that the archive does not compress, so that it does not tell how far they would.
         cacheable: Whether its server allows that installers keep the archive; None where that is not known.
         reason: Why it is known no better; empty when it is exact.
     """
@@ -242,6 +245,9 @@ class WheelContents(Struct, frozen=True, kw_only=True):
     bytecode_directory_bytes: int = 0
     python_path_bytes: int = 0
     console_scripts: int = 0
+    small_packed_bytes: int = 0
+    packed_bytes: int = 0
+    stored_bytes: int = 0
     cacheable: bool | None = None
     reading: Reading = Reading.DIRECTORY
     reason: str = ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING, Grade, weakest
+from tonnage.model.forecast.compression import Content, compressed
+from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
@@ -43,14 +43,18 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_size(
-        cls, name: str, place: str, size: Estimate, source: str, *, download: Estimate = NOTHING
+        cls,
+        name: str,
+        place: str,
+        size: Estimate,
+        source: str,
+        *,
+        download: Estimate = NOTHING,
+        content: Content = Content.ANY,
     ) -> WrittenBytes:
-        """Return what has one size by every count: its files and its blocks; compressed it may be anything below."""
-        smaller = replace(size, low_bytes=0, grade=weakest((size.grade, Grade.DECLARED)))
-        compressed = smaller if size.high_bytes else size
-        return cls(
-            name=name, place=place, image=size, disk=size, compressed=compressed, source=source, download=download
-        )
+        """Return what has one size by every count: its files and its blocks."""
+        packed = compressed(size, content)
+        return cls(name=name, place=place, image=size, disk=size, compressed=packed, source=source, download=download)
 
 
 class Aside(Struct, frozen=True, kw_only=True):
@@ -145,6 +149,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
         sources: What BuildKit keeps of what it is sent or fetches for it, beside its layer.
         learn_key: Under which key its measured bytes are stored.
         lesson: What was learned of it; None for nothing.
+        tried: How far its files compress was tried on themselves.
     """
 
     line: int
@@ -161,6 +166,7 @@ class StepWork(Struct, frozen=True, kw_only=True):
     sources: tuple[Aside, ...] = ()
     learn_key: str = ""
     lesson: Lesson | None = None
+    tried: bool = False
     how: str = ""
 
     @property
@@ -247,6 +253,7 @@ class BuildWork(Struct, frozen=True, kw_only=True):
         attached: Bytes of what the user has the builder attach to the image, where there is a place for it.
         scanner: The image of the program that lists what is in it; None where that is not asked for.
         exports: Where its cache goes besides.
+        platforms: For how many platforms it is built.
         python: The Python and the platform that packages were chosen for, in words.
         failures: Why figures are missing.
     """
@@ -258,6 +265,7 @@ class BuildWork(Struct, frozen=True, kw_only=True):
     attached: Estimate = NOTHING
     scanner: BaseLayers | None = None
     exports: tuple[CacheExport, ...] = ()
+    platforms: int = 1
     python: str = ""
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

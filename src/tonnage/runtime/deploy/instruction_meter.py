@@ -135,7 +135,8 @@ def with_layers(
     return (
         tuple(
             MeasuredInstruction(
-                image_bytes=sizes.get(number),
+                image_bytes=sizes[number][0] if number in sizes else None,
+                blob_bytes=(sizes[number][1] or None) if number in sizes else None,
                 kept_bytes=seen.kept_bytes,
                 transient_bytes=seen.transient_bytes,
                 cached=seen.cached,
@@ -146,8 +147,8 @@ def with_layers(
     )
 
 
-def _sizes(expected: Sequence[ExpectedInstruction], image: Image) -> dict[int, int | None]:
-    """Return the bytes of layers by the number of the instruction; empty where they do not go together."""
+def _sizes(expected: Sequence[ExpectedInstruction], image: Image) -> dict[int, tuple[int, int]]:
+    """Return the bytes of layers, and of their blobs, by the number of the instruction, as far as they go together."""
     in_image = [number for number, each in enumerate(expected) if each.in_image]
     for left_out in ((), ("WORKDIR ",)):
         numbers = [number for number in in_image if not expected[number].text.startswith(left_out or ("\0",))]
@@ -155,11 +156,13 @@ def _sizes(expected: Sequence[ExpectedInstruction], image: Image) -> dict[int, i
             break
     else:
         return {}
-    found: dict[int, int | None] = {}
+    found: dict[int, tuple[int, int]] = {}
     at = 0
     for number in numbers:
         layers = image.layers[at : at + expected[number].layers]
         known = [layer.size_bytes for layer in layers if layer.size_bytes is not None]
-        found[number] = sum(known) if len(known) == len(layers) else None
+        if len(known) == len(layers):
+            blobs = sum(layer.blob_bytes for layer in layers)
+            found[number] = (sum(known) + blobs, blobs)
         at += expected[number].layers
     return found

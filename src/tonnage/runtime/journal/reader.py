@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tonnage.model.deploy.plan import Purpose, Version
-from tonnage.model.deploy.run import History, InstructionOutcome, Measured, Outcome, Run, StepOutcome
+from tonnage.model.deploy.run import BuiltLayer, History, InstructionOutcome, Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep, lesson_keys
-from tonnage.runtime.journal.schema import has_instructions, shared_column, version_column
+from tonnage.runtime.journal.schema import blob_column, has_instructions, in_image_column, shared_column, version_column
 from tonnage.runtime.process_identity import Owner, has_died
 
 if TYPE_CHECKING:
@@ -172,23 +172,26 @@ def _measured(
     )
 
 
+# Of one instruction: its layer unpacked and compressed, and what the disk kept and needed.
+_Figures = tuple[int | None, int | None, int | None, int | None]
 _LEARNED_FROM = 10
 _MOST_BUILT = 4000
 _FORECASTS = ("forecast_image", "forecast_disk", "forecast_transient")
 
 INSERT_INSTRUCTION = """
 INSERT INTO instruction (run_id, step_position, position, stage, line, text, layer_key, learn_key, image_id,
-    forecast_image_json, forecast_disk_json, forecast_transient_json, image_bytes, kept_bytes, transient_bytes, cached)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    forecast_image_json, forecast_disk_json, forecast_transient_json, image_bytes, blob_bytes, kept_bytes,
+    transient_bytes, cached, in_image)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _TAUGHT = f"""
-SELECT learn_key, image_bytes, kept_bytes, transient_bytes FROM (
+SELECT learn_key, image_bytes, {{blob}}, kept_bytes, transient_bytes FROM (
     SELECT instruction.*, row_number() OVER (PARTITION BY learn_key ORDER BY run_id DESC, step_position DESC) AS age
     FROM instruction WHERE learn_key <> '' AND cached = 0 AND (image_bytes IS NOT NULL OR kept_bytes IS NOT NULL)
 ) WHERE age <= {_LEARNED_FROM} ORDER BY run_id DESC, step_position DESC, position DESC
 """  # noqa: S608 - the only value put in is the constant above
 _BUILT = f"""
-SELECT DISTINCT layer_key, image_id FROM instruction JOIN run ON run.id = instruction.run_id
+SELECT DISTINCT layer_key, image_id, text, {{in_image}} FROM instruction JOIN run ON run.id = instruction.run_id
 WHERE run.engine_id = ? AND image_id <> '' AND layer_key <> '' ORDER BY instruction.run_id DESC LIMIT {_MOST_BUILT}
 """  # noqa: S608 - the only value put in is the constant above
 _OUTCOMES = """
@@ -216,7 +219,8 @@ def instruction_rows(
             (
                 *(run_id, step_position, position, each.stage, each.line, each.text, each.key, each.learn_key),
                 *(image_id, *forecasts),
-                *(seen.image_bytes, seen.kept_bytes, seen.transient_bytes, int(seen.cached)),
+                *(seen.image_bytes, seen.blob_bytes, seen.kept_bytes, seen.transient_bytes, int(seen.cached)),
+                int(each.in_image),
             )
         )
     return found
@@ -228,27 +232,27 @@ def read_taught(connection: sqlite3.Connection) -> dict[str, LearnedInstruction]
     Raises:
         sqlite3.Error: The file cannot be read.
     """
-    figures: dict[str, list[tuple[int | None, int | None, int | None]]] = {}
-    for key, image_bytes, kept_bytes, transient_bytes in connection.execute(_TAUGHT):
+    figures: dict[str, list[_Figures]] = {}
+    for key, image_bytes, blob_bytes, *others in connection.execute(_TAUGHT.format(blob=blob_column(connection))):
+        unpacked_bytes = None if image_bytes is None else image_bytes - (blob_bytes or 0)
         for each in filter(None, lesson_keys(key)):
-            figures.setdefault(each, []).append((image_bytes, kept_bytes, transient_bytes))
+            figures.setdefault(each, []).append((unpacked_bytes, blob_bytes, *others))
     return {key: _taught(entries[:_LEARNED_FROM]) for key, entries in figures.items()}
 
 
-def _taught(newest_first: Sequence[tuple[int | None, int | None, int | None]]) -> LearnedInstruction:
-    image, disk, transient = zip(*newest_first, strict=True)
-    return LearnedInstruction(
-        image=_spread(image), disk=_spread(disk), transient=_spread(transient), runs=len(newest_first)
-    )
+def _taught(newest_first: Sequence[_Figures]) -> LearnedInstruction:
+    image, blob, disk, transient = map(_spread, zip(*newest_first, strict=True))
+    return LearnedInstruction(image=image, disk=disk, transient=transient, runs=len(newest_first), compressed=blob)
 
 
-def read_built(connection: sqlite3.Connection, engine_id: str) -> tuple[tuple[str, str], ...]:
-    """Return layers that were built on an engine, with the image that each is in.
+def read_built(connection: sqlite3.Connection, engine_id: str) -> tuple[BuiltLayer, ...]:
+    """Return layers that were built on an engine.
 
     Raises:
         sqlite3.Error: The file cannot be read.
     """
-    return tuple((key, image_id) for key, image_id in connection.execute(_BUILT, (engine_id,)))
+    rows = connection.execute(_BUILT.format(in_image=in_image_column(connection)), (engine_id,))
+    return tuple(BuiltLayer(key, image_id, text, bool(in_image)) for key, image_id, text, in_image in rows)
 
 
 def read_outcomes(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[InstructionOutcome, ...]:

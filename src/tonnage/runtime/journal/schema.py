@@ -19,7 +19,7 @@ from tonnage.own_files import check_private_directory, check_private_file, priva
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 _INSTEAD = "Or set TONNAGE_STATE_DIR to a directory of your own."
@@ -140,7 +140,11 @@ _CHANGED_IN_4 = f"""
 UPDATE version SET version_json = {VERSION_JSON_BEFORE_4};
 ALTER TABLE measured ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
 """  # noqa: S608 - nothing from outside
-_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4}
+_ADDED_IN_5 = """
+ALTER TABLE instruction ADD COLUMN blob_bytes INTEGER;
+ALTER TABLE instruction ADD COLUMN in_image INTEGER NOT NULL DEFAULT 1;
+"""
+_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4, 5: _ADDED_IN_5}
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -301,6 +305,20 @@ def version_column(connection: sqlite3.Connection) -> str:
 def shared_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads whether measured bytes are shared: before format 4 steps ran one at a time."""
     return "shared" if _is_format_4(connection) else "0"
+
+
+def blob_column(connection: sqlite3.Connection) -> str:
+    """Return the expression that reads the compressed bytes of a layer: before format 5 nobody wrote them down."""
+    return "blob_bytes" if _is_format_5(connection) else "NULL"
+
+
+def in_image_column(connection: sqlite3.Connection) -> str:
+    """Return the expression that reads whether a layer is in the image: before format 5 nobody wrote it down."""
+    return "in_image" if _is_format_5(connection) else "1"
+
+
+def _is_format_5(connection: sqlite3.Connection) -> bool:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 5  # noqa: PLR2004 - the format itself
 
 
 def _is_format_4(connection: sqlite3.Connection) -> bool:

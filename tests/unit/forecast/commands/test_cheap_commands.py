@@ -8,6 +8,7 @@ import pytest
 
 from tonnage.forecast.commands.cheap_commands import CHEAP
 from tonnage.forecast.commands.effects import effects
+from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.effects import Nothing, Opaque, WriteFile
 from tonnage.model.forecast.estimate import NOTHING, Grade
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -26,6 +27,25 @@ SHELL = {"", "command", "dpkg", "env"}
 def done(line: str) -> list[AnyEffect]:
     [stage] = recipe(read_dockerfile(f"FROM base\nRUN {line}\n"), target="").stages
     return [effect for step in stage.steps for effect in effects(step)]
+
+
+@pytest.mark.parametrize(
+    ("line", "content"),
+    [
+        ("echo hello > /a", Content.TEXT),
+        ("dd if=/dev/zero of=/a bs=1M count=3", Content.ZEROS),
+        ("dd if=/dev/urandom of=/a bs=1M count=3", Content.PACKED),
+        ("head -c 3000000 /dev/urandom > /a", Content.PACKED),
+        ("head -c 3000000 </dev/zero > /a", Content.ZEROS),
+        ("head -c 3000000 /usr/bin/python3 > /a", Content.ANY),
+        ("fallocate -l 3M /a", Content.ZEROS),
+    ],
+)
+def test_how_far_a_written_file_compresses_follows_from_what_is_written(line: str, content: Content) -> None:
+    [found] = done(line)
+
+    assert isinstance(found, WriteFile)
+    assert found.source.content is content
 
 
 @pytest.mark.parametrize("name", CHEAP)

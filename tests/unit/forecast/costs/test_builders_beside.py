@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.build_costs import LAYER_DISK, forecast_service
+from tonnage.forecast.costs.build_costs import BLOB_DISK, LAYER_DISK, forecast_service
+from tonnage.forecast.costs.done_layers import DoneLayers
 from tonnage.forecast.costs.totals import without_unpacking
 from tonnage.model.forecast.estimate import EXPORTED, EngineKind, exactly
 from tonnage.model.forecast.sized_effects import (
@@ -106,7 +107,7 @@ def test_a_directory_keeps_the_compressed_layers_of_the_image() -> None:
     for engine in (EngineKind.CONTAINER, EngineKind.CONTAINERD):
         found = roles(forecast_service(made(exports=(LOCAL,)), engine))
         present = 0 if engine is EngineKind.CONTAINERD else BASE_BLOB
-        assert found[EXPORTED] == present + MADE_BLOB
+        assert found[EXPORTED] == present + MADE_BLOB + BLOB_DISK.likely_bytes
 
 
 def test_what_the_engine_has_built_already_is_counted_in_the_high_figure_alone() -> None:
@@ -114,11 +115,11 @@ def test_what_the_engine_has_built_already_is_counted_in_the_high_figure_alone()
     key = next(step.key for step in once.steps if step.text == "RUN make")
     [export] = [
         step
-        for step in forecast_service(made(exports=(LOCAL,)), EngineKind.CONTAINERD, {key}).steps
+        for step in forecast_service(made(exports=(LOCAL,)), EngineKind.CONTAINERD, DoneLayers(frozenset({key}))).steps
         if step.role == EXPORTED
     ]
     assert (export.disk.low_bytes, export.disk.likely_bytes) == (0, 0)
-    assert export.disk.high_bytes == BASE_BLOB + MADE_BLOB
+    assert export.disk.high_bytes == BASE_BLOB + MADE_BLOB + BLOB_DISK.high_bytes
 
 
 def test_a_stage_that_is_no_image_is_exported_only_with_all_stages() -> None:
@@ -129,7 +130,9 @@ def test_a_stage_that_is_no_image_is_exported_only_with_all_stages() -> None:
     )
     copies = StepWork(line=9, text="RUN other", identity="other")
     image = StageWork(index=1, base=BASE, steps=(copies,))
-    for whole, expected in ((False, 0), (True, MADE_BLOB)):
+    # What the image adds has a blob too, of nothing but its heads.
+    each = BLOB_DISK.likely_bytes
+    for whole, expected in ((False, each), (True, MADE_BLOB + 2 * each)):
         work = BuildWork(service="web", stages=(other, image), target=1, exports=(replace(LOCAL, whole=whole),))
         found = roles(forecast_service(work, EngineKind.CONTAINERD))
         assert found.get(EXPORTED, 0) == expected

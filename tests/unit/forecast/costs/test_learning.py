@@ -119,6 +119,42 @@ def test_what_stays_beside_the_layer_is_not_counted_into_it() -> None:
     assert learned.disk.likely_bytes == 61_000_003
 
 
+def in_containerd(*, guess: bool = False) -> Lesson:
+    taught = LearnedInstruction(
+        image=Estimate(101_000_003, 101_000_003, 101_000_003, Grade.LEARNED),
+        disk=UNKNOWN,
+        transient=UNKNOWN,
+        runs=2,
+        compressed=Estimate(29_000_011, 29_000_011, 29_000_011, Grade.LEARNED),
+    )
+    return Lesson(taught=taught, guess=guess, source="measured")
+
+
+def test_how_far_a_layer_compresses_is_learned_however_well_its_files_are_known() -> None:
+    wheel = WrittenBytes(
+        name="torch", image=exactly(98_000_017), disk=exactly(101_000_003), compressed=exactly(60_000_011)
+    )
+    cost = layer_cost((SizedEffect(writes=(wheel,)),))
+
+    learned = with_lesson(cost, in_containerd())
+
+    assert learned.disk == cost.disk
+    assert learned.compressed.likely_bytes == 29_000_011
+    assert learned.compressed.low_bytes < 29_000_011 < learned.compressed.high_bytes < 33_000_000
+    assert learned.compressed.grade is Grade.LEARNED
+    # What was tried on the files of now says more than files of earlier.
+    assert with_lesson(cost, in_containerd(), tried=True).compressed == cost.compressed
+
+
+def test_what_an_unread_command_writes_compresses_as_it_did() -> None:
+    learned = with_lesson(layer_cost((SizedEffect(writes=(UNREAD,)),)), in_containerd())
+    guessed = with_lesson(layer_cost((SizedEffect(writes=(UNREAD,)),)), in_containerd(guess=True))
+
+    assert (learned.disk.likely_bytes, learned.compressed.likely_bytes) == (101_000_003, 29_000_011)
+    assert guessed.compressed.likely_bytes == 29_000_011
+    assert (guessed.compressed.low_bytes, guessed.compressed.grade) == (0, Grade.UNKNOWN)
+
+
 def test_an_instruction_that_is_exact_learns_nothing() -> None:
     cost = layer_cost((SizedEffect(writes=(WrittenBytes(name="torch", image=exactly(7), disk=exactly(4096)),)),))
 

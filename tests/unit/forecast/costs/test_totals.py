@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.forecast.costs.totals import expected_builds, fit_into, without_unpacking
+from tonnage.forecast.costs.totals import CountedLayers, add_up, expected_builds, fit_into, without_unpacking
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     UNPACKED,
@@ -118,6 +118,27 @@ def test_what_lies_on_another_filesystem_is_not_put_to_this_one() -> None:
     found = expected_builds([service("web", "a")], roles=("state",), elsewhere=(DATA_ROOT,), cached_bytes=0)
 
     assert found["web"].kept.high_bytes == 0
+
+
+def test_what_is_made_when_all_instructions_are_done_is_not_there_at_their_worst_moments() -> None:
+    def step(key: str, *, last: bool) -> InstructionForecast:
+        held = (
+            Holding(key=key, role="containerd", kept=exactly(1_009)),
+            Holding(key=f"blob:{key}", role="containerd", kept=exactly(307), late=True),
+            Holding(key=f"{UNPACKED}{key}", role="containerd", kept=exactly(1_009), late=True),
+        )
+        transient = exactly(11 if last else 5_003)
+        return InstructionForecast(
+            stage="0", line=1, text=f"RUN {key}", key=key, role="containerd", transient=transient, holdings=held
+        )
+
+    seen = CountedLayers()
+    first = add_up([step("a", last=False), step("b", last=True)], seen=seen)
+    again = add_up([step("a", last=False), step("c", last=True)], seen=seen)
+
+    assert first.kept == exactly(2 * (1_009 + 307 + 1_009))
+    assert first.peak == first.peak_on["containerd"] == exactly(1_009 + 5_003)
+    assert again.kept == exactly(1_009 + 307 + 1_009)
 
 
 def test_what_is_only_pushed_keeps_no_copy_of_its_own() -> None:

@@ -31,6 +31,20 @@ def cost(*wheels: WheelContents, target: Target = PY311, **way: Any) -> Installa
     return installed(lock, wheels, **{"uv": False, "compiles": False, **way})
 
 
+def test_an_installed_wheel_compresses_as_its_files_do_and_its_bytecode_besides() -> None:
+    modules = (400_009, 300_007)
+    wheel = contents(packed_bytes=25_000_003, small_packed_bytes=150_001, python_file_bytes=modules)
+    plain, compiled = (cost(wheel, compiles=each).pieces[0] for each in (False, True))
+
+    assert plain.compressed.likely_bytes == pytest.approx(25_000_003, rel=0.01)
+    assert plain.compressed.low_bytes < 25_000_003 < plain.compressed.high_bytes < FETCHED
+    assert plain.compressed.grade is Grade.DECLARED
+    assert 200_000 < compiled.compressed.likely_bytes - plain.compressed.likely_bytes < 500_000
+    # Of what a wheel only stores it does not tell how far it compresses.
+    stored = cost(contents(stored_bytes=CONTENT), compiles=False).pieces[0].compressed
+    assert stored.low_bytes < CONTENT // 10 < CONTENT < stored.high_bytes
+
+
 def test_pip_needs_every_archive_on_top_of_what_it_keeps() -> None:
     told = cost(contents(), contents("other"))
     assert told.image.likely_bytes == pytest.approx(2 * CONTENT, rel=1e-4)

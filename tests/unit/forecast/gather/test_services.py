@@ -99,7 +99,7 @@ def test_in_containerd_a_built_layer_lies_there_as_snapshot_as_blob_and_unpacked
     layer, stage = 50_000_017, 7_000_003
     assert classic.disk.likely_bytes == pytest.approx(layer + 2 * stage, rel=0.01)
     assert there.disk.likely_bytes == pytest.approx(3 * layer + 4 * stage, rel=0.01)
-    assert there.image.likely_bytes == classic.image.likely_bytes
+    assert there.image.likely_bytes == pytest.approx(2 * classic.image.likely_bytes, rel=0.01)
     assert {holding.role for step in there.steps for holding in step.holdings} == {"containerd"}
 
 
@@ -138,4 +138,4 @@ def test_what_a_builder_is_told_to_attach_is_counted_where_there_is_a_place_for_
     assert last.disk.high_bytes >= 104_729
     assert there["what is in it"].failures
     assert there["by the usual program"].steps[-1].text.endswith(" docker/buildkit-syft-scanner:stable-1")
-    assert there["what is in it"].image == there["as it is"].image
+    assert there["what is in it"].image.likely_bytes == there["as it is"].image.likely_bytes + 1_000_000

@@ -67,6 +67,22 @@ def test_files_are_counted_in_bytes_and_in_blocks(server: FileServer, tmp_path: 
     assert found.reading is Reading.DIRECTORY
 
 
+def test_what_files_take_compressed_is_told_apart_from_what_is_only_stored(server: FileServer, tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("thing/a.py", b"x = 1\n" * 2_003)
+        archive.writestr("thing/large.so", NOISE)
+        archive.writestr("thing/model.bin", b"y" * 7_001, zipfile.ZIP_STORED)
+        sizes = {info.filename: info.compress_size for info in archive.infolist()}
+    content = made.getvalue()
+
+    (found,) = read(wheel_at(server.add("/packed.whl", content), content), cache=tmp_path).contents
+
+    assert found.small_packed_bytes == sizes["thing/a.py"] < 2_003
+    assert found.packed_bytes == len(NOISE)
+    assert found.stored_bytes == 7_001
+
+
 def test_a_large_wheel_costs_its_end_alone(server: FileServer, tmp_path: Path) -> None:
     content = large_wheel()
     told = read(wheel_at(server.add("/large.whl", content), content), cache=tmp_path)

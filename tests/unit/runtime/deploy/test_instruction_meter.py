@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from tonnage.model.deploy.plan import ExpectedInstruction
+from tonnage.model.deploy.run import MeasuredInstruction
 from tonnage.model.forecast.estimate import NOTHING
-from tonnage.runtime.deploy.instruction_meter import InstructionMeter, instruction_text
+from tonnage.model.inventory import Image, Layer
+from tonnage.runtime.deploy.instruction_meter import InstructionMeter, instruction_text, with_layers
 
 
 def expected(text: str, stage: str = "0") -> ExpectedInstruction:
@@ -72,3 +75,27 @@ def test_an_instruction_that_was_never_named_has_no_figures() -> None:
     [one] = meter.end((expected("RUN one"),))
 
     assert (one.image_bytes, one.kept_bytes, one.transient_bytes) == (None, None, None)
+
+
+class OneImage:
+    """An engine of one image, whose layer lies there unpacked and compressed."""
+
+    def __init__(self, blob_bytes: int) -> None:
+        layer = Layer(chain_id="sha256:1", diff_id="sha256:1", size_bytes=9_001, blob_bytes=blob_bytes)
+        self.image = Image(
+            image_id="sha256:cafe", references=("shop/web:latest",), layers=(layer,), size_bytes=9_001 + blob_bytes,
+            unique_bytes=0, shared_bytes=0,
+        )  # fmt: skip
+
+    def images(self) -> tuple[Image, ...]:
+        return (self.image,)
+
+
+@pytest.mark.parametrize("blob_bytes", [0, 2_003])
+def test_a_layer_counts_as_the_engine_counts_it_with_what_it_is_unpacked_from(blob_bytes: int) -> None:
+    instruction = structs.replace(expected("RUN make"), in_image=True, layers=1)
+
+    [seen], image_id = with_layers([instruction], [MeasuredInstruction()], OneImage(blob_bytes), "shop/web")  # type: ignore[arg-type]
+
+    assert (seen.image_bytes, seen.blob_bytes) == (9_001 + blob_bytes, blob_bytes or None)
+    assert image_id == "sha256:cafe"

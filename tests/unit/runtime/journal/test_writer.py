@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
 from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Purpose, Step, Version
-from tonnage.model.deploy.run import Measured, MeasuredInstruction, Outcome, Run, StepOutcome
+from tonnage.model.deploy.run import BuiltLayer, Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction
 from tonnage.model.stack import BuildSpec
@@ -417,7 +417,7 @@ def test_a_journal_of_a_newer_tonnage_is_told(tmp_path: Path) -> None:
     for opening in (Journal, Journal.open_existing):
         with pytest.raises(EngineLacksError, match="written by a newer Tonnage") as caught:
             opening(path)
-        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 4."
+        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 5."
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -646,7 +646,7 @@ def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: 
         journal.record_instructions(step_id, (INSTRUCTION,), (MeasuredInstruction(image_bytes=601),), "sha256:beef")
         history = journal.history("hello", "ABCD")
         assert history.taught["instruction/cafe"].image == Estimate(601, 601, 601, Grade.LEARNED)
-        assert history.built == (("made:1", "sha256:beef"),)
+        assert history.built == (BuiltLayer("made:1", "sha256:beef", INSTRUCTION.text),)
         assert journal.history("hello", "OTHER").built == ()
 
 
@@ -660,6 +660,8 @@ def test_versions_that_were_written_before_format_4_are_read_and_brought_up_to_d
     older = sqlite3.connect(path)
     older.execute("UPDATE version SET version_json = ?", (json.dumps(written),))
     older.execute("ALTER TABLE measured DROP COLUMN shared")
+    older.execute("ALTER TABLE instruction DROP COLUMN blob_bytes")
+    older.execute("ALTER TABLE instruction DROP COLUMN in_image")
     older.execute("PRAGMA user_version = 3")
     older.commit()
     older.close()
@@ -692,6 +694,32 @@ def test_what_instructions_did_stands_beside_what_was_forecast_of_them(tmp_path:
         transient=Estimate(17, 17, 17, Grade.LEARNED),
         runs=3,
     )
+
+
+def test_how_far_a_layer_compressed_is_learned_apart_from_what_it_takes_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal(path) as journal:
+        step_id = journal.begin_step(journal.begin_run(PLAN, STARTED_S), BUILD, undo=False, started_s=STARTED_S)
+        seen = MeasuredInstruction(image_bytes=1_009, blob_bytes=211)
+        journal.record_instructions(step_id, (INSTRUCTION,), (seen,), "sha256:beef")
+        taught = journal.history("hello", "ABCD").taught["instruction/cafe"]
+        [outcome] = journal.instructions(1, "hello")
+
+    assert taught.compressed == Estimate(211, 211, 211, Grade.LEARNED)
+    assert taught.image == Estimate(798, 798, 798, Grade.LEARNED)
+    assert outcome.image_bytes == 1_009
+    older = sqlite3.connect(path)
+    older.executescript(
+        "ALTER TABLE instruction DROP COLUMN blob_bytes; ALTER TABLE instruction DROP COLUMN in_image;"
+        "PRAGMA user_version = 4;"
+    )
+    older.close()
+    reader = Journal.open_existing(path)
+    assert reader is not None
+    with reader:
+        history = reader.history("hello", "ABCD")
+        assert not history.taught["instruction/cafe"].compressed.known
+        assert history.built == (BuiltLayer("made:1", "sha256:beef", INSTRUCTION.text),)
 
 
 def test_what_came_from_the_cache_teaches_nothing(tmp_path: Path) -> None:
