@@ -18,6 +18,8 @@ from ruamel.yaml.tokens import AliasToken, DirectiveToken, ScalarToken, TagToken
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
+    import re
+
     from ruamel.yaml.error import StringMark
     from ruamel.yaml.tokens import AnchorToken
 
@@ -74,7 +76,7 @@ def parser_of(text: str) -> Parser:
     return Parser(_Loader(text))
 
 
-class _Scanner(Scanner):  # type: ignore[misc]
+class _Scanner(Scanner):
     """Finds tokens; regular expressions go over what ruamel.yaml goes over sign by sign."""
 
     def _move(self, end: int) -> None:
@@ -98,7 +100,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
         while True:
             if reader.column == 0 and text[reader.pointer] == "\ufeff":
                 self._move(reader.pointer + 1)
-            found = _BLANKS[bool(self.flow_level) or not self.allow_simple_key].match(text, reader.pointer)
+            found = _found(_BLANKS[bool(self.flow_level) or not self.allow_simple_key], text, reader.pointer)
             self._move(found.end())
             if not found["end"]:
                 return
@@ -116,7 +118,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
             if found is None:
                 break
             parts += (spaces, found[0])
-            between = _SPACES.match(text, found.end())
+            between = _found(_SPACES, text, found.end())
             position = between.end()
             spaces, last = _folded(between[0])
             if last is None:
@@ -153,7 +155,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
             if sign == "\0":
                 self._fail(what, start, "found unexpected end of stream", position)
             escaped = sign == "\\"
-            between = _SPACES.match(text, position + escaped)
+            between = _found(_SPACES, text, position + escaped)
             position = between.end()
             parts.append(_folded(between[0], escaped=escaped)[0])
         self._move(position + 1)
@@ -183,7 +185,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
         reader = self.reader
         start, text = reader.get_mark(), reader.buffer
         what = "while scanning a block scalar"
-        header = _BLOCK.match(text, reader.pointer)
+        header = _found(_BLOCK, text, reader.pointer)
         chomp = header["chomp"] or header["chomp2"]
         increment = header["indent"] or header["indent2"]
         position = header.end()
@@ -204,7 +206,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
                 parts.append(line_end)
             parts += breaks
             was_blank = is_blank
-            line = _LINE.match(text, position)
+            line = _found(_LINE, text, position)
             parts.append(line[0])
             end = _LINE_END.match(text, line.end())
             line_end = _break(end[0]) if end else ""
@@ -255,6 +257,7 @@ class _Scanner(Scanner):  # type: ignore[misc]
         if found is None:
             self._fail("while scanning a tag", start, "did not find expected whitespace", self.reader.pointer)
         self._move(found.end())
+        value: tuple[str | None, str]
         if found["whole"]:
             value = (None, found["whole"])
         elif found["handle"]:
@@ -279,6 +282,11 @@ class _Scanner(Scanner):  # type: ignore[misc]
         return DirectiveToken("TAG" if found["handle"] else "YAML", value, start, start)
 
 
+def _found(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str]:
+    """Return what a pattern finds that fits anywhere, if only on nothing."""
+    return pattern.match(text, position)  # type: ignore[return-value]
+
+
 def _break(text: str) -> str:
     """Return a line end as it stands in a scalar."""
     return text if text in "\u2028\u2029" else "\n"
@@ -297,5 +305,5 @@ def _folded(spaces: str, *, escaped: bool = False) -> tuple[str, str | None]:
 
 def _indentation(text: str, position: int, indent: int) -> int:
     """Return how many spaces begin a line; not more than the indentation, where it is known."""
-    spaces = _INDENTATION.match(text, position).end() - position
+    spaces = _found(_INDENTATION, text, position).end() - position
     return min(spaces, indent) if indent else spaces

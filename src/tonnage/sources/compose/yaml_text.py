@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -27,8 +26,10 @@ from tonnage.sources.compose.nodes import ComposeNode, Date, Documents, MergeRul
 from tonnage.sources.compose.yaml_scanner import parser_of
 
 if TYPE_CHECKING:
-    from ruamel.yaml.events import Event
+    from ruamel.yaml.events import SequenceStartEvent
     from ruamel.yaml.parser import Parser
+
+    _Event = AliasEvent | ScalarEvent | MappingStartEvent | SequenceStartEvent
 
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _INFINITE = {
@@ -151,10 +152,13 @@ def read_scalar(text: str) -> str | int | float | bool | Date | None:
 def _is_date(text: str) -> bool:
     """Return whether YAML takes a text for a date; there has to be such a day."""
     match = _DATE.fullmatch(text)
-    try:
-        return match is not None and bool(datetime(*(int(part) for part in match.groups() if part), tzinfo=UTC))
-    except ValueError:
+    if match is None:
         return False
+    year, month, day, *clock = (int(part) for part in match.groups() if part)
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    days = 28 + is_leap if month == 2 else 30 + (month + month // 8) % 2  # noqa: PLR2004 - February
+    hour, minute, second = clock or (0, 0, 0)
+    return 1 <= month <= 12 and 1 <= day <= days and hour < 24 and minute < 60 and second < 60  # noqa: PLR2004 - of clocks
 
 
 class _Builder:
@@ -178,7 +182,7 @@ class _Builder:
             parser.get_event()
         return found
 
-    def _build(self, event: Event, depth: int, *, override: bool = False) -> tuple[ComposeNode, int]:
+    def _build(self, event: _Event, depth: int, *, override: bool = False) -> tuple[ComposeNode, int]:
         """Return a value, and how many values it has with its aliases written out.
 
         Args:
