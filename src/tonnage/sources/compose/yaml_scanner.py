@@ -31,9 +31,11 @@ _BLANKS = {
     True: regex(rf"[ \t]*+{_REST_OF_LINE}"),
     False: regex(rf" *+{_REST_OF_LINE}"),
 }
-_WORD, _FLOW_WORD = (rf"(?:[^:\0 \t{_BREAKS}{also}]|:(?!{_END}))++" for also in ("", r",?\[\]{}"))
-_WORDS = {inside: regex(rf"{word}(?:[ \t]++(?!#){word})*+") for inside, word in ((False, _WORD), (True, _FLOW_WORD))}
-_SPACES = regex(rf"[ \t]*+(?:(?:\r\n|[{_BREAKS}])[ \t]*+)*+")
+# No group is repeated with ``++``: before 3.11.5 Python finds a wrong end where something in it can go back. Nothing
+# stands behind these groups, so none of them ever does. Source: CPython issue 106052.
+_WORD, _FLOW_WORD = (rf"(?:[^:\0 \t{_BREAKS}{also}]++|:(?!{_END}))+" for also in ("", r",?\[\]{}"))
+_WORDS = {inside: regex(rf"{word}(?:[ \t]++(?!#){word})*") for inside, word in ((False, _WORD), (True, _FLOW_WORD))}
+_SPACES = regex(rf"[ \t{_BREAKS}]*+")
 _DOCUMENT = regex(rf"(?:---|\.\.\.){_END}")
 _QUOTED = {'"': regex(rf'[^"\\\0 \t{_BREAKS}]+'), "'": regex(rf"(?:[^'\0 \t{_BREAKS}]|'')+")}
 _INDENTATION = regex(" *")
