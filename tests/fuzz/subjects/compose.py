@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.ci.stacks import STACKS
+from tests.compose.cases import NEWER, cases, recorded
 from tests.fuzz.subject import Subject, as_bytes, whole_text
 
 from tonnage.decide.reports.runner_stack import runner_services
@@ -30,6 +31,18 @@ CASES = ROOT / "tests" / "unit" / "sources" / "compose" / "cases"
 STACKS_READ = tuple(
     path.read_text(encoding="utf-8")
     for path in sorted((*CASES.glob("[!b]*/compose.yaml"), ROOT / "examples/vision/docker-compose.yml"))
+)
+# One file of each kind of case in the corpus that Compose takes.
+RECORDED = {kind: recorded(kind) for kind in ("include", "merging", "scalars", "short", "sizes", "variables", "whole")}
+TAKEN = tuple(
+    {
+        (case.kind, case.name.partition(":")[0]): case.files["compose.yaml"]
+        for case in cases()
+        if case.kind in RECORDED
+        and set(case.files) == {"compose.yaml"}
+        and not (case.own or case.environment)
+        and "refused" not in RECORDED[case.kind][case.name][NEWER]
+    }.values()
 )
 WORDS = (
     "services:\n", "  build: ", "  image: ", "include:\n", "extends:\n", "env_file: ", "x-tonnage:\n", "profiles: [a]\n",
@@ -125,6 +138,7 @@ SUBJECTS = (
         found=('{"services": {"a": {"image": "b", "ports": ["' + "9" * 5_000 + '"]}}}',),
     ),
     Subject(name="compose file", read=_stack, seeds=STACKS_READ, words=WORDS, inputs=150),
+    Subject(name="compose file of the corpus", read=_stack, seeds=TAKEN, words=WORDS, inputs=300),
     Subject(name="compose file as bytes", read=_stack, seeds=STACKS_READ[:5], inputs=60),
     Subject(
         name="YAML",
