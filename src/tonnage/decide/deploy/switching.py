@@ -94,7 +94,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     project = compose_project(context.stack, service, change.inputs_digest)
     proof = prove_action(service)
     undo = undo_switch(context)
-    steps = [
+    return [
         context.step(
             "switch",
             Switch(
@@ -115,23 +115,19 @@ def switch_steps(context: ServiceContext) -> list[Step]:
             on_failure=undo,
         ),
     ]
-    if context.source:
-        steps.append(
-            context.step(
-                "untag",
-                Untag(reference=context.candidate),
-                cause=f"it is tagged {service.image} now",
-                changes=f"untags {context.candidate}",
-            )
-        )
-    return steps
 
 
 def good_steps(context: ServiceContext) -> list[Step]:
     """Return the step that writes down what was proven, for whoever deploys to this engine."""
     version = new_version(context)
     name = version_name(version.number, version.config_digest)
-    return [keep_step(context, version, "it is proven", name)]
+    untag = context.step(
+        "untag",
+        Untag(reference=context.candidate),
+        cause=f"it is tagged {context.service.image} now",
+        changes=f"untags {context.candidate}",
+    )
+    return [*([untag] if context.source else []), keep_step(context, version, "it is proven", name)]
 
 
 def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName) -> Step:
