@@ -131,7 +131,9 @@ def test_a_version_that_compose_started_is_gone_back_to_after_the_first_deploy(p
     one = named(project, name, "one")
     started = project.compose("up", "-d")
     assert project.engine.container("app").image == one, started
-    named(project, name, "two")
+    project.services["app"]["image"] = f"{name}-two"
+    project.write()
+    named(project, f"{name}-two", "two")
     project.deploy()
     assert page_inside(project, "app") == "two"
     plan = project.tonnage("plan", "--rollback")

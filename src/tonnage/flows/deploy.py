@@ -102,6 +102,9 @@ def make_plan(
         to: The version that a rollback goes to; empty for the one before.
         tell: Is told what takes a while before that.
 
+    Returns:
+        The plan, which may be refused.
+
     Raises:
         UsageError: What the user wrote cannot be planned, a setting names a program or a builder that is not there, or
             weights are missing or damaged.

@@ -32,7 +32,7 @@ from tonnage.model.forecast.estimate import exactly
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
     from tonnage.model.deploy.plan import ExpectedBuild
@@ -121,7 +121,7 @@ def plan_deploy(
     built = {name for name in asked if contexts[name].change.build}
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
-    return replace(plan, notes=(*plan.notes, *notes))
+    return replace(plan, notes=(*plan.notes, *notes, *_not_kept(contexts[name] for name in asked)))
 
 
 def plan_build(
@@ -226,6 +226,14 @@ def finish_plan(
 def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:
     """Return what undoes a switch-over that was proven already, for those who cannot live with it."""
     return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove)), ())
+
+
+def _not_kept(contexts: Iterable[ServiceContext]) -> Iterator[str]:
+    """Say of which services what runs cannot be gone back to: images in containerd go with their last name."""
+    for context in contexts:
+        change = context.change
+        if change.switch and change.running and change.running_image is None:
+            yield f"{context.service.name}: the image that runs is gone from this engine: it cannot be gone back to"
 
 
 def _sending(stack: Stack, inventory: Inventory) -> list[Step]:

@@ -185,13 +185,7 @@ class _Execution:
         self._sampler.start()
         try:
             for index, step in enumerate(plan.steps, start=1):
-                error = self._stopped_before(step)
-                if error is not None:
-                    # Its own undo has nothing to do, but services that belong together are not left half new.
-                    others = [each for each in step.on_failure if each.service != step.service]
-                    error = _with_trouble(error, self._undo(step, others))
-                    break
-                error = self._do(step, index, len(plan.steps))
+                error = self._stopped_before(step) or self._do(step, index, len(plan.steps))
                 if error is not None:
                     break
         except BaseException:
@@ -240,7 +234,9 @@ class _Execution:
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):
             return None
-        return InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}")
+        # Services that belong together are not left half new.
+        trouble = self._undo(step, [each for each in step.on_failure if each.service != step.service])
+        return _with_trouble(InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}"), trouble)
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
         error = self._attempt(step, index, total, undo=False, cancel=_EitherSet(self._cancel, self._at_line))
@@ -259,7 +255,6 @@ class _Execution:
         return _with_trouble(error, trouble)
 
     def _undo(self, step: Step, undo: Sequence[Step]) -> list[TonnageError]:
-        """Undo, and return what could not be undone."""
         trouble = [
             failure
             for number, each in enumerate(undo, start=1)
@@ -343,8 +338,7 @@ class _Execution:
 
     def _record_version(self, step: Step) -> None:
         stack, engine_id = self._plan.stack, self._plan.engine_id
-        version = as_it_runs(step, stack, self._facts, self._clock) if step.version is not None else None
-        if version is not None:
+        if (version := as_it_runs(step, stack, self._facts, self._clock)) is not None:
             self._journal.record_version(stack, engine_id, version, version.proven_s)
         for gone in step.withdraw:
             self._journal.withdraw_version(stack, engine_id, gone, self._clock.time())

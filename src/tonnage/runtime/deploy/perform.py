@@ -141,9 +141,11 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
 
 def as_it_runs(step: Step, stack: str, facts: EngineFacts, clock: Clock) -> Version | None:
     """Return the version of a step with the image that runs now; None when it has none, or nothing runs."""
+    if step.version is None:
+        return None
     containers = facts.containers(stack)
     mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
-    if step.version is None or mine is None:
+    if mine is None:
         return None
     image = find_image(facts.images(), mine.image_id)
     content = image.content_digest if image else ""
