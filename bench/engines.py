@@ -87,7 +87,7 @@ def binary(context: Path) -> str:
 
 def noise(context: Path) -> str:
     """Copy what no program compresses."""
-    (context / "weights").write_bytes(random.Random(3).randbytes(31_000_019))  # noqa: S311
+    (context / "weights").write_bytes(random.Random(3).randbytes(31_000_019))  # noqa: S311 - the same in every run
     return "FROM busybox:latest\nCOPY weights /srv/\n"
 
 
@@ -99,7 +99,7 @@ def zeros(context: Path) -> str:
 
 def many(context: Path) -> str:
     """Copy 6,000 files of a few kilobytes in 60 directories."""
-    chance = random.Random(11)  # noqa: S311
+    chance = random.Random(11)  # noqa: S311 - the same in every run
     for number in range(6_000):
         path = context / f"module-{number % 60}" / f"part-{number}.js"
         path.parent.mkdir(exist_ok=True)
@@ -131,7 +131,7 @@ def apt(_: Path) -> str:
 
 def stages(context: Path) -> str:
     """Build in one stage, and copy what was built into another."""
-    (context / "large").write_bytes(random.Random(5).randbytes(19_000_007))  # noqa: S311
+    (context / "large").write_bytes(random.Random(5).randbytes(19_000_007))  # noqa: S311 - the same in every run
     text(context)
     return (
         "FROM busybox:latest AS build\nCOPY . /src/\n"
@@ -142,7 +142,7 @@ def stages(context: Path) -> str:
 
 def bare(context: Path) -> str:
     """Copy onto nothing."""
-    (context / "program").write_bytes(random.Random(13).randbytes(9_000_001))  # noqa: S311
+    (context / "program").write_bytes(random.Random(13).randbytes(9_000_001))  # noqa: S311 - the same in every run
     (context / "page.html").write_text("<p>hello</p>\n" * 90_000)
     return "FROM scratch\nCOPY program page.html /\n"
 

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from tonnage.adapters.context.compression import Packing
 from tonnage.adapters.context.context_files import ContextFiles, open_context
-from tonnage.adapters.context.copied_files import CopyMeter, tree_of
-from tonnage.adapters.context.copy_digest import FileTokens, contents_of
+from tonnage.adapters.context.copied_files import CopyMeter
+from tonnage.adapters.context.copy_digest import FileTokens
 from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.context.inputs_digest import is_remote
 from tonnage.adapters.web.client import Web
@@ -24,19 +24,15 @@ from tonnage.adapters.web.permission import AskedServers
 from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.errors import UsageError
 from tonnage.flows.state import cache_directory
-from tonnage.forecast.gather.lookups import Copied
 from tonnage.forecast.gather.single_flight import SingleFlight
-from tonnage.forecast.gather.visible_files import TextFile
-from tonnage.model.forecast.estimate import UNKNOWN, exactly
-from tonnage.model.forecast.file_tree import Tree
-from tonnage.small_files import CONTEXT_TEXT
+from tonnage.model.forecast.estimate import exactly
+from tonnage.wiring.directory_context import DirectoryContext
 from tonnage.wiring.users_servers import users_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.apt.lists import FetchedIndex
-    from tonnage.adapters.context.compression import Packed
     from tonnage.adapters.docker.base_images import EngineImages
     from tonnage.adapters.docker.throwaway_container import EngineProbe
     from tonnage.adapters.interface import EngineFacts
@@ -50,64 +46,10 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
-    from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
 
 _DEBIAN = {"arm": "armhf", "386": "i386", "ppc64le": "ppc64el"}
-
-
-class DirectoryContext:
-    """A directory that a build takes files from.
-
-    Args:
-        files: Its files; None where the context lies elsewhere.
-    """
-
-    def __init__(
-        self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens, packing: Packing
-    ) -> None:
-        self._files = files
-        self._packing = packing
-        self._meter = meter
-        self._tokens = tokens
-        self._lock = threading.Lock()
-        self.key = key
-
-    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
-        """Measure what an instruction copies or adds."""
-        found = contents_of(copy, self._files, self._tokens)
-        how = (self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents))
-
-        def tries(entries: Sequence[Packed]) -> Estimate | None:
-            return self._packing.tried("\0".join(how), entries, self._files)
-
-        tree = self._meter.tree(copy, self._files, tries if packing else None)
-        return Copied(tree, found.by_name, found.by_path, found.files)
-
-    def whole(self) -> Tree:
-        """Measure all of it."""
-        if self._files is None:
-            return Tree(image=UNKNOWN, disk=UNKNOWN)
-        return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
-
-    def text(self, path: str) -> TextFile | None:
-        """Return a text file in it; None where there is none that the builder sees."""
-        wanted = path.strip("/")
-        if self._files is None or not wanted:
-            return None
-        with self._lock:
-            found = self._files.entry(wanted)
-            if found is not None and found.kind == "link":
-                found = self._files.followed(found)
-        if found is None:
-            return None
-        try:
-            # A carriage return of its own is for the reader to judge.
-            text = self._files.read(found, CONTEXT_TEXT).decode("utf-8", "replace").replace("\r\n", "\n")
-        except OSError:
-            return None
-        return TextFile(text, found.actual)
 
 
 class RealLookups:

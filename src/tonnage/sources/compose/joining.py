@@ -16,6 +16,9 @@ def joined(included: ComposeNode, tree: ComposeNode, raw: ComposeNode | None = N
 
     Args:
         raw: The tree as it is written, where it is that of the file that includes.
+
+    Raises:
+        UsageError: Both have a resource of one name, and not the same.
     """
     sections = dict(tree.value)
     for section in _SECTIONS:

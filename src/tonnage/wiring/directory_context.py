@@ -1,0 +1,77 @@
+"""A build context for forecasting: what instructions take from a directory, and what that weighs."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tonnage.adapters.context.copied_files import tree_of
+from tonnage.adapters.context.copy_digest import contents_of
+from tonnage.forecast.gather.lookups import Copied
+from tonnage.forecast.gather.visible_files import TextFile
+from tonnage.model.forecast.estimate import UNKNOWN
+from tonnage.model.forecast.file_tree import Tree
+from tonnage.small_files import CONTEXT_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.adapters.context.compression import Packed, Packing
+    from tonnage.adapters.context.context_files import ContextFiles
+    from tonnage.adapters.context.copied_files import CopyMeter
+    from tonnage.adapters.context.copy_digest import FileTokens
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.recipe import CopyInstruction
+
+
+class DirectoryContext:
+    """A directory that a build takes files from.
+
+    Args:
+        files: Its files; None where the context lies elsewhere.
+    """
+
+    def __init__(
+        self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens, packing: Packing
+    ) -> None:
+        self._files = files
+        self._packing = packing
+        self._meter = meter
+        self._tokens = tokens
+        self._lock = threading.Lock()
+        self.key = key
+
+    def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
+        """Measure what an instruction copies or adds."""
+        found = contents_of(copy, self._files, self._tokens)
+        how = (self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents))
+
+        def tries(entries: Sequence[Packed]) -> Estimate | None:
+            return self._packing.tried("\0".join(how), entries, self._files)
+
+        tree = self._meter.tree(copy, self._files, tries if packing else None)
+        return Copied(tree, found.by_name, found.by_path, found.files)
+
+    def whole(self) -> Tree:
+        """Measure all of it."""
+        if self._files is None:
+            return Tree(image=UNKNOWN, disk=UNKNOWN)
+        return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
+
+    def text(self, path: str) -> TextFile | None:
+        """Return a text file in it; None where there is none that the builder sees."""
+        wanted = path.strip("/")
+        if self._files is None or not wanted:
+            return None
+        with self._lock:
+            found = self._files.entry(wanted)
+            if found is not None and found.kind == "link":
+                found = self._files.followed(found)
+        if found is None:
+            return None
+        try:
+            # A carriage return of its own is for the reader to judge.
+            text = self._files.read(found, CONTEXT_TEXT).decode("utf-8", "replace").replace("\r\n", "\n")
+        except OSError:
+            return None
+        return TextFile(text, found.actual)
