@@ -146,8 +146,6 @@ def _build(build: Canonical, variables: Mapping[str, str]) -> Canonical:
     if result.get("args"):
         args = {key: variables.get(key) if value is None else value for key, value in result["args"].items()}
         result["args"] = {key: value for key, value in args.items() if value is not None}
-    for secret in result.get("secrets", ()):
-        secret.setdefault("target", secret.get("source"))
     return {key: value for key, value in result.items() if not _is_empty(value, keep=False)}
 
 
