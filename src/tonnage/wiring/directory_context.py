@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.context.copied_files import tree_of
@@ -14,13 +15,10 @@ from tonnage.model.forecast.file_tree import Tree
 from tonnage.small_files import CONTEXT_TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tonnage.adapters.context.compression import Packed, Packing
+    from tonnage.adapters.context.compression import Packing
     from tonnage.adapters.context.context_files import ContextFiles
     from tonnage.adapters.context.copied_files import CopyMeter
     from tonnage.adapters.context.copy_digest import FileTokens
-    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.recipe import CopyInstruction
 
 
@@ -44,12 +42,9 @@ class DirectoryContext:
     def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
         """Measure what an instruction copies or adds."""
         found = contents_of(copy, self._files, self._tokens)
-        how = (self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents))
-
-        def tries(entries: Sequence[Packed]) -> Estimate | None:
-            return self._packing.tried("\0".join(how), entries, self._files)
-
-        tree = self._meter.tree(copy, self._files, tries if packing else None)
+        how = "\0".join((self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents)))
+        tries = partial(self._packing.tried, how, self._files) if packing else None
+        tree = self._meter.tree(copy, self._files, tries)
         return Copied(tree, found.by_name, found.by_path, found.files)
 
     def whole(self) -> Tree:

@@ -69,7 +69,7 @@ class Packing:
         self._lock = threading.Lock()
         self._left = _MOST_BLOCKS
 
-    def tried(self, key: str, entries: Sequence[Packed], files: ContextFiles | None) -> Estimate | None:
+    def tried(self, key: str, files: ContextFiles | None, entries: Sequence[Packed]) -> Estimate | None:
         """Return what some entries take in a compressed layer; None where that was not tried.
 
         Args:

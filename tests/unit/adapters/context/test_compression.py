@@ -39,7 +39,7 @@ def entries(directory: Path) -> tuple[list[Packed], ContextFiles]:
 
 def tried(directory: Path, cache: Path) -> Estimate:
     packed, files = entries(directory)
-    found = Packing(DiskCache(cache)).tried("it", packed, files)
+    found = Packing(DiskCache(cache)).tried("it", files, packed)
     assert found is not None
     return found
 
@@ -102,7 +102,7 @@ def test_a_forecast_tries_no_more_than_it_may_whatever_files_say(tmp_path: Path)
     packed, files = entries(tmp_path / "context")
     packing = Packing(DiskCache(tmp_path / "cache"))
 
-    found = [packing.tried(f"copy {number}", packed, files) for number in range(21)]
+    found = [packing.tried(f"copy {number}", files, packed) for number in range(21)]
 
     assert found[0] is not None
     assert found[0].likely_bytes < 2**43 // 500
@@ -116,4 +116,4 @@ def test_files_that_went_away_are_not_tried(tmp_path: Path) -> None:
     packed, files = entries(tmp_path / "context")
     (tmp_path / "context" / "log").unlink()
 
-    assert Packing(DiskCache(tmp_path / "cache")).tried("it", packed, files) is None
+    assert Packing(DiskCache(tmp_path / "cache")).tried("it", files, packed) is None
