@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from tests.fuzz.inputs import Bender, number_of, smallest
 from tests.fuzz.safety import Safety
+from tests.fuzz.subject import LONG_TIMES
 
 from tonnage.errors import TonnageError
 from tonnage.escapes import shortened, visible
@@ -122,7 +123,7 @@ def fuzzed(subject: Subject, safety: Safety, *, seed: int, times: int, at: Path)
     bender = Bender(subject.seeds, subject.words)
     count = 0
     with at.open("w", encoding="utf-8") as stream:
-        for index in range(subject.inputs * times):
+        for index in range(max(subject.inputs * times, subject.long_inputs if times >= LONG_TIMES else 0)):
             stream.seek(0)
             stream.write(f"{subject.name} {index:9}\n")
             stream.flush()

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+LONG_TIMES = 100
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """One reader.
 
@@ -20,7 +23,8 @@ class Subject(Struct, frozen=True, kw_only=True):
         read: Reads one text, and raises ``AssertionError`` where what came of it is wrong.
         seeds: Texts that it takes.
         words: What means something in them.
-        inputs: How many the short form makes; the long one makes a hundred times as many. Slow ones have few.
+        inputs: How many the short form makes; the long one makes ``LONG_TIMES`` as many. Slow ones have few.
+        long_inputs: How many the long form makes at least.
         refuses: What it may raise.
         reads: Files that it may read.
         found: Texts that were read wrongly once.
@@ -31,6 +35,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     seeds: tuple[str, ...]
     words: tuple[str, ...] = ()
     inputs: int = 300
+    long_inputs: int = 0
     refuses: tuple[type[BaseException], ...] = (TonnageError,)
     reads: tuple[str, ...] = ()
     found: tuple[str, ...] = ()

@@ -138,7 +138,7 @@ SUBJECTS = (
         found=('{"services": {"a": {"image": "b", "ports": ["' + "9" * 5_000 + '"]}}}',),
     ),
     Subject(name="compose file", read=_stack, seeds=STACKS_READ, words=WORDS, inputs=150),
-    Subject(name="compose file of the corpus", read=_stack, seeds=TAKEN, words=WORDS, inputs=300),
+    Subject(name="compose file of the corpus", read=_stack, seeds=TAKEN, words=WORDS, inputs=300, long_inputs=950_000),
     Subject(name="compose file as bytes", read=_stack, seeds=STACKS_READ[:5], inputs=60),
     Subject(
         name="YAML",
