@@ -139,6 +139,8 @@ class Distinct(Struct, frozen=True):
     def _paired(self, mapping: Mapping[str, ComposeNode], name: str) -> list[ComposeNode]:
         result = []
         for key, entry in mapping.items():
+            if entry.rule is MergeRule.RESET:
+                continue
             if self.pairs in key:
                 raise UsageError(
                     f"{key!r} cannot be a name in {name}",

@@ -148,6 +148,9 @@ def _sections(text: str) -> list[str]:
         elif not depth and not _DRIVE.fullmatch(text, start, sign.end()):
             sections.append(text[start : sign.start()])
             start = sign.end()
+    if depth:
+        # What stands behind a brace that is not closed belongs to nothing.
+        return sections if len(sections) > 1 else [""]
     return [*sections, text[start:]]
 
 

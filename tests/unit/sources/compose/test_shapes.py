@@ -102,6 +102,7 @@ def test_a_scalar_that_does_not_fit_is_refused_with_its_key(shape: Shape, text: 
         ("volumes: ['aa:bb:cc:dd']", "services.web.volumes[0]: 'aa:bb:cc:dd' is no mount"),
         ("ports: ['8000-8001:80-82']", "services.web.ports[0]: the ranges in '8000-8001:80-82' differ in length"),
         ("ports: [true]", "services.web.ports[0] must be a port such as 8080:80, not the boolean true"),
+        ("volumes: ['aa:/b${']", "services.web.volumes[0]: 'aa:/b${' is no mount"),
         ("volumes: ['aa::b']", "services.web.volumes[0]: 'aa::b' is no mount"),
         ("ports: ['90-80:1']", "services.web.ports[0]: '90-80:1' is no port"),
         ("ports: ['localhost:80:80']", "services.web.ports[0]: 'localhost:80:80' is no port"),
@@ -144,11 +145,12 @@ def test_short_syntax_means_what_it_means_to_compose(text: str, expected: dict[s
 
 
 def test_a_host_may_have_several_addresses_and_brackets_are_left_out() -> None:
-    text = "extra_hosts: ['a:192.0.2.1,192.0.2.2', 'b=[::1]']"
+    text = "extra_hosts: ['a:192.0.2.1,192.0.2.2', 'b=[::1]']\nbuild: {extra_hosts: {a: !reset x, b: '[::1]'}}"
 
     read = plain(SERVICE.read(read_yaml(text, "f"), "services.web", GROUND))
 
     assert read["extra_hosts"] == ["a=192.0.2.1", "a=192.0.2.2", "b=::1"]
+    assert read["build"]["extra_hosts"] == ["b=::1"]
 
 
 @pytest.mark.parametrize(
