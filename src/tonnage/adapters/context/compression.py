@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
-import statistics
 import threading
 import zlib
 from bisect import bisect_right
@@ -40,6 +38,8 @@ _BLOCKS = 128
 _MOST_BLOCKS = 20 * _BLOCKS
 """As many are tried for one forecast, whatever its files say: two to four seconds of one processor."""
 _HEAD_BYTES = 512
+# Its multiples lie at places between 0 and 1 that have no pattern in common with the content.
+_GOLDEN = (math.sqrt(5) - 1) / 2
 # How sure the ends are: deviations of the mean, and how much content of another kind may lie where nothing was tried.
 _DEVIATIONS, _UNSEEN = 3.3, 5.0
 _OTHER_COMPRESSOR = 0.03
@@ -147,18 +147,18 @@ def _tried(stream: _Stream) -> Estimate:
             for at in range(0, stream.size_bytes, _BLOCK_BYTES)
         ) + len(whole.flush())
         return _estimate(stream.size_bytes, count, count, count)
-    chance = random.Random(stream.size_bytes)  # noqa: S311 - places, and the same ones each time
     stride = stream.size_bytes / _BLOCKS
     ratios = []
     for number in range(_BLOCKS):
-        at = int(number * stride + chance.random() * (stride - _BLOCK_BYTES))
+        at = int(number * stride + number * _GOLDEN % 1 * (stride - _BLOCK_BYTES))
         before = min(at, _WINDOW_BYTES)
         content = stream.read(at - before, before + _BLOCK_BYTES)
         block = zlib.compressobj(_LEVEL, wbits=-15, zdict=content[:before])
         ratios.append((len(block.compress(content[before:])) + len(block.flush())) / _BLOCK_BYTES)
-    mean, size = statistics.fmean(ratios), stream.size_bytes
+    mean, size = sum(ratios) / _BLOCKS, stream.size_bytes
+    variance = sum((ratio - mean) ** 2 for ratio in ratios) / (_BLOCKS - 1)
     missed = 1 - _BLOCKS * _BLOCK_BYTES / size
-    off = _DEVIATIONS * statistics.stdev(ratios) / math.sqrt(_BLOCKS) * math.sqrt(missed)
+    off = _DEVIATIONS * math.sqrt(variance / _BLOCKS * missed)
     unseen = _UNSEEN / _BLOCKS * missed
     high = mean + off + max(0.0, 1 - mean) * unseen
     low = (mean - off - mean * unseen) * size - _ENDED_BYTES * size / _BLOCK_BYTES
