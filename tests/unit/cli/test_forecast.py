@@ -116,7 +116,8 @@ def test_a_stack_is_forecast_without_an_engine(world: World, capsys: pytest.Capt
     assert "upper 3.0" in [each["name"] for each in web["steps"][2]["contributors"]]
     assert worker["disk_bytes"] == web["disk_bytes"]
     # The same layers are counted once; each context is kept besides, in a directory of its own.
-    assert document["stack"]["disk_bytes"]["likely"] == web["disk_bytes"]["likely"] + 49_152 + 4096
+    context = 49_152 + 4096
+    assert context <= document["stack"]["disk_bytes"]["likely"] - web["disk_bytes"]["likely"] <= context + 256
     assert document["fits"][0]["fit"] == "fits"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,26 @@ def here(engine: StandInEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return tonnage.StackFlags(settings={"keep-free": "1MB"})
 
 
+@pytest.fixture
+def docker(here: tonnage.StackFlags, tmp_path: Path) -> None:
+    """Have a docker command that can build, as far as a plan asks; nothing is built with it."""
+    del here
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    printed = program.with_name("printed")
+    services = {"web": {"build": {"context": str(tmp_path)}}, "db": {"image": "example/db:3"}}
+    printed.write_text(json.dumps({"name": "shop", "services": services}))
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f"compose*config*) /bin/cat {printed};;\n"
+        "compose*) echo 2.40.3;;\n"
+        "*) echo Docker version 28.5.2, build 17 with rawjson;;\n"
+        "esac\n"
+    )
+    program.chmod(0o755)
+
+
 def test_the_stack_of_the_directory_is_read(here: tonnage.StackFlags) -> None:
     assert [service.name for service in tonnage.stack(here).services] == ["web", "db"]
 
@@ -44,6 +65,7 @@ def test_a_forecast_tells_bytes_and_whether_they_fit(here: tonnage.StackFlags) -
     assert [each.fit for each in found.fits] == ["fits"]
 
 
+@pytest.mark.usefixtures("docker")
 def test_a_plan_has_the_steps_and_the_settings_of_the_flags(here: tonnage.StackFlags) -> None:
     plan = tonnage.plan(here)
 

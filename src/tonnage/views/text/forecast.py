@@ -222,7 +222,7 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
 
 def _finding_lines(finding: Finding) -> tuple[str, ...]:
     """Return what a finding says, and the lines of it that are to be copied."""
-    todo = finding.todo.splitlines()
+    todo = finding.todo.split("\n")
     words = " ".join(line.strip() for line in todo if not line.startswith(" "))
     copied = (line.strip() for line in todo if line.startswith(" "))
     return (f"{finding.place}: [{finding.rule}] {finding.text}. {words}".rstrip(), *copied)
