@@ -85,6 +85,6 @@ def test_deploy_rollback_and_status_go_on_and_say_what_is_not_known(project: Pro
         ended = project.tonnage("rollback", environment=broken)
         assert ended.exit_code == 0, ended.stderr
         assert engine.container("web").image == first.image
-        for command in (["plan"], ["status"], ["reclaim"], ["verify"], ["forecast"]):
+        for command in (["plan", "--again"], ["status"], ["reclaim"], ["verify"], ["forecast"]):
             ended = project.tonnage(*command, environment=broken)
             assert ended.exit_code == 0, (command, ended.stderr)
