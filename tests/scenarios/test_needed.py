@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
+pytestmark = pytest.mark.engine
 
 
 def test_what_is_missing_is_told_before_anything_is_built_and_suffices_once_it_is_there(project: Project) -> None:

@@ -125,7 +125,6 @@ def test_an_image_whose_name_moved_is_gone_back_to_with_its_configuration(
     assert page_inside(project, "app") == "two"
 
 
-@pytest.mark.each_engine
 def test_a_version_that_compose_started_is_gone_back_to_after_the_first_deploy(project: Project) -> None:
     name = pulled(project, "7")
     one = named(project, name, "one")

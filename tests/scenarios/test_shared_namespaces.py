@@ -15,7 +15,7 @@ from tests.scenarios.watching import page
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
+pytestmark = pytest.mark.engine
 
 PORT = 18093
 SLEEPS = 'CMD ["sleep", "100000"]'

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
+pytestmark = pytest.mark.engine
 
 SAID = "error getting build cache usage: failed to get usage for abc: snapshot def not found"
 ANSWER = f'{{"message":"{SAID}"}}'
