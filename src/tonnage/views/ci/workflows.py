@@ -291,6 +291,8 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
             '  docker ps --all --quiet --filter "label=com.docker.compose.project=$stack" \\\n'
             '    --filter "label=com.docker.compose.service=$each" |\n'
             "    xargs --no-run-if-empty docker rm --force --volumes\n"
+            "  docker image ls --format '{{.Repository}}:{{.Tag}}' \"localhost/tonnage/$stack/$each\" |\n"
+            "    xargs --no-run-if-empty docker image rm\n"
             f'  {_tonnage(stack, "build")} --cleanup-after "$each"\n'
             "done",
             condition=f"inputs.cleanup_after && ({mine})",
