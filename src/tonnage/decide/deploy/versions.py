@@ -17,9 +17,11 @@ from tonnage.model.deploy.image_names import (
     LABEL_CONFIG,
     LABEL_VERSION,
     is_config,
+    is_record,
     numbers_of,
-    read_version_name,
+    repository,
     version_name,
+    version_names,
 )
 from tonnage.model.deploy.plan import Version
 from tonnage.model.deploy.versions import KnownVersion, same_image
@@ -61,11 +63,11 @@ def read_record(labels: Mapping[str, str]) -> Version | None:
 
 def records_on(inventory: Inventory, stack: Stack) -> tuple[Version, ...]:
     """Return every version of a stack that the engine tells of."""
+    mine = {repository(stack.name, service.name) for service in stack.services}
     found = [
         read_record(image.labels)
-        for service in stack.services
         for image in inventory.images
-        if any(name.is_record for name in _names(stack, service, image))
+        if any(is_record(each) and each.rpartition(":")[0] in mine for each in image.references)
     ]
     return tuple(version for version in found if version is not None)
 
@@ -80,13 +82,12 @@ def next_number(stack: Stack, inventory: Inventory, history: History) -> int:
 def known_versions(stack: Stack, service: Service, inventory: Inventory, history: History) -> tuple[KnownVersion, ...]:
     """Return the versions of a service, the oldest first. What names on the engine say goes before the journal."""
     named: dict[tuple[int, str], KnownVersion] = {}
+    mine = repository(stack.name, service.name)
     for image in inventory.images:
-        for reference in image.references:
-            name = read_version_name(stack.name, service.name, reference)
-            if name is not None:
-                key = (name.number, name.config)
-                known = named.get(key) or KnownVersion(number=name.number, config=name.config)
-                named[key] = _with_name(known, name, reference, image)
+        for reference, name in version_names(mine, image.references):
+            key = (name.number, name.config)
+            known = named.get(key) or KnownVersion(number=name.number, config=name.config)
+            named[key] = _with_name(known, name, reference, image)
     good = [each for each in history.versions if each.service == service.name]
     withdrawn = [each for each in history.withdrawn if each.service == service.name]
     found = [_completed(known, (*good, *withdrawn), inventory) for known in named.values()]
@@ -193,10 +194,3 @@ def _latest(found: Iterable[KnownVersion]) -> Iterator[KnownVersion]:
                 references=(*known.references, *(name for each in earlier for name in each.references)),
                 records=(*known.records, *(name for each in earlier for name in each.records)),
             )
-
-
-def _names(stack: Stack, service: Service, image: Image) -> Iterator[VersionName]:
-    for reference in image.references:
-        name = read_version_name(stack.name, service.name, reference)
-        if name is not None:
-            yield name

@@ -88,11 +88,28 @@ def is_config(known: str, config_digest: str) -> bool:
 
 def read_version_name(stack: str, service: str, reference: str) -> VersionName | None:
     """Return what a name says of a version of this service; None when it is no such name."""
-    beginning = _reference(stack, service, "")
-    found = _VERSION.fullmatch(reference.removeprefix(beginning)) if reference.startswith(beginning) else None
-    if found is None:
-        return None
-    return VersionName(int(found["number"]), found["config"] or "", bool(found["withdrawn"]), bool(found["record"]))
+    return next((name for _, name in version_names(repository(stack, service), (reference,))), None)
+
+
+def repository(stack: str, service: str) -> str:
+    """Return what all names of ours for a service have before their colon."""
+    return _reference(stack, service, "").removesuffix(":")
+
+
+def version_names(repository: str, references: Iterable[str]) -> Iterator[tuple[str, VersionName]]:
+    """Yield those of these names that tell of versions of one service, with what they say."""
+    for reference in references:
+        before, _, tag = reference.rpartition(":")
+        found = _VERSION.fullmatch(tag) if before == repository else None
+        if found is not None:
+            number, config = int(found["number"]), found["config"] or ""
+            yield reference, VersionName(number, config, bool(found["withdrawn"]), bool(found["record"]))
+
+
+def is_record(reference: str) -> bool:
+    """Tell whether a name is one of what is known of a version."""
+    found = _VERSION.fullmatch(reference.rpartition(":")[2]) if reference.endswith(_RECORD) else None
+    return found is not None
 
 
 def own_names(stack: str, service: str, references: Iterable[str]) -> Iterator[str]:
