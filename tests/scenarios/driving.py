@@ -193,16 +193,7 @@ class Project:
 
         environment = {**self.environment, "DOCKER_BUILDKIT": "1", **(environment or {})}
         program = Tools(environment).need_build().program
-        done = subprocess.run(
-            [program, *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            env=environment,
-            cwd=self.directory,
-        )
-        return done.stdout
+        return self._by_hand([program, *arguments], environment).stdout
 
     def compose(self, *arguments: str) -> str:
         """Run Compose on the project, without what only Tonnage reads."""
@@ -216,16 +207,12 @@ class Project:
         file = self.directory / "plain.json"
         file.write_text(json.dumps({"version": "3.7", "services": plain}))
         command = [*Tools(environment).need_compose().command, "--project-name", self.name, "--file", str(file)]
-        done = subprocess.run(
-            [*command, *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            env=environment,
-            cwd=self.directory,
+        return self._by_hand([*command, *arguments], environment).stderr
+
+    def _by_hand(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=240, env=environment, cwd=self.directory
         )
-        return done.stderr
 
     def runs(self) -> tuple[Run, ...]:
         """Return what the journal tells, newest first."""

@@ -63,8 +63,8 @@ def test_what_is_there_is_told_and_read_byte_by_byte(tmp_path: Path, monkeypatch
     assert calls.read_text().count("call") == 2
 
 
-@needs_root
-def test_what_may_not_be_read_there_is_not_taken_for_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let ssh lead to a user who may look at the directory, but not into the one below it that is returned."""
     for each in (tmp_path, *tmp_path.parents):
         if each == Path("/tmp"):
             break
@@ -74,6 +74,12 @@ def test_what_may_not_be_read_there_is_not_taken_for_gone(tmp_path: Path, monkey
     (tmp_path / "calls").chmod(0o666)
     closed = tmp_path / "closed"
     closed.mkdir(0o700)
+    return closed
+
+
+@needs_root
+def test_what_may_not_be_read_there_is_not_taken_for_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = as_nobody(tmp_path, monkeypatch)
     (closed / "compose.yaml").write_text("services: {}\n")
     (tmp_path / "secret").write_text("services: {}\n")
     (tmp_path / "secret").chmod(0o600)
@@ -104,15 +110,7 @@ def test_what_is_missing_there_is_asked_in_one_go(tmp_path: Path, monkeypatch: p
 
 @needs_root
 def test_what_may_not_be_looked_at_there_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for each in (tmp_path, *tmp_path.parents):
-        if each == Path("/tmp"):
-            break
-        each.chmod(0o755)
-    instead_of_ssh(tmp_path, monkeypatch, as_user=NOBODY)
-    (tmp_path / "calls").touch(0o666)
-    (tmp_path / "calls").chmod(0o666)
-    closed = tmp_path / "closed"
-    closed.mkdir(0o700)
+    closed = as_nobody(tmp_path, monkeypatch)
     paths = [str(closed / "app.conf"), str(closed / "deeper" / "app.conf"), str(tmp_path / "gone")]
     assert missing_there(ENDPOINT, paths) == {paths[2]}
 
