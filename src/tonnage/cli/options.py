@@ -46,6 +46,9 @@ def which_stack_options(function: Callable[..., None], *, versions: bool = False
         texts = {key: str(said).lower() if isinstance(said, bool) else said for key, said in settings.items()}
         typed["settings"] = {key: text for key, text in texts.items() if text is not None}
         to = kwargs.pop("to")
+        # A variable that is not set is not to let a run go elsewhere, or to another version.
+        if to == "" or (versions and "" in to):
+            raise click.UsageError("--to is empty: name what is meant, or leave it out")
         if versions:
             to, kwargs["version"] = _machine_and_version(to)
         if to and typed["host"]:
@@ -102,7 +105,7 @@ _STACK_OPTIONS = (
     click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine."),
 )
 _MACHINE = "The engine of this machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR."
-_TO = click.option("--to", default="", metavar="URL", help=_MACHINE)
+_TO = click.option("--to", default=None, metavar="URL", help=_MACHINE)
 _TO_VERSION = click.option(
     "--to",
     multiple=True,

@@ -45,6 +45,12 @@ def test_what_names_no_machine_is_refused(world: World, capsys: Captured, to: st
     assert "ssh://user@host" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["deploy", "plan", "rollback", "verify"])
+def test_an_empty_one_is_refused(world: World, capsys: Captured, command: str) -> None:
+    assert world.run(command, "--to", "") == 2
+    assert "--to is empty" in capsys.readouterr().err
+
+
 def test_two_engines_are_one_too_many(world: World, capsys: Captured) -> None:
     assert world.run("plan", "--to", "ssh://vm", "--host", "ssh://vm") == 2
     assert "--host" in capsys.readouterr().err
