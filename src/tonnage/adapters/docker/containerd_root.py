@@ -112,6 +112,16 @@ def containerd_of(told: Info, processes: EngineProcesses) -> Containerd | None:
     return Containerd(root, _address(listening[0], processes)) if root else None
 
 
+def may_be_shared(told: Info, processes: EngineProcesses) -> bool:
+    """Return whether a further engine runs that may use the same containerd: one that started none of its own."""
+    programs = processes.programs()
+    engine = _engine(told, programs, processes)
+    with_own = {each.parent_id for each in programs if each.name == "containerd"}
+    if engine is None or engine.process_id in with_own:
+        return engine is None
+    return any(each.name == "dockerd" and each != engine and each.process_id not in with_own for each in programs)
+
+
 def _engine(told: Info, programs: Sequence[Program], processes: EngineProcesses) -> Program | None:
     """Return the process of the engine: the only one, or the one with its data root."""
     engines = [each for each in programs if each.name == "dockerd"]

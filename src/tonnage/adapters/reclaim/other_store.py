@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
-from tonnage.adapters.docker.containerd_root import ProcessesHere, containerd_of
+from tonnage.adapters.docker.containerd_root import ProcessesHere, containerd_of, may_be_shared
 from tonnage.adapters.docker.schemas import Info
 from tonnage.adapters.host.mount_table import is_within, read_mounts
 from tonnage.adapters.reclaim import containerd_store
 from tonnage.adapters.reclaim.path_sizes import measure
+from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.reclaim.other_store import OtherStore
 
@@ -40,6 +41,8 @@ _PARTS = (
     _LAYERS,
 )
 _LINKS = "l"
+# Of names and leases in containerd nobody can tell which engine made them.
+_SHARED = "another engine runs here that may use the same containerd"
 # Of an engine that once kept images in containerd.
 _CACHE_IN_CONTAINERD = "buildkit/containerd-overlayfs"
 
@@ -78,17 +81,24 @@ def let_go(engine: Engine) -> None:
         CannotReclaimError: containerd refuses.
     """
     containerd = _containerd(engine) if engine.image_store == CLASSIC else None
-    if containerd is not None:
-        containerd_store.let_go(containerd)
+    if containerd is None:
+        return
+    if _is_shared(engine):
+        raise CannotReclaimError("containerd was not asked", why=_SHARED.capitalize() + ".")
+    containerd_store.let_go(containerd)
 
 
 def _containerd(engine: Engine) -> Containerd | None:
     return containerd_of(Info(data_root=engine.data_root), ProcessesHere())
 
 
+def _is_shared(engine: Engine) -> bool:
+    return may_be_shared(Info(data_root=engine.data_root), ProcessesHere())
+
+
 def _in_containerd(root: Path, engine: Engine) -> OtherStore | None:
     containerd = _containerd(engine)
-    unasked = containerd_store.why_unasked(containerd)
+    unasked = _SHARED if _is_shared(engine) else containerd_store.why_unasked(containerd)
     left = None if unasked or containerd is None else containerd_store.look_into(containerd)
     if left is not None and not (left.images or left.leases):
         return None

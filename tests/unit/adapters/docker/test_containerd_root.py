@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.docker import wire
-from tonnage.adapters.docker.containerd_root import ProcessesHere, Program, containerd_root
+from tonnage.adapters.docker.containerd_root import ProcessesHere, Program, containerd_root, may_be_shared
 
 if TYPE_CHECKING:
     from tonnage.adapters.docker.schemas import Info
@@ -126,6 +126,27 @@ def test_of_several_engines_it_is_the_one_with_that_data_root() -> None:
 )
 def test_what_cannot_be_known_is_not_guessed(machine: Machine) -> None:
     assert containerd_root(told(), machine) == ""
+
+
+ENGINE = dockerd("--data-root=/data/a", process_id=31)
+OWN_CONTAINERD = containerd("--config", OWN_SETTINGS, process_id=21, parent=31)
+OTHER = dockerd("--data-root=/data/b", process_id=32)
+OTHERS_CONTAINERD = containerd("--config", "/run/b/containerd.toml", process_id=22, parent=32)
+
+
+@pytest.mark.parametrize(
+    ("running", "shared"),
+    [
+        ([containerd(), ENGINE], False),
+        ([containerd(), ENGINE, OTHER], True),
+        ([containerd(), ENGINE, OTHER, OTHERS_CONTAINERD], False),
+        ([containerd(), ENGINE, OWN_CONTAINERD, OTHER], False),
+        ([containerd(), OTHER, dockerd("--data-root=/data/c", process_id=33)], True),
+        ([containerd()], True),
+    ],
+)
+def test_a_containerd_that_another_engine_may_use_is_shared(running: list[Program], *, shared: bool) -> None:
+    assert may_be_shared(told("", "/data/a"), Machine(running)) == shared
 
 
 def test_processes_of_this_machine_are_those_with_these_names() -> None:
