@@ -187,7 +187,7 @@ SUBJECTS = (
     Subject(name="lock as a document", read=_lock_tables, seeds=_LOCK_DOCUMENTS, inputs=200,
             found=('{"package": [{"name": "a", "source": {"type": []}}]}', '{"package": 5}')),
     Subject(name="requirement file", read=_requirements, seeds=REQUIREMENTS, words=WORDS, inputs=300),
-    Subject(name="lines for the resolver", read=_lines, seeds=LINES, words=WORDS, inputs=400, found=("a==" + "9" * 5_000, "a @ http://[::::1]/a.zip")),
+    Subject(name="lines for the resolver", read=_lines, seeds=LINES, words=WORDS, inputs=400, found=("a==" + "9" * 5_000, "a @ http://[::::1]/a.zip", "a_===1", "a[b_]==1")),
     Subject(name="project", read=_project, seeds=PROJECTS, inputs=250),
     Subject(name="lock of a project", read=_project_lock, seeds=LOCKS, inputs=250),
     Subject(name="address of an index", read=_access, inputs=400, reads=("/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml", "//.netrc", "/.netrc"),

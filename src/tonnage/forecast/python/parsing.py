@@ -36,11 +36,16 @@ def requirement(text: str) -> Requirement:
     if len(text) > _LONGEST_LINE:
         raise InvalidRequirement(f"It has {len(text)} characters, which is more than a requirement can have")
     try:
-        return Requirement(text)
+        wanted = Requirement(text)
     except InvalidRequirement:
         raise
     except (ValueError, RecursionError) as error:
         raise InvalidRequirement("It goes deeper than a requirement can") from error
+    # Packaging takes an underscore at the end, which no name of a package or an extra has (PEP 508).
+    for name in (wanted.name, *wanted.extras):
+        if not name[-1].isalnum():
+            raise InvalidRequirement(f"The name {name!r} does not end with a letter or a digit")
+    return wanted
 
 
 def specifiers(text: str) -> SpecifierSet:
