@@ -32,6 +32,12 @@ _IMAGES = [
     {"listed": told["images"][:2], "details": told["details"], "histories": told["histories"]}
     for told in (json.loads(path.read_text(encoding="utf-8")) for path in sorted((WIRE / "constructed").glob("*.json")))
 ]
+_HALF_OF_A_PAIR = {"Id": f"sha256:{'a' * 64}", "RootFS": {"Type": "layers", "Layers": ["\ud800", "b"]}}
+_HALVES = {
+    "listed": [{"Id": _HALF_OF_A_PAIR["Id"], "Created": 1, "Size": 10, "SharedSize": -1}],
+    "details": {_HALF_OF_A_PAIR["Id"]: _HALF_OF_A_PAIR},
+    "histories": {_HALF_OF_A_PAIR["Id"]: [{"Id": "a"}, {"Id": "b"}]},
+}
 _CONTAINERS = _recorded("container_details")
 _REPLIES = {
     "info": json.dumps(_recorded("info")),
@@ -115,7 +121,8 @@ SUBJECTS = (
     Subject(name="engine information", read=_info, seeds=(_REPLIES["info"],), inputs=150, refuses=_REFUSED),
     Subject(name="engine version", read=_version, seeds=(_REPLIES["version"],), inputs=250, refuses=_REFUSED),
     Subject(name="disk usage", read=_usage, seeds=(json.dumps(_recorded("df")),), inputs=60, refuses=_REFUSED),
-    Subject(name="images", read=_images, seeds=tuple(map(json.dumps, _IMAGES)), inputs=120, refuses=_REFUSED),
+    Subject(name="images", read=_images, seeds=tuple(map(json.dumps, _IMAGES)), inputs=120, refuses=_REFUSED,
+            found=(json.dumps(_HALVES),)),
     Subject(
         name="container", inputs=250, refuses=_REFUSED, read=_container,
         seeds=tuple(json.dumps(each) for each in list(_CONTAINERS.values())[:3])

@@ -20,7 +20,7 @@ from tonnage.views.json.saved_plan import read_plan, save_plan
 from tonnage.views.text.error import failure_form, failure_text
 from tonnage.views.text.plan import plan_text
 
-_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
+_COMMAND = re.compile(r"^[^\S\n]*::|##\[", re.MULTILINE)
 
 
 def assert_shown(text: str) -> None:

@@ -237,4 +237,5 @@ def _split(image: Image, shared_bytes: int) -> Image:
 
 
 def _sha256(text: str) -> str:
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    # JSON may hold half of a pair, which is no text that can be encoded.
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
