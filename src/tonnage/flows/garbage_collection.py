@@ -74,8 +74,14 @@ def collection_report(
     inventory = seen.inventory
     disk = _measured(inventory)
     policy = _policy(ports, host, inventory.engine, disk)
-    elsewhere = [each.mount for each in inventory.filesystems if CONTAINERD in each.roles and each is not disk]
-    cache_bytes = sum(record.size_bytes for record in inventory.cache if not record.shared)
+    builder = inventory.engine.builder.name if inventory.engine.builder else ""
+    # What a builder in a container keeps lies in a volume, below the data root on every store.
+    elsewhere = [
+        each.mount for each in inventory.filesystems if CONTAINERD in each.roles and each is not disk and not builder
+    ]
+    cache_bytes = sum(
+        record.size_bytes for record in inventory.cache if record.builder == builder and not record.shared
+    )
     names = [service.name for service in in_order(stack, [each.name for each in stack.built])]
     builds = builds_for(forecasts or (), inventory, names)
     known = {build.service for build in builds}
@@ -86,6 +92,7 @@ def collection_report(
         reserve_bytes=seen.reserves[disk.mount],
         cache_bytes=cache_bytes,
         cache_mount=elsewhere[0] if elsewhere else "",
+        builder=builder,
         losses=losses(policy, builds, disk, cache_bytes),
         unknown=tuple(name for name in names if name not in known),
     )
@@ -127,7 +134,8 @@ def suited(ports: ForecastPorts, flags: StackFlags, path: Path | None) -> Suited
         path: The engine's configuration file; None for the usual one.
 
     Raises:
-        UsageError: There is no stack, what it needs is not known, or the file cannot be used.
+        UsageError: There is no stack, what it needs is not known, the file cannot be used, or a builder beside the
+            engine is selected, which does not read it.
         EngineUnreachableError: The engine does not answer.
         EngineLacksError: Its disk cannot be read from here.
     """
@@ -136,6 +144,13 @@ def suited(ports: ForecastPorts, flags: StackFlags, path: Path | None) -> Suited
         seen = look(facts, wanted)
         forecast = forecast_now(ports, wanted, facts=facts, inventory=seen.inventory)
     engine = seen.inventory.engine
+    if engine.builder is not None:
+        raise UsageError(
+            f"the builder {engine.builder.name} does not read the engine's configuration",
+            why="It is selected, and what it builds lies in its own volume, with limits of its own.",
+            todo="Give it limits when it is made (--config before buildx 0.14), or build in the engine itself:\n"
+            "  docker buildx create --buildkitd-config FILE\n  docker buildx use default",
+        )
     names = [service.name for service in in_order(wanted.stack, [each.name for each in wanted.stack.built])]
     builds = builds_for(forecast.services, seen.inventory, names)
     missing = [name for name in names if name not in {build.service for build in builds}]
@@ -182,6 +197,10 @@ def _measured(inventory: Inventory) -> Filesystem:
 
 
 def _policy(ports: EnginePorts, host: str, engine: Engine, disk: Filesystem) -> CollectionPolicy:
+    if engine.builder is not None:
+        rules = ports.engines.collection_rules(host, engine)
+        told_by = f"told by the builder {engine.builder.name}" if rules else ""
+        return CollectionPolicy(rules=rules or (), told_by=told_by)
     settings = CollectionSettings()
     path = ports.engines.settings_file(engine)
     if path is not None:

@@ -163,7 +163,7 @@ class Engines(Protocol):
         """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""
 
     def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
-        """Return the rules of garbage collection as the engine's builder tells them; None where it does not."""
+        """Return the rules of garbage collection as the builder that is used tells them; None where it does not."""
 
     def settings_file(self, engine: Engine) -> Path | None:
         """Return the file that an engine is usually configured in; None for an engine on another machine."""

@@ -72,7 +72,7 @@ class DockerEngines:
         return EngineKind.CLASSIC if tool and tool.kind is BuilderKind.LEGACY else EngineKind.BUILDKIT
 
     def collection_rules(self, host: str, engine: Engine) -> tuple[CollectionRule, ...] | None:
-        """Return the rules of garbage collection as the engine's builder tells them; None where it does not."""
+        """Return the rules of garbage collection as the builder that is used tells them; None where it does not."""
         from tonnage.adapters.docker.garbage_collection import told_rules  # noqa: PLC0415
         from tonnage.adapters.docker.tools import aimed_at  # noqa: PLC0415
         from tonnage.decide.reclaim.garbage_collection import THREE_LIMITS  # noqa: PLC0415
@@ -81,8 +81,9 @@ class DockerEngines:
         with self.connection(host) as connection:
             aimed = aimed_at(connection, self.environment)
             return told_rules(
-                self._programs.tools.build, aimed, three_limits=version_of(engine.version) >= THREE_LIMITS
-            )
+                self._programs.tools.build, aimed, builder=engine.builder.name if engine.builder else "",
+                three_limits=engine.builder is not None or version_of(engine.version) >= THREE_LIMITS,
+            )  # fmt: skip
 
     def settings_file(self, engine: Engine) -> Path | None:
         """Return the file that an engine is usually configured in; None for an engine on another machine."""

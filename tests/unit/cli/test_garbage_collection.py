@@ -9,6 +9,7 @@ from tests.unit.cli.simulated_ports import make_world
 
 from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.looks import Snapshot
+from tonnage.model.builder import BuilderBeside
 from tonnage.model.inventory import Filesystem, Inventory
 from tonnage.model.reclaim.garbage_collection import CollectionRule
 from tonnage.model.stack import Stack
@@ -160,6 +161,25 @@ def test_another_file_can_be_named_and_is_made_where_it_is_not(world: World, cap
     assert world.run("doctor", "--builder-gc", "--write", "--daemon-json", str(named)) == 0
     assert json.loads(named.read_text())["builder"]["gc"]["enabled"] is True
     assert f"{named}: written" in capsys.readouterr().err
+
+
+def test_the_limits_of_a_selected_builder_are_its_own(world: World, capsys: Captured) -> None:
+    beside = BuilderBeside(name="apart", container="buildx_buildkit_apart0", volume="buildx_buildkit_apart0_state")
+    world.simulator.identity = replace(world.simulator.identity, version="29.4.2", builder=beside)
+    # What the engine itself is told is not the builder's.
+    (world.directory / "daemon.json").write_text('{"builder": {"gc": {"defaultKeepStorage": "7MB"}}}')
+
+    check, found = doctor(world, capsys)
+    assert check["found"].startswith("not known: the builder apart tells its limits while it runs")
+    assert found["builder"] == "apart"
+    assert found["rules"] == []
+
+    world.ports.told_rules = (CollectionRule(reserved_bytes=400_000_007),)
+    check, _ = doctor(world, capsys)
+    assert check["found"].endswith("(told by the builder apart)")
+    assert "--builder-gc" not in check["todo"]
+    assert world.run("doctor", "--builder-gc", "--write") == 2
+    assert "the builder apart does not read the engine's configuration" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

@@ -24,18 +24,21 @@ _SETTINGS = "/etc/docker/daemon.json"
 
 
 def told_rules(
-    tool: BuildTool | None, environment: Mapping[str, str], *, three_limits: bool
+    tool: BuildTool | None, environment: Mapping[str, str], *, builder: str = "", three_limits: bool
 ) -> tuple[CollectionRule, ...] | None:
-    """Return the rules that an engine's own builder applies, with sizes as it rounds them; None where it does not tell.
+    """Return the rules that a builder applies, with sizes as it rounds them; None where it does not tell.
 
     Args:
         environment: What aims the program at the engine.
-        three_limits: The engine has three limits, of which a buildx before 0.18 tells one.
+        builder: The builder's name; empty for the engine's own.
+        three_limits: The builder has three limits, or may have: a buildx before 0.18 tells one of them.
     """
     if tool is None or not tool.buildx:
         return None
     try:
-        done = process.run((tool.program, "buildx", "inspect", "default"), environment=environment, timeout_s=_WITHIN_S)
+        done = process.run(
+            (tool.program, "buildx", "inspect", builder or "default"), environment=environment, timeout_s=_WITHIN_S
+        )
         if done.exit_code != 0 or "Status:" not in done.stdout or (three_limits and "Keep Bytes:" in done.stdout):
             return None
         return read_rules(done.stdout)

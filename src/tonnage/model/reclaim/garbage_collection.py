@@ -42,7 +42,7 @@ class CollectionPolicy(Struct, frozen=True, kw_only=True):
     """The rules in the order in which they are applied; without any nothing is ever removed.
 
     Args:
-        told_by: Who says so, in words.
+        told_by: Who says so, in words; empty where nobody does, and the rules are not known.
     """
 
     rules: tuple[CollectionRule, ...]
@@ -117,6 +117,7 @@ class CollectionReport(Struct, frozen=True, kw_only=True):
         reserve_bytes: What must remain available there.
         cache_bytes: What it counts now: cache that no image has.
         cache_mount: Where the cache lies, if that is another filesystem, which it never looks at; else empty.
+        builder: The builder beside the engine that it is of; empty for the engine's own.
         losses: What it may take from the stack, in the order of its builds.
         unknown: Services whose builds are not forecast.
     """
@@ -127,5 +128,6 @@ class CollectionReport(Struct, frozen=True, kw_only=True):
     reserve_bytes: int
     cache_bytes: int
     cache_mount: str = ""
+    builder: str = ""
     losses: tuple[CollectionLoss, ...] = ()
     unknown: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ def collection_form(report: CollectionReport) -> dict[str, object]:
     """Return what is known as a JSON-able mapping."""
     return {
         "engine_version": report.version,
+        "builder": report.builder,
         "told_by": report.policy.told_by,
         "mount": report.filesystem.mount,
         "size_bytes": report.filesystem.size_bytes,
@@ -53,6 +54,8 @@ def block_form(block: Mapping[str, object], *, path: str | None, state: str) -> 
 def _found(report: CollectionReport) -> str:
     policy, mount = report.policy, report.filesystem.mount
     whole = "build cache that no image has"
+    if not policy.told_by:
+        return f"not known: the builder {report.builder} tells its limits while it runs, with a buildx of 0.18 or newer"
     if not policy.rules:
         return f"none: {whole} grows until somebody removes it ({policy.told_by})"
     bound = policy.bound
@@ -99,7 +102,7 @@ def _remarks(report: CollectionReport) -> Iterator[str]:
     if report.policy.rules and report.unknown:
         yield f"Not compared with the builds of {', '.join(report.unknown)}, which are not forecast yet:"
         yield "  tonnage forecast"
-    if report.losses or (report.cache_mount and report.policy.rules):
+    if not report.builder and (report.losses or (report.cache_mount and report.policy.rules)):
         yield "For limits that suit this stack and disk:"
         yield "  tonnage doctor --builder-gc"
 
