@@ -55,6 +55,12 @@ _KNOWN = (
         "service",
         "What a deploy that fails takes back: the service that failed, or with it the whole stack.",
     ),
+    _Known(
+        "proxy-labels",
+        "TONNAGE_PROXY_LABELS",
+        "none",
+        "Patterns of labels and variables by which your proxy routes, besides those that are known.",
+    ),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
     _Known(
         "cleanup",
@@ -151,13 +157,14 @@ def policy(settings: Sequence[Setting]) -> Policy:
         assume_unknown_bytes=_read(found.get("assume-unknown"), parse_bytes, defaults.assume_unknown_bytes),
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
         rollback=_read(found.get("rollback"), _parse_together, defaults.rollback),
+        proxy_labels=_read(found.get("proxy-labels"), _parse_words, defaults.proxy_labels),
     )
 
 
 def ask_hosts(settings: Sequence[Setting]) -> tuple[str, ...]:
     """Return the hosts that the user lets forecasts ask; ``all`` for every one."""
     told = next((each.value for each in settings if each.key == "ask-hosts" and each.origin != DEFAULT_ORIGIN), "")
-    return tuple(dict.fromkeys(told.lower().replace(",", " ").split()))
+    return _parse_words(told.lower())
 
 
 def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Value) -> _Value:
@@ -167,6 +174,10 @@ def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Val
         return parse(setting.value)
     except UsageError as error:
         raise UsageError(f"{setting.key} from {setting.origin}: {error.what}", why=error.why, todo=error.todo) from None
+
+
+def _parse_words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def _parse_cleanup(text: str) -> Cleanup:

@@ -91,3 +91,9 @@ def test_when_build_cache_goes_is_one_of_two_words() -> None:
     assert policy(rank(BARE, environment={"TONNAGE_CLEANUP": "Always"}, flags={})).cleanup is Cleanup.ALWAYS
     with pytest.raises(UsageError, match="'never' is neither auto nor always"):
         policy(rank(BARE, environment={"TONNAGE_CLEANUP": "never"}, flags={}))
+
+
+def test_patterns_of_proxies_are_words_between_commas_or_blanks() -> None:
+    settings = rank(BARE, environment={"TONNAGE_PROXY_LABELS": "com.example.*, gate.?  com.example.*"}, flags={})
+
+    assert policy(settings).proxy_labels == ("com.example.*", "gate.?")

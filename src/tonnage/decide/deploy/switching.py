@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.restore import last_good, restore_steps, way_back
+from tonnage.decide.deploy.routing import routed_by, unrouted
 from tonnage.model.deploy.image_names import LABEL_CONFIG, version_name
 from tonnage.model.deploy.plan import (
     Keep,
@@ -35,6 +36,9 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
     if not context.change.running or why_stop_first(context.service):
         return []
     image = context.source or context.service.image
+    patterns = context.policy.proxy_labels
+    project = compose_project(context.stack, context.service, context.change.inputs_digest, image=image)
+    left_off = routed_by(context.service.config, patterns)
     undo = (
         context.step(
             "undo-start-first",
@@ -48,11 +52,12 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
         context.step(
             "start-first",
             StartFirst(
-                project=compose_project(context.stack, context.service, context.change.inputs_digest, image=image),
+                project=unrouted(project, context.service.name, patterns),
                 container_name=context.candidate_container,
             ),
             cause=f"{context.change.switch}; it has no state of its own, so both may run at once",
-            changes=f"starts the container {context.candidate_container} without host ports",
+            changes=f"starts the container {context.candidate_container} without host ports"
+            + (f", and without {', '.join(left_off)}, so that no proxy sends traffic to it" if left_off else ""),
             on_failure=undo,
         ),
         context.step(

@@ -38,6 +38,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         forecast: Forecast builds from metadata before they are planned.
         rollback: What is taken back when a deploy fails.
         again: Also deploy what was rolled away from.
+        proxy_labels: Patterns of further labels and variables by which a proxy routes.
     """
 
     keep_free_bytes: int | None = None
@@ -49,6 +50,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     forecast: bool = True
     rollback: Together = Together.SERVICE
     again: bool = False
+    proxy_labels: tuple[str, ...] = ()
 
 
 class Setting(Struct, frozen=True, kw_only=True):

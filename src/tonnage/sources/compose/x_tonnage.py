@@ -31,10 +31,12 @@ _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
 _CLEANUP = "cleanup"
 _KEEP_VERSIONS = "keep-versions"
+_PROXY_LABELS = "proxy-labels"
 _CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together)}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
     "rollback",
+    _PROXY_LABELS,
 )
 _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
@@ -195,6 +197,9 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
     name = f"x-tonnage.{key}"
     if key in _CHOICES:
         return as_text(Text(choices=_CHOICES[key]).read(entry, name, _GROUND).value)
+    if key == _PROXY_LABELS:
+        patterns = Listed(Text(), single=True).read(entry, name, _GROUND).value or ()
+        return " ".join(str(each.value) for each in patterns)
     if key == _KEEP_VERSIONS:
         return str(_within(Whole().read(entry, name, _GROUND), name, _VERSIONS))
     if key not in _SIZES:

@@ -33,15 +33,16 @@ def for_switch(project: ComposeMapping, generation: int) -> str:
 def for_start_first(project: ComposeMapping, service: str, generation: int) -> str:
     """Return the file for one further container of a service, which must be in nobody's way.
 
-    It gets no host ports, no alias, no fixed address or name, and no restart policy: a version that cannot live is to
-    be seen dead, not started again and again.
+    It gets no host ports, no alias, no fixed address, hostname or name, and no restart policy: a version that cannot
+    live is to be seen dead, not started again and again.
 
     Raises:
         EngineLacksError: Only the second generation can do what the project asks for.
     """
     project = _doubled(project)
     config = project["services"][service]
-    for key in ("ports", "container_name", "mac_address"):
+    # Engines from 25 on know a container by its hostname, too.
+    for key in ("ports", "container_name", "mac_address", "hostname", "domainname"):
         config.pop(key, None)
     config["restart"] = "no"
     deploy = config.get("deploy")
