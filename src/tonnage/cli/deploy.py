@@ -85,8 +85,23 @@ def run_job(session: Session, host: str, job: Job) -> None:
             session.ports, access, job, view=session.event_view(), tell=session.say, on_stop=lambda: stop(session)
         )
     show_run(session, run)
+    tell_of_failure(session, job, run)
     if run.error is not None:
         raise run.error
+
+
+def tell_of_failure(session: Session, job: Job, run: Run) -> None:
+    """Tell whom the user named of a deploy that failed; how the run ended is not changed by it."""
+    from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415 - help needs none of these
+    from tonnage.model.deploy.run import Outcome  # noqa: PLC0415
+
+    wanted = job.wanted.on_failure
+    if wanted is None or run.purpose is not Purpose.DEPLOY or run.outcome is not Outcome.FAILED:
+        return
+    from tonnage.views.json.forms import document, json_text, run_form  # noqa: PLC0415
+
+    trouble = session.ports.call_on_failure(wanted, json_text(document("run", run_form(run))))
+    session.say(f"on-failure: {wanted.name} was not told: {trouble}" if trouble else f"on-failure: told {wanted.name}")
 
 
 def stop(session: Session) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
@@ -298,6 +299,9 @@ class DeployPorts(ForecastPorts, ReclaimPorts, Protocol):
     @property
     def weights(self) -> WeightFiles:
         """Files of weights."""
+
+    def call_on_failure(self, wanted: FailureCall, document: str) -> str:
+        """Tell whom the user named of a deploy that failed; return why that went wrong, or nothing."""
 
 
 class RehearsalPorts(DeployPorts, Protocol):

@@ -16,7 +16,7 @@ from tonnage.model.marks import marked
 from tonnage.model.stack import Stack
 from tonnage.runtime.checkout import checkout_of
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
-from tonnage.runtime.settings import ask_hosts, policy, rank
+from tonnage.runtime.settings import ask_hosts, failure_call, policy, rank
 from tonnage.sources.compose.file_selection import FILE_NAMES, STACK_VARIABLES
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tonnage.flows.ports import StackPorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
     from tonnage.model.stack import Service
@@ -34,6 +35,7 @@ class DesiredState(Struct, frozen=True, kw_only=True):
 
     Args:
         untrusted: The stack's files are a stranger's.
+        on_failure: Who is told of a deploy that failed; None for nobody.
         ask_hosts: Hosts that a forecast asks although it would not; ``all`` for every one.
     """
 
@@ -44,6 +46,7 @@ class DesiredState(Struct, frozen=True, kw_only=True):
     host: str = ""
     untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
+    on_failure: FailureCall | None = None
 
 
 def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, forecasts: bool = True) -> DesiredState:
@@ -89,6 +92,7 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
         host=flags.host,
         untrusted=flags.untrusted,
         ask_hosts=ask_hosts(ranked),
+        on_failure=failure_call(stack, ports.environment),
     )
 
 

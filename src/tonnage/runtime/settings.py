@@ -5,12 +5,15 @@ Environment and flags are arguments; nothing here reads a process environment.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.model.deploy.failure_call import FailureCall
 from tonnage.model.deploy.policy import Cleanup, Policy, Setting, Together
+from tonnage.sources.compose.x_tonnage import ON_FAILURE
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ _Value = TypeVar("_Value")
 
 DEFAULT_ORIGIN = "default"
 _LONGEST_COUNT = 4
+_ON_FAILURE_VARIABLE = "TONNAGE_ON_FAILURE"
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
@@ -60,6 +64,12 @@ _KNOWN = (
         "TONNAGE_PROXY_LABELS",
         "none",
         "Patterns of labels and variables by which your proxy routes, besides those that are known.",
+    ),
+    _Known(
+        ON_FAILURE,
+        _ON_FAILURE_VARIABLE,
+        "none",
+        "What is told of a deploy that failed: an address, or (by the variable only) a program.",
     ),
     _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
     _Known(
@@ -135,6 +145,8 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
             value, origin = environment[known.variable], f"environment ({known.variable})"
         if known.key in given:
             value, origin = given[known.key], f"flag (--{known.flag or known.key})"
+        if known.key == ON_FAILURE and origin != DEFAULT_ORIGIN:
+            value = wanted.name if (wanted := failure_call(stack, environment)) is not None else value
         settings.append(Setting(key=known.key, value=value, origin=origin, meaning=known.meaning))
     return tuple(settings)
 
@@ -159,6 +171,32 @@ def policy(settings: Sequence[Setting]) -> Policy:
         rollback=_read(found.get("rollback"), _parse_together, defaults.rollback),
         proxy_labels=_read(found.get("proxy-labels"), _parse_words, defaults.proxy_labels),
     )
+
+
+def failure_call(stack: Stack, environment: Mapping[str, str]) -> FailureCall | None:
+    """Return who is told of a deploy that failed: whom the user's environment names, else the project.
+
+    Raises:
+        UsageError: The variable is no command line, or names a program by a path that depends on the directory.
+    """
+    told = environment.get(_ON_FAILURE_VARIABLE, "").strip()
+    if not told:
+        address = dict(stack.settings).get(ON_FAILURE, "")
+        return FailureCall(address=address, by_project=True) if address else None
+    if told.lower() in {"none", *_FALSE}:
+        return None
+    if told.lower().startswith(("https://", "http://")):
+        return FailureCall(address=told)
+    try:
+        command = tuple(shlex.split(told))
+    except ValueError as error:
+        raise UsageError(f"{_ON_FAILURE_VARIABLE} is no command line: {error}") from None
+    if "/" in command[0] and not command[0].startswith("/"):
+        raise UsageError(
+            f"{_ON_FAILURE_VARIABLE} names the program {command[0]!r}, which is another one in each directory",
+            todo="Write its whole path, or a name that is found on the PATH.",
+        )
+    return FailureCall(command=command)
 
 
 def ask_hosts(settings: Sequence[Setting]) -> tuple[str, ...]:

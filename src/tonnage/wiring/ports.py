@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.inventory import Image
 
 
@@ -72,6 +73,12 @@ class Ports:
             return frozenset()
         told = facts.registries()
         return in_registries(self.environment, names, mirrors=told.mirrors, insecure=told.insecure)
+
+    def call_on_failure(self, wanted: FailureCall, document: str) -> str:
+        """Tell whom the user named of a deploy that failed; return why that went wrong, or nothing."""
+        from tonnage.wiring.failure_calls import call  # noqa: PLC0415
+
+        return call(wanted, document, self.environment)
 
     def install_command(self) -> str:
         """Return the command that installs this very Tonnage on another machine; empty when there is none."""

@@ -21,6 +21,7 @@ from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Builders, Findings
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
+from tonnage.wiring.failure_calls import call
 from tonnage.wiring.machine import RealStackFiles
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import LocalMachine, Rehearsal
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate, HostedRunner
@@ -164,6 +166,7 @@ class SimulatedPorts:
     machine: LocalMachine = field(default_factory=EmptyMachine)
     told_rules: tuple[CollectionRule, ...] | None = None
     reads: ComposeConfig | None = None
+    call_within_s: float = 30.0
 
     def __post_init__(self) -> None:
         self.programs = self.engines = self.rehearsals = self
@@ -201,6 +204,9 @@ class SimulatedPorts:
 
     def write_comment(self, text: str, *, marker: str, repository: str, pull_request: int) -> bool:
         raise NotImplementedError(text, marker, repository, pull_request)
+
+    def call_on_failure(self, wanted: FailureCall, document: str) -> str:
+        return call(wanted, document, self.environment, within_s=self.call_within_s)
 
     def root(self) -> str:
         return "/var/tmp/tonnage"

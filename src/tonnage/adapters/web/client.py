@@ -41,6 +41,7 @@ _CHUNK_BYTES = 1 << 18
 _MOST_BYTES = 1 << 20
 _LONGEST_ADDRESS = 8192
 NOT_ALLOWED = "not allowed"
+_FORM = "application/x-www-form-urlencoded"
 _UNBELIEVED = "Name the file with the certificate of who signed the server's in SSL_CERT_FILE."
 
 
@@ -115,16 +116,22 @@ class Web:
         """
         return self._ask("GET", address, headers or {}, first_bytes)
 
-    def post(self, address: str, form: Mapping[str, str]) -> Reply:
-        """Send a form. Nothing is redirected, because a form can hold secrets.
+    def post(self, address: str, body: Mapping[str, str] | bytes, *, kind: str = _FORM) -> Reply:
+        """Send a form, or what is encoded already. Nothing is redirected, because it can hold secrets.
+
+        Args:
+            kind: The media type of what is encoded already.
+
+        Returns:
+            What the server answered, whatever its status.
 
         Raises:
             CannotFetchError: It cannot be reached.
         """
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        sent = body if isinstance(body, bytes) else urlencode(body).encode()
         self._permit(address)
         return self._answer(
-            "POST", address, headers, 1 << 20, urlencode(form).encode(), retries=_no_retries(),
+            "POST", address, {"Content-Type": kind}, 1 << 20, sent, retries=_no_retries(),
             deadline=Deadline(self._time),
         )  # fmt: skip
 

@@ -81,7 +81,7 @@ class AskedServers:
         usual_port = origin is not None and origin[2] in _USUAL_PORTS
         if not self._untrusted:
             try:
-                return _LINK if self._nearness(host, resolved) is Nearness.LINK else ""
+                return _LINK if _nearness(host, resolved) is Nearness.LINK else ""
             except CannotFetchError:
                 # Whoever asks is told that it is not found.
                 return ""
@@ -90,7 +90,7 @@ class AskedServers:
         named = ALL_HOSTS in self._ask_hosts or host in self._ask_hosts or _bare(address) in self._led
         if not named:
             return f"--untrusted asks {host} only with --ask-hosts {host}."
-        if self._nearness(host, resolved) is not Nearness.PUBLIC:
+        if _nearness(host, resolved) is not Nearness.PUBLIC:
             return f"--untrusted asks public addresses only, and {host} is none: a setting of the user's can name it."
         return ""
 
@@ -101,11 +101,21 @@ class AskedServers:
                 self._own.update(origin[1:] for origin in told if origin is not None)
             return server in self._own
 
-    @staticmethod
-    def _nearness(host: str, resolved: Callable[[], Sequence[str]]) -> Nearness:
-        """Return how near a host is; behind a proxy, which looks it up itself, what its name says."""
-        named = Nearness.HERE if host in {"localhost", ""} or host.endswith(".localhost") else nearness_of(host)
-        return max((named, *map(nearness_of, resolved())))
+
+def public_only(address: str, resolved: Callable[[], Sequence[str]]) -> str:
+    """Let servers be asked that everybody reaches, over TLS: for an address that a project's files name."""
+    origin = origin_of(address)
+    if origin is None or origin[0] != "https":
+        return "Files of a project name https addresses only."
+    if _nearness(origin[1], resolved) is not Nearness.PUBLIC:
+        return f"Files of a project name public addresses only, and {origin[1]} is none."
+    return ""
+
+
+def _nearness(host: str, resolved: Callable[[], Sequence[str]]) -> Nearness:
+    """Return how near a host is; behind a proxy, which looks it up itself, what its name says."""
+    named = Nearness.HERE if host in {"localhost", ""} or host.endswith(".localhost") else nearness_of(host)
+    return max((named, *map(nearness_of, resolved())))
 
 
 def _bare(address: str) -> str:

@@ -32,11 +32,13 @@ _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
 _CLEANUP = "cleanup"
 _KEEP_VERSIONS = "keep-versions"
 _PROXY_LABELS = "proxy-labels"
+ON_FAILURE = "on-failure"
 _CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together)}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
     "rollback",
     _PROXY_LABELS,
+    ON_FAILURE,
 )
 _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
@@ -197,6 +199,8 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
     name = f"x-tonnage.{key}"
     if key in _CHOICES:
         return as_text(Text(choices=_CHOICES[key]).read(entry, name, _GROUND).value)
+    if key == ON_FAILURE:
+        return _address(Text().read(entry, name, _GROUND), name)
     if key == _PROXY_LABELS:
         patterns = Listed(Text(), single=True).read(entry, name, _GROUND).value or ()
         return " ".join(str(each.value) for each in patterns)
@@ -215,6 +219,20 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
     except UsageError as error:
         raise UsageError(f"{name}: {error.what}", why=error.why, todo=error.todo, place=str(entry.place)) from None
     return text
+
+
+def _address(written: ComposeNode, name: str) -> str:
+    """Return the address that is told of failures: whoever writes a project names no program of this machine."""
+    address = str(written.value or "").strip()
+    if address and not address.lower().startswith("https://"):
+        raise UsageError(
+            f"{name} is no https address",
+            why="A file of a project may name an address that is told of a deploy that failed, but no program: "
+            "what runs on this machine is the user's to say.",
+            todo="Name the program in your environment:\n  export TONNAGE_ON_FAILURE='/usr/local/bin/PROGRAM ARGUMENT'",
+            place=str(written.place),
+        )
+    return address
 
 
 def service_settings(written: ComposeNode | None, service: str, *, one_shot: bool) -> ServiceSettings:
