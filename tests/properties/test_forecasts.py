@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.properties.structs import structs
 
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.costs.done_layers import DoneLayers
-from tonnage.forecast.costs.totals import forecast_stack
-from tonnage.model.forecast.estimate import EngineKind, Grade, spread
+from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
+from tonnage.forecast.costs.totals import fit_into, forecast_stack
+from tonnage.model.forecast.effects import AptInstall, Download, GitClone, Opaque, Remove, Source, Unpack, WriteFile
+from tonnage.model.forecast.estimate import EngineKind, Grade, assumed, spread
+from tonnage.model.forecast.fit import FitVerdict, Room
 from tonnage.model.forecast.sized_effects import (
     Aside,
     BaseLayerBytes,
@@ -23,10 +26,12 @@ from tonnage.model.forecast.sized_effects import (
     StepWork,
     WrittenBytes,
 )
+from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast, StackForecast
 
 PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
@@ -166,3 +171,58 @@ def test_what_the_engine_has_adds_nothing(work: BuildWork, engine: EngineKind) -
     for step in again.steps:
         if step.key in made:
             assert step.disk.high_bytes == step.download.high_bytes == step.transient.high_bytes == 0
+
+
+HERE = Place("Dockerfile", 7)
+ARCHIVE = "https://example.org/weights.tar.gz"
+PATHS = ("/tmp/weights.tar.gz", "/opt/weights", "/root/.cache")
+PATH = st.sampled_from(PATHS)
+COMMANDS = st.one_of(
+    st.builds(lambda path: Download(command="curl", place=HERE, address=ARCHIVE, path=path), PATH),
+    st.builds(lambda path: Unpack(command="tar", place=HERE, archive=PATHS[0], directory=path), PATH),
+    st.builds(lambda path: Unpack(command="curl | tar", place=HERE, address=ARCHIVE, directory=path), PATH),
+    st.builds(
+        lambda path, may: Remove(command="rm", place=HERE, paths=(path,), conditional=may), PATH, st.booleans()
+    ),
+    st.builds(lambda path: WriteFile(command="x >", place=HERE, path=path, source=Source(known=False)), PATH),
+    st.just(AptInstall(command="apt-get install x", place=HERE, packages=("x",))),
+    st.just(Opaque(command="make", place=HERE, key="make")),
+    st.just(GitClone(command="git clone", place=HERE, address="https://example.org/x.git", directory="/opt/x")),
+)  # fmt: skip
+TOLD = st.one_of(st.none(), ESTIMATES, SIZES.map(assumed))
+LEAST_VERDICT = list(FitVerdict)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.lists(COMMANDS, min_size=1, max_size=5), min_size=1, max_size=4),
+    COMMANDS, TOLD, st.integers(0, 3), SIZES, st.sampled_from([0, 500_000_003]), ENGINES,
+)  # fmt: skip
+def test_no_command_more_makes_anything_fit(
+    runs: list[list[AnyEffect]],
+    more: AnyEffect,
+    told: Estimate | None,
+    at: int,
+    available_bytes: int,
+    assumed_bytes: int,
+    engine: EngineKind,
+) -> None:
+    # A blob is made of what is left: there a removal provably takes something off.
+    assume(not isinstance(more, Remove) or engine in {EngineKind.CLASSIC, EngineKind.BUILDKIT})
+    found = InstructionEffects(sizes={} if told is None else {ARCHIVE: told}, assume_bytes=assumed_bytes)
+    longer = [[*run, more] if number == at % len(runs) else run for number, run in enumerate(runs)]
+
+    def whole(commands: list[list[AnyEffect]]) -> StackForecast:
+        steps = [
+            StepWork(line=9, text=f"RUN {number}", effects=sized_effects(run, found))
+            for number, run in enumerate(commands)
+        ]
+        work = BuildWork(service="web", stages=(StageWork(index=0, base=GROUND, steps=tuple(steps)),), target=0)
+        return stack([work], engine)
+
+    before, after = whole(runs), whole(longer)
+    room = Room(mount="/", roles=(), available_bytes=available_bytes, reserve_bytes=0, size_bytes=available_bytes)
+    [least], [most] = fit_into(before, [room]), fit_into(after, [room])
+    assert most.one_after_the_other.known
+    assert most.one_after_the_other.high_bytes >= least.one_after_the_other.high_bytes
+    assert LEAST_VERDICT.index(most.fit) >= LEAST_VERDICT.index(least.fit)

@@ -190,6 +190,8 @@ def fit_into(forecast: StackForecast, rooms: Sequence[Room]) -> tuple[Filesystem
 
 
 def _judge(one: Estimate, every: Estimate, headroom_bytes: int) -> tuple[FitVerdict, int]:
+    if not (one.known and every.known):
+        return FitVerdict.DOUBTFUL, max(0, one.high_bytes - headroom_bytes)
     if every.high_bytes <= headroom_bytes:
         return FitVerdict.FITS, 0
     if one.high_bytes <= headroom_bytes:

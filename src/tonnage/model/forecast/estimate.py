@@ -61,7 +61,7 @@ _WORST_LAST = (Grade.EXACT, Grade.DECLARED, Grade.LEARNED, Grade.UNKNOWN)
 
 
 class Estimate(Struct, frozen=True):
-    """A forecast number of bytes. With the grade ``unknown`` and no spread the three numbers say nothing and are 0.
+    """A forecast number of bytes. With the grade ``unknown`` and 0 throughout the three numbers say nothing.
 
     Args:
         low_bytes: It is hardly less than this.
@@ -77,7 +77,7 @@ class Estimate(Struct, frozen=True):
     @property
     def known(self) -> bool:
         """Whether the numbers say anything: they are known, or a bound was assumed in their place."""
-        return self.grade is not Grade.UNKNOWN or self.low_bytes != self.high_bytes
+        return self.grade is not Grade.UNKNOWN or any((self.low_bytes, self.likely_bytes, self.high_bytes))
 
     @property
     def told_bytes(self) -> int | None:
@@ -90,23 +90,28 @@ class Estimate(Struct, frozen=True):
 
     def each(self, change: Callable[[int], int]) -> Estimate:
         """Return an estimate of the same grade whose figures are made from these."""
-        return Estimate(change(self.low_bytes), change(self.likely_bytes), change(self.high_bytes), self.grade)
+        return self._said(change(self.low_bytes), change(self.likely_bytes), change(self.high_bytes), self.grade)
 
     def share(self, part: int, of: int) -> Estimate:
         """Return a part of it; the high figure is rounded up."""
         low_bytes, likely_bytes = self.low_bytes * part // of, self.likely_bytes * part // of
-        return Estimate(low_bytes, likely_bytes, -(-self.high_bytes * part // of), self.grade)
+        return self._said(low_bytes, likely_bytes, -(-self.high_bytes * part // of), self.grade)
 
     def __add__(self, other: Estimate) -> Estimate:
         """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""
         if not (self.known and other.known):
             return UNKNOWN
-        return Estimate(
+        return self._said(
             self.low_bytes + other.low_bytes,
             self.likely_bytes + other.likely_bytes,
             self.high_bytes + other.high_bytes,
             weakest((self.grade, other.grade)),
         )
+
+    def _said(self, low_bytes: int, likely_bytes: int, high_bytes: int, grade: Grade) -> Estimate:
+        """Return what comes of a figure that says something: that it is 0 is known then."""
+        zero = self.known and not (low_bytes or likely_bytes or high_bytes)
+        return NOTHING if zero and grade is Grade.UNKNOWN else Estimate(low_bytes, likely_bytes, high_bytes, grade)
 
 
 UNKNOWN = Estimate(0, 0, 0, Grade.UNKNOWN)
@@ -125,14 +130,17 @@ def at_most(count_bytes: int) -> Estimate:
 
 
 def assumed(bound_bytes: int) -> Estimate:
-    """Return what is put in place of a figure that nobody knows: from nothing to the bound, the bound being likely."""
-    return Estimate(0, bound_bytes, bound_bytes, Grade.UNKNOWN)
+    """Return what is put in place of a figure that nobody knows: from nothing to the bound, the bound being likely.
+
+    A bound of 0 is one of a byte, so that it differs from a figure that says nothing and would take a sum along.
+    """
+    return Estimate(0, bound_bytes, max(1, bound_bytes), Grade.UNKNOWN)
 
 
 def spread(low_bytes: int, likely_bytes: int, high_bytes: int, grade: Grade) -> Estimate:
-    """Return an estimate of three figures in any order: they are put into theirs."""
+    """Return an estimate of three figures in any order: they are put into theirs. That all are 0 is known."""
     low, likely, high = sorted((low_bytes, likely_bytes, high_bytes))
-    return Estimate(low, likely, high, grade)
+    return Estimate(low, likely, high, grade) if low or high or grade is not Grade.UNKNOWN else NOTHING
 
 
 def weakest(grades: Iterable[Grade]) -> Grade:
