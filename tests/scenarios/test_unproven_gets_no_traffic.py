@@ -46,6 +46,7 @@ def looks(project: Project, service: str) -> Callable[[], list[dict[str, Any]]]:
 
 def test_the_one_beside_has_no_label_variable_or_name_by_which_it_is_reached(project: Project) -> None:
     project.top["x-tonnage"] = {"proxy-labels": ["com.example.gateway*"]}
+    started_first: dict[str, Any] = {"x-tonnage": {"stability": "500ms", "switch": "start-first"}}
     project.web(
         "web",
         "web 1",
@@ -53,7 +54,7 @@ def test_the_one_beside_has_no_label_variable_or_name_by_which_it_is_reached(pro
         environment={"VIRTUAL_HOST": "web.example.org", "COLOUR": "red"},
         networks={"default": {"aliases": ["api.internal"]}},
         hostname="harbour",
-        **{"x-tonnage": {"stability": "500ms", "switch": "start-first"}},
+        **started_first,
     )
     project.deploy()
     project.web("web", "web 2")

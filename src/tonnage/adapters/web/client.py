@@ -117,13 +117,7 @@ class Web:
         return self._ask("GET", address, headers or {}, first_bytes)
 
     def post(self, address: str, body: Mapping[str, str] | bytes, *, kind: str = _FORM) -> Reply:
-        """Send a form, or what is encoded already. Nothing is redirected, because it can hold secrets.
-
-        Args:
-            kind: The media type of what is encoded already.
-
-        Returns:
-            What the server answered, whatever its status.
+        """Send a form, or what is encoded already, of a media type. Nothing is redirected: it can hold secrets.
 
         Raises:
             CannotFetchError: It cannot be reached.
