@@ -131,8 +131,8 @@ class EngineActs(Protocol):
         gives it the image, or ``pushes`` it to its registry and gives the engine nothing.
         """
 
-    def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
-        """Pull an image and return its id."""
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel, platform: str = "") -> str:
+        """Pull an image, for this platform or the engine's own, and return its id."""
 
     def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
         """Push an image."""

@@ -11,6 +11,7 @@ from tonnage.cli.options import (
     again_option,
     cleanup_after_option,
     events_option,
+    image_options,
     keep_free_option,
     keep_previous_option,
     sequential_option,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tonnage.flows.deploy import Job
     from tonnage.flows.requests import StackFlags
     from tonnage.model.deploy.run import Run
+    from tonnage.model.stack import PullWhen
 
 RUN_FAILURES = (
     CannotFitError,
@@ -50,6 +52,7 @@ RUN_FAILURES = (
         ("tonnage deploy", "The whole stack of this directory"),
         ("tonnage deploy web", "One service and what it depends on and is not running yet"),
         ("tonnage deploy --plan plan.json", "Exactly a plan that was saved before"),
+        ("tonnage deploy --no-build --to ssh://user@vm.example.org", "What was pushed, pulled by another machine"),
         ("tonnage deploy -H ssh://user@vm.example.org", "Onto another machine's engine"),
     ),
     failures=(*RUN_FAILURES, StalePlanError),
@@ -63,11 +66,20 @@ RUN_FAILURES = (
 @keep_previous_option
 @cleanup_after_option
 @again_option
-def command(session: Session, *, flags: StackFlags, plan_file: str | None, again: bool) -> None:
+@image_options
+def command(
+    session: Session,
+    *,
+    flags: StackFlags,
+    plan_file: str | None,
+    again: bool,
+    pull: PullWhen | None,
+    no_build: bool,
+) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
     session.streams = True
-    run_job(session, flags.host, deploy_job(session, flags, plan_file, again=again))
+    run_job(session, flags.host, deploy_job(session, flags, plan_file, again=again, pull=pull, no_build=no_build))
 
 
 def run_job(session: Session, host: str, job: Job) -> None:
@@ -132,7 +144,15 @@ def show_run(session: Session, run: Run) -> None:
         session.say("\n" + explanations_text(run.diagnosis, width=session.width))
 
 
-def deploy_job(session: Session, flags: StackFlags, plan_file: str | None, *, again: bool = False) -> Job:
+def deploy_job(
+    session: Session,
+    flags: StackFlags,
+    plan_file: str | None,
+    *,
+    again: bool = False,
+    pull: PullWhen | None = None,
+    no_build: bool = False,
+) -> Job:
     """Return the job of a deploy.
 
     Raises:
@@ -142,18 +162,19 @@ def deploy_job(session: Session, flags: StackFlags, plan_file: str | None, *, ag
 
     from tonnage.flows.deploy import Job  # noqa: PLC0415
     from tonnage.flows.plan_files import read_plan_file  # noqa: PLC0415
-    from tonnage.flows.stack import read_wanted, with_again  # noqa: PLC0415
+    from tonnage.flows.stack import for_deploy, read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.saved_plan import MAKE_ONE  # noqa: PLC0415
 
     if not plan_file:
-        return Job(purpose=Purpose.DEPLOY, wanted=with_again(read_wanted(session.ports, flags), again=again))
-    if flags.services or flags.settings or again:
+        wanted = read_wanted(session.ports, flags, builds=not no_build)
+        return Job(purpose=Purpose.DEPLOY, wanted=for_deploy(wanted, again=again, pull=pull, no_build=no_build))
+    if flags.services or flags.settings or again or pull is not None or no_build:
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     read = read_plan_file(plan_file)
     saved = read.plan
     if saved.purpose not in {Purpose.DEPLOY, Purpose.BUILD}:
         raise UsageError("this is no plan of a deploy or a build", todo=MAKE_ONE, place=plan_file)
-    wanted = read_wanted(session.ports, replace(flags, services=saved.services))
+    wanted = read_wanted(session.ports, replace(flags, services=saved.services), builds=not saved.policy.no_build)
     wanted = replace(wanted, policy=saved.policy)
     return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file, saved_changed=read.was_changed)

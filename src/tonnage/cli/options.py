@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.cli.session import Session
+    from tonnage.model.stack import PullWhen
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -163,6 +164,31 @@ sequential_option = click.option(
 again_option = click.option(
     "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."
 )
+no_build_option = click.option(
+    "--no-build", is_flag=True, help="Build nothing: pull what build --push sent to the registries."
+)
+
+
+def _read_pull(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> PullWhen | None:
+    from tonnage.sources.compose.pull_policy import pull_policy  # noqa: PLC0415 - help needs none of it
+
+    found = pull_policy(value or "")
+    return found.when if found is not None else None
+
+
+pull_option = click.option(
+    "--pull",
+    type=click.Choice(["always", "missing", "if_not_present", "never", "build"]),
+    callback=_read_pull,
+    help="When images are pulled, for all services, instead of their pull_policy.",
+)
+
+
+def image_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where images come from, as ``pull`` and ``no_build``."""
+    return pull_option(no_build_option(function))
+
+
 cleanup_after_option = click.option(
     "--cleanup-after/--no-cleanup-after",
     default=None,

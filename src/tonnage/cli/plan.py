@@ -10,6 +10,7 @@ from tonnage.cli.group import verb
 from tonnage.cli.options import (
     again_option,
     ask_hosts_option,
+    image_options,
     policy_options,
     untrusted_option,
     versioned_stack_options,
@@ -20,6 +21,7 @@ from tonnage.escapes import visible_in_line
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.stack import PullWhen
 
 
 @verb(
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
 @click.option("--rollback", "back", is_flag=True, help="Plan a rollback: what rollback would do.")
 @again_option
+@image_options
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
 @ask_hosts_option
@@ -51,6 +54,8 @@ def command(
     push: bool,
     back: bool,
     again: bool,
+    pull: PullWhen | None,
+    no_build: bool,
     out: str | None,
 ) -> None:
     """Show a plan.
@@ -60,7 +65,7 @@ def command(
     """
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
-    from tonnage.flows.stack import for_build, read_wanted, with_again  # noqa: PLC0415
+    from tonnage.flows.stack import for_build, for_deploy, read_wanted  # noqa: PLC0415
     from tonnage.flows.state import cache_places  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.forms import plan_form  # noqa: PLC0415
@@ -68,11 +73,14 @@ def command(
 
     if push and not build:
         raise click.UsageError("--push belongs to --build")
+    if (back or build) and (pull is not None or no_build):
+        raise click.UsageError("--pull and --no-build belong to a deploy")
     if back and (build or again or out):
         raise click.UsageError("--rollback plans a rollback alone, which is not saved")
     if version and not back:
         raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")
-    wanted = with_again(read_wanted(session.ports, flags, builds=not back, forecasts=not back), again=again)
+    wanted = read_wanted(session.ports, flags, builds=not (back or no_build), forecasts=not back)
+    wanted = for_deploy(wanted, again=again, pull=pull, no_build=no_build)
     purpose = Purpose.ROLLBACK if back else Purpose.BUILD if build else Purpose.DEPLOY
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"

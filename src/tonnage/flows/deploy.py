@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.changes import with_recorded_contents
-from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_build
+from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_get
+from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
 from tonnage.decide.deploy.versions import records_on
@@ -28,6 +29,7 @@ from tonnage.errors import (
     TonnageError,
 )
 from tonnage.flows.needed import with_contents, with_needs
+from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
@@ -204,8 +206,9 @@ def _plan(
     purpose, wanted = job.purpose, job.wanted
     if purpose is not Purpose.BUILD and not wanted.untrusted:
         wanted = replace(wanted, stack=with_contents(ports, wanted.stack))
-        job = replace(job, wanted=wanted)
-    stack = wanted.stack
+    if purpose is not Purpose.ROLLBACK:
+        wanted = replace(wanted, stack=with_pulls(wanted.stack, wanted.policy, purpose))
+    job, stack = replace(job, wanted=wanted), wanted.stack
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose is Purpose.ROLLBACK else read_inputs(ports, stack), engine)
     if stack.sent and purpose is Purpose.DEPLOY:
@@ -214,6 +217,8 @@ def _plan(
         inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
     inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
+    if purpose is Purpose.DEPLOY:
+        inventory = with_offers(ports, facts, wanted, inventory)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(job, inventory, history, builds)
     if needs_reclaim(plan) or _reclaims(job.saved):
@@ -246,8 +251,12 @@ def _forecasts(
     inventory: Inventory,
     history: History,
 ) -> tuple[dict[str, ExpectedBuild], tuple[str, ...]]:
-    """Return what the builds of a plan are forecast to do, and notes; a plan without builds asks nobody."""
-    services = services_to_build(purpose, wanted.stack, inventory, wanted.services)
+    """Return what the builds and pulls of a plan are forecast to do, and notes; a plan without any asks nobody."""
+    images = services_to_get(purpose, wanted.stack, inventory, wanted.services)
+    offers = {each.image: inventory.offer(each.image) for each, change in images if change.pull}
+    # Of a registry that did not say which image it has nothing more is asked.
+    services = tuple(each for each, _ in images if (offer := offers.get(each.image)) is None or offer.known)
+    pulled = frozenset(each.name for each, change in images if change.pull)
     if not services or not wanted.policy.forecast:
         return {}, ()
     from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, builds_of, gather  # noqa: PLC0415 - only for builds
@@ -258,7 +267,7 @@ def _forecasts(
         within_s=PLAN_WITHIN_S,
         stack=wanted.stack.name,
         directory=wanted.stack.directory,
-        builders=services,
+        builders=tuple(each for each in services if each.name not in pulled),
         untrusted=wanted.untrusted,
         ask_hosts=wanted.ask_hosts,
         packed=frozenset(
@@ -266,12 +275,14 @@ def _forecasts(
             for each in services
             if purpose is Purpose.BUILD and is_pushed_packed(wanted.stack, each, inventory, wanted.policy)
         ),
+        from_registries=tuple(name for name, offer in offers.items() if offer is not None and offer.known),
     )
     kind = ports.engines.kind(inventory.engine)
+    services = tuple(replace(each, build=None) if each.name in pulled else each for each in services)
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    return builds_of(found, inventory), tuple(notes)
+    return builds_of(found, inventory, pulled), tuple(notes)
 
 
 def _with_weights(

@@ -39,7 +39,7 @@ from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.looks import Snapshot
@@ -76,6 +76,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         untrusted: Only servers that everybody knows or the user configured are asked.
         ask_hosts: Hosts that are asked all the same; ``all`` for every one.
         packed: Services whose images are only pushed, without being unpacked.
+        from_registries: Images that are asked of their registries although the engine has some of that name.
         fresh: For an engine that has nothing yet: of the one that is here only base images are read.
     """
 
@@ -93,6 +94,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     ask_hosts: tuple[str, ...] = ()
     fresh: bool = False
     packed: frozenset[str] = frozenset()
+    from_registries: tuple[str, ...] = ()
 
 
 def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -222,14 +224,20 @@ def gather(
         UsageError: Services are built on each other in a circle, and that was to be refused.
     """
     images = inventory.images if inventory else ()
-    scope = LookupScope(offline=asked.offline, probe=asked.probe, untrusted=asked.untrusted, ask_hosts=asked.ask_hosts)
+    scope = LookupScope(
+        offline=asked.offline,
+        probe=asked.probe,
+        untrusted=asked.untrusted,
+        ask_hosts=asked.ask_hosts,
+        from_registries=asked.from_registries,
+    )
     opened = ports.lookups(facts, images, scope)
     if opened is None:
         return ()
     history = history or History()
     around = ForecastContext(
         engine=kind,
-        platform=asked.platform or _platform(inventory),
+        platform=asked.platform or platform_of_engine(inventory),
         platform_forced=bool(asked.platform),
         python=asked.python,
         assume_bytes=asked.assume_bytes,
@@ -287,11 +295,14 @@ def forecast_now(
     return replace(forecast_stack(stack.name, kind, known), left_out=tuple(left_out))
 
 
-def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dict[str, ExpectedBuild]:
-    """Return what build steps of a plan will do.
+def builds_of(
+    forecasts: Sequence[ServiceForecast], inventory: Inventory, pulled: Collection[str] = ()
+) -> dict[str, ExpectedBuild]:
+    """Return what the steps of a plan that build or pull will do.
 
     Args:
-        forecasts: Of the services that are built, in the order of the plan.
+        forecasts: Of the services that are built or pulled, in the order of the plan.
+        pulled: Those that are pulled.
 
     Returns:
         By service, on the filesystem of the data root.
@@ -303,9 +314,11 @@ def builds_of(forecasts: Sequence[ServiceForecast], inventory: Inventory) -> dic
         elsewhere={role for disk in others for role in disk.roles} - set(first.roles),
         cached_bytes=cached_bytes(inventory),
         beside=inventory.engine.builder is not None,
+        pulled=pulled,
     )
 
 
-def _platform(inventory: Inventory | None) -> str:
+def platform_of_engine(inventory: Inventory | None) -> str:
+    """Return the platform of an engine; that of this machine without one."""
     name = inventory.engine.architecture if inventory else machine.machine()
     return f"linux/{_ARCHITECTURES.get(name, name)}"

@@ -51,12 +51,15 @@ class LookupScope(Struct, frozen=True, kw_only=True):
         probe: A base image may be started in a throw-away container to ask its own package manager.
         untrusted: Only servers that everybody knows, and those that the user configured.
         ask_hosts: Further ones that the user lets be asked; ``all`` for every public one.
+        from_registries: Images that are asked of their registries although the engine has some of that name, and
+            whatever was asked before.
     """
 
     offline: bool = False
     probe: bool = False
     untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
+    from_registries: tuple[str, ...] = ()
 
 
 class ReclaimRequest(Struct, frozen=True, kw_only=True):

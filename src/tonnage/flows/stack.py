@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import PullWhen, Service
 
 
 class DesiredState(Struct, frozen=True, kw_only=True):
@@ -146,9 +146,17 @@ def for_build(wanted: DesiredState, *, push: bool, cleanup_after: bool) -> Desir
     return replace(wanted, policy=replace(wanted.policy, push=push, cleanup_after=cleanup_after))
 
 
-def with_again(wanted: DesiredState, *, again: bool) -> DesiredState:
-    """Return what is wanted, also where that was rolled away from."""
-    return replace(wanted, policy=replace(wanted.policy, again=again))
+def for_deploy(
+    wanted: DesiredState, *, again: bool = False, pull: PullWhen | None = None, no_build: bool = False
+) -> DesiredState:
+    """Return what is wanted of a deploy.
+
+    Args:
+        again: Also what was rolled away from.
+        pull: When images are pulled, whatever is written.
+        no_build: Nothing is built.
+    """
+    return replace(wanted, policy=replace(wanted.policy, again=again, pull=pull, no_build=no_build))
 
 
 def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False) -> DesiredState:

@@ -10,6 +10,7 @@ from tonnage.model.references import find_image
 
 if TYPE_CHECKING:
     from tonnage.model.builder import BuilderBeside
+    from tonnage.model.offer import OfferedImage
     from tonnage.model.reclaim.candidate import Roots
 
 CONTAINERD = "containerd"
@@ -307,6 +308,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
         cache_unknown: Why the engine cannot tell its build cache; empty where it does.
         to_send: Files of the project directory that the engine's machine lacks.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
+        offers: What registries have now, of the images that they were asked for.
         networks: The names and ids of its networks.
         missing: Paths that services need and that are not there; empty where nobody looked.
         listening: TCP ports on which programs of this machine listen that are no containers, with their address (empty
@@ -323,6 +325,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     inputs: tuple[Inputs, ...] = ()
     to_send: tuple[FileToSend, ...] = ()
     needs: Roots | None = None
+    offers: tuple[OfferedImage, ...] = ()
     networks: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
     listening: tuple[tuple[str, int], ...] = ()
@@ -378,6 +381,10 @@ class Inventory(Struct, frozen=True, kw_only=True):
         """Return the containers of one service, one-off ones left out, by number."""
         mine = (c for c in self.containers if c.project == project and c.service == service and not c.one_off)
         return tuple(sorted(mine, key=lambda c: (c.number, c.container_id)))
+
+    def offer(self, reference: str) -> OfferedImage | None:
+        """Return what the registry of an image has; None when it was not asked."""
+        return next((each for each in self.offers if each.reference == reference), None)
 
     def inputs_of(self, service: str) -> Inputs | None:
         """Return what the service's build would read, or None when it was not looked at."""

@@ -186,12 +186,40 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     weights: WeightsSpec | None = None
 
 
+class PullWhen(StrEnum):
+    """When the image of a service is pulled."""
+
+    ALWAYS = "always"
+    MISSING = "missing"
+    NEVER = "never"
+    BUILD = "build"
+    REFRESH = "refresh"
+    """When what the engine has got its name too long ago."""
+
+
+class PullPolicy(Struct, frozen=True, kw_only=True):
+    """What is said of pulling a service's image.
+
+    Args:
+        said: In the words and at the place where it is said, such as ``pull_policy: daily``.
+        every_s: With ``refresh``: how old it may be, in seconds.
+        spares_own: What this engine has built, and no registry has, stays.
+    """
+
+    when: PullWhen
+    said: str
+    every_s: float = 0.0
+    spares_own: bool = False
+
+
 class Service(Struct, frozen=True, kw_only=True):
     """One service of a stack.
 
     Args:
         image: Reference that its containers run: the ``image`` key, or the name that Compose gives to a build.
         build: How the image is built; None when it is only pulled.
+        pull: When the image is pulled; None where nothing is said: when it is only an image and is missing.
+        names_image: Whether the name of its image is written; what is named after the stack is in no registry.
         mounts: What it mounts, tmpfs included.
         hostname: A fixed hostname; empty when the engine chooses.
         container_name: A fixed container name; empty when Compose chooses.
@@ -207,6 +235,8 @@ class Service(Struct, frozen=True, kw_only=True):
     image: str
     config: ComposeMapping = field(default_factory=dict)
     build: BuildSpec | None = None
+    pull: PullPolicy | None = None
+    names_image: bool = True
     depends_on: tuple[Dependency, ...] = ()
     ports: tuple[Port, ...] = ()
     mounts: tuple[Mount, ...] = ()

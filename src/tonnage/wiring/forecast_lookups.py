@@ -26,6 +26,7 @@ from tonnage.errors import UsageError
 from tonnage.flows.state import cache_directory
 from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.model.forecast.estimate import exactly
+from tonnage.model.references import tagged
 from tonnage.wiring.directory_context import DirectoryContext
 from tonnage.wiring.users_servers import users_servers
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
 
+_NOT_AT_ALL_S = -1.0
 _DEBIAN = {"arm": "armhf", "386": "i386", "ppc64le": "ppc64el"}
 
 
@@ -62,6 +64,7 @@ class RealLookups:
         insecure: Registries that the engine was told to speak to without TLS.
         untrusted: Ask only servers that everybody knows, and those that the user configured.
         ask_hosts: Further ones that the user lets be asked.
+        from_registries: Images that are asked of their registries now, whatever the engine has or was asked before.
     """
 
     def __init__(
@@ -76,7 +79,9 @@ class RealLookups:
         insecure: Sequence[str] = (),
         untrusted: bool = False,
         ask_hosts: Sequence[str] = (),
+        from_registries: Sequence[str] = (),
     ) -> None:
+        self._from_registries = frozenset(map(tagged, from_registries))
         self._environment = environment
         self._engine = engine
         self._probe = probe
@@ -164,16 +169,25 @@ class RealLookups:
         return self._engine.base_image(reference, platform) if self._engine is not None else None
 
     def _base_image(self, reference: str, platform: str) -> BaseImage:
+        if tagged(reference) in self._from_registries:
+            return self._once.ask("registry now", lambda: self._registry(tag_holds_s=_NOT_AT_ALL_S)).base_image(
+                reference, platform
+            )
         found = self.engine_image(reference, platform)
         return (
             found if found is not None else self._once.ask("registry", self._registry).base_image(reference, platform)
         )
 
-    def _registry(self) -> ImageRegistry:
-        from tonnage.adapters.registry.images import ImageRegistry  # noqa: PLC0415
+    def _registry(self, *, tag_holds_s: float | None = None) -> ImageRegistry:
+        from tonnage.adapters.registry.images import TAG_HOLDS_S, ImageRegistry  # noqa: PLC0415
 
         return ImageRegistry(
-            self._web, self._kept, environment=self._environment, mirrors=self._mirrors, insecure=self._insecure
+            self._web,
+            self._kept,
+            environment=self._environment,
+            mirrors=self._mirrors,
+            insecure=self._insecure,
+            tag_holds_s=TAG_HOLDS_S if tag_holds_s is None else tag_holds_s,
         )
 
     def resolve(self, request: ResolveRequest, target: Target) -> Lock:
@@ -319,7 +333,12 @@ def open_lookups(
     cache = cache_directory(environment) / "forecast"
     if not isinstance(facts, DockerFacts):
         return RealLookups(
-            environment, cache, offline=scope.offline, untrusted=scope.untrusted, ask_hosts=scope.ask_hosts
+            environment,
+            cache,
+            offline=scope.offline,
+            untrusted=scope.untrusted,
+            ask_hosts=scope.ask_hosts,
+            from_registries=scope.from_registries,
         )
     from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
     from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
@@ -335,6 +354,7 @@ def open_lookups(
         insecure=registries.insecure,
         untrusted=scope.untrusted,
         ask_hosts=scope.ask_hosts,
+        from_registries=scope.from_registries,
     )
 
 

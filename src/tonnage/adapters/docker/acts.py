@@ -100,9 +100,9 @@ class DockerActs:
             )
         return named
 
-    def pull(self, reference: str, *, progress: Progress, cancel: Cancel) -> str:
-        """Pull an image and return its id."""
-        return transfer.pull(self._connection, reference, progress=progress, cancel=cancel)
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel, platform: str = "") -> str:
+        """Pull an image, for this platform or the engine's own, and return its id."""
+        return transfer.pull(self._connection, reference, progress=progress, cancel=cancel, platform=platform)
 
     def push(self, reference: str, *, progress: Progress, cancel: Cancel) -> None:
         """Push an image."""

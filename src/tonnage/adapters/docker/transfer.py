@@ -47,8 +47,10 @@ class _Message(Struct, kw_only=True):
     error: str = ""
 
 
-def pull(connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel) -> str:
-    """Pull an image and return its id.
+def pull(
+    connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel, platform: str = ""
+) -> str:
+    """Pull an image, for this platform or the engine's own, and return its id.
 
     Raises:
         StepFailedError: Not found, denied, no space left, or cancelled.
@@ -57,7 +59,7 @@ def pull(connection: DockerConnection, reference: str, *, progress: Progress, ca
     repository, tag = sdk.parse_repository_tag(reference)
     doing = f"pull {reference}"
     with speaking_to(connection.endpoint, doing):
-        params = {"fromImage": repository, "tag": tag or "latest"}
+        params = {"fromImage": repository, "tag": tag or "latest"} | ({"platform": platform} if platform else {})
         _transfer(connection, "/images/create", params, reference, doing, progress, cancel)
         reply = connection.read(f"/images/{reference}/json")
     return str(reply["Id"])

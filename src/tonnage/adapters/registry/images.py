@@ -12,6 +12,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from tonnage.adapters.images import image_config as image_traces
 from tonnage.adapters.images.image_files import usual_state
 from tonnage.adapters.images.layers import chain_ids
@@ -103,7 +105,7 @@ class ImageRegistry:
             raise CannotFetchError(f"{reference!r} is not the name of an image", "not found")
         host, repository = _place(name)
         notes: list[str] = []
-        digest = name.digest or self._digest(host, repository, name.tag or "latest", notes)
+        named = digest = name.digest or self._digest(host, repository, name.tag or "latest", notes)
         found = manifest_or_index(self._manifest(host, repository, digest), reference)
         if not isinstance(found, Manifest):
             variant = chosen(found, platform)
@@ -118,7 +120,8 @@ class ImageRegistry:
             raise CannotFetchError(
                 f"the configuration of {reference} has other layers than its manifest", "not understood"
             )
-        return self._image(reference, digest, found, config, self._sizes(host, repository, found), notes)
+        image = self._image(reference, digest, found, config, self._sizes(host, repository, found), notes)
+        return replace(image, named_digest=named)
 
     def has(self, reference: str) -> bool:
         """Tell whether its registry has an image under a name with a digest.

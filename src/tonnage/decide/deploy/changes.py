@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.pulls import is_registrys, why_pull
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import (
     LABEL_CONFIG,
@@ -58,15 +59,11 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     running = _running(stack, service, inventory)
     running_image = inventory.image_of(running[0]) if running else None
     current = inventory.image(service.image)
-    if service.build is None:
-        pull = f"no image {service.image} on this engine" if current is None else ""
+    pull = why_pull(service, current, inventory)
+    if service.build is None or pull or is_registrys(service, current, inventory):
         switch = "its image is pulled first" if pull and not running else "its image changes" if pull else ""
-        return Change(
-            pull=pull,
-            switch=switch or _switch(stack, service, inventory, running, current),
-            running=running,
-            running_image=running_image,
-        )
+        switch = "" if nowhere else switch or _switch(stack, service, inventory, running, current)
+        return Change(pull=pull, switch=switch, running=running, running_image=running_image)
     inputs = inventory.inputs_of(service.name)
     digest = inputs.digest if inputs else ""
     source = ready_image(stack, service, inventory)
@@ -193,9 +190,10 @@ def with_recorded_contents(inventory: Inventory, versions: Iterable[Version]) ->
 def config_digest(service: Service) -> str:
     """Return the identity of a service's configuration: another one means that its containers have to be replaced.
 
-    What is in its secrets and configs belongs to it.
+    What is in its secrets and configs belongs to it; when its image is pulled does not, as for Compose.
     """
-    canonical = json.dumps(service.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    config = {key: value for key, value in service.config.items() if key != "pull_policy"}
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if service.contents:
         canonical += json.dumps(service.contents)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -274,7 +272,8 @@ def with_builds_below(stack: Stack, inventory: Inventory, wanted: Collection[str
     while waiting:
         spec = stack.service(waiting.pop()).build
         for name in spec.built_on if spec is not None else ():
-            if name not in chosen and change_of(stack, stack.service(name), inventory).build:
+            change = change_of(stack, stack.service(name), inventory)
+            if name not in chosen and (change.build or change.pull):
                 chosen.add(name)
                 waiting.append(name)
     return chosen

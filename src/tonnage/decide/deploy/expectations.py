@@ -1,7 +1,8 @@
 """Puts expected bytes on steps: what each keeps and needs on top, and what is available after it and at its lowest.
 
 What a build will do is told by, strongest first: a forecast that is exact, what was measured of the same step in
-earlier runs, a forecast that is declared or assumed. A step of which none is there has the grade unknown, and then so
+earlier runs, a forecast that is declared or assumed. What a pull will do the registry tells; what was measured counts
+where it does not. A step of which none is there has the grade unknown, and then so
 has everything after it.
 """
 
@@ -12,7 +13,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Build, CleanCache, Prove, Push, Refusal, RemoveImage, Restart, StartFirst, Switch
+from tonnage.model.deploy.plan import (
+    Build,
+    CleanCache,
+    Prove,
+    Pull,
+    Push,
+    Refusal,
+    RemoveImage,
+    Restart,
+    StartFirst,
+    Switch,
+)
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.units import format_bytes
 
@@ -87,6 +99,10 @@ def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
         step = msgspec.structs.replace(step, instructions=build.instructions)
         if learned is None or Grade.EXACT is build.kept.grade is build.transient.grade:
             return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
+    told = build is not None and Grade.UNKNOWN not in {build.kept.grade, build.transient.grade}
+    if build is not None and told and isinstance(step.action, Pull):
+        # What was pulled before was another image of that name.
+        return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     if learned is not None:
         return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
     if build is not None and not step.kept.known:

@@ -152,7 +152,7 @@ def _beyond(context: ServiceContext) -> str:
 
 def _moves(context: ServiceContext, image: Image) -> bool:
     """Return whether the names that the image has besides ours are another's by the end of the plan."""
-    return bool(context.source) and image.image_id != context.change.source
+    return bool(context.source or context.change.pull) and image.image_id != context.change.source
 
 
 def _unproven_steps(context: ServiceContext) -> list[Step]:

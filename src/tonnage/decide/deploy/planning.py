@@ -18,9 +18,10 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
+from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.service_context import ServiceContext
-from tonnage.decide.deploy.service_steps import build_steps, deploy_steps, settled_steps
+from tonnage.decide.deploy.service_steps import build_steps, deploy_steps, pull_step, settled_steps
 from tonnage.decide.deploy.together import undoing_all
 from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.decide.deploy.withdrawn import refuse_withdrawn
@@ -42,18 +43,19 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Port, Service, Stack
 
 
-def services_to_build(
+def services_to_get(
     purpose: Purpose, stack: Stack, inventory: Inventory, services: Sequence[str] = ()
-) -> tuple[Service, ...]:
-    """Return the services whose images a plan will build, in the order of building.
+) -> tuple[tuple[Service, Change], ...]:
+    """Return the services whose images a plan will build or pull, in that order, each with what changes.
 
     Raises:
         UsageError: An unknown service or a dependency cycle.
     """
     if purpose is Purpose.ROLLBACK:
         return ()
-    worked_on = _worked_on(purpose, stack, inventory, services)
-    return tuple(service for service in worked_on if change_of(stack, service, inventory).build)
+    found = [(each, change_of(stack, each, inventory)) for each in worked_on(purpose, stack, inventory, services)]
+    pulls = purpose is Purpose.DEPLOY
+    return tuple((service, change) for service, change in found if change.build or (pulls and change.pull))
 
 
 def plan_deploy(
@@ -78,8 +80,7 @@ def plan_deploy(
     """
     steps = _sending(stack, inventory)
     unchanged: list[Unchanged] = []
-    worked_on = _worked_on(Purpose.DEPLOY, stack, inventory, services)
-    asked = {service.name for service in worked_on}
+    asked = {service.name for service in worked_on(Purpose.DEPLOY, stack, inventory, services)}
     contexts = contexts_of(stack, inventory, policy, history)
     replaced: dict[str, tuple[Step, ...]] = {}
     held: list[Step] = []
@@ -87,6 +88,8 @@ def plan_deploy(
     for name, context in contexts.items():
         context = replace(context, number=number)  # noqa: PLW2901 - numbers are given in the order of the plan
         why, change = following(context, replaced), context.change
+        if name in asked:
+            check_image_comes(context)
         if name in asked and change.switch:
             refuse_withdrawn(context)
             own = with_followers_back(deploy_steps(context), contexts, name)
@@ -96,9 +99,11 @@ def plan_deploy(
             own = follow_steps(context, why, back if policy.keep_versions else ())
         elif name in asked:
             own, back, settled = deploy_steps(context), (), []
+            # What runs nowhere is there for others, which are built on its image.
             if change.build:
-                # It runs nowhere: others are built on its image.
                 own += build_steps(replace(context, policy=replace(policy, push=False, cleanup_after=False)))[0]
+            elif change.pull:
+                own.append(pull_step(context))
             else:
                 unchanged.append(Unchanged(service=name, reason=_state(change)))
         else:
@@ -116,12 +121,13 @@ def plan_deploy(
         )
     steps += held
     left_alone = {each.service for each in unchanged}
-    started = {each.name for each in worked_on} - left_alone
+    started = asked - left_alone
     check_ports(stack, inventory, started)
     built = {name for name in asked if contexts[name].change.build}
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
-    return replace(plan, notes=(*plan.notes, *notes, *_not_kept(contexts[name] for name in asked)))
+    meant = [context for name, context in contexts.items() if name in asked]
+    return replace(plan, notes=(*plan.notes, *notes, *notes_of_pulls(meant), *_not_kept(meant)))
 
 
 def plan_build(
@@ -140,7 +146,7 @@ def plan_build(
     steps: list[Step] = []
     unchanged: list[Unchanged] = []
     held: list[Step] = []
-    for service in _worked_on(Purpose.BUILD, stack, inventory, services):
+    for service in worked_on(Purpose.BUILD, stack, inventory, services):
         if service.build is None:
             unchanged.append(Unchanged(service=service.name, reason="it is only an image"))
             continue
@@ -172,12 +178,21 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
         names += sorted({n for i in inventory.images for n in own_names(stack.name, service.name, i.references)})
         if inputs and inputs.base_reference:
             names.append(inputs.base_reference)
+        offer = inventory.offer(service.image)
         images = [image.image_id if (image := inventory.image(name)) else "" for name in names]
         containers = sorted(
             (c.container_id, c.image_id, c.state) for c in inventory.service_containers(stack.name, service.name)
         )
         parts.append(
-            [service.name, config_digest(service), repr(service.settings), inputs and inputs.digest, images, containers]
+            [
+                service.name,
+                config_digest(service),
+                repr(service.settings),
+                inputs and inputs.digest,
+                images,
+                containers,
+                offer and offer.digests,
+            ]
         )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -293,7 +308,12 @@ def asked_for(stack: Stack, services: Sequence[str]) -> set[str]:
     return set(services or known)
 
 
-def _worked_on(purpose: Purpose, stack: Stack, inventory: Inventory, services: Sequence[str]) -> tuple[Service, ...]:
+def worked_on(purpose: Purpose, stack: Stack, inventory: Inventory, services: Sequence[str]) -> tuple[Service, ...]:
+    """Return the services that a plan looks at, each after those that it depends on.
+
+    Raises:
+        UsageError: An unknown service or a dependency cycle.
+    """
     wanted = with_builds_below(stack, inventory, asked_for(stack, services))
     if purpose is Purpose.DEPLOY:
         wanted = _with_dependencies(stack, inventory, wanted)

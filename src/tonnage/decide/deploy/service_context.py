@@ -97,9 +97,12 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
 
     @property
     def wanted_image(self) -> Image | None:
-        """The image that is to run; None where this plan brings it."""
-        if self.change.build or self.change.pull:
+        """The image that is to run; None where this plan brings it, and the engine does not have it yet."""
+        if self.change.build:
             return None
+        if self.change.pull:
+            offer = self.inventory.offer(self.service.image)
+            return next((each for each in self.inventory.images if offer is not None and offer.is_of(each)), None)
         return self.inventory.image(self.change.source or self.service.image)
 
     def is_again(self, known: KnownVersion) -> bool:

@@ -35,7 +35,7 @@ def deploy_steps(context: ServiceContext) -> list[Step]:
     if not change.switch:
         return steps + (_unhealthy_now(context) or unproven_steps(context))
     if change.pull:
-        steps += [*keep_steps(context), _pull(context)]
+        steps += [*keep_steps(context), pull_step(context)]
     if change.build:
         steps.append(_build(context, context.candidate))
     elif context.source and not context.names(change.source, context.candidate):
@@ -131,10 +131,11 @@ def _unhealthy_now(context: ServiceContext) -> list[Step]:
     return []
 
 
-def _pull(context: ServiceContext) -> Step:
+def pull_step(context: ServiceContext) -> Step:
+    """Return the step that pulls the image of a service."""
     return context.step(
         "pull",
-        Pull(reference=context.service.image),
+        Pull(reference=context.service.image, platform=str(context.service.config.get("platform") or "")),
         cause=context.change.pull,
         changes=f"adds the image {context.service.image}",
     )

@@ -208,17 +208,20 @@ def expected_builds(
     elsewhere: Collection[str],
     cached_bytes: int,
     beside: bool = False,
+    pulled: Collection[str] = (),
 ) -> dict[str, ExpectedBuild]:
     """Return what each build will do, in the order of the plan.
 
     Args:
         beside: A builder beside the engine builds; all that is not loaded is its cache.
+        pulled: The services whose images are only pulled: which layers are there already is known.
     """
     seen = CountedLayers()
     found = {}
     for forecast in forecasts:
         if not forecast.found_out:
             continue
+        done_bytes = 0 if forecast.service in pulled else cached_bytes
         sums = add_up(forecast.steps, beside=forecast.beside, seen=seen)
         kept = peak = NOTHING
         for role in sums.kept_on:
@@ -235,8 +238,8 @@ def expected_builds(
         found[forecast.service] = ExpectedBuild(
             cache=total(each.kept for each in cache),
             given_back=loaded if beside else kept,
-            kept=_at_least_without(kept, cached_bytes),
-            transient=_at_least_without(above(peak, kept), cached_bytes),
+            kept=_at_least_without(kept, done_bytes),
+            transient=_at_least_without(above(peak, kept), done_bytes),
             instructions=tuple(
                 ExpectedInstruction(
                     stage=step.stage,

@@ -47,10 +47,17 @@ def pulled(service: Service, around: ForecastContext, lookups: Lookups) -> Build
         return replace(built(builder, around, lookups), service=service.name)
     said = Diagnostics(root=around.root)
     bases = Bases(lookups, said, around)
-    base = bases.find(service.image, around.platform)
+    base = bases.find(service.image, platform_of(service, around))
     layers = bases.layers(service.image, base)
     stage = StageWork(index=0, base=layers)
     return BuildWork(service=service.name, stages=(stage,), target=0, failures=tuple(said.failures))
+
+
+def platform_of(service: Service, around: ForecastContext) -> str:
+    """Return the platform that the image of a service is pulled for."""
+    said = str(service.config.get("platform") or "")
+    # A value of the environment may choose one, and must not become a part of an address by that way.
+    return around.platform if around.platform_forced or not is_platform(said) else said
 
 
 def built(service: Service, around: ForecastContext, lookups: Lookups) -> BuildWork:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from tonnage.addresses import redacted
-from tonnage.errors import TonnageError, UsageError
+from tonnage.errors import CannotFetchError, TonnageError, UsageError
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.costs.done_layers import DoneLayers
-from tonnage.forecast.gather.build import built, pulled
+from tonnage.forecast.gather.build import built, platform_of, pulled
 from tonnage.forecast.gather.context import in_one_line
 from tonnage.forecast.gather.withheld import GuardedLookups, MarkedLookups
 from tonnage.model.forecast.estimate import (
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.forecast.gather.context import ForecastContext
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.sized_effects import BuildWork
     from tonnage.model.stack import Service
 
@@ -83,7 +84,42 @@ def forecast_services(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _wait(waiting: Sequence[Future[ServiceForecast]], deadline: float | None, cancel: Cancel | None) -> None:
+def offered_images(
+    services: Sequence[Service], around: ForecastContext, lookups: Lookups, *, within_s: float
+) -> tuple[BaseImage | CannotFetchError, ...]:
+    """Ask which images registries have under the names of services' images.
+
+    Args:
+        lookups: Those that ask registries for these images.
+        within_s: After so many seconds those that have not answered are given up.
+
+    Returns:
+        What each registry has, or why that is not known, in the same order.
+    """
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="registry")
+    try:
+        waiting = [pool.submit(_offered, service, around, lookups) for service in services]
+        _wait(waiting, time.monotonic() + within_s, None)
+        late = CannotFetchError(f"its registry did not answer within {within_s:.0f} s", "unreachable")
+        return tuple(future.result() if future.done() else late for future in waiting)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _offered(service: Service, around: ForecastContext, lookups: Lookups) -> BaseImage | CannotFetchError:
+    # What it would be built from is no question here, and its name may hold what is not sent.
+    marked = replace(service.marked, build=None) if service.marked is not None else None
+    alone = replace(service, build=None, marked=marked)
+    around = replace(around, builders=())
+    try:
+        return guarded(alone, around, lookups).base_image(service.image, platform_of(service, around))
+    except CannotFetchError as error:
+        return error
+    except TonnageError as error:
+        return CannotFetchError(error.what, "unreachable", why=error.why)
+
+
+def _wait(waiting: Sequence[Future[Any]], deadline: float | None, cancel: Cancel | None) -> None:
     while any(not future.done() for future in waiting):
         if (deadline is not None and time.monotonic() >= deadline) or (cancel is not None and cancel.is_set()):
             return

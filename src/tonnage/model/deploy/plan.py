@@ -36,9 +36,10 @@ class Purpose(StrEnum):
 
 
 class Pull(msgspec.Struct, frozen=True, tag="pull", kw_only=True):
-    """Pull ``reference`` from its registry."""
+    """Pull ``reference`` from its registry, for ``platform``; for the engine's own where that is empty."""
 
     reference: str
+    platform: str = ""
 
 
 class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tonnage.model.stack import PullWhen  # noqa: TC001
+
 
 class Cleanup(StrEnum):
     """When the build cache that a deploy left is removed."""
@@ -39,6 +41,8 @@ class Policy(Struct, frozen=True, kw_only=True):
         rollback: What is taken back when a deploy fails.
         again: Also deploy what was rolled away from.
         proxy_labels: Patterns of further labels and variables by which a proxy routes.
+        pull: When images are pulled, for all services and instead of what is written; None for that.
+        no_build: Nothing is built for a deploy: images of services with a build section come from their registries.
     """
 
     keep_free_bytes: int | None = None
@@ -51,6 +55,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     rollback: Together = Together.SERVICE
     again: bool = False
     proxy_labels: tuple[str, ...] = ()
+    pull: PullWhen | None = None
+    no_build: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -117,6 +117,7 @@ class BaseImage(Struct, frozen=True, kw_only=True):
         layers: Its chain, lowest first.
         image_id: The digest of its configuration.
         digest: The digest of its manifest, for this platform; empty where no registry was asked.
+        named_digest: The digest that its name has there: that of an index where there is one for several platforms.
         history: What made it, oldest first, as text.
         python: The Python that ``python`` or ``python3`` starts, such as 3.11.9 or 3.11; empty where not known.
         distribution: The system in it; None where not known.
@@ -131,6 +132,7 @@ class BaseImage(Struct, frozen=True, kw_only=True):
     origin: ReadFrom
     image_id: str = ""
     digest: str = ""
+    named_digest: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
     python: str = ""

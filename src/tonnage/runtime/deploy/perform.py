@@ -65,7 +65,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case SendFiles():
             acts.send_files(plan.directory, action.place, action.paths, progress=progress, cancel=cancel)
         case Pull():
-            acts.pull(action.reference, progress=progress, cancel=cancel)
+            acts.pull(action.reference, progress=progress, cancel=cancel, platform=action.platform)
         case Build():
             acts.build(
                 action.spec,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from tonnage.errors import UsageError
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.nodes import mapping_at, place_of
+from tonnage.sources.compose.pull_policy import pull_policy
 from tonnage.sources.compose.quantities import engine_bytes, nanoseconds_of
 from tonnage.sources.compose.short_syntax import is_remote
 from tonnage.sources.compose.x_tonnage import SETTINGS, service_settings, stack_settings
@@ -17,7 +19,7 @@ from tonnage.sources.compose.x_tonnage import SETTINGS, service_settings, stack_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tonnage.model.stack import Place
+    from tonnage.model.stack import Place, PullPolicy
     from tonnage.sources.compose.canonical import Canonical
     from tonnage.sources.compose.nodes import ComposeNode
 
@@ -117,6 +119,8 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         image=image,
         config=config,
         build=_build(name, raw["build"], form, origin) if raw.get("build") else None,
+        pull=_pull_policy(raw.get("pull_policy"), name, origin),
+        names_image=bool(raw.get("image")),
         depends_on=tuple(_dependencies(name, form, origin)),
         ports=tuple(
             Port(
@@ -202,6 +206,14 @@ def _build(name: str, raw: Canonical, form: Canonical, origin: ComposeExtras) ->
         sbom=_told(raw.get("sbom")),
         place=origin.place("services", name, "build"),
     )
+
+
+def _pull_policy(said: str | None, name: str, origin: ComposeExtras) -> PullPolicy | None:
+    try:
+        return pull_policy(said or "")
+    except UsageError as error:
+        error.place = str(origin.place("services", name, "pull_policy"))
+        raise
 
 
 def _told(value: str | bool | None) -> str:  # noqa: FBT001 - as it is written

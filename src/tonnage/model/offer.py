@@ -1,0 +1,38 @@
+"""What a registry has under the name of an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Image
+
+
+class OfferedImage(Struct, frozen=True, kw_only=True):
+    """What the registry of an image was found to have under its name.
+
+    Args:
+        digests: Of what the name stands for, of its manifest and its configuration for this platform; none where that
+            is not known.
+        trouble: Why it is not known.
+        absent: The registry says that it has no such image.
+        withheld: It was not asked, because the name holds what is not to be sent.
+    """
+
+    reference: str
+    digests: tuple[str, ...] = ()
+    trouble: str = ""
+    absent: bool = False
+    withheld: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the registry said what it has."""
+        return bool(self.digests)
+
+    def is_of(self, image: Image) -> bool:
+        """Return whether it is this image of the engine."""
+        named = (name.partition("@")[2] for name in image.digests)
+        return not {image.image_id, *image.manifest_digests, *named}.isdisjoint(self.digests)
