@@ -6,12 +6,10 @@ State checked: the registry's files, everything that is on the engine.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.docker_registry import needs_registry, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,39 +18,16 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
     from tests.scenarios.driving import Project
 
-REGISTRY = shutil.which("docker-registry")
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(REGISTRY is None, reason="needs the program docker-registry (Debian package of that name)"),
-]
+pytestmark = [pytest.mark.engine, needs_registry]
 
 ADDRESS = "127.0.0.1:18095"
-CONFIG = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: "{address}"}}
-"""
 
 
 @pytest.fixture
 def repositories(engine: RealEngine, tmp_path: Path) -> Iterator[Path]:
-    """Start a registry in the engine's network: its loopback needs no certificate. Yields where it keeps its images."""
-    assert REGISTRY is not None
-    root, file = tmp_path / "registry", tmp_path / "registry.yml"
-    file.write_text(CONFIG.format(root=root, address=ADDRESS))
-    enter = ["ip", "netns", "exec", engine.netns]
-    with (tmp_path / "registry.log").open("wb") as log:
-        registry = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + 60
-        while subprocess.run([*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"], check=False).returncode:
-            assert time.monotonic() < end, (tmp_path / "registry.log").read_text()
-            time.sleep(0.1)
-        yield root / "docker" / "registry" / "v2" / "repositories"
-    finally:
-        registry.kill()
-        registry.wait()
+    """Start a registry in the engine's network. Yields where it keeps its images."""
+    with registry(tmp_path, ADDRESS, engine.netns):
+        yield tmp_path / "images" / "docker" / "registry" / "v2" / "repositories"
 
 
 def test_each_image_is_built_pushed_and_removed(project: Project, repositories: Path) -> None:

@@ -45,7 +45,7 @@ class SimulatedActs:
         with self._act(f"build {reference}"):
             return building.build(self._engine, spec, reference, labels, progress=progress, cancel=cancel)
 
-    def pull(self, reference: str, *, progress: Progress, cancel: Cancel, platform: str = "") -> str:
+    def pull(self, reference: str, *, progress: Progress, cancel: Cancel, platform: str = "") -> str:  # noqa: ARG002 - it has one
         """Pull from the simulated registry."""
         with self._act(f"pull {reference}"):
             return building.pull(self._engine, reference, progress=progress, cancel=cancel)

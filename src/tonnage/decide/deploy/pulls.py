@@ -83,9 +83,8 @@ def _is_asked_again(policy: PullPolicy, image: Image, reference: str, now_s: flo
 
 def why_not_asked(reference: str, engine: Engine) -> str:
     """Return why a registry is not asked from this machine; empty where it is: an address may mean another machine."""
-    here = engine.endpoint.startswith("unix://") and not engine.apart
     host = reference.partition("/")[0]
-    if here or not _is_loopback(host):
+    if engine.endpoint.startswith("unix://") or not _is_loopback(host):
         return ""
     return f"the registry {host} is one of the engine's own machine, which is not asked from here"
 

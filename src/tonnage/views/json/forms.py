@@ -72,6 +72,8 @@ def plan_form(plan: Plan) -> dict[str, object]:
             "push": plan.policy.push,
             "rollback": plan.policy.rollback,
             "again": plan.policy.again,
+            "pull": plan.policy.pull,
+            "no_build": plan.policy.no_build,
         },
         "services": list(plan.services),
         "steps": [step_form(step) for step in plan.steps],

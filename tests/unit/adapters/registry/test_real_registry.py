@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
+from tests.docker_registry import free_address, needs_registry, registry
 
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.registry.images import ImageRegistry
@@ -22,33 +16,14 @@ from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import ReadFrom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.real_engine import RealEngine
 
-REGISTRY = shutil.which("docker-registry")
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(REGISTRY is None, reason="needs the program docker-registry (Debian package of that name)"),
-]
-
-
-def free_address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
+pytestmark = [pytest.mark.engine, needs_registry]
 # The same in the engine's network and in this one, where others may use any that is fixed.
 ADDRESS = free_address()
 REFERENCE = f"{ADDRESS}/fleet/base:1.7"
-CONFIG = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: "{address}"}}
-"""
 DOCKERFILE = """\
 FROM busybox
 RUN dd if=/dev/zero of=/zeros bs=1000 count=3001
@@ -58,47 +33,17 @@ USER user
 """
 
 
-@contextmanager
-def registry(root: Path, netns: str = "") -> Iterator[None]:
-    assert REGISTRY is not None
-    file = root / "registry.yml"
-    file.write_text(CONFIG.format(root=root / "images", address=ADDRESS))
-    enter = ["ip", "netns", "exec", netns] if netns else []
-    with (root / "registry.log").open("wb") as log:
-        started = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + 60
-        while not answers(enter):
-            assert time.monotonic() < end, (root / "registry.log").read_text()
-            time.sleep(0.05)
-        yield
-    finally:
-        started.kill()
-        started.wait()
-
-
-def answers(enter: list[str]) -> bool:
-    if enter:
-        command = [*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"]
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-    try:
-        with urlopen(f"http://{ADDRESS}/v2/") as reply:
-            return bool(reply.status == 200)
-    except URLError:
-        return False
-
-
 def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     api: Any = engine.client.api
     list(api.build(path=str(tmp_path), tag=REFERENCE, rm=True, decode=True))
-    with registry(tmp_path, engine.netns):
+    with registry(tmp_path, ADDRESS, engine.netns):
         pushed = list(api.push(REFERENCE, stream=True, decode=True))
     assert not [line for line in pushed if "error" in line]
     image = next(image for image in DockerFacts(engine.connection).images() if REFERENCE in image.references)
 
     kept = DiskCache(tmp_path / "kept")
-    with registry(tmp_path), Web(os.environ) as web:
+    with registry(tmp_path, ADDRESS, ""), Web(os.environ) as web:
         found = ImageRegistry(web, kept, environment={}).base_image(REFERENCE, "linux/amd64")
         with pytest.raises(CannotFetchError, match=r"there is no image fleet/base:2\.0"):
             ImageRegistry(web, kept, environment={}).base_image(f"{ADDRESS}/fleet/base:2.0", "linux/amd64")
