@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TO = "--to ssh://ops@vm.example.org/srv/shop"
+DEPLOY = f"tonnage deploy --no-build {TO}"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def commands(tmp_path: Path) -> tuple[Runner, Path]:
     ), log
 
 
-@pytest.mark.parametrize(("service", "called"), [("b", f"tonnage deploy {TO} b"), ("all", f"tonnage deploy {TO}")])
+@pytest.mark.parametrize(("service", "called"), [("b", f"{DEPLOY} b"), ("all", DEPLOY)])
 def test_only_what_was_chosen_goes_to_the_machine(commands: tuple[Runner, Path], service: str, called: str) -> None:
     runner, log = commands
 
@@ -44,7 +45,7 @@ def test_what_a_pull_request_brings_is_built_and_goes_nowhere(commands: tuple[Ru
     runner, log = commands
 
     runner.workflow(workflow_files(runner.workspace)[0])
-    assert f"tonnage deploy {TO}" in log.read_text()
+    assert DEPLOY in log.read_text()
     assert "tonnage build --push" in log.read_text()
     log.unlink()
     runner.contexts["github"] = {"event_name": "pull_request"}
@@ -67,6 +68,22 @@ def test_own_first_steps_of_one_job_stay_there_and_find_what_was_checked_out(tmp
     assert text.index(mine) < text.index("\n  deploy:\n")
     checkout = text[text.index("\n  deploy:\n") :].split("- uses: ")[1].split("- name:")[0]
     assert "if:" not in checkout
+
+
+@pytest.mark.parametrize("name", ["no-names-to-push", "odd-but-valid-names", "local-registry"])
+def test_what_another_machine_cannot_pull_is_built_there(tmp_path: Path, name: str) -> None:
+    written(tmp_path, name)
+    for path in workflow_files(tmp_path):
+        assert "tonnage deploy --to " in path.read_text()
+        assert "--no-build" not in path.read_text()
+
+
+def test_who_pulls_for_another_machine_logs_in_only_where_there_is_one(commands: tuple[Runner, Path]) -> None:
+    runner, log = commands
+    runner.contexts["secrets"] = {"REGISTRY_USERNAME": "ops", "REGISTRY_PASSWORD": "a password"}
+    (deploy,) = runner.workflow(workflow_files(runner.workspace)[0])["deploy"]
+    assert "Log in to registry.example.org" in deploy.ended("success")
+    assert "docker login registry.example.org --username ops --password-stdin" in log.read_text().splitlines()
 
 
 def test_without_a_machine_nothing_is_deployed_and_the_job_is_good(commands: tuple[Runner, Path]) -> None:

@@ -8,6 +8,7 @@ from tonnage.decide.deploy.changes import in_order
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.reports.ci_job import RunnerService
+from tonnage.model.stack import PullWhen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,7 @@ def _service(stack: Stack, service: Service, needs: Mapping[str, tuple[int, str]
         registry=_registry(service.image),
         image=service.image,
         pushed=service.build is not None and "/" in service.image,
+        pulled=service.pull is None or service.pull.when is not PullWhen.NEVER,
         needs=_needs(stack, service),
         peak_bytes=peak_bytes,
         grade=grade,

@@ -194,6 +194,7 @@ class RunnerService(Struct, frozen=True, kw_only=True):
 
     Args:
         registry: Host of the registry that its image belongs to; empty for the engine's default one.
+        pulled: Nothing forbids to pull it.
         needs: The built services that it depends on, through others as well.
         peak_bytes: Forecast: what its build needs at its worst moment, alone on an empty disk; None when unknown.
         grade: How that is known.
@@ -204,9 +205,15 @@ class RunnerService(Struct, frozen=True, kw_only=True):
     registry: str = ""
     image: str = ""
     pushed: bool = False
+    pulled: bool = True
     needs: tuple[str, ...] = ()
     peak_bytes: int | None = None
     grade: str = "unknown"
+
+    @property
+    def is_of_runner(self) -> bool:
+        """Whether its registry is on the runner, where no other machine reaches it."""
+        return self.registry.startswith(("localhost", "127."))
 
 
 class RunnerStack(Struct, frozen=True, kw_only=True):
@@ -247,6 +254,11 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
         free = [name for name in order[: at + 1] if not any(name in each.needs for each in later)]
         before = [service for service in self.built if order.index(service.name) >= at]
         return tuple(name for name in free if name == turn or any(name in each.needs for each in before))
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether another machine can pull all that is built here."""
+        return all(each.pushed and each.pulled and not each.is_of_runner for each in self.built)
 
     @property
     def registries(self) -> tuple[str, ...]:

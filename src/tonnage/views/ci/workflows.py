@@ -70,8 +70,9 @@ def docker_deploy(stack: RunnerStack) -> str:
             [
                 # All of them: the user's own first steps stand on what was checked out.
                 *_first_steps(stack),
+                *(_login(stack, condition=_DEPLOYS) if stack.is_pulled else ()),
                 _ssh(),
-                _step("Deploy", f"{_tonnage(stack, 'deploy')} --to {_VM}", condition=f"{_IS_DEPLOYED} && {_TRUSTED}"),
+                _step("Deploy", f"{_deploy(stack)} --to {_VM}", condition=_DEPLOYS),
             ]
         )
     )
@@ -110,6 +111,7 @@ def sequential_deploy(stack: RunnerStack) -> str:
 
 # At the level of a step: the variables of an environment are not known yet when a job's condition is looked at.
 _IS_DEPLOYED = "vars.VM_HOST != ''"
+_DEPLOYS = f"{_IS_DEPLOYED} && {_TRUSTED}"
 _ONE_DEPLOY = "deploy-to-the-vm"
 _VM_ENVIRONMENT = "    env:\n" + "".join(
     f"      {name}: ${{{{ vars.{name} }}}}\n" for name in ("VM_HOST", "VM_USER", "VM_PATH")
@@ -222,7 +224,7 @@ def _credentials(stack: RunnerStack, registry: str) -> tuple[str, str]:
     return f"REGISTRY_USERNAME{suffix}", f"REGISTRY_PASSWORD{suffix}"
 
 
-def _login(stack: RunnerStack) -> list[str]:
+def _login(stack: RunnerStack, *, condition: str = "") -> list[str]:
     steps = []
     for registry in stack.registries:
         host = f' "{registry}"' if registry else ""
@@ -233,6 +235,7 @@ def _login(stack: RunnerStack) -> list[str]:
                 'test -z "$REGISTRY_USERNAME" ||\n'
                 f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
                 f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
+                condition=condition,
                 environment={
                     "REGISTRY_USERNAME": f"${{{{ secrets.{username} }}}}",
                     "REGISTRY_PASSWORD": f"${{{{ secrets.{password} }}}}",
@@ -244,6 +247,11 @@ def _login(stack: RunnerStack) -> list[str]:
 
 def _tonnage(stack: RunnerStack, verb: str) -> str:
     return " ".join(("tonnage", verb, *map(shlex.quote, stack.flags)))
+
+
+def _deploy(stack: RunnerStack) -> str:
+    """Return the command that deploys to another machine, which pulls what was pushed where it can."""
+    return f"{_tonnage(stack, 'deploy')}{' --no-build' * stack.is_pulled}"
 
 
 def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str, str] | None = None) -> str:
@@ -329,7 +337,7 @@ def _verify(stack: RunnerStack) -> list[str]:
         _ssh(),
         _step(
             "Deploy to the VM",
-            f'{_tonnage(stack, "deploy")} --to {_VM} ${{SERVICE:+"$SERVICE"}}',
+            f'{_deploy(stack)} --to {_VM} ${{SERVICE:+"$SERVICE"}}',
             condition=_IS_DEPLOYED,
             environment={"SERVICE": "${{ inputs.service != 'all' && inputs.service || '' }}"},
         ),
@@ -338,7 +346,7 @@ def _verify(stack: RunnerStack) -> list[str]:
     pushed = [service for service in stack.built if service.pushed]
     if pushed:
         names = ", ".join(json.dumps(service.name) for service in pushed)
-        insecure = any(service.registry.startswith(("localhost", "127.")) for service in pushed)
+        insecure = any(service.is_of_runner for service in pushed)
         script = (
             f"{_STATUS.format(_tonnage(stack, 'status'))}"
             f"jq --raw-output '.services[] | select(.service | IN({names})) | .image' \\\n"
