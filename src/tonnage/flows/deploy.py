@@ -217,8 +217,7 @@ def _plan(
         inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
     inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
-    if purpose is Purpose.DEPLOY:
-        inventory = with_offers(ports, facts, wanted, inventory)
+    inventory = with_offers(ports, facts, purpose, wanted, inventory)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(job, inventory, history, builds)
     if needs_reclaim(plan) or _reclaims(job.saved):
@@ -275,7 +274,7 @@ def _forecasts(
             for each in services
             if purpose is Purpose.BUILD and is_pushed_packed(wanted.stack, each, inventory, wanted.policy)
         ),
-        from_registries=tuple(name for name, offer in offers.items() if offer is not None and offer.known),
+        from_registries=tuple(each.reference for each in inventory.offers if each.known),
     )
     kind = ports.engines.kind(inventory.engine)
     services = tuple(replace(each, build=None) if each.name in pulled else each for each in services)

@@ -11,7 +11,7 @@ from tonnage.decide.deploy.pulls import asked_for_offers, why_not_asked
 from tonnage.model.deploy.plan import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.errors import CannotFetchError
@@ -23,15 +23,25 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service
 
 
-def with_offers(ports: DeployPorts, facts: EngineFacts, wanted: DesiredState, inventory: Inventory) -> Inventory:
-    """Return an inventory that also knows what registries have, of the images that a deploy may have to pull."""
-    meant = worked_on(Purpose.DEPLOY, wanted.stack, inventory, wanted.services)
-    services = tuple(asked_for_offers(meant, inventory, ports.clock.time()))
-    return replace(inventory, offers=_asked(ports, facts, wanted, inventory, services)) if services else inventory
+def with_offers(
+    ports: DeployPorts, facts: EngineFacts, purpose: Purpose, wanted: DesiredState, inventory: Inventory
+) -> Inventory:
+    """Return an inventory that also knows what registries have, of the images that a plan may have to pull."""
+    if purpose is Purpose.ROLLBACK:
+        return inventory
+    meant = worked_on(purpose, wanted.stack, inventory, wanted.services)
+    built = [each.image for each in wanted.stack.built]
+    asked = asked_for_offers(meant, built, inventory, ports.clock.time())
+    questions = {reference: service for service, reference in asked}
+    return replace(inventory, offers=_asked(ports, facts, wanted, inventory, questions)) if questions else inventory
 
 
 def _asked(
-    ports: DeployPorts, facts: EngineFacts, wanted: DesiredState, inventory: Inventory, services: Sequence[Service]
+    ports: DeployPorts,
+    facts: EngineFacts,
+    wanted: DesiredState,
+    inventory: Inventory,
+    questions: Mapping[str, Service],
 ) -> tuple[OfferedImage, ...]:
     from tonnage.flows.forecast import PLAN_WITHIN_S, platform_of_engine  # noqa: PLC0415 - only where something is asked
     from tonnage.flows.requests import LookupScope  # noqa: PLC0415
@@ -39,23 +49,19 @@ def _asked(
     from tonnage.forecast.gather.services import offered_images  # noqa: PLC0415
     from tonnage.model.offer import OfferedImage  # noqa: PLC0415
 
-    elsewhere = {each.image: why for each in services if (why := why_not_asked(each.image, inventory.engine))}
-    here = [each for each in services if each.image not in elsewhere]
+    elsewhere = {name: why for name in questions if (why := why_not_asked(name, inventory.engine))}
+    here = [(service, name) for name, service in questions.items() if name not in elsewhere]
     scope = LookupScope(
-        untrusted=wanted.untrusted,
-        ask_hosts=wanted.ask_hosts,
-        from_registries=tuple(dict.fromkeys(each.image for each in here)),
+        untrusted=wanted.untrusted, ask_hosts=wanted.ask_hosts, from_registries=tuple(name for _, name in here)
     )
     around = ForecastContext(platform=platform_of_engine(inventory), ask_hosts=wanted.ask_hosts)
     found = [OfferedImage(reference=name, trouble=why) for name, why in elsewhere.items()]
     opened = ports.lookups(facts, inventory.images, scope) if here else None
-    if opened is not None:
-        with opened as lookups:
-            told = offered_images(here, around, lookups, within_s=PLAN_WITHIN_S)
-        found += [_offer(each.image, answer) for each, answer in zip(here, told, strict=True)]
-    else:
-        found += [OfferedImage(reference=each.image, trouble="no registry was asked") for each in here]
-    return tuple({each.reference: each for each in found}.values())
+    if opened is None:
+        return (*found, *(OfferedImage(reference=name, trouble="no registry was asked") for _, name in here))
+    with opened as lookups:
+        told = offered_images(here, around, lookups, within_s=PLAN_WITHIN_S)
+    return (*found, *(_offer(name, answer) for (_, name), answer in zip(here, told, strict=True)))
 
 
 def _offer(reference: str, answer: BaseImage | CannotFetchError) -> OfferedImage:
@@ -75,4 +81,4 @@ def _offer(reference: str, answer: BaseImage | CannotFetchError) -> OfferedImage
         # What was told some time ago says nothing of now.
         return OfferedImage(reference=reference, trouble="; ".join(answer.notes))
     digests = dict.fromkeys((answer.named_digest, answer.digest, answer.image_id))
-    return OfferedImage(reference=reference, digests=tuple(each for each in digests if each))
+    return OfferedImage(reference=reference, digests=tuple(each for each in digests if each), chain=answer.chain)

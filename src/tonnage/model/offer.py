@@ -16,6 +16,7 @@ class OfferedImage(Struct, frozen=True, kw_only=True):
     Args:
         digests: Of what the name stands for, of its manifest and its configuration for this platform; none where that
             is not known.
+        chain: Its layers, by their chain ids, lowest first.
         trouble: Why it is not known.
         absent: The registry says that it has no such image.
         withheld: It was not asked, because the name holds what is not to be sent.
@@ -23,6 +24,7 @@ class OfferedImage(Struct, frozen=True, kw_only=True):
 
     reference: str
     digests: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
     trouble: str = ""
     absent: bool = False
     withheld: bool = False

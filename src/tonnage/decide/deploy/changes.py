@@ -126,6 +126,9 @@ def _built_by_hand(stack: Stack, service: Service, inventory: Inventory, image: 
 
 
 def _on_base(image: Image, base_reference: str, inventory: Inventory) -> bool:
+    offer = inventory.offer(base_reference)
+    if offer is not None and offer.known:
+        return image.chain[: len(offer.chain)] == offer.chain
     base = inventory.image(base_reference) if base_reference else None
     # A base that is not on the engine as an image of its own (builders fetch it into their cache) proves nothing.
     return base is None or image.chain[: len(base.chain)] == base.chain

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import how_to_get, is_of_this_machine
 from tonnage.model.deploy.plan import Purpose
+from tonnage.model.references import tagged
 from tonnage.model.stack import PullPolicy, PullWhen
 
 if TYPE_CHECKING:
@@ -57,21 +58,39 @@ def _instead_of_building(service: Service) -> PullPolicy:
     return replace(service.pull, spares_own=True)
 
 
-def asked_for_offers(services: Iterable[Service], inventory: Inventory, now_s: float) -> Iterator[Service]:
-    """Yield the services of whose images registries are asked which one they have now.
+def asked_for_offers(
+    services: Iterable[Service], built: Iterable[str], inventory: Inventory, now_s: float
+) -> Iterator[tuple[Service, str]]:
+    """Yield the images of which registries are asked what they have now, each with the service that needs it.
 
     That is not done for what is missing and pulled in any case: its registry is asked for its size.
+
+    Args:
+        built: The images that services of the stack build; no registry knows them better.
     """
+    own = frozenset(map(tagged, built))
     for service in services:
+        base = _base_to_ask(service, inventory)
+        if base and tagged(base) not in own:
+            yield service, base
         policy, image = service.pull, inventory.image(service.image)
         if policy is None or is_of_this_machine(service.image):
             continue
         if image is None:
             pulled = policy.when in {*_ASKING, PullWhen.MISSING}
             if pulled and (service.build is not None or policy.spares_own):
-                yield service
+                yield service, service.image
         elif _is_asked_again(policy, image, service.image, now_s):
-            yield service
+            yield service, service.image
+
+
+def _base_to_ask(service: Service, inventory: Inventory) -> str:
+    """Return the image that a build stands on, where it is to be the newest of its name; empty where it is not."""
+    inputs = inventory.inputs_of(service.name)
+    if service.build is None or not service.build.pull or inputs is None:
+        return ""
+    fixed = "@" in inputs.base_reference or is_of_this_machine(inputs.base_reference)
+    return "" if fixed else inputs.base_reference
 
 
 def _is_asked_again(policy: PullPolicy, image: Image, reference: str, now_s: float) -> bool:

@@ -85,11 +85,12 @@ def forecast_services(
 
 
 def offered_images(
-    services: Sequence[Service], around: ForecastContext, lookups: Lookups, *, within_s: float
+    questions: Sequence[tuple[Service, str]], around: ForecastContext, lookups: Lookups, *, within_s: float
 ) -> tuple[BaseImage | CannotFetchError, ...]:
-    """Ask which images registries have under the names of services' images.
+    """Ask which images registries have under some names.
 
     Args:
+        questions: The names, each with the service that needs it.
         lookups: Those that ask registries for these images.
         within_s: After so many seconds those that have not answered are given up.
 
@@ -98,7 +99,7 @@ def offered_images(
     """
     pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="registry")
     try:
-        waiting = [pool.submit(_offered, service, around, lookups) for service in services]
+        waiting = [pool.submit(_offered, service, name, around, lookups) for service, name in questions]
         _wait(waiting, time.monotonic() + within_s, None)
         late = CannotFetchError(f"its registry did not answer within {within_s:.0f} s", "unreachable")
         return tuple(future.result() if future.done() else late for future in waiting)
@@ -106,13 +107,15 @@ def offered_images(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _offered(service: Service, around: ForecastContext, lookups: Lookups) -> BaseImage | CannotFetchError:
-    # What it would be built from is no question here, and its name may hold what is not sent.
-    marked = replace(service.marked, build=None) if service.marked is not None else None
-    alone = replace(service, build=None, marked=marked)
-    around = replace(around, builders=())
+def _offered(
+    service: Service, reference: str, around: ForecastContext, lookups: Lookups
+) -> BaseImage | CannotFetchError:
+    if reference == service.image:
+        # What it would be built from is no question here.
+        marked = replace(service.marked, build=None) if service.marked is not None else None
+        service = replace(service, build=None, marked=marked)
     try:
-        return guarded(alone, around, lookups).base_image(service.image, platform_of(service, around))
+        return guarded(service, around, lookups).base_image(reference, platform_of(service, around))
     except CannotFetchError as error:
         return error
     except TonnageError as error:

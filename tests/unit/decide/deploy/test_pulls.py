@@ -18,7 +18,7 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Inputs
 from tonnage.model.offer import OfferedImage
-from tonnage.model.stack import PullWhen
+from tonnage.model.stack import BuildSpec, PullWhen
 from tonnage.sources.compose.pull_policy import pull_policy
 
 if TYPE_CHECKING:
@@ -129,14 +129,14 @@ def test_registries_are_asked_only_where_something_depends_on_it(
     of: Service, here: Image | None, *, asked: bool
 ) -> None:
     seen = inventory(images=(here,) if here else ())
-    assert bool(list(asked_for_offers([of], seen, NOW_S))) is asked
+    assert bool(list(asked_for_offers([of], (), seen, NOW_S))) is asked
 
 
 def test_names_of_this_machine_and_digests_are_never_asked_for() -> None:
     for name in ("localhost/web:1", f"registry.example.org/web@sha256:{'a' * 64}"):
         of = replace(only_image("always"), image=name)
         seen = inventory(images=(image(1, name),))
-        assert not list(asked_for_offers([of], seen, NOW_S))
+        assert not list(asked_for_offers([of], (), seen, NOW_S))
 
 
 def test_a_loopback_is_another_machines_where_the_engine_is() -> None:
@@ -161,7 +161,7 @@ def test_what_is_named_after_the_stack_is_never_asked_for() -> None:
     unnamed = service(names_image=False, pull=says("always"))
     assert with_pulls(stack(unnamed), Policy(), Purpose.DEPLOY).services[0].pull is None
     (alone,) = with_pulls(stack(unnamed), Policy(no_build=True), Purpose.DEPLOY).services
-    assert not list(asked_for_offers([alone], inventory(), NOW_S))
+    assert not list(asked_for_offers([alone], (), inventory(), NOW_S))
     with pytest.raises(UsageError, match="is not on this engine") as caught:
         check_image_comes(context(stack(alone), alone, inventory()))
     assert "no registry has it" in caught.value.why
@@ -171,9 +171,9 @@ def test_without_builds_what_this_engine_has_built_stays_and_what_came_from_a_re
     (of,) = with_pulls(stack(built()), Policy(no_build=True), Purpose.DEPLOY).services
     assert of.build is None
     own = replace(HERE, digests=())
-    assert not list(asked_for_offers([of], inventory(images=(own,)), NOW_S))
-    assert list(asked_for_offers([of], inventory(images=(HERE,)), NOW_S))
-    assert list(asked_for_offers([of], inventory(), NOW_S))
+    assert not list(asked_for_offers([of], (), inventory(images=(own,)), NOW_S))
+    assert list(asked_for_offers([of], (), inventory(images=(HERE,)), NOW_S))
+    assert list(asked_for_offers([of], (), inventory(), NOW_S))
     assert changes(of, HERE, OTHER)[0]
     assert changes(of, HERE, ABSENT) == changes(of, HERE, SILENT) == ("", "")
     plan = plan_deploy(
@@ -249,3 +249,22 @@ def test_words_of_a_policy_are_read_as_compose_reads_them(words: str, when: Pull
 def test_a_span_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="'1hx' is no span of time"):
         says("every_1hx")
+
+
+BASE = "registry.example.org/base:1"
+
+
+@pytest.mark.parametrize(
+    ("moved", "why"), [(("chain-1",), ""), (("chain-9", "chain-1"), "its base image changed"), ((), "")]
+)
+def test_a_base_that_moved_in_its_registry_is_built_on_where_the_build_pulls(moved: tuple[str, ...], why: str) -> None:
+    of = service(build=BuildSpec(context="/srv/shop/web", dockerfile="/srv/shop/web/Dockerfile", pull=True))
+    here = replace(image(1, "shop-web:latest", inputs="now"))
+    on_base = Inputs(service="web", digest="now", base_reference=BASE)
+    offer = OfferedImage(reference=BASE, digests=("sha256:bb",) if moved else (), chain=moved)
+    seen = replace(inventory(images=(here,), inputs=(on_base,)), offers=(offer,))
+    assert list(asked_for_offers([of], (), seen, NOW_S)) == [(of, BASE)]
+    assert change_of(stack(of), of, seen).build == why
+    # What the stack builds itself no registry knows better, and without pull nobody is asked.
+    assert not list(asked_for_offers([of], (BASE,), seen, NOW_S))
+    assert not list(asked_for_offers([service()], (), seen, NOW_S))
