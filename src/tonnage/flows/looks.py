@@ -14,6 +14,7 @@ from tonnage.decide.deploy.health import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
+from tonnage.model.inventory import of_service
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.deploy.wait_healthy import prove
 from tonnage.views.text.checks import Verdict
@@ -90,8 +91,7 @@ def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
 
 def _ask(clock: Clock, facts: EngineFacts, stack: Stack, service: Service) -> Verdict:
     action = replace(prove_action(service), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0)
-    there = any(each.service == service.name and not each.one_off for each in facts.containers(stack.name))
-    if service.replicas and not there:
+    if service.replicas and not of_service(facts.containers(stack.name), service.name):
         # Nothing will come by waiting: verify starts nothing.
         return Verdict(service=service.name, healthy=False, reason="It has no container.")
     try:

@@ -159,6 +159,8 @@ def _switch(
         return "it is stopped" if stopped else "it is not running"
     if target is None or not all(inventory.runs(container, target) for container in running):
         return "it runs another image than the one it should run"
+    if any(container.is_half_replaced for container in running):
+        return "Compose was ended while it replaced its container"
     digests = {container.labels.get(LABEL_CONFIG, "") for container in running}
     if digests == {""} and service.build is None:
         # Whoever started it, a database or a gateway is not replaced because nobody knows whether it changed.

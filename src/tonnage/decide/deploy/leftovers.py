@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def leftover_steps(context: ServiceContext) -> list[Step]:
     """Return steps that remove what earlier runs left: a candidate and its container, a version rolled away from."""
-    steps = []
+    steps = half_replaced_steps(context)
     left = next((c for c in context.inventory.containers if c.name == context.candidate_container), None)
     if left is not None:
         steps.append(
@@ -44,6 +44,21 @@ def leftover_steps(context: ServiceContext) -> list[Step]:
             for reference in known.references:
                 steps += _left(context, reference, f"withdrawn-{known.number}", "it was rolled away from", but="")
     return steps + _nameless_steps(context)
+
+
+def half_replaced_steps(context: ServiceContext) -> list[Step]:
+    """Return steps that remove what Compose left when it was killed while it replaced containers."""
+    return [
+        context.step(
+            f"remove-half-replaced-{number}" if number > 1 else "remove-half-replaced",
+            RemoveContainer(container=each.container_id),
+            cause="Compose was ended while it replaced this container",
+            changes=f"removes the container {each.name}, which is {each.state}",
+        )
+        for number, each in enumerate(
+            context.inventory.half_replaced(context.stack.name, context.service.name), start=1
+        )
+    ]
 
 
 def _left(context: ServiceContext, reference: str, name: str, cause: str, *, but: str) -> list[Step]:
@@ -100,6 +115,20 @@ def superseded_steps(context: ServiceContext) -> list[Step]:
         *((each, "it was rolled away from, and what is kept is newer") for each in forgotten),
     ):
         steps += forget_steps(context, known, cause)
+    return steps
+
+
+def surplus_steps(context: ServiceContext) -> list[Step]:
+    """Return steps that remove versions beyond those that are kept, where a good one runs and nothing replaces it.
+
+    A run that was killed after it had named that one good leaves them, and so does a lower ``keep-versions``.
+    """
+    if context.runs is None:
+        return []
+    good = [known for known in context.good if known != context.runs]
+    steps = []
+    for known in outside_of_window(good, context.policy.keep_versions):
+        steps += forget_steps(context, known, _beyond(context))
     return steps
 
 

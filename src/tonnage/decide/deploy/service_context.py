@@ -96,6 +96,13 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         return version_name(self.number, digest).reference(self.stack.name, self.service.name)
 
     @property
+    def was_being_replaced(self) -> bool:
+        """Whether a run was killed while Compose replaced a container of the service."""
+        project, service = self.stack.name, self.service.name
+        counted = self.inventory.service_containers(project, service)
+        return any(each.is_half_replaced for each in (*counted, *self.inventory.half_replaced(project, service)))
+
+    @property
     def wanted_image(self) -> Image | None:
         """The image that is to run; None where this plan brings it, and the engine does not have it yet."""
         if self.change.build:

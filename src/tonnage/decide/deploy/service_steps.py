@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import stands_below
 from tonnage.decide.deploy.health import prove_action
-from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps
+from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps, surplus_steps
 from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.decide.reports.known_engines import pushes_packed, version_of
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
@@ -33,7 +33,7 @@ def deploy_steps(context: ServiceContext) -> list[Step]:
     change = context.change
     steps = leftover_steps(context)
     if not change.switch:
-        return steps + (_unhealthy_now(context) or unproven_steps(context))
+        return steps + (_unhealthy_now(context) or unproven_steps(context) or surplus_steps(context))
     if change.pull:
         steps += [*keep_steps(context), pull_step(context)]
     if change.build:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
+from tonnage.decide.deploy.leftovers import superseded_steps
 from tonnage.decide.deploy.restore import last_good, restore_steps, way_back
 from tonnage.decide.deploy.routing import routed_by, unrouted
 from tonnage.model.deploy.image_names import LABEL_CONFIG, version_name
@@ -106,7 +107,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
                 project=project,
                 image=context.source,
                 image_name=service.image if context.source else "",
-                recreate=service.joins,
+                recreate=service.joins or context.was_being_replaced,
             ),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
@@ -170,10 +171,14 @@ def unproven_steps(context: ServiceContext) -> list[Step]:
             else (),
         ),
         *good_steps(context),
+        *superseded_steps(context),
     ]
 
 
 _LAST_GOOD = "the last good version has to run: the one that runs was never proven, and is not healthy"
+
+
+_CUT_SHORT = "the last good version has to run: it did until an earlier run was killed while it was replaced"
 
 
 def new_version(context: ServiceContext) -> Version:
@@ -192,6 +197,10 @@ def new_version(context: ServiceContext) -> Version:
 def undo_switch(context: ServiceContext) -> tuple[Step, ...]:
     """Return the steps that take a switch-over back."""
     change, service = context.change, context.service
+    cut_short = not change.running and context.was_being_replaced
+    earlier = last_good(context) if cut_short and not service.settings.one_shot else None
+    if earlier is not None:
+        return (*restore_steps(context, earlier, why=_CUT_SHORT), *_undo_keep(context), *_undo_build(context))
     if service.settings.one_shot or not change.running:
         ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
         remove = context.step(

@@ -27,6 +27,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.inventory import of_service
 from tonnage.model.references import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
@@ -117,8 +118,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 recreate=action.recreate,
             )
         case Restart():
-            for container in facts.containers(action.project):
-                if container.service == step.service and not container.one_off and container.alive:
+            for container in of_service(facts.containers(action.project), step.service):
+                if container.alive:
                     acts.restart_container(container.container_id)
         case RemoveContainer():
             acts.remove_container(action.container, _CANDIDATE_STOP_S)
@@ -143,8 +144,7 @@ def as_it_runs(step: Step, stack: str, facts: EngineFacts, clock: Clock) -> Vers
     """Return the version of a step with the image that runs now; None when it has none, or nothing runs."""
     if step.version is None:
         return None
-    containers = facts.containers(stack)
-    mine = next((c for c in containers if c.service == step.service and not c.one_off), None)
+    mine = next(iter(of_service(facts.containers(stack), step.service)), None)
     if mine is None:
         return None
     image = find_image(facts.images(), mine.image_id)

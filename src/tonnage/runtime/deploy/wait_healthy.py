@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.decide.deploy.health import ContainerObservation, HealthResult, Proof, ServiceObservation, advance
 from tonnage.decide.deploy.joined import what_is_gone
 from tonnage.errors import NotHealthyError, StepFailedError, TonnageError
+from tonnage.model.inventory import of_service
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts, Progress
@@ -77,8 +78,7 @@ def _meant(facts: EngineFacts, project: str, service: str, action: Prove) -> tup
     if action.container_name:
         container = facts.container(action.container_name)
         return () if container is None else (container,)
-    mine = (c for c in facts.containers(project) if c.service == service and not c.one_off)
-    return tuple(sorted(mine, key=lambda c: (c.number, c.container_id)))
+    return of_service(facts.containers(project), service)
 
 
 def _ask(facts: EngineFacts, container: Container, action: Prove) -> int | str | None:

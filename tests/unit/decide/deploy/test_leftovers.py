@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from tests.unit.builders import context, names
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.changes import config_digest
-from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps
+from tonnage.decide.deploy.changes import change_of, config_digest
+from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps, surplus_steps
+from tonnage.decide.deploy.switching import switch_steps
 from tonnage.model.deploy.image_names import version_name
-from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
+from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Switch, Untag
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.inventory import Inputs
 
@@ -263,3 +264,70 @@ def test_an_image_that_a_pull_left_without_a_name_stays_where_it_never_was_a_ver
 
 def test_a_first_version_supersedes_nothing() -> None:
     assert superseded_steps(context(STACK, WEB, inventory(inputs=INPUTS), policy=KEEP_NOTHING)) == []
+
+
+OLD_ID = "ab" * 32
+HALF = f"{OLD_ID[:12]}_shop-web-1"
+
+
+def half(state: str = "exited", **changes: object) -> Container:
+    """Return a container with the name that Compose 1 gives to the one that it replaces."""
+    return container(WEB, RUNS, **{"container_id": OLD_ID, "name": HALF, "state": state, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        half(),
+        half(container_id="cd" * 32, state="created", labels={"com.docker.compose.replace": "web-1"}),
+        half(container_id="cd" * 32, state="created", labels={"com.docker.compose.replace": OLD_ID}),
+    ],
+    ids=["Compose 1", "Compose 2", "Compose 2 at first"],
+)
+def test_what_compose_left_when_it_was_killed_in_a_replacement_goes_first_and_counts_for_nothing(
+    left: Container,
+) -> None:
+    seen = case(others=(left,))
+    [step] = leftover_steps(seen)
+    assert step.action == RemoveContainer(container=left.container_id)
+    assert step.changes == f"removes the container {HALF}, which is {left.state}"
+    assert seen.change.running == (MINE,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        half(container_id="cd" * 32),
+        half(container_id="cd" * 32, labels={"com.docker.compose.replace": HALF}),
+        half(name="abc_shop-web-1"),
+        half(name=f"{OLD_ID[:12]}_"),
+    ],
+    ids=["another's id", "a name that was chosen", "no id", "no name"],
+)
+def test_a_container_that_is_only_called_a_bit_like_that_stays(other: Container) -> None:
+    assert leftover_steps(case(others=(other,))) == []
+
+
+def test_the_only_container_stays_until_compose_takes_its_volumes_along_and_gives_the_name_back() -> None:
+    seen = inventory(images=(RUNS,), containers=(half(),))
+    cut = context(STACK, WEB, seen, versions=(version(STACK, WEB, RUNS, "i1"),))
+    assert leftover_steps(cut) == []
+    [switch] = [step.action for step in switch_steps(cut) if isinstance(step.action, Switch)]
+    assert switch.recreate
+    # What ran until the run was killed runs again when the new version fails.
+    assert any(isinstance(step.action, Switch) for step in switch_steps(cut)[0].on_failure)
+
+
+def test_a_container_that_came_up_again_under_that_name_is_replaced_although_nothing_changed() -> None:
+    web = service(build=None)
+    runs = image(1, web.image)
+    seen = inventory(images=(runs,), containers=(half("running", image_id=runs.image_id),))
+    assert change_of(stack(web), web, seen).switch == "Compose was ended while it replaced its container"
+
+
+def test_versions_beyond_those_that_are_kept_go_also_when_nothing_changes() -> None:
+    images = (image(4, name(4)), image(5, name(5)), replace(RUNS, references=(OWN, name(6))))
+    seen = context(STACK, WEB, inventory(images=images, containers=(MINE,)))
+    assert [step.name for step in surplus_steps(seen)] == ["web.forget-v4"]
+    unproven = context(STACK, WEB, inventory(images=(*images[:2], RUNS), containers=(MINE,)))
+    assert surplus_steps(unproven) == []
