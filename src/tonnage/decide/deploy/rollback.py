@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.decide.deploy.service_context import ServiceContext
-    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.deploy.versions import KnownVersion
@@ -57,13 +57,20 @@ def plan_rollback(
     unchanged: list[Unchanged] = []
     contexts = contexts_of(stack, inventory, policy, history)
     back: dict[str, list[Step]] = {}
+    finished: set[str] = set()
     number = next_number(stack, inventory, history)
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     wanted = [contexts[service.name] for service in reversed(in_order(stack, asked_for(stack, services)))]
     for each in _with_version(wanted, to) if to else wanted:
         context, name = replace(each, number=number), each.service.name
         target = _named(context, to) if to else _target(context)
-        if target is None:
+        if not to and (reached := _reached(context)) is not None:
+            back[name] = own = _finish_steps(context, reached)
+            number = 1 + max(step.version.number for step in own if step.version is not None)
+        elif not to and name in history.gone_back and context.runs is not None:
+            unchanged.append(Unchanged(service=name, reason=f"it went back to {context.runs.name} in the run before"))
+            finished.add(name)
+        elif target is None:
             unchanged.append(Unchanged(service=name, reason=_why_none(context)))
         elif context.runs == target:
             unchanged.append(Unchanged(service=name, reason=f"it runs {target.name} already"))
@@ -71,9 +78,10 @@ def plan_rollback(
             own = _steps(context, target)
             number = 1 + max(step.version.number for step in own if step.version is not None)
             back[name] = with_followers_back(own, contexts, name)
-    if services and unchanged and not to:
+    impossible = next((each for each in unchanged if each.service not in finished), None)
+    if services and impossible is not None and not to:
         raise UsageError(
-            f"{unchanged[0].service} cannot be rolled back: {unchanged[0].reason}",
+            f"{impossible.service} cannot be rolled back: {impossible.reason}",
             why="Nothing was changed.",
             todo=f"Roll back every service that has an earlier good version:\n  tonnage rollback\n{_SEE}",
         )
@@ -135,6 +143,49 @@ def _target(context: ServiceContext) -> KnownVersion | None:
     return None
 
 
+def _reached(context: ServiceContext) -> KnownVersion | None:
+    """Return the version that runs where a rollback reached it and was killed before it said so; None elsewhere.
+
+    What it rolled away from is withdrawn before the containers are replaced, and is newer than what runs.
+    """
+    runs = context.runs
+    newer = (known for known in context.versions if known.withdrawn and runs is not None and known.number > runs.number)
+    return runs if next(newer, None) is not None else None
+
+
+def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:
+    """Return the steps that are left of a rollback which was killed after its switch-over."""
+    version = reached.usable or replace(new_version(context), image_id=reached.image.image_id if reached.image else "")
+    return [
+        context.step(
+            "prove",
+            version.prove,
+            cause="a rollback ended before it had proven it again",
+            changes="nothing: asks whether it is healthy",
+        ),
+        *_good_again(context, reached, version, context.number),
+    ]
+
+
+def _good_again(
+    context: ServiceContext, target: KnownVersion, version: Version, number: int, withdrawn: Sequence[KnownVersion] = ()
+) -> list[Step]:
+    name = version_name(number, version.config_digest)
+    gone = tuple(known.version for known in withdrawn if known.version is not None)
+    steps = [replace(keep_step(context, version, "it is proven again", name), withdraw=gone)]
+    if target.references:
+        steps.append(
+            context.step(
+                f"forget-{target.name}",
+                RemoveImage(image=version.image_id, references=target.references, records=target.records),
+                cause=f"it is v{name.number} now",
+                changes=f"untags {', '.join(target.references)}",
+                kept=NOTHING,
+            )
+        )
+    return steps
+
+
 def _why_none(context: ServiceContext) -> str:
     if any(known.image is None for known in _earlier(context)):
         return "the images of its earlier versions are gone"
@@ -148,11 +199,15 @@ def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
     switch = switch_to(context, version) if target.usable else switch_to_image(context, version.image_id)
     configured = "" if target.usable else ", with the present configuration: its own is not known"
     mark = _mark(context)
-    undo = (*(way_back(context) if running else ()), *_unmark(context, mark))
-    withdrawn = [known for known in context.good if known.number > target.number or known == current]
-    name = version_name(context.number + len(mark), version.config_digest)
+    withdrawn = [
+        known for known in context.good if known != target and (known.number > target.number or known == current)
+    ]
+    # First, so that whatever becomes of this run the next one knows which way it went.
+    withdraw = _withdraw(context, withdrawn)
+    undo = (*(way_back(context) if running else ()), *_unmark(context, mark), *_give_back(context, withdraw))
     return [
         *mark,
+        *withdraw,
         context.step(
             "switch",
             switch,
@@ -167,28 +222,15 @@ def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
             changes="nothing: asks whether it is healthy",
             on_failure=undo,
         ),
-        keep_step(context, version, "it is proven again", name),
-        *_withdraw(context, [known for known in withdrawn if known != target]),
-        *(
-            [
-                context.step(
-                    f"forget-{target.name}",
-                    RemoveImage(image=version.image_id, references=target.references, records=target.records),
-                    cause=f"it is v{name.number} now",
-                    changes=f"untags {', '.join(target.references)}",
-                    kept=NOTHING,
-                )
-            ]
-            if target.references
-            else []
-        ),
+        *_good_again(context, target, version, context.number + len(mark), withdrawn),
     ]
 
 
 def _mark(context: ServiceContext) -> list[Step]:
     """Return the step that names what runs as rolled away from, where it has no name of ours: its own may move."""
     image, running = context.change.running_image, context.change.running
-    if image is None or (context.runs is not None and context.runs.references):
+    marked = any(known.withdrawn and known.references and known.image == image for known in context.versions)
+    if image is None or marked or (context.runs is not None and context.runs.references):
         return []
     name = version_name(context.number, running[0].labels.get(LABEL_CONFIG, ""))
     reference = replace(name, withdrawn=True).reference(context.stack.name, context.service.name)
@@ -216,9 +258,7 @@ def _unmark(context: ServiceContext, mark: Sequence[Step]) -> list[Step]:
 
 
 def _withdraw(context: ServiceContext, gone: Sequence[KnownVersion]) -> list[Step]:
-    """Return the step that says of versions that they were rolled away from."""
-    if not gone:
-        return []
+    """Return the step that says of versions that they were rolled away from, where they have names."""
     stack, service = context.stack.name, context.service.name
     pairs = tuple(
         (reference, replace(name, withdrawn=True).reference(stack, service))
@@ -226,12 +266,26 @@ def _withdraw(context: ServiceContext, gone: Sequence[KnownVersion]) -> list[Ste
         for reference in (*known.references, *known.records)
         if (name := read_version_name(stack, service, reference)) is not None
     )
+    if not pairs:
+        return []
     return [
         context.step(
             "withdraw",
             Rename(names=pairs),
             cause="the next deploy is not to bring it back unremarked",
             changes=f"tags {', '.join(known.name for known in gone)} withdrawn",
-            withdraw=tuple(known.version for known in gone if known.version is not None),
         )
+    ]
+
+
+def _give_back(context: ServiceContext, withdraw: Sequence[Step]) -> list[Step]:
+    return [
+        context.step(
+            "undo-withdrawn",
+            Rename(names=tuple((new, old) for old, new in step.action.names)),
+            cause="they were not rolled away from",
+            changes="gives good versions their names again",
+        )
+        for step in withdraw
+        if isinstance(step.action, Rename)
     ]

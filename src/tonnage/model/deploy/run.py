@@ -172,6 +172,7 @@ class History(Struct, frozen=True, kw_only=True):
         withdrawn: Versions that were rolled away from, oldest first.
         taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
         built: Layers that instructions made on this engine.
+        gone_back: Services that the last run had rolled back when it was ended from outside.
     """
 
     learned: dict[str, LearnedStep] = field(default_factory=dict)
@@ -179,3 +180,4 @@ class History(Struct, frozen=True, kw_only=True):
     withdrawn: tuple[Version, ...] = ()
     taught: dict[str, LearnedInstruction] = field(default_factory=dict)
     built: tuple[BuiltLayer, ...] = ()
+    gone_back: frozenset[str] = frozenset()

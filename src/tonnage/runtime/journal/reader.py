@@ -61,6 +61,14 @@ SELECT {column}, withdrawn FROM version WHERE stack = ? AND engine_id = ? ORDER 
 """
 
 
+# Its last step for a service begins when that is proven. What is told as running here was killed: it held the lock.
+_GONE_BACK = """
+SELECT DISTINCT step.service FROM step JOIN run ON run.id = step.run_id
+WHERE run.id = (SELECT max(id) FROM run WHERE stack = ? AND engine_id = ? AND purpose != 'reclaim')
+    AND run.purpose = 'rollback' AND run.outcome IN ('running', 'interrupted') AND step.kind = 'keep'
+"""
+
+
 def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> History:
     """Return what is known about a stack.
 
@@ -85,6 +93,7 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         withdrawn=tuple(known[True]),
         taught=read_taught(connection) if is_there else {},
         built=read_built(connection, engine_id) if is_there else (),
+        gone_back=frozenset(name for (name,) in connection.execute(_GONE_BACK, (stack, engine_id))),
     )
 
 

@@ -12,7 +12,7 @@ from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import VersionName, version_name
-from tonnage.model.deploy.plan import Keep, Rename, Switch
+from tonnage.model.deploy.plan import Keep, Rename, Switch, Tag
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 
@@ -44,13 +44,12 @@ def test_the_image_and_the_configuration_of_the_version_before_come_back() -> No
         "web.switch",
         "web.prove",
         "web.good",
-        "web.withdraw",
     ]
     switch = made.steps[1].action
     assert isinstance(switch, Switch)
     assert (switch.image, switch.image_name) == (OLD.image_id, "shop-web")
     assert switch.project == FIRST.project
-    assert made.steps[4].withdraw == (SECOND,)
+    assert made.steps[3].withdraw == (SECOND,)
     assert made.steps[3].version == replace(FIRST, number=2)
 
 
@@ -142,6 +141,46 @@ def test_a_version_that_is_named_is_gone_back_to_and_all_newer_ones_were_rolled_
     assert kept.rpartition(":")[2].startswith("v4-")
 
 
+def test_what_is_rolled_away_from_is_named_so_before_anything_moves_and_gets_its_name_back_with_it() -> None:
+    first, *_ = made = rollback_to("", *THREE, runs=THREE[2]).steps
+    assert isinstance(first.action, Rename)
+    for step in made:
+        if isinstance(step.action, Switch):
+            undone = step.on_failure[-1].action
+            assert isinstance(undone, Rename)
+            assert undone.names == tuple((new, old) for old, new in first.action.names)
+
+
+def test_a_rollback_that_was_killed_after_its_switch_is_finished_and_goes_no_further() -> None:
+    one, two, three = THREE
+    away = named(3, replace(three, references=()), withdrawn=True)
+    made = rollback_to("", one, two, away, runs=two)
+    assert [step.name for step in made.steps] == ["web.prove", "web.good", "web.forget-v2"]
+    assert made.steps[1].version is not None
+    assert made.steps[1].version.number == 4
+
+
+def test_a_rollback_that_was_killed_before_its_switch_goes_where_it_would_have_gone() -> None:
+    one, two, three = THREE
+    away = named(3, replace(three, references=()), withdrawn=True)
+    made = rollback_to("", one, two, away, runs=away)
+    switch = next(step.action for step in made.steps if isinstance(step.action, Switch))
+    assert switch.image == two.image_id
+    assert not any(isinstance(step.action, Tag) for step in made.steps)
+
+
+def test_a_rollback_that_was_killed_in_its_last_step_is_not_done_twice() -> None:
+    one, two, three = THREE
+    away = named(3, replace(three, references=()), withdrawn=True)
+    again = named(4, two)
+    seen = inventory(images=(one, again, away), containers=(container(WEB, again),))
+    killed = History(gone_back=frozenset({"web"}))
+    made = plan_rollback(SHOP, seen, Policy(), killed, ("web",))
+    assert made.steps == ()
+    assert made.unchanged[0].reason == "it went back to v4 in the run before"
+    assert plan_rollback(SHOP, seen, Policy(), History(), ("web",)).steps
+
+
 @pytest.mark.parametrize("to", ["v9", "0", "web", "", "v1x", "-1"])
 def test_a_version_that_is_none_is_refused(to: str) -> None:
     if to:
@@ -172,7 +211,7 @@ def test_a_version_whose_configuration_is_not_known_runs_again_as_is_written_now
     plain = replace(image(1), references=(VersionName(1).reference("shop", "web"),))
     now = named(2, image(2, "shop-web:latest", inputs="i2"))
     made = rollback_to("", plain, now, runs=now)
-    switch = made.steps[0]
+    switch = made.steps[1]
     assert switch.cause == "rollback to v1, with the present configuration: its own is not known"
     assert isinstance(switch.action, Switch)
     assert (switch.action.image, switch.action.image_name) == (plain.image_id, "shop-web")
