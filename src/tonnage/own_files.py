@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shlex
 import stat
@@ -30,7 +31,6 @@ from tonnage.small_files import read_bytes, read_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from tempfile import TemporaryDirectory
 
     from tonnage.small_files import FileKind
 
@@ -38,6 +38,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # What a directory of ours holds, whichever it is: one with anything else in it serves other things too.
 _OURS = frozenset({"forecast", "programs.json", "checksums.json", "journal.sqlite", "journal.sqlite-journal"})
 _BESIDE = ".tonnage-"
+_TEMPORARY = "tonnage-now-"
 # Names of files that this process was given open. Source: proc(5), and fd(4) of the BSDs.
 _OPEN_FILES = ("/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
@@ -121,21 +122,100 @@ def check_private_file(path: Path, *, instead: str = "") -> None:
         _refuse_of_others(path, os.stat(name, dir_fd=above, follow_symlinks=False), instead)
 
 
-def temporary_directory(prefix: str) -> TemporaryDirectory[str]:
-    """Make a directory (0700) that goes with its ``with`` block, where nobody else can put another in its place.
+class TemporaryDirectory:
+    """A directory (0700) that goes with its ``with`` block; :func:`sweep` takes it when its process is killed.
+
+    It is locked as long as its process lives, so that everyone sees whether it still does.
+
+    Args:
+        place: Where it is made.
+
+    Raises:
+        OSError: It cannot be made there.
+    """
+
+    def __init__(self, kind: str, place: Path) -> None:
+        import tempfile  # noqa: PLC0415 - only where something is started
+
+        while True:
+            self.name = tempfile.mkdtemp(prefix=f"{_TEMPORARY}{kind}-", dir=place)
+            with contextlib.suppress(FileNotFoundError):
+                self._held = os.open(self.name, DIRECTORY)
+                fcntl.flock(self._held, fcntl.LOCK_EX)
+                if _is_at(self._held, self.name):
+                    return
+                # It was swept before it was locked.
+                os.close(self._held)
+
+    def __enter__(self) -> str:
+        """Return its path."""
+        return self.name
+
+    def __exit__(self, *_: object) -> None:
+        """Remove it."""
+        self.cleanup()
+
+    def cleanup(self) -> None:
+        """Remove it with all that it holds."""
+        import shutil  # noqa: PLC0415 - as above
+
+        shutil.rmtree(self.name, ignore_errors=True)
+        os.close(self._held)
+
+
+def temporary_directory(kind: str) -> TemporaryDirectory:
+    """Make a directory that goes with its ``with`` block, where nobody else can put another in its place.
+
+    Args:
+        kind: What it is for, as one word.
 
     Returns:
         The directory, in the usual place if that is good for it; there too where no other is good either.
     """
+    places = _temporary_places()
+    for place in places:
+        with contextlib.suppress(OSError, UsageError):
+            with directory_of(place / kind, alone=True):
+                pass
+            return TemporaryDirectory(kind, place)
+    return TemporaryDirectory(kind, places[0])
+
+
+def sweep() -> None:
+    """Remove the temporary directories of this user's processes that were killed."""
+    for place in _temporary_places():
+        sweep_below(place)
+
+
+def sweep_below(place: Path) -> None:
+    """Remove those of them that lie in one directory."""
+    import shutil  # noqa: PLC0415 - only where something is started
+
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(place)):
+            if not entry.name.startswith(_TEMPORARY) or not entry.is_dir(follow_symlinks=False):
+                continue
+            with contextlib.suppress(OSError):
+                held = os.open(entry.path, DIRECTORY)
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.fstat(held).st_uid == os.geteuid() and _is_at(held, entry.path):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                finally:
+                    os.close(held)
+
+
+def _is_at(held: int, path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(held), Path(path).lstat())
+    return False
+
+
+def _temporary_places() -> list[Path]:
     import tempfile  # noqa: PLC0415 - only where something is started
 
     usual = tempfile.gettempdir()
-    for place in (usual, f"/run/user/{os.geteuid()}", "/var/tmp", "/dev/shm"):  # noqa: S108 - looked at first
-        with contextlib.suppress(OSError, UsageError):
-            with directory_of(Path(place, prefix), alone=True):
-                pass
-            return tempfile.TemporaryDirectory(prefix=prefix, dir=place)
-    return tempfile.TemporaryDirectory(prefix=prefix, dir=usual)
+    return [Path(each) for each in (usual, f"/run/user/{os.geteuid()}", "/var/tmp", "/dev/shm")]  # noqa: S108 - looked at first
 
 
 def write_whole(

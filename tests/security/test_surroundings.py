@@ -179,7 +179,7 @@ def test_a_project_above_the_place_of_the_resolver_is_no_workspace_of_it(tmp_pat
         place.mkdir(exist_ok=True)
         (place / "pyproject.toml").write_text(
             '[project]\nname = "above"\nversion = "1"\ndependencies = ["of-above"]\n'
-            '[tool.uv.workspace]\nmembers = [".run-*", "cache/.run-*", "*"]\n'
+            '[tool.uv.workspace]\nmembers = ["tonnage-now-*", "cache/tonnage-now-*", "*"]\n'
         )
         (place / "uv.lock").write_text(
             'version = 1\nrequires-python = ">=3.11"\n[manifest]\nmembers = ["above", "own"]\n'

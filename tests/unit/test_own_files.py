@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tonnage.own_files import (
     private_directory,
     private_file,
     read_own,
+    sweep,
     temporary_directory,
     write_whole,
 )
@@ -187,6 +190,34 @@ def test_temporary_files_go_where_nobody_else_can_swap_them(tmp_path: Path, monk
         place.mkdir()
         place.chmod(bits)
         monkeypatch.setattr("tempfile.tempdir", str(place))
-        with temporary_directory("tonnage-") as made:
+        with temporary_directory("build") as made:
             assert (Path(made).parent == place) is is_good
             assert mode(Path(made)) == 0o700
+
+
+def test_the_directory_of_a_process_that_was_killed_goes_and_that_of_a_living_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    program = (
+        "import sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from tonnage.own_files import temporary_directory\n"
+        "directory = temporary_directory('compose')\n"
+        "open(directory.name + '/secret', 'w').close()\n"
+        "print(directory.name, flush=True); sys.stdin.read()"
+    )
+    other = tmp_path / "tonnage-now-of-a-link"
+    other.symlink_to(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        theirs = Path(process.stdout.readline().strip())
+        sweep()
+        assert (theirs / "secret").exists()
+        process.kill()
+    with temporary_directory("build") as made:
+        sweep()
+        assert not theirs.exists()
+        assert Path(made).is_dir()
+    assert list(tmp_path.iterdir()) == [other]

@@ -103,6 +103,7 @@ def stream(
     cancel: Cancel,
     stdin: bytes = b"",
     dies_with_us: bool = False,
+    held: Sequence[int] = (),
     timeout_s: float | None = None,
     bounds: Bounds | None = None,
 ) -> int:
@@ -120,6 +121,7 @@ def stream(
         stdin: What it reads; with nothing it reads an empty file.
         dies_with_us: Ask it to end (SIGTERM) when this process is killed and cannot do so itself any more, where the
             machine can do that.
+        held: Descriptors that it holds as well, so that a lock on them lasts until it has ended.
         timeout_s: Seconds after which its group is killed; None for no limit.
         bounds: What it may use; None for no limit.
 
@@ -132,7 +134,7 @@ def stream(
         StepFailedError: It took longer than ``timeout_s``.
     """
     command = [*dying_with_us(), *arguments] if dies_with_us else arguments
-    started = _start(command, environment, directory, has_input=bool(stdin), merged=True)
+    started = _start(command, environment, directory, has_input=bool(stdin), merged=True, held=held)
     with started:
         _bind(started.pid, bounds)
         feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
@@ -224,8 +226,9 @@ def _start(
     *,
     has_input: bool,
     merged: bool,
+    held: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a program in its own session with no descriptor of ours."""
+    """Start a program in its own session with no descriptor of ours but those that it is to hold."""
     try:
         return subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
             list(arguments),
@@ -235,6 +238,7 @@ def _start(
             env=None if environment is None else dict(environment),
             cwd=directory,
             start_new_session=True,
+            pass_fds=held,
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         if directory is not None and not os.path.isdir(directory):  # noqa: PTH112 - the text is passed on as it is

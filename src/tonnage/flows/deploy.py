@@ -36,6 +36,7 @@ from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Purpose, Reclaim
 from tonnage.model.deploy.run import History, Outcome
+from tonnage.own_files import sweep
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.journal.writer import Journal
@@ -156,8 +157,9 @@ def carry_out(
     refuse_unable(engine)
     # What takes long is read while nobody has to wait for the lock and Ctrl-C ends it.
     job = _with_weights(ports, engine, job, tell)
+    sweep()
     with (
-        ports.engines.lock(engine, job.wanted.stack.name),
+        ports.engines.lock(engine, job.wanted.stack.name) as lock,
         Journal(journal_path(ports.environment)) as journal,
         CancelOnSignal(on_stop) as signals,
     ):
@@ -167,7 +169,7 @@ def carry_out(
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         told = ports.programs.ready(plan)
-        acts = access.acts(dict(job.wanted.stack.values))
+        acts = access.acts(dict(job.wanted.stack.values), lock.descriptors)
         gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
         try:
             with view as opened:

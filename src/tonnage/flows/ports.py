@@ -36,12 +36,13 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
     """An engine that was reached, to be changed.
 
     Args:
-        acts: Makes what changes it; is given the variables that secrets and configs of a stack take their content from.
+        acts: Makes what changes it; is given the variables that secrets and configs of a stack take their content from,
+            and descriptors of locks that last as long as the programs it starts.
         gauge: Opens a gauge of available bytes for some mounts.
     """
 
     facts: EngineFacts
-    acts: Callable[[Mapping[str, str]], EngineActs]
+    acts: Callable[[Mapping[str, str], Sequence[int]], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
 
 
@@ -143,6 +144,14 @@ class WeightFiles(Protocol):
         """Return the length and checksum of files, by path."""
 
 
+class HeldLock(Protocol):
+    """A lock that is held."""
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """The open files that hold it."""
+
+
 class Engines(Protocol):
     """Engines by their address; an empty one means the one of the environment."""
 
@@ -157,7 +166,7 @@ class Engines(Protocol):
     def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> AbstractContextManager[EngineAccess]:
         """Reach an engine to change it."""
 
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[HeldLock]:
         """Return the lock of one stack on one engine."""
 
     def kind(self, engine: Engine | None) -> EngineKind:

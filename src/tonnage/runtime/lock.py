@@ -1,7 +1,9 @@
 """One run at a time for each stack on each engine.
 
 The lock is a kernel lock on a small file in a directory that all users of the machine share, so it is gone the moment
-its process is gone, however that ended. What stands in the file is only for the message to those who come second.
+its process is gone, however that ended, with the programs that hold it as well: Compose brings a switch-over to its end
+when its run is killed, and the next run waits for that. What stands in the file is only for the message to those who
+come second.
 An engine on another machine can be reached from many, so there the same file is locked over there, through ``remote``:
 who works on that machine itself meets the same lock.
 """
@@ -20,12 +22,13 @@ import stat
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import LockHeldError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.runtime.clock import SystemClock
-from tonnage.runtime.process_identity import this_process
+from tonnage.runtime.process_identity import Owner, has_died, this_process
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ _LONGEST_TEXT_BYTES = 4096
 _LONGEST_COMMAND = 200
 _TRIES = 50
 _TRY_AGAIN_S = 0.01
+_PROGRAMS_GO_ON_S = 120.0
+"""Seconds for which Compose is waited for that a killed run started: it gives containers time to end."""
+_LOOK_S = 0.1
 
 
 class RemoteLock(Protocol):
@@ -94,6 +100,11 @@ class StackLock:
         """The lock file on this machine."""
         return self._path
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The open file that holds the lock; none where it is held on another machine, or not held."""
+        return () if self._file is None else (self._file,)
+
     def __enter__(self) -> Self:
         """Take the lock, at once or not at all.
 
@@ -132,17 +143,28 @@ class StackLock:
             file = self._open()
             if file is None:
                 continue
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not self._locked(file):
                 text = _read_text(file)
                 os.close(file)
-                raise self._held(text) from None
+                raise self._held(text)
             if _is_at(file, self._path):
                 return file
             # It was removed by the one who held it, between our opening it and our locking it.
             os.close(file)
         raise self._unusable("it is removed again and again while it is being taken")
+
+    def _locked(self, file: int) -> bool:
+        """Lock an open file; wait a while for programs of a run that was killed, which hold the lock in its place."""
+        end_s = self._clock.monotonic() + _PROGRAMS_GO_ON_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not _is_of_killed(_read_text(file)) or self._clock.monotonic() > end_s:
+                    return False
+                self._clock.wait(Event(), _LOOK_S)
+            else:
+                return True
 
     def _open(self) -> int | None:
         """Open the lock file, make it when it is not there; None when another process was faster or is at it."""
@@ -197,6 +219,7 @@ class StackLock:
                 "pid": owner.pid,
                 "user": user,
                 "host": owner.host,
+                "birth": owner.birth,
                 "command": self._command[:_LONGEST_COMMAND],
                 "started_s": self._clock.time(),
             }
@@ -267,6 +290,16 @@ def _read_text(file: int) -> str:
             break
         time.sleep(_TRY_AGAIN_S)
     return text
+
+
+def _is_of_killed(text: str) -> bool:
+    """Return whether the process that wrote this is certainly gone."""
+    try:
+        said = json.loads(text)
+        owner = Owner(pid=int(said["pid"]), host=str(said["host"]), birth=str(said["birth"]))
+    except (ValueError, KeyError, TypeError):
+        return False
+    return has_died(owner)
 
 
 def _own_command() -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.ports import EngineAccess, Rehearsal
+    from tonnage.flows.ports import EngineAccess, HeldLock, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.garbage_collection import CollectionRule
@@ -46,7 +46,7 @@ class DockerEngines:
         with self.connection(host) as connection:
             yield self.access(connection, places)
 
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[HeldLock]:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
         from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
@@ -120,7 +120,7 @@ class DockerEngines:
 
         return EngineAccess(
             facts=DockerFacts(connection, [state_place(self.environment), *places], beside=self._beside(connection)),
-            acts=lambda values: DockerActs(connection, self._programs.tools, self.environment, values),
+            acts=lambda values, held: DockerActs(connection, self._programs.tools, self.environment, values, held),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
         )
 

@@ -215,7 +215,7 @@ class SimulatedPorts:
     def weights(self) -> Checksums:
         return Checksums(Path(self.working_directory, "state", "checksums.json"))
 
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[object]:
+    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[StackLock]:
         return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
 
     def look_ahead(self) -> None:
@@ -265,7 +265,7 @@ class SimulatedPorts:
         del places
         with self.facts(host) as facts:
             yield EngineAccess(
-                facts=facts, acts=lambda _values: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
+                facts=facts, acts=lambda _values, _held: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
             )
 
     def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:

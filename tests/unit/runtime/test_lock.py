@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -286,3 +287,44 @@ def test_of_many_that_try_at_once_never_two_hold_it(tmp_path: Path) -> None:
     started = [subprocess.Popen(arguments) for _ in range(4)]
 
     assert [process.wait() for process in started] == [0, 0, 0, 0]
+
+
+class Patient(StandingClock):
+    """Lets what goes on end when it was waited for three times; no time passes meanwhile."""
+
+    def __init__(self, goes_on: int) -> None:
+        super().__init__(1_700_000_003.0)
+        self._goes_on = goes_on
+        self.looked = 0
+
+    def wait(self, cancel: Cancel, seconds: float) -> bool:
+        self.looked += 1
+        if self.looked == 3:
+            os.close(self._goes_on)
+        time.sleep(0.01)
+        return super().wait(cancel, 0.0 * seconds)
+
+
+def test_what_goes_on_of_a_killed_run_holds_its_lock_and_is_waited_for(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    program = f"""
+    import pathlib, subprocess, sys
+    from tonnage.runtime.lock import StackLock
+    with StackLock({ENGINE!r}, "hello", directory=pathlib.Path({str(tmp_path)!r})) as lock:
+        goes_on = subprocess.Popen(["cat"], stdin={read_end}, stdout=subprocess.DEVNULL, pass_fds=lock.descriptors)
+        print("held", flush=True)
+        sys.stdin.read()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=(read_end,),
+    ) as process:
+        os.close(read_end)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        process.kill()
+    clock = Patient(write_end)
+    with StackLock(ENGINE, "hello", directory=tmp_path, clock=clock):
+        assert clock.looked >= 3

@@ -34,6 +34,7 @@ class DockerActs:
     Args:
         values: The variables that secrets and configs take their content from. They come from files of a project, so no
             program is given them by their own names: these might mean something to it.
+        held: Descriptors of locks that Compose holds as well: it goes on when this process is killed.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class DockerActs:
         tools: Tools,
         environment: Mapping[str, str],
         values: Mapping[str, str] | None = None,
+        held: Sequence[int] = (),
     ) -> None:
         self._values = dict(values or {})
+        self._held = tuple(held)
         self._connection = connection
         self._tools = tools
         self._environment = aimed_at(connection, environment)
@@ -159,6 +162,7 @@ class DockerActs:
                 container_name,
                 environment=self._environment,
                 values=self._values,
+                held=self._held,
                 cancel=cancel,
             )
 
@@ -191,6 +195,7 @@ class DockerActs:
                 definition,
                 environment=self._environment,
                 values=self._values,
+                held=self._held,
                 on_line=progress.log,
                 holder=self._holder_of,
                 cancel=cancel,

@@ -165,7 +165,7 @@ def run_build(
     variables = build_variables(spec, usual, values)
     # How it was built need not be told here besides, which takes a while.
     environment = {"BUILDX_METADATA_PROVENANCE": "disabled", **variables.environment}
-    with temporary_directory("tonnage-build-") as private:
+    with temporary_directory("build") as private:
         id_file, metadata_file = Path(private, "image-id"), Path(private, "metadata")
         exit_code = process.stream(
             build_command(

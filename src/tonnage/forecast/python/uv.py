@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
-from tonnage.own_files import private_directory, temporary_directory
+from tonnage.own_files import TemporaryDirectory, private_directory, sweep_below, temporary_directory
 from tonnage.small_files import RESOLVED, UnfitFileError, read_text
 from tonnage.units import format_seconds
 
@@ -211,9 +210,10 @@ class Uv:
         """Make a directory that only this user can look into, and remove it afterwards."""
         try:
             private_directory(self._cache, ours=True)
-            directory = tempfile.TemporaryDirectory(prefix=".run-", dir=self._cache.parent)
+            sweep_below(self._cache.parent)
+            directory = TemporaryDirectory("resolve", self._cache.parent)
         except OSError:
-            directory = temporary_directory("tonnage-resolve-")
+            directory = temporary_directory("resolve")
         with directory as place:
             yield Path(place)
 

@@ -309,7 +309,7 @@ def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> N
         def stop_when_it_asks() -> None:
             with silent.accept()[0] as asked:
                 asked.recv(1)
-                places.extend(tmp_path.glob(".run-*"))
+                places.extend(tmp_path.glob("tonnage-now-*"))
                 cancel.set()
 
         waiting = threading.Thread(target=stop_when_it_asks)
@@ -318,7 +318,7 @@ def test_a_resolution_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> N
             resolved(ResolveRequest(requirements=("lower",), index_url=index_url), {}, tmp_path, cancel=cancel)
         waiting.join()
     assert len(places) == 1
-    assert list(tmp_path.glob(".run-*")) == []
+    assert list(tmp_path.glob("tonnage-now-*")) == []
 
 
 def test_a_wheel_that_is_given_by_its_address_is_a_wheel_and_is_not_fetched(solve: Resolve, index: Index) -> None:

@@ -19,7 +19,7 @@ from tonnage.lazily import regex
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tonnage.adapters.docker.tools import ComposeTool
     from tonnage.adapters.interface import Cancel
@@ -59,6 +59,7 @@ def switch(
     cancel: Cancel,
     recreate: bool = False,
     values: Mapping[str, str] | None = None,
+    held: Sequence[int] = (),
 ) -> None:
     """Bring one service to its configuration: ``up -d --no-build --no-deps``.
 
@@ -66,6 +67,7 @@ def switch(
         holder: Says who publishes a port of the host, for the message when it is taken.
         recreate: Make containers anew although nothing changed for Compose.
         values: Variables that secrets and configs take their content from.
+        held: Descriptors of locks that last until Compose has ended, though this process be killed before.
 
     Raises:
         StepFailedError: Compose failed or was stopped.
@@ -76,7 +78,7 @@ def switch(
     arguments = ["up", "-d", "--no-build", "--no-deps", *(["--force-recreate"] if recreate else []), "--", service]
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel)
+    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel, held)
     if failed is not None:
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
 
@@ -92,6 +94,7 @@ def start_first(
     environment: Mapping[str, str],
     cancel: Cancel,
     values: Mapping[str, str] | None = None,
+    held: Sequence[int] = (),
 ) -> None:
     """Start one further container of a service: ``run -d``, without host ports, alias and restart policy.
 
@@ -104,7 +107,7 @@ def start_first(
     arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
     definition, given = with_values(definition, values or {})
     text = for_start_first(definition, service, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, lambda _: None, cancel)
+    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, lambda _: None, cancel, held)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
 
@@ -211,11 +214,12 @@ def _run(
     environment: Mapping[str, str],
     on_line: Callable[[str], None],
     cancel: Cancel,
+    held: Sequence[int],
 ) -> list[str] | None:
     """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
     last: deque[str] = deque(maxlen=LOG_LINES)
 
-    with temporary_directory("tonnage-compose-") as private:
+    with temporary_directory("compose") as private:
 
         def hear(line: str) -> None:
             # Where the file lay for a moment tells people nothing.
@@ -237,6 +241,7 @@ def _run(
             directory=private,
             on_line=hear,
             cancel=cancel,
+            held=held,
         )
     return list(last) if exit_code else None
 
