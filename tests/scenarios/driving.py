@@ -67,6 +67,10 @@ class Running:
     def pid(self) -> int:
         return self._process.pid
 
+    def goes_on(self) -> bool:
+        """Return whether it has not ended yet."""
+        return self._process.poll() is None
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to its group: what a terminal does at Ctrl-C."""
         os.killpg(self._process.pid, number)

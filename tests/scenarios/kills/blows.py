@@ -1,0 +1,112 @@
+"""What is done to runs, and when: each round follows from a seed and its position, so that it can be played again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVICES = ("web", "store")
+
+
+class Way(StrEnum):
+    """What happens to the machine."""
+
+    GROUP = "group"
+    """The process group is killed; the programs that it started go on."""
+    ALL = "all"
+    """Everything that the run started is killed with it, as by a service manager or the end of a container."""
+    ENGINE = "engine"
+    """The engine is killed, and started again once the run has ended."""
+    DISK = "disk"
+    """Something else fills the disk up to some bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One blow.
+
+    Args:
+        entry: After how many entries of the journal; 0 counts from the start of the program.
+        after_s: Seconds after that entry.
+        left_bytes: What is left of the disk, where that is filled.
+        at_once: Whether the next run begins while programs of the killed one may still go on.
+    """
+
+    way: Way
+    entry: int
+    after_s: float
+    left_bytes: int = 0
+    at_once: bool = False
+
+    def __str__(self) -> str:
+        left = f" leaving {self.left_bytes / 1e6:.1f} MB" if self.way is Way.DISK else ""
+        return f"{self.way}@{self.entry}+{self.after_s * 1000:.0f}ms{left}{', next at once' if self.at_once else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A run that is struck, and struck again as often as it is begun anew, until it is let through.
+
+    Args:
+        command: deploy, rollback, reclaim, rehearse or build.
+        services: Those that it is about.
+    """
+
+    command: str
+    services: tuple[str, ...]
+    blows: tuple[Blow, ...]
+
+    def __str__(self) -> str:
+        return f"{self.command} {' '.join(self.services)}: {'; '.join(map(str, self.blows))}"
+
+
+# About as many entries as runs have for each service. A run that ends before its blow came through unhurt.
+_ENTRIES = {"deploy": 22, "rollback": 11, "reclaim": 6, "build": 5, "rehearse": 24}
+_SHARES = {"deploy": 9, "rollback": 4, "reclaim": 1, "build": 2, "rehearse": 1}
+_REHEARSAL_S = 6.0
+_MOST_LEFT_BYTES = 40_000_000
+
+
+def rounds(seed: int, *, kills: int, engine_kills: int = 0, fillings: int = 0, most_blows: int = 2) -> Iterator[Round]:
+    """Yield rounds with so many kills of runs, kills of the engine and full disks in all.
+
+    The entries of each command are gone through, so that enough kills hit every one; moments in between are chosen by
+    chance.
+    """
+    chance = random.Random(f"rounds {seed}")
+    ways = [*[None] * kills, *[Way.ENGINE] * engine_kills, *[Way.DISK] * fillings]
+    chance.shuffle(ways)
+    commands = [command for command, share in _SHARES.items() for _ in range(share)]
+    chance.shuffle(commands)
+    at = {command: chance.randrange(entries) for command, entries in _ENTRIES.items()}
+    number = 0
+    while ways:
+        command = commands[number % len(commands)]
+        number += 1
+        services = (
+            SERVICES if command in {"reclaim", "rehearse"} or chance.random() < 0.1 else (chance.choice(SERVICES),)
+        )
+        struck = []
+        for _ in range(chance.randint(1, most_blows)):
+            if ways:
+                # In steps that hit all entries sooner or later, and do not go from neighbour to neighbour.
+                at[command] = (at[command] + 7) % (_ENTRIES[command] + 1)
+                struck.append(_blow(chance, ways.pop(), command, at[command]))
+        yield Round(command=command, services=services, blows=tuple(struck))
+
+
+def _blow(chance: random.Random, way: Way | None, command: str, entry: int) -> Blow:
+    rehearsal = command == "rehearse"
+    after_s = chance.random() * (_REHEARSAL_S if rehearsal else 1.2) if chance.random() < 0.6 else 0.0
+    return Blow(
+        way=way or chance.choice((Way.GROUP, Way.ALL)),
+        entry=0 if rehearsal and chance.random() < 0.5 else entry,
+        after_s=after_s,
+        left_bytes=int(chance.random() ** 2 * _MOST_LEFT_BYTES),
+        at_once=chance.random() < 0.5,
+    )

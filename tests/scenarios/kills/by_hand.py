@@ -1,0 +1,80 @@
+"""The driver by hand, on one engine: ``python -m tests.scenarios.kills.by_hand --seed 7 --kills 200``.
+
+Each blow is printed with what came of it. Blows follow from the seed; ``--only 17,18`` strikes those positions alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.engine_root import EngineName, in_front
+from tests.real_engine import real_engine
+from tests.scenarios.driving import Project
+from tests.scenarios.kills.blows import rounds
+from tests.scenarios.kills.ground import Ground
+from tests.scenarios.kills.playing import play
+
+DISK_BYTES = 1_200_000_011
+
+
+def main() -> int:
+    """Strike, and return how many blows did harm."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", type=EngineName.read, default=EngineName())
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--fillings", type=int, default=0)
+    parser.add_argument("--engine-kills", type=int, default=0)
+    parser.add_argument("--most-blows", type=int, default=2, help="in one round")
+    parser.add_argument("--only", default="", help="positions, such as 3,4")
+    parser.add_argument("--within", type=float, default=float("inf"), help="seconds after which no further one begins")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    only = {int(number) for number in chosen.only.split(",") if number}
+    began_s = time.monotonic()
+    harmed = struck = 0
+    with (
+        in_front(chosen.engine),
+        tempfile.TemporaryDirectory(prefix="kills-") as place,
+        real_engine(DISK_BYTES) as real,
+    ):
+        name = f"fleet-{os.urandom(3).hex()}"
+        directory = Path(place, name)
+        directory.mkdir()
+        project = Project(real=real, directory=directory, name=name, state=Path(place, "state"))
+        ground = Ground.laid(project)
+        print(f"seed {chosen.seed}, engine {chosen.engine}, {name}", flush=True)
+        try:
+            told = rounds(
+                chosen.seed,
+                kills=chosen.kills,
+                engine_kills=chosen.engine_kills,
+                fillings=chosen.fillings,
+                most_blows=chosen.most_blows,
+            )
+            for position, each in enumerate(told):
+                if (only and position not in only) or time.monotonic() - began_s > chosen.within:
+                    continue
+                begun_s = time.monotonic()
+                came = play(ground, each)
+                struck += len(came.at)
+                state = "HARM" if came.faults else "ok"
+                print(f"{position}: {each}: {state}, {came.at}, {time.monotonic() - begun_s:.1f} s", flush=True)
+                if came.faults:
+                    harmed += 1
+                    print("\n".join([*(f"  - {fault}" for fault in came.faults), *came.said]), flush=True)
+        finally:
+            project.close()
+            ground.clear()
+    print(f"{struck} struck, {harmed} did harm, {time.monotonic() - began_s:.0f} s", flush=True)
+    return min(harmed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
