@@ -13,6 +13,7 @@ from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.python_installs import (
     PIP,
     cache_of,
+    environment_of,
     install_requirements,
     pip_install,
     remembered_from_pip_config,
@@ -255,7 +256,8 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
         return (pip_install(context, (words[verb], *words[:verb], *rest), python),)
     if action == "uninstall":
         packages = tuple(text for text in texts[verb + 1 :] if not text.startswith("-"))
-        return (PythonRemove(**context.shared, packages=packages),)
+        home = environment_of(context, _after(texts[:verb], "--python"))
+        return (PythonRemove(**context.shared, packages=packages, virtual_environment=home),)
     if action == "cache" and _CLEANING & set(texts):
         return (PythonRemove(**context.shared, cache_of=Installer.PIP),)
     if action == "config":
@@ -315,7 +317,10 @@ def _uv_pip(context: Context, before: Sequence[Word], rest: Sequence[Word], inne
         return (uv_pip_install(context, (rest[0], *before, *rest[1:])),)
     texts = [word.text for word in rest]
     if inner == "uninstall":
-        return (PythonRemove(**context.shared, packages=tuple(t for t in texts[1:] if not t.startswith("-"))),)
+        packages = tuple(text for text in texts[1:] if not text.startswith("-"))
+        home = environment_of(context, _after(texts, "-p", "--python"))
+        home = "" if "--system" in texts else home or context.setting("VIRTUAL_ENV")
+        return (PythonRemove(**context.shared, packages=packages, virtual_environment=home),)
     return (page(context, _after(texts, "-o", "--output-file") if inner == "compile" else ""),)
 
 

@@ -118,7 +118,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         target=context.absolute(folder) if folder else _path(context, context.setting("PIP_TARGET")),
         prefix=_path(context, options.last("--prefix", "--root") or context.setting("PIP_PREFIX")),
         user=options.has("--user") or context.on("PIP_USER"),
-        virtual_environment=_environment(context, options.last("--python")),
+        virtual_environment=environment_of(context, options.last("--python")),
         platforms=options.all("--platform"),
         python_version=options.last("--python-version"),
         cache=cache_of(context, _cache(context, options, "PIP_CACHE_DIR", "pip"), off=no_cache),
@@ -143,7 +143,7 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
     environment = (
         ""
         if system and not options.has("--python")
-        else _environment(context, python)
+        else environment_of(context, python)
         or ("" if system else context.setting("VIRTUAL_ENV") or context.setting("CONDA_PREFIX"))
     )
     return replace(
@@ -280,7 +280,7 @@ def _cache(context: Context, options: Options, variable: str, name: str) -> str:
     return f"{base}/{name}"
 
 
-def _environment(context: Context, python: str) -> str:
+def environment_of(context: Context, python: str) -> str:
     """Return the virtual environment that an installer of this name writes to; empty for the system's."""
     named = python if "/" in python else context.command.words[0].text
     if "/" in named:

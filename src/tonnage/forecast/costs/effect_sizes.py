@@ -130,7 +130,7 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case CompilePython():
             return _written(effect.command, effect.paths[0] if effect.paths else "", unknown, "assumed")
         case PythonRemove():
-            return SizedEffect(removes=_caches(effect))
+            return found.installs.get(number) or SizedEffect(removes=_caches(effect))
         case Opaque():
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
             return _written(effect.command, "", unknown, why)

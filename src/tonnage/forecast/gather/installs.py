@@ -9,13 +9,14 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
+from tonnage.forecast.costs.copied_image_files import perhaps
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of, finding_shown
+from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.model.forecast.compression import Content
@@ -26,12 +27,13 @@ from tonnage.model.forecast.requirements import RequirementKind
 from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.forecast.gather.stage_python import StagePython
     from tonnage.forecast.gather.visible_files import StageFiles
-    from tonnage.model.forecast.base_image import Distribution
+    from tonnage.model.forecast.effects import PythonRemove
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
     from tonnage.model.forecast.recipe import InstructionEnvironment
@@ -46,31 +48,6 @@ _LOCKS = {
     Installer.PDM: ("pdm.lock", "pylock.toml"),
 }
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
-
-
-class StagePython(Struct):
-    """The Python of one stage, and what was installed with it so far.
-
-    Args:
-        version: Its version; empty where it is not known.
-        overridden: The version was chosen by the user and holds for every install.
-        ran: An installer that is written in Python has its own bytecode, because it ran already or came with it.
-        environments: The version of each virtual environment that was made with another one.
-        present: What is installed, as name and version, by the directory that it is in.
-    """
-
-    version: str
-    platform: str
-    distribution: Distribution | None = None
-    overridden: bool = False
-    ran: bool = False
-    environments: dict[str, str] = field(default_factory=dict)
-    present: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def above(self) -> StagePython:
-        """Return that of a stage that stands on this one."""
-        present = {place: dict(names) for place, names in self.present.items()}
-        return replace(self, environments=dict(self.environments), present=present)
 
 
 def install_deed(
@@ -94,11 +71,13 @@ def install_deed(
     lines: list[Requirement] = [*effect.requirements]
     try:
         request = _request(effect, files, said, environment, lines)
-        present = {} if effect.target or effect.prefix else python.present.setdefault(place, {})
-        if present and not effect.upgrade and not effect.force_reinstall:
-            request = replace(request, installed=tuple(f"{n}=={v}" for n, v in sorted(present.items())))
+        # An installer that is told another directory does not look what is in it.
+        apart = effect.target or effect.prefix or effect.downloads_only
+        there = {} if apart or effect.force_reinstall else python.present.get(place, {})
+        request = knowing(request, there, renewed=_renewed(effect, lines))
         lock = _lock(effect, request, target, files, lookups)
-        contents = lookups.contents(lock, request)
+        fresh, perhaps_there = missing(lock, there)
+        contents = lookups.contents(fresh, request)
     except TonnageError as error:
         said.failures.append(failure_of(error, effect, lines, said.root))
         said.broken = said.broken or isinstance(error, UsageError)
@@ -107,14 +86,12 @@ def install_deed(
     said.notes += [f"{name}: {note}" for note in lock.notes]
     if effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
-    fresh = [each for each in contents if effect.force_reinstall or present.get(each.wheel.name) != each.wheel.version]
-    present.update({wheel.name: wheel.version for wheel in lock.wheels})
-    lock = replace(lock, wheels=tuple(each.wheel for each in fresh))
     if effect.downloads_only:
         return _downloaded(lock, place, assume_bytes)
+    replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
-        lock,
         fresh,
+        contents,
         uv=effect.installer.is_uv,
         compiles=effect.compiles,
         cache=effect.cache.kind,
@@ -122,6 +99,7 @@ def install_deed(
         assumed_bytes=assume_bytes,
     )
     writes = [replace(piece, place=place) for piece in found.pieces]
+    writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
     if effect.project_itself and not effect.project_editable:
         writes.append(_small_project(effect, place))
     writes += _unread(effect, place, assume_bytes)
@@ -129,13 +107,31 @@ def install_deed(
     if found.cache.disk.high_bytes:
         if effect.cache.kind is CacheKind.MOUNTED:
             # Two installs into one cache add up, unless they install the same.
-            names = "\n".join(sorted(f"{wheel.name}=={wheel.version}" for wheel in lock.wheels))
+            names = "\n".join(sorted(f"{wheel.name}=={wheel.version}" for wheel in fresh.wheels))
             key = f"cache:{effect.cache.mount}:{hashlib.sha256(names.encode()).hexdigest()[:16]}"
             asides = (Aside(key=key, name=found.cache.name, disk=found.cache.disk),)
         else:
             writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
-    return SizedEffect(writes=tuple(writes), transient=transient, asides=asides)
+    gone = tuple((place, piece) for piece in replaced)
+    return SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone)
+
+
+def uninstalled(effect: PythonRemove, python: StagePython) -> tuple[tuple[str, str], ...]:
+    """Return what is removed of what an earlier install wrote: its directory, and its name among the pieces."""
+    version = python.environments.get(effect.virtual_environment, "") or python.version
+    target = target_of(version, python.platform, python.distribution)
+    if target is None:
+        return ()
+    place = site_packages(target.python, effect.virtual_environment, user_home="")
+    return tuple((place, piece) for piece in python.uninstall(effect.packages, place, certain=not effect.conditional))
+
+
+def _renewed(effect: PythonInstall, lines: Sequence[Requirement]) -> frozenset[str] | None:
+    """Return the names that are to be as new as possible; None for all, and what these need."""
+    if effect.force_reinstall or (effect.upgrade and effect.installer.is_uv):
+        return None
+    return frozenset(each.name for each in lines if each.name) if effect.upgrade else frozenset()
 
 
 def with_own_bytecode(

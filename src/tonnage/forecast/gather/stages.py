@@ -16,10 +16,20 @@ from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
-from tonnage.forecast.gather.installs import StagePython, install_deed, with_own_bytecode
+from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
+from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
-from tonnage.model.forecast.effects import AptInstall, AptUpdate, Download, MakeEnvironment, Unpack, WriteFile
+from tonnage.model.forecast.effects import (
+    AptInstall,
+    AptUpdate,
+    Download,
+    MakeEnvironment,
+    PythonRemove,
+    Remove,
+    Unpack,
+    WriteFile,
+)
 from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
@@ -164,6 +174,10 @@ class BuildAnalysis:
                 return StepWork(line=line, text=step.text, effects=(sized,), identity=f"WORKDIR {place}")
             case CopyInstruction():
                 below.files.take(step, self._contexts.reader, self._files)
+                origin = step.action.origin.stage
+                if origin is not None and origin in self._below:
+                    paths = tuple(f"/{source.lstrip('/')}" for source in step.action.sources)
+                    below.python.take(self._below[origin].python, paths, step.action.destination)
                 return self._copy(step, step.action, stage)
         return self._run(step, stage, below)
 
@@ -267,6 +281,10 @@ class BuildAnalysis:
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
                     installs[number] = with_own_bytecode(sized, effect, python, step.surroundings)
+                case PythonRemove() if effect.packages:
+                    installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
+                case Remove() if not (effect.found or effect.conditional):
+                    python.forget(effect.paths)
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:

@@ -25,7 +25,7 @@ from tonnage.forecast.python.parsing import wheel_name
 from tonnage.forecast.python.ranged_file import MOST_WHOLE_BYTES, UnreadableError
 from tonnage.forecast.python.source_archives import archive_at
 from tonnage.forecast.python.toml_text import read_toml
-from tonnage.forecast.python.uv import StandIn
+from tonnage.forecast.python.uv import INSTALLED, StandIn
 from tonnage.forecast.python.wheels import read_metadata, wheel_that_says
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Sdist, Wheel
@@ -91,6 +91,19 @@ def read_archives(
             content, stands_for, notes = read
             file = StandIn(filename=f"{number + len(found.stand_ins)}/{filename}", content=content)
             found = found.and_those(DirectArchives({url: file}, {url: stands_for}, notes))
+    return found
+
+
+def read_installed(wheels: Iterable[Wheel], *, servers: Servers, kept: DiskCache) -> DirectArchives:
+    """Read what wheels say of themselves that are installed already: for the resolver they are files of ours."""
+    found = DirectArchives({}, {})
+    for wheel in wheels:
+        read = read_metadata(wheel, servers=servers, kept=kept)
+        if read is None or "/" in wheel.filename or not wheel.filename.isprintable():
+            continue
+        content = wheel_that_says(wheel.filename, _without_addresses(read.text)[0])
+        file = StandIn(filename=f"{INSTALLED}/{wheel.filename}", content=content)
+        found = found.and_those(DirectArchives({f"{INSTALLED}:{wheel.url}": file}, {f"{INSTALLED}:{wheel.url}": wheel}))
     return found
 
 

@@ -30,7 +30,7 @@ from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
-from tonnage.forecast.python.direct_archives import read_archives
+from tonnage.forecast.python.direct_archives import read_archives, read_installed
 from tonnage.forecast.python.parsing import specifiers
 from tonnage.forecast.python.permitted import check_servers
 from tonnage.forecast.python.pylock import in_words
@@ -177,10 +177,14 @@ def _ask(asked: _Asked) -> Lock:
             why="It is a place in the image.",
         )
     access = asked.access.knowing([*links, *(each.url for each in (*named, *limits) if each.url)])
-    asked = replace(asked, request=replace(request, find_links=links), access=access)
     here = holding((*named, *limits), target)
     servers = Servers(asked.web, access)
     direct = read_archives(((each.name, each.url) for each in here if each.url), servers=servers, kept=asked.kept)
+    present = read_installed(request.kept, servers=servers, kept=asked.kept)
+    # What cannot be read is taken to satisfy, as everything does whose version is not known.
+    left_out = (*request.left_out, *(each.name for each in request.kept if each not in present.known.values()))
+    asked = replace(asked, request=replace(request, find_links=links, left_out=left_out), access=access)
+    direct = direct.and_those(present)
     unread = [each for each in here if each.url and each.url not in direct.stand_ins]
     sources = [each for each in unread if each in named and not urldefrag(each.url or "").url.endswith(".whl")]
     # A checkout that a constraint names comes in place of what the index offers under that name, as what is not read.
@@ -240,7 +244,7 @@ class _Question(Struct, kw_only=True):
 def _solved(asked: _Asked, now: _Question) -> Lock:
     """Ask until nothing without a wheel is left."""
     while True:
-        left_out = {*now.checkouts, *now.built}
+        left_out = {*now.checkouts, *now.built, *map(canonicalize_name, asked.request.left_out)}
         answer = asked.uv.resolve(
             asked.request, asked.target, asked.access,
             [each for each in now.named if canonicalize_name(each.name) not in left_out], now.limits,
@@ -351,8 +355,9 @@ def _machine_notes(access: IndexAccess, *, offline: bool) -> tuple[str, ...]:
 def _note_of_whole(asked: _Asked, wheels: Iterable[Wheel]) -> tuple[str, ...]:
     """Return what is to be said of wheels that the resolver fetched whole."""
     # An index that tells sizes tells hashes.
-    unsized = [wheel for wheel in wheels if wheel.size_bytes is None and wheel.url.startswith("http")]
-    names = ", ".join(each.name for each in unsized if asked.uv.fetched_whole(each.name, each.version))
+    unsized = [each for each in wheels if each.size_bytes is None and each.url.startswith("http")]
+    fetched = (each for each in unsized if each not in asked.request.kept)
+    names = ", ".join(each.name for each in fetched if asked.uv.fetched_whole(each.name, each.version))
     return (f"the index tells no hashes, so the resolver fetched all of {names}",) if names else ()
 
 

@@ -59,6 +59,10 @@ _MOST_PRINTED_BYTES = 100_000
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
+INSTALLED = "installed"
+"""The directory of stand-ins for wheels that are in the image: the resolver finds them like those of an index."""
+
+
 class StandIn(Struct, frozen=True, kw_only=True):
     """A file in place of an archive that is named by its address, which the resolver would fetch and believe.
 
@@ -146,8 +150,10 @@ class Uv:
             # What is in the image already is preferred, as the lock that is to be renewed.
             if request.installed:
                 (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
+            links = tuple(encoded(access.signed(url)) for url in request.find_links)
+            links += ((place / INSTALLED).as_uri(),) if (place / INSTALLED).is_dir() else ()
             exit_code, printed = self._run(
-                ["pip", "compile", "--no-sources", *arguments], place, access, request, stop, within_s
+                ["pip", "compile", "--no-sources", *arguments], place, access, links, stop, within_s
             )
             if stop.is_set():
                 raise CannotFetchError("Resolving was stopped", "stopped")
@@ -233,7 +239,7 @@ class Uv:
         arguments: list[str],
         place: Path,
         access: IndexAccess,
-        request: ResolveRequest,
+        links: tuple[str, ...],
         stop: Cancel,
         within_s: float,
     ) -> tuple[int, str]:
@@ -242,7 +248,7 @@ class Uv:
         Raises:
             CannotFetchError: It took longer or more memory than it may.
         """
-        surroundings = self._surroundings(place, access) | _indexes(access, request)
+        surroundings = self._surroundings(place, access) | _indexes(access, links)
         command = self._command(arguments)
         for more in ((), ("--no-cache",)):
             printed: list[str] = []
@@ -293,12 +299,12 @@ def _found(output: Path, target: Target) -> Lock:
     return read_pylock(text, target, place=str(output), local=True)
 
 
-def _indexes(access: IndexAccess, request: ResolveRequest) -> dict[str, str]:
+def _indexes(access: IndexAccess, links: Iterable[str]) -> dict[str, str]:
     """Return the variables that name indexes: addresses can hold passwords, and other users see a command line."""
     told = {
         "UV_DEFAULT_INDEX": encoded(access.signed(access.index_url)),
         "UV_EXTRA_INDEX_URL": " ".join(encoded(access.signed(url)) for url in access.extra_index_urls),
-        "UV_FIND_LINKS": ",".join(encoded(access.signed(url)) for url in request.find_links),
+        "UV_FIND_LINKS": ",".join(links),
     }
     return {name: value for name, value in told.items() if value}
 

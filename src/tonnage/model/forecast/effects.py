@@ -242,10 +242,12 @@ class PythonRemove(Effect, frozen=True, kw_only=True):
     Args:
         packages: The packages; empty for the cache.
         cache_of: The installer whose cache is emptied; None when packages are removed.
+        virtual_environment: The environment that they are removed from; empty for the interpreter's own.
     """
 
     packages: tuple[str, ...] = ()
     cache_of: Installer | None = None
+    virtual_environment: str = ""
 
 
 class Nothing(Effect, frozen=True, kw_only=True):

@@ -44,68 +44,6 @@ class Target(Struct, frozen=True, kw_only=True):
         return self.platform.partition("-")[0]
 
 
-class ResolveRequest(Struct, frozen=True, kw_only=True):
-    """What an install line asks for, as the image sees it.
-
-    Args:
-        requirements: Lines of requirement files and of the command line, without options.
-        index_url: The index in place of the default one; empty for the user's or the resolver's default.
-        find_links: Further pages or directories that list archives.
-        no_index: No index at all, ``find_links`` only.
-        best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that
-            has the name, which is what uv does.
-        prereleases: Whether pre-releases are welcome everywhere.
-        only_binary: Names that may not come from source; ``:all:`` for all.
-        no_binary: Names that may not come as wheels; ``:all:`` for all.
-        exclude_newer: Date before which an archive must have been uploaded; empty for none.
-        resolution: ``highest``, ``lowest`` or ``lowest-direct``.
-        torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
-        installed: ``name==version`` lines of what is in the image already; kept where it satisfies.
-    """
-
-    requirements: tuple[str, ...]
-    constraints: tuple[str, ...] = ()
-    index_url: str = ""
-    extra_index_urls: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
-    no_index: bool = False
-    best_of_all_indexes: bool = True
-    dependencies: bool = True
-    prereleases: bool = False
-    only_binary: tuple[str, ...] = ()
-    no_binary: tuple[str, ...] = ()
-    require_hashes: bool = False
-    exclude_newer: str = ""
-    resolution: str = "highest"
-    torch_backend: str = ""
-    installed: tuple[str, ...] = ()
-
-
-class LockedRequest(Struct, frozen=True, kw_only=True):
-    """What an installer takes from a lock file that lies beside a project.
-
-    Args:
-        lock_name: Which lock: ``uv.lock``, ``poetry.lock``, ``pdm.lock``, or one named as ``pylock.toml``.
-        project_text: The text of ``pyproject.toml``; empty where there is none.
-        groups: Groups beside the project's own dependencies.
-        without_groups: Groups that are left out; ``*`` for every default one.
-        only_groups: Groups that are installed instead of the project's dependencies.
-        asked: Indexes and environment, for what the lock does not tell.
-    """
-
-    lock_name: str
-    lock_text: str
-    project_text: str = ""
-    extras: tuple[str, ...] = ()
-    all_extras: bool = False
-    groups: tuple[str, ...] = ()
-    without_groups: tuple[str, ...] = ()
-    all_groups: bool = False
-    only_groups: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    asked: ResolveRequest = ResolveRequest(requirements=())
-
-
 class Wheel(Struct, frozen=True, kw_only=True):
     """One wheel that will be installed.
 
@@ -136,6 +74,72 @@ class Wheel(Struct, frozen=True, kw_only=True):
             if known.get(algorithm):
                 return f"{algorithm}:{known[algorithm].lower()}"
         return ""
+
+
+class ResolveRequest(Struct, frozen=True, kw_only=True):
+    """What an install line asks for, as the image sees it.
+
+    Args:
+        requirements: Lines of requirement files and of the command line, without options.
+        index_url: The index in place of the default one; empty for the user's or the resolver's default.
+        find_links: Further pages or directories that list archives.
+        no_index: No index at all, ``find_links`` only.
+        best_of_all_indexes: The best version of all indexes, which is what pip does; otherwise the first index that
+            has the name, which is what uv does.
+        prereleases: Whether pre-releases are welcome everywhere.
+        only_binary: Names that may not come from source; ``:all:`` for all.
+        no_binary: Names that may not come as wheels; ``:all:`` for all.
+        exclude_newer: Date before which an archive must have been uploaded; empty for none.
+        resolution: ``highest``, ``lowest`` or ``lowest-direct``.
+        torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
+        installed: ``name==version`` lines of what is in the image already; kept where it satisfies.
+        kept: Wheels of these that no index of the request offers.
+        left_out: Names of what is in the image in a version that is not known; it is taken to satisfy.
+    """
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    best_of_all_indexes: bool = True
+    dependencies: bool = True
+    prereleases: bool = False
+    only_binary: tuple[str, ...] = ()
+    no_binary: tuple[str, ...] = ()
+    require_hashes: bool = False
+    exclude_newer: str = ""
+    resolution: str = "highest"
+    torch_backend: str = ""
+    installed: tuple[str, ...] = ()
+    kept: tuple[Wheel, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class LockedRequest(Struct, frozen=True, kw_only=True):
+    """What an installer takes from a lock file that lies beside a project.
+
+    Args:
+        lock_name: Which lock: ``uv.lock``, ``poetry.lock``, ``pdm.lock``, or one named as ``pylock.toml``.
+        project_text: The text of ``pyproject.toml``; empty where there is none.
+        groups: Groups beside the project's own dependencies.
+        without_groups: Groups that are left out; ``*`` for every default one.
+        only_groups: Groups that are installed instead of the project's dependencies.
+        asked: Indexes and environment, for what the lock does not tell.
+    """
+
+    lock_name: str
+    lock_text: str
+    project_text: str = ""
+    extras: tuple[str, ...] = ()
+    all_extras: bool = False
+    groups: tuple[str, ...] = ()
+    without_groups: tuple[str, ...] = ()
+    all_groups: bool = False
+    only_groups: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    asked: ResolveRequest = ResolveRequest(requirements=())
 
 
 class Sdist(Struct, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         transient: What it needs on top besides and gives back when it ends.
         asides: What it leaves outside of the layer.
         removes: Paths and patterns whose contents are removed.
+        uninstalls: Distributions that are removed: the directory that each lies in, and its name among the pieces.
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
         alters: Paths and patterns of which each file is written anew for itself.
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
@@ -108,6 +109,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     transient: Estimate = NOTHING
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
+    uninstalls: tuple[tuple[str, str], ...] = ()
     rewrites: tuple[str, ...] = ()
     alters: tuple[str, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()

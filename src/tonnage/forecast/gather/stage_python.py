@@ -1,0 +1,164 @@
+"""The Python of one stage, and which distributions lie in it: they are carried from instruction to instruction.
+
+What is there already satisfies a later install, as it does for pip and uv. Of what may be there, because the install of
+it stands under a condition, a later install may write all or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.copied_image_files import any_covers, covers, moved
+from tonnage.forecast.requirements.lines import normal_name
+from tonnage.model.forecast.python_lock import Other, Wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from tonnage.model.forecast.base_image import Distribution
+    from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist
+
+_DEFAULT, _ELSEWHERE = "", "elsewhere"
+
+
+class Installed(Struct, frozen=True):
+    """One distribution that is there.
+
+    Args:
+        what: What it was installed from.
+        origin: The index that was named for it; empty for the default one, and a word for none at all.
+        certain: It is there in any case.
+    """
+
+    what: Wheel | Sdist | Other
+    origin: str = _DEFAULT
+    certain: bool = True
+
+    @property
+    def version(self) -> str:
+        """Its version; empty where that is not known."""
+        return "" if isinstance(self.what, Other) else self.what.version
+
+    @property
+    def piece(self) -> str:
+        """What it is called among the pieces of a layer."""
+        return f"{self.what.name} {self.version}".strip()
+
+
+class StagePython(Struct):
+    """The Python of one stage, and what was installed with it so far.
+
+    Args:
+        version: Its version; empty where it is not known.
+        overridden: The version was chosen by the user and holds for every install.
+        ran: An installer that is written in Python has its own bytecode, because it ran already or came with it.
+        environments: The version of each virtual environment that was made with another one.
+        present: What is installed, by name, by the directory that it is in.
+    """
+
+    version: str
+    platform: str
+    distribution: Distribution | None = None
+    overridden: bool = False
+    ran: bool = False
+    environments: dict[str, str] = field(default_factory=dict)
+    present: dict[str, dict[str, Installed]] = field(default_factory=dict)
+
+    def above(self) -> StagePython:
+        """Return that of a stage that stands on this one."""
+        present = {place: dict(names) for place, names in self.present.items()}
+        return replace(self, environments=dict(self.environments), present=present)
+
+    def take(self, other: StagePython, sources: Sequence[str], into: str) -> None:
+        """Take along what is installed below paths that are copied from another stage."""
+        for place, names in other.present.items():
+            for source in sources:
+                if covers(source, place):
+                    self.present.setdefault(moved(place, source, into), {}).update(names)
+        for home, version in other.environments.items():
+            for source in sources:
+                if covers(source, home):
+                    self.environments[moved(home, source, into)] = version
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Forget what is installed in directories that are removed."""
+        for place in [each for each in self.present if any_covers(paths, each)]:
+            del self.present[place]
+
+    def uninstall(self, names: Iterable[str], place: str, *, certain: bool) -> tuple[str, ...]:
+        """Forget distributions of a directory; what they are called among the pieces of a layer."""
+        present = self.present.get(place, {})
+        found = [each for name in names if (each := present.get(normal_name(name))) is not None]
+        for each in found if certain else ():
+            del present[each.what.name]
+        return tuple(each.piece for each in found) if certain else ()
+
+
+def knowing(
+    request: ResolveRequest, present: dict[str, Installed], *, renewed: Collection[str] | None
+) -> ResolveRequest:
+    """Return a request that says what is there already.
+
+    Args:
+        renewed: Names that are to be as new as possible; None for all.
+    """
+    if renewed is None:
+        return request
+    there = {name: each for name, each in sorted(present.items()) if name not in renewed}
+    offers = {_plain(url) for url in (request.index_url, *request.extra_index_urls)} | {_DEFAULT}
+    if request.no_index:
+        offers = set()
+    elif request.index_url:
+        offers.discard(_DEFAULT)
+    return replace(
+        request,
+        installed=tuple(f"{name}=={each.version}" for name, each in there.items() if each.version),
+        kept=tuple(each.what for each in there.values() if isinstance(each.what, Wheel) and each.origin not in offers),
+        left_out=tuple(name for name, each in there.items() if not each.version),
+    )
+
+
+def missing(lock: Lock, present: dict[str, Installed]) -> tuple[Lock, frozenset[str]]:
+    """Return what of a lock is not there, and which pieces of it may be there all the same."""
+
+    def lacks(each: Wheel | Sdist | Other) -> bool:
+        there = present.get(each.name)
+        return there is None or not there.certain or there.piece != Installed(each).piece
+
+    lacking = replace(
+        lock,
+        wheels=tuple(filter(lacks, lock.wheels)),
+        sdists=tuple(filter(lacks, lock.sdists)),
+        others=tuple(filter(lacks, lock.others)),
+    )
+    return lacking, frozenset(each.piece for each in present.values() if not each.certain)
+
+
+def record(present: dict[str, Installed], lock: Lock, request: ResolveRequest, *, certain: bool) -> tuple[str, ...]:
+    """Write down what an install brings; which pieces of earlier ones it removes, because another version comes."""
+    replaced = []
+    brought: tuple[Wheel | Sdist | Other, ...] = (*lock.wheels, *lock.sdists, *lock.others)
+    for each in brought:
+        before = present.get(each.name)
+        new = Installed(each, _origin(each, request), certain)
+        if not each.name or (before is not None and before.piece == new.piece and (before.certain or not certain)):
+            continue
+        if before is not None and before.certain and certain and before.piece != new.piece:
+            replaced.append(before.piece)
+        present[each.name] = new
+    return tuple(replaced)
+
+
+def _origin(each: Wheel | Sdist | Other, request: ResolveRequest) -> str:
+    if isinstance(each, Other) or (not each.index and request.find_links) or not each.index:
+        return _ELSEWHERE
+    index = _plain(each.index)
+    return index if index in {_plain(url) for url in (request.index_url, *request.extra_index_urls)} else _DEFAULT
+
+
+def _plain(url: str) -> str:
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2] if '@' in rest.partition('/')[0] else rest}".rstrip("/")

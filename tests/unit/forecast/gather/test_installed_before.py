@@ -1,0 +1,143 @@
+"""What an earlier instruction installed: it satisfies, is replaced, removed, and copied from stage to stage."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.adapters.file_server import Index, serving
+
+from tonnage.forecast.gather.context import ForecastContext
+from tonnage.forecast.gather.services import forecast_services
+from tonnage.model.stack import BuildSpec, Service
+from tonnage.wiring.forecast_lookups import RealLookups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tonnage.model.forecast.estimate import ServiceForecast
+
+    Forecast = Callable[[str], ServiceForecast]
+
+SMALL, LARGE, DRIVER, BESIDE, OLD, NEW = 2_000_003, 61_000_001, 90_000_017, 1_000_003, 7_000_003, 11_000_027
+
+
+def wheel(index: Index, name: str, version: str, size: int, *requires: str, folder: str = "") -> None:
+    index.wheel(
+        name, version, requires=requires, files={f"{folder or name}/data.bin": os.urandom(1_009) * (size // 1_009)}
+    )
+
+
+@pytest.fixture(scope="module")
+def indexes() -> Iterator[tuple[Index, Index]]:
+    """The index that everybody asks, and one of small builds."""
+    with serving() as server:
+        usual, small = Index(server), Index(server, path="/small")
+        wheel(usual, "torch", "2.3.1", LARGE, "driver")
+        wheel(usual, "torch", "2.15.0", LARGE, "driver")
+        wheel(usual, "driver", "12.1", DRIVER)
+        wheel(usual, "beside", "1.0", BESIDE, "torch>=1.11", "reader")
+        wheel(usual, "demanding", "1.0", BESIDE, "torch>=2.5")
+        wheel(usual, "reader", "1.0", OLD)
+        wheel(usual, "reader", "2.0", NEW)
+        wheel(small, "torch", "2.3.1+cpu", SMALL)
+        yield usual, small
+
+
+@pytest.fixture
+def forecast(indexes: tuple[Index, Index], tmp_path: Path) -> Forecast:
+    """Forecast a Dockerfile in which ``SMALL`` is the address of the index of small builds."""
+    usual, small = indexes
+
+    class Written(RealLookups):
+        def dockerfile(self, spec: BuildSpec) -> str:
+            return spec.dockerfile_inline
+
+    def run(lines: str) -> ServiceForecast:
+        environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": usual.url}
+        text = f"FROM scratch\nENV PYTHONDONTWRITEBYTECODE=1\n{lines}".replace("SMALL", f"--index-url {small.url}")
+        service = Service(
+            name="web", image="web", build=BuildSpec(context=str(tmp_path), dockerfile="x", dockerfile_inline=text)
+        )
+        with Written(environment | {"PIP_INDEX_URL": usual.url}, tmp_path / "cache") as lookups:
+            [found] = forecast_services([service], ForecastContext(python="3.11"), lookups)
+        assert not found.failures
+        return found
+
+    return run
+
+
+def costs(found: ServiceForecast) -> list[int]:
+    """Return what each RUN leaves."""
+    return [step.image.likely_bytes for step in found.steps if step.text.startswith("RUN")]
+
+
+def test_a_build_of_another_index_satisfies_what_is_installed_later(forecast: Forecast) -> None:
+    for between in ("\nRUN ", " && "):
+        found = forecast(f"RUN pip install --no-cache-dir torch==2.3.1 SMALL{between}pip install --no-cache-dir beside")
+        assert sum(costs(found)) == pytest.approx(SMALL + BESIDE + NEW, rel=0.01)
+        assert found.transient.likely_bytes < DRIVER
+
+
+def test_what_does_not_satisfy_is_replaced(forecast: Forecast) -> None:
+    found = forecast("RUN pip install torch==2.3.1 SMALL\nRUN pip install demanding")
+    assert costs(found)[1] == pytest.approx(LARGE + DRIVER + BESIDE, rel=0.01)
+
+
+def test_the_version_that_is_replaced_in_the_same_instruction_is_only_needed_on_the_way(forecast: Forecast) -> None:
+    [together] = costs(forecast("RUN pip install --no-cache-dir reader==1.0 && pip install --no-cache-dir reader==2.0"))
+    apart = costs(forecast("RUN pip install --no-cache-dir reader==1.0\nRUN pip install --no-cache-dir reader==2.0"))
+    assert together == pytest.approx(NEW, rel=0.01)
+    assert apart == [pytest.approx(OLD, rel=0.01), pytest.approx(NEW, rel=0.01)]
+
+
+def test_an_upgrade_renews_what_is_named_and_keeps_what_that_needs(forecast: Forecast) -> None:
+    found = costs(
+        forecast("RUN pip install torch==2.3.1 SMALL\nRUN pip install reader==1.0\nRUN pip install -U beside reader")
+    )
+    assert found[2] == pytest.approx(BESIDE + NEW, rel=0.01)
+
+
+@pytest.mark.parametrize("command", ["pip uninstall -y driver", "python -m pip uninstall -y driver"])
+def test_what_is_uninstalled_in_the_same_instruction_goes_off_and_later_it_does_not(
+    forecast: Forecast, command: str
+) -> None:
+    [together] = costs(forecast(f"RUN pip install --no-cache-dir torch==2.3.1 && {command}"))
+    later = costs(forecast(f"RUN pip install --no-cache-dir torch==2.3.1\nRUN {command}\nRUN pip install driver"))
+    assert together == pytest.approx(LARGE, rel=0.01)
+    assert later[0] == pytest.approx(LARGE + DRIVER, rel=0.01)
+    assert later[2] == pytest.approx(DRIVER, rel=0.01)
+
+
+def test_an_uninstall_that_may_not_happen_takes_nothing_off(forecast: Forecast) -> None:
+    [found] = costs(
+        forecast("RUN pip install --no-cache-dir torch==2.3.1 && (test -f /x && pip uninstall -y driver; true)")
+    )
+    assert found == pytest.approx(LARGE + DRIVER, rel=0.01)
+
+
+def test_what_may_be_installed_already_may_be_installed_once_more(forecast: Forecast) -> None:
+    found = forecast(
+        "RUN if [ -f /x ]; then pip install --no-cache-dir reader==2.0; fi\nRUN pip install --no-cache-dir reader==2.0"
+    )
+    last = found.steps[-1].image
+    assert last.low_bytes == 0
+    assert last.high_bytes >= NEW
+
+
+def test_what_another_stage_installed_satisfies_where_it_is_copied_to(forecast: Forecast) -> None:
+    made = "RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir torch==2.3.1 SMALL\n"
+    for name, into in (("/opt/venv", "/opt/venv"), ("/opt", "/opt/")):
+        there = "FROM scratch\nENV PYTHONDONTWRITEBYTECODE=1\n"
+        found = forecast(
+            f"{made}{there}COPY --from=0 {name} {into}\nRUN /opt/venv/bin/pip install --no-cache-dir beside"
+        )
+        assert found.steps[-1].image.likely_bytes == pytest.approx(BESIDE + NEW, rel=0.01)
+
+
+def test_an_environment_that_is_removed_satisfies_nothing(forecast: Forecast) -> None:
+    made = "RUN python -m venv /v && /v/bin/pip install --no-cache-dir reader==2.0\n"
+    found = forecast(f"{made}RUN rm -rf /v && python -m venv /v && /v/bin/pip install --no-cache-dir reader==2.0")
+    assert found.steps[-1].image.likely_bytes > NEW
