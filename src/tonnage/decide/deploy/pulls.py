@@ -165,10 +165,17 @@ def check_image_comes(context: ServiceContext) -> None:
         UsageError: Its image is missing, and may not or cannot be pulled.
     """
     service, inventory, change = context.service, context.inventory, context.change
-    if service.build is not None or change.pull or not (change.switch or change.running):
-        return
     image, policy, offer = inventory.image(service.image), service.pull, inventory.offer(service.image)
-    if image is not None or policy is None:
+    if service.build is not None or policy is None or not (change.switch or change.running):
+        return
+    if change.pull and offer is not None and offer.absent:
+        raise UsageError(
+            f"{service.name} is to have the image {service.image} pulled, which its registry does not have",
+            why=f"{policy.said}, and {offer.trouble}.",
+            todo="Push it, correct its name or tag, or deploy what is on this engine:\n  tonnage deploy --pull missing",
+            place=str(service.place or ""),
+        )
+    if image is not None or change.pull:
         return
     if offer is not None and offer.absent:
         why = f"{offer.trouble}."

@@ -203,6 +203,14 @@ def test_an_image_that_comes_from_nowhere_is_refused_before_anything_is_done(
     assert caught.value.why == why
 
 
+def test_a_pull_of_what_its_registry_does_not_have_is_refused() -> None:
+    of = only_image("always")
+    seen = replace(inventory(images=(HERE,), containers=(container(of, HERE),)), offers=(ABSENT,))
+    with pytest.raises(UsageError, match="which its registry does not have") as caught:
+        plan_deploy(stack(of), seen, Policy(), History())
+    assert caught.value.why == "pull_policy: always, and there is no image."
+
+
 def test_when_an_image_is_pulled_is_no_part_of_the_configuration() -> None:
     plain = only_image()
     said = replace(plain, config={**plain.config, "pull_policy": "always"})
