@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.planning import worked_on
-from tonnage.decide.deploy.pulls import asked_for_offers, why_not_asked
+from tonnage.decide.deploy.pulls import asked_for_offers, origin_matters, why_not_asked
 from tonnage.model.deploy.plan import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.errors import CannotFetchError
@@ -30,10 +30,23 @@ def with_offers(
     if purpose is Purpose.ROLLBACK:
         return inventory
     meant = worked_on(purpose, wanted.stack, inventory, wanted.services)
+    inventory = inventory if wanted.untrusted else _with_origins(ports, facts, meant, inventory)
     built = [each.image for each in wanted.stack.built]
     asked = asked_for_offers(meant, built, inventory, ports.clock.time())
     questions = {reference: service for service, reference in asked}
     return replace(inventory, offers=_asked(ports, facts, wanted, inventory, questions)) if questions else inventory
+
+
+def _with_origins(
+    ports: DeployPorts, facts: EngineFacts, services: Iterable[Service], inventory: Inventory
+) -> Inventory:
+    """Return an inventory that tells what came from a registry from what was built here, where that matters.
+
+    In containerd every image has digests, so registries are asked whether they have them.
+    """
+    images = (inventory.image(each.image) for each in services if origin_matters(each, inventory.engine))
+    names = [name for image in images if image is not None and image.only_here for name in image.digests]
+    return inventory.with_registries(ports.in_registries(facts, names)) if names else inventory
 
 
 def _asked(

@@ -10,7 +10,6 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
@@ -148,15 +147,7 @@ def _asked_for(ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest,
     if request.only and CandidateKind.IMAGE not in request.only:
         return inventory
     names = [name for image in inventory.images if image.only_here for name in image.digests]
-    known = frozenset(ports.in_registries(facts, names)) if names else frozenset()
-    if not known:
-        return inventory
-    return replace(
-        inventory,
-        images=tuple(
-            replace(image, only_here=image.only_here and known.isdisjoint(image.digests)) for image in inventory.images
-        ),
-    )
+    return inventory.with_registries(ports.in_registries(facts, names)) if names else inventory
 
 
 def _gauge(

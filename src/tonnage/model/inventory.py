@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.model.references import find_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.offer import OfferedImage
@@ -422,6 +423,15 @@ class Inventory(Struct, frozen=True, kw_only=True):
             for each in self.containers
             if (each.project, each.service, each.one_off) == (project, service, False) and each not in counted
         )
+
+    def with_registries(self, names: Collection[str]) -> Inventory:
+        """Return the same where registries are known to have these names with a digest."""
+        known = frozenset(names)
+        images = (
+            replace(each, only_here=each.only_here and known.isdisjoint(each.digests)) if each.only_here else each
+            for each in self.images
+        )
+        return replace(self, images=tuple(images))
 
     def offer(self, reference: str) -> OfferedImage | None:
         """Return what the registry of an image has; None when it was not asked."""

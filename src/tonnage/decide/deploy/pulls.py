@@ -58,6 +58,16 @@ def _instead_of_building(service: Service) -> PullPolicy:
     return replace(service.pull, spares_own=True)
 
 
+def origin_matters(service: Service, engine: Engine) -> bool:
+    """Return whether it matters for pulling whether an image came from a registry or was built on the engine.
+
+    Of a name that holds a value of the environment it is not asked.
+    """
+    policy = service.pull
+    may_be_own = policy is not None and (policy.spares_own or service.build is not None) and policy.when in _ASKING
+    return may_be_own and service.marked is None and not why_not_asked(service.image, engine)
+
+
 def asked_for_offers(
     services: Iterable[Service], built: Iterable[str], inventory: Inventory, now_s: float
 ) -> Iterator[tuple[Service, str]]:
@@ -204,7 +214,7 @@ def notes_of_pulls(contexts: Iterable[ServiceContext]) -> Iterator[str]:
             instead = "it is built here" if service.build is not None else "what is on this engine runs"
             yield f"{service.name}: {policy.said}, but {instead}: {offer.trouble}"
         elif offer is None and policy.spares_own and policy.when in _ASKING and not image.pullable:
-            yield f"{service.name}: {service.image} was built here and never pushed; it runs as it is ({policy.said})"
+            yield f"{service.name}: no registry is known to have what is here, so it runs as it is ({policy.said})"
 
 
 def _said(policy: PullPolicy | None) -> str:

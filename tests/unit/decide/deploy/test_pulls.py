@@ -11,7 +11,13 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 
 from tonnage.decide.deploy.changes import change_of, config_digest
 from tonnage.decide.deploy.planning import plan_deploy
-from tonnage.decide.deploy.pulls import asked_for_offers, check_image_comes, why_not_asked, with_pulls
+from tonnage.decide.deploy.pulls import (
+    asked_for_offers,
+    check_image_comes,
+    origin_matters,
+    why_not_asked,
+    with_pulls,
+)
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.policy import Policy
@@ -276,3 +282,20 @@ def test_a_base_that_moved_in_its_registry_is_built_on_where_the_build_pulls(mov
     # What the stack builds itself no registry knows better, and without pull nobody is asked.
     assert not list(asked_for_offers([of], (BASE,), seen, NOW_S))
     assert not list(asked_for_offers([service()], (), seen, NOW_S))
+
+
+def test_where_an_image_came_from_is_asked_only_where_it_matters_and_nothing_of_the_environment_is_sent() -> None:
+    engine = inventory().engine
+    (bare,) = with_pulls(stack(built()), Policy(no_build=True), Purpose.DEPLOY).services
+    assert origin_matters(bare, engine)
+    assert origin_matters(built("daily"), engine)
+    assert not origin_matters(replace(bare, marked=bare), engine)
+    for words in ("missing", "never", ""):
+        assert not origin_matters(built(words), engine)
+    assert not origin_matters(only_image("always"), engine)
+
+
+def test_registries_tell_what_came_from_them_where_every_image_has_digests() -> None:
+    kept = replace(HERE, only_here=True)
+    seen = inventory(images=(kept, replace(image(2, "own:1"), digests=("own@sha256:bb",), only_here=True)))
+    assert [each.pullable for each in seen.with_registries(HERE.digests).images] == [True, False]
