@@ -298,7 +298,9 @@ class ReclaimPorts(EnginePorts, Protocol):
     def machine(self) -> LocalMachine:
         """This machine."""
 
-    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> Collection[str]:
+    def in_registries(
+        self, facts: EngineFacts, names: Sequence[str], *, within_s: float | None = None
+    ) -> Collection[str]:
         """Return the names with a digest that their registries have, as far as they say so within some seconds."""
 
 

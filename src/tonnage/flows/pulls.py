@@ -46,7 +46,11 @@ def _with_origins(
     """
     images = (inventory.image(each.image) for each in services if origin_matters(each, inventory.engine))
     names = [name for image in images if image is not None and image.only_here for name in image.digests]
-    return inventory.with_registries(ports.in_registries(facts, names)) if names else inventory
+    if not names:
+        return inventory
+    from tonnage.flows.forecast import PLAN_WITHIN_S  # noqa: PLC0415 - only where something is asked
+
+    return inventory.with_registries(ports.in_registries(facts, names, within_s=PLAN_WITHIN_S))
 
 
 def _asked(

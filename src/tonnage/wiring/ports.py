@@ -64,15 +64,23 @@ class Ports:
 
         return open_lookups(self.environment, facts, images, scope or LookupScope())
 
-    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
+    def in_registries(
+        self, facts: EngineFacts, names: Sequence[str], *, within_s: float | None = None
+    ) -> frozenset[str]:
         """Return the names that their registries have."""
         from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-        from tonnage.wiring.registries import in_registries  # noqa: PLC0415
+        from tonnage.wiring.registries import ASKED_WITHIN_S, in_registries  # noqa: PLC0415
 
         if not isinstance(facts, DockerFacts):
             return frozenset()
         told = facts.registries()
-        return in_registries(self.environment, names, mirrors=told.mirrors, insecure=told.insecure)
+        return in_registries(
+            self.environment,
+            names,
+            mirrors=told.mirrors,
+            insecure=told.insecure,
+            within_s=ASKED_WITHIN_S if within_s is None else within_s,
+        )
 
     def call_on_failure(self, wanted: FailureCall, document: str) -> str:
         """Tell whom the user named of a deploy that failed; return why that went wrong, or nothing."""

@@ -159,6 +159,7 @@ class SimulatedPorts:
     can_compose: bool = True
     removed: list[str] = field(default_factory=list)
     forecasts: int = 0
+    from_registries: tuple[str, ...] = ()
     registries_have: frozenset[str] = frozenset()
     asked_for: list[str] = field(default_factory=list)
     installs_with: str = "pipx install tonnage==7.1.3"
@@ -194,8 +195,10 @@ class SimulatedPorts:
     def usual_data_root(self, host: str) -> str:
         return "" if host.startswith("ssh://") else "/"
 
-    def in_registries(self, facts: EngineFacts, names: Sequence[str]) -> frozenset[str]:
-        del facts
+    def in_registries(
+        self, facts: EngineFacts, names: Sequence[str], *, within_s: float | None = None
+    ) -> frozenset[str]:
+        del facts, within_s
         self.asked_for += names
         return frozenset(names) & self.registries_have
 
@@ -226,6 +229,7 @@ class SimulatedPorts:
     ) -> AbstractContextManager[Lookups] | None:
         del images
         self.forecasts += 1
+        self.from_registries = scope.from_registries if scope is not None else ()
         return None if self.looks_up is None else self.looks_up(facts, scope is not None and scope.offline)
 
     def kind(self, engine: Engine | None) -> EngineKind:
