@@ -54,7 +54,7 @@ _HREF = regex(r"\bhref\s*=\s*(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))", re.IGNORE
 _PYTHON = regex(r"\bdata-requires-python\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 
 
-class OfferedImage(Struct, frozen=True, kw_only=True):
+class Offer(Struct, frozen=True, kw_only=True):
     """One file that a page lists.
 
     Args:
@@ -169,12 +169,12 @@ class SourceArchives:
             return _Page(address, reply.status if reply else 0)
 
 
-def offers(address: str, body: bytes, *, is_json: bool) -> Iterator[OfferedImage]:
+def offers(address: str, body: bytes, *, is_json: bool) -> Iterator[Offer]:
     """Yield the files that a page lists; of more than any page has, the first ones."""
     yield from islice(_listed(address, body) if is_json else _linked(address, body), _MOST_FILES)
 
 
-def _linked(address: str, body: bytes) -> Iterator[OfferedImage]:
+def _linked(address: str, body: bytes) -> Iterator[Offer]:
     """Yield the files of a page in HTML."""
     for attributes in _tags(body.decode("utf-8", "replace")):
         link, python = _HREF.search(attributes), _PYTHON.search(attributes)
@@ -187,7 +187,7 @@ def _linked(address: str, body: bytes) -> Iterator[OfferedImage]:
             continue
         algorithm, _, digest = fragment.partition("=")
         if url:
-            yield OfferedImage(
+            yield Offer(
                 url=url,
                 hashes={algorithm: digest} if digest else {},
                 yanked="data-yanked" in attributes.lower(),
@@ -211,7 +211,7 @@ def _tags(text: str) -> Iterator[str]:
             yield attributes[0]
 
 
-def _listed(address: str, body: bytes) -> Iterator[OfferedImage]:
+def _listed(address: str, body: bytes) -> Iterator[Offer]:
     """Yield the files of a page in JSON."""
     try:
         files = msgspec.json.decode(body, type=_ListedFiles).files
@@ -224,7 +224,7 @@ def _listed(address: str, body: bytes) -> Iterator[OfferedImage]:
             url = urljoin(address, entry.url)
         except ValueError:
             continue
-        yield OfferedImage(
+        yield Offer(
             url=url,
             hashes={str(k): str(v) for k, v in hashes.items()} if isinstance(hashes, dict) else {},
             size_bytes=told_count(size) if isinstance(size, int) else None,
@@ -266,10 +266,10 @@ def archive_at(url: str, name: str) -> Sdist:
     """Return the source archive behind an address, whatever its name says of it."""
     bare = urldefrag(without_user(url)).url
     filename = unquote(urlsplit(bare).path.rpartition("/")[2])
-    return next(_archive(OfferedImage(url=bare), ""), Sdist(name=canonicalize_name(name), filename=filename, url=bare))
+    return next(_archive(Offer(url=bare), ""), Sdist(name=canonicalize_name(name), filename=filename, url=bare))
 
 
-def _archive(offer: OfferedImage, index: str) -> Iterator[Sdist]:
+def _archive(offer: Offer, index: str) -> Iterator[Sdist]:
     filename = unquote(urlsplit(offer.url).path.rpartition("/")[2])
     try:
         name, numbered = sdist_name(filename)
