@@ -29,6 +29,7 @@ from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
 from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.load_stack import differing
 from tonnage.small_files import DOCUMENT, WRITTEN_FOR_CI, read_text
@@ -263,7 +264,7 @@ def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:
     return (
         f"{disk.mount}: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)},"
         f" reserve {format_bytes(seen.reserves[disk.mount])}"
-        f"{''.join(f'; {each}' for each in seen.inventory.unknowns)}"
+        f"{''.join(f'; {each}' for each in unknowns(seen.inventory))}"
     )
 
 

@@ -35,6 +35,7 @@ from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import EXPORTED
 from tonnage.model.forecast.fit import ForecastAnswer, Room
 from tonnage.model.inventory import Filesystem
+from tonnage.model.unknowns import unknowns
 from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
 
@@ -152,7 +153,7 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
     whole = forecast_stack(wanted.stack.name, kind, found)
     rooms = _rooms(wanted, seen, options.disk_bytes)
     # What is asked for another engine or another disk does not depend on the one that is here.
-    notes = seen.inventory.unknowns if seen and not options.engine and options.disk_bytes is None else ()
+    notes = unknowns(seen.inventory) if seen and not options.engine and options.disk_bytes is None else ()
     return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms), notes=notes)
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.forecast.estimate import EngineKind
-    from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Image, Inputs
+    from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.reclaim.other_store import OtherStore
-    from tonnage.model.stack import BuildSpec, NeededFile, SeenFile, Service, Stack
+    from tonnage.model.stack import BuildSpec, FileToSend, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource, ImageTarget

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.planning import worked_on
 from tonnage.decide.deploy.pulls import asked_for_offers, origin_matters, why_not_asked
 from tonnage.model.deploy.plan import Purpose
+from tonnage.model.offer import with_registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +51,7 @@ def _with_origins(
         return inventory
     from tonnage.flows.forecast import PLAN_WITHIN_S  # noqa: PLC0415 - only where something is asked
 
-    return inventory.with_registries(ports.in_registries(facts, names, within_s=PLAN_WITHIN_S))
+    return with_registries(inventory, ports.in_registries(facts, names, within_s=PLAN_WITHIN_S))
 
 
 def _asked(

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
+from tonnage.model.offer import with_registries
 from tonnage.model.reclaim.candidate import CandidateKind, Findings, NamedKind, PlaceKind
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _asked_for(ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest,
     if request.only and CandidateKind.IMAGE not in request.only:
         return inventory
     names = [name for image in inventory.images if image.only_here for name in image.digests]
-    return inventory.with_registries(ports.in_registries(facts, names)) if names else inventory
+    return with_registries(inventory, ports.in_registries(facts, names)) if names else inventory
 
 
 def _gauge(

@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from tonnage.model.references import find_image
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.offer import OfferedImage
     from tonnage.model.reclaim.candidate import Roots
+    from tonnage.model.stack import FileToSend
 
 CONTAINERD = "containerd"
 """The image store, and the role of the filesystem, of images that lie in containerd and not in the data root."""
-_SOMEWHERE = (
-    "images lie in containerd, and where that keeps its files cannot be seen from here:"
-    " what is written there is neither planned nor guarded"
-)
 CLASSIC = "classic"
 """The image store of an engine that keeps layers in its data root, by a storage driver."""
 PODMAN = "podman"
@@ -31,12 +27,6 @@ UNKNOWN_STORE = "unknown"
 _REPLACES = "com.docker.compose.replace"
 _SHORT_ID = 12
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_AS_FORECAST = frozenset({"overlay2", "overlay", "fuse-overlayfs"})
-_PODMANS = (
-    "Podman does not tell of build caches, nor of what Buildah and other programs keep in its storage:"
-    " that is neither counted nor freed"
-)
-_UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, cannot be told"
 
 
 class Filesystem(Struct, frozen=True, kw_only=True):
@@ -327,13 +317,6 @@ class Inputs(Struct, frozen=True, kw_only=True):
     base_reference: str = ""
 
 
-class FileToSend(Struct, frozen=True, kw_only=True):
-    """A file of the project directory that the engine's machine lacks, by its path below that directory."""
-
-    path: str
-    size_bytes: int
-
-
 class Inventory(Struct, frozen=True, kw_only=True):
     """Everything that was observed at one moment.
 
@@ -370,25 +353,6 @@ class Inventory(Struct, frozen=True, kw_only=True):
         builder = self.engine.builder.name if self.engine.builder else ""
         return tuple(record for record in self.cache if record.builder == builder)
 
-    @property
-    def unknowns(self) -> tuple[str, ...]:
-        """What could not be seen and matters, for people."""
-        if not self.cache_unknown:
-            return self._unknown_of_images
-        cure = f"stop the engine, remove {self.engine.data_root}/buildkit, and start it again"
-        cache = f"the engine cannot tell its build cache, which is neither counted nor freed: {self.cache_unknown}"
-        return (*self._unknown_of_images, f"{cache}; to have it back, {cure}")
-
-    @property
-    def _unknown_of_images(self) -> tuple[str, ...]:
-        store, driver = self.engine.image_store, self.engine.storage_driver
-        if store == CONTAINERD:
-            return () if any(CONTAINERD in each.roles for each in self.filesystems) else (_SOMEWHERE,)
-        if store == UNKNOWN_STORE:
-            return (f"the engine {_UNKNOWN_WAY} ({driver or 'it names no storage driver'})",)
-        other = () if driver in _AS_FORECAST else (f"layers are counted as overlay2 keeps them, {driver} keeps others",)
-        return (*other, _PODMANS) if store == PODMAN else other
-
     def image(self, reference_or_id: str) -> Image | None:
         """Return the image with this id or reference, however it is written (see :func:`find_image`), or None."""
         return find_image(self.images, reference_or_id)
@@ -423,15 +387,6 @@ class Inventory(Struct, frozen=True, kw_only=True):
             for each in self.containers
             if (each.project, each.service, each.one_off) == (project, service, False) and each not in counted
         )
-
-    def with_registries(self, names: Collection[str]) -> Inventory:
-        """Return the same where registries are known to have these names with a digest."""
-        known = frozenset(names)
-        images = (
-            replace(each, only_here=each.only_here and known.isdisjoint(each.digests)) if each.only_here else each
-            for each in self.images
-        )
-        return replace(self, images=tuple(images))
 
     def offer(self, reference: str) -> OfferedImage | None:
         """Return what the registry of an image has; None when it was not asked."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from tonnage.model.inventory import Image
+    from collections.abc import Collection
+
+    from tonnage.model.inventory import Image, Inventory
 
 
 class OfferedImage(Struct, frozen=True, kw_only=True):
@@ -38,3 +41,10 @@ class OfferedImage(Struct, frozen=True, kw_only=True):
         """Return whether it is this image of the engine."""
         named = (name.partition("@")[2] for name in image.digests)
         return not {image.image_id, *image.manifest_digests, *named}.isdisjoint(self.digests)
+
+
+def with_registries(inventory: Inventory, names: Collection[str]) -> Inventory:
+    """Return an inventory in which registries are known to have images with these names by digest."""
+    known = frozenset(names)
+    images = (replace(each, only_here=each.only_here and known.isdisjoint(each.digests)) for each in inventory.images)
+    return replace(inventory, images=tuple(images)) if known else inventory

@@ -307,6 +307,13 @@ class Stack(Struct, frozen=True, kw_only=True):
         raise KeyError(name)
 
 
+class FileToSend(Struct, frozen=True, kw_only=True):
+    """A file of the project directory that the engine's machine lacks, by its path below that directory."""
+
+    path: str
+    size_bytes: int
+
+
 class NeededFile(Struct, frozen=True, kw_only=True):
     """One file that a service needs.
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel
     from tonnage.model.deploy.plan import Plan
-    from tonnage.model.inventory import Container, Engine, Filesystem, FileToSend, Inputs
+    from tonnage.model.inventory import Container, Engine, Filesystem, Inputs
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
     from tonnage.model.reclaim.other_store import OtherStore
-    from tonnage.model.stack import BuildSpec, Service, Stack
+    from tonnage.model.stack import BuildSpec, FileToSend, Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.sources.compose.files import Files
 

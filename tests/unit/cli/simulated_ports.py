@@ -17,8 +17,8 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.flows.ports import EngineAccess
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
-from tonnage.model.inventory import FileToSend
 from tonnage.model.reclaim.candidate import Builders, Findings
+from tonnage.model.stack import FileToSend
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
 from tonnage.wiring.failure_calls import call

@@ -13,6 +13,7 @@ from tests.unit.adapters.registry.test_registry import Fleet
 from tonnage.errors import CannotFetchError, EngineLacksError, EngineUnreachableError, LockHeldError, UsageError
 from tonnage.flows.requests import LookupScope
 from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
 from tonnage.wiring.ports import Ports
 
@@ -102,7 +103,7 @@ def test_the_filesystem_of_containerds_root_comes_first_where_images_lie_in_it(
     first, *others = seen.filesystems
     assert "containerd" in first.roles
     assert "data-root" in {role for disk in others for role in disk.roles}
-    assert seen.unknowns == ()
+    assert unknowns(seen) == ()
 
 
 def test_where_images_lie_is_said_to_be_unknown_where_no_containerd_tells(engine: StandInEngine) -> None:
@@ -110,7 +111,7 @@ def test_where_images_lie_is_said_to_be_unknown_where_no_containerd_tells(engine
     with engine.ports().engines.facts("") as facts:
         seen = observe(facts)
     assert "data-root" in seen.filesystems[0].roles
-    [unknown] = seen.unknowns
+    [unknown] = unknowns(seen)
     assert "neither planned nor guarded" in unknown
 
 

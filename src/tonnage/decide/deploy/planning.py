@@ -30,6 +30,7 @@ from tonnage.model.deploy.image_names import LABEL_CONFIG, own_names
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.deploy.policy import Together
 from tonnage.model.forecast.estimate import exactly
+from tonnage.model.unknowns import unknowns
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def finish_plan(
         steps=expected,
         unchanged=tuple(unchanged),
         refusal=why_not_fit(expected, available_bytes=disk.available_bytes, reserve_bytes=line, filesystem=disk.mount),
-        notes=(*stack.notes, *inventory.unknowns),
+        notes=(*stack.notes, *unknowns(inventory)),
         services=tuple(services),
         policy=policy,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.inventory import FileToSend
+from tonnage.model.stack import FileToSend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

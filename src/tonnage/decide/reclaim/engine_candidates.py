@@ -37,6 +37,7 @@ from tonnage.model.reclaim.candidate import (
     Protected,
     SharedBytes,
 )
+from tonnage.model.unknowns import unknowns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -80,7 +81,7 @@ def engine_findings(
     seconds = dict(needs.build_seconds)
     program = inventory.engine.program
     pieces = _pieces(inventory)
-    found = Findings(pieces=pieces, notes=(*needs.notes, *inventory.unknowns))
+    found = Findings(pieces=pieces, notes=(*needs.notes, *unknowns(inventory)))
     above, pins = (
         descendants(inventory.cache),
         layer_holders(inventory),

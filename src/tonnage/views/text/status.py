@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from tonnage.model.inventory import PODMAN
+from tonnage.model.unknowns import unknowns
 from tonnage.units import format_bytes
 from tonnage.views.text.layout import columns, gauge_parts, joined
 
@@ -89,7 +90,7 @@ def status_text(
         _filesystem_lines(disk, reserves.get(disk.mount, 0), width=width, ascii_only=ascii_only)
         for disk in inventory.filesystems
     ]
-    blocks += [[f"note: {each}"] for each in inventory.unknowns]
+    blocks += [[f"note: {each}"] for each in unknowns(inventory)]
     if engine.builder is not None:
         blocks.append([_builder_line(engine.builder, inventory.build_cache)])
     rows = [

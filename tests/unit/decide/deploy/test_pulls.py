@@ -23,7 +23,7 @@ from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Inputs
-from tonnage.model.offer import OfferedImage
+from tonnage.model.offer import OfferedImage, with_registries
 from tonnage.model.stack import BuildSpec, PullWhen
 from tonnage.sources.compose.pull_policy import pull_policy
 
@@ -298,4 +298,4 @@ def test_where_an_image_came_from_is_asked_only_where_it_matters_and_nothing_of_
 def test_registries_tell_what_came_from_them_where_every_image_has_digests() -> None:
     kept = replace(HERE, only_here=True)
     seen = inventory(images=(kept, replace(image(2, "own:1"), digests=("own@sha256:bb",), only_here=True)))
-    assert [each.pullable for each in seen.with_registries(HERE.digests).images] == [True, False]
+    assert [each.pullable for each in with_registries(seen, HERE.digests).images] == [True, False]

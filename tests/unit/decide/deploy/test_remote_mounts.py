@@ -6,8 +6,7 @@ from msgspec.structs import replace
 from tests.unit.decide.observed import service, stack
 
 from tonnage.decide.deploy.remote_mounts import files_to_send, moved
-from tonnage.model.inventory import FileToSend
-from tonnage.model.stack import Mount
+from tonnage.model.stack import FileToSend, Mount
 
 if TYPE_CHECKING:
     from tonnage.model.stack import Stack

@@ -12,6 +12,7 @@ from tests.unit.builders import harbour
 from tonnage.model.deploy.plan import CleanCache
 from tonnage.model.deploy.policy import Cleanup, Policy
 from tonnage.model.deploy.run import Outcome
+from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim.engine_removal import records_behind_images
 
@@ -72,7 +73,7 @@ def test_what_is_seen_says_why_the_cache_is_not_and_images_go_without_it(tmp_pat
     place = harbour(tmp_path)
     assert place.deploy(WEB).outcome is Outcome.DONE
     known = observe(place.engine.facts)
-    assert (known.cache_unknown, known.unknowns) == ("", ())
+    assert (known.cache_unknown, unknowns(known)) == ("", ())
     place.engine.cache_unknown = WHY
     seen = observe(place.engine.facts)
     assert replace(seen, cache=known.cache, cache_unknown="") == known
