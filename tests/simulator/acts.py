@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.simulator.engine import Simulator
 
     from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
@@ -140,6 +141,32 @@ class SimulatedActs:
             progress.at("starting")
             starting.up(self._engine, project, service, definition, recreate=recreate)
 
+    def start_apart(
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        count: int,
+        apart: Sequence[str],
+        kept: Sequence[Attachment],
+        progress: Progress,
+        cancel: Cancel,
+    ) -> None:
+        """Start further containers of a service, off some of its networks."""
+        del directory, kept, progress, cancel
+        with self._act(f"start-apart {project} {service} {count}"):
+            starting.start_apart(self._engine, project, service, definition, count=count, apart=apart)
+
+    def connect(self, container: str, network: Attachment) -> None:
+        """Bring a container onto a network."""
+        with self._act(f"connect {container} {network.network}"):
+            found = self._engine.find_container(container)
+            if found is None:
+                raise StepFailedError(f"no such container: {container}")
+            found.apart = tuple(each for each in found.apart if each != network.network)
+
     def restart_container(self, container: str) -> None:
         """Stop a container and start it again."""
         with self._act(f"restart {container}"):
@@ -149,7 +176,7 @@ class SimulatedActs:
             found.stop()
             found.start(self._engine.clock.time())
 
-    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:  # noqa: ARG002 - stopping takes no time here
+    def remove_container(self, container: str, timeout_s: float | None = 10.0) -> None:  # noqa: ARG002 - stopping takes no time here
         """Stop and remove a container."""
         with self._act(f"remove-container {container}"):
             found = self._engine.find_container(container)

@@ -38,6 +38,7 @@ class LivingContainer:
     address: str = ""
     joined: tuple[tuple[str, str], ...] = ()
     created_s: float = 0.0
+    apart: tuple[str, ...] = ()
     state: str = "created"
     started_s: float = 0.0
     exit_code: int | None = None

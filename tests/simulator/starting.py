@@ -11,6 +11,8 @@ from tests.simulator.project import read_project
 from tonnage.errors import StepFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.simulator.engine import Simulator
     from tests.simulator.project import Wanted
     from tests.simulator.store import StoredImage
@@ -31,8 +33,10 @@ def up(engine: Simulator, project: str, service: str, definition: ComposeMapping
     mine = sorted(_containers(engine, project, service), key=lambda c: c.number)
     for surplus in mine[wanted.replicas :]:
         remove(engine, surplus)
-    for number in range(1, wanted.replicas + 1):
-        current = next((c for c in mine[: wanted.replicas] if c.number == number), None)
+    there = mine[: wanted.replicas]
+    free = [number for number in range(1, wanted.replicas + 1) if all(c.number != number for c in there)]
+    for current in [*there, *[None] * (wanted.replicas - len(there))]:
+        number = current.number if current is not None else free.pop(0)
         same = current is not None and (current.config_hash, current.image_id) == (wanted.config_hash, image.image_id)
         if current is not None and same and not recreate:
             if not current.alive:
@@ -47,6 +51,23 @@ def up(engine: Simulator, project: str, service: str, definition: ComposeMapping
         container.restart = wanted.restart
         container.host_ports = wanted.host_ports
         container.anonymous_volumes = kept_volumes or container.anonymous_volumes
+        _start(engine, container)
+
+
+def start_apart(
+    engine: Simulator, project: str, service: str, definition: ComposeMapping, *, count: int, apart: Sequence[str]
+) -> None:
+    """Start further containers of a service, numbered on, off some of its networks.
+
+    Raises:
+        StepFailedError: There is no such service or image, or the disk is full.
+    """
+    wanted = read_project(project, service, definition)
+    image = _image(engine, wanted)
+    for _ in range(count):
+        number = 1 + max((each.number for each in _containers(engine, project, service)), default=0)
+        container = _create(engine, project, service, wanted=wanted, image=image, name=f"{project}-{service}-{number}")
+        container.number, container.restart, container.apart = number, wanted.restart, tuple(apart)
         _start(engine, container)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
     from tonnage.model.stack import BuildSpec, ComposeMapping
 
@@ -188,11 +189,32 @@ class EngineActs(Protocol):
         With ``recreate`` its containers are made anew although they have it already.
         """
 
+    def start_apart(
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        count: int,
+        apart: Sequence[str],
+        kept: Sequence[Attachment],
+        progress: Progress,
+        cancel: Cancel,
+    ) -> None:
+        """Let Compose make ``count`` further containers of a service, and start them on the networks ``kept`` alone."""
+
+    def connect(self, container: str, network: Attachment) -> None:
+        """Bring a container onto a network; nothing happens when it is on it."""
+
     def restart_container(self, container: str) -> None:
         """Stop one container within the time that it was made with, and start it again."""
 
-    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
-        """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
+    def remove_container(self, container: str, timeout_s: float | None = 10.0) -> None:
+        """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there.
+
+        Without ``timeout_s`` it has the time that it was made with.
+        """
 
     def remove_ended_container(self, container: str) -> None:
         """Remove one container that has ended and none of its volumes: StepFailedError when it runs by now.

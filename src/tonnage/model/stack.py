@@ -167,6 +167,7 @@ class SwitchOrder(StrEnum):
     AUTO = "auto"
     START_FIRST = "start-first"
     STOP_FIRST = "stop-first"
+    ROLLING = "rolling"
 
 
 class ServiceSettings(Struct, frozen=True, kw_only=True):
@@ -177,6 +178,8 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
         one_shot: The service runs to its end; healthy means exit code 0.
         stability_s: Seconds for which it must stay up with an unchanged restart count.
         weights: Files that must be in its mounts before a deploy, if any are named.
+        proxy_networks: The networks, by their keys, on which a proxy reaches it; empty to find out.
+        drain_s: Seconds between the new containers being reached and the old ones being stopped, when it is rolling.
     """
 
     probe: ProbeSpec | None = None
@@ -184,6 +187,8 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     one_shot: bool = False
     stability_s: float = 3.0
     weights: WeightsSpec | None = None
+    proxy_networks: tuple[str, ...] = ()
+    drain_s: float = 10.0
 
 
 class PullWhen(StrEnum):

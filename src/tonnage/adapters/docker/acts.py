@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
@@ -202,11 +203,57 @@ class DockerActs:
                 recreate=recreate,
             )
 
+    def start_apart(
+        self,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        count: int,
+        apart: Sequence[str],
+        kept: Sequence[Attachment],
+        progress: Progress,
+        cancel: Cancel,
+    ) -> None:
+        """Let Compose make ``count`` further containers of a service, and start them on the networks ``kept`` alone.
+
+        Raises:
+            StepFailedError: Compose failed or was stopped, or the image is missing.
+            EngineLacksError: There is no Compose, or it cannot do what the project asks for.
+            EngineUnreachableError: The engine does not answer.
+        """
+        tool = self._tools.need_compose()
+        self._need_image(service, definition)
+        before = self._containers_of(project, service)
+        with self._told_when_it_dies(f"the engine stopped while more of {service} was being made"):
+            compose.make_more(
+                tool,
+                project,
+                directory,
+                service,
+                definition,
+                len(before) + count,
+                environment=self._environment,
+                values=self._values,
+                on_line=progress.log,
+                cancel=cancel,
+            )
+        made = self._containers_of(project, service) - before
+        if len(made) != count:
+            raise StepFailedError(f"Compose made {len(made)} of {count} more containers of {service}")
+        for container in sorted(made):
+            objects.start_apart(self._connection, container, apart=apart, kept=kept)
+
+    def connect(self, container: str, network: Attachment) -> None:
+        """Bring a container onto a network; nothing happens when it is on it."""
+        objects.connect(self._connection, container, network)
+
     def restart_container(self, container: str) -> None:
         """Stop one container within the time that it was made with, and start it again."""
         objects.restart_container(self._connection, container)
 
-    def remove_container(self, container: str, timeout_s: float = 10.0) -> None:
+    def remove_container(self, container: str, timeout_s: float | None = 10.0) -> None:
         """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there."""
         objects.remove_container(self._connection, container, timeout_s)
 
@@ -264,6 +311,10 @@ class DockerActs:
                 f"{service} cannot be started: the engine has no image {image}",
                 todo=how_to_get(image),
             )
+
+    def _containers_of(self, project: str, service: str) -> set[str]:
+        found = DockerFacts(self._connection).containers(project)
+        return {each.container_id for each in found if each.service == service and not each.one_off}
 
     def _holder_of(self, port: int) -> str:
         """Say which container publishes a port of the host; empty when none of this engine does."""

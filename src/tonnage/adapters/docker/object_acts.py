@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.inventory import CacheRecord
 
 _SLOW_S = 600
@@ -136,7 +137,7 @@ def remove_volume(connection: DockerConnection, name: str) -> None:
         connection.ask("DELETE", f"/volumes/{name}", timeout_s=_SLOW_S)
 
 
-def remove_container(connection: DockerConnection, container: str, timeout_s: float = 10.0) -> None:
+def remove_container(connection: DockerConnection, container: str, timeout_s: float | None = 10.0) -> None:
     """Stop and remove one container with its anonymous volumes only; nothing happens when it is not there.
 
     Raises:
@@ -150,7 +151,8 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
             if state == "paused":
                 connection.ask("POST", f"{where}/unpause")
             if state != "created":
-                connection.ask("POST", f"{where}/stop", params={"t": round(timeout_s)}, timeout_s=timeout_s + _SLOW_S)
+                given = {} if timeout_s is None else {"t": round(timeout_s)}
+                connection.ask("POST", f"{where}/stop", params=given, timeout_s=(timeout_s or 0) + _SLOW_S)
             connection.ask("DELETE", where, params={"v": "1"}, timeout_s=_SLOW_S)
         except sdk.NotFound:
             return
@@ -158,6 +160,49 @@ def remove_container(connection: DockerConnection, container: str, timeout_s: fl
             if "already in progress" not in str(error.explanation):
                 raise
         _wait_until_gone(connection, container)
+
+
+def start_apart(
+    connection: DockerConnection, container: str, *, apart: Sequence[str], kept: Sequence[Attachment]
+) -> None:
+    """Start a container that was just made, on some of its networks only.
+
+    Compose 1 puts a container on the first of its networks only before it starts it.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"start the container {container}"):
+        there = connection.read(f"/containers/{container}/json")["NetworkSettings"]["Networks"] or {}
+        for network in apart:
+            if network in there:
+                _send(connection, f"/networks/{network}/disconnect", {"Container": container, "Force": False})
+    for attachment in kept:
+        if attachment.network not in there:
+            connect(connection, container, attachment)
+    with speaking_to(connection.endpoint, f"start the container {container}"):
+        connection.ask("POST", f"/containers/{container}/start", timeout_s=_SLOW_S)
+
+
+def connect(connection: DockerConnection, container: str, attachment: Attachment) -> None:
+    """Bring a container onto a network; nothing happens when it is on it.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    network = attachment.network
+    with speaking_to(connection.endpoint, f"connect the container {container} with the network {network}"):
+        if network in (connection.read(f"/containers/{container}/json")["NetworkSettings"]["Networks"] or {}):
+            return
+        endpoint = {"Aliases": list(attachment.aliases), "DriverOpts": dict(attachment.options)}
+        _send(connection, f"/networks/{network}/connect", {"Container": container, "EndpointConfig": endpoint})
+
+
+def _send(connection: DockerConnection, path: str, content: Mapping[str, object]) -> None:
+    body = json.dumps(content).encode()
+    connection.ask("POST", path, headers={"Content-Type": "application/json"}, body=body, timeout_s=_SLOW_S)
 
 
 def restart_container(connection: DockerConnection, container: str) -> None:

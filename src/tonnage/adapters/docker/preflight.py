@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.adapters.docker.builder_needs import refuse_what_is_out_of_reach, refuse_what_it_lacks
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
+from tonnage.model.deploy.rolling import StartRolling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ def check_ready(plan: Plan, tools: Tools) -> tuple[str, ...]:
                 refuse_what_it_lacks(tools.need_build(), step.action.spec)
                 if step.action.builder:
                     refuse_what_is_out_of_reach(step.action.builder, step.action.spec)
-            case Switch():
+            case Switch() | StartRolling():
                 for_switch(step.action.project, tools.need_compose().generation)
             case StartFirst():
                 for_start_first(step.action.project, step.service, tools.need_compose().generation)

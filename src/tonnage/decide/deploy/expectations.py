@@ -25,6 +25,7 @@ from tonnage.model.deploy.plan import (
     StartFirst,
     Switch,
 )
+from tonnage.model.deploy.rolling import StartRolling
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.units import format_bytes
 
@@ -119,7 +120,7 @@ def _after_build(step: Step, build: ExpectedBuild) -> Step:
             given_back = build.given_back
         case Push():
             return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
-        case StartFirst() | Switch() | Restart() | Prove():
+        case StartFirst() | StartRolling() | Switch() | Restart() | Prove():
             return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
         case _:
             return step

@@ -20,15 +20,17 @@ from tonnage.decide.deploy.followers import follow_steps, following, with_follow
 from tonnage.decide.deploy.needed import check_needed
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
+from tonnage.decide.deploy.rolling import check_rolling
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps, pull_step, settled_steps
-from tonnage.decide.deploy.together import undoing_all
+from tonnage.decide.deploy.together import Part, in_turn, undoing_all
 from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.decide.deploy.withdrawn import refuse_withdrawn
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import LABEL_CONFIG, own_names
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.deploy.policy import Together
+from tonnage.model.deploy.rolling import Retire
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.unknowns import unknowns
 from tonnage.units import format_bytes
@@ -79,12 +81,13 @@ def plan_deploy(
     Raises:
         UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
-    steps = _sending(stack, inventory)
+    parts = [Part(steps=_sending(stack, inventory))]
     unchanged: list[Unchanged] = []
     asked = {service.name for service in worked_on(Purpose.DEPLOY, stack, inventory, services)}
     contexts = contexts_of(stack, inventory, policy, history)
     replaced: dict[str, tuple[Step, ...]] = {}
     held: list[Step] = []
+    together = policy.rollback is Together.STACK
     number = next_number(stack, inventory, history)
     for name, context in contexts.items():
         context = replace(context, number=number)  # noqa: PLW2901 - numbers are given in the order of the plan
@@ -93,6 +96,7 @@ def plan_deploy(
             check_image_comes(context)
         if name in asked and change.switch:
             refuse_withdrawn(context)
+            check_rolling(stack, context.service)
             own = with_followers_back(deploy_steps(context), contexts, name)
             back, settled = _way_back(own), settled_steps(context)
         elif why is not None:
@@ -109,18 +113,16 @@ def plan_deploy(
                 unchanged.append(Unchanged(service=name, reason=_state(change)))
         else:
             continue
-        if policy.rollback is Together.STACK:
+        if together:
             own = undoing_all(own, back, [undo for each, undo in replaced.items() if undo is not back])
             held += settled
-        else:
-            own += settled
         if (name in asked and change.switch) or why is not None:
             replaced[name] = back
-        steps += own
+        parts.append(Part(steps=own, settled=() if together else settled, back=back))
         number = 1 + max(
             (step.version.number for step in (*own, *settled) if step.version is not None), default=number - 1
         )
-    steps += held
+    steps = [*in_turn(parts), *held]
     left_alone = {each.service for each in unchanged}
     started = asked - left_alone
     check_ports(stack, inventory, started)
@@ -241,7 +243,7 @@ def finish_plan(
 
 def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:
     """Return what undoes a switch-over that was proven already, for those who cannot live with it."""
-    return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove)), ())
+    return next((step.on_failure for step in reversed(steps) if isinstance(step.action, Prove | Retire)), ())
 
 
 def _not_kept(contexts: Iterable[ServiceContext]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tonnage.decide.deploy.changes import stands_below
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.leftovers import leftover_steps, superseded_steps, surplus_steps
+from tonnage.decide.deploy.rolling import rolling_steps, rolls
 from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
 from tonnage.decide.reports.known_engines import pushes_packed, version_of
 from tonnage.model.deploy.image_names import LABEL_INPUTS, LABEL_SERVICE, LABEL_STACK
@@ -40,9 +41,10 @@ def deploy_steps(context: ServiceContext) -> list[Step]:
         steps.append(_build(context, context.candidate))
     elif context.source and not context.names(change.source, context.candidate):
         steps.append(_adopt(context, context.candidate))
-    steps += start_first_steps(context)
+    rolling = rolls(context)
+    steps += [] if rolling else start_first_steps(context)
     steps += [] if change.pull else keep_steps(context)
-    return steps + switch_steps(context)
+    return steps + (rolling_steps(context) if rolling else switch_steps(context))
 
 
 def settled_steps(context: ServiceContext) -> list[Step]:

@@ -209,8 +209,13 @@ def undo_switch(context: ServiceContext) -> tuple[Step, ...]:
             cause=f"the new version did not become healthy{ran}",
             changes=f"removes the containers of {service.name}; volumes stay",
         )
-        return (remove, *_name_back(context), *_undo_keep(context), *_undo_build(context))
+        return (remove, *names_back(context))
     return (*way_back(context), *_undo_keep(context), *_undo_build(context))
+
+
+def names_back(context: ServiceContext) -> tuple[Step, ...]:
+    """Return the steps that give images and names back as they were, for who took no container away."""
+    return (*_name_back(context), *_undo_keep(context), *_undo_build(context))
 
 
 def _name_back(context: ServiceContext) -> tuple[Step, ...]:
@@ -265,7 +270,7 @@ def why_stop_first(service: Service) -> str:
         return "x-tonnage.switch: stop-first"
     if service.settings.one_shot:
         return "it runs once to its end"
-    if service.settings.switch is SwitchOrder.START_FIRST:
+    if service.settings.switch in {SwitchOrder.START_FIRST, SwitchOrder.ROLLING}:
         return ""
     for mount in service.mounts:
         if not mount.read_only and mount.kind not in _PRIVATE_MOUNTS and (mount.source or mount.kind != "volume"):
@@ -276,10 +281,11 @@ def why_stop_first(service: Service) -> str:
         return f"fixed hostname {service.hostname}"
     if service.network_mode and service.network_mode not in {"bridge", "none", "default"}:
         return f"network_mode {service.network_mode}"
-    return _fixed_identity(service.config)
+    return fixed_identity(service.config)
 
 
-def _fixed_identity(config: ComposeMapping) -> str:
+def fixed_identity(config: ComposeMapping) -> str:
+    """Return what of a service can be there only once; empty where nothing is."""
     if config.get("volumes_from"):
         return "volumes_from shares another container's volumes"
     for key in ("pid", "ipc", "uts", "cgroup"):

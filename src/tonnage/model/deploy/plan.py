@@ -14,14 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.model.deploy.policy import Policy
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate
+from tonnage.model.deploy.rolling import RollingAction, StartRolling
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from tonnage.model.forecast.estimate import Estimate
 
 PLAN_FORMAT = 2
 
@@ -115,6 +114,7 @@ class Prove(msgspec.Struct, frozen=True, tag="prove", kw_only=True):
         stability_s: Seconds to stay up with an unchanged restart count.
         timeout_s: When to give up.
         start_period_s: Time in which failing checks do not count.
+        but: Ids of containers of the service that are not meant.
     """
 
     replicas: int = 1
@@ -124,6 +124,7 @@ class Prove(msgspec.Struct, frozen=True, tag="prove", kw_only=True):
     stability_s: float = 3.0
     timeout_s: float = 120.0
     start_period_s: float = 0.0
+    but: tuple[str, ...] = ()
 
 
 class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
@@ -154,9 +155,10 @@ class RemoveContainer(msgspec.Struct, frozen=True, tag="remove-container", kw_on
 
 
 class RemoveService(msgspec.Struct, frozen=True, tag="remove-service", kw_only=True):
-    """Stop and remove the containers of the step's service (never its volumes)."""
+    """Stop and remove the containers of the step's service (never its volumes), but not those of these ids."""
 
     project: str
+    but: tuple[str, ...] = ()
 
 
 class RemoveImage(msgspec.Struct, frozen=True, tag="remove-image", kw_only=True):
@@ -234,6 +236,7 @@ Action = (
     | RemoveImage
     | CleanCache
     | Reclaim
+    | RollingAction
 )
 
 
@@ -326,9 +329,10 @@ def images_named(steps: Iterable[Step]) -> Iterator[str]:
                 yield name
             case Tag(image=image, reference=name):
                 yield from (image, name)
-            case Switch(project=project, image=image, image_name=name):
-                pinned = project.get("services", {}).get(step.service, {}).get("image", "")
-                yield from filter(None, (image, name, pinned))
+            case Switch() | StartRolling():
+                own = step.action
+                pinned = own.project.get("services", {}).get(step.service, {}).get("image", "")
+                yield from filter(None, (own.image, own.image_name, pinned))
             case RemoveImage():
                 yield step.action.image
             case _:

@@ -37,6 +37,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
@@ -54,11 +55,12 @@ if TYPE_CHECKING:
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.journal.writer import Journal
 
+_ROLLING = (Connect, Drain, Retire)
 # What only frees or renames may go on below the reserve.
-_HARMLESS = (CleanCache, Keep, Reclaim, RemoveContainer, RemoveImage, RemoveService, Rename, Tag, Untag)
-# What settles the step before it still runs after a signal: a proof ends at once and is undone, a container that was
-# only proven and a name that is not needed any more are taken away.
-_SETTLING = (Keep, Prove, RemoveContainer, Untag)
+_HARMLESS = (CleanCache, Keep, Reclaim, RemoveContainer, RemoveImage, RemoveService, Rename, Tag, Untag, *_ROLLING)
+# What settles the step before it still runs after a signal: a proof, or a wait, ends at once and is undone, a container
+# that was only proven and a name that is not needed any more are taken away.
+_SETTLING = (Keep, Prove, RemoveContainer, Untag, *_ROLLING)
 _GUARDED_ROLES = frozenset({"data-root", "containerd"})
 _SHOWN_EVERY_S = 0.2
 

@@ -27,6 +27,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.deploy.rolling import Connect, Drain, Retire, StartRolling
 from tonnage.model.inventory import of_service
 from tonnage.model.references import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
@@ -34,8 +35,12 @@ from tonnage.runtime.deploy.wait_healthy import prove
 from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove_free_records
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
     from tonnage.model.deploy.plan import Plan, Step, Version
+    from tonnage.model.deploy.rolling import RollingAction
+    from tonnage.model.inventory import Container
     from tonnage.runtime.clock import Clock
 
 # A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
@@ -117,6 +122,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 cancel=cancel,
                 recreate=action.recreate,
             )
+        case StartRolling() | Connect() | Drain() | Retire():
+            _roll(step.service, action, plan, facts, acts, progress, cancel, clock)
         case Restart():
             for container in of_service(facts.containers(action.project), step.service):
                 if container.alive:
@@ -125,7 +132,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             acts.remove_container(action.container, _CANDIDATE_STOP_S)
         case RemoveService():
             for container in facts.containers(action.project):
-                if container.service == step.service and not container.one_off:
+                mine = container.service == step.service and not container.one_off
+                if mine and container.container_id not in action.but:
                     acts.remove_container(container.container_id)
         case RemoveImage():
             _remove_image(action, facts, acts, progress)
@@ -138,6 +146,48 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
             reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
         case _:
             assert_never(action)
+
+
+def _new(facts: EngineFacts, project: str, service: str, old: Collection[str]) -> list[Container]:
+    """Return the containers of a service, but not those of these ids."""
+    return [each for each in of_service(facts.containers(project), service) if each.container_id not in old]
+
+
+def _roll(
+    service: str,
+    action: RollingAction,
+    plan: Plan,
+    facts: EngineFacts,
+    acts: EngineActs,
+    progress: Progress,
+    cancel: Cancel,
+    clock: Clock,
+) -> None:
+    match action:
+        case StartRolling():
+            if action.image:
+                acts.tag(action.image, action.image_name)
+            acts.start_apart(
+                plan.stack,
+                plan.directory,
+                service,
+                action.project,
+                count=action.count,
+                apart=action.apart,
+                kept=action.kept,
+                progress=progress,
+                cancel=cancel,
+            )
+        case Connect():
+            for container in _new(facts, plan.stack, service, action.old):
+                for network in action.networks:
+                    acts.connect(container.container_id, network)
+        case Drain():
+            if clock.wait(cancel, action.seconds):
+                raise StepFailedError(f"the old containers of {service} stay: the run was stopped")
+        case Retire():
+            for each in action.containers:
+                acts.remove_container(each, None)
 
 
 def as_it_runs(step: Step, stack: str, facts: EngineFacts, clock: Clock) -> Version | None:

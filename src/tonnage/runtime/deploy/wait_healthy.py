@@ -78,7 +78,8 @@ def _meant(facts: EngineFacts, project: str, service: str, action: Prove) -> tup
     if action.container_name:
         container = facts.container(action.container_name)
         return () if container is None else (container,)
-    return of_service(facts.containers(project), service)
+    mine = of_service(facts.containers(project), service)
+    return tuple(each for each in mine if each.container_id not in action.but)
 
 
 def _ask(facts: EngineFacts, container: Container, action: Prove) -> int | str | None:

@@ -70,6 +70,8 @@ SERVICE = Fields(
         "switch": Text(choices=tuple(SwitchOrder)),
         "one-shot": Truth(),
         "stability": Span(),
+        "drain": Span(),
+        "proxy-networks": Listed(Text(), single=True),
         "weights": WEIGHTS,
     }
 )
@@ -264,6 +266,10 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
         one_shot=one_shot if wants_one_shot is None else bool(wants_one_shot),
         stability_s=_seconds(fields.get("stability"), defaults.stability_s),
         weights=_weights(fields["weights"], f"{name}.weights") if "weights" in fields else None,
+        proxy_networks=tuple(str(each.value) for each in fields["proxy-networks"].value or ())
+        if "proxy-networks" in fields
+        else (),
+        drain_s=_seconds(fields.get("drain"), defaults.drain_s),
     )
 
 

@@ -112,6 +112,36 @@ def start_first(
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
 
 
+def make_more(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    service: str,
+    definition: ComposeMapping,
+    scale: int,
+    *,
+    environment: Mapping[str, str],
+    on_line: Callable[[str], None],
+    cancel: Cancel,
+    values: Mapping[str, str] | None = None,
+) -> None:
+    """Make containers of a service until there are ``scale``, start none and leave those that are there alone.
+
+    Raises:
+        StepFailedError: Compose failed or was stopped.
+        ReserveCrossedError: It failed because the disk is full.
+        EngineLacksError: This Compose cannot do what the project asks for.
+        EngineUnreachableError: The engine does not answer it.
+    """
+    arguments = ["up", "--no-start", "--no-build", "--no-deps", "--no-recreate", "--scale", f"{service}={scale}"]
+    definition, given = with_values(definition, values or {})
+    text = for_switch(definition, tool.generation)
+    command = [*arguments, "--", service]
+    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel)
+    if failed is not None:
+        raise _failure(failed, f"more containers of {service} could not be made", tool, lambda _: "", cancel)
+
+
 class ConfigRequest(Protocol):
     """Which stack is to be read, as Compose's own flags say it."""
 
