@@ -7,6 +7,7 @@ from tests.contract.world import NEVER, PROJECT, build, containers_of, project, 
 from tests.simulator import Behaviour, Check, Heard, Instruction, Recipe
 
 from tonnage.errors import StepFailedError
+from tonnage.model.deploy.rolling import Attachment
 
 if TYPE_CHECKING:
     from tests.contract.world import World
@@ -93,6 +94,26 @@ def test_a_container_beside_the_running_one_takes_no_port_from_it(world: World) 
     assert [container.container_id for container in containers_of(world, "web")] == [running.container_id]
     world.acts.remove_container("contract-web-candidate")
     assert world.facts.container("contract-web-candidate") is None
+
+
+def test_further_containers_are_apart_until_they_are_connected_and_the_running_one_stays(world: World) -> None:
+    web = {**put(world, STEADY), "networks": {"front": {"aliases": ["api.internal"]}, "back": None}}
+    whole = project(web=web) | {"networks": {"front": {}, "back": {}}}
+    names = {key: f"{PROJECT}_{key}" for key in ("front", "back")}
+    world.acts.up(PROJECT, world.directory, "web", whole, progress=Heard(), cancel=NEVER)
+    (running,) = containers_of(world, "web")
+    kept = Attachment(network=names["back"], aliases=("web",))
+    world.acts.start_apart(
+        PROJECT, world.directory, "web", whole,
+        count=1, apart=(names["front"],), kept=(kept,), progress=Heard(), cancel=NEVER,
+    )  # fmt: skip
+    (new,) = (each for each in containers_of(world, "web") if each.container_id != running.container_id)
+    assert (new.state, new.number, new.one_off, new.image_id) == ("running", 2, False, running.image_id)
+    for _ in range(2):
+        world.acts.connect(new.container_id, Attachment(network=names["front"], aliases=("web", "api.internal")))
+    world.acts.remove_container(running.container_id, None)
+    world.acts.up(PROJECT, world.directory, "web", whole, progress=Heard(), cancel=NEVER)
+    assert [each.container_id for each in containers_of(world, "web")] == [new.container_id]
 
 
 def test_a_port_that_another_service_has_is_refused_and_named(world: World) -> None:

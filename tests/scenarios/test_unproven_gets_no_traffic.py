@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import pytest
+from tests.scenarios.seeing import PROJECT, SERVICE
 from tests.scenarios.watching import watching
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
+pytestmark = pytest.mark.engine
 
 LABELS = {
     "traefik.enable": "true",
@@ -31,12 +32,13 @@ LABELS = {
 def looks(project: Project, service: str) -> Callable[[], list[dict[str, Any]]]:
     """Return a look at all that the engine tells of the containers of a service."""
     api = project.real.client.api
+    labels = [f"{PROJECT}={project.name}", f"{SERVICE}={service}"]
 
     def look() -> list[dict[str, Any]]:
         found = []
-        for each in project.engine.containers(service):
+        for each in api.containers(all=True, filters={"label": labels}):
             try:
-                found.append(api.inspect_container(each.id))
+                found.append(api.inspect_container(each["Id"]))
             except docker.errors.NotFound:  # it has just gone
                 continue
         return found
