@@ -238,6 +238,7 @@ class DockerActs:
                 values=self._values,
                 on_line=progress.log,
                 cancel=cancel,
+                held=self._held,
             )
         made = self._containers_of(project, service) - before
         if len(made) != count:

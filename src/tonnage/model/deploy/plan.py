@@ -329,8 +329,7 @@ def images_named(steps: Iterable[Step]) -> Iterator[str]:
                 yield name
             case Tag(image=image, reference=name):
                 yield from (image, name)
-            case Switch() | StartRolling():
-                own = step.action
+            case (Switch() | StartRolling()) as own:
                 pinned = own.project.get("services", {}).get(step.service, {}).get("image", "")
                 yield from filter(None, (own.image, own.image_name, pinned))
             case RemoveImage():

@@ -124,6 +124,7 @@ def make_more(
     on_line: Callable[[str], None],
     cancel: Cancel,
     values: Mapping[str, str] | None = None,
+    held: Sequence[int] = (),
 ) -> None:
     """Make containers of a service until there are ``scale``, start none and leave those that are there alone.
 
@@ -137,7 +138,7 @@ def make_more(
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
     command = [*arguments, "--", service]
-    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel)
+    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel, held)
     if failed is not None:
         raise _failure(failed, f"more containers of {service} could not be made", tool, lambda _: "", cancel)
 
