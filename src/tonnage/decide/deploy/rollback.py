@@ -57,28 +57,18 @@ def plan_rollback(
     unchanged: list[Unchanged] = []
     contexts = contexts_of(stack, inventory, policy, history)
     back: dict[str, list[Step]] = {}
-    finished: set[str] = set()
     number = next_number(stack, inventory, history)
     # Dependents go back before what they depend on, so that none runs on an older dependency than it was proven with.
     wanted = [contexts[service.name] for service in reversed(in_order(stack, asked_for(stack, services)))]
     for each in _with_version(wanted, to) if to else wanted:
         context, name = replace(each, number=number), each.service.name
-        target = _named(context, to) if to else _target(context)
-        if not to and (reached := _reached(context)) is not None:
-            back[name] = own = _finish_steps(context, reached)
-            number = 1 + max(step.version.number for step in own if step.version is not None)
-        elif not to and name in history.gone_back and context.runs is not None:
-            unchanged.append(Unchanged(service=name, reason=f"it went back to {context.runs.name} in the run before"))
-            finished.add(name)
-        elif target is None:
-            unchanged.append(Unchanged(service=name, reason=_why_none(context)))
-        elif context.runs == target:
-            unchanged.append(Unchanged(service=name, reason=f"it runs {target.name} already"))
-        else:
-            own = _steps(context, target)
-            number = 1 + max(step.version.number for step in own if step.version is not None)
-            back[name] = with_followers_back(own, contexts, name)
-    impossible = next((each for each in unchanged if each.service not in finished), None)
+        found = _own_steps(context, history, to)
+        if isinstance(found, Unchanged):
+            unchanged.append(found)
+            continue
+        number = 1 + max(step.version.number for step in found if step.version is not None)
+        back[name] = with_followers_back(found, contexts, name)
+    impossible = next((each for each in unchanged if each.service not in history.gone_back), None)
     if services and impossible is not None and not to:
         raise UsageError(
             f"{impossible.service} cannot be rolled back: {impossible.reason}",
@@ -141,6 +131,21 @@ def _target(context: ServiceContext) -> KnownVersion | None:
         if known.image is not None and (known.version is not None or known.image != running):
             return known
     return None
+
+
+def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step] | Unchanged:
+    """Return the steps of one service, or why it is left alone."""
+    name = context.service.name
+    if not to and (reached := _reached(context)) is not None:
+        return _finish_steps(context, reached)
+    if not to and name in history.gone_back and context.runs is not None:
+        return Unchanged(service=name, reason=f"it went back to {context.runs.name} in the run before")
+    target = _named(context, to) if to else _target(context)
+    if target is None:
+        return Unchanged(service=name, reason=_why_none(context))
+    if context.runs == target:
+        return Unchanged(service=name, reason=f"it runs {target.name} already")
+    return _steps(context, target)
 
 
 def _reached(context: ServiceContext) -> KnownVersion | None:
