@@ -107,6 +107,8 @@ def start_daemon(
                     # DOCKER_* would move its temporary files off the disk or change its storage.
                     **{name: value for name, value in environment.items() if not name.startswith("DOCKER_")},
                     "PATH": search_path(environment.get("PATH", "")),
+                    # What its programs leave there when they are killed goes with it.
+                    "TMPDIR": str(layout.exec_root),
                 },
             )
         _wait_for_answer(layout, started)
