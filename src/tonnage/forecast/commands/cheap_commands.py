@@ -135,7 +135,18 @@ def write(context: Context, path: str, source: Source, *, appends: bool = False)
         if not source.stands_alone or source.text.high_bytes > KILOBYTES.high_bytes:
             return context.opaque("nobody can tell how often it is repeated")
         source = _ANYTHING_OF_IT
-    return WriteFile(**context.shared, path=path, source=source, appends=appends)
+    words = [word.text for word in context.command.words]
+    if words and words[0] == "tee":
+        words = ["cat"]
+    return WriteFile(
+        **context.shared,
+        path=path,
+        source=source,
+        appends=appends,
+        program=tuple(words) if context.command.known else (),
+        fed=context.standard_input,
+        runs_in=context.command.working_directory,
+    )
 
 
 def printed(context: Context) -> Source:

@@ -28,6 +28,7 @@ class Shared(TypedDict):
     command: str
     place: Place
     conditional: bool
+    forgiven: bool
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -55,7 +56,12 @@ class Context(Struct, frozen=True, kw_only=True):
     @property
     def shared(self) -> Shared:
         """What every effect of the command has."""
-        return {"command": self.text, "place": self.place, "conditional": self.command.conditional}
+        return {
+            "command": self.text,
+            "place": self.place,
+            "conditional": self.command.conditional,
+            "forgiven": self.command.forgiven,
+        }
 
     @property
     def text(self) -> str:

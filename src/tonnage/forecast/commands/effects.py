@@ -16,6 +16,7 @@ from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
 from tonnage.forecast.commands.python_commands import python_effects
+from tonnage.forecast.commands.text_programs import printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Nothing, Opaque, Source, WriteFile
@@ -182,8 +183,7 @@ def _given(script: Script, command: ShellCommand) -> str | None:
         return None
     if before.program == "cat":
         return _given(script, before) if len(before.words) == 1 else None
-    texts = [word.text for word in before.words[1:] if word.text not in {"-n", "-e"}]
-    return " ".join(texts) + "\n"
+    return printed_text([before.program, *(word.text for word in before.words[1:])], None, lambda _: None)
 
 
 def _fetched_before(script: Script, command: ShellCommand) -> str:

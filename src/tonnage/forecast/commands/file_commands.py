@@ -83,7 +83,10 @@ def sed(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if not all(word.known for word in plain):
         return (context.opaque("its paths are not known"),)
     paths = tuple(context.absolute(word.text) for word in plain)
-    return (ChangeMode(**context.shared, paths=paths) if paths else Nothing(**context.shared),)
+    program = tuple(word.text for word in context.command.words if word not in plain)
+    if not paths:
+        return (Nothing(**context.shared),)
+    return (ChangeMode(**context.shared, paths=paths, program=program if context.command.known else ("sed", "")),)
 
 
 def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.forecast.commands.cheap_commands import page
 from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.python_installs import (
@@ -22,7 +24,7 @@ from tonnage.forecast.commands.python_installs import (
     uv_tool,
 )
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove
+from tonnage.model.forecast.effects import CompilePython, ExportLock, MakeEnvironment, Nothing, PythonRemove
 from tonnage.model.forecast.installs import Installer, PythonInstall
 
 if TYPE_CHECKING:
@@ -64,12 +66,13 @@ _UV_RUN_VALUES = frozenset({
 _PIP_TEXT = frozenset({
     "list", "freeze", "show", "check", "config", "cache", "index", "hash", "debug", "inspect", "help", "completion", "",
 })  # fmt: skip
-_UV_TEXT = frozenset({"lock", "export", "version", "cache", "init", "tree", "self", "help", ""})
+_UV_TEXT = frozenset({"lock", "version", "cache", "init", "tree", "self", "help", ""})
 _POETRY_TEXT = frozenset({
-    "config", "export", "check", "lock", "env", "cache", "show", "version", "about", "self", "",
+    "config", "check", "lock", "env", "cache", "show", "version", "about", "self", "",
 })  # fmt: skip
 _PDM_TEXT = frozenset({"config", "export", "lock", "use", "cache", "list", "info", "show", ""})
 _PIPX_TEXT = frozenset({"ensurepath", "list", "environment", ""})
+_MAIN = ("main",)
 _INSTALLING = frozenset({"install", "sync", "add", "update"})
 
 
@@ -213,10 +216,23 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         return (poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
     if action == "config":
         context.remembered.update(remembered_from_poetry_config(words[verb + 1 :]))
-    output = _after([word.text for word in words], "-o", "--output")
-    if action == "export" and output:
-        return (page(context, output),)
+    if action == "export":
+        # Without --with and --only it has the main group alone.
+        texts = [word.text for word in words]
+        alone = (
+            () if {"--only", "--with", "--dev", "--all-groups"} & {text.partition("=")[0] for text in texts} else _MAIN
+        )
+        install = poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :]))
+        return _exported(context, words, replace(install, only_groups=install.only_groups or alone), "-o", "--output")
     return _quiet_or_opaque(context, f"poetry {action} runs a program", quiet=action in _POETRY_TEXT)
+
+
+def _exported(context: Context, words: Sequence[Word], install: PythonInstall, *options: str) -> tuple[AnyEffect, ...]:
+    """Return what a command does that writes a lock as a requirement file, or prints it."""
+    named = _after([word.text for word in words], *options)
+    path = context.absolute(named) if named else context.output() or ("-" if context.piped_to else "")
+    made = replace(install, project_itself=False, project_editable=False)
+    return (page(context, named), *((ExportLock(**context.shared, path=path, install=made),) if path else ()))
 
 
 def _pdm(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -297,6 +313,8 @@ def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     inner = rest[0].text if rest else ""
     if action == "pip":
         return _uv_pip(context, before, rest, inner)
+    if action == "export":
+        return _exported(context, words, uv_sync(context, (words[verb], *before, *rest)), "-o", "--output-file")
     if action in {"sync", "add"}:
         return (uv_sync(context, (words[verb], *before, *rest)),)
     if action == "run":

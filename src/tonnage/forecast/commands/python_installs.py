@@ -315,8 +315,8 @@ def _listed(context: Context, variable: str) -> tuple[str, ...]:
     return tuple(context.setting(variable).split())
 
 
-def _input(context: Context, files: Sequence[str]) -> str:
-    return context.standard_input or "" if _STANDARD_INPUT & set(files) else ""
+def _input(context: Context, files: Sequence[str]) -> str | None:
+    return context.standard_input if _STANDARD_INPUT & set(files) else None
 
 
 def remembered_from_pip_config(words: Sequence[Word]) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from tonnage.model.forecast.effects import (
     ChangeMode,
     CompilePython,
     Download,
+    ExportLock,
     GitClone,
     MakeDirectory,
     MakeEnvironment,
@@ -90,7 +91,7 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
     unknown = assumed(found.assume_bytes)
     match effect:
         case PythonInstall():
-            return found.installs.get(number) or _written(effect.command, "", unknown, "not resolved: assumed")
+            return found.installs.get(number) or _written(effect.command, "", unknown, "not resolved: assumed", unknown)
         case AptInstall():
             return _apt(effect, found.packages.get(number), unknown, keeps_debs=found.keeps_debs)
         case AptUpdate():
@@ -98,18 +99,18 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case AptClean():
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
-        case AptRemove() | Nothing():
+        case AptRemove() | ExportLock() | Nothing():
             return SizedEffect()
         case MakeDirectory():
             return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))
         case OtherInstall():
-            return _written(f"{effect.manager} {' '.join(effect.packages)}".strip(), "", unknown, "assumed")
+            return _written(f"{effect.manager} {' '.join(effect.packages)}".strip(), "", unknown, "assumed", unknown)
         case Download():
             return _download(effect, found, fetched, unknown)
         case Unpack():
             return _unpack(effect, found, fetched, unknown)
         case GitClone():
-            return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed")
+            return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed", unknown)
         case Remove():
             return SizedEffect() if effect.found and effect.pattern else SizedEffect(removes=_below(effect))
         case ChangeMode():
@@ -133,14 +134,18 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return found.installs.get(number) or SizedEffect(removes=_caches(effect))
         case Opaque():
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
-            return _written(effect.command, "", unknown, why)
+            # What a program fetches is written nowhere.
+            return _written(effect.command, "", unknown, why, replace(unknown, likely_bytes=0))
 
 
 def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, keeps_debs: bool) -> SizedEffect:
     if brought is None:
         words = " ".join(effect.packages) or "upgrade"
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
-        return _written(f"apt {words}", _PACKAGES, bound, "no package index was read: assumed")
+        why = "no package index was read: assumed"
+        listed = effect.packages or not (effect.files or effect.unread)
+        found = [WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound)] if listed else []
+        return SizedEffect(writes=(*found, *_told_late(effect, unknown)), derives=_from_files(effect, unknown))
     packages = () if effect.downloads_only else brought.packages
     counted = sum(package.installed_bytes for package in packages) or 1
     fetched = sum(package.deb_bytes for package in packages) or 1
@@ -162,21 +167,50 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
                 compressed=brought.compressed, source=brought.by,
             )
         )  # fmt: skip
+    pieces += _told_late(effect, unknown)
     missing = "no source has it: assumed"
     pieces += [WrittenBytes.of_size(name, _PACKAGES, unknown, missing) for name in brought.missing]
     debs = brought.debs
     files = WrittenBytes(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
     # When dpkg is done, apt writes one of its two caches anew before it gives the old one up.
     renewed = NOTHING if effect.downloads_only else brought.caches.share(1, 2)
+    derives = _from_files(effect, unknown)
     if effect.cache_mounted:
         aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
-        return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed)
+        return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed, derives=derives)
     if keeps_debs or effect.downloads_only:
         return SizedEffect(
             writes=(replace(files, image=debs, disk=debs, compressed=compressed(debs, Content.PACKED)), *pieces),
             transient=renewed,
+            derives=derives,
         )
-    return SizedEffect(writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed)
+    return SizedEffect(
+        writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed, derives=derives
+    )
+
+
+def _told_late(effect: AptInstall, unknown: Estimate) -> list[WrittenBytes]:
+    """Return what is assumed for packages that only the build will name."""
+    if not effect.unread:
+        return []
+    named = " ".join(effect.unread)
+    return [WrittenBytes.of_size(named, _PACKAGES, unknown, "named by the build itself: assumed", download=unknown)]
+
+
+def _from_files(effect: AptInstall, unknown: Estimate) -> tuple[DerivedFile, ...]:
+    """Return what local packages become: their files, and what they need, which only the build will read."""
+    percent = (100 * _UNPACKED_LEAST, 100 * _UNPACKED_LIKELY, 100 * _UNPACKED_MOST)
+    return tuple(
+        DerivedFile(
+            place=_PACKAGES,
+            paths=(file,),
+            percent=percent,
+            unknown=unknown,
+            source=f"contents of {file.rpartition('/')[2]} and what it needs: assumed",
+            least_high_bytes=unknown.high_bytes,
+        )
+        for file in effect.files
+    )
 
 
 def _lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
@@ -242,8 +276,8 @@ def new_directory(path: str) -> WrittenBytes:
     return WrittenBytes(name=path, place=path, disk=disk, source="a directory")
 
 
-def _written(name: str, place: str, size: Estimate, source: str) -> SizedEffect:
-    return SizedEffect(writes=(WrittenBytes.of_size(name, place, size, source),))
+def _written(name: str, place: str, size: Estimate, source: str, download: Estimate = NOTHING) -> SizedEffect:
+    return SizedEffect(writes=(WrittenBytes.of_size(name, place, size, source, download=download),))
 
 
 def _below(effect: Remove) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from tonnage.forecast.gather.context import failure_of, finding_shown
 from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
+from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.installs import CacheKind, Installer
@@ -47,6 +49,7 @@ _LOCKS = {
     Installer.POETRY: ("poetry.lock",),
     Installer.PDM: ("pdm.lock", "pylock.toml"),
 }
+_REMOTE = regex(r"(?:https?|ftp|file):", re.IGNORECASE)
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
 
 
@@ -69,8 +72,9 @@ def install_deed(
     said.targets[f"Python {target.python} on {target.platform}"] = None
     place = _place(effect, target)
     lines: list[Requirement] = [*effect.requirements]
+    unknown: list[str] = []
     try:
-        request = _request(effect, files, said, environment, lines)
+        request = _request(effect, files, said, environment, lines, unknown, target, lookups)
         # An installer that is told another directory does not look what is in it.
         apart = effect.target or effect.prefix or effect.downloads_only
         there = {} if apart or effect.force_reinstall else python.present.get(place, {})
@@ -80,11 +84,16 @@ def install_deed(
         contents = lookups.contents(fresh, request)
     except TonnageError as error:
         said.failures.append(failure_of(error, effect, lines, said.root))
-        said.broken = said.broken or isinstance(error, UsageError)
+        caught = effect.conditional or effect.forgiven
+        said.broken = said.broken or (isinstance(error, UsageError) and not caught)
         return _assumed(effect, "not resolved: assumed", assume_bytes)
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
-    if effect.unread:
+    told_late = tuple("standard input" if path == "-" else path for path in dict.fromkeys(unknown))
+    if told_late:
+        said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for: assumed")
+        effect = replace(effect, unread=(*effect.unread, *told_late))
+    elif effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
     if effect.downloads_only:
         return _downloaded(lock, place, assume_bytes)
@@ -167,16 +176,32 @@ def _place(effect: PythonInstall, target: Target) -> str:
 
 
 def _request(
-    effect: PythonInstall, files: StageFiles, said: Diagnostics, environment: Mapping[str, str], read: list[Requirement]
+    effect: PythonInstall,
+    files: StageFiles,
+    said: Diagnostics,
+    environment: Mapping[str, str],
+    read: list[Requirement],
+    unknown: list[str],
+    target: Target,
+    lookups: Lookups,
 ) -> ResolveRequest:
-    """Return what the resolver is asked; every line that was read is added to ``read``."""
-    wanted, limits, options = _read(effect, files, said, environment)
+    """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
+    wanted, limits, options = _read(effect, files, said, environment, unknown)
+    exported = {path: made for path in unknown if (made := files.export(path)) is not None}
+    pinned: list[str] = []
+    for path, (made, its_files) in exported.items():
+        project = _project(made, its_files, ResolveRequest(requirements=()))
+        if project is not None and project.lock_text:
+            lock = lookups.locked(project, target)
+            pinned += [f"{each.name}=={each.version}" for each in (*lock.wheels, *lock.sdists)]
+            pinned += [each.requirement for each in lock.others]
+            unknown.remove(path)
     for word in effect.unread:
         _refuse(word, str(effect.place))
     read += [*wanted, *limits]
     lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
     return ResolveRequest(
-        requirements=tuple(lines),
+        requirements=(*lines, *pinned),
         constraints=tuple(_line(each) for each in limits),
         index_url=options.index_url,
         extra_index_urls=options.extra_index_urls,
@@ -195,16 +220,29 @@ def _request(
 
 
 def _read(
-    effect: PythonInstall, files: StageFiles, said: Diagnostics, environment: Mapping[str, str]
+    effect: PythonInstall,
+    files: StageFiles,
+    said: Diagnostics,
+    environment: Mapping[str, str],
+    unknown: list[str],
 ) -> tuple[list[Requirement], list[Requirement], IndexOptions]:
     wanted: list[Requirement] = []
     limits: list[Requirement] = []
     options = effect.options
+
+    def text(path: str) -> str | None:
+        """Return what a file holds; nothing, and its name, where only the build will know."""
+        found = effect.standard_input if path == "-" else files.text(path)
+        if found is not None or not (path == "-" or _REMOTE.match(path) or "$" in path or files.may_have(path)):
+            return found
+        unknown.append(path)
+        return ""
+
     written = [path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock.")]
     for path, constrains in (*((path, False) for path in written), *((path, True) for path in effect.constraint_files)):
         found = read_requirements(
             path,
-            {"-": effect.standard_input}.get if path == "-" else files.text,
+            text,
             environment=environment,
             constraints=constrains,
             shown=files.shown,
@@ -235,7 +273,11 @@ def _line(each: Requirement) -> str:
         extras = f"[{','.join(each.extras)}]" if each.extras else ""
         return f"{each.name}{extras} @ {each.location}" + (f" ; {each.marker}" if each.marker else "")
     # A name and an archive without a directory look alike.
-    bare = each.kind is RequirementKind.PATH and "@" not in each.text and not each.text.startswith((".", "/", "file:"))
+    bare = (
+        each.kind is RequirementKind.PATH
+        and "@" not in each.text
+        and not each.text.startswith(("./", "../", "/", "file:"))
+    )
     return f"./{each.text}" if bare else each.text
 
 

@@ -16,6 +16,7 @@ from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
+from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
@@ -144,7 +145,9 @@ class BuildAnalysis:
                 # Official images have the bytecode removed; what a system or pip itself installs has it.
                 ran=base is not None and not base.config.environment.get("PYTHON_VERSION"),
             )
-            below = Below(StageFiles(), python, {}, Before([stage.base.name]), base)
+            # What others than the library of official images put into theirs nobody lists.
+            own = StageFiles(anything=base is not None and "/" in stage.base.name)
+            below = Below(own, python, {}, Before([stage.base.name]), base)
         self._below[stage.index] = below
         steps = tuple(self._step(step, stage, below) for step in stage.steps)
         taken = [index for each in steps for index in each.stages_read]
@@ -264,13 +267,16 @@ class BuildAnalysis:
             sources=tuple(sources),
         )
 
-    def _found(
+    def _found(  # noqa: C901 - one branch for each kind
         self, done: Sequence[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
     ) -> InstructionEffects:
         bound, python, base = self._around.assume_bytes, below.python, below.base
         installs: dict[int, SizedEffect] = {}
         sizes: dict[str, Estimate] = {}
         for number, effect in enumerate(done):
+            follow(below.files, effect)
+            if files is not below.files:
+                follow(files, effect)
             match effect:
                 case MakeEnvironment():
                     if named := python_named(effect.python):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tonnage.forecast.costs.copied_image_files import covers
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
     Reader = Callable[[str], "TextFile | None"]
@@ -40,14 +42,72 @@ class _Entry(Struct, frozen=True):
 
 
 class StageFiles(Struct):
-    """The files of one stage as far as they come from a context."""
+    """The files of one stage as far as they come from a context, or the build itself says what it writes.
+
+    Args:
+        written: Files that the build writes, by path; None where what they hold is not known, or they are removed.
+        unknown: Directories that hold nobody knows what.
+        anything: A program that may write any file has run, or the image below may have it.
+        gone: Files that are removed.
+        exports: Requirement files that a lock was written as, with what installing from the lock does.
+    """
 
     entries: list[_Entry] = field(default_factory=list)
-    written: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str | None] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    anything: bool = False
+    gone: set[str] = field(default_factory=set)
+    exports: dict[str, PythonInstall] = field(default_factory=dict)
 
     def above(self) -> StageFiles:
         """Return the files of a stage that stands on this one."""
-        return StageFiles(list(self.entries), dict(self.written))
+        return StageFiles(
+            list(self.entries),
+            dict(self.written),
+            list(self.unknown),
+            anything=self.anything,
+            gone=set(self.gone),
+            exports=dict(self.exports),
+        )
+
+    def put(self, path: str, text: str | None, *, gone: bool = False) -> None:
+        """Write a file, or remove it; None where nobody knows what it holds."""
+        name = posixpath.normpath(path)
+        self.written[name] = text
+        self.exports.pop(name, None)
+        (self.gone.add if gone else self.gone.discard)(name)
+
+    def export(self, path: str) -> tuple[PythonInstall, StageFiles] | None:
+        """Return what a requirement file was written from, and the files of the stage that did it; None for no lock."""
+        wanted = posixpath.normpath(path)
+        if wanted in self.exports:
+            return self.exports[wanted], self
+        for entry in reversed(self.entries) if self.file(path) is None else ():
+            for candidate in _candidates(entry, wanted):
+                made = (
+                    entry.origin.exports.get(f"/{candidate.lstrip('/')}")
+                    if isinstance(entry.origin, StageFiles)
+                    else None
+                )
+                if made is not None and isinstance(entry.origin, StageFiles):
+                    return made, entry.origin
+        return None
+
+    def may_have(self, path: str) -> bool:
+        """Whether a file may be there of which nobody knows what it holds."""
+        return self._may_have(posixpath.normpath(path), iter(range(_MOST_LOOKS)))
+
+    def _may_have(self, wanted: str, looks: Iterator[int]) -> bool:
+        if next(looks, None) is None or wanted in self.gone:
+            return wanted not in self.gone
+        if self.anything or wanted in self.written or any(covers(each, wanted) for each in self.unknown):
+            return True
+        return any(
+            entry.origin._may_have(f"/{candidate.lstrip('/')}", looks)  # noqa: SLF001 - one of its own kind
+            for entry in self.entries
+            if isinstance(entry.origin, StageFiles)
+            for candidate in _candidates(entry, wanted)
+        )
 
     def take(self, step: RecipeStep, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]) -> None:
         """Take what a ``COPY`` or an ``ADD`` brings."""
@@ -61,6 +121,14 @@ class StageFiles(Struct):
         origin = self._origin(action.origin, context, stages)
         if origin is not None and action.sources:
             self.entries.append(_Entry(action.sources, action.destination, origin))
+        if (origin is None or action.adds) and action.sources:
+            # Of an image, an address or an archive nobody lists what is in it.
+            self.unknown.append(action.destination)
+        covered = [path for path in self.written if covers(action.destination, path)] if action.sources else []
+        for path in covered:
+            entry = _Entry(action.sources, action.destination, origin) if origin is not None else None
+            if entry is not None and self._found_in(entry, path, iter(range(_MOST_LOOKS))) is not None:
+                del self.written[path]
 
     def seen_by(
         self, step: RecipeStep, context: Callable[[FileSource], Reader], stages: Mapping[int, StageFiles]
@@ -95,19 +163,27 @@ class StageFiles(Struct):
         """Return a file, as long as there are looks left: stages that copy from each other have paths without end."""
         wanted = posixpath.normpath(path)
         if wanted in self.written:
-            return TextFile(self.written[wanted], path)
+            text = self.written[wanted]
+            return None if text is None else TextFile(text, path)
         for entry in reversed(self.entries):
-            for candidate in _candidates(entry, wanted):
-                if next(looks, None) is None:
-                    return None
-                below = entry.origin
-                found = (
-                    below.found_with(f"/{candidate.lstrip('/')}", looks)
-                    if isinstance(below, StageFiles)
-                    else below(candidate)
-                )
-                if found is not None:
-                    return found
+            found = self._found_in(entry, wanted, looks)
+            if found is not None:
+                return found
+        return None
+
+    @staticmethod
+    def _found_in(entry: _Entry, wanted: str, looks: Iterator[int]) -> TextFile | None:
+        for candidate in _candidates(entry, wanted):
+            if next(looks, None) is None:
+                return None
+            below = entry.origin
+            found = (
+                below.found_with(f"/{candidate.lstrip('/')}", looks)
+                if isinstance(below, StageFiles)
+                else below(candidate)
+            )
+            if found is not None:
+                return found
         return None
 
     @staticmethod

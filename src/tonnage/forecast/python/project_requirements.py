@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.python_lock import LockedRequest
 
 
+_MAIN = "main"
+
+
 def needs(request: LockedRequest) -> list[str]:
     """Return the requirements of what is installed of a project.
 
@@ -27,7 +30,9 @@ def needs(request: LockedRequest) -> list[str]:
     """
     told = read_toml(request.project_text, "pyproject.toml")
     lines: list[str] = []
-    if not request.only_groups:
+    # For Poetry the project's own dependencies are the group "main".
+    main = _MAIN in request.only_groups if request.only_groups else _MAIN not in request.without_groups
+    if main:
         lines += _own(told, request)
     for group in _groups(told, request):
         lines += _group(told, group)

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging import pylock, tags
+from packaging.utils import canonicalize_name
 
 from tonnage.addresses import redacted
 from tonnage.errors import CannotResolveError
-from tonnage.forecast.python.parsing import wheel_name, within_name
+from tonnage.forecast.python.parsing import requirement, wheel_name, within_name
 from tonnage.forecast.python.toml_text import read_toml
 from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from packaging.markers import Environment
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # its tables are empty, and half filled while that goes on (Python 3.11), so this is done while nobody else is here.
 sysconfig.get_config_vars()
 
+_FILES = frozenset({"wheels", "sdist", "archive", "vcs", "directory"})
 _OLDEST_GLIBC_MINOR = 5
 # No C library is as new; a tag for each older one is made.
 _NEWEST_GLIBC_MINOR = 99
@@ -58,6 +60,7 @@ def read_pylock(
     try:
         told = read_toml(text, place)
         _check_names(told)
+        nowhere = tuple(_holding(_without_files(told), target))
         lock = pylock.Pylock.from_dict(told)
         selected = list(
             lock.select(
@@ -79,9 +82,28 @@ def read_pylock(
         target=target,
         wheels=tuple(one for one in found if isinstance(one, Wheel)),
         sdists=tuple(one for one in found if isinstance(one, Sdist)),
-        others=tuple(one for one in found if isinstance(one, Other)),
+        others=(*(one for one in found if isinstance(one, Other)), *nowhere),
         origin=LockOrigin.FILE,
     )
+
+
+def _without_files(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Take the packages out of a lock for which it has no file, and return them: uv writes some for other platforms."""
+    packages = told.get("packages")
+    listed = packages if isinstance(packages, list) else []
+    found = [each for each in listed if isinstance(each, dict) and not _FILES & each.keys() and "name" in each]
+    if found:
+        told["packages"] = [each for each in listed if each not in found]
+    return found
+
+
+def _holding(packages: Iterable[dict[str, Any]], target: Target) -> Iterator[Other]:
+    """Yield what has no file and is installed all the same."""
+    for each in packages:
+        wanted = requirement(f"{each['name']} ; {each['marker']}" if each.get("marker") else str(each["name"]))
+        if wanted.marker is None or wanted.marker.evaluate(cast("dict[str, str]", markers_of(target))):
+            name = canonicalize_name(wanted.name)
+            yield Other(name=name, requirement=name, reason="The lock has no file of it")
 
 
 def _check_names(told: dict[str, Any]) -> None:

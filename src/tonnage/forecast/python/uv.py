@@ -189,7 +189,9 @@ class Uv:
             ("--no-group", tuple(name for name in request.without_groups if name != "*")),
             ("--only-group", request.only_groups),
         ):
-            arguments += [f"{option}={name}" for name in names]
+            # To leave out, or to ask for, a group "dev" is allowed where there is none.
+            short = {"--no-group": "--no-dev", "--only-group": "--only-dev"}.get(option, "")
+            arguments += [short if short and name == "dev" else f"{option}={name}" for name in names]
         with self._place() as place:
             (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
             (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")

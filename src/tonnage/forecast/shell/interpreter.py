@@ -50,7 +50,7 @@ class Walk:
         self._parse = parse
         self._now = ShellState(variables, directory)
         self._answers = answers
-        self._conditional = self._repeated = 0
+        self._conditional = self._repeated = self._forgiven = 0
         self._redirections: tuple[Redirection, ...] = ()
         # A redirection behind a list or a pipeline is that of its last command alone.
         self._attached: dict[int, list[Redirection]] = {}
@@ -124,13 +124,15 @@ class Walk:
     def _on_list(self, node: Node) -> bool | None:
         if node.children[1].type not in _JOINTS:
             return self._body(node)
-        # Each stands inside of the next one: a hundred in a row are no depth.
-        chain: list[tuple[str, Node]] = []
+        chain: list[tuple[str, Node]] = []  # Each stands inside of the next one: a hundred in a row are no depth.
         while node.type == "list" and node.children[1].type in _JOINTS:
-            chain.append((node.children[1].type, node.children[-1]))
+            chain.insert(0, (node.children[1].type, node.children[-1]))
             node = node.children[0]
+        forgiving = max((at for at, (operator, _) in enumerate(chain) if operator == "||"), default=-1)
+        self._forgiven += forgiving >= 0
         before, result = node, self._statement(node)
-        for operator, right in reversed(chain):
+        for at, (operator, right) in enumerate(chain):
+            self._forgiven -= at == forgiving
             if result is not (operator == "||"):
                 runs = result is not None or (operator == "&&" and not asks(before))
                 result = self._statement(right) if runs else self._perhaps([right])
@@ -265,7 +267,9 @@ class Walk:
             self._attached[last.id] = found
         else:
             self._redirections = (*before, *found)
+        self._forgiven += operator == "||"
         result = self._statement(body) if body is not None else None
+        self._forgiven -= operator == "||"
         if body is None and found:
             self._add((), node, {})
         self._redirections = before
@@ -374,16 +378,12 @@ class Walk:
             raise TooMuchError
         self.commands.append(
             ShellCommand(
-                words=tuple(words),
-                environment={**self._now.variables.environment(), **given},
-                working_directory=self._now.directory,
-                conditional=self._conditional > 0,
-                repeated=self._repeated > 0,
-                redirections=self._redirections,
-                offset=self._offset(node) if self._base is None else self._base,
-                text=text_of(node),
+                words=tuple(words), environment={**self._now.variables.environment(), **given},
+                working_directory=self._now.directory, conditional=self._conditional > 0,
+                repeated=self._repeated > 0, forgiven=self._forgiven > 0, redirections=self._redirections,
+                offset=self._offset(node) if self._base is None else self._base, text=text_of(node),
             )
-        )
+        )  # fmt: skip
 
     def _offset(self, node: Node) -> int:
         if self._source.isascii():

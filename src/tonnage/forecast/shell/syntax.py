@@ -33,6 +33,7 @@ _ASKING = frozenset({
     "[", "test", "which", "type", "grep", "egrep", "fgrep", "hash", "id", "getent", "dpkg-query", "cmp", "diff",
     "pgrep", "mountpoint", "lspci", "ldconfig", "dpkg",
 })  # fmt: skip
+_KEPT = regex(r"1?>>?\s*(?!/dev/|&)\S.*", re.DOTALL)
 _TABS = regex(r"^\t+", re.MULTILINE)
 REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
@@ -240,7 +241,9 @@ def asks(node: Node) -> bool:
         return asks(node.children[-1])
     if node.type == "redirected_statement":
         body = node.child_by_field_name("body")
-        return body is not None and asks(body)
+        # What is written to a file is wanted, and not whether there is any.
+        written = any(_KEPT.fullmatch(text_of(child)) for child in node.children if child.type in REDIRECTS)
+        return body is not None and asks(body) and not written
     words = text_of(node).split()
     return node.type == "command" and bool(words) and (words[0] in _ASKING or words[:2] == ["command", "-v"])
 

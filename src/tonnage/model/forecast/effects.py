@@ -127,10 +127,12 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
 
     Args:
         paths: Paths and patterns.
+        program: Of ``sed -i``: its words without the files.
     """
 
     paths: tuple[str, ...]
     recursive: bool = False
+    program: tuple[str, ...] = ()
 
 
 class Transfer(Effect, frozen=True, kw_only=True):
@@ -200,16 +202,37 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class WriteFile(Effect, frozen=True, kw_only=True):
-    """A file is written."""
+    """A file is written.
+
+    Args:
+        program: The words of the program that writes it, where all are known.
+        fed: What that is fed, where it stands in the script.
+        runs_in: The directory that it runs in.
+    """
 
     path: str
     source: Source
     appends: bool = False
+    program: tuple[str, ...] = ()
+    fed: str | None = None
+    runs_in: str = ""
 
     @property
     def address(self) -> str:
         """The address that its bytes come from; empty for none."""
         return self.source.address
+
+
+class ExportLock(Effect, frozen=True, kw_only=True):
+    """What a lock says is written as a requirement file: ``poetry export``, ``uv export``.
+
+    Args:
+        path: The file; ``-`` where it is piped.
+        install: What installing the same from the lock does.
+    """
+
+    path: str
+    install: PythonInstall
 
 
 class MakeDirectory(Effect, frozen=True, kw_only=True):
@@ -280,6 +303,7 @@ AnyEffect = (
     | ChangeMode
     | Transfer
     | WriteFile
+    | ExportLock
     | MakeDirectory
     | MakeEnvironment
     | CompilePython

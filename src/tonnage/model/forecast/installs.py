@@ -60,11 +60,13 @@ class Effect(Struct, frozen=True, kw_only=True):
 
     Args:
         command: The command, its words joined, variables put in where they are known.
+        forgiven: Something else is run where it fails.
     """
 
     command: str
     place: Place
     conditional: bool = False
+    forgiven: bool = False
 
 
 class PythonInstall(Effect, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         requirements: What is asked for on the line; local paths are absolute in ``location``.
         requirement_files: Each ``-r``; ``-`` for standard input.
         constraint_files: Each ``-c``, and those of ``PIP_CONSTRAINT`` or ``UV_CONSTRAINT``.
-        standard_input: What ``-r -`` or ``-r /dev/stdin`` reads, where that is written in the script.
+        standard_input: What ``-r -`` or ``-r /dev/stdin`` reads, where the script says it; None where it is not known.
         project_directory: Where ``pyproject.toml`` and the lock lie; empty where no project is installed.
         project_itself: The project's own package is installed too.
         project_editable: It is installed as a link to its sources.
@@ -109,7 +111,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     requirements: tuple[Requirement, ...] = ()
     requirement_files: tuple[str, ...] = ()
     constraint_files: tuple[str, ...] = ()
-    standard_input: str = ""
+    standard_input: str | None = None
     project_directory: str = ""
     project_itself: bool = False
     project_editable: bool = False

@@ -52,6 +52,7 @@ class ShellCommand(Struct, frozen=True, kw_only=True):
         environment: The variables that it is given, with those written before it.
         working_directory: Where it runs; empty where that is not known.
         conditional: It may not run, or not exactly once.
+        forgiven: Something else is run where it fails.
         repeated: It runs in a loop of which nobody can tell how often it turns.
         redirections: Its redirections, those of the group around it included.
         pipe_from: The command before it in a pipeline, by its number among the script's commands; None for the first.
@@ -65,6 +66,7 @@ class ShellCommand(Struct, frozen=True, kw_only=True):
     working_directory: str
     conditional: bool = False
     repeated: bool = False
+    forgiven: bool = False
     redirections: tuple[Redirection, ...] = ()
     pipe_from: int | None = None
     pipe_to: int | None = None

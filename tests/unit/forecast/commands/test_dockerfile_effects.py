@@ -21,6 +21,10 @@ CASES = Path(__file__).parent / "dockerfiles"
 NAMES = sorted(path.stem for path in CASES.glob("*.Dockerfile"))
 
 
+# The words of the command, and where it stands.
+_SAID_ALREADY = frozenset({"place", "command", "program", "fed", "runs_in"})
+
+
 def told(dockerfile: str) -> str:
     """Return the effects of every instruction of every stage that is built, one line for each."""
     lines = []
@@ -44,7 +48,7 @@ def _unusual(thing: object) -> dict[str, object]:
     defaults = dict(zip(names[len(names) - len(usual) :], usual, strict=True))
     for name in names:
         value = getattr(thing, name)
-        if name not in {"place", "command"} and (name not in defaults or value != defaults[name]):
+        if name not in _SAID_ALREADY and (name not in defaults or value != defaults[name]):
             found[name] = value
     return found
 

@@ -1,0 +1,255 @@
+"""What ``cat``, ``grep``, ``sed`` and their like make of a text that is known; None where that cannot be told.
+
+Patterns come from strangers: only those are followed that cannot take long, with two repetitions in short lines.
+
+Source: POSIX, and the manuals of GNU grep 3.8 and GNU sed 4.9.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tonnage.lazily import regex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_MOST_BYTES, _LONGEST_LINE, _MOST_REPETITIONS = 65_536, 500, 2
+_SPECIAL = frozenset("()|+?{}")
+_GREP_FLAGS, _GREP_VALUES = frozenset("vEFihwx"), frozenset("e")
+_SUBSTITUTION = regex(
+    r"(?:(?P<at>\d+|\$)|(?P<slash>/)(?P<when>[^/]*)/)?(?P<no>!?)\s*(?P<act>[sdp])(?P<rest>.*)", re.DOTALL
+)
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"'}
+
+
+def printed_text(words: Sequence[str], fed: str | None, read: Callable[[str], str | None]) -> str | None:
+    """Return what a command prints.
+
+    Args:
+        words: The program and what it is given, paths as they are written.
+        fed: Its standard input; None where that is not known.
+        read: Returns the text of a file by its path as it is written; None where that is not known.
+    """
+    program, *rest = words or [""]
+    if program in {"echo", "printf"}:
+        return _echoed(rest) if program == "echo" else _formatted(rest)
+    known = _PROGRAMS.get(program.rpartition("/")[2])
+    if known is None:
+        return None
+    try:
+        return known(rest, lambda paths: _inputs(paths, fed, read))
+    except (ValueError, IndexError, re.error):
+        return None
+
+
+def _inputs(paths: Sequence[str], fed: str | None, read: Callable[[str], str | None]) -> str:
+    texts = [fed if path in {"-", "/dev/stdin"} else read(path) for path in paths] if paths else [fed]
+    if not all(text is not None for text in texts):
+        raise ValueError("not known")
+    joined = "".join(text or "" for text in texts)
+    if len(joined) > _MOST_BYTES or any(len(line) > _LONGEST_LINE for line in joined.split("\n")):
+        raise ValueError("too long")
+    return joined
+
+
+def _echoed(words: Sequence[str]) -> str | None:
+    words = list(words)
+    ends = "\n"
+    while words and re.fullmatch(r"-[neE]+", words[0]):
+        ends = "" if "n" in words.pop(0) else ends
+    text = _escaped(" ".join(words))
+    return None if text is None else text + ends
+
+
+def _formatted(words: Sequence[str]) -> str | None:
+    form, *given = words or [""]
+    text = _escaped(form)
+    if text is None or re.search(r"%(?![s%])", text):
+        return None
+    places = len(re.findall(r"%s", text.replace("%%", "")))
+    turns = max(1, -(-len(given) // places)) if places else 1
+    if (given and not places) or turns * len(text) > _MOST_BYTES:
+        return None
+    values = iter(given)
+    return "".join(re.sub(r"%[s%]", lambda m: "%" if m[0] == "%%" else next(values, ""), text) for _ in range(turns))
+
+
+def _escaped(text: str) -> str | None:
+    """Put in the characters that a backslash means; most shells' ``echo`` does so as well."""
+    if re.search(r"\\(?![nt\"\\])", text):
+        return None
+    return re.sub(r"\\(.)", lambda match: _ESCAPES[match[1]], text)
+
+
+def _cat(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    return None if any(re.match(r"-.", word) for word in words) else read(words)
+
+
+def _head(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    count, paths = 10, list(words)
+    if paths and (match := re.fullmatch(r"-(?:n ?|)(\d{1,6})", paths[0])):
+        count, paths = int(match[1]), paths[1:]
+    elif paths[:1] == ["-n"]:
+        count, paths = int(paths[1]), paths[2:]
+    return None if any(re.match(r"-.", word) for word in paths) else "".join(_lines(read(paths))[:count])
+
+
+def _sort(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    once = "-u" in words
+    paths = [word for word in words if word != "-u"]
+    if any(re.match(r"-.", word) for word in paths):
+        return None
+    lines = sorted(_lines(read(paths)))
+    return "".join(dict.fromkeys(lines) if once else lines)
+
+
+def _grep(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    flags: set[str] = set()
+    patterns: list[str] = []
+    plain: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word.startswith("--regexp="):
+            patterns.append(word.partition("=")[2])
+        elif word == "--invert-match":
+            flags.add("v")
+        elif word.startswith("--"):
+            return None
+        elif re.match(r"-.", word):
+            for at, letter in enumerate(word[1:], 1):
+                if letter in _GREP_VALUES:
+                    patterns.append(word[at + 1 :] or next(waiting))
+                    break
+                if letter not in _GREP_FLAGS:
+                    return None
+                flags.add(letter)
+        else:
+            plain.append(word)
+    if not patterns:
+        patterns.append(plain.pop(0))
+    found = [
+        _pattern(line, extended="E" in flags, plain="F" in flags) for each in patterns for line in each.split("\n")
+    ]
+    around = (r"(?<!\w)(?:", r")(?!\w)") if "w" in flags else ("^(?:", ")$") if "x" in flags else ("", "")
+    wanted = re.compile("|".join(f"{around[0]}{each}{around[1]}" for each in found), re.IGNORECASE * ("i" in flags))
+    shown = [line for line in _lines(read(plain)) if bool(wanted.search(line.rstrip("\n"))) is not ("v" in flags)]
+    return "".join(shown)
+
+
+def _sed(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    extended = False
+    scripts: list[str] = []
+    plain: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word in {"-E", "-r", "--regexp-extended"}:
+            extended = True
+        elif word in {"-e", "--expression"}:
+            scripts.append(next(waiting))
+        elif re.fullmatch(r"-[Er]?i[Er]?|--in-place", word):
+            extended = extended or "E" in word or "r" in word.partition("i")[0]
+        elif re.match(r"-.", word):
+            return None
+        else:
+            plain.append(word)
+    if not scripts:
+        scripts.append(plain.pop(0))
+    lines = _lines(read(plain))
+    for command in (each for script in scripts for each in _commands(script)):
+        lines = _done(command, lines, extended=extended)
+    return "".join(lines)
+
+
+def _commands(script: str) -> list[str]:
+    """Take a script apart; one whose patterns hold what parts commands is not followed."""
+    return [each.strip() for each in re.split(r"[;\n]", script) if each.strip()]
+
+
+def _done(command: str, lines: Sequence[str], *, extended: bool) -> list[str]:
+    match = _SUBSTITUTION.fullmatch(command)
+    if match is None or match["act"] == "p":
+        raise ValueError("not followed")
+    where = re.compile(_pattern(match["when"], extended=extended)) if match["when"] else None
+
+    def meant(number: int, line: str) -> bool:
+        if match["at"]:
+            told = number == len(lines) if match["at"] == "$" else number == int(match["at"])
+        else:
+            told = where is None or where.search(line.rstrip("\n")) is not None
+        return told is not (match["no"] == "!")
+
+    if match["act"] == "d":
+        if match["rest"].strip() or not (match["at"] or where):
+            raise ValueError("not followed")
+        return [line for number, line in enumerate(lines, 1) if not meant(number, line)]
+    mark = match["rest"][0]
+    _, old, new, flags = match["rest"].split(mark)
+    if set(flags) - {"g", "I", "i"} or "&" in new or "\\" in new:
+        raise ValueError("not followed")
+    wanted = re.compile(_pattern(old, extended=extended), re.IGNORECASE * bool({"I", "i"} & set(flags)))
+    count = 0 if "g" in flags else 1
+    return [
+        wanted.sub(lambda _: new, line.rstrip("\n"), count=count) + "\n" * line.endswith("\n")
+        if meant(number, line)
+        else line
+        for number, line in enumerate(lines, 1)
+    ]
+
+
+def _pattern(text: str, *, extended: bool, plain: bool = False) -> str:  # noqa: C901, PLR0912 - a branch for each sign
+    """Return a pattern of grep or sed as one of ours.
+
+    Raises:
+        ValueError: It holds what is not followed.
+    """
+    if plain:
+        return re.escape(text)
+    found: list[str] = []
+    at, repetitions = 0, 0
+    while at < len(text):
+        sign, at = text[at], at + 1
+        special = extended and sign in _SPECIAL
+        if sign == "\\" and at < len(text):
+            sign, at = text[at], at + 1
+            if sign.isalnum() or sign in "<>":
+                raise ValueError("not followed")
+            special = not extended and sign in _SPECIAL
+            if not special:
+                found.append(re.escape(sign))
+                continue
+        if sign == "[":
+            end = text.index("]", at + 1 + (text[at] == "^"))
+            if "[" in text[at:end] or "\\" in text[at:end]:
+                raise ValueError("not followed")
+            found.append(f"[{text[at:end]}]")
+            at = end + 1
+        elif sign == "*" or (special and sign in "+?"):
+            if not found or found[-1] in {"(?:", "|", "^", ")"} or (found[-1][-1:] in "*+?" and len(found[-1]) == 1):
+                raise ValueError("not followed")
+            repetitions += sign != "?"
+            found.append(sign)
+        elif special:
+            if sign in "{}":
+                raise ValueError("not followed")
+            found.append("(?:" if sign == "(" else sign)
+        else:
+            found.append(sign if sign in ".^$" else re.escape(sign))
+    if repetitions > _MOST_REPETITIONS:
+        raise ValueError("takes long")
+    return "".join(found)
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True) if "\r" not in text else [f"{each}\n" for each in text.split("\n") if each]
+
+
+_PROGRAMS = {
+    "cat": _cat,
+    "head": _head,
+    "sort": _sort,
+    "grep": _grep,
+    "egrep": lambda w, r: _grep(("-E", *w), r),
+    "sed": _sed,
+}

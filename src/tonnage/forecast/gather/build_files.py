@@ -1,0 +1,80 @@
+"""Text files that the build itself writes, changes and removes: followed where what they hold is known.
+
+What is not known is never taken for missing: a program that nobody can read may have written any file.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.commands.text_programs import printed_text
+from tonnage.model.forecast.effects import (
+    ChangeMode,
+    Download,
+    ExportLock,
+    GitClone,
+    Opaque,
+    OtherInstall,
+    Remove,
+    Transfer,
+    Unpack,
+    WriteFile,
+)
+from tonnage.model.forecast.installs import PythonInstall
+
+if TYPE_CHECKING:
+    from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.model.forecast.effects import AnyEffect
+
+
+def follow(files: StageFiles, effect: AnyEffect) -> None:  # noqa: C901 - one branch for each kind
+    """Write down what a command does to the files that can be read."""
+    match effect:
+        case WriteFile():
+            text = _written(files, effect)
+            before = files.text(effect.path) if effect.appends else ""
+            known = text is not None and before is not None and not effect.conditional
+            files.put(effect.path, f"{before}{text}" if known else None)
+        case ExportLock():
+            files.put(effect.path, None)
+            files.exports[effect.path] = effect.install
+        case ChangeMode() if effect.program:
+            for path in effect.paths:
+                text = printed_text((*effect.program, path), None, files.text)
+                files.put(path, None if effect.conditional else text)
+        case Transfer() if not effect.links or effect.sources:
+            for source in effect.sources:
+                _copied(files, source, effect)
+        case Remove() if not (effect.found or effect.conditional):
+            for path in effect.paths:
+                files.put(path, None, gone="*" not in path)
+        case Download() if effect.path:
+            files.put(effect.path, None)
+        case GitClone() | Unpack():
+            files.unknown.append(effect.directory or "/")
+        case Opaque() | OtherInstall():
+            files.anything = True
+        case PythonInstall() if effect.downloads_only and effect.target:
+            files.unknown.append(effect.target)
+
+
+def _written(files: StageFiles, effect: WriteFile) -> str | None:
+    if effect.program:
+        return printed_text(effect.program, effect.fed, lambda path: files.text(_absolute(path, effect.runs_in)))
+    return None
+
+
+def _absolute(path: str, directory: str) -> str:
+    return posixpath.normpath(posixpath.join(directory or "/", path))
+
+
+def _copied(files: StageFiles, source: str, effect: Transfer) -> None:
+    into_it = effect.destination.endswith("/") or len(effect.sources) > 1
+    name = posixpath.basename(source.rstrip("/"))
+    path = posixpath.join(effect.destination, name) if into_it else effect.destination
+    text = None if "*" in source else files.text(source)
+    if text is None or effect.recursive:
+        files.unknown.append(effect.destination)
+    if text is not None:
+        files.put(path, None if effect.conditional else text)

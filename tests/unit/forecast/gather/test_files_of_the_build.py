@@ -1,0 +1,178 @@
+"""Requirement files that the build itself writes, and installs whose words only the build knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.forecast.gather.conftest import DRIVER, LARGE, OLD
+
+from tonnage.model.forecast.estimate import Grade
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.forecast.gather.conftest import Forecast
+
+LISTED = "torch==2.3.1\nreader==1.0\n"
+LOCK = """
+[[package]]
+name = "reader"
+version = "1.0"
+[[package]]
+name = "torch"
+version = "2.3.1"
+[[package]]
+name = "driver"
+version = "12.1"
+[metadata]
+lock-version = "2.0"
+"""
+PROJECT = """
+[tool.poetry.dependencies]
+python = "^3.11"
+reader = "*"
+[tool.poetry.group.heavy.dependencies]
+torch = "*"
+"""
+ASSUMED = 500_000_000
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo reader==1.0 > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "printf 'reader==1.0\\n' > /r.txt\nRUN pip install --no-cache-dir -r /r.txt",
+        "printf '%s\\n' reader==1.0 | tee /r.txt && pip install --no-cache-dir -r /r.txt",
+        "<<EOF\ncat > /r.txt <<X\nreader==1.0\nX\npip install --no-cache-dir -r /r.txt\nEOF",
+        "echo reader > /r.txt && echo reader==1.0 > /c.txt && pip install --no-cache-dir -r /r.txt -c /c.txt",
+        "grep -v torch /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "sed -i /torch/d /app/list.txt && pip install --no-cache-dir -r /app/list.txt",
+        "cp /app/list.txt /r.txt && sed -i /torch/d /r.txt && pip install --no-cache-dir -r /r.txt",
+        "cd /app && sed s/torch.*// list.txt >/s.txt && cat /s.txt >/r.txt && pip install --no-cache-dir -r /r.txt",
+    ],
+)
+def test_a_file_that_the_build_writes_from_what_is_known_is_read(
+    forecast: Forecast, tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "list.txt").write_text(LISTED)
+    found = forecast(f"COPY list.txt /app/\nRUN {script}")
+    assert not found.failures
+    assert sum(step.image.likely_bytes for step in found.steps) == pytest.approx(OLD, rel=0.01)
+    assert found.image.grade is not Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "curl -fsSLo /r.txt https://example.org/r.txt && pip install --no-cache-dir -r /r.txt",
+        "git clone https://example.org/x.git /x && cd /x && pip install --no-cache-dir -r requirements.txt",
+        "wget -qO- https://example.org/x.tgz | tar xz -C /x && pip install --no-cache-dir -r /x/requirements.txt",
+        "pip install --no-cache-dir -r https://example.org/requirements.txt",
+        "pipenv requirements > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "uv pip compile /app/list.txt -o /r.txt && pip install --no-cache-dir -r /r.txt",
+        "make list && pip install --no-cache-dir -r /made.txt",
+        "awk '{print $1}' /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "make list | pip install --no-cache-dir -r /dev/stdin",
+        "pip install --no-cache-dir -r $(make list)",
+        "mv /app/list.txt /r.txt && ./change /r.txt && awk 1 /r.txt > /s.txt && pip install --no-cache-dir -r /s.txt",
+    ],
+)
+def test_a_file_of_which_only_the_build_knows_is_a_bound_and_no_failure(
+    forecast: Forecast, tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "list.txt").write_text(LISTED)
+    found = forecast(f"COPY list.txt /app/\nRUN {script}")
+    assert not found.broken
+    last = found.steps[-1].image
+    assert last.high_bytes >= ASSUMED
+    assert last.grade is Grade.UNKNOWN
+
+
+def test_what_is_known_of_an_install_beside_such_a_file_is_counted(forecast: Forecast) -> None:
+    found = forecast(
+        "RUN curl -o /r.txt https://example.org/r.txt\nRUN pip install --no-cache-dir torch==2.3.1 -r /r.txt"
+    )
+    assert found.steps[-1].image.low_bytes == pytest.approx(LARGE + DRIVER, rel=0.01)
+    assert found.steps[-1].image.high_bytes > ASSUMED + LARGE + DRIVER
+
+
+def test_a_file_that_nobody_writes_cannot_be_built(forecast: Forecast) -> None:
+    assert forecast("RUN pip install -r /requirements.txt").broken
+    assert forecast("RUN echo reader > /r.txt && rm /r.txt && pip install -r /r.txt").broken
+
+
+@pytest.mark.parametrize(
+    "script", ["pip install -r /none.txt || pip install reader", "test -f /x && pip install -r /none.txt || true"]
+)
+def test_a_failure_that_something_else_is_run_for_is_none(forecast: Forecast, script: str) -> None:
+    assert not forecast(f"RUN {script}").broken
+
+
+@pytest.mark.parametrize(
+    ("command", "brings"),
+    [
+        ("poetry install --no-root --only main", OLD),
+        ("poetry install --no-root --without heavy", OLD),
+        ("poetry install --no-root --only main,heavy", OLD + LARGE + DRIVER),
+        ("poetry install --no-root --only heavy", LARGE + DRIVER),
+        ("poetry install --no-root --with heavy", OLD + LARGE + DRIVER),
+        ("poetry sync --no-root --only=main", OLD),
+        ("poetry export -o /r.txt && pip install --no-compile -r /r.txt", OLD),
+        ("poetry export --with heavy > /r.txt && pip install --no-compile -r /r.txt", OLD + LARGE + DRIVER),
+        ("poetry export --only heavy -f requirements.txt | pip install --no-compile -r /dev/stdin", LARGE + DRIVER),
+    ],
+)
+def test_poetry_installs_what_its_words_say(forecast: Forecast, tmp_path: Path, command: str, brings: int) -> None:
+    (tmp_path / "poetry.lock").write_text(LOCK)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02)
+
+
+def test_what_a_lock_was_written_as_in_another_stage_is_read(forecast: Forecast, tmp_path: Path) -> None:
+    (tmp_path / "poetry.lock").write_text(LOCK)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    made = "WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\nRUN poetry export -o requirements.txt\n"
+    made += "FROM scratch\nENV PYTHONDONTWRITEBYTECODE=1\n"
+    found = forecast(f"{made}COPY --from=0 /app/requirements.txt /r.txt\nRUN pip install --no-cache-dir -r /r.txt")
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(OLD, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "command", ["pip install .", "pip install -e .", "pip install ..", "pip install app/", "pip install '.[x]'"]
+)
+def test_a_directory_that_is_built_by_its_setup_script_is_a_bound_and_no_failure(
+    forecast: Forecast, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "setup.py").write_text("")
+    found = forecast(f"WORKDIR /app\nCOPY setup.py ./\nRUN {command}")
+    assert not found.broken
+    assert found.steps[-1].image.high_bytes >= ASSUMED
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "apt-get install -y $(cat packages.txt)",
+        "apt-get install -y ./x.deb",
+        "dpkg -i /x.deb",
+        "apt install -y /debs/*.deb",
+    ],
+)
+def test_packages_of_the_system_that_only_the_build_names_are_a_bound(forecast: Forecast, command: str) -> None:
+    last = forecast(f"RUN {command}").steps[-1].image
+    assert last.high_bytes >= ASSUMED
+    assert last.grade is Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["npm ci", "pipenv install --deploy", "git clone https://example.org/x.git", "python -m spacy download en"],
+)
+def test_what_a_program_fetches_is_not_known_to_be_nothing(forecast: Forecast, command: str) -> None:
+    download = forecast(f"RUN {command}").steps[-1].download
+    assert download.high_bytes >= ASSUMED
+    assert download.grade is Grade.UNKNOWN
