@@ -178,9 +178,9 @@ def test_what_was_pushed_is_pulled_and_not_built_again(project: Project) -> None
         # A machine that has not what it was built from.
         dockerfile = project.directory / "app" / "Dockerfile"
         dockerfile.rename(project.directory / "Dockerfile")
-        project.deploy("--no-build")
+        ended = project.deploy("--no-build")
         (project.directory / "Dockerfile").rename(dockerfile)
-        assert page(project.real.address, PORT) == text
+        assert page(project.real.address, PORT) == text, ended.stderr
         assert "app.pull" in project.step_names()
         assert "app.build" not in project.step_names()
         assert planned(project, "--no-build")["steps"] == []
