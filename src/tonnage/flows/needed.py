@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.needed import build_paths_of, paths_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tonnage.flows.ports import StackPorts
     from tonnage.model.inventory import Inventory
@@ -40,12 +40,15 @@ def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Invento
     if endpoint.startswith((_HERE, _BY_SSH)):
         there = ports.files.missing(endpoint if endpoint.startswith(_BY_SSH) else "", on_engine)
         gone |= set(there)
-    held = {number for each in inventory.containers for _, number, _ in each.published}
-    listening = ports.files.listening() if endpoint.startswith(_HERE) and not inventory.engine.apart else ()
+    held = {(number, protocol) for each in inventory.containers for _, number, protocol in each.published}
+    published = any(port.published for service in stack.services for port in service.ports)
+    listening: Sequence[tuple[str, int, str]] = ()
+    if published and endpoint.startswith((_HERE, _BY_SSH)) and not inventory.engine.apart:
+        listening = ports.files.listening(endpoint if endpoint.startswith(_BY_SSH) else "")
     return replace(
         inventory,
         missing=frozenset({*missing, *gone}),
-        listening=tuple(each for each in listening if each[1] not in held),
+        listening=tuple(each for each in listening if each[1:] not in held),
     )
 
 

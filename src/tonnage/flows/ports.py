@@ -127,8 +127,11 @@ class StackFiles(Protocol):
     def missing(self, endpoint: str, paths: Sequence[str]) -> Collection[str]:
         """Return the paths where nothing is, on the machine behind ``ssh://``, or on this one where that is empty."""
 
-    def listening(self) -> Sequence[tuple[str, int]]:
-        """Return the TCP ports on which programs of this machine listen, with their address; empty for every one."""
+    def listening(self, endpoint: str) -> Sequence[tuple[str, int, str]]:
+        """Return ports on which programs listen, with address (empty for every one) and protocol.
+
+        Those of the machine behind ``ssh://``, or of this one where that is empty.
+        """
 
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:
         """Return the files that a stack mounts from here and that the engine's machine lacks."""

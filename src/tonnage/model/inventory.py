@@ -328,8 +328,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
         offers: What registries have now, of the images that they were asked for.
         networks: The names and ids of its networks.
         missing: Paths that services need and that are not there; empty where nobody looked.
-        listening: TCP ports on which programs of this machine listen that are no containers, with their address (empty
-            for every one); empty where nobody looked.
+        listening: Ports on which programs of the engine's machine listen that are no containers, with address (empty:
+            every one) and protocol; empty where nobody looked.
     """
 
     engine: Engine
@@ -345,7 +345,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     offers: tuple[OfferedImage, ...] = ()
     networks: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
-    listening: tuple[tuple[str, int], ...] = ()
+    listening: tuple[tuple[str, int, str], ...] = ()
 
     @property
     def build_cache(self) -> tuple[CacheRecord, ...]:

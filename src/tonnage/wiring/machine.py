@@ -256,8 +256,12 @@ class RealStackFiles:
 
         return missing(paths)
 
-    def listening(self) -> tuple[tuple[str, int], ...]:
-        """Return the TCP ports on which programs of this machine listen, with their address; empty for every one."""
+    def listening(self, endpoint: str) -> tuple[tuple[str, int, str], ...]:
+        """Return ports on which programs listen, of the machine behind ``ssh://``, or of this one without an endpoint."""
+        if endpoint:
+            from tonnage.adapters.ssh.files import listening_there  # noqa: PLC0415
+
+            return listening_there(endpoint)
         from tonnage.adapters.host.presence import listening  # noqa: PLC0415
 
         return listening()

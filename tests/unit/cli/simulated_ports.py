@@ -139,7 +139,8 @@ class SimulatedFiles(RealStackFiles):
     def remote(self, endpoint: str, paths: Sequence[str]) -> Files:
         raise EngineUnreachableError(f"nothing is behind {endpoint}: {', '.join(paths)}")
 
-    def listening(self) -> tuple[tuple[str, int], ...]:
+    def listening(self, endpoint: str) -> tuple[tuple[str, int, str], ...]:
+        del endpoint
         return ()
 
     def to_send(self, host: str, stack: Stack) -> tuple[FileToSend, ...]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.unit.decide import observed
 
 from tonnage.flows.needed import with_needs
-from tonnage.model.stack import BuildSpec
+from tonnage.model.stack import BuildSpec, Port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ WEB = observed.service(
         ]
     },
     build=BuildSpec(context="/srv/shop/web", secrets=("id=token,src=/home/me/token",)),
+    ports=(Port(target=80, published="8017"),),
 )
 
 
@@ -40,8 +41,8 @@ class Files:
         self.asked.setdefault(endpoint, []).extend(paths)
         return self.gone.get(endpoint, set()) & set(paths)
 
-    def listening(self) -> tuple[tuple[str, int], ...]:
-        return (("", 80), ("", 8017))
+    def listening(self, endpoint: str) -> tuple[tuple[str, int, str], ...]:
+        return (("", 90, "tcp"),) if endpoint else (("", 80, "tcp"), ("", 80, "udp"), ("", 8017, "tcp"))
 
 
 @dataclass
@@ -64,7 +65,7 @@ def test_on_this_machine_everything_is_looked_for_here_and_ports_of_containers_a
     seen, files = look(observed.stack(WEB), "unix:///run/docker.sock", {"": {"/var/models", "/home/me/token"}})
     assert seen.missing == {"/var/models", "/home/me/token"}
     assert list(files.asked) == [""]
-    assert seen.listening == (("", 8017),)
+    assert seen.listening == (("", 80, "udp"), ("", 8017, "tcp"))
 
 
 def test_of_an_engine_in_another_network_the_ports_of_this_one_are_not_asked() -> None:
@@ -83,7 +84,11 @@ def test_on_another_machine_mounts_are_looked_for_there_and_what_is_sent_here() 
     seen, files = look(stack, ssh, {"": {"/srv/shop/app.conf"}, ssh: {"/var/models"}})
     assert seen.missing == {"/srv/shop/app.conf", "/opt/shop/app.conf", "/var/models"}
     assert files.asked == {"": ["/home/me/token", "/srv/shop/app.conf"], ssh: ["/var/models"]}
-    assert seen.listening == ()
+    assert seen.listening == (("", 90, "tcp"),)
+
+
+def test_where_no_port_is_published_nobody_is_asked_for_ports() -> None:
+    assert look(observed.stack(replace(WEB, ports=())), "unix:///run/docker.sock", {})[0].listening == ()
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://vm:2375"])

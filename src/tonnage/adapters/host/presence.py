@@ -1,7 +1,8 @@
-"""What is there on this machine: paths, what small files hold, and programs that listen on TCP ports."""
+"""What is there on this machine: paths, what small files hold, and programs that listen on ports."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import ipaddress
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING
 from tonnage.small_files import MOUNTED, read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-_LISTENS = "0A"
-_TABLES = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
+_LISTENS = {"tcp": "0A", "udp": "07"}
+TABLES = ("tcp", "tcp6", "udp", "udp6")
 
 
 def missing(paths: Iterable[str]) -> frozenset[str]:
@@ -41,22 +42,29 @@ def content_digest(path: str) -> str:
         return ""
 
 
-def listening(tables: Iterable[str] = _TABLES) -> tuple[tuple[str, int], ...]:
-    """Return the TCP ports on which programs of this network listen, with their address; empty for every address.
+def listening(place: str = "/proc/self/net") -> tuple[tuple[str, int, str], ...]:
+    """Return the ports on which programs of this network listen, with address (empty: every one) and protocol."""
+    told = {}
+    for table in TABLES:
+        with contextlib.suppress(OSError):
+            told[table] = Path(place, table).read_text(encoding="ascii", errors="replace")
+    return listeners(told)
 
-    Source: Linux, Documentation/networking/proc_net_tcp.rst.
+
+def listeners(told: Mapping[str, str]) -> tuple[tuple[str, int, str], ...]:
+    """Return the same from what the kernel tells, by table.
+
+    Source: Linux, Documentation/networking/proc_net_tcp.rst; a socket of UDP that has no other side is in state 7.
     """
     found = set()
-    for table in tables:
-        try:
-            lines = Path(table).read_text(encoding="ascii", errors="replace").splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
+    for table, text in told.items():
+        protocol = table.removesuffix("6")
+        for line in text.splitlines()[1:]:
             words = line.split()
-            if len(words) > 3 and words[3] == _LISTENS:  # noqa: PLR2004 - the state is the fourth word
+            if len(words) > 3 and words[3] == _LISTENS[protocol]:  # noqa: PLR2004 - the state is the fourth word
                 address, _, port = words[1].partition(":")
-                found.add((_address(address), int(port, 16)))
+                with contextlib.suppress(ValueError):
+                    found.add((_address(address), int(port, 16), protocol))
     return tuple(sorted(found))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.adapters.host.presence import TABLES, listeners
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineUnreachableError
 from tonnage.small_files import COMPOSE_FILE, too_large
@@ -69,6 +70,24 @@ def missing_there(endpoint: str, paths: Sequence[str]) -> frozenset[str]:
         )
     told = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(f"{_MARK} ")]
     return frozenset(paths[int(number)] for number in told)
+
+
+def listening_there(endpoint: str) -> tuple[tuple[str, int, str], ...]:
+    """Return the ports on which programs of that machine listen, with address and protocol.
+
+    What its kernel does not tell counts as free.
+
+    Raises:
+        EngineUnreachableError: ssh failed.
+    """
+    script = "".join(f"echo '{_MARK} {table}'; cat /proc/net/{table} 2>/dev/null\n" for table in TABLES)
+    done = ssh.run_there(endpoint, f"{script}exit 0\n")
+    if done.exit_code:
+        raise EngineUnreachableError(
+            f"ports of {endpoint} cannot be looked at", why=done.stderr.strip() or "Its shell did not tell them."
+        )
+    parts = [part.partition("\n") for part in done.stdout.split(f"{_MARK} ")[1:]]
+    return listeners({table: text for table, _, text in parts if table in TABLES})
 
 
 class _RemoteEntry(Struct, frozen=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.stack import ComposeMapping, Service, Stack
+    from tonnage.model.stack import ComposeMapping, Port, Service, Stack
 
 _OF_CONTAINERS = ("network_mode", "pid", "ipc")
 
@@ -238,18 +238,20 @@ def _taken(stack: Stack, service: Service, inventory: Inventory) -> Iterator[Mis
     if service.network_mode == "host":
         return
     for port in service.ports:
-        if port.protocol == "tcp" and any(_listens(each, port.published, port.host_ip) for each in inventory.listening):
+        if any(_listens(each, port) for each in inventory.listening):
             yield MissingThing(
                 what=f"{service.name} publishes port {port.published} of the host, which is taken",
                 place=_place_of(stack, service.name),
                 todo="A program outside this engine listens on it. Stop that one, or publish another port:\n"
-                f"  ss -ltnp 'sport = :{port.published}'",
+                f"  ss -l{port.protocol[0]}np 'sport = :{port.published}'",
             )
 
 
-def _listens(listener: tuple[str, int], published: str, address: str) -> bool:
-    at, number = listener
-    return str(number) == published and (not at or not address or at == address or address in {"0.0.0.0", "::"})  # noqa: S104 - compared
+def _listens(listener: tuple[str, int, str], port: Port) -> bool:
+    at, number, protocol = listener
+    address = port.host_ip
+    same = (str(number), protocol) == (port.published, port.protocol)
+    return same and (not at or not address or at == address or address in {"0.0.0.0", "::"})  # noqa: S104 - compared
 
 
 def _who(container: Container) -> str:

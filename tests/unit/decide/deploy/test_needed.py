@@ -161,17 +161,19 @@ def test_a_fixed_name_that_another_container_has_is_taken() -> None:
 @pytest.mark.parametrize(
     ("listener", "published", "host_ip", "protocol", "taken"),
     [
-        (("", 8017), "8017", "", "tcp", True),
-        (("127.0.0.1", 8017), "8017", "", "tcp", True),
-        (("", 8017), "8017", "127.0.0.1", "tcp", True),
-        (("10.0.0.7", 8017), "8017", "127.0.0.1", "tcp", False),
-        (("", 8018), "8017", "", "tcp", False),
-        (("", 8017), "8017", "", "udp", False),
-        (("", 8017), "8010-8020", "", "tcp", False),
+        (("", 8017, "tcp"), "8017", "", "tcp", True),
+        (("127.0.0.1", 8017, "tcp"), "8017", "", "tcp", True),
+        (("", 8017, "tcp"), "8017", "127.0.0.1", "tcp", True),
+        (("10.0.0.7", 8017, "tcp"), "8017", "127.0.0.1", "tcp", False),
+        (("", 8018, "tcp"), "8017", "", "tcp", False),
+        (("", 8017, "tcp"), "8017", "", "udp", False),
+        (("", 8017, "udp"), "8017", "", "udp", True),
+        (("", 8017, "udp"), "8017", "", "tcp", False),
+        (("", 8017, "tcp"), "8010-8020", "", "tcp", False),
     ],
 )
 def test_a_program_that_listens_on_a_port_has_it(
-    listener: tuple[str, int], published: str, host_ip: str, protocol: str, *, taken: bool
+    listener: tuple[str, int, str], published: str, host_ip: str, protocol: str, *, taken: bool
 ) -> None:
     web = service(ports=(Port(target=80, published=published, host_ip=host_ip, protocol=protocol),))
     inventory = seen(listening=(listener,))
