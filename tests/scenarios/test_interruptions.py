@@ -135,3 +135,31 @@ def test_a_signal_in_a_switch_over_brings_the_running_version_back(project: Proj
     assert processes_with(project.name) == []
     project.deploy()
     assert page(project.real.address, 18088) == "web 2"
+
+
+def test_a_signal_after_one_of_two_services_that_belong_together_takes_it_back(project: Project) -> None:
+    project.top["x-tonnage"] = {"rollback": "stack"}
+    project.web("back", "back 1")
+    project.web("front", "front 1", depends_on=["back"])
+    project.deploy()
+    engine = project.engine
+    images = {name: engine.container(name).image for name in ("back", "front")}
+    kept = {name: engine.kept(name) for name in images}
+    front = engine.container("front")
+    project.web("back", "back 2")
+    project.web("front", "front 2", run=asleep_in(project))
+    running = project.start("deploy")
+    running.until(lambda: processes_with(f"asleep-in-{project.name}"), "the second service is built")
+    assert engine.container("back").image != images["back"]
+    running.signal(signal.SIGTERM)
+    ended = running.wait(within_s=60)
+    assert ended.exit_code == 143, ended.stderr
+    assert "undone: " in ended.stderr
+    assert {name: engine.container(name).image for name in images} == images
+    assert engine.container("front") == front
+    assert engine.health("back") == "healthy"
+    assert {name: engine.kept(name) for name in images} == kept
+    assert engine.names_of_ours() == set()
+    project.web("front", "front 2", run="true")
+    project.deploy()
+    assert all(engine.container(name).image != images[name] for name in images)

@@ -257,7 +257,7 @@ class RealStackFiles:
         return missing(paths)
 
     def listening(self, endpoint: str) -> tuple[tuple[str, int, str], ...]:
-        """Return ports on which programs listen, of the machine behind ``ssh://``, or of this one without an endpoint."""
+        """Return the ports on which programs listen, of the machine behind ``ssh://``, or of this one without one."""
         if endpoint:
             from tonnage.adapters.ssh.files import listening_there  # noqa: PLC0415
 
