@@ -121,7 +121,8 @@ class FactLookups(RealLookups):
                     size_bytes=told.wheel,
                 )
                 wanted += told.needs
-        return Lock(target=target, wheels=tuple(found[name] for name in sorted(found)))
+        needs = tuple((name, needed) for name in found for needed in self._facts.wheels[name].needs)
+        return Lock(target=target, wheels=tuple(found[name] for name in sorted(found)), needs=needs)
 
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         del request

@@ -14,7 +14,15 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.reports.ci_job import DiskMoment, JobForecast, JobReclaim, JobRun, JobStep
+from tonnage.model.reports.ci_job import (
+    DiskMoment,
+    Figures,
+    ForecastOfDeploy,  # noqa: TC001 - msgspec reads it
+    JobForecast,
+    JobReclaim,
+    JobRun,
+    JobStep,
+)
 from tonnage.own_files import open_stream
 from tonnage.small_files import TOLD_BY_JOB, read_text
 from tonnage.views.ci.job_summary import job_summary, job_values
@@ -36,6 +44,7 @@ class _Plan(Struct, frozen=True):
     purpose: str
     filesystem: str
     available_bytes: int
+    need: ForecastOfDeploy | None = None
 
 
 class _Started(Struct, frozen=True):
@@ -63,7 +72,14 @@ def _read_run(file: str) -> JobRun | None:
             event = msgspec.json.decode(line, type=_Head).event
             if event == "run-started":
                 plan = msgspec.json.decode(line, type=_Started).plan
-                run = replace(run, purpose=plan.purpose, mount=plan.filesystem, before_bytes=plan.available_bytes)
+                expected = plan.need.peak_bytes if plan.need is not None else Figures()
+                run = replace(
+                    run,
+                    purpose=plan.purpose,
+                    mount=plan.filesystem,
+                    before_bytes=plan.available_bytes,
+                    expected=expected,
+                )
             elif event == "step-finished":
                 run = replace(run, steps=(*run.steps, msgspec.json.decode(line, type=JobStep)))
             elif event == "run-finished":

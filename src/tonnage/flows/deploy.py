@@ -260,7 +260,8 @@ def _forecasts(
     pulled = frozenset(each.name for each, change in images if change.pull)
     if not services or not wanted.policy.forecast:
         return {}, ()
-    from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, builds_of, gather  # noqa: PLC0415 - only for builds
+    from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, gather  # noqa: PLC0415 - only for builds
+    from tonnage.flows.verdict import builds_of  # noqa: PLC0415
 
     # An image of the stack that this plan does not build is taken from the engine.
     asked = ForecastRequest(

@@ -18,10 +18,9 @@ from tonnage.flows.looks import look
 from tonnage.flows.requests import LookupScope
 from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import cache_places, read_history
+from tonnage.flows.verdict import Planned, fitted, inventory_for
 from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.totals import (
-    cached_bytes,
-    expected_builds,
     fit_into,
     forecast_stack,
     pulled_beside,
@@ -44,10 +43,9 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.looks import Snapshot
-    from tonnage.flows.ports import EnginePorts, ForecastPorts
+    from tonnage.flows.ports import DeployPorts, EnginePorts, ForecastPorts
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.deploy.plan import ExpectedBuild
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast
     from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Engine, Inventory
@@ -98,7 +96,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     from_registries: tuple[str, ...] = ()
 
 
-def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
+def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
     """Forecast a stack, with the engine's images and disk where it answers.
 
     Returns:
@@ -124,6 +122,8 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
         seen = look(facts, wanted) if facts is not None else None
         engine = seen.inventory.engine if seen else None
         kind = named.kind if named is not None else ports.engines.kind(engine)
+        fresh = named is not None and named.version is not None
+        history = read_history(ports, wanted.stack.name, engine.engine_id if engine else "")
         found = gather(
             ports,
             in_order(wanted.stack, chosen),
@@ -140,21 +140,31 @@ def forecast(ports: ForecastPorts, flags: StackFlags, options: ForecastOptions) 
                 refuses_circles=True,
                 untrusted=wanted.untrusted,
                 ask_hosts=wanted.ask_hosts,
-                fresh=named is not None and named.version is not None,
+                fresh=fresh,
                 packed=_packed(wanted, kind, named, engine) if options.push else frozenset(),
             ),
             facts=facts,
             inventory=seen.inventory if seen else None,
-            history=read_history(ports, wanted.stack.name, engine.engine_id if engine else ""),
+            history=history,
             cancel=signals.cancel,
         )
+        whole = forecast_stack(wanted.stack.name, kind, found)
+        rooms = _rooms(wanted, seen, options.disk_bytes)
+        planned = Planned(
+            wanted=wanted,
+            inventory=inventory_for(seen.inventory if seen and not fresh else None, kind, rooms),
+            history=history,
+            pushed=options.push,
+        )
+        its_own = not options.engine and options.disk_bytes is None
+        fits, deploy, unknown = fitted(ports, facts if its_own else None, planned, found, fit_into(whole, rooms))
     if signals.number:
         raise InterruptedRunError(signals.number, "stopped; nothing was changed")
-    whole = forecast_stack(wanted.stack.name, kind, found)
-    rooms = _rooms(wanted, seen, options.disk_bytes)
     # What is asked for another engine or another disk does not depend on the one that is here.
-    notes = unknowns(seen.inventory) if seen and not options.engine and options.disk_bytes is None else ()
-    return ForecastAnswer(stack=whole, fits=fit_into(whole, rooms), disk_known=bool(rooms), notes=notes)
+    notes = unknowns(seen.inventory) if seen and its_own else ()
+    if unknown:
+        notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")
+    return ForecastAnswer(stack=whole, fits=fits, disk_known=bool(rooms), deploy=deploy, notes=notes)
 
 
 def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, engine: Engine | None) -> frozenset[str]:
@@ -294,29 +304,6 @@ def forecast_now(
     known = [each for each in found if each.found_out and not each.failures and each.peak.known]
     left_out = ((each.service, next(iter(each.failures), _TOO_LITTLE)) for each in found if each not in known)
     return replace(forecast_stack(stack.name, kind, known), left_out=tuple(left_out))
-
-
-def builds_of(
-    forecasts: Sequence[ServiceForecast], inventory: Inventory, pulled: Collection[str] = ()
-) -> dict[str, ExpectedBuild]:
-    """Return what the steps of a plan that build or pull will do.
-
-    Args:
-        forecasts: Of the services that are built or pulled, in the order of the plan.
-        pulled: Those that are pulled.
-
-    Returns:
-        By service, on the filesystem of the data root.
-    """
-    first, *others = inventory.filesystems
-    return expected_builds(
-        forecasts,
-        roles=first.roles,
-        elsewhere={role for disk in others for role in disk.roles} - set(first.roles),
-        cached_bytes=cached_bytes(inventory),
-        beside=inventory.engine.builder is not None,
-        pulled=pulled,
-    )
 
 
 def platform_of_engine(inventory: Inventory | None) -> str:

@@ -2,8 +2,8 @@
 
 What a build will do is told by, strongest first: a forecast that is exact, what was measured of the same step in
 earlier runs, a forecast that is declared or assumed. What a pull will do the registry tells; what was measured counts
-where it does not. A step of which none is there has the grade unknown, and then so
-has everything after it.
+where it does not. A step of which none is there has the grade unknown, and then so has everything after it. How much is missing for a plan is told here alone: a refusal, a forecast's verdict and the
+summary of a job show this figure.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from tonnage.model.deploy.plan import (
     Pull,
     Push,
     Refusal,
+    RemoveContainer,
     RemoveImage,
+    RemoveService,
     Restart,
     StartFirst,
     Switch,
 )
 from tonnage.model.deploy.rolling import StartRolling
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly, weakest
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import History
     from tonnage.model.inventory import Filesystem
 
-# What a container writes when it starts nobody knows before; what is replaced gives its own back.
-_STARTED = Estimate(-100_000_000, 0, 50_000_000, Grade.UNKNOWN)
+# What a container writes when it starts, and until it is healthy, nobody knows before; what is replaced gives its own
+# back.
+STARTED = Estimate(-100_000_000, 0, 50_000_000, Grade.UNKNOWN)
 
 
 def with_expectations(
@@ -51,9 +54,9 @@ def with_expectations(
     available = exactly(available_bytes)
     done = []
     for step in steps:
-        known = _known(step, history, (builds or {}).get(step.service))
-        after = _less(available, known.kept)
-        lowest = _less(available, _at_worst(known.kept, known.transient))
+        known = _known(step, history, (builds or {}).get(step.service), forecast=bool(builds))
+        after = _less(available, given_back(known) if isinstance(known.action, CleanCache) else known.kept)
+        lowest = _less(available, at_worst(known.kept, known.transient))
         done.append(msgspec.structs.replace(known, available_after=after, available_lowest=lowest))
         available = after
     return tuple(done)
@@ -68,25 +71,33 @@ def why_not_fit(steps: Iterable[Step], *, available_bytes: int, reserve_bytes: i
     steps = tuple(steps)
     if not steps:
         return None
-    todo = "See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE"
     if available_bytes < reserve_bytes:
         return Refusal(
             what=f"{filesystem} is already below the reserve",
             why=f"{format_bytes(available_bytes)} are available and {format_bytes(reserve_bytes)} must remain:"
             f" {format_bytes(reserve_bytes - available_bytes)} are missing before anything is written.",
-            todo=todo,
+            todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
+            missing_bytes=reserve_bytes - available_bytes,
         )
-    for step in steps:
-        lowest = step.available_lowest
-        if lowest.known and lowest.high_bytes < reserve_bytes:
-            return Refusal(
-                what=f"step {step.name} cannot fit on {filesystem}",
-                why=f"It would leave {format_bytes(lowest.high_bytes)} at best ({lowest.grade}), and"
-                f" {format_bytes(reserve_bytes)} must remain:"
-                f" {format_bytes(reserve_bytes - lowest.high_bytes)} are missing.",
-                todo=todo,
-            )
-    return None
+    crossing = next(
+        (each for each in steps if each.available_lowest.known and each.available_lowest.high_bytes < reserve_bytes),
+        None,
+    )
+    if crossing is None:
+        return None
+    worst = min((each.available_lowest for each in steps if each.available_lowest.known), key=lambda e: e.likely_bytes)
+    missing_bytes = reserve_bytes - worst.likely_bytes
+    todo = "See what would make it fit, and what can be freed:\n  tonnage forecast\n  tonnage reclaim"
+    if missing_bytes <= reserve_bytes:
+        todo += "\nOr lower the reserve:\n  tonnage deploy --keep-free SIZE"
+    return Refusal(
+        what=f"step {crossing.name} cannot fit on {filesystem}",
+        why=f"At its worst moment the plan needs {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
+        f" and {format_bytes(available_bytes - reserve_bytes)} are available above the reserve of"
+        f" {format_bytes(reserve_bytes)}: {format_bytes(missing_bytes)} are missing.",
+        todo=todo,
+        missing_bytes=missing_bytes,
+    )
 
 
 def freed(unique_bytes: int) -> Estimate:
@@ -94,7 +105,7 @@ def freed(unique_bytes: int) -> Estimate:
     return Estimate(-(unique_bytes * 107 // 100), -unique_bytes, -unique_bytes, Grade.DECLARED)
 
 
-def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
+def _known(step: Step, history: History, build: ExpectedBuild | None, *, forecast: bool) -> Step:
     learned = history.learned.get(step.learn_key) if step.learn_key else None
     if build is not None and isinstance(step.action, Build):
         step = msgspec.structs.replace(step, instructions=build.instructions)
@@ -106,29 +117,50 @@ def _known(step: Step, history: History, build: ExpectedBuild | None) -> Step:
         return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     if learned is not None:
         return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
-    if build is not None and not step.kept.known:
-        return _after_build(step, build)
+    if forecast and not step.kept.known:
+        return _besides_builds(step, build)
     return step
 
 
-def _after_build(step: Step, build: ExpectedBuild) -> Step:
-    """Return a step that follows a forecast build, with what may be said of it; the others stay unknown."""
+def _besides_builds(step: Step, build: ExpectedBuild | None) -> Step:
+    """Return a step of a plan whose builds were forecast, with what may be said of it; the others stay unknown."""
     match step.action:
-        case CleanCache():
-            given_back = build.cache
-        case RemoveImage() if step.action.with_cache and step.action.references == (step.action.image,):
-            given_back = build.given_back
-        case Push():
-            return msgspec.structs.replace(step, kept=NOTHING, transient=NOTHING)
-        case StartFirst() | StartRolling() | Switch() | Restart() | Prove():
-            return msgspec.structs.replace(step, kept=_STARTED, transient=NOTHING)
+        case Pull() if build is not None:
+            return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
+        case CleanCache() if build is not None:
+            # All that the build left and its image does not use goes, so it weighs in no later step.
+            cache, grade = build.cache, weakest((build.cache.grade, Grade.DECLARED))
+            kept = Estimate(-cache.high_bytes, -cache.likely_bytes, -cache.low_bytes, grade)
+            return _takes(step, kept if cache.high_bytes else NOTHING)
+        case RemoveImage() if build and step.action.with_cache and step.action.references == (step.action.image,):
+            given = build.given_back
+            kept = Estimate(-given.high_bytes, -given.likely_bytes, 0, Grade.UNKNOWN)
+            return _takes(step, kept if kept.low_bytes else NOTHING)
+        case Push() | RemoveContainer() | RemoveService() | Prove():
+            return _takes(step, NOTHING)
+        case StartFirst() | StartRolling() | Switch() | Restart():
+            return _takes(step, STARTED)
         case _:
             return step
-    kept = Estimate(-given_back.high_bytes, -given_back.likely_bytes, 0, Grade.UNKNOWN)
-    return msgspec.structs.replace(step, kept=kept if kept.low_bytes else NOTHING, transient=NOTHING)
 
 
-def _at_worst(kept: Estimate, transient: Estimate) -> Estimate:
+def _takes(step: Step, kept: Estimate) -> Step:
+    return msgspec.structs.replace(step, kept=kept, transient=NOTHING)
+
+
+def given_back(clean: Step) -> Estimate:
+    """Return what removing build cache does to a sum in which that cache counts: each figure loses its own part.
+
+    How much a build left is not known apart from how much of it goes, unless both were measured by themselves.
+    """
+    kept = clean.kept
+    if kept.grade is Grade.LEARNED:
+        return kept
+    return Estimate(kept.high_bytes, kept.likely_bytes, kept.low_bytes, kept.grade)
+
+
+def at_worst(kept: Estimate, transient: Estimate) -> Estimate:
+    """Return what a step needs at its worst moment."""
     # Bytes that a step gives back come free at its end, so they do not lower its worst moment.
     if not kept.known:
         return UNKNOWN

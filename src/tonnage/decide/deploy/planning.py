@@ -24,6 +24,7 @@ from tonnage.decide.deploy.rolling import check_rolling
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.service_steps import build_steps, deploy_steps, pull_step, settled_steps
 from tonnage.decide.deploy.together import Part, in_turn, undoing_all
+from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.decide.deploy.withdrawn import refuse_withdrawn
 from tonnage.errors import UsageError
@@ -238,7 +239,7 @@ def finish_plan(
         services=tuple(services),
         policy=policy,
     )
-    return plan if inventory.needs is None else with_reclaim_steps(plan, stack, inventory)
+    return with_need(plan) if inventory.needs is None else with_reclaim_steps(plan, stack, inventory)
 
 
 def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import freed, why_not_fit
+from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.reclaim.choice import decide, freed_bytes
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.errors import CannotReclaimError
@@ -55,7 +56,7 @@ def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
     spare = spare_things(inventory, stack, plan.steps)
     fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes)
     removable = tuple(each.candidate_id for each in spare.candidates)
-    return replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable)
+    return with_need(replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable))
 
 
 def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:

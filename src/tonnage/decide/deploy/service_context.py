@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.expectations import freed
@@ -20,7 +21,7 @@ from tonnage.model.deploy.image_names import (
 )
 from tonnage.model.deploy.plan import CleanCache, Keep, RemoveImage, Rename, Step, Tag, Untag
 from tonnage.model.deploy.policy import Cleanup
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.references import tagged
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Action, Version
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.versions import KnownVersion
-    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.inventory import Image, Inventory
     from tonnage.model.stack import Service, Stack
 
@@ -214,19 +214,24 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """Return a step that removes an observed image.
 
         Its build cache goes with it: as long as that is there, the layers are, and nothing comes free.
-        What comes free is known only when nothing is built in this plan that might share its layers.
+        What comes free is known only when nothing is built in this plan that might share its layers; else it may be
+        nothing.
         """
         short = image.image_id.removeprefix("sha256:")[:12]
         # These names may be another image's by the time of this step.
         moving = {self.own_name, self.candidate} - set(references)
         shown = next((name for name in references or image.references if name not in moving), short)
-        return self.step(
+        given = freed(image.unique_bytes)
+        step = self.step(
             name,
             RemoveImage(image=image.image_id, references=references, with_cache=self.cleans_cache, records=records),
             cause=cause,
             changes=f"removes the image {shown}{' and its build cache' if self.cleans_cache else ''}",
-            kept=None if self.change.build else freed(image.unique_bytes),
+            kept=None if self.change.build else given,
         )
+        if not self.change.build or not image.unique_bytes:
+            return step
+        return replace(step, kept=Estimate(given.low_bytes, 0, 0, Grade.UNKNOWN), transient=NOTHING)
 
     def clean_cache(self, name: str, cause: str, *, learned: str = "") -> Step:
         """Return a step that removes the build cache of this run; ``learned`` is the kind that its bytes belong to."""

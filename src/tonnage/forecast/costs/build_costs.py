@@ -345,10 +345,11 @@ def _with_platforms(
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
-    found = [Contributor(name=redacted(p.name), disk=p.disk, download=p.download, source=p.source) for p in cost.pieces]
-    found += [
-        Contributor(name=redacted(aside.name), disk=aside.disk, source="kept beside the layer") for aside in cost.asides
+    found = [
+        Contributor(name=redacted(p.name), disk=p.disk, download=p.download, source=p.source, brought_by=p.brought_by)
+        for p in cost.pieces
     ]
+    found += [Contributor(name=redacted(a.name), disk=a.disk, source="kept beside the layer") for a in cost.asides]
     found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
     return tuple(found[:_CONTRIBUTORS])
 

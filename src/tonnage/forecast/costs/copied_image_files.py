@@ -317,6 +317,7 @@ def _of_files(piece: WrittenBytes, files: Sequence[tuple[str, int, int]], path: 
             disk=exactly(sum(count_bytes for *_, count_bytes in files)),
             compressed=_compressed_part(piece, image_bytes),
             source=piece.source,
+            brought_by=piece.brought_by,
             files=_at(files, path, into),
         )
     ]

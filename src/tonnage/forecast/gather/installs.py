@@ -18,6 +18,7 @@ from tonnage.forecast.costs.copied_image_files import perhaps
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of, finding_shown
 from tonnage.forecast.gather.stage_python import knowing, missing, record
+from tonnage.forecast.requirements.chains import chains
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.lazily import regex
@@ -107,7 +108,10 @@ def install_deed(
         copies=effect.link_mode not in _LINKED,
         assumed_bytes=assume_bytes,
     )
-    writes = [replace(piece, place=place) for piece in found.pieces]
+    brought = chains(lock, lines, next((each for each in _LOCKS.get(effect.installer, ()) if not lines), ""))
+    writes = [
+        replace(piece, place=place, brought_by=brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces
+    ]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
     if effect.project_itself and not effect.project_editable:
         writes.append(_small_project(effect, place))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from tonnage.adapters import process
@@ -56,6 +57,11 @@ _ARCHITECTURES = frozenset({"x86_64", "aarch64"})
 _BOUNDS = process.Bounds(memory_bytes=1 << 30, file_bytes=4 << 30)
 _NO_MEMORY = "memory allocation of"
 _MOST_PRINTED_BYTES = 100_000
+# Source: uv 0.13.9, ``uv-resolver/src/resolver/mod.rs``. Where another one words it otherwise, nothing of it is told.
+_TELLS_NEEDS = {"RUST_LOG": "uv_resolver::resolver=debug"}
+_LOGGED = ("DEBUG ", "INFO ", "WARN ", "TRACE ")
+_NEED = regex(r"DEBUG Adding transitive dependency for ([\w.-]+)(?:\[[^\]]*\])?==([^:\s]+): ([\w.-]+)")
+_MOST_NEEDS = 50_000
 _INDEX_LINE = regex(r"^--index-url (\S+)$", re.MULTILINE)
 
 
@@ -152,8 +158,9 @@ class Uv:
                 (place / "pylock.toml").write_text(_preferences(request.installed), encoding="utf-8")
             links = tuple(encoded(access.signed(url)) for url in request.find_links)
             links += ((place / INSTALLED).as_uri(),) if (place / INSTALLED).is_dir() else ()
+            needs: dict[tuple[str, str, str], None] = {}
             exit_code, printed = self._run(
-                ["pip", "compile", "--no-sources", *arguments], place, access, links, stop, within_s
+                ["pip", "compile", "--no-sources", *arguments], place, access, links, stop, within_s, needs
             )
             if stop.is_set():
                 raise CannotFetchError("Resolving was stopped", "stopped")
@@ -161,7 +168,7 @@ class Uv:
                 for url, each in stand_ins.items():
                     printed = printed.replace((place / each.filename).as_uri(), without_user(url))
                 return printed or f"The resolver ended with {exit_code} and gave no reason"
-            return _found(place / "pylock.toml", target)
+            return _with_needs(_found(place / "pylock.toml", target), needs)
 
     def fetched_whole(self, name: str, version: str) -> bool:
         """Whether all of a wheel of an index was fetched: it was where the index told no hash of it."""
@@ -244,13 +251,16 @@ class Uv:
         links: tuple[str, ...],
         stop: Cancel,
         within_s: float,
+        needs: dict[tuple[str, str, str], None],
     ) -> tuple[int, str]:
         """Run a command; return its exit code and what it printed, without names and passwords in addresses.
+
+        What it logs of what needs what goes into ``needs``: name and version, and the name that they need.
 
         Raises:
             CannotFetchError: It took longer or more memory than it may.
         """
-        surroundings = self._surroundings(place, access) | _indexes(access, links)
+        surroundings = self._surroundings(place, access) | _indexes(access, links) | _TELLS_NEEDS
         command = self._command(arguments)
         for more in ((), ("--no-cache",)):
             printed: list[str] = []
@@ -258,6 +268,10 @@ class Uv:
 
             def hear(line: str) -> None:
                 nonlocal left_bytes
+                if line.startswith(_LOGGED):
+                    if len(needs) < _MOST_NEEDS and (told := _NEED.match(line)) is not None:
+                        needs[told[1], told[2], told[3]] = None
+                    return
                 left_bytes -= len(line)
                 if left_bytes > 0:
                     printed.append(line)  # noqa: B023 - it is heard within this round
@@ -299,6 +313,13 @@ def _found(output: Path, target: Target) -> Lock:
         what = "The package index offers more files than can be read"
         raise CannotFetchError(what, "not understood", why=f"{error.strerror}.") from error
     return read_pylock(text, target, place=str(output), local=True)
+
+
+def _with_needs(lock: Lock, needs: Iterable[tuple[str, str, str]]) -> Lock:
+    """Return the lock with what needs what in it; versions that the resolver only tried are left out."""
+    versions = {each.name: each.version for each in lock.wheels}
+    pairs = {(name, needed): None for name, version, needed in needs if versions.get(name) == version}
+    return replace(lock, needs=tuple(pair for pair in pairs if pair[1] in versions))
 
 
 def _indexes(access: IndexAccess, links: Iterable[str]) -> dict[str, str]:

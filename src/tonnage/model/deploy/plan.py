@@ -16,6 +16,7 @@ from msgspec import Struct
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.rolling import RollingAction, StartRolling
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
+from tonnage.model.forecast.fit import DeployNeed  # noqa: TC001
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
@@ -347,11 +348,12 @@ class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why nothing will be done, and what would make it fit."""
+    """Why nothing will be done, what to do, and how many bytes are missing by the likely figures."""
 
     what: str
     why: str
     todo: str
+    missing_bytes: int = 0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,6 +365,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         reserve_bytes: The reserve: what must remain available.
         services: The services asked for; empty for all.
         removable: Everything on the engine that might go for it when it was made.
+        need: What it needs of that filesystem at its worst moment; None where what a step does is not known.
     """
 
     stack: str
@@ -381,6 +384,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     policy: Policy = Policy()
     removable: tuple[CandidateId, ...] = ()
+    need: DeployNeed | None = None
     format: int = PLAN_FORMAT
 
 

@@ -191,12 +191,14 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
     Args:
         name: Its name, with a version where it has one.
+        brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
     """
 
     name: str
     disk: Estimate
     download: Estimate = NOTHING
     source: str = ""
+    brought_by: tuple[str, ...] = ()
 
 
 UNPACKED = "unpacked:"

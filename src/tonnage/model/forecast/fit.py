@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.model.forecast.estimate import Estimate  # noqa: TC001 - plans that hold it are read from files
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import Estimate, StackForecast
+    from tonnage.model.forecast.estimate import StackForecast
 
 
 class FitVerdict(StrEnum):
@@ -45,6 +47,32 @@ class Room(Struct, frozen=True, kw_only=True):
         return self.available_bytes - self.reserve_bytes
 
 
+class DeployNeed(Struct, frozen=True, kw_only=True):
+    """What the plan of a deploy needs of the engine's filesystem: one service after the other, cleaned between.
+
+    Args:
+        purpose: What the plan is for: ``deploy`` or ``build``.
+        mount: The filesystem.
+        peak: Bytes on top of what is there at the worst moment, before anything is reclaimed for it.
+        kept: Bytes that stay when it is done; less than nothing where it gives back more than it brings.
+        step: The step of the worst moment; empty where nothing is to be done.
+        freed_bytes: What the plan reclaims on the engine before the steps that need it.
+        missing_bytes: How much is missing, as the plan's refusal says it; 0 where it is not refused.
+        cleans: Whether build cache is removed after each service.
+        keep_versions: How many good versions before the one that runs keep their images.
+    """
+
+    purpose: str
+    mount: str
+    peak: Estimate
+    kept: Estimate
+    step: str = ""
+    freed_bytes: int = 0
+    missing_bytes: int = 0
+    cleans: bool = False
+    keep_versions: int = 0
+
+
 class FilesystemFit(Struct, frozen=True, kw_only=True):
     """How a stack fits one filesystem.
 
@@ -74,10 +102,13 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
     Args:
         fits: How that fits, for each filesystem that would be written.
         disk_known: Whether there was a disk to compare with.
+        deploy: What the plan of a deploy needs of the engine's filesystem, which is judged by that; None where it is
+            not known.
         notes: What of the engine could not be seen and matters.
     """
 
     stack: StackForecast
     fits: tuple[FilesystemFit, ...]
     disk_known: bool
+    deploy: DeployNeed | None = None
     notes: tuple[str, ...] = ()

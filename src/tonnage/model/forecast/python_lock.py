@@ -192,6 +192,7 @@ class Lock(Struct, frozen=True, kw_only=True):
         sdists: What will be built from source.
         others: What has no bytes that can be known.
         requested: Normalised names that were asked for, not just needed by others.
+        needs: Pairs of names: the first needs the second. Not all of them need be known.
         notes: What the resolver remarked, and where the result may differ from what the installer does.
         machine_notes: What holds for every set that is resolved here and now: settings of this machine, its network.
         origin: Where it comes from; ``last known`` when the index could not be reached.
@@ -203,6 +204,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     sdists: tuple[Sdist, ...] = ()
     others: tuple[Other, ...] = ()
     requested: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     machine_notes: tuple[str, ...] = ()
     origin: LockOrigin = LockOrigin.RESOLVED

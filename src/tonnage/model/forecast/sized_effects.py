@@ -29,6 +29,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         transient: What is needed on top while it is written and given back then.
         compressed: What it takes in a compressed layer.
         files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
+        brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     compressed: Estimate = NOTHING
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
+    brought_by: tuple[str, ...] = ()
 
     @classmethod
     def of_size(

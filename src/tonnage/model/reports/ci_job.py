@@ -57,6 +57,12 @@ class JobFit(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int = 0
 
 
+class ForecastOfDeploy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan of a deploy is forecast to need of the engine's disk."""
+
+    peak_bytes: Figures
+
+
 class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
     """What ``forecast --json`` printed."""
 
@@ -64,10 +70,16 @@ class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
     stack: ForecastOfStack
     services: tuple[ForecastOfService, ...] = ()
     fits: tuple[JobFit, ...] = ()
+    deploy: ForecastOfDeploy | None = None
 
     @property
     def peak(self) -> Figures:
-        """What building one service after the other is forecast to need at its worst moment, of the engine's disk."""
+        """What a deploy is forecast to need at its worst moment, of the engine's disk.
+
+        Where its plan is not known it is what building one service after the other needs.
+        """
+        if self.deploy is not None:
+            return self.deploy.peak_bytes
         return self.stack.filesystems[0].one_after_the_other_bytes if self.stack.filesystems else Figures()
 
 
@@ -112,6 +124,7 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
         purpose: What it was for; empty when it did not begin.
         mount: The filesystem of the engine; empty when it did not begin.
         before_bytes: Available there before the first step; None when it did not begin.
+        expected: What its plan was forecast to need at its worst moment.
         outcome: How it ended; empty when nothing tells.
         steps: The steps that ended, in their order.
         failure: What ended the command, and why; empty when it succeeded.
@@ -120,6 +133,7 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     mount: str = ""
     before_bytes: int | None = None
+    expected: Figures = Figures()
     outcome: str = ""
     seconds: float = 0.0
     steps: tuple[JobStep, ...] = ()

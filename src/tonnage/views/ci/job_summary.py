@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.model.reports.ci_job import Figures
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.ci.markdown import SUMMARY_BYTES, LongTable, document, literal, word
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.reports.ci_job import (
         DiskMoment,
-        Figures,
         ForecastOfService,
+        JobFit,
         JobForecast,
         JobReclaim,
         JobRun,
@@ -65,8 +66,15 @@ def job_values(forecast: JobForecast | None, run: JobRun | None, reclaimed: JobR
     return {
         "peak_bytes": None if run is None else run.peak_bytes,
         "freed_bytes": None if reclaimed is None else reclaimed.freed_bytes,
-        "forecast_bytes": None if forecast is None else forecast.peak.likely,
+        "forecast_bytes": _expected(forecast, run).likely,
     }
+
+
+def _expected(forecast: JobForecast | None, run: JobRun | None) -> Figures:
+    """Return what the job was forecast to need at its worst moment: by the plan that ran, else by the forecast."""
+    if run is not None and run.expected.likely is not None:
+        return run.expected
+    return Figures() if forecast is None else forecast.peak
 
 
 def disk_picture(moments: Sequence[DiskMoment]) -> str:
@@ -161,14 +169,18 @@ def _reclaimed(reclaimed: JobReclaim) -> str:
 
 
 def _whole(forecast: JobForecast, run: JobRun | None) -> list[str]:
-    told = [f"Peak of the stack, one service after the other: {figure(forecast.peak)} forecast"]
+    told = [f"Peak of the stack, one service after the other: {figure(_expected(forecast, run))} forecast"]
     if run is not None and run.peak_bytes is not None:
         told.append(f"{format_bytes(run.peak_bytes)} measured")
     lines = [f"{', '.join(told)}."]
     lines += [
-        f"{literal(each.mount)}: {word(each.fit)}; {format_bytes(each.available_bytes)} were available,"
+        f"{literal(each.mount)}: {word(each.fit)}{_missing(each)}; {format_bytes(each.available_bytes)} were available,"
         f" reserve {format_bytes(each.reserve_bytes)}."
         for each in forecast.fits[:_MOST_FILESYSTEMS]
     ]
     more = len(forecast.fits) - _MOST_FILESYSTEMS
     return [*lines, f"... and {more} more filesystems"] if more > 0 else lines
+
+
+def _missing(each: JobFit) -> str:
+    return f", {format_bytes(each.missing_bytes)} are missing" if each.missing_bytes else ""

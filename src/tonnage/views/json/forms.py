@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ServiceForecast,
         StackForecast,
     )
-    from tonnage.model.forecast.fit import FilesystemFit
+    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit
 
 FORMAT = 1
 _NO_TEXT = regex("[\ud800-\udfff]")
@@ -53,7 +53,7 @@ def document(kind: str, form: dict[str, object]) -> dict[str, object]:
 
 def plan_form(plan: Plan) -> dict[str, object]:
     """Return a plan to be shown; it cannot be executed (a plan file can)."""
-    refusal = plan.refusal
+    refusal, need = plan.refusal, plan.need
     return {
         "stack": plan.stack,
         "purpose": plan.purpose,
@@ -63,6 +63,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "filesystem": plan.filesystem,
         "available_bytes": plan.available_bytes,
         "reserve_bytes": plan.reserve_bytes,
+        "need": None if need is None else need_form(need),
         "policy": {
             "keep_free_bytes": plan.policy.keep_free_bytes,
             "keep_previous": plan.policy.keep_versions > 0,
@@ -78,7 +79,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "services": list(plan.services),
         "steps": [step_form(step) for step in plan.steps],
         "unchanged": [{"service": each.service, "reason": each.reason} for each in plan.unchanged],
-        "refusal": None if refusal is None else {"what": refusal.what, "why": refusal.why, "todo": refusal.todo},
+        "refusal": None if refusal is None else msgspec.structs.asdict(refusal),
         "notes": list(plan.notes),
     }
 
@@ -171,11 +172,14 @@ def _measured_form(measured: Measured) -> dict[str, object]:
     return own | {"kept_bytes": measured.kept_bytes, "transient_bytes": measured.transient_bytes}
 
 
-def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = ()) -> dict[str, object]:
+def forecast_form(
+    forecast: StackForecast, fittings: Sequence[FilesystemFit] = (), deploy: DeployNeed | None = None
+) -> dict[str, object]:
     """Return the forecast of a stack.
 
     Args:
         fittings: How it fits each filesystem; empty where none is known.
+        deploy: What the plan of a deploy needs; None where that is not known.
     """
     return {
         "engine_kind": str(forecast.engine),
@@ -207,6 +211,22 @@ def forecast_form(forecast: StackForecast, fittings: Sequence[FilesystemFit] = (
             }
             for each in fittings
         ],
+        "deploy": None if deploy is None else need_form(deploy),
+    }
+
+
+def need_form(need: DeployNeed) -> dict[str, object]:
+    """Return what a plan needs."""
+    return {
+        "purpose": need.purpose,
+        "mount": need.mount,
+        "peak_bytes": figures(need.peak),
+        "kept_bytes": figures(need.kept),
+        "step": need.step,
+        "freed_bytes": need.freed_bytes,
+        "missing_bytes": need.missing_bytes,
+        "cleans": need.cleans,
+        "keep_versions": need.keep_versions,
     }
 
 
@@ -256,6 +276,7 @@ def _contributor_form(each: Contributor) -> dict[str, object]:
         "disk_bytes": figures(each.disk),
         "download_bytes": figures(each.download),
         "source": each.source,
+        "brought_by": list(each.brought_by),
     }
 
 

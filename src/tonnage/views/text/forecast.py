@@ -9,11 +9,13 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import columns, joined
+from tonnage.views.text.layout import GAP, columns, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,45 +28,156 @@ if TYPE_CHECKING:
         StackForecast,
     )
     from tonnage.model.forecast.finding import Finding
-    from tonnage.model.forecast.fit import FilesystemFit
+    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit
 
 _HEADS = ("service", "image", "disk", "on top", "download", "known")
 _LARGEST = 5
 _HEAVIEST = 30
 _WORTH_SHOWING = 1_000_000
+_FIGURES = (1, 2, 3, 4)
+_NARROWEST_NAME, _WIDEST_NAME = 24, 64
+_WORDS = 31
+"""Characters that a chain is given at least, where names may be cut for it."""
+_LINK = " <- "
+
+
+class _Row(Struct, frozen=True):
+    """One line of the table: a name, its figures, and what stands in place of those that are left out at its end."""
+
+    name: str
+    figures: tuple[str, ...] = ()
+    words: str = ""
 
 
 def forecast_text(
-    forecast: StackForecast, fittings: Sequence[FilesystemFit] = (), *, width: int = 80, disk_known: bool = True
+    forecast: StackForecast,
+    fittings: Sequence[FilesystemFit] = (),
+    *,
+    width: int = 80,
+    disk_known: bool = True,
+    deploy: DeployNeed | None = None,
 ) -> str:
-    """Write the forecast of a stack."""
-    rows: list[tuple[str, ...]] = [_HEADS]
-    below: list[list[str]] = [[]]
+    """Write the forecast of a stack.
+
+    Args:
+        deploy: What the plan of a deploy needs; None where that is not known.
+    """
+    rows = [_Row(_HEADS[0], _HEADS[1:])]
+    told: dict[str, str] = {}
     for service in forecast.services:
-        rows.append(_row(service.service, service))
-        below.append(_largest(service, width))
-    rows.append(
-        (
-            "stack",
-            *(format_bytes(e.likely_bytes) for e in (forecast.image, forecast.disk, forecast.transient)),
-            format_bytes(forecast.download.likely_bytes),
-            str(_grade(forecast.disk, forecast.transient)),
-        )
-    )
-    below.append([])
-    table = columns(rows, right=(1, 2, 3, 4))
-    lines = [f"forecast of {forecast.stack}, built by {_ENGINES[forecast.engine]}", ""]
-    for line, more in zip(table, below, strict=True):
-        lines += [line, *more]
+        rows += [_Row(service.service, _figures(service.image, service.disk, service.transient, service.download))]
+        rows += _heaviest(service, told)
+    rows.append(_Row("stack", _figures(forecast.image, forecast.disk, forecast.transient, forecast.download)))
+    lines = [f"forecast of {forecast.stack}, built by {_ENGINES[forecast.engine]}", "", *_table(rows, width)]
     lines += _remarks(forecast, width)
     lines.append("")
-    for line in fit_lines(forecast, fittings, disk_known=disk_known):
+    for line in fit_lines(forecast, fittings, disk_known=disk_known, deploy=deploy):
         text = line.lstrip()
         lines += _folded((text,), width, indent=line[: len(line) - len(text)])
     return joined(lines)
 
 
-def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, disk_known: bool = True) -> list[str]:
+def _figures(image: Estimate, disk: Estimate, transient: Estimate, download: Estimate) -> tuple[str, ...]:
+    figures = (format_bytes(each.likely_bytes) for each in (image, disk, transient, download))
+    return (*figures, str(_grade(image, disk, transient)))
+
+
+def _table(rows: Sequence[_Row], width: int) -> list[str]:
+    """Return rows as lines of one table; names are cut where it would be wider, words at the end of the line."""
+    shown = [(visible_in_line(row.name), *row.figures) for row in rows]
+    widths = [max(len(row[at]) for row in shown if len(row) > at) for at in range(len(_HEADS))]
+    widths[0] = min(widths[0], _WIDEST_NAME)
+    if width:
+        others = sum(widths[1:]) + len(GAP) * (len(_HEADS) - 1)
+        # Words begin after the figure of the disk.
+        words = max(len(row.words) for row in rows)
+        before = sum(widths[1:3]) + len(GAP) * 3
+        widths[0] = min(widths[0], max(min(width - others, width - before - min(words, _WORDS)), _NARROWEST_NAME))
+    lines = []
+    for row, cells in zip(rows, shown, strict=True):
+        parts = [_cut(cells[0], widths[0]).ljust(widths[0])]
+        parts += [
+            cell.rjust(widths[at]) if at in _FIGURES else cell.ljust(widths[at]) for at, cell in enumerate(cells[1:], 1)
+        ]
+        left = GAP.join((*parts, "")) if row.words else GAP.join(parts)
+        lines.append(_cut(f"{left}{_shortened(visible_in_line(row.words), width - len(left))}".rstrip(), width))
+    return lines
+
+
+def _shortened(words: str, width: int) -> str:
+    """Return a chain that fits, as far as it can: the place of the requirement stays longest, then what is nearest."""
+    links = f" {words}".split(_LINK)[1:]
+    shown = words
+    for kept in range(len(links) - 2, -1, -1):
+        if not len(shown) > width > 0:
+            break
+        shown = _LINK.join(("", *links[:kept], "...", links[-1])).lstrip()
+    return shown
+
+
+def _heaviest(service: ServiceForecast, told: dict[str, str]) -> list[_Row]:
+    """Return the instructions that weigh most, each with what weighs most in it; what was told before only by name.
+
+    Args:
+        told: The service under which an instruction was told, by its identity.
+    """
+    # Two stages on one base have it once.
+    steps = {step.key or f"{step.stage} {number}": step for number, step in enumerate(service.steps)}
+    heavy = sorted((pair for pair in steps.items() if _weighs(pair[1])), key=lambda pair: -pair[1].disk.likely_bytes)
+    rows: list[_Row] = []
+    repeated: dict[str, list[InstructionForecast]] = {}
+    left = _LARGEST
+    for key, step in heavy[:_LARGEST]:
+        if step.key and key in told:
+            repeated.setdefault(told[key], []).append(step)
+            continue
+        told[key] = service.service
+        name = f"  line {step.line}: {_on_one_line(step)}" if step.line else f"  {step.text}"
+        rows.append(_Row(name, _figures(step.image, step.disk, step.transient, step.download)))
+        parts = [each for each in step.contributors if each.disk.likely_bytes >= _WORTH_SHOWING][:left]
+        if len(step.contributors) == 1 and step.contributors[0].name in step.text:
+            continue
+        left -= len(parts)
+        rows += [
+            _Row(f"    {each.name}", ("", format_bytes(each.disk.likely_bytes)), _brought(each, step)) for each in parts
+        ]
+    for before, same in repeated.items():
+        places = ", ".join(str(line) for line in sorted(step.line for step in same if step.line))
+        name = f"  line{'s' if len(same) > 1 else ''} {places}" if places else "  its image"
+        disk_bytes = sum(step.disk.likely_bytes for step in same)
+        rows.append(_Row(name, ("", format_bytes(disk_bytes)), f"once, with {before}"))
+    return rows
+
+
+def _on_one_line(step: InstructionForecast) -> str:
+    return " ".join(step.text.split())
+
+
+def _chain(each: Contributor) -> str:
+    return _LINK.join(("", *each.brought_by)).lstrip()
+
+
+def _weighs(step: InstructionForecast) -> bool:
+    return not step.present and max(step.disk.likely_bytes, step.transient.likely_bytes) >= _WORTH_SHOWING
+
+
+def _brought(each: Contributor, step: InstructionForecast) -> str:
+    """Return how a part of an instruction came into it, and how it is known where that is worse than counted."""
+    words = [_chain(each)] if each.brought_by else []
+    if step.text.startswith("COPY --from"):
+        words.append("from another stage")
+    if each.disk.grade is not Grade.EXACT:
+        words.append(f"({each.disk.grade})")
+    return " ".join(words)
+
+
+def fit_lines(
+    forecast: StackForecast,
+    fittings: Sequence[FilesystemFit],
+    *,
+    disk_known: bool = True,
+    deploy: DeployNeed | None = None,
+) -> list[str]:
     """Write whether it fits."""
     lines = []
     for each in fittings:
@@ -73,14 +186,17 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, dis
             f"{room.mount} ({', '.join(room.roles)}): {format_bytes(room.available_bytes)} available,"
             f" reserve {format_bytes(room.reserve_bytes)}, headroom {format_bytes(room.headroom_bytes)}"
         )
-        lines.append(f"  kept {_range(each.kept)}")
-        lines.append(f"  peak {_range(each.one_after_the_other)} one after the other")
-        lines.append(f"  peak {_range(each.all_at_once)} all at once")
+        needs = [(_range(each.one_after_the_other), "one after the other"), (_range(each.all_at_once), "all at once")]
+        if deploy is not None and deploy.mount == room.mount:
+            needs.insert(0, (_range(deploy.peak), _way(deploy)))
+        lines += columns([("  peak", peak, how) for peak, how in needs] + [("  kept", _range(each.kept), "")])
     decisive = worst(fittings)
     if decisive is not None:
-        return [*lines, *_way_out(decisive), f"{_verdict(decisive)}{_reserved(forecast, decisive)}"]
+        return [*lines, f"{_verdict(decisive, deploy)}{_reserved(forecast, decisive, deploy)}", *_way_out(decisive)]
     if not forecast.filesystems:
         return [*lines, "nothing is written: the engine has everything already"]
+    if deploy is not None:
+        lines.append(f"peak {_range(deploy.peak)} {_way(deploy)}")
     lines += [
         f"{disk.role}: kept {_range(disk.kept)}, peak {_range(disk.one_after_the_other)} one after the other,"
         f" {_range(disk.all_at_once)} all at once"
@@ -89,6 +205,12 @@ def fit_lines(forecast: StackForecast, fittings: Sequence[FilesystemFit], *, dis
     if not disk_known:
         lines.append("no engine answers, so there is no disk to compare with: give its size with --disk SIZE")
     return lines
+
+
+def _way(deploy: DeployNeed) -> str:
+    """Return how a plan goes about it, in words."""
+    command = "tonnage deploy" if deploy.purpose == "deploy" else "tonnage build --push"
+    return f"{command}, cleaned between" if deploy.cleans else command
 
 
 def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
@@ -117,49 +239,9 @@ _ENGINES = {
 }
 
 
-def _row(name: str, service: ServiceForecast) -> tuple[str, ...]:
-    return (
-        name,
-        format_bytes(service.image.likely_bytes),
-        format_bytes(service.disk.likely_bytes),
-        format_bytes(service.transient.likely_bytes),
-        format_bytes(service.download.likely_bytes),
-        str(_grade(service.image, service.disk, service.transient)),
-    )
-
-
 def _grade(*estimates: Estimate) -> Grade:
     order = list(Grade)
     return max((estimate.grade for estimate in estimates), key=order.index)
-
-
-def _largest(service: ServiceForecast, width: int) -> list[str]:
-    # Two stages on one base, or two services with the same layer, have it once.
-    steps = {step.key or f"{step.stage} {number}": step for number, step in enumerate(service.steps)}
-    found = [
-        (each, step)
-        for step in steps.values()
-        if not step.present
-        for each in (step.contributors or (None,))
-        if each is not None or step.disk.likely_bytes >= _WORTH_SHOWING
-    ]
-    sized = sorted(found, key=lambda pair: -_disk(*pair).likely_bytes)[:_LARGEST]
-    rows = [
-        (format_bytes(_disk(each, step).likely_bytes), _disk(each, step).grade.value, _name(each, step))
-        for each, step in sized
-        if _disk(each, step).high_bytes >= _WORTH_SHOWING
-    ]
-    return [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
-
-
-def _name(each: Contributor | None, step: InstructionForecast) -> str:
-    if each is None:
-        return step.text
-    return f"{each.name}, copied from another stage" if step.text.startswith("COPY --from") else each.name
-
-
-def _disk(each: Contributor | None, step: InstructionForecast) -> Estimate:
-    return step.disk if each is None else each.disk
 
 
 def _step_lines(step: InstructionForecast, width: int) -> list[str]:
@@ -179,7 +261,15 @@ def _step_lines(step: InstructionForecast, width: int) -> list[str]:
     ]
     lines.append(f"  {', '.join(parts) if parts else 'no bytes'}{f' - {step.how}' if step.how else ''}")
     shown = [each for each in step.contributors if each.disk.high_bytes][:_HEAVIEST]
-    rows = [(format_bytes(each.disk.likely_bytes), each.disk.grade.value, each.name, each.source) for each in shown]
+    rows = [
+        (
+            format_bytes(each.disk.likely_bytes),
+            each.disk.grade.value,
+            each.name,
+            _chain(each) or each.source,
+        )
+        for each in shown
+    ]
     lines += [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
     if len(step.contributors) > len(shown):
         rest_bytes = sum(each.disk.likely_bytes for each in step.contributors[len(shown) :])
@@ -204,7 +294,7 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
         texts += [_finding_lines(finding) for finding in service.findings]
         texts += [(note,) for note in service.notes]
         texts += [
-            (f"assumed {format_bytes(step.disk.high_bytes)} at most for {step.text}",)
+            (f"assumed {format_bytes(step.disk.high_bytes)} at most for {_on_one_line(step)}",)
             for step in service.steps
             if not step.present and step.disk.grade is Grade.UNKNOWN
         ]
@@ -238,23 +328,26 @@ def _folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
     return [*lines, *(f"{hanging}  {line}" for line in said[1:])]
 
 
-def _verdict(each: FilesystemFit) -> str:
-    missing = f"{format_bytes(each.missing_bytes)} ({each.missing_bytes} bytes)"
+def _verdict(each: FilesystemFit, deploy: DeployNeed | None) -> str:
+    missing = format_bytes(each.missing_bytes)
+    planned = deploy is not None and deploy.mount == each.room.mount
     match each.fit:
         case FitVerdict.FITS:
             return "fits, also all at once"
         case FitVerdict.ONE_AT_A_TIME:
-            return f"fits only one at a time: all at once {missing} would be missing on {each.room.mount}"
+            way = f" ({_way(deploy)})" if deploy is not None and planned else ""
+            return f"fits only one at a time{way}: all at once {missing} would be missing on {each.room.mount}"
         case FitVerdict.DOUBTFUL:
             return f"may not fit: up to {missing} could be missing on {each.room.mount}"
-    return f"does not fit by {missing} on {each.room.mount}"
+    return f"does not fit: {missing} are missing on {each.room.mount}"
 
 
-def _reserved(forecast: StackForecast, each: FilesystemFit) -> str:
+def _reserved(forecast: StackForecast, each: FilesystemFit, deploy: DeployNeed | None) -> str:
     """Return what a verdict rests on besides figures that are known."""
-    rests = (
-        [] if each.one_after_the_other.grade is not Grade.UNKNOWN else ["with what is assumed for what nobody knows"]
-    )
+    peak = deploy.peak if deploy is not None and deploy.mount == each.room.mount else each.one_after_the_other
+    rests = [] if peak.grade is not Grade.UNKNOWN else ["with what is assumed for what nobody knows"]
+    if deploy is not None and deploy.freed_bytes:
+        rests.append(f"once {format_bytes(deploy.freed_bytes)} are reclaimed, which it does before")
     if any(service.broken for service in forecast.services):
         rests.append("once what cannot be built is corrected")
     return f", {' and '.join(rests)}" if rests and each.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME} else ""

@@ -25,7 +25,7 @@ _NARROWEST = 40
 
 def plan_text(plan: Plan, *, width: int = 0) -> str:
     """Write a plan for people."""
-    blocks = [_head(plan)]
+    blocks = [[*_head(plan), *(_need_lines(plan) if width else [])]]
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
         blocks.append(["refused: " + refusal[0], *refusal[1:]])
@@ -58,6 +58,15 @@ def _head(plan: Plan) -> list[str]:
         f" reserve {format_bytes(plan.reserve_bytes)}, headroom {format_bytes(headroom_bytes)}"
     )
     return [asked, disk]
+
+
+def _need_lines(plan: Plan) -> list[str]:
+    """Return what the plan needs, as a forecast tells it; nothing where that is not known or nothing is needed."""
+    need = plan.need
+    if need is None or not need.peak.high_bytes:
+        return []
+    reclaimed = f", with {format_bytes(need.freed_bytes)} reclaimed before" if need.freed_bytes else ""
+    return [f"  needs {estimate_text(need.peak)} at its worst moment, in {need.step}{reclaimed}"]
 
 
 def _step_lines(number: int, step: Step) -> list[str]:
