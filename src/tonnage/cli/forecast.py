@@ -82,15 +82,16 @@ def command(
     answer = forecast(session.ports, flags, options)
     services = answer.stack.services
     if session.json:
-        session.print_document("forecast", forecast_form(answer.stack, answer.fits, answer.deploy))
+        session.print_document("forecast", forecast_form(answer.stack, answer.fits, answer.deploy, answer.remedies))
     elif options.explain:
         session.say(
             explain_text(next(each for each in services if each.service == options.explain), width=session.width)
         )
     else:
         text = forecast_text(
-            answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known, deploy=answer.deploy
-        )
+            answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known, deploy=answer.deploy,
+            remedies=answer.remedies,
+        )  # fmt: skip
         session.say(text)
     for note in answer.notes:
         session.say(f"note: {note}")

@@ -16,6 +16,7 @@ from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.needed import check_needed
 from tonnage.decide.deploy.planning import asked_for, check_ports
 from tonnage.decide.reports.checklist import checklist
+from tonnage.decide.reports.torch import found_torch
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
@@ -28,7 +29,7 @@ from tonnage.flows.state import journal_path, opened_journal, read_history, runs
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
-from tonnage.model.reports.checklist import Evidence, FoundInstall, FoundTorch
+from tonnage.model.reports.checklist import Evidence, FoundInstall
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.load_stack import differing
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.reclaim.garbage_collection import CollectionReport
-    from tonnage.model.reports.checklist import Item
+    from tonnage.model.reports.checklist import FoundTorch, Item
     from tonnage.model.stack import Service, Stack
 
 _RUNS = 200
@@ -62,7 +63,6 @@ _WITHOUT_ROOT = (
 _SAYS_SO = ("tonnage reclaim", "--cleanup-disk")
 _READING = "reading"
 _MOST_DIFFERENCES = 10
-_CUDA = ("nvidia-", "triton")
 
 
 class Examination(Struct, frozen=True, kw_only=True):
@@ -339,20 +339,7 @@ def _torch(stack: Stack, forecasts: Sequence[ServiceForecast] | None) -> tuple[F
     known = forecasts or ()
     if len(known) != len(built) or any(each.failures or not each.found_out for each in known):
         return None
-    found = []
-    for service, forecast in zip(built, known, strict=True):
-        parts = [part for step in forecast.steps for part in step.contributors if part.name.split()]
-        if any(part.name.split()[0] == "torch" for part in parts):
-            cuda = [part for part in parts if part.name.startswith(_CUDA)]
-            found.append(
-                FoundTorch(
-                    service=service.name,
-                    cuda=bool(cuda),
-                    device=bool(service.devices),
-                    bytes_of_cuda=sum(part.disk.likely_bytes for part in cuda),
-                )
-            )
-    return tuple(found)
+    return found_torch(built, known)
 
 
 def _forecasts(

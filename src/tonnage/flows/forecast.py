@@ -27,19 +27,20 @@ from tonnage.forecast.costs.totals import (
     without_unpacking,
 )
 from tonnage.forecast.gather.build import refuse_circles
+from tonnage.forecast.gather.changed_dockerfiles import with_dockerfiles
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import EXPORTED
-from tonnage.model.forecast.fit import ForecastAnswer, Room
+from tonnage.model.forecast.fit import ForecastAnswer, Room, worst
 from tonnage.model.inventory import Filesystem
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.looks import Snapshot
@@ -47,11 +48,14 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast
+    from tonnage.model.forecast.fit import Remedy
     from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Service
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
+REMEDY_WITHIN_S = 6.0
+"""How long a forecast of a change may take; what is not known by then is told from the first forecast."""
 PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 _TOO_LITTLE = "too little of it is known"
@@ -76,6 +80,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         ask_hosts: Hosts that are asked all the same; ``all`` for every one.
         packed: Services whose images are only pushed, without being unpacked.
         from_registries: Images that are asked of their registries although the engine has some of that name.
+        dockerfiles: Dockerfiles as they would be with a change, by context and name.
         fresh: For an engine that has nothing yet: of the one that is here only base images are read.
     """
 
@@ -94,6 +99,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     fresh: bool = False
     packed: frozenset[str] = frozenset()
     from_registries: tuple[str, ...] = ()
+    dockerfiles: Mapping[tuple[str, str], str] = {}
 
 
 def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -124,30 +130,30 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
         kind = named.kind if named is not None else ports.engines.kind(engine)
         fresh = named is not None and named.version is not None
         history = read_history(ports, wanted.stack.name, engine.engine_id if engine else "")
-        found = gather(
-            ports,
-            in_order(wanted.stack, chosen),
-            kind,
-            ForecastRequest(
-                assume_bytes=wanted.policy.assume_unknown_bytes,
-                platform=options.platform,
-                python=options.python,
-                offline=options.offline,
-                probe=options.probe,
-                stack=wanted.stack.name,
-                directory=wanted.stack.directory,
-                builders=wanted.stack.built,
-                refuses_circles=True,
-                untrusted=wanted.untrusted,
-                ask_hosts=wanted.ask_hosts,
-                fresh=fresh,
-                packed=_packed(wanted, kind, named, engine) if options.push else frozenset(),
-            ),
-            facts=facts,
-            inventory=seen.inventory if seen else None,
-            history=history,
-            cancel=signals.cancel,
+        services = in_order(wanted.stack, chosen)
+        asked = ForecastRequest(
+            assume_bytes=wanted.policy.assume_unknown_bytes,
+            platform=options.platform,
+            python=options.python,
+            offline=options.offline,
+            probe=options.probe,
+            stack=wanted.stack.name,
+            directory=wanted.stack.directory,
+            builders=wanted.stack.built,
+            refuses_circles=True,
+            untrusted=wanted.untrusted,
+            ask_hosts=wanted.ask_hosts,
+            fresh=fresh,
+            packed=_packed(wanted, kind, named, engine) if options.push else frozenset(),
         )
+
+        def gathered(services: Sequence[Service], asked: ForecastRequest) -> tuple[ServiceForecast, ...]:
+            inventory = seen.inventory if seen else None
+            return gather(
+                ports, services, kind, asked, facts=facts, inventory=inventory, history=history, cancel=signals.cancel
+            )
+
+        found = gathered(services, asked)
         whole = forecast_stack(wanted.stack.name, kind, found)
         rooms = _rooms(wanted, seen, options.disk_bytes)
         planned = Planned(
@@ -157,14 +163,34 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
             pushed=options.push,
         )
         its_own = not options.engine and options.disk_bytes is None
-        fits, deploy, unknown = fitted(ports, facts if its_own else None, planned, found, fit_into(whole, rooms))
+        reclaimed_on = facts if its_own else None
+        fits, deploy, unknown = fitted(ports, reclaimed_on, planned, found, fit_into(whole, rooms))
+        helping: tuple[Remedy, ...] = ()
+        decisive = worst(fits)
+        if decisive is not None and not decisive.holds and not signals.number:
+            from tonnage.flows.remedies import Asked, remedies, with_args  # noqa: PLC0415 - only for what does not fit
+
+            def again(
+                dockerfiles: Mapping[tuple[str, str], str], args: Mapping[str, Mapping[str, str]]
+            ) -> tuple[ServiceForecast, ...]:
+                builders = with_args(asked.builders, args)
+                changed = replace(asked, dockerfiles=dockerfiles, builders=builders, within_s=REMEDY_WITHIN_S)
+                return gathered(with_args(services, args), changed)
+
+            helping = remedies(
+                ports,
+                Asked(
+                    facts=reclaimed_on, planned=planned, forecasts=found, rooms=rooms, kind=kind, fits=fits,
+                    need=deploy, again=again,
+                ),
+            )  # fmt: skip
     if signals.number:
         raise InterruptedRunError(signals.number, "stopped; nothing was changed")
     # What is asked for another engine or another disk does not depend on the one that is here.
     notes = unknowns(seen.inventory) if seen and its_own else ()
     if unknown:
         notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")
-    return ForecastAnswer(stack=whole, fits=fits, disk_known=bool(rooms), deploy=deploy, notes=notes)
+    return ForecastAnswer(stack=whole, fits=fits, disk_known=bool(rooms), deploy=deploy, remedies=helping, notes=notes)
 
 
 def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, engine: Engine | None) -> frozenset[str]:
@@ -261,7 +287,8 @@ def gather(
         ask_hosts=asked.ask_hosts,
     )
     done = done_layers(history.built, inventory) if inventory and not asked.fresh else DoneLayers()
-    with opened as lookups:
+    with opened as looked:
+        lookups = with_dockerfiles(looked, asked.dockerfiles)
         if asked.refuses_circles:
             refuse_circles(around, lookups)
         found = forecast_services(services, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)

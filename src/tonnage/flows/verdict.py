@@ -141,7 +141,9 @@ def _plan(
     if planned.pushed:
         wanted = for_build(wanted, push=True, cleanup_after=False)
     planner = plan_build if planned.pushed else plan_deploy
-    builds = builds_of(forecasts, inventory)
+    pulled = frozenset(service.name for service in stack.services if service.build is None)
+    # What nobody found out counts with what is assumed for it.
+    builds = builds_of([replace(each, found_out=True) for each in forecasts], inventory, pulled)
     plan = planner(stack, inventory, wanted.policy, history, wanted.services, builds)
     # Files of other stacks are read for that.
     if facts is None or wanted.untrusted or not needs_reclaim(plan):

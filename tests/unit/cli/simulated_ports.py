@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
 
+from tonnage.adapters.context.inputs_digest import build_inputs
 from tonnage.adapters.host.checksums import Checksums
 from tonnage.adapters.host.space import space_under
 from tonnage.cli.app import main
@@ -130,7 +131,11 @@ class SimulatedFiles(RealStackFiles):
 
     def inputs(self, service: Service) -> Inputs:
         assert service.build is not None
-        return self.simulator.inputs_of(service.name, service.build)
+        try:
+            return self.simulator.inputs_of(service.name, service.build)
+        except KeyError:
+            # It is only forecast here, and its files are real ones.
+            return build_inputs(service)
 
     def images_needed(self, service: Service, where: Files = HERE) -> tuple[str, ...]:
         del where

@@ -235,7 +235,7 @@ def test_people_see_wheels_totals_and_whether_it_fits(world: World, capsys: pyte
     assert world.run("forecast", "--disk", "1100MB", "--keep-free", "1GB", "web") == 0
 
     shown = capsys.readouterr().err
-    assert "does not fit by" in shown
+    assert "does not fit: " in shown
     assert "FROM python:3.11-slim" in shown
 
 

@@ -108,7 +108,7 @@ def test_a_job_is_summarised_with_forecast_beside_measured(world: World, tmp_pat
     assert web.endswith("| done |")
     assert db == "| <code>db</code> | unknown | unknown |  |  |  |  |"
     assert "639 MB (learned) forecast, 213 MB measured." in text
-    assert "may not fit; 7 B were available, reserve 5 B" in text
+    assert "may not fit, 3 B are missing; 7 B were available, reserve 5 B" in text
     assert "xychart-beta" in text
     assert outputs.read_text() == "earlier=1\npeak-bytes=213000007\nfreed-bytes=\nforecast-bytes=639000021\n"
 

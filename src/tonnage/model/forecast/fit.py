@@ -73,6 +73,26 @@ class DeployNeed(Struct, frozen=True, kw_only=True):
     keep_versions: int = 0
 
 
+class Remedy(Struct, frozen=True, kw_only=True):
+    """Something that would make a stack fit, or help.
+
+    Args:
+        kind: ``cleaning``, ``no-cache``, ``torch-cpu``, ``keep-versions``, ``temporary``, ``reserve`` or ``together``.
+        what: For people.
+        todo: Lines to write or to type, and what must be known of them.
+        saves_bytes: By how much less is needed at the worst moment, by the likely figures.
+        missing_bytes: How much is missing then; 0 where it fits.
+        checked: Whether that was forecast again; else it follows from the first forecast alone.
+    """
+
+    kind: str
+    what: str
+    todo: tuple[str, ...] = ()
+    saves_bytes: int = 0
+    missing_bytes: int = 0
+    checked: bool = True
+
+
 class FilesystemFit(Struct, frozen=True, kw_only=True):
     """How a stack fits one filesystem.
 
@@ -89,6 +109,11 @@ class FilesystemFit(Struct, frozen=True, kw_only=True):
     one_after_the_other: Estimate
     all_at_once: Estimate
 
+    @property
+    def holds(self) -> bool:
+        """Whether it fits, at least one at a time."""
+        return self.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME}
+
 
 def worst(fittings: Sequence[FilesystemFit]) -> FilesystemFit | None:
     """Return the filesystem that decides; None when nothing is written."""
@@ -104,6 +129,7 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
         disk_known: Whether there was a disk to compare with.
         deploy: What the plan of a deploy needs of the engine's filesystem, which is judged by that; None where it is
             not known.
+        remedies: What would make it fit, what saves most first; none where it fits.
         notes: What of the engine could not be seen and matters.
     """
 
@@ -111,4 +137,5 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
     fits: tuple[FilesystemFit, ...]
     disk_known: bool
     deploy: DeployNeed | None = None
+    remedies: tuple[Remedy, ...] = ()
     notes: tuple[str, ...] = ()

@@ -42,12 +42,18 @@ class FoundTorch(Struct, frozen=True, kw_only=True):
         cuda: Whether parts for CUDA come with it.
         device: Whether the service asks for a device.
         bytes_of_cuda: Forecast: what these parts weigh in the image.
+        version: Of PyTorch.
+        line: The line of the Dockerfile that installs it; 0 where it is not known.
+        by_pip: Whether that line installs it with pip, or as pip does.
     """
 
     service: str
     cuda: bool
     device: bool
     bytes_of_cuda: int = 0
+    version: str = ""
+    line: int = 0
+    by_pip: bool = False
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ServiceForecast,
         StackForecast,
     )
-    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit
+    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Remedy
 
 FORMAT = 1
 _NO_TEXT = regex("[\ud800-\udfff]")
@@ -173,13 +173,17 @@ def _measured_form(measured: Measured) -> dict[str, object]:
 
 
 def forecast_form(
-    forecast: StackForecast, fittings: Sequence[FilesystemFit] = (), deploy: DeployNeed | None = None
+    forecast: StackForecast,
+    fittings: Sequence[FilesystemFit] = (),
+    deploy: DeployNeed | None = None,
+    remedies: Sequence[Remedy] = (),
 ) -> dict[str, object]:
     """Return the forecast of a stack.
 
     Args:
         fittings: How it fits each filesystem; empty where none is known.
         deploy: What the plan of a deploy needs; None where that is not known.
+        remedies: What would make it fit.
     """
     return {
         "engine_kind": str(forecast.engine),
@@ -212,6 +216,7 @@ def forecast_form(
             for each in fittings
         ],
         "deploy": None if deploy is None else need_form(deploy),
+        "remedies": [msgspec.structs.asdict(each) | {"todo": list(each.todo)} for each in remedies],
     }
 
 

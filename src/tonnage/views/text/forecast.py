@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         StackForecast,
     )
     from tonnage.model.forecast.finding import Finding
-    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit
+    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Remedy
 
 _HEADS = ("service", "image", "disk", "on top", "download", "known")
 _LARGEST = 5
@@ -56,11 +56,13 @@ def forecast_text(
     width: int = 80,
     disk_known: bool = True,
     deploy: DeployNeed | None = None,
+    remedies: Sequence[Remedy] = (),
 ) -> str:
     """Write the forecast of a stack.
 
     Args:
         deploy: What the plan of a deploy needs; None where that is not known.
+        remedies: What would make it fit.
     """
     rows = [_Row(_HEADS[0], _HEADS[1:])]
     told: dict[str, str] = {}
@@ -74,7 +76,28 @@ def forecast_text(
     for line in fit_lines(forecast, fittings, disk_known=disk_known, deploy=deploy):
         text = line.lstrip()
         lines += _folded((text,), width, indent=line[: len(line) - len(text)])
-    return joined(lines)
+    return joined([*lines, *_remedy_lines(remedies, width)])
+
+
+def _remedy_lines(remedies: Sequence[Remedy], width: int) -> list[str]:
+    """Return what would make it fit, each with what it saves, what comes of it, and how it is done."""
+    if not remedies:
+        return []
+    sizes = [f"-{format_bytes(each.saves_bytes)}" for each in remedies]
+    most = max(map(len, sizes))
+    lines = ["", "what would make it fit, each forecast again:"]
+    for each, size in zip(remedies, sizes, strict=True):
+        ends = f"{format_bytes(each.missing_bytes)} are missing still" if each.missing_bytes else "fits"
+        how = ends if each.checked else f"{ends}, as far as the forecast above tells: it could not be forecast again"
+        head = f"  {size.rjust(most)}  "
+        folded = _folded((f"{each.what}: {how}",), width and width - len(head))
+        lines += [f"{head if not number else ' ' * len(head)}{line}" for number, line in enumerate(folded)]
+        for line in each.todo:
+            text = line.lstrip()
+            inner = " " * (len(head) + 2 + len(line) - len(text))
+            # What is to be copied is never folded.
+            lines += [f"{inner}{text}"] if line.startswith(" ") else _folded((text,), width, indent=inner)
+    return lines
 
 
 def _figures(image: Estimate, disk: Estimate, transient: Estimate, download: Estimate) -> tuple[str, ...]:
@@ -266,7 +289,7 @@ def _step_lines(step: InstructionForecast, width: int) -> list[str]:
             format_bytes(each.disk.likely_bytes),
             each.disk.grade.value,
             each.name,
-            _chain(each) or each.source,
+            f"{_chain(each)}, {each.source}" if each.brought_by else each.source,
         )
         for each in shown
     ]
@@ -350,13 +373,13 @@ def _reserved(forecast: StackForecast, each: FilesystemFit, deploy: DeployNeed |
         rests.append(f"once {format_bytes(deploy.freed_bytes)} are reclaimed, which it does before")
     if any(service.broken for service in forecast.services):
         rests.append("once what cannot be built is corrected")
-    return f", {' and '.join(rests)}" if rests and each.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME} else ""
+    return f", {' and '.join(rests)}" if rests and each.holds else ""
 
 
 def _way_out(each: FilesystemFit) -> list[str]:
     """Return what helps where a stack does not fit, or may not."""
     room = each.room
-    if each.fit in {FitVerdict.FITS, FitVerdict.ONE_AT_A_TIME}:
+    if each.holds:
         return []
     lines = ["to make room: tonnage reclaim; what takes it: tonnage forecast --explain SERVICE"]
     if room.headroom_bytes <= 0:
