@@ -314,3 +314,44 @@ def test_explain_counts_layers_that_services_share_once_as_the_forecast_does(
     assert f"All 3 at once need {format_bytes(at_once_bytes)}: that fits." in said
     one_bytes = of_data_root["one_after_the_other_bytes"]["likely"]
     assert f"One after the other they need {format_bytes(one_bytes)}: that fits." in said
+
+
+def test_what_would_make_it_fit_is_forecast_again(
+    world: World, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.wheel("nvidia-cudnn-cu12", "8.9", files={"nvidia/lib.so": bytes(90_000_000)})
+    index.wheel("torch", "2.3.1", files={"torch/lib.so": bytes(20_000_000)}, requires=("nvidia-cudnn-cu12",))
+    without = Index(index.server, path="/cpu")
+    without.wheel("torch", "2.3.1+cpu", files={"torch/lib.so": bytes(5_000_000)})
+    (world.directory / "web" / "requirements.txt").write_text("torch==2.3.1\n")
+    world.ports.environment = {**world.ports.environment, "TORCH_INDEX_URL": without.url}
+
+    assert world.run("forecast", "--disk", "1200MB", "--keep-free", "1GB", "--json", "web") == 0
+
+    document = told(capsys)
+    [fit] = document["fits"]
+    remedy, *others = document["remedies"]
+    assert (fit["fit"], fit["missing_bytes"]) == ("does not fit", document["deploy"]["missing_bytes"])
+    assert (remedy["kind"], remedy["checked"], remedy["missing_bytes"]) == ("torch-cpu", True, 0)
+    # What is left is the worst moment of the base.
+    assert 60_000_000 < remedy["saves_bytes"] < 110_000_000
+    assert f"  ARG TORCH_INDEX_URL={without.url}" in remedy["todo"]
+    assert [each["kind"] for each in others] == ["reserve"]
+    [install] = [step for step in document["services"][0]["steps"] if step["text"].startswith("RUN")]
+    assert install["contributors"][0]["brought_by"] == ["torch", "requirements.txt:1"]
+
+
+def test_a_change_that_cannot_be_forecast_again_is_told_as_such(
+    world: World, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.wheel("nvidia-cudnn-cu12", "8.9", files={"nvidia/lib.so": bytes(90_000_000)})
+    index.wheel("torch", "2.3.1", files={"torch/lib.so": bytes(20_000_000)}, requires=("nvidia-cudnn-cu12",))
+    (world.directory / "web" / "requirements.txt").write_text("torch==2.3.1\n")
+    world.ports.environment = {**world.ports.environment, "TORCH_INDEX_URL": f"{index.server.address}/nowhere"}
+
+    assert world.run("forecast", "--disk", "1200MB", "--keep-free", "1GB", "web") == 0
+
+    shown = capsys.readouterr().err
+    assert "does not fit: " in shown
+    assert "what would make it fit" in shown
+    assert "could not be forecast again" in shown

@@ -2,8 +2,8 @@
 
 What a build will do is told by, strongest first: a forecast that is exact, what was measured of the same step in
 earlier runs, a forecast that is declared or assumed. What a pull will do the registry tells; what was measured counts
-where it does not. A step of which none is there has the grade unknown, and then so has everything after it. How much is missing for a plan is told here alone: a refusal, a forecast's verdict and the
-summary of a job show this figure.
+where it does not. A step of which none is there has the grade unknown, and then so has everything after it. How much
+is missing for a plan is told here alone: a refusal, a forecast's verdict and the summary of a job show this figure.
 """
 
 from __future__ import annotations

@@ -392,7 +392,6 @@ class ExpectedBuild(Struct, frozen=True, kw_only=True):
     """What one build step will do to the filesystem of the plan.
 
     Args:
-        transient: What is needed on top at the worst moment.
         cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
         given_back: What may come free with the image and the build cache behind it.
     """
