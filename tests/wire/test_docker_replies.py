@@ -13,7 +13,9 @@ from tonnage.adapters.docker import wire
 from tonnage.adapters.docker.connect import DockerConnection, spoken_version
 from tonnage.adapters.images import layers
 from tonnage.errors import EngineLacksError
-from tonnage.model.inventory import Volume
+from tonnage.forecast.costs.seen_builds import seen_builds
+from tonnage.model.inventory import Inventory, Volume
+from tonnage.model.stack import BuildSpec, Service
 
 if TYPE_CHECKING:
     from tonnage.model.inventory import Image
@@ -428,3 +430,18 @@ def test_an_engine_is_asked_for_what_its_version_tells(
 ) -> None:
     asked = DockerConnection("unix:///x.sock", pytest.fail, spoken)
     assert (asked.typed_usage, asked.tells_manifests, asked.usage_of) == (typed, manifests, usage)
+
+
+@pytest.mark.parametrize("engine", ["20.10", *CLASSIC])
+def test_commands_of_earlier_builds_are_told_by_images_and_by_records(engine: str) -> None:
+    found = recorded_images(engine)
+    told = wire.engine(wire.info(recorded("info", engine)), "unix:///x.sock", "1.41")
+    inventory = Inventory(
+        engine=told, filesystems=(), images=tuple(found.values()), cache=wire.cache(recorded("df", engine))
+    )
+    built = BuildSpec(context="/x")
+    seen = seen_builds(inventory, [Service(name=name, image=name, build=built) for name in found])
+    sizes = {words.replace("> /", ">/"): size for each in seen.images.values() for words, size in each.items()}
+    records = {words.replace("> /", ">/"): sizes for words, sizes in seen.records.items()}
+    assert sizes["RUN head -c 300007 /dev/urandom >/a"] == 300_007
+    assert records["RUN head -c 300007 /dev/urandom >/a"] == (300_007, 300_007)

@@ -20,6 +20,7 @@ from tonnage.flows.stack import read_wanted
 from tonnage.flows.state import cache_places, read_history
 from tonnage.flows.verdict import Planned, fitted, inventory_for
 from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
+from tonnage.forecast.costs.seen_builds import SeenBuilds, seen_builds
 from tonnage.forecast.costs.totals import (
     fit_into,
     forecast_stack,
@@ -32,9 +33,9 @@ from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.run import History
-from tonnage.model.forecast.estimate import EXPORTED
+from tonnage.model.forecast.estimate import EXPORTED, EngineKind
 from tonnage.model.forecast.fit import ForecastAnswer, Room, worst
-from tonnage.model.inventory import Filesystem
+from tonnage.model.inventory import CONTAINERD, Filesystem
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts, EnginePorts, ForecastPorts
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
     from tonnage.model.forecast.fit import Remedy
     from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Engine, Inventory
@@ -281,6 +282,7 @@ def gather(
         layers_there=None if asked.fresh else frozenset(chain for image in images for chain in image.chain),
         beside=pulled_beside(inventory) if inventory and not asked.fresh else frozenset(),
         taught=history.taught,
+        seen=_seen(kind, asked, inventory, services),
         stack=asked.stack,
         root=project_root(asked.directory) if asked.directory else "",
         builders=asked.builders,
@@ -331,6 +333,17 @@ def forecast_now(
     known = [each for each in found if each.found_out and not each.failures and each.peak.known]
     left_out = ((each.service, next(iter(each.failures), _TOO_LITTLE)) for each in found if each not in known)
     return replace(forecast_stack(stack.name, kind, known), left_out=tuple(left_out))
+
+
+def _seen(
+    kind: EngineKind, asked: ForecastRequest, inventory: Inventory | None, services: Sequence[Service]
+) -> SeenBuilds:
+    """Return what the engine has of earlier builds; nothing where another store is meant than the one that is here."""
+    if inventory is None or asked.fresh:
+        return SeenBuilds()
+    here = inventory.engine.image_store == CONTAINERD
+    is_same = here == (kind.keeps is EngineKind.CONTAINERD)
+    return seen_builds(inventory, (*services, *asked.builders)) if is_same else SeenBuilds()
 
 
 def platform_of_engine(inventory: Inventory | None) -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.costs.seen_builds import SeenBuilds
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.references import tagged
 from tonnage.sources.outside import NOT_SHOWN, is_shown, unquote
@@ -32,6 +33,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
         python: The version of Python that the user chose; empty for the image's own.
         layers_there: Layers that the engine has; None for one that has nothing, wherever base images are read.
         beside: The images that a builder beside the engine has pulled.
+        seen: What is there of builds that nobody measured.
         root: The directory of the project: nothing is quoted of files outside of it.
         builders: The services of the stack that are built: others may stand on their images.
         ask_hosts: Hosts that are asked although the address holds a value of the environment; ``all`` for every one.
@@ -45,6 +47,7 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
     layers_there: Collection[str] | None = ()
     beside: frozenset[str] = frozenset()
     taught: Mapping[str, LearnedInstruction] = field(default_factory=dict)
+    seen: SeenBuilds = SeenBuilds()
     stack: str = ""
     root: str = ""
     builders: tuple[Service, ...] = ()

@@ -164,7 +164,12 @@ class BuildAnalysis:
     def _step(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
         key = below.before.learn_key(step, self._key, self._around.engine)
         work = self._looked_up(step, stage, below)
-        return replace(work, learn_key=key, lesson=lesson_of(key, self._around.taught)) if key else work
+        if not key:
+            return work
+        taught = lesson_of(key, self._around.taught)
+        if taught is None or taught.guess:
+            taught = self._around.seen.lesson(self.service, step) or taught
+        return replace(work, learn_key=key, lesson=taught)
 
     def _looked_up(self, step: RecipeStep, stage: RecipeStage, below: Below) -> StepWork:
         line = step.place.line or 0
