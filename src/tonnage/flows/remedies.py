@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.decide.reports.remedies import Change
+    from tonnage.decide.reports.remedies import ProposedChange
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.verdict import Planned
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
@@ -106,7 +106,7 @@ def with_args(services: Iterable[Service], args: Mapping[str, Mapping[str, str]]
     return tuple(map(given, services))
 
 
-def _changes(ports: DeployPorts, asked: Asked) -> list[Change]:
+def _changes(ports: DeployPorts, asked: Asked) -> list[ProposedChange]:
     stack = asked.planned.wanted.stack
     built = [service for service in stack.built if service.build is not None]
     names = {service.name: _dockerfile_name(service) for service in built}
@@ -133,7 +133,7 @@ def _dockerfile_name(service: Service) -> str:
     return "/".join(spec.dockerfile.rsplit("/", 2)[-2:])
 
 
-def _changed(ports: DeployPorts, asked: Asked, changes: Sequence[Change], planned: Planned) -> Remedy:
+def _changed(ports: DeployPorts, asked: Asked, changes: Sequence[ProposedChange], planned: Planned) -> Remedy:
     """Forecast changes together, and return what comes of them."""
     first = changes[0]
     try:
@@ -150,7 +150,7 @@ def _changed(ports: DeployPorts, asked: Asked, changes: Sequence[Change], planne
     return _unchecked(asked, changes)
 
 
-def _unchecked(asked: Asked, changes: Sequence[Change]) -> Remedy:
+def _unchecked(asked: Asked, changes: Sequence[ProposedChange]) -> Remedy:
     """Return what changes save by the first forecast, where it cannot be forecast again."""
     first, saved_bytes = changes[0], sum(change.likely_bytes for change in changes)
     decisive = worst(asked.fits)
@@ -165,7 +165,7 @@ def _unchecked(asked: Asked, changes: Sequence[Change]) -> Remedy:
     )
 
 
-def _texts(ports: DeployPorts, asked: Asked, changes: Sequence[Change]) -> dict[tuple[str, str], str]:
+def _texts(ports: DeployPorts, asked: Asked, changes: Sequence[ProposedChange]) -> dict[tuple[str, str], str]:
     lines: dict[str, dict[int, str]] = {}
     for change in changes:
         for service, its in change.lines.items():
@@ -180,7 +180,7 @@ def _texts(ports: DeployPorts, asked: Asked, changes: Sequence[Change]) -> dict[
     return found
 
 
-def _args(changes: Sequence[Change]) -> dict[str, Mapping[str, str]]:
+def _args(changes: Sequence[ProposedChange]) -> dict[str, Mapping[str, str]]:
     return {service: args for change in changes for service, args in change.args.items()}
 
 
@@ -262,7 +262,11 @@ def _peak_bytes(fit: FilesystemFit, need: DeployNeed | None) -> int:
 
 
 def _together(
-    ports: DeployPorts, asked: Asked, changes: Sequence[Change], plans: Sequence[_OtherPlan], kinds: Collection[str]
+    ports: DeployPorts,
+    asked: Asked,
+    changes: Sequence[ProposedChange],
+    plans: Sequence[_OtherPlan],
+    kinds: Collection[str],
 ) -> Remedy | None:
     """Return what all that helps saves together."""
     planned = asked.planned
@@ -280,12 +284,14 @@ def _reserve(asked: Asked, decisive: FilesystemFit) -> tuple[Remedy, ...]:
     left_bytes = decisive.room.reserve_bytes - decisive.missing_bytes
     if left_bytes <= 0 or (asked.need is not None and asked.need.peak.grade is Grade.UNKNOWN):
         return ()
-    size = format_bytes(left_bytes)
+    # What is told is what is typed, so it is not rounded up.
+    step = 10 ** max(0, len(str(left_bytes)) - 3)
+    size = format_bytes(left_bytes // step * step)
     return (
         Remedy(
             kind="reserve",
             what=f"a reserve of {size} in place of {format_bytes(decisive.room.reserve_bytes)}",
-            todo=(f"tonnage deploy --keep-free {left_bytes}B",),
+            todo=(f"  tonnage deploy --keep-free {size.replace(' ', '')}",),
             saves_bytes=decisive.missing_bytes,
         ),
     )

@@ -24,7 +24,7 @@ _NO_CACHE = "ENV PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1"
 _CPU_INSTALL = "RUN pip install --no-cache-dir --index-url {index} torch=={version}"
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class ProposedChange(Struct, frozen=True, kw_only=True):
     """One change of what is written.
 
     Args:
@@ -43,7 +43,7 @@ class Change(Struct, frozen=True, kw_only=True):
     likely_bytes: int = 0
 
 
-def without_caches(forecasts: Iterable[ServiceForecast], dockerfiles: Mapping[str, str]) -> Change | None:
+def without_caches(forecasts: Iterable[ServiceForecast], dockerfiles: Mapping[str, str]) -> ProposedChange | None:
     """Return that installers leave no cache in a layer; None where none does.
 
     Args:
@@ -60,7 +60,7 @@ def without_caches(forecasts: Iterable[ServiceForecast], dockerfiles: Mapping[st
     if not lines:
         return None
     places = [f"{dockerfiles[service]}:{line}" for service, found in lines.items() for line in sorted(found)]
-    return Change(
+    return ProposedChange(
         kind="no-cache",
         what="no cache of pip or uv in the image",
         todo=("--no-cache-dir for pip, --no-cache for uv, in", *(f"  {place}" for place in places)),
@@ -75,7 +75,7 @@ def without_cuda(
     dockerfiles: Mapping[str, str],
     *,
     index_url: str,
-) -> Change | None:
+) -> ProposedChange | None:
     """Return that PyTorch comes without CUDA where no device is asked for; None where it does not, or cannot.
 
     Args:
@@ -114,7 +114,7 @@ def without_cuda(
             f"  {_CPU_INSTALL.format(index=f'${TORCH_INDEX_URL}', version=version)}",
         ]
     services = ", ".join((*args, *lines))
-    return Change(
+    return ProposedChange(
         kind="torch-cpu",
         what=f"PyTorch without CUDA in {services}, where no device is asked for",
         todo=tuple(todo),
