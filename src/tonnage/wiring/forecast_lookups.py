@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.adapters.registry.images import ImageRegistry
     from tonnage.flows.requests import LookupScope
+    from tonnage.forecast.node.registry import NodeRegistry
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.node_packages import NodePackage, NodeSize
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
@@ -310,6 +312,26 @@ class RealLookups:
         from tonnage.adapters.apt.lists import AptLists  # noqa: PLC0415
 
         return self._once.ask("apt", lambda: AptLists(self._web, self._kept)).index(sources, architecture)
+
+    def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[Mapping[NodePackage, NodeSize], str]:
+        """Return how large packages for Node.js are, as far as that is told, and why it is not of the others."""
+        return self._once.ask(("node", tuple(packages)), lambda: self._node().sizes(packages))
+
+    def _node(self) -> NodeRegistry:
+        from tonnage.forecast.node.npm_settings import npm_settings  # noqa: PLC0415
+        from tonnage.forecast.node.registry import NodeRegistry  # noqa: PLC0415
+
+        return self._once.ask(
+            "npm",
+            lambda: NodeRegistry(self._web, self._kept, npm_settings(self._environment), self._npm_default),
+        )
+
+    def _npm_default(self) -> str:
+        from tonnage.adapters.host.npm import npm_default_registry  # noqa: PLC0415
+
+        if self._web.asks_some:
+            return ""
+        return self._once.ask("npm default", lambda: npm_default_registry(self._environment, self._kept))
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Return how large the file behind an address is, or None and why that is not known."""

@@ -30,10 +30,12 @@ def users_servers(
     def written() -> Iterable[str]:
         from tonnage.adapters.images.image_files import apt_sources_here  # noqa: PLC0415 - as above
         from tonnage.adapters.registry.access import Credentials  # noqa: PLC0415 - as above
+        from tonnage.forecast.node.npm_settings import npm_settings  # noqa: PLC0415 - as above
 
         indexes = access()
         named = (*registries, *Credentials(environment).hosts())
         yield from (each if "://" in each else f"https://{each}" for each in named)
+        yield from npm_settings(environment).addresses()
         yield from (indexes.index_url, *indexes.extra_index_urls, *apt_sources_here())
 
     return written, lambda: (uv().default_index(access()),)

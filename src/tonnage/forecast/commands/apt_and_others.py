@@ -1,6 +1,6 @@
-"""What ``apt`` and other package managers of the system and of languages install.
+"""What ``apt-get``, ``apt``, ``aptitude`` and ``dpkg`` install.
 
-Source: apt-get(8) of Debian 12; the manual of each other manager for what it calls installing.
+Source: apt-get(8) of Debian 12.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Nothing, OtherInstall
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Nothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,43 +32,6 @@ APT = table(
 _LISTS = "/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
 _SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
-# Managers, and the words that mean installing to them.
-_MANAGERS: dict[str, frozenset[str]] = {
-    name: frozenset(actions.split())
-    for names, actions in (
-        ("apk", "add upgrade update"),
-        ("dnf", "install groupinstall upgrade update reinstall group"),
-        ("microdnf", "install update upgrade"),
-        ("yum", "install groupinstall update upgrade localinstall"),
-        ("zypper", "install in update up dup"),
-        ("pacman", "-S -Sy -Syu -Syyu -U"),
-        ("opkg gem bundle brew snap luarocks playwright", "install"),
-        ("npm", "install i ci add clean-install"),
-        ("corepack", "prepare install use"),
-        ("pnpm", "install i add fetch"),
-        ("yarn", "install add global"),
-        ("bun", "install i add"),
-        ("conda mamba micromamba", "install create env update"),
-        ("pixi", "install add"),
-        ("cargo", "install fetch"),
-        ("go", "install get mod"),
-        ("composer", "install require"),
-        ("Rscript", "-e"),
-        ("cpanm", ""),
-        ("rustup", "toolchain target component"),
-        ("rpm", "-i -U -ivh -Uvh --install"),
-    )
-    for name in names.split()
-}
-_VALUED = frozenset({
-    "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
-    "--enablerepo", "--disablerepo", "--setopt", "-p", "--registry", "--root", "--target", "--version",
-})  # fmt: skip
-_LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
-_FILES = frozenset({"-f", "--file"})
-_CLEANS = frozenset({"clean", "cache", "autoclean", "makecache", "autoremove", "purge"})
-_WITHOUT_FILES = frozenset({"", "config", "set", "info", "list", "search", "init", "enable", "disable"})
-_REMOVES = frozenset({"del", "remove", "uninstall", "erase", "rm", "prune"})
 
 
 def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
@@ -121,41 +84,3 @@ def dpkg(context: Context, words: Sequence[Word]) -> AnyEffect:
         return Nothing(**context.shared)
     files = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
     return AptInstall(**context.shared, files=files, recommends=False)
-
-
-def manages(program: str) -> bool:
-    """Return whether a program is another package manager that is known by name."""
-    return program in _MANAGERS
-
-
-def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
-    """Read another package manager; ``words`` are those after the program."""
-    texts = [word.text for word in words]
-    actions = (
-        text
-        for before, text in zip(["", *texts], texts, strict=False)
-        if text in _MANAGERS[program] or not (text.startswith("-") or before in _LEADING)
-    )
-    action = next(actions, "")
-    if not action and program in {"yarn", "bundle"} and not {"--version", "--help"} & set(texts):
-        action = "install"
-    if action in _CLEANS or action in _REMOVES or action in _WITHOUT_FILES:
-        return Nothing(**context.shared)
-    if _MANAGERS[program] and action not in _MANAGERS[program] and not (program == "yarn" and not action):
-        return context.opaque(f"{program} {action} runs a program")
-    packages: list[str] = []
-    files: list[str] = []
-    rest = texts[texts.index(action) + 1 :] if action in texts else texts
-    if action in {"env", "global", "mod", "toolchain", "target", "component", "group"}:
-        rest = rest[1:]
-    at = 0
-    while at < len(rest):
-        text = rest[at]
-        at += 1
-        if text in _VALUED:
-            if text in _FILES and at < len(rest):
-                files.append(context.absolute(rest[at]))
-            at += 1
-        elif not text.startswith("-"):
-            packages.append(text)
-    return OtherInstall(**context.shared, manager=program, packages=tuple(packages), files=tuple(files))

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.commands.apt_and_others import apt, dpkg, manages, other_manager
+from tonnage.forecast.commands.apt_and_others import apt, dpkg
 from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page, printed, sized
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
+from tonnage.forecast.commands.node_commands import is_node, node
+from tonnage.forecast.commands.other_managers import manages, other_manager
 from tonnage.forecast.commands.python_commands import python_effects
 from tonnage.forecast.commands.text_programs import printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
@@ -209,6 +211,8 @@ def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:
 
 
 def _by_program(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    if is_node(program):
+        return (node(context, program, words),)
     if manages(program):
         return (other_manager(context, program, words),)
     if program in _SIZED:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
+from tonnage.forecast.costs.usual_sizes import of_packages
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
     AptClean,
@@ -36,6 +37,7 @@ from tonnage.model.forecast.effects import (
 )
 from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, assumed, spread, total, weakest
 from tonnage.model.forecast.installs import Installer, PythonInstall
+from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
 from tonnage.model.forecast.sized_effects import Aside, DerivedFile, SizedEffect, WrittenBytes
 
@@ -103,8 +105,8 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return SizedEffect()
         case MakeDirectory():
             return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))
-        case OtherInstall():
-            return _written(f"{effect.manager} {' '.join(effect.packages)}".strip(), "", unknown, "assumed", unknown)
+        case OtherInstall() | NodeInstall():
+            return found.installs.get(number) or _written(effect.command, "", unknown, "assumed")
         case Download():
             return _download(effect, found, fetched, unknown)
         case Unpack():
@@ -144,7 +146,9 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
         why = "no package index was read: assumed"
         listed = effect.packages or not (effect.files or effect.unread)
-        found = [WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound)] if listed else []
+        found = (WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound),) if listed else ()
+        if effect.packages and not (effect.upgrades or effect.downloads_only):
+            found = of_packages(effect.packages, effect.command, _PACKAGES, unknown.high_bytes)
         return SizedEffect(writes=(*found, *_told_late(effect, unknown)), derives=_from_files(effect, unknown))
     packages = () if effect.downloads_only else brought.packages
     counted = sum(package.installed_bytes for package in packages) or 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
+    from tonnage.model.forecast.node_packages import NodePackage, NodeSize
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
@@ -122,6 +123,9 @@ class Lookups(Protocol):
         Raises:
             CannotFetchError: The index cannot be reached.
         """
+
+    def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[Mapping[NodePackage, NodeSize], str]:
+        """Return how large packages for Node.js are, as far as that is told, and why it is not of the others."""
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Return how large the file behind an address is, or None and why that is not known."""

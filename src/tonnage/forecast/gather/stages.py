@@ -18,6 +18,8 @@ from tonnage.forecast.costs.instruction_identity import Before, copy_identity, l
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
+from tonnage.forecast.gather.node_installs import node_deed, node_target
+from tonnage.forecast.gather.other_installs import other_deed
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
@@ -26,12 +28,14 @@ from tonnage.model.forecast.effects import (
     AptUpdate,
     Download,
     MakeEnvironment,
+    OtherInstall,
     PythonRemove,
     Remove,
     Unpack,
     WriteFile,
 )
 from tonnage.model.forecast.installs import PythonInstall
+from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
     CopyInstruction,
@@ -65,10 +69,13 @@ class Below(Struct):
     remembered: dict[str, str]
     before: Before
     base: BaseImage | None
+    musl: bool | None = None
 
     def above(self) -> Below:
         """Return the same for a stage that goes on from here."""
-        return Below(self.files.above(), self.python.above(), dict(self.remembered), self.before.above(), self.base)
+        return Below(
+            self.files.above(), self.python.above(), dict(self.remembered), self.before.above(), self.base, self.musl
+        )
 
 
 class BuildAnalysis:
@@ -147,7 +154,9 @@ class BuildAnalysis:
             )
             # What others than the library of official images put into theirs nobody lists.
             own = StageFiles(anything=base is not None and "/" in stage.base.name)
-            below = Below(own, python, {}, Before([stage.base.name]), base)
+            # The tags of images say it where the image cannot be had.
+            musl = python.distribution.musl if python.distribution else "alpine" in stage.base.name
+            below = Below(own, python, {}, Before([stage.base.name]), base, musl)
         self._below[stage.index] = below
         steps = tuple(self._step(step, stage, below) for step in stage.steps)
         taken = [index for each in steps for index in each.stages_read]
@@ -296,6 +305,11 @@ class BuildAnalysis:
                     installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
                 case Remove() if not (effect.found or effect.conditional):
                     python.forget(effect.paths)
+                case NodeInstall():
+                    target = node_target(platform, musl=below.musl)
+                    installs[number] = node_deed(effect, files, self._lookups, self._said, target, assume_bytes=bound)
+                case OtherInstall():
+                    installs[number] = other_deed(effect, files, assume_bytes=bound)
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:

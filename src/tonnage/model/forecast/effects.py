@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.forecast.installs import Effect, PythonInstall
+from tonnage.model.forecast.node_packages import NodeInstall
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
@@ -68,11 +69,24 @@ class AptRemove(Effect, frozen=True, kw_only=True):
 
 
 class OtherInstall(Effect, frozen=True, kw_only=True):
-    """Another package manager installs something: apk, npm, yarn, dnf, conda, cargo, gem, ..."""
+    """Another package manager installs or builds something: apk, dnf, conda, cargo, go, gem, ...
+
+    Args:
+        action: Which of its commands it is, such as ``add``, ``build`` or ``mod download``.
+        directory: Where it works.
+        within: The place that stands for what it brings, so that removing that frees it; empty where nothing can.
+        one_place: All of it lies there, and not each package below it under its own name.
+        keeps_cache: What it knows of packages stays in its cache.
+    """
 
     manager: str
+    action: str = ""
     packages: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    directory: str = ""
+    within: str = ""
+    one_place: bool = True
+    keeps_cache: bool = True
 
 
 class Download(Effect, frozen=True, kw_only=True):
@@ -291,6 +305,7 @@ class Opaque(Effect, frozen=True, kw_only=True):
 
 AnyEffect = (
     PythonInstall
+    | NodeInstall
     | AptInstall
     | AptUpdate
     | AptClean

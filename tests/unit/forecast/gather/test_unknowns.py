@@ -36,7 +36,7 @@ LINES = (
     "RUN pdm install",
     "RUN npm ci --omit=dev && npm cache clean --force",
     "RUN conda env create -f environment.yml",
-    "RUN apk add --no-cache build-base",
+    "RUN apk add --no-cache nobody-wrote-this",
     "RUN make -j4 && make install",
     "RUN ./install.sh",
     "RUN . ./setup.sh && build-it",

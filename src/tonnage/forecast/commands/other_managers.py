@@ -1,0 +1,133 @@
+"""What package managers of other systems and languages install, build, and remove of their caches.
+
+Source: the manual of each for what it calls installing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.model.forecast.effects import Nothing, OtherInstall, Remove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.forecast.commands.context import Context
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
+
+# Managers, and the words that mean installing to them.
+_MANAGERS: dict[str, frozenset[str]] = {
+    name: frozenset(actions.split())
+    for names, actions in (
+        ("apk", "add upgrade update"),
+        ("dnf", "install groupinstall upgrade update reinstall group"),
+        ("microdnf", "install update upgrade"),
+        ("yum", "install groupinstall update upgrade localinstall"),
+        ("zypper", "install in update up dup"),
+        ("pacman", "-S -Sy -Syu -Syyu -U"),
+        ("opkg gem bundle brew snap luarocks playwright", "install"),
+        ("corepack", "prepare install use"),
+        ("conda mamba micromamba", "install create env update"),
+        ("pixi", "install add"),
+        ("cargo", "install fetch build"),
+        ("go", "install get mod build"),
+        ("composer", "install require"),
+        ("Rscript", "-e"),
+        ("cpanm", ""),
+        ("rustup", "toolchain target component"),
+        ("rpm", "-i -U -ivh -Uvh --install"),
+    )
+    for name in names.split()
+}
+_VALUED = frozenset({
+    "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
+    "--enablerepo", "--disablerepo", "--setopt", "-p", "--registry", "--root", "--target", "--version",
+})  # fmt: skip
+_LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
+_FILES = frozenset({"-f", "--file"})
+_CLEANS = frozenset({"clean", "cache", "autoclean", "makecache", "autoremove", "purge"})
+_WITHOUT_FILES = frozenset({
+    "", "config", "set", "info", "list", "search", "init", "enable", "disable", "version", "env", "activate",
+    "shell", "config-manager",
+})  # fmt: skip
+_OF_TWO_WORDS = frozenset({"env", "mod", "toolchain", "target", "component", "group"})
+_APK_GROUPS = ("--virtual", "-t")
+# No path of an image: only what apk itself removes frees it.
+_OF_APK = "/.packages-of-apk"
+_CACHES = {
+    "apk": ("/var/cache/apk/*", "/etc/apk/cache/*"),
+    **dict.fromkeys(("dnf", "yum", "microdnf"), ("/var/cache/dnf/*", "/var/cache/yum/*", "/var/cache/libdnf5/*")),
+    **dict.fromkeys(("conda", "mamba", "micromamba"), ("/opt/conda/pkgs/*", "/root/*conda3/pkgs/*",
+    "/root/micromamba/pkgs/*")),
+    "composer": ("/root/.composer/cache/*", "/root/.cache/composer/*"),
+}  # fmt: skip
+_REMOVES = frozenset({"del", "remove", "uninstall", "erase", "rm", "prune"})
+
+
+def manages(program: str) -> bool:
+    """Return whether a program is another package manager that is known by name."""
+    return program in _MANAGERS
+
+
+def other_manager(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+    """Read another package manager; ``words`` are those after the program."""
+    texts = [word.text for word in words]
+    actions = (
+        text
+        for before, text in zip(["", *texts], texts, strict=False)
+        if text in _MANAGERS[program] or not (text.startswith("-") or before in _LEADING)
+    )
+    action = next(actions, "")
+    if not action and program == "bundle" and not {"--version", "--help"} & set(texts):
+        action = "install"
+    if (quiet := _without_installing(context, program, action, texts)) is not None:
+        return quiet
+    rest = texts[texts.index(action) + 1 :] if action in texts else texts
+    if action in _OF_TWO_WORDS:
+        action, rest = f"{action} {rest[0] if rest else ''}".strip(), rest[1:]
+    packages, files, group = _named(context, program, rest)
+    return OtherInstall(
+        **context.shared,
+        manager=program,
+        action=action,
+        packages=packages,
+        files=files,
+        directory=context.absolute("."),
+        within=f"{_OF_APK}/{group}".rstrip("/") if program == "apk" else "",
+        one_place=program != "apk" or bool(group),
+        keeps_cache="--no-cache" not in texts,
+    )
+
+
+def _without_installing(context: Context, program: str, action: str, texts: Sequence[str]) -> AnyEffect | None:
+    """Return what a command does that installs nothing; None for one that does."""
+    if program == "apk" and action == "del":
+        names = [text for text in texts if not text.startswith("-") and text != action]
+        return Remove(**context.shared, paths=tuple(f"{_OF_APK}/{name}" for name in names))
+    if action in {"clean", "cache"} and program in _CACHES:
+        return Remove(**context.shared, paths=_CACHES[program])
+    if action in _MANAGERS[program]:
+        return None
+    if action in _CLEANS or action in _REMOVES or action in _WITHOUT_FILES:
+        return Nothing(**context.shared)
+    return context.opaque(f"{program} {action} runs a program") if _MANAGERS[program] else None
+
+
+def _named(context: Context, program: str, rest: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return packages and files that are named, and the group that apk puts them into."""
+    packages: list[str] = []
+    files: list[str] = []
+    group = ""
+    waiting = iter(rest)
+    for text in waiting:
+        name, equals, value = text.partition("=")
+        if program == "apk" and name in _APK_GROUPS:
+            group = value if equals else next(waiting, "")
+        elif text in _FILES:
+            files += [context.absolute(each) for each in (next(waiting, ""),) if each]
+        elif text in _VALUED:
+            next(waiting, "")
+        elif not text.startswith("-"):
+            packages.append(text)
+    return tuple(packages), tuple(files), group

@@ -1,0 +1,82 @@
+"""What package managers of systems and other languages bring: by name, or by what the lock counts."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from tonnage.forecast.costs.usual_sizes import KINDS, of_kind, of_packages
+from tonnage.lazily import regex
+from tonnage.model.forecast.compression import Content
+from tonnage.model.forecast.estimate import Estimate, Grade, assumed
+from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
+
+if TYPE_CHECKING:
+    from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.model.forecast.effects import OtherInstall
+
+_MB = 1_000_000
+_SYSTEMS = frozenset({"apk", "dnf", "microdnf", "yum", "zypper"})
+# What is kept of a system's lists: of apk two of 3 MB, of dnf those of every repository.
+_LISTS = {
+    "apk": ("/var/cache/apk", Estimate(0, 3 * _MB, 9 * _MB, Grade.DECLARED)),
+    **dict.fromkeys(("dnf", "yum", "microdnf"), ("/var/cache/dnf", Estimate(0, 90 * _MB, 500 * _MB, Grade.DECLARED))),
+    "zypper": ("/var/cache/zypp", Estimate(0, 40 * _MB, 250 * _MB, Grade.DECLARED)),
+}
+_INSTALLS = frozenset({"add", "install", "in", "localinstall"})
+# The database of rpm is written anew by each of its commands.
+_RPM_DATABASE = Estimate(0, 12 * _MB, 90 * _MB, Grade.DECLARED)
+_COUNTED = {
+    "go mod": ("go.sum", regex(r"(?m)^\S+ v\S+(?<!/go\.mod) h1:")),
+    "go build": ("go.sum", regex(r"(?m)^\S+ v\S+(?<!/go\.mod) h1:")),
+    "cargo fetch": ("Cargo.lock", regex(r"(?m)^\[\[package\]\]\s*$")),
+    "cargo build": ("Cargo.lock", regex(r"(?m)^\[\[package\]\]\s*$")),
+    "bundle": ("Gemfile.lock", regex(r"(?m)^ {4}\S+ \(")),
+    "composer": ("composer.lock", regex(r'(?m)^ {12}"name": ')),
+}
+_KINDS = {
+    ("go", "mod download"): "go mod", ("go", "mod tidy"): "go mod", ("go", "mod vendor"): "go mod", ("go",
+    "build"): "go build",
+    ("go", "mod verify"): "go mod", ("cargo", "fetch"): "cargo fetch", ("cargo", "build"): "cargo build",
+    ("bundle", "install"): "bundle",
+    ("composer", "install"): "composer",
+}  # fmt: skip
+
+
+def other_deed(effect: OtherInstall, files: StageFiles, *, assume_bytes: int) -> SizedEffect:
+    """Return what a command of another package manager does."""
+    if effect.manager in _SYSTEMS and effect.action in _INSTALLS:
+        return _of_system(effect, assume_bytes)
+    if effect.manager == "apk" and effect.action == "update":
+        place, lists = _LISTS["apk"]
+        return SizedEffect(writes=(WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists),))
+    kind = _KINDS.get((effect.manager, effect.action), "")
+    count = _counted(kind, effect.directory, files) if kind in KINDS else None
+    if count is not None:
+        return of_kind(kind, count, effect.command[:80], "" if KINDS[kind].place else effect.directory)
+    bound = assumed(assume_bytes)
+    name = f"{effect.manager} {' '.join(effect.packages)}".strip()
+    return SizedEffect(writes=(WrittenBytes.of_size(name, "", bound, "assumed", download=bound),))
+
+
+def _of_system(effect: OtherInstall, assume_bytes: int) -> SizedEffect:
+    pieces = list(
+        of_packages(
+            effect.packages, effect.command, effect.within or "/usr/share", assume_bytes, one_place=effect.one_place
+        )
+    )
+    place, lists = _LISTS[effect.manager]
+    if effect.keeps_cache:
+        pieces.append(
+            WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists, content=Content.PACKED)
+        )
+    if effect.manager != "apk":
+        pieces.append(WrittenBytes.of_size("the database of rpm", "/usr/lib/sysimage/rpm", _RPM_DATABASE, "usual size"))
+    return SizedEffect(writes=tuple(pieces))
+
+
+def _counted(kind: str, directory: str, files: StageFiles) -> int | None:
+    """Return how many things a lock names; None where the build sees none."""
+    name, line = _COUNTED[kind]
+    text = files.text(posixpath.join(directory, name))
+    return None if text is None else sum(1 for _ in line.finditer(text))
