@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.source_builds import built
 from tonnage.model.forecast.compression import Content, at_most_compressed, compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
@@ -172,7 +173,7 @@ def installed(
     minor = lock.target.minor
     pieces = [_piece(each, minor, uv=uv, compiles=compiles) for each in contents]
     archives: tuple[Sdist | Other, ...] = (*lock.sdists, *lock.others)
-    built = [_built(each, assumed_bytes) for each in archives]
+    from_source = [built(each, assumed_bytes) for each in archives]
     unpacked = total(_unpacked_disk(each) for each in contents)
     fetched = total(piece.download for piece in pieces)
     cacheable = total(_cacheable(piece, each) for piece, each in zip(pieces, contents, strict=True))
@@ -182,9 +183,9 @@ def installed(
     else:
         kept, transient = _pip_needs(fetched, cacheable, len(contents), cache)
     return Installation(
-        pieces=tuple(sorted((*pieces, *built), key=lambda piece: -piece.disk.likely_bytes)),
+        pieces=tuple(sorted((*pieces, *from_source), key=lambda piece: -piece.disk.likely_bytes)),
         cache=kept,
-        transient=transient + total(piece.transient for piece in built),
+        transient=transient + total(piece.transient for piece in from_source),
         inodes=sum(_inodes(each, compiles=compiles) for each in contents),
     )
 
@@ -259,14 +260,6 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
         return assumed(_UNSEEN_BYTES)
     unpacked = contents.content_bytes
     return spread(unpacked // RATIO_HIGH, unpacked // RATIO_LIKELY, unpacked, Grade.UNKNOWN)
-
-
-def _built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
-    bound, size_bytes = assumed(assumed_bytes), getattr(archive, "size_bytes", None)
-    name = f"{archive.name or getattr(archive, 'requirement', '')} {getattr(archive, 'version', '')}".strip()
-    download = bound if size_bytes is None else exactly(size_bytes)
-    source = getattr(archive, "reason", "") or "built from source"
-    return replace(WrittenBytes.of_size(name, "", bound, source, download=download), transient=bound)
 
 
 def _pip_needs(

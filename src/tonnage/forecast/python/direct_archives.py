@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from tonnage.addresses import without_user
 from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.archive_contents import contents_of
 from tonnage.forecast.python.parsing import wheel_name
 from tonnage.forecast.python.ranged_file import MOST_WHOLE_BYTES, UnreadableError
 from tonnage.forecast.python.source_archives import archive_at
@@ -32,13 +33,15 @@ from tonnage.model.forecast.python_lock import Sdist, Wheel
 from tonnage.unpacking import unpacked
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Iterable, Iterator
 
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.ranged_file import Servers
+    from tonnage.model.forecast.python_lock import SourceContents
 
 _TAR = {".tar.gz": ".gz", ".tgz": ".gz", ".tar.bz2": ".bz2", ".tar.xz": ".xz", ".tar": ""}
-_SAYS = frozenset({"PKG-INFO", "METADATA", "pyproject.toml"})
+_SAYS = frozenset({"PKG-INFO", "METADATA", "pyproject.toml", "requires.txt"})
 _MOST_UNPACKED_BYTES, _MOST_SAID_BYTES, _MOST_MEMBERS = 256 << 20, 4 << 20, 100_000
 # Continued lines belong to the one before.
 _NEED = regex(rb"(?im)^Requires-Dist[ \t]*:(?:[^\n]|\n[ \t])*\n?")
@@ -50,7 +53,7 @@ class DirectArchives(Struct, frozen=True):
 
     Args:
         stand_ins: The files.
-        known: What they stand for.
+        known: What they stand for; of source archives also those that were read and are not handed over.
         notes: What is left out of what they say of themselves.
     """
 
@@ -72,13 +75,19 @@ class DirectArchives(Struct, frozen=True):
 
 
 def read_archives(
-    named: Iterable[tuple[str, str]], *, servers: Servers, kept: DiskCache, number: int = 0
+    named: Iterable[tuple[str, str]],
+    *,
+    servers: Servers,
+    kept: DiskCache,
+    number: int = 0,
+    most_bytes: int = MOST_WHOLE_BYTES,
 ) -> DirectArchives:
     """Read archives.
 
     Args:
         named: The name of each, and its address.
         number: How many were read before: each file has a directory of its own.
+        most_bytes: How large a source archive may be.
     """
     found = DirectArchives({}, {})
     for name, url in dict.fromkeys(named):
@@ -86,9 +95,13 @@ def read_archives(
         if not filename or "/" in filename or not filename.isprintable():
             continue
         way = _wheel if filename.endswith(".whl") else _source
-        read = way(name, url, filename, servers, kept)
-        if read is not None:
-            content, stands_for, notes = read
+        read = way(name, url, filename, servers, kept, most_bytes)
+        if read is None:
+            continue
+        content, stands_for, notes = read
+        if content is None:
+            found = found.and_those(DirectArchives({}, {url: stands_for}))
+        else:
             file = StandIn(filename=f"{number + len(found.stand_ins)}/{filename}", content=content)
             found = found.and_those(DirectArchives({url: file}, {url: stands_for}, notes))
     return found
@@ -107,10 +120,10 @@ def read_installed(wheels: Iterable[Wheel], *, servers: Servers, kept: DiskCache
     return found
 
 
-_Read = tuple[bytes, Wheel | Sdist, tuple[str, ...]]
+_Read = tuple[bytes | None, Wheel | Sdist, tuple[str, ...]]
 
 
-def _wheel(name: str, url: str, filename: str, servers: Servers, kept: DiskCache) -> _Read | None:
+def _wheel(name: str, url: str, filename: str, servers: Servers, kept: DiskCache, _most_bytes: int) -> _Read | None:
     address, fragment = urldefrag(without_user(url))
     try:
         own_name, numbered = wheel_name(filename)
@@ -137,32 +150,39 @@ def _without_addresses(metadata: bytes) -> tuple[bytes, int]:
     return head + blank + rest, len(needs)
 
 
-def _source(name: str, url: str, filename: str, servers: Servers, _kept: DiskCache) -> _Read | None:
+def _source(name: str, url: str, filename: str, servers: Servers, _kept: DiskCache, most_bytes: int) -> _Read | None:
     address = urldefrag(url).url
     try:
-        reply = servers.ask(address, "", MOST_WHOLE_BYTES + 1)
+        reply = servers.ask(address, "", most_bytes + 1)
     except UnreadableError:
         return None
-    if reply.status != _OK or len(reply.body) > MOST_WHOLE_BYTES or not servers.grant(len(reply.body)):
+    if reply.status != _OK or len(reply.body) > most_bytes or not servers.grant(len(reply.body)):
         return None
+    found = replace(archive_at(url, name), size_bytes=len(reply.body))
     try:
-        if any(_names_addresses(path, text) for path, text in _said(filename, reply.body)):
-            return None
-    except (ValueError, CannotResolveError):
+        contents, said = _read_through(filename, reply.body)
+    except ValueError:
         return None
-    return reply.body, replace(archive_at(url, name), size_bytes=len(reply.body)), ()
+    found = replace(found, contents=contents)
+    try:
+        names_addresses = any(_names_addresses(path, text) for path, text in said)
+    except (ValueError, CannotResolveError):
+        names_addresses = True
+    return None if names_addresses else reply.body, found, ()
 
 
 def _names_addresses(path: str, text: bytes) -> bool:
     """Whether one of the files in which a source archive says what it needs names an address."""
+    if path.endswith("requires.txt"):
+        return False
     if not path.endswith("pyproject.toml"):
         return any(b"@" in need for need in _NEED.findall(text.replace(b"\r", b"\n") + b"\n"))
     project = read_toml(text.decode("utf-8"), path).get("project")
     return "@" in str([project.get("dependencies"), project.get("optional-dependencies")]) if project else False
 
 
-def _said(filename: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the files in which a source archive says what it needs, wherever they lie in it.
+def _read_through(filename: str, content: bytes) -> tuple[SourceContents, list[tuple[str, bytes]]]:
+    """Return what lies in a source archive, and the files in which it says what it needs, wherever they lie in it.
 
     Raises:
         ValueError: It cannot be unpacked, or is more than such an archive can be.
@@ -175,20 +195,30 @@ def _said(filename: str, content: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         if not suffix:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                yield from _said_in_zip(archive)
-            return
-        plain = io.BytesIO(b"".join(unpacked(content, _TAR[suffix], _MOST_UNPACKED_BYTES)))
-        with tarfile.open(fileobj=plain, mode="r:") as tar:
-            for count, member in enumerate(tar):
-                if count > _MOST_MEMBERS:
-                    raise ValueError("it has too many files")
-                if posixpath.basename(member.name) in _SAYS:
-                    said = tar.extractfile(member) if member.isreg() and member.size <= _MOST_SAID_BYTES else None
-                    if said is None:
-                        raise ValueError(f"{member.name} is no file that can be read")
-                    yield member.name, said.read()
+                said = list(_said_in_zip(archive))
+                members = [(each.filename, each.file_size) for each in archive.infolist()[:_MOST_MEMBERS]]
+        else:
+            plain = io.BytesIO(b"".join(unpacked(content, _TAR[suffix], _MOST_UNPACKED_BYTES)))
+            with tarfile.open(fileobj=plain, mode="r:") as tar:
+                members, said = _members_of_tar(tar)
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise ValueError(str(error)) from error
+    return contents_of(members, said), said
+
+
+def _members_of_tar(tar: tarfile.TarFile) -> tuple[list[tuple[str, int]], list[tuple[str, bytes]]]:
+    members, said = [], []
+    for count, member in enumerate(tar):
+        if count > _MOST_MEMBERS:
+            raise ValueError("it has too many files")
+        if member.isreg():
+            members.append((member.name, member.size))
+        if posixpath.basename(member.name) in _SAYS:
+            file = tar.extractfile(member) if member.isreg() and member.size <= _MOST_SAID_BYTES else None
+            if file is None:
+                raise ValueError(f"{member.name} is no file that can be read")
+            said.append((member.name, file.read()))
+    return members, said
 
 
 def _said_in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:

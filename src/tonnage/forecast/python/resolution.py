@@ -19,19 +19,21 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.direct_archives import read_archives, read_installed
-from tonnage.forecast.python.parsing import specifiers
+from tonnage.forecast.python.lock_notes import machine_notes, note_of_whole, notes_of_built
+from tonnage.forecast.python.parsing import requirement, specifiers
 from tonnage.forecast.python.permitted import check_servers
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
@@ -51,9 +53,9 @@ if TYPE_CHECKING:
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
-    from tonnage.model.forecast.python_lock import ResolveRequest, Target
+    from tonnage.model.forecast.python_lock import ResolveRequest, SourceContents, Target
 
-_KIND = "lock-4"
+_KIND = "lock-5"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
 _SMALL_BYTES = 4_000_000
@@ -195,15 +197,18 @@ def _ask(asked: _Asked) -> Lock:
         checkouts=checkouts,
         direct=direct,
         servers=servers,
-        built={canonicalize_name(each.name): archive_at(each.url or "", each.name) for each in sources},
+        built={},
+        contents={e.url: e.contents for e in direct.known.values() if isinstance(e, Sdist) and e.contents},
     )
+    _build(solving, {canonicalize_name(each.name): archive_at(each.url or "", each.name) for each in sources})
     answer = _solved(asked, solving)
     direct, built = solving.direct, solving.built
     wheels = tuple(each for each in map(direct.real, answer.wheels) if isinstance(each, Wheel))
     needed = _needed(asked, wheels) if built or checkouts else {}
     lines = [line for each in needed.values() for line in each]
     wanted = {canonicalize_name(each.name) for each in (*named, *lines)}
-    sdists = tuple(_built_from(asked, name, "", (*named, *limits, *lines)) or built[name] for name in built)
+    found = (_built_from(asked, name, "", (*named, *limits, *lines)) or built[name] for name in built)
+    sdists = tuple(replace(each, contents=solving.contents.get(each.url, each.contents)) for each in found)
     lock = replace(
         answer,
         wheels=wheels,
@@ -213,10 +218,10 @@ def _ask(asked: _Asked) -> Lock:
         notes=(
             *(f"{shown(each)} is a place in the image: what it offers is not known" for each in in_image),
             *direct.notes,
-            *_notes_of_built(sdists, needed, target),
-            *_note_of_whole(asked, wheels),
+            *notes_of_built(sdists, needed, target),
+            *note_of_whole(asked.uv, (each for each in wheels if each not in request.kept)),
         ),
-        machine_notes=_machine_notes(access, offline=asked.offline),
+        machine_notes=machine_notes(access, offline=asked.offline),
         origin=LockOrigin.LAST_KNOWN if asked.offline else LockOrigin.RESOLVED,
     )
     return _as_built(lock, request.no_binary)
@@ -230,6 +235,7 @@ class _Question(Struct, kw_only=True):
         direct: The files that are handed over in place of addresses.
         built: Source archives that are left out.
         speaking: Source archives that are handed over, because they say themselves what they need.
+        contents: What lies in those that were read, by address.
     """
 
     named: Sequence[Requirement]
@@ -239,6 +245,7 @@ class _Question(Struct, kw_only=True):
     servers: Servers
     built: dict[str, Sdist]
     speaking: dict[str, Sdist] = {}
+    contents: dict[str, SourceContents] = {}
 
 
 def _solved(asked: _Asked, now: _Question) -> Lock:
@@ -257,7 +264,7 @@ def _solved(asked: _Asked, now: _Question) -> Lock:
             others = {name for name, each in now.speaking.items() if not _suits(each, lines, asked.target)}
             if not others:
                 return answer
-            now.built |= {name: now.speaking.pop(name) for name in others}
+            _build(now, {name: now.speaking.pop(name) for name in others})
             continue
         versions = {canonicalize_name(name): version for name, version in without_wheels(answer).items()}
         known = {*left_out, *now.speaking}
@@ -268,17 +275,29 @@ def _solved(asked: _Asked, now: _Question) -> Lock:
         silent = [name for name in now.speaking if name in versions] or ([] if archives else list(now.speaking))
         if not (archives or silent) or len(now.built) + len(now.speaking) >= _MOST_WITHOUT_WHEELS:
             raise _failure(asked, answer)
-        now.built |= {name: now.speaking.pop(name) for name in silent}
-        small = [each for each in archives.values() if 0 < (each.size_bytes or 0) < _SMALL_BYTES]
+        _build(now, {name: now.speaking.pop(name) for name in silent})
+        small = [each for each in archives.values() if 0 < (each.size_bytes or 1) < _SMALL_BYTES]
         read = read_archives(
             ((each.name, encoded(each.url)) for each in small),
-            servers=now.servers, kept=asked.kept, number=len(now.direct.stand_ins),
+            servers=now.servers, kept=asked.kept, number=len(now.direct.stand_ins), most_bytes=_SMALL_BYTES,
         )  # fmt: skip
+        seen = {each.url: read.known.get(encoded(each.url)) for each in small}
+        now.contents |= {u: each.contents for u, each in seen.items() if isinstance(each, Sdist) and each.contents}
         told = {each.name: each for each in small if encoded(each.url) in read.stand_ins}
         read = replace(read, known={encoded(each.url): each for each in told.values()})
         now.direct = now.direct.and_those(read)
         now.speaking |= told
-        now.built |= {name: each for name, each in archives.items() if name not in told}
+        _build(now, {name: each for name, each in archives.items() if name not in told})
+
+
+def _build(now: _Question, archives: Mapping[str, Sdist]) -> None:
+    """Leave source archives out; what they said that they need when they were made is asked for in their place."""
+    now.built |= archives
+    for each in archives.values():
+        contents = now.contents.get(each.url)
+        for line in () if contents is None else contents.requires:
+            with suppress(InvalidRequirement):
+                now.named = [*now.named, requirement(line)]
 
 
 def _unread(wanted: Requirement) -> Other:
@@ -339,43 +358,6 @@ def _needed(asked: _Asked, wheels: Iterable[Wheel]) -> dict[Wheel, tuple[Require
     servers = Servers(asked.web, asked.access)
     read = {wheel: read_metadata(wheel, servers=servers, kept=asked.kept) for wheel in wheels}
     return {wheel: needed_by(found.text) for wheel, found in read.items() if found is not None}
-
-
-def _machine_notes(access: IndexAccess, *, offline: bool) -> tuple[str, ...]:
-    """Return what is true of this machine alone."""
-    notes = []
-    if access.left_out:
-        left_out = ", ".join(access.left_out)
-        notes.append(f"settings of pip on this machine are not used, because a build cannot see them: {left_out}")
-    if offline:
-        notes.append("the package index cannot be asked: what it offered when it last was is used")
-    return tuple(notes)
-
-
-def _note_of_whole(asked: _Asked, wheels: Iterable[Wheel]) -> tuple[str, ...]:
-    """Return what is to be said of wheels that the resolver fetched whole."""
-    # An index that tells sizes tells hashes.
-    unsized = [each for each in wheels if each.size_bytes is None and each.url.startswith("http")]
-    fetched = (each for each in unsized if each not in asked.request.kept)
-    names = ", ".join(each.name for each in fetched if asked.uv.fetched_whole(each.name, each.version))
-    return (f"the index tells no hashes, so the resolver fetched all of {names}",) if names else ()
-
-
-def _notes_of_built(
-    built: Iterable[Sdist], needed: Mapping[Wheel, tuple[Requirement, ...]], target: Target
-) -> tuple[str, ...]:
-    """Return what is to be said of packages that are built from source."""
-    built = tuple(built)
-    notes = [f"{each.name} has no wheel for this target: what it needs itself is not known" for each in built]
-    notes += [
-        f"{wheel.name} {wheel.version} needs another {archive.name} than {archive.version}: the installer may take"
-        " other versions, or find none"
-        for archive in built
-        for wheel, lines in needed.items()
-        if archive.version
-        and not versions_asked_for(archive.name, lines, target).contains(archive.version, prereleases=True)
-    ]
-    return tuple(notes)
 
 
 def _may_be_built(name: str, request: ResolveRequest) -> bool:

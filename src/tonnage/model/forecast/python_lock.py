@@ -142,6 +142,30 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
     asked: ResolveRequest = ResolveRequest(requirements=())
 
 
+class SourceContents(Struct, frozen=True, kw_only=True):
+    """What lies in a source archive.
+
+    Args:
+        python_bytes: Bytes of modules of Python.
+        other_bytes: Bytes of everything else.
+        files: How many files they are.
+        compiles: It has sources of a language that is compiled.
+        cuda: It has some for graphics cards.
+        needs: What building it needs besides what every build does, by name.
+        tells: It says what it needs when it is installed.
+        requires: What it said of that when it was made, where it does not say so for every build.
+    """
+
+    python_bytes: int = 0
+    other_bytes: int = 0
+    files: int = 0
+    compiles: bool = False
+    cuda: bool = False
+    needs: tuple[str, ...] = ()
+    tells: bool = False
+    requires: tuple[str, ...] = ()
+
+
 class Sdist(Struct, frozen=True, kw_only=True):
     """One source archive that will be built: its size may be known, what it becomes is not.
 
@@ -150,6 +174,7 @@ class Sdist(Struct, frozen=True, kw_only=True):
         version: Its version; empty where it could not be resolved without building.
         size_bytes: Its compressed size; None where nobody told it.
         hashes: Pairs of algorithm and hexadecimal digest.
+        contents: What lies in it; None where it was not read.
     """
 
     name: str
@@ -159,6 +184,7 @@ class Sdist(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     hashes: tuple[tuple[str, str], ...] = ()
     index: str = ""
+    contents: SourceContents | None = None
 
 
 class Other(Struct, frozen=True, kw_only=True):

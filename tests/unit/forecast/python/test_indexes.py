@@ -227,13 +227,14 @@ def test_several_packages_without_wheels_also_ones_that_others_need_are_left_out
     assert sum("what it needs itself is not known" in note for note in lock.notes) == 3
 
 
-def source(name: str, *requires: str, metadata: str = "2.2") -> bytes:
+def source(name: str, *requires: str, metadata: str = "2.2", needs: str | None = None) -> bytes:
     """Return a source archive that says itself what it needs, where its metadata is of version 2.2."""
     told = f"Metadata-Version: {metadata}\nName: {name}\nVersion: 1.0\n"
     told += "".join(f"Requires-Dist: {each}\n" for each in requires)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, text in (("PKG-INFO", told), ("setup.py", "raise SystemExit(1)\n")):
+        made = {} if needs is None else {f"{name}.egg-info/requires.txt": needs}
+        for path, text in ({"PKG-INFO": told, "setup.py": "raise SystemExit(1)\n"} | made).items():
             entry = tarfile.TarInfo(f"{name}-1.0/{path}")
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
@@ -252,6 +253,17 @@ def test_a_source_archive_that_says_itself_what_it_needs_brings_that(server: Fil
     assert names(lock) == ["middle==1.0", "rest==1.0"]
     assert sorted((each.name, each.size_bytes) for each in lock.sdists)[1] == ("open", len(content))
     assert [note.partition(" ")[0] for note in lock.notes] == ["closed"]
+
+
+def test_a_source_archive_of_setuptools_brings_what_it_said_when_it_was_made(server: FileServer, ask: Ask) -> None:
+    index = Index(server)
+    index.wheel("more", "1.0")
+    index.add("older-1.0.tar.gz", source("older", metadata="1.1", needs="more>=1\n\n[docs]\nabsent\n"))
+    index.wheel("middle", "1.0", requires=("older",))
+    lock = ask("middle", index_url=index.url)
+    assert names(lock) == ["middle==1.0", "more==1.0"]
+    assert [(each.name, each.contents is not None and each.contents.tells) for each in lock.sdists] == [("older", True)]
+    assert "what its archive says" in lock.notes[0]
 
 
 def test_a_source_archive_of_another_version_than_a_wheel_needs_is_left_out(server: FileServer, ask: Ask) -> None:
