@@ -21,7 +21,7 @@ import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -38,6 +38,8 @@ from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tonnage.model.forecast.estimate import ServiceForecast
 
 HERE = Path(__file__).parent / "dockerfiles"
 OFFLINE_PERCENT, ONLINE_PERCENT = 45, 70
@@ -121,7 +123,7 @@ def write_context(directory: Path) -> None:
         (directory / "poetry.lock").write_text(poetry_lock(tomllib.loads((directory / "uv.lock").read_text())))
 
 
-def poetry_lock(lock: dict) -> str:  # type: ignore[type-arg] - TOML of any form
+def poetry_lock(lock: dict[str, Any]) -> str:
     """Return a lock of Poetry that names what one of uv does."""
     parts = []
     for each in lock["package"]:
@@ -146,7 +148,7 @@ def forecast_all(
     told: list[str] = []
     environment = dict(os.environ)
 
-    def one(entry: tuple[str, str]) -> tuple[str, object]:
+    def one(entry: tuple[str, str]) -> tuple[str, ServiceForecast]:
         name, text = entry
         path = root / f"{name.replace('/', '-')}.Dockerfile"
         path.write_text(text)

@@ -12,12 +12,16 @@ from tonnage.adapters.host.npm import npm_default_registry
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.permission import AskedServers
+from tonnage.forecast.gather.withheld import GuardedLookups, MarkedLookups
 from tonnage.forecast.node.npm_settings import npm_settings
 from tonnage.forecast.node.registry import NodeRegistry
 from tonnage.model.forecast.node_packages import NodePackage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from tonnage.model.forecast.node_packages import NodeSize
 
 ENTRY = Answer(body=json.dumps({"dist": {"unpackedSize": 10_007}}).encode())
 
@@ -92,3 +96,27 @@ def test_what_npm_says_is_an_address_or_nothing(told: str, tmp_path: Path, monke
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     assert npm_default_registry({"PATH": f"{tmp_path}:/usr/bin:/bin"}, DiskCache(tmp_path / "cache")) == ""
+
+
+def test_a_lock_that_holds_a_value_of_the_environment_leads_to_nobody() -> None:
+    secret = NodePackage(name="a-value-of-the-user", version="1.0.0")
+    public = NodePackage(name="web", version="1.0.0")
+    inner = Inner()
+    marked = MarkedLookups(inner)  # type: ignore[arg-type] # it is asked for nothing else
+    marked.node_sizes([public])
+    guarded = GuardedLookups(inner, marked.questions, [("TOKEN", "x")], ())  # type: ignore[arg-type] # as above
+    _, why = guarded.node_sizes([public, secret])
+
+    assert inner.asked == [public]
+    assert "values of the environment" in why
+
+
+class Inner:
+    """What remembers the packages that it is asked for."""
+
+    asked: Sequence[NodePackage] = ()
+
+    def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[dict[NodePackage, NodeSize], str]:
+        """Remember what is asked."""
+        self.asked = packages
+        return {}, ""

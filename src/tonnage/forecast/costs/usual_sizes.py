@@ -83,22 +83,21 @@ def of_packages(
 
 def named_tools(manager: str, names: Sequence[str], command: str, cache: str, assume_bytes: int) -> SizedEffect:
     """Return what programs for Node.js take that are named on a line."""
-    known, others = [], []
-    for name in names[:_MOST_PACKAGES]:
-        bare = name[0] + _VERSIONED.sub("", name[1:]) if name else name
-        (known if bare in TOOLS else others).append((bare, name))
+    bare = {name: name[:1] + _VERSIONED.sub("", name[1:]) for name in names[:_MOST_PACKAGES]}
+    known = [each for each in bare.values() if each in TOOLS]
+    others = [name for name, each in bare.items() if each not in TOOLS]
     place = "/usr/local/lib/node_modules"
     pieces = [
         WrittenBytes.of_size(name, f"{place}/{name}", _usual(TOOLS[name]), _USUAL, download=_packed(TOOLS[name]))
-        for name, _ in known
+        for name in known
     ]
     if others:
         bound = assumed(assume_bytes)
-        told = " ".join(name for _, name in others)
+        told = " ".join(others)
         pieces.append(
             WrittenBytes.of_size(told or command, place, bound, "what it needs is not known: assumed", download=bound)
         )
-    fetched = sum(TOOLS[name][1] for name, _ in known)
+    fetched = sum(TOOLS[name][1] for name in known)
     kept = Estimate(0, fetched // 5, fetched, Grade.DECLARED) if fetched else assumed(0)
     if fetched:
         pieces.append(WrittenBytes.of_size(f"cache of {manager}", cache, kept, _USUAL, content=Content.PACKED))

@@ -14,6 +14,7 @@ from tonnage.forecast.node.locks import read_lock
 from tonnage.model.forecast.estimate import assumed
 from tonnage.model.forecast.node_packages import NODE_LOCKS, NodeTarget
 from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
+from tonnage.model.marks import unmarked
 
 if TYPE_CHECKING:
     from tonnage.forecast.gather.context import Diagnostics
@@ -26,7 +27,7 @@ _MACHINES = {"amd64": "x64", "arm64": "arm64", "arm": "arm", "386": "ia32", "ppc
 
 def node_target(platform: str, *, musl: bool | None) -> NodeTarget:
     """Return what packages are chosen for on a platform."""
-    machine = [*platform.split("/"), ""][1]
+    machine = [*unmarked(platform).split("/"), ""][1]
     return NodeTarget(machine=_MACHINES.get(machine, machine), musl=musl)
 
 

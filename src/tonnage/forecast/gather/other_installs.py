@@ -6,14 +6,22 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.costs.usual_sizes import KINDS, of_kind, of_packages
+from tonnage.forecast.gather.node_installs import node_deed
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
+from tonnage.model.forecast.effects import OtherInstall
 from tonnage.model.forecast.estimate import Estimate, Grade, assumed
+from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.forecast.gather.context import Diagnostics
+    from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.visible_files import StageFiles
-    from tonnage.model.forecast.effects import OtherInstall
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.node_packages import NodeTarget
 
 _MB = 1_000_000
 _SYSTEMS = frozenset({"apk", "dnf", "microdnf", "yum", "zypper"})
@@ -43,7 +51,26 @@ _KINDS = {
 }  # fmt: skip
 
 
-def other_deed(effect: OtherInstall, files: StageFiles, *, assume_bytes: int) -> SizedEffect:
+def other_deeds(
+    done: Sequence[AnyEffect],
+    files: StageFiles,
+    lookups: Lookups,
+    said: Diagnostics,
+    target: NodeTarget,
+    *,
+    assume_bytes: int,
+) -> dict[int, SizedEffect]:
+    """Return what commands of package managers other than Python's and Debian's do, by their number."""
+    found: dict[int, SizedEffect] = {}
+    for number, effect in enumerate(done):
+        if isinstance(effect, NodeInstall):
+            found[number] = node_deed(effect, files, lookups, said, target, assume_bytes=assume_bytes)
+        elif isinstance(effect, OtherInstall):
+            found[number] = _deed(effect, files, assume_bytes)
+    return found
+
+
+def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEffect:
     """Return what a command of another package manager does."""
     if effect.manager in _SYSTEMS and effect.action in _INSTALLS:
         return _of_system(effect, assume_bytes)

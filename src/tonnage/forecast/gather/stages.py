@@ -18,8 +18,8 @@ from tonnage.forecast.costs.instruction_identity import Before, copy_identity, l
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
-from tonnage.forecast.gather.node_installs import node_deed, node_target
-from tonnage.forecast.gather.other_installs import other_deed
+from tonnage.forecast.gather.node_installs import node_target
+from tonnage.forecast.gather.other_installs import other_deeds
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
@@ -28,14 +28,12 @@ from tonnage.model.forecast.effects import (
     AptUpdate,
     Download,
     MakeEnvironment,
-    OtherInstall,
     PythonRemove,
     Remove,
     Unpack,
     WriteFile,
 )
 from tonnage.model.forecast.installs import PythonInstall
-from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
     CopyInstruction,
@@ -285,7 +283,8 @@ class BuildAnalysis:
         self, done: Sequence[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
     ) -> InstructionEffects:
         bound, python, base = self._around.assume_bytes, below.python, below.base
-        installs: dict[int, SizedEffect] = {}
+        target = node_target(platform, musl=below.musl)
+        installs = other_deeds(done, files, self._lookups, self._said, target, assume_bytes=bound)
         sizes: dict[str, Estimate] = {}
         for number, effect in enumerate(done):
             follow(below.files, effect)
@@ -305,11 +304,6 @@ class BuildAnalysis:
                     installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
                 case Remove() if not (effect.found or effect.conditional):
                     python.forget(effect.paths)
-                case NodeInstall():
-                    target = node_target(platform, musl=below.musl)
-                    installs[number] = node_deed(effect, files, self._lookups, self._said, target, assume_bytes=bound)
-                case OtherInstall():
-                    installs[number] = other_deed(effect, files, assume_bytes=bound)
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:

@@ -22,7 +22,7 @@ from tonnage.model.forecast.image_reference import image_name
 from tonnage.model.marks import is_marked, is_marked_throughout, marked_parts, unmarked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tonnage.forecast.gather.lookups import BuildContext, Lookups
     from tonnage.forecast.gather.visible_files import TextFile
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.node_packages import NodePackage, NodeSize
     from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
@@ -45,6 +46,7 @@ class Questions(Struct):
     addresses: set[str] = field(default_factory=set)
     requests: set[ResolveRequest] = field(default_factory=set)
     locks: set[LockedRequest] = field(default_factory=set)
+    packages: set[NodePackage] = field(default_factory=set)
 
 
 class MarkedLookups:
@@ -101,6 +103,11 @@ class MarkedLookups:
     ) -> AptForecast | None:
         """Return nothing: lists of packages are those of the image, whatever is installed."""
         return None
+
+    def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[Mapping[NodePackage, NodeSize], str]:
+        """Write down packages for Node.js."""
+        self.questions.packages.update(packages)
+        return {}, ""
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Write down an address."""
@@ -188,6 +195,13 @@ class GuardedLookups:
     ) -> AptForecast | None:
         """Return what apt will bring: its lists are those of the image."""
         return self._inner.packages(installs, updates, base, platform)
+
+    def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[Mapping[NodePackage, NodeSize], str]:
+        """Return how large packages for Node.js are, of those that may be asked for."""
+        asked = [each for each in packages if ALL_HOSTS in self._ask_hosts or each in self._questions.packages]
+        found, why = self._inner.node_sizes(asked)
+        left = "some stand only in a lock that holds values of the environment" if len(asked) < len(packages) else ""
+        return found, "; ".join(filter(None, (why, left)))
 
     def address(self, address: str) -> tuple[Estimate | None, str]:
         """Return how large the file behind an address is."""

@@ -112,7 +112,8 @@ def _of_npm(lock: dict[str, Any], project: Mapping[str, Any], name: str) -> Node
                 raise ValueError(f"it names more than {4 * MOST_PACKAGES} packages")
         return _made(found, name, form)
     packages = lock["packages"]
-    root, notes = packages.get("") or {}, ()
+    root = packages.get("") or {}
+    notes: tuple[str, ...] = ()
     told = {each: root.get(each) or {} for each in ("dependencies", "devDependencies")}
     asked = {each: project.get(each) or {} for each in told}
     if project and any(asked[each] != told[each] for each in told):

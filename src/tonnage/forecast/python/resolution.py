@@ -224,7 +224,7 @@ def _ask(asked: _Asked) -> Lock:
         machine_notes=machine_notes(access, offline=asked.offline),
         origin=LockOrigin.LAST_KNOWN if asked.offline else LockOrigin.RESOLVED,
     )
-    return _as_built(lock, request.no_binary)
+    return _as_built(asked, lock)
 
 
 class _Question(Struct, kw_only=True):
@@ -365,12 +365,17 @@ def _may_be_built(name: str, request: ResolveRequest) -> bool:
     return ":all:" not in request.only_binary and name not in {canonicalize_name(each) for each in request.only_binary}
 
 
-def _as_built(lock: Lock, no_binary: Iterable[str]) -> Lock:
+def _as_built(asked: _Asked, lock: Lock) -> Lock:
     """Move wheels that may not be taken to what is built from source."""
+    no_binary = asked.request.no_binary
     names = {canonicalize_name(name) for name in no_binary if not name.startswith(":")}
     everything = ":all:" in no_binary
     refused = [wheel for wheel in lock.wheels if everything or wheel.name in names]
-    built = [Sdist(name=wheel.name, version=wheel.version, index=wheel.index) for wheel in refused]
+    built = [
+        _built_from(asked, wheel.name, wheel.version, ())
+        or Sdist(name=wheel.name, version=wheel.version, index=wheel.index)
+        for wheel in refused
+    ]
     return replace(
         lock,
         wheels=tuple(wheel for wheel in lock.wheels if wheel not in refused),

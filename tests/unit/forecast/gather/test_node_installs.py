@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
@@ -23,7 +23,7 @@ FACTS = Facts(
         "alpine:3.19": FactImage(layers=[7_000_003], system="alpine 3.19"),
     }
 )
-LOCK = {
+LOCK: dict[str, Any] = {
     "lockfileVersion": 3,
     "packages": {
         "": {"dependencies": {"typescript": "^5.0.0"}, "devDependencies": {"next": "14.2.5"}},
@@ -119,7 +119,7 @@ def test_a_lock_that_cannot_be_read_is_assumed_and_does_not_stop_the_stack(tmp_p
 
 
 def test_a_lock_that_does_not_fit_has_figures_that_nobody_promises(tmp_path: Path) -> None:
-    project(tmp_path, {**LOCK, "packages": {**LOCK["packages"], "": {"dependencies": {}}}})  # type: ignore[dict-item]
+    project(tmp_path, {**LOCK, "packages": {**LOCK["packages"], "": {"dependencies": {}}}})
     found = forecast(tmp_path, "FROM node:20-slim\nCOPY package*.json ./\nRUN npm ci\n")
 
     assert found.steps[-1].disk.grade is Grade.UNKNOWN
@@ -137,7 +137,7 @@ def test_a_script_that_nobody_knows_keeps_the_bound_of_the_unknown(tmp_path: Pat
     lock = {
         **LOCK,
         "packages": {**LOCK["packages"], "node_modules/odd": {"version": "1.0.0", "hasInstallScript": True}},
-    }  # type: ignore[dict-item]
+    }
     project(tmp_path, lock)
     copied = ("COPY package*.json ./",)
 

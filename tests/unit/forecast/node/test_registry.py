@@ -18,10 +18,12 @@ from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.node_packages import NodePackage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.answering import Answering
+    from tests.answering import Answering, Asked
+
+    from tonnage.model.forecast.node_packages import NodeSize
 
 HELD_BYTES = 700_416
 ARCHIVE = gzip.compress(random.Random(7).randbytes(HELD_BYTES))
@@ -33,8 +35,10 @@ def server() -> Iterator[Answering]:
         yield found
 
 
-def asked(server: Answering, tmp_path: Path, *packages: NodePackage, offline: bool = False, **settings: str):  # noqa: ANN201 - what it returns
-    environment = {"npm_config_registry": server.address, **settings}
+def asked(
+    server: Answering, tmp_path: Path, *packages: NodePackage, offline: bool = False
+) -> tuple[Mapping[NodePackage, NodeSize], str]:
+    environment = {"npm_config_registry": server.address}
     with Web({}, offline=offline) as web:
         registry = NodeRegistry(web, DiskCache(tmp_path), npm_settings(environment), str)
         return registry.sizes(packages)
@@ -59,7 +63,7 @@ def test_without_sizes_the_end_of_the_archive_tells_what_it_holds(server: Answer
     package = NodePackage(name="web", version="1.2.3")
     server.routes["/web/1.2.3"] = entry(tarball=f"{server.address}/web/-/web-1.2.3.tgz")
 
-    def end(request) -> Answer:  # type: ignore[no-untyped-def] # noqa: ANN001 - a request
+    def end(request: Asked) -> Answer:
         assert request.headers["range"] == "bytes=-8"
         where = f"bytes {len(ARCHIVE) - 8}-{len(ARCHIVE) - 1}/{len(ARCHIVE)}"
         return Answer(206, ARCHIVE[-8:], {"Content-Range": where})
