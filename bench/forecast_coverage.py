@@ -69,8 +69,8 @@ FILES = {
     "Pipfile.lock": '{"_meta": {}, "default": {"flask": {"version": "==3.0.3"}}, "develop": {}}',
     **dict.fromkeys(
         (
-            *("README.md", "entrypoint.sh", "backup.sh", "crontab", "nginx.conf", "config", "app.jar", "pom.xml"),
-            *("app.csproj", "mix.exs", "mix.lock", "manage.py", "app.py", "server.js", "src/main.rs",
+            *("README.md", "entrypoint.sh", "backup.sh", "crontab", "nginx.conf", "config", "redis.conf", "app.jar"),
+            *("pom.xml", "app.csproj", "mix.exs", "mix.lock", "manage.py", "app.py", "server.js", "src/main.rs",
             "site/index.html"),
         ),
         "x\n",

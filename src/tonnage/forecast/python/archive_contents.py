@@ -129,9 +129,9 @@ def _lines(text: bytes) -> tuple[str, ...]:
         if bare.startswith("["):
             extra, _, told = bare[1:].rstrip("]").partition(":")
             marker = None if extra else told
-        elif bare and marker is not None and "@" not in bare:
+        elif bare and marker is not None:
             found.append(f"{bare} ; {marker}" if marker else bare)
-    return tuple(found)
+    return _plain(found)
 
 
 def _needs(said: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:

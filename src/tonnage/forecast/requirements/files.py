@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.errors import UsageError
+from tonnage.errors import CannotFetchError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.forecast.requirements.lines import read_requirement, refused_character
 from tonnage.lazily import regex
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _COMMENT = regex(r"(?:^|(?<=\s))#.*$")
 _LONGEST_LINE = 100_000
+_MOST_REQUIREMENTS = 10_000
 _VARIABLE = regex(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _OPTION = regex(r"\s(?=--?[a-zA-Z])")
 _REMOTE = regex(r"https?:", re.IGNORECASE)
@@ -65,6 +66,7 @@ def read_requirements(
 
     Raises:
         UsageError: A file is missing, includes itself, or has a line that is no requirement.
+        CannotFetchError: There are more requirements than are looked up.
     """
     reader = _Reader(read, environment, directory or posixpath.dirname(file), shown)
     reader.file(file, constraints=constraints, chain=())
@@ -98,6 +100,7 @@ class _Reader:
         self._directory = directory
         self._shown = shown
         self._done: set[tuple[str, bool]] = set()
+        self._known: set[tuple[str, bool]] = set()
 
     def file(self, file: str, *, constraints: bool, chain: tuple[tuple[str, str], ...]) -> None:
         """Read one file."""
@@ -137,6 +140,15 @@ class _Reader:
         if text.startswith("-"):
             self._option_line(text, line.place, file, constraints=constraints, chain=chain)
             return
+        if (text, constraints) in self._known:
+            return
+        if len(self._known) >= _MOST_REQUIREMENTS:
+            raise CannotFetchError(
+                f"{self._shown(file)} is not looked up: it names more than {_MOST_REQUIREMENTS:,} requirements",
+                "not understood",
+                why="The largest that people write have some thousands.",
+            )
+        self._known.add((text, constraints))
         requirement, options = _split(text)
         self._options_of_requirement(requirement, options, line.place)
         self._add(requirement, line.place, constraints=constraints, hashes=_hashes(options))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FACTS = Facts(
     images={
         "node:20-slim": FactImage(layers=[70_000_003], system="debian 12"),
+        "python:3.11-slim": FactImage(layers=[120_000_007], python="3.11.9", system="debian 12"),
         "alpine:3.19": FactImage(layers=[7_000_003], system="alpine 3.19"),
     }
 )
@@ -174,3 +175,12 @@ def test_modules_and_crates_are_counted_in_their_locks(tmp_path: Path) -> None:
     assert "2 modules" in modules.contributors[0].source
     assert "2 packages" in crates.contributors[0].source
     assert last(tmp_path, "RUN go mod download").disk.grade is Grade.UNKNOWN
+
+
+def test_more_requirements_than_are_looked_up_are_assumed_and_can_be_built(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("".join(f"a{number}==1\n" for number in range(10_001)))
+    found = forecast(tmp_path, "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n")
+
+    assert found.steps[-1].disk.grade is Grade.UNKNOWN
+    assert found.steps[-1].disk.high_bytes >= 500_000_000
+    assert any("more than 10,000 requirements" in each for each in found.failures)

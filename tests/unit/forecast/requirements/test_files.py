@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.errors import UsageError
+from tonnage.errors import CannotFetchError, UsageError
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.model.forecast.requirements import RequirementKind
 
@@ -161,3 +161,13 @@ def test_a_long_way_of_files_is_refused() -> None:
     files = {f"/{n}.txt": f"-r {n + 1}.txt\n" for n in range(3000)}
     with pytest.raises(UsageError, match="is included through 101 files"):
         read_requirements("/0.txt", files.get)
+
+
+def test_two_hundred_thousand_lines_of_one_requirement_are_one() -> None:
+    assert [each.name for each in reading("a==1\n" * 200_000).requirements] == ["a"]
+
+
+def test_more_requirements_than_people_write_are_not_looked_up() -> None:
+    lines = "".join(f"a{number}==1\n" for number in range(200_000))
+    with pytest.raises(CannotFetchError, match="more than 10,000 requirements"):
+        reading(lines)
