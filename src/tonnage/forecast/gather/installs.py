@@ -191,13 +191,14 @@ def _request(
 ) -> ResolveRequest:
     """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
     wanted, limits, options = _read(effect, files, said, environment, unknown)
-    exported = {path: made for path in unknown if (made := files.export(path)) is not None}
+    exported = {path: found for path in unknown if (found := files.export(path)) is not None}
     pinned: list[str] = []
-    for path, (made, its_files) in exported.items():
-        project = _project(made, its_files, ResolveRequest(requirements=()))
+    for path, (install, its_files) in exported.items():
+        project = _project(install, its_files, ResolveRequest(requirements=()))
         if project is not None and project.lock_text:
             lock = lookups.locked(project, target)
-            pinned += [f"{each.name}=={each.version}" for each in (*lock.wheels, *lock.sdists)]
+            archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
+            pinned += [f"{each.name}=={each.version}" for each in archives]
             pinned += [each.requirement for each in lock.others]
             unknown.remove(path)
     for word in effect.unread:
