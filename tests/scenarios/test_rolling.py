@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import pytest
@@ -126,13 +126,14 @@ def asking(address: str) -> Iterator[list[str]]:
 @pytest.fixture
 def behind_nginx(project: Project, tmp_path: Path) -> Iterator[Project]:
     """Return a deployed project whose service is reached through nginx."""
+    settings: dict[str, Any] = {"x-tonnage": {"stability": "500ms", "switch": "rolling", "drain": "2s"}}
     project.web(
         "web",
         "web 1",
         labels={LABEL: "8080"},
         networks={"front": {"aliases": ["api.internal"]}, "back": {}},
         depends_on=["db"],
-        **{"x-tonnage": {"stability": "500ms", "switch": "rolling", "drain": "2s"}},
+        **settings,
     )
     project.web("db", "db 1", networks=["back"])
     project.top["networks"] = {"front": {}, "back": {}}

@@ -173,10 +173,10 @@ def _texts(ports: DeployPorts, asked: Asked, changes: Sequence[ProposedChange]) 
                 above = lines.setdefault(service, {}).get(number)
                 lines[service][number] = f"{above}\n{line}" if above else line
     found = {}
-    for service in asked.planned.wanted.stack.built:
-        if service.name in lines and service.build is not None:
-            text = ports.files.dockerfile(service.build)
-            found[service.build.context, service.build.dockerfile] = with_lines(text, lines[service.name])
+    for each in asked.planned.wanted.stack.built:
+        if each.name in lines and each.build is not None:
+            text = ports.files.dockerfile(each.build)
+            found[each.build.context, each.build.dockerfile] = with_lines(text, lines[each.name])
     return found
 
 

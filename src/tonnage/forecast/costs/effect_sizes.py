@@ -146,7 +146,9 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
         bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
         why = "no package index was read: assumed"
         listed = effect.packages or not (effect.files or effect.unread)
-        found = (WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound),) if listed else ()
+        found: tuple[WrittenBytes, ...] = ()
+        if listed:
+            found = (WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound),)
         if effect.packages and not (effect.upgrades or effect.downloads_only):
             found = of_packages(effect.packages, effect.command, _PACKAGES, unknown.high_bytes)
         return SizedEffect(writes=(*found, *_told_late(effect, unknown)), derives=_from_files(effect, unknown))

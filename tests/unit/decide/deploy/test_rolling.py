@@ -26,7 +26,7 @@ NETWORKS = {"front": {"aliases": ["api.internal"], "driver_opts": {"a": "b"}}, "
 RUNS = image(1, "shop-web:latest", inputs="i1")
 
 
-def rolling(config: dict[str, Any] | None = None, settings: ServiceSettings = ROLLING, **changes: object) -> Service:
+def rolling(config: dict[str, Any] | None = None, settings: ServiceSettings = ROLLING, **changes: Any) -> Service:  # noqa: ANN401 - fields of a service
     return service(config={"networks": NETWORKS} if config is None else config, settings=settings, **changes)
 
 
