@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.planning import worked_on
 from tonnage.decide.deploy.pulls import asked_for_offers, origin_matters, why_not_asked
 from tonnage.model.deploy.plan import Purpose
-from tonnage.model.offer import with_registries
+from tonnage.model.offer import names_by_digest, with_registries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,8 +45,14 @@ def _with_origins(
 
     In containerd every image has digests, so registries are asked whether they have them.
     """
-    images = (inventory.image(each.image) for each in services if origin_matters(each, inventory.engine))
-    names = [name for image in images if image is not None and image.only_here for name in image.digests]
+    names = [
+        name
+        for service in services
+        if origin_matters(service, inventory.engine)
+        and (image := inventory.image(service.image)) is not None
+        and image.only_here
+        for name in names_by_digest(image, service.image)
+    ]
     if not names:
         return inventory
     from tonnage.flows.forecast import PLAN_WITHIN_S  # noqa: PLC0415 - only where something is asked

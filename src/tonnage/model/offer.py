@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.model.references import tagged
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -39,12 +41,25 @@ class OfferedImage(Struct, frozen=True, kw_only=True):
 
     def is_of(self, image: Image) -> bool:
         """Return whether it is this image of the engine."""
-        named = (name.partition("@")[2] for name in image.digests)
-        return not {image.image_id, *image.manifest_digests, *named}.isdisjoint(self.digests)
+        return not {image.image_id, *image.manifest_digests, *_digests(image)}.isdisjoint(self.digests)
+
+
+def names_by_digest(image: Image, reference: str) -> tuple[str, ...]:
+    """Return the names by digest that an image has in the repository of this name of it.
+
+    In containerd an image tells a digest for one of its names only.
+    """
+    first, slash, last = tagged(reference).partition("@")[0].rpartition("/")
+    repository = f"{first}{slash}{last.partition(':')[0]}"
+    return tuple(dict.fromkeys(f"{repository}@{digest}" for digest in _digests(image)))
+
+
+def _digests(image: Image) -> list[str]:
+    return [name.partition("@")[2] for name in image.digests]
 
 
 def with_registries(inventory: Inventory, names: Collection[str]) -> Inventory:
     """Return an inventory in which registries are known to have images with these names by digest."""
-    known = frozenset(names)
-    images = (replace(each, only_here=each.only_here and known.isdisjoint(each.digests)) for each in inventory.images)
+    known = {name.partition("@")[2] for name in names}
+    images = (replace(each, only_here=each.only_here and known.isdisjoint(_digests(each))) for each in inventory.images)
     return replace(inventory, images=tuple(images)) if known else inventory

@@ -23,7 +23,7 @@ from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Inputs
-from tonnage.model.offer import OfferedImage, with_registries
+from tonnage.model.offer import OfferedImage, names_by_digest, with_registries
 from tonnage.model.stack import BuildSpec, PullWhen
 from tonnage.sources.compose.pull_policy import pull_policy
 
@@ -299,3 +299,13 @@ def test_registries_tell_what_came_from_them_where_every_image_has_digests() -> 
     kept = replace(HERE, only_here=True)
     seen = inventory(images=(kept, replace(image(2, "own:1"), digests=("own@sha256:bb",), only_here=True)))
     assert [each.pullable for each in with_registries(seen, HERE.digests).images] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [(NAME, "registry.example.org/web@sha256:aa"), ("web", "web@sha256:aa"), ("h:5000/a/b:1", "h:5000/a/b@sha256:aa")],
+)
+def test_an_image_that_tells_a_digest_for_another_name_has_it_for_this_one(reference: str, name: str) -> None:
+    kept = replace(HERE, digests=("localhost/tonnage/shop/web@sha256:aa",), only_here=True)
+    assert names_by_digest(kept, reference) == (name,)
+    assert with_registries(inventory(images=(kept,)), [name]).images[0].pullable
