@@ -246,7 +246,6 @@ class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         text: The instruction on one line, as the builder names it.
-        key: Identity of the layer that it makes.
         learn_key: Under which key it is learned from.
         in_image: Whether its layer is one of the image's.
         layers: How many layers it brings: of a ``FROM`` those of the image, else one.
@@ -269,7 +268,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         name: Unique in the plan and stable, such as ``web.build``.
-        service: The service it belongs to; empty for the whole stack.
         version: Names the version that is good once this step is done: written to the journal by the executor.
         available_after: Forecast: available bytes after the step.
         available_lowest: Forecast: available bytes at the step's lowest point.
@@ -363,7 +361,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         fingerprint: Identity of everything that the plan was made from; another one makes the plan stale.
         available_bytes: Measured when the plan was made, on that filesystem.
         reserve_bytes: The reserve: what must remain available.
-        services: The services asked for; empty for all.
         removable: Everything on the engine that might go for it when it was made.
         need: What it needs of that filesystem at its worst moment; None where what a step does is not known.
     """
