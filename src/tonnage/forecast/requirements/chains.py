@@ -31,7 +31,7 @@ def chains(lock: Lock, lines: Iterable[Requirement], otherwise: str = "") -> dic
     needs: dict[str, list[str]] = {}
     for name, needed in lock.needs:
         needs.setdefault(name, []).append(needed)
-    found = {name: (place,) for name, place in places.items()}
+    found: dict[str, tuple[str, ...]] = {name: (place,) for name, place in places.items()}
     waiting = deque(found)
     while waiting:
         name = waiting.popleft()
