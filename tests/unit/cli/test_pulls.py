@@ -112,12 +112,13 @@ def test_without_builds_images_are_pulled_and_what_they_are_built_from_need_not_
 ) -> None:
     (tmp_path / "web" / "Dockerfile").unlink()
     assert world.run("plan") == 2
-    assert set(steps(plan(world, capsys, "web", "--no-build", "--out", "plan.json"))) >= {"web.pull", "web.switch"}
-    assert world.run("deploy", "--plan", "plan.json") == 0
+    saved = str(tmp_path / "plan.json")
+    assert set(steps(plan(world, capsys, "web", "--no-build", "--out", saved))) >= {"web.pull", "web.switch"}
+    assert world.run("deploy", "--plan", saved) == 0
     assert not [act for act in world.simulator.log if act.startswith("build")]
     assert any(act.startswith("pull") for act in world.simulator.log)
     # Written by hand it is refused, whatever the file says.
-    assert world.run("deploy", "--plan", "plan.json", "--no-build") == 2
+    assert world.run("deploy", "--plan", saved, "--no-build") == 2
 
 
 @pytest.mark.parametrize("choice", [("--pull", "always"), ("--no-build",)])
