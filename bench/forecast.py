@@ -106,6 +106,7 @@ def cases() -> dict[str, Case]:
             {**small, "big.bin": "x" * 30_000_011, "Dockerfile": python("COPY . .", "RUN chown -R 7 /app")},
         ),
     ]
+    found += earlier_installs(small)
     found += [Case(f"hello-{name}", directory=f"examples/hello/{name}") for name in ("stats", "matrix", "model")]
     vision = ("yolo-combined", "mmpose", "yolo-nas")
     found += [
@@ -131,6 +132,22 @@ def cases() -> dict[str, Case]:
         for name in vision
     ]
     return {case.name: case for case in found}
+
+
+def earlier_installs(small: dict[str, str]) -> list[Case]:
+    """Return cases of what is installed already, is removed in the same instruction, or is written by the build."""
+    lines = {
+        "satisfied": ("RUN pip install --no-cache-dir numpy==1.26.4", "RUN pip install --no-cache-dir pandas==2.2.3"),
+        "replaced-same": ("RUN pip install --no-cache-dir 'numpy<2' && pip install --no-cache-dir 'numpy>=2'",),
+        "uninstalled-same": ("RUN pip install --no-cache-dir pandas==2.2.3 && pip uninstall -y pandas",),
+        "removed-same": (
+            "RUN pip install --no-cache-dir numpy==1.26.4"
+            " && cd /usr/local/lib/python3.11/site-packages && rm -rf numpy/core numpy.libs",
+        ),
+        "bytecode-deleted": ("RUN pip install --no-cache-dir numpy scipy && find /usr/local -name '*.pyc' -delete",),
+        "written": ("RUN grep -v uvicorn requirements.txt > /r.txt && pip install --no-cache-dir -r /r.txt",),
+    }
+    return [Case(name, {**small, "Dockerfile": python(*its)}) for name, its in lines.items()]
 
 
 class Watch(threading.Thread):

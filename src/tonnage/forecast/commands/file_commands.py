@@ -27,6 +27,11 @@ _COPYING = table(
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
 _CHANGING = table("--reference --from", "", R="--recursive")
 _SED = table("--expression --file --line-length", "-i", e="--expression", f="--file", l="--line-length")
+# What does not narrow down what is found, or is understood.
+_FIND_SAYS = frozenset({
+    "-name", "-iname", "-type", "-delete", "-exec", "-execdir", "-ok", "-o", "-a", "-or", "-and", "-depth", "-print",
+    "-print0", "-xdev", "-mount", "-f", "-rf", "-fr", "-r", "-v", "-rfv", "-R", "-fv",
+})  # fmt: skip
 _READING = frozenset({"echo", "ls", "grep", "cat", "test", "file", "ldd"})
 
 
@@ -47,12 +52,16 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     texts = [word.text for word in words]
     end = next((at for at, text in enumerate(texts) if text.startswith(("-", "(", "!"))), len(texts))
     paths = tuple(context.absolute(text) for text in texts[:end]) or (context.absolute("."),)
-    pattern = next((texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-name", "-iname"}), "")
+    names = tuple(texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-name", "-iname"})
+    asked = {text for text in texts[end:] if re.match(r"-[a-z]|!", text)} - _FIND_SAYS
+    kinds = {texts[at + 1] for at, text in enumerate(texts[:-1]) if text == "-type"}
+    # Without names, directories that are removed leave the files beside them.
+    sure = not asked and (bool(names) or kinds <= {"f"})
     acts = [texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-exec", "-execdir", "-ok"}]
     if context.piped_to and context.piped_to[0] == "xargs":
         acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
     if "-delete" in texts or "rm" in acts or "rmdir" in acts:
-        return (Remove(**context.shared, paths=paths, found=True, pattern=pattern),)
+        return (Remove(**context.shared, paths=paths, found=True, names=names, sure=sure),)
     if {"chmod", "chown", "chgrp", "touch", "strip"} & set(acts):
         return (ChangeMode(**context.shared, paths=paths, recursive=True),)
     if acts and acts[0] not in _READING:

@@ -39,7 +39,7 @@ from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade,
 from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
-from tonnage.model.forecast.sized_effects import Aside, DerivedFile, SizedEffect, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, DerivedFile, Found, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +101,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case AptClean():
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
-        case AptRemove() | ExportLock() | Nothing():
+        case AptRemove():
+            return SizedEffect(purges=effect.packages or ("*",))
+        case ExportLock() | Nothing():
             return SizedEffect()
         case MakeDirectory():
             return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))
@@ -114,7 +116,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case GitClone():
             return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed", unknown)
         case Remove():
-            return SizedEffect() if effect.found and effect.pattern else SizedEffect(removes=_below(effect))
+            if effect.found and (effect.names or not effect.sure):
+                return SizedEffect(finds=(Found(effect.paths, effect.names, effect.sure),))
+            return SizedEffect(removes=_below(effect))
         case ChangeMode():
             return SizedEffect(rewrites=effect.paths) if effect.recursive else SizedEffect(alters=effect.paths)
         case Transfer():
@@ -163,6 +167,8 @@ def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, 
             disk=brought.disk.share(package.installed_bytes, counted),
             compressed=brought.compressed.share(package.deb_bytes, fetched),
             source=f"{brought.by}{f', for {package.because}' if package.because else ''}",
+            package=package.name,
+            because=package.because,
         )
         for package in packages
     ]
@@ -306,7 +312,19 @@ def _caches(effect: PythonRemove) -> tuple[str, ...]:
 def _maybe(sized: SizedEffect) -> SizedEffect:
     """Return what may not happen. It is not relied on to remove anything."""
     writes = tuple(map(perhaps, sized.writes))
-    return replace(sized, writes=writes, transient=maybe(sized.transient), removes=(), certain=False)
+    # What it may remove is not relied on either way.
+    finds = tuple(Found((path,), sure=False) for path in sized.removes)
+    finds += tuple(Found(each.paths, each.names, sure=False) for each in sized.finds)
+    return replace(
+        sized,
+        writes=writes,
+        transient=maybe(sized.transient),
+        removes=(),
+        uninstalls=(),
+        purges=(),
+        finds=finds,
+        certain=False,
+    )
 
 
 def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Estimate) -> SizedEffect:

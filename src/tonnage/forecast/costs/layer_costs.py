@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
+from tonnage.forecast.costs.removals import left
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
 
@@ -67,7 +68,7 @@ def layer_cost(
         asides += effect.asides
         aside_bytes = total(aside.disk for aside in asides)
         moments.append(written + effect.transient + aside_bytes)
-        own, below = _left(own, effect), _left(below, effect)
+        own, below = left(own, effect), left(below, effect)
     kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
     own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
     asides += [
@@ -87,12 +88,3 @@ def layer_cost(
         asides=tuple(asides),
         visible=(*(piece for piece in below if piece not in own), *own),
     )
-
-
-def _left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
-    """Return what is left when a command has removed what it removes."""
-    return [
-        piece
-        for piece in pieces
-        if not any_covers(effect.removes, piece.place) and (piece.place, piece.name) not in effect.uninstalls
-    ]

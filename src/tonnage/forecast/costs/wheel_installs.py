@@ -23,12 +23,12 @@ from tonnage.model.forecast.compression import Content, at_most_compressed, comp
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
-from tonnage.model.forecast.sized_effects import WrittenBytes
+from tonnage.model.forecast.sized_effects import Part, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents
+    from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents, WheelPart
 
 # Name, bytes of bytecode for each byte of source with Python 3.10, the same with 3.11.
 _MEASURED = """
@@ -171,7 +171,7 @@ def installed(
 ) -> Installation:
     """Return what installing a lock costs."""
     minor = lock.target.minor
-    pieces = [_piece(each, minor, uv=uv, compiles=compiles) for each in contents]
+    pieces = _once([_piece(each, minor, uv=uv, compiles=compiles) for each in contents], contents)
     archives: tuple[Sdist | Other, ...] = (*lock.sdists, *lock.others)
     from_source = [built(each, assumed_bytes) for each in archives]
     unpacked = total(_unpacked_disk(each) for each in contents)
@@ -188,6 +188,26 @@ def installed(
         transient=transient + total(piece.transient for piece in from_source),
         inodes=sum(_inodes(each, compiles=compiles) for each in contents),
     )
+
+
+def _once(pieces: Sequence[WrittenBytes], contents: Sequence[WheelContents]) -> list[WrittenBytes]:
+    """Return the pieces without what another wheel before them has at the same paths: it is written over."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for piece, each in zip(pieces, contents, strict=True):
+        twice = {(part.path, part.digest) for part in each.parts} & seen
+        seen |= {(part.path, part.digest) for part in each.parts}
+        again = [part for part in piece.parts if part.path in {path for path, _ in twice}] if twice else []
+        image_bytes = sum(part.image_bytes + part.bytecode_bytes for part in again)
+        disk_bytes = sum(part.disk_bytes + part.bytecode_disk_bytes for part in again)
+        kept = tuple(part for part in piece.parts if part not in again)
+        image, disk = _less(piece.image, image_bytes), _less(piece.disk, disk_bytes)
+        found.append(replace(piece, image=image, disk=disk, parts=kept) if again else piece)
+    return found
+
+
+def _less(estimate: Estimate, count_bytes: int) -> Estimate:
+    return estimate.each(lambda each: max(0, each - count_bytes))
 
 
 def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compiles: bool) -> WrittenBytes:
@@ -211,8 +231,30 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         # pip learns what a wheel needs from the wheel itself; uv asks before, and fetches the wheel afterwards.
         download=_download(wheel.size_bytes, contents) + exactly(wheel.metadata_bytes if uv else 0),
         compressed=_compressed(contents, compiled, added),
+        parts=_parts(contents, compiled),
         source=contents.reading.value if contents.exact else f"{contents.reading.value}: {contents.reason}",
     )
+
+
+def _parts(contents: WheelContents, compiled: Bytecode | None) -> tuple[Part, ...]:
+    """Return the parts of an installed wheel, below the place where it is installed."""
+    python_bytes = sum(contents.python_file_bytes) or 1
+    image_bytes, disk_bytes = (compiled.image.likely_bytes, compiled.disk.likely_bytes) if compiled else (0, 0)
+
+    def part(of: WheelPart, path: str, kind: str) -> Part:
+        return Part(
+            path=path,
+            kind=kind,
+            image_bytes=of.content_bytes,
+            disk_bytes=of.block_bytes,
+            bytecode_bytes=image_bytes * of.python_bytes // python_bytes,
+            bytecode_disk_bytes=disk_bytes * of.python_bytes // python_bytes,
+        )
+
+    directories = contents.bytecode_directory_bytes if compiled else 0
+    bytecodes = Part(kind="bytecode", bytecode_bytes=image_bytes, bytecode_disk_bytes=disk_bytes + directories)
+    found = (*(part(each, each.path, "") for each in contents.parts), part(contents.tests, "", "tests"), bytecodes)
+    return found if contents.exact else ()
 
 
 def _compressed(contents: WheelContents, compiled: Bytecode | None, added_bytes: int) -> Estimate:

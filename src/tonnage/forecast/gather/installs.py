@@ -27,7 +27,7 @@ from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, e
 from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
 from tonnage.model.forecast.requirements import RequirementKind
-from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, Part, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +109,7 @@ def install_deed(
         assumed_bytes=assume_bytes,
     )
     brought = chains(lock, lines, next((each for each in _LOCKS.get(effect.installer, ()) if not lines), ""))
-    writes = [
-        replace(piece, place=place, brought_by=brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces
-    ]
+    writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
     if effect.project_itself and not effect.project_editable:
         writes.append(_small_project(effect, place))
@@ -161,7 +159,13 @@ def with_own_bytecode(
     python.ran = True
     named = f"bytecode of {effect.installer} itself"
     piece = WrittenBytes.of_size(named, "/usr/local/lib", _OWN_IMAGE, "usual size", content=Content.BYTECODE)
-    return replace(deed, writes=(*deed.writes, replace(piece, disk=_OWN_DISK)))
+    parts = (Part(kind="bytecode", bytecode_bytes=_OWN_IMAGE.high_bytes, bytecode_disk_bytes=_OWN_DISK.high_bytes),)
+    return replace(deed, writes=(*deed.writes, replace(piece, disk=_OWN_DISK, parts=parts)))
+
+
+def _placed(piece: WrittenBytes, place: str, brought_by: tuple[str, ...]) -> WrittenBytes:
+    parts = tuple(replace(part, path=f"{place}/{part.path}") if part.path else part for part in piece.parts)
+    return replace(piece, place=place, parts=parts, brought_by=brought_by)
 
 
 def _target(effect: PythonInstall, python: StagePython) -> Target | None:

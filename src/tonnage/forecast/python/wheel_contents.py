@@ -7,6 +7,7 @@ Sources: the binary distribution format (PEP 427) for what the names mean; the l
 from __future__ import annotations
 
 import configparser
+import hashlib
 import zipfile
 import zlib
 from collections import defaultdict
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, in_blocks
+from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, WheelContents, WheelPart, in_blocks
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tonnage.model.forecast.python_lock import Wheel
 
@@ -28,6 +29,9 @@ _MOST_METADATA_BYTES = 4 << 20
 _LONGEST_PATH, _MOST_PATH_CHARACTERS = 4096, 16 << 20
 # What compresses better together: gzip looks back over 32 KiB.
 _SMALL_BYTES = 65_536
+_TESTS = frozenset({"test", "tests"})
+# Large wheels have some hundred.
+_MOST_PARTS = 5_000
 _PYC_NAME_BYTES = len(".cpython-311")
 # A hashed directory grows by splitting full blocks in two, so its blocks are filled to ln 2 on average.
 _HASHED_FILL = 0.69
@@ -129,7 +133,27 @@ def _summary(wheel: Wheel, members: list[tuple[str, int]], scripts: int) -> Whee
         bytecode_directory_bytes=sum(directory_bytes(names) for names in compiled.values()),
         python_path_bytes=path_bytes,
         console_scripts=scripts,
+        parts=_parts(members),
+        tests=_part("", [each for each in members if _TESTS & set(each[0].split("/")[:-1])]),
         reading=Reading.DIRECTORY,
+    )
+
+
+def _parts(members: Sequence[tuple[str, int]]) -> tuple[WheelPart, ...]:
+    below: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for name, size_bytes in members:
+        path = _placed(name)
+        below["/".join(path.split("/")[:2])].append((path, size_bytes))
+    return tuple(_part(path, files) for path, files in below.items()) if len(below) <= _MOST_PARTS else ()
+
+
+def _part(path: str, files: Sequence[tuple[str, int]]) -> WheelPart:
+    return WheelPart(
+        path,
+        sum(size_bytes for _, size_bytes in files),
+        sum(in_blocks(size_bytes) for _, size_bytes in files),
+        sum(size_bytes for name, size_bytes in files if name.endswith(".py")),
+        hashlib.sha256("\n".join(sorted(name for name, _ in files)).encode(errors="surrogatepass")).hexdigest()[:12],
     )
 
 

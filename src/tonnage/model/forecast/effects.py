@@ -127,13 +127,15 @@ class Remove(Effect, frozen=True, kw_only=True):
 
     Args:
         paths: Paths and patterns.
-        found: They are found by ``find``: below these paths, with this name pattern.
-        pattern: That pattern; empty for everything.
+        found: They are found by ``find``: below these paths, with one of these names.
+        names: Patterns of names; empty for everything.
+        sure: Of ``find``: nothing else is asked of them.
     """
 
     paths: tuple[str, ...] = ()
     found: bool = False
-    pattern: str = ""
+    names: tuple[str, ...] = ()
+    sure: bool = True
 
 
 class ChangeMode(Effect, frozen=True, kw_only=True):

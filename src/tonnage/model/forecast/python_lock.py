@@ -246,6 +246,22 @@ class Reading(StrEnum):
     NOTHING = "nothing"
 
 
+class WheelPart(Struct, frozen=True):
+    """The files of a wheel below one path, of one or two names.
+
+    Args:
+        block_bytes: The same in blocks.
+        python_bytes: Of these the bytes of ``.py`` files.
+        digest: Tells other file names from these.
+    """
+
+    path: str
+    content_bytes: int
+    block_bytes: int
+    python_bytes: int
+    digest: str = ""
+
+
 class WheelContents(Struct, frozen=True, kw_only=True):
     """What one wheel becomes when it is unpacked, before an installer adds anything.
 
@@ -262,6 +278,8 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         small_packed_bytes: What its files up to 64 KiB take in the archive, compressed.
         packed_bytes: The same of larger files.
         stored_bytes: Bytes of files that the archive does not compress, so that it does not tell how far they would.
+        parts: Its files by where they lie.
+        tests: Those in directories of tests.
         cacheable: Whether its server allows that installers keep the archive; None where that is not known.
         reason: Why it is known no better; empty when it is exact.
     """
@@ -280,6 +298,8 @@ class WheelContents(Struct, frozen=True, kw_only=True):
     small_packed_bytes: int = 0
     packed_bytes: int = 0
     stored_bytes: int = 0
+    parts: tuple[WheelPart, ...] = ()
+    tests: WheelPart = WheelPart("", 0, 0, 0)
     cacheable: bool | None = None
     reading: Reading = Reading.DIRECTORY
     reason: str = ""

@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.learned import LearnedInstruction
 
 
+class Part(Struct, frozen=True, kw_only=True):
+    """A part of a piece that may be removed by itself.
+
+    Args:
+        path: Where it lies; empty for files that lie all over the piece.
+        kind: Which files these are then: ``bytecode`` or ``tests``.
+        image_bytes: Its bytes without bytecode.
+    """
+
+    path: str = ""
+    kind: str = ""
+    image_bytes: int = 0
+    disk_bytes: int = 0
+    bytecode_bytes: int = 0
+    bytecode_disk_bytes: int = 0
+
+
 class WrittenBytes(Struct, frozen=True, kw_only=True):
     """Something that is written into a layer.
 
@@ -30,6 +47,9 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         compressed: What it takes in a compressed layer.
         files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
+        parts: Parts of it that may be removed by themselves, as far as they are known.
+        package: The package of the system that it is; empty for what is none.
+        because: The package that this one came for.
     """
 
     name: str
@@ -42,6 +62,9 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
     brought_by: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    package: str = ""
+    because: str = ""
 
     @classmethod
     def of_size(
@@ -89,6 +112,20 @@ class DerivedFile(Struct, frozen=True):
     least_high_bytes: int = 0
 
 
+class Found(Struct, frozen=True):
+    """What ``find`` removes, or what a command removes that may not be run.
+
+    Args:
+        paths: Below which paths.
+        names: Files and directories of these names.
+        sure: There are no further conditions.
+    """
+
+    paths: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    sure: bool = True
+
+
 class SizedEffect(Struct, frozen=True, kw_only=True):
     """One command of an instruction, or the whole of an instruction that has no commands.
 
@@ -97,6 +134,8 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         asides: What it leaves outside of the layer.
         removes: Paths and patterns whose contents are removed.
         uninstalls: Distributions that are removed: the directory that each lies in, and its name among the pieces.
+        finds: What is looked for and removed.
+        purges: Packages of the system that are removed; ``*`` for those that are not needed.
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
         alters: Paths and patterns of which each file is written anew for itself.
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
@@ -112,6 +151,8 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
     uninstalls: tuple[tuple[str, str], ...] = ()
+    finds: tuple[Found, ...] = ()
+    purges: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     alters: tuple[str, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()

@@ -46,23 +46,28 @@ def indexes() -> Iterator[tuple[Index, Index]]:
         yield usual, small
 
 
-@pytest.fixture
-def forecast(indexes: tuple[Index, Index], tmp_path: Path) -> Forecast:
-    """Forecast a Dockerfile in which ``SMALL`` is the address of the index of small builds."""
-    usual, small = indexes
+def forecasting(usual: str, directory: Path, small: str = "") -> Forecast:
+    """Return what forecasts a Dockerfile on ``scratch`` whose packages an index offers, by its address."""
 
     class Written(RealLookups):
         def dockerfile(self, spec: BuildSpec) -> str:
             return spec.dockerfile_inline
 
     def run(lines: str) -> ServiceForecast:
-        environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": usual.url}
-        text = f"FROM scratch\nENV PYTHONDONTWRITEBYTECODE=1\n{lines}".replace("SMALL", f"--index-url {small.url}")
-        service = Service(
-            name="web", image="web", build=BuildSpec(context=str(tmp_path), dockerfile="x", dockerfile_inline=text)
-        )
-        with Written(environment | {"PIP_INDEX_URL": usual.url}, tmp_path / "cache") as lookups:
-            [found] = forecast_services([service], ForecastContext(python="3.11"), lookups)
+        environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "UV_DEFAULT_INDEX": usual}
+        text = f"FROM scratch\n{lines}".replace("SMALL", f"--index-url {small}")
+        spec = BuildSpec(context=str(directory), dockerfile="x", dockerfile_inline=text)
+        with Written(environment | {"PIP_INDEX_URL": usual}, directory / "cache") as lookups:
+            [found] = forecast_services(
+                [Service(name="web", image="web", build=spec)], ForecastContext(python="3.11"), lookups
+            )
         return found
 
     return run
+
+
+@pytest.fixture
+def forecast(indexes: tuple[Index, Index], tmp_path: Path) -> Forecast:
+    """Forecast a Dockerfile in which ``SMALL`` is the address of the index of small builds."""
+    run = forecasting(indexes[0].url, tmp_path, indexes[1].url)
+    return lambda lines: run(f"ENV PYTHONDONTWRITEBYTECODE=1\n{lines}")

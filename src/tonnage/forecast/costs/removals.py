@@ -1,0 +1,124 @@
+"""What is left of what was written when a command removes files: exactly where the parts are known, else a bound.
+
+A removal that is not understood takes nothing off the high figure: it makes the low one 0, and no figure exact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.copied_image_files import any_covers, covers, covers_part
+from tonnage.model.forecast.estimate import Estimate, Grade, weakest
+from tonnage.model.forecast.sized_effects import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.sized_effects import Found, SizedEffect, WrittenBytes
+
+_NO_BYTECODE = Part(kind="bytecode")
+_BYTECODE = frozenset({"*.pyc", "*.py[co]", "*.py[oc]", "__pycache__", "__pycache__/*"})
+_TESTS = frozenset({"test", "tests"})
+# Files that no installer writes.
+_NONE = frozenset({"*.pyo", "idle_test", "*.pyd"})
+
+
+def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
+    """Return what is left of some pieces after a command."""
+    if not (effect.removes or effect.uninstalls or effect.finds or effect.purges):
+        return list(pieces)
+    unneeded = _needed_by(pieces, effect.purges)
+    found = []
+    for piece in pieces:
+        if any_covers(effect.removes, piece.place) or (piece.place, piece.name) in effect.uninstalls:
+            continue
+        if piece.package and piece.package in effect.purges:
+            continue
+        kept = _with_parts_gone(piece, effect)
+        if kept is not None:
+            found.append(_perhaps_gone(kept, likely=False) if piece.package in unneeded else kept)
+    return found
+
+
+def _needed_by(pieces: Sequence[WrittenBytes], purged: Sequence[str]) -> set[str]:
+    """Return the packages that came for those that are purged: they may go with them."""
+    if "*" in purged:
+        return {piece.package for piece in pieces if piece.package}
+    gone = set(purged)
+    while more := {each.package for each in pieces if each.because in gone and each.package not in gone}:
+        gone |= more
+    return gone - set(purged)
+
+
+def _with_parts_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes | None:
+    """Return a piece without the parts that are removed; None where nothing is left."""
+    paths = {part.path for part in piece.parts if any_covers(effect.removes, part.path)}
+    vague = any(
+        covers_part(pattern, part.path) for pattern in effect.removes for part in piece.parts if part.path not in paths
+    )
+    kinds: set[str] = set()
+    for found in effect.finds:
+        told = _found_in(piece, found)
+        vague = vague or told is None
+        kinds |= told or set()
+    if not (paths or kinds or vague):
+        return piece
+    gone = [part for part in piece.parts if part.path in paths or part.kind in kinds]
+    whole = next((part for part in piece.parts if part.kind == "bytecode"), _NO_BYTECODE)
+    with_them = (sum(part.bytecode_bytes for part in gone), sum(part.bytecode_disk_bytes for part in gone))
+    bytecode = (whole.bytecode_bytes, whole.bytecode_disk_bytes)
+    if whole not in gone:
+        bytecode = (min(bytecode[0], with_them[0]), min(bytecode[1], with_them[1]))
+    rest = replace(
+        whole,
+        bytecode_bytes=whole.bytecode_bytes - bytecode[0],
+        bytecode_disk_bytes=whole.bytecode_disk_bytes - bytecode[1],
+    )
+    image_bytes = sum(part.image_bytes for part in gone) + bytecode[0]
+    disk_bytes = sum(part.disk_bytes for part in gone) + bytecode[1]
+    if image_bytes >= piece.image.likely_bytes:
+        return None
+    taken = replace(
+        piece,
+        image=_less(piece.image, image_bytes),
+        disk=_less(piece.disk, disk_bytes),
+        compressed=piece.compressed.share(piece.image.likely_bytes - image_bytes, piece.image.likely_bytes),
+        parts=tuple(rest if part is whole else part for part in piece.parts if part not in gone),
+    )
+    # Parts of several kinds may have files in common.
+    vague = vague or ("tests" in kinds and len(kinds) + bool(paths) > 1)
+    return _perhaps_gone(taken, likely=True) if vague else taken
+
+
+def _found_in(piece: WrittenBytes, found: Found) -> set[str] | None:
+    """Return which kinds of parts ``find`` removes of a piece; None where that cannot be told."""
+    above = any(covers(path, piece.place) for path in found.paths)
+    if not above:
+        inside = any(covers_part(path, piece.place) for path in found.paths)
+        return None if inside and (piece.parts or not found.sure) else set()
+    if not found.sure:
+        return None
+    names = set(found.names)
+    if not piece.parts or not names - _NONE:
+        return set()
+    if names - _NONE - _BYTECODE - _TESTS:
+        return None
+    return ({"bytecode"} if names & _BYTECODE else set()) | ({"tests"} if names & _TESTS else set())
+
+
+def _less(estimate: Estimate, count_bytes: int) -> Estimate:
+    return estimate.each(lambda each: max(0, each - count_bytes))
+
+
+def _perhaps_gone(piece: WrittenBytes, *, likely: bool) -> WrittenBytes:
+    """Return a piece of which nobody can tell how much a removal leaves."""
+
+    def some(size: Estimate) -> Estimate:
+        if not size.high_bytes:
+            return size
+        grade = weakest((size.grade, Grade.DECLARED))
+        return Estimate(0, size.likely_bytes if likely else 0, size.high_bytes, grade)
+
+    return replace(piece, image=some(piece.image), disk=some(piece.disk), compressed=some(piece.compressed))
