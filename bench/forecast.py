@@ -140,10 +140,7 @@ def earlier_installs(small: dict[str, str]) -> list[Case]:
         "satisfied": ("RUN pip install --no-cache-dir numpy==1.26.4", "RUN pip install --no-cache-dir pandas==2.2.3"),
         "replaced-same": ("RUN pip install --no-cache-dir 'numpy<2' && pip install --no-cache-dir 'numpy>=2'",),
         "uninstalled-same": ("RUN pip install --no-cache-dir pandas==2.2.3 && pip uninstall -y pandas",),
-        "removed-same": (
-            "RUN pip install --no-cache-dir numpy==1.26.4"
-            " && cd /usr/local/lib/python3.11/site-packages && rm -rf numpy/core numpy.libs",
-        ),
+        "removed-same": ("RUN pip install --no-cache-dir -t /p numpy==1.26.4 && rm -rf /p/numpy/core /p/numpy.libs",),
         "bytecode-deleted": ("RUN pip install --no-cache-dir numpy scipy && find /usr/local -name '*.pyc' -delete",),
         "written": ("RUN grep -v uvicorn requirements.txt > /r.txt && pip install --no-cache-dir -r /r.txt",),
     }

@@ -113,3 +113,18 @@ def test_what_is_written_on_a_mount_is_no_part_of_the_layer() -> None:
     assert cost.disk == exactly(63_000_031 + 503)
     assert [(aside.key, aside.disk) for aside in cost.asides] == [("cache:wheels\0kept", exactly(503))]
     assert cost.transient == exactly(101)
+
+
+def test_packages_that_are_purged_go_off_and_what_came_for_them_may() -> None:
+    def package(name: str, count_bytes: int, because: str = "") -> WrittenBytes:
+        size = exactly(count_bytes)
+        return WrittenBytes(name=f"{name} 1", place="/usr/share", image=size, disk=size, package=name, because=because)
+
+    came = SizedEffect(writes=(package("gcc", 7_919), package("cpp", 104_729, "gcc"), package("curl", 1_009)))
+    purged = layer_cost([came, SizedEffect(purges=("gcc",))]).image
+    cleaned = layer_cost([came, SizedEffect(purges=("*",))]).image
+
+    assert (purged.low_bytes, purged.likely_bytes, purged.high_bytes) == (1_009, 1_009, 105_738)
+    assert purged.grade is Grade.DECLARED
+    assert (cleaned.low_bytes, cleaned.high_bytes) == (0, 113_657)
+    assert layer_cost([SizedEffect(purges=("gcc",))], earlier=came.writes).image.high_bytes == 0
