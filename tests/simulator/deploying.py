@@ -13,6 +13,7 @@ from tonnage.model.stack import Dependency, Mount, Port, Service, ServiceSetting
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.journal.writer import Journal
+from tonnage.runtime.ledger import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.run import History, Run
     from tonnage.model.inventory import Inventory
+    from tonnage.runtime.ledger import Ledger
 
 PROJECT = "shop"
 DIRECTORY = "/srv/shop"
@@ -100,7 +102,7 @@ class Harbour:
         """Plan a rollback."""
         return plan_rollback(stack, self.inventory(stack), self.policy, self.history(), services)
 
-    def carry_out(self, plan: Plan, cancel: threading.Event | None = None) -> Run:
+    def carry_out(self, plan: Plan, cancel: threading.Event | None = None, ledger: Ledger = ALONE) -> Run:
         """Execute a plan."""
         with Journal(self.journal) as journal:
             return execute(
@@ -112,6 +114,7 @@ class Harbour:
                 emit=self.events.append,
                 cancel=cancel or threading.Event(),
                 clock=self.engine.clock,
+                ledger=ledger,
             )
 
     def deploy(self, services: Sequence[Described]) -> Run:

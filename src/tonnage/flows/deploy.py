@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.changes import with_recorded_contents
+from tonnage.decide.deploy.claims import claimed_bytes, claims_of
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_get
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
@@ -54,6 +55,11 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reports.symptom import Explanation
+    from tonnage.runtime.ledger import Ledger
+
+
+_TRIES = 3
+"""How often a plan is made anew because others claimed bytes meanwhile."""
 
 
 class EventView(Protocol):
@@ -119,7 +125,8 @@ def make_plan(
     refuse_unable(engine)
     job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted, to=to), tell)
     with opened_journal(ports.environment) as journal:
-        plan = _plan(ports, facts, engine, job, journal, tell)
+        ledger = ports.engines.ledger(engine, wanted.stack.name)
+        plan = _plan(ports, facts, engine, job, journal, ledger, tell)
     if plan.refusal is not None:
         return plan
     return replace(plan, notes=(*plan.notes, *ports.programs.ready(plan)))
@@ -163,7 +170,9 @@ def carry_out(
         Journal(journal_path(ports.environment)) as journal,
         CancelOnSignal(on_stop) as signals,
     ):
-        plan = _plan_to_carry_out(job, _plan(ports, access.facts, engine, job, journal, tell))
+        plan = _claimed(
+            lock, lambda: _plan_to_carry_out(job, _plan(ports, access.facts, engine, job, journal, lock, tell))
+        )
         if plan.refusal is not None:
             raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
         if signals.number:
@@ -184,6 +193,7 @@ def carry_out(
                     emit=opened.show,
                     cancel=signals.cancel,
                     clock=ports.clock,
+                    ledger=lock,
                 )
                 for notice in journal.take_notices():
                     opened.show(notice)
@@ -203,6 +213,7 @@ def _plan(
     engine: Engine,
     job: Job,
     journal: Journal | None,
+    ledger: Ledger,
     tell: Callable[[str], None],
 ) -> Plan:
     purpose, wanted = job.purpose, job.wanted
@@ -213,6 +224,7 @@ def _plan(
     job, stack = replace(job, wanted=wanted), wanted.stack
     # Going back needs nothing of what a build would read now; it may even be broken.
     inventory = observe(facts, () if purpose is Purpose.ROLLBACK else read_inputs(ports, stack), engine)
+    inventory = replace(inventory, others=tuple(ledger.others()))
     if stack.sent and purpose is Purpose.DEPLOY:
         inventory = replace(inventory, to_send=ports.files.to_send(wanted.host, stack))
     if purpose is Purpose.DEPLOY and not wanted.untrusted:
@@ -222,7 +234,7 @@ def _plan(
     inventory = with_offers(ports, facts, purpose, wanted, inventory)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(job, inventory, history, builds)
-    if needs_reclaim(plan) or _reclaims(job.saved):
+    if needs_reclaim(plan, inventory.others) or _reclaims(job.saved):
         try:
             roots = roots_for_plan(ports, facts, inventory, stack, journal)
             plan = with_reclaim_steps(plan, stack, replace(inventory, needs=roots))
@@ -232,6 +244,17 @@ def _plan(
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
     return replace(plan, notes=(*plan.notes, *notes, *job.weights.notes))
+
+
+def _claimed(ledger: Ledger, make: Callable[[], Plan]) -> Plan:
+    """Return a plan that has claimed what it may write, made anew where others claimed more while it was made."""
+    for tries_left in reversed(range(_TRIES)):
+        known_bytes = claimed_bytes(ledger.others())
+        plan = make()
+        wants_bytes = next(iter(claims_of(plan)), 0)
+        if plan.refusal is not None or ledger.claim(wants_bytes, known_bytes if tries_left else None):
+            break
+    return plan
 
 
 def _planned(job: Job, inventory: Inventory, history: History, builds: Mapping[str, ExpectedBuild]) -> Plan:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.stack import BuildSpec, FileToSend, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.ledger import HeldLock, Ledger
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.runtime.rehearsal_images import ImageSource, ImageTarget
     from tonnage.sources.compose.files import Files
@@ -147,14 +148,6 @@ class WeightFiles(Protocol):
         """Return the length and checksum of files, by path."""
 
 
-class HeldLock(Protocol):
-    """A lock that is held."""
-
-    @property
-    def descriptors(self) -> Sequence[int]:
-        """The open files that hold it."""
-
-
 class Engines(Protocol):
     """Engines by their address; an empty one means the one of the environment."""
 
@@ -171,6 +164,9 @@ class Engines(Protocol):
 
     def lock(self, engine: Engine, stack: str) -> AbstractContextManager[HeldLock]:
         """Return the lock of one stack on one engine."""
+
+    def ledger(self, engine: Engine, stack: str) -> Ledger:
+        """Return what runs of other stacks on the engine tell, for who only looks."""
 
     def kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here: by what the engine says, and by the builder that is found."""

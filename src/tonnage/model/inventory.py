@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tonnage.model.builder import BuilderBeside
+    from tonnage.model.deploy.run import OtherRun
     from tonnage.model.offer import OfferedImage
     from tonnage.model.reclaim.candidate import Roots
     from tonnage.model.stack import FileToSend
@@ -330,6 +331,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
         missing: Paths that services need and that are not there; empty where nobody looked.
         listening: Ports on which programs of the engine's machine listen that are no containers, with address (empty:
             every one) and protocol; empty where nobody looked.
+        others: Runs of other stacks that go on on the engine.
     """
 
     engine: Engine
@@ -346,6 +348,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
     listening: tuple[tuple[str, int, str], ...] = ()
+    others: tuple[OtherRun, ...] = ()
 
     @property
     def build_cache(self) -> tuple[CacheRecord, ...]:

@@ -28,16 +28,17 @@ from typing import TYPE_CHECKING, Protocol
 from tonnage.errors import LockHeldError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.runtime.clock import SystemClock
-from tonnage.runtime.process_identity import Owner, has_died, this_process
+from tonnage.runtime.ledger import LONGEST_TEXT_BYTES, one_at_a_time, printable, read_run, runs_in
+from tonnage.runtime.process_identity import has_died, this_process
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from tonnage.model.deploy.run import OtherRun
     from tonnage.runtime.clock import Clock
 
 _OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_LONGEST_TEXT_BYTES = 4096
 _LONGEST_COMMAND = 200
 _TRIES = 50
 _TRY_AGAIN_S = 0.01
@@ -88,12 +89,14 @@ class StackLock:
         self._stack = stack
         self._endpoint = endpoint
         self._command = _own_command() if command is None else command
-        digest = hashlib.sha256(f"{engine_id}\0{stack}".encode()).hexdigest()
-        self._name = f"tonnage-{digest[:32]}.lock"
+        self._beginning = f"tonnage-{_digest(engine_id)}-"
+        self._name = f"{self._beginning}{_digest(stack)}.lock"
         self._path = (directory or shared_directory()) / self._name
+        self._claimed_bytes = 0
         self._remote = remote
         self._clock = clock or SystemClock()
         self._file: int | None = None
+        self._started_s = 0.0
 
     @property
     def path(self) -> Path:
@@ -114,6 +117,7 @@ class StackLock:
             EngineUnreachableError: The engine's own machine, where the lock is to be held, does not answer.
             EngineLacksError: That machine has no program for it.
         """
+        self._started_s = self._clock.time()
         text = self._own_text()
         if self._remote is not None:
             held_by = self._remote.acquire(self._name, text)
@@ -136,6 +140,21 @@ class StackLock:
         if self._file is not None:
             self._close(self._file)
             self._file = None
+
+    def others(self) -> tuple[OtherRun, ...]:
+        """Return the runs of other stacks on the engine; none where it is another machine's."""
+        return () if self._remote is not None else runs_in(self._path.parent, self._beginning, but=self._name)
+
+    def claim(self, count_bytes: int, known_bytes: int | None = None) -> bool:
+        """Write how many bytes this run may still write; not where others claim more than ``known_bytes`` by now."""
+        if self._file is None or count_bytes == self._claimed_bytes:
+            return True
+        with one_at_a_time(self._path.parent):
+            if known_bytes is not None and sum(other.claimed_bytes for other in self.others()) > known_bytes:
+                return False
+            self._claimed_bytes = count_bytes
+            _write_text(self._file, self._own_text())
+        return True
 
     def _lock_file(self) -> int:
         """Return the open file with the lock on it."""
@@ -220,8 +239,11 @@ class StackLock:
                 "user": user,
                 "host": owner.host,
                 "birth": owner.birth,
+                "stack": self._stack,
+                # Always as long as before, so that who reads it while it changes reads the one or the other.
+                "claimed_bytes": f"{self._claimed_bytes:20}",
                 "command": self._command[:_LONGEST_COMMAND],
-                "started_s": self._clock.time(),
+                "started_s": self._started_s,
             }
         )
 
@@ -236,8 +258,8 @@ class StackLock:
             return LockHeldError(what, why="Its owner did not write who it is.", todo="Wait until it has ended.")
         return LockHeldError(
             what,
-            why=f"Process {pid} of user {_printable(user)} on {_printable(host)} has held it for "
-            f"{format_seconds(age_s)}: {_printable(command)}",
+            why=f"Process {pid} of user {printable(user)} on {printable(host)} has held it for "
+            f"{format_seconds(age_s)}: {printable(command)}",
             todo=f"Wait until it has ended, or end it there; what it has done so far stays:\n  kill -INT {pid}",
         )
 
@@ -272,9 +294,9 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def _write_text(file: int, text: str) -> None:
-    os.ftruncate(file, 0)
     try:
         os.pwrite(file, text.encode(), 0)
+        os.ftruncate(file, len(text.encode()))
     except OSError as error:
         # On a full disk the lock holds all the same, only its owner cannot be named.
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
@@ -285,7 +307,7 @@ def _read_text(file: int) -> str:
     """Return what the owner wrote; it may be just about to."""
     text = ""
     for _ in range(_TRIES):
-        text = os.pread(file, _LONGEST_TEXT_BYTES, 0).decode(errors="replace")
+        text = os.pread(file, LONGEST_TEXT_BYTES, 0).decode(errors="replace")
         if text.endswith("}"):
             break
         time.sleep(_TRY_AGAIN_S)
@@ -294,18 +316,13 @@ def _read_text(file: int) -> str:
 
 def _is_of_killed(text: str) -> bool:
     """Return whether the process that wrote this is certainly gone."""
-    try:
-        said = json.loads(text)
-        owner = Owner(pid=int(said["pid"]), host=str(said["host"]), birth=str(said["birth"]))
-    except (ValueError, KeyError, TypeError):
-        return False
-    return has_died(owner)
+    run = read_run(text)
+    return run is not None and has_died(run.owner)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _own_command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else ""
-
-
-def _printable(text: object) -> str:
-    """Return one line without control characters: any user can write into the file."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))[:_LONGEST_COMMAND]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from tonnage.adapters.interface import Cancel
+
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"
 _STDERR = 2
@@ -50,6 +52,27 @@ class CancelOnSignal:
         self.number = number
         self.cancel.set()
         self._tell()
+
+
+class EitherSet:
+    """Is set when one of two is: the user's signal and the guard stop the same work."""
+
+    def __init__(self, one: Cancel, other: Cancel) -> None:
+        self._one = one
+        self._other = other
+
+    def is_set(self) -> bool:
+        """Return whether one is."""
+        return self._one.is_set() or self._other.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until one is, at most so many seconds; return whether one is."""
+        waited = 0.0
+        while not self.is_set() and (timeout is None or waited < timeout):
+            pause = 0.05 if timeout is None else min(0.05, timeout - waited)
+            self._other.wait(pause)
+            waited += pause
+        return self.is_set()
 
 
 def write_at_once(text: str) -> None:

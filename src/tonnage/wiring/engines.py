@@ -10,16 +10,17 @@ from tonnage.flows.state import state_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts
-    from tonnage.flows.ports import EngineAccess, HeldLock, Rehearsal
+    from tonnage.flows.ports import EngineAccess, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.garbage_collection import CollectionRule
+    from tonnage.runtime.ledger import Ledger
+    from tonnage.runtime.lock import StackLock
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.wiring.machine import FoundPrograms
 
@@ -46,7 +47,11 @@ class DockerEngines:
         with self.connection(host) as connection:
             yield self.access(connection, places)
 
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[HeldLock]:
+    def ledger(self, engine: Engine, stack: str) -> Ledger:
+        """Return what runs of other stacks on the engine tell."""
+        return self.lock(engine, stack)
+
+    def lock(self, engine: Engine, stack: str) -> StackLock:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
         from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415

@@ -62,11 +62,17 @@ def with_expectations(
     return tuple(done)
 
 
-def why_not_fit(steps: Iterable[Step], *, available_bytes: int, reserve_bytes: int, filesystem: str) -> Refusal | None:
+def why_not_fit(
+    steps: Iterable[Step], *, available_bytes: int, reserve_bytes: int, filesystem: str, claimed_bytes: int = 0
+) -> Refusal | None:
     """Return why a plan must not be started, or None.
 
     A plan is refused when the reserve is crossed before it begins, or when even the most favourable figures cross it.
-    Doubtful ones are let through: the guard stops a step that reaches the reserve.
+    Doubtful ones are let through: the guard stops a step that reaches the reserve. What other runs claim must remain
+    for them, but keeps no plan from beginning of which nobody knows that it takes anything.
+
+    Args:
+        claimed_bytes: What other runs may still write.
     """
     steps = tuple(steps)
     if not steps:
@@ -79,22 +85,24 @@ def why_not_fit(steps: Iterable[Step], *, available_bytes: int, reserve_bytes: i
             todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
             missing_bytes=reserve_bytes - available_bytes,
         )
+    remains_bytes = reserve_bytes + claimed_bytes
     crossing = next(
-        (each for each in steps if each.available_lowest.known and each.available_lowest.high_bytes < reserve_bytes),
+        (each for each in steps if each.available_lowest.known and each.available_lowest.high_bytes < remains_bytes),
         None,
     )
     if crossing is None:
         return None
     worst = min((each.available_lowest for each in steps if each.available_lowest.known), key=lambda e: e.likely_bytes)
-    missing_bytes = reserve_bytes - worst.likely_bytes
+    missing_bytes = remains_bytes - worst.likely_bytes
     todo = "See what would make it fit, and what can be freed:\n  tonnage forecast\n  tonnage reclaim"
     if missing_bytes <= reserve_bytes:
         todo += "\nOr lower the reserve:\n  tonnage deploy --keep-free SIZE"
+    claimed = f" and the {format_bytes(claimed_bytes)} of other runs" if claimed_bytes else ""
     return Refusal(
         what=f"step {crossing.name} cannot fit on {filesystem}",
         why=f"At its worst moment the plan needs {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
-        f" and {format_bytes(available_bytes - reserve_bytes)} are available above the reserve of"
-        f" {format_bytes(reserve_bytes)}: {format_bytes(missing_bytes)} are missing.",
+        f" and {format_bytes(max(0, available_bytes - remains_bytes))} are available above the reserve of"
+        f" {format_bytes(reserve_bytes)}{claimed}: {format_bytes(missing_bytes)} are missing.",
         todo=todo,
         missing_bytes=missing_bytes,
     )

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import change_of, config_digest, in_order, stands_below, with_builds_below
+from tonnage.decide.deploy.claims import claimed_bytes, with_others
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
@@ -222,6 +223,13 @@ def finish_plan(
     disk = inventory.filesystems[0]
     line = reserve_bytes(disk, policy.keep_free_bytes)
     expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
+    refusal = why_not_fit(
+        expected,
+        available_bytes=disk.available_bytes,
+        reserve_bytes=line,
+        filesystem=disk.mount,
+        claimed_bytes=claimed_bytes(inventory.others),
+    )
     plan = Plan(
         stack=stack.name,
         directory=stack.directory,
@@ -234,7 +242,7 @@ def finish_plan(
         reserve_bytes=line,
         steps=expected,
         unchanged=tuple(unchanged),
-        refusal=why_not_fit(expected, available_bytes=disk.available_bytes, reserve_bytes=line, filesystem=disk.mount),
+        refusal=with_others(refusal, inventory.others),
         notes=(*stack.notes, *unknowns(inventory)),
         services=tuple(services),
         policy=policy,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.claims import claimed_bytes, with_others
 from tonnage.decide.deploy.expectations import freed, why_not_fit
 from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.reclaim.choice import decide, freed_bytes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.deploy.plan import Plan, Refusal
+    from tonnage.model.deploy.run import OtherRun
     from tonnage.model.inventory import Filesystem, Inventory
     from tonnage.model.reclaim.outcome import ReclaimChoice
     from tonnage.model.stack import Stack
@@ -41,11 +43,16 @@ class Fitted(Struct, frozen=True):
     refusal: Refusal | None
 
 
-def needs_reclaim(plan: Plan) -> bool:
-    """Return whether a step of a plan without reclaiming may cross the reserve: only then others' needs matter."""
+def needs_reclaim(plan: Plan, others: Sequence[OtherRun] = ()) -> bool:
+    """Return whether a step of a plan without reclaiming may cross the reserve: only then others' needs matter.
+
+    Args:
+        others: Runs that may still write to the same disk.
+    """
+    remains = plan.reserve_bytes + claimed_bytes(others)
     before = exactly(plan.available_bytes)
     for place, step in enumerate(plan.steps):
-        if _needed_bytes(step, before, plan.reserve_bytes, first=place == 0) > before.low_bytes:
+        if _needed_bytes(step, before, remains, first=place == 0) > before.low_bytes:
             return True
         before = step.available_after
     return False
@@ -54,9 +61,12 @@ def needs_reclaim(plan: Plan) -> bool:
 def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
     """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the reserve."""
     spare = spare_things(inventory, stack, plan.steps)
-    fitted = fitted_by_reclaiming(plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes)
+    fitted = fitted_by_reclaiming(
+        plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes, claimed_bytes(inventory.others)
+    )
+    refusal = with_others(fitted.refusal, inventory.others)
     removable = tuple(each.candidate_id for each in spare.candidates)
-    return with_need(replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable))
+    return with_need(replace(plan, steps=fitted.steps, refusal=refusal, removable=removable))
 
 
 def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:
@@ -75,12 +85,17 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
         return Findings()
 
 
-def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesystem, reserve_bytes: int) -> Fitted:
-    """Return the steps with reclaiming where the reserve would be crossed."""
-    refusal = why_not_fit(
-        steps, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes, filesystem=disk.mount
-    )
-    with_them = _with_reclaims(steps, spare, disk.available_bytes, reserve_bytes)
+def fitted_by_reclaiming(
+    steps: tuple[Step, ...], spare: Findings, disk: Filesystem, reserve_bytes: int, claimed: int = 0
+) -> Fitted:
+    """Return the steps with reclaiming where the reserve would be crossed.
+
+    Args:
+        claimed: Bytes that others may still write.
+    """
+    limits = {"reserve_bytes": reserve_bytes, "claimed_bytes": claimed}
+    refusal = why_not_fit(steps, available_bytes=disk.available_bytes, filesystem=disk.mount, **limits)
+    with_them = _with_reclaims(steps, spare, disk.available_bytes, reserve_bytes + claimed)
     if len(with_them) == len(steps):
         return Fitted(steps, refusal)
     first = (
@@ -88,7 +103,7 @@ def fitted_by_reclaiming(steps: tuple[Step, ...], spare: Findings, disk: Filesys
     )
     # A step that only gives back may run below the reserve.
     others = [step for step in with_them if not isinstance(step.action, Reclaim)]
-    still = why_not_fit(others, available_bytes=first, reserve_bytes=reserve_bytes, filesystem=disk.mount)
+    still = why_not_fit(others, available_bytes=first, filesystem=disk.mount, **limits)
     if still is None:
         return Fitted(with_them, None)
     gained = format_bytes(sum(-step.kept.likely_bytes for step in with_them if isinstance(step.action, Reclaim)))

@@ -25,6 +25,25 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class OtherRun(Struct, frozen=True, kw_only=True):
+    """A run of another stack on the same engine.
+
+    Args:
+        claimed_bytes: What it may still write.
+    """
+
+    stack: str
+    pid: int
+    user: str
+    command: str
+    claimed_bytes: int = 0
+
+    @property
+    def shown(self) -> str:
+        """Which run that is, for people."""
+        return f"the run of stack {self.stack} (process {self.pid} of user {self.user}: {self.command})"
+
+
 class Measured(Struct, frozen=True, kw_only=True):
     """What one filesystem did while a step ran. Source: ``statvfs``, sampled.
 
@@ -32,7 +51,7 @@ class Measured(Struct, frozen=True, kw_only=True):
         before_bytes: Available when the step began.
         after_bytes: Available when it had ended.
         samples: How many times it was looked at.
-        shared: Another step ran meanwhile: the figures are those of both, and say nothing of one of them.
+        shared: Another step or run was at work meanwhile: the figures are those of both, and say nothing of one.
     """
 
     mount: str

@@ -39,9 +39,12 @@ from tonnage.model.deploy.plan import (
 )
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
+from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
+from tonnage.runtime.ledger import ALONE
+from tonnage.runtime.signals import EitherSet
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Filesystem
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.journal.writer import Journal
+    from tonnage.runtime.ledger import Ledger
 
 _ROLLING = (Connect, Drain, Retire)
 # What only frees or renames may go on below the reserve.
@@ -75,6 +79,7 @@ def execute(
     emit: Callable[[Event], None],
     cancel: threading.Event,
     clock: Clock,
+    ledger: Ledger = ALONE,
 ) -> Run:
     """Carry a plan out.
 
@@ -87,6 +92,7 @@ def execute(
         emit: Is given every event, from more than one thread.
         cancel: Set by a signal: the running step is ended and undone, the rest is left.
         clock: Time.
+        ledger: Where runs of other stacks on the engine tell what they may still write.
 
     Returns:
         The run; a failure stands in its ``error``, nothing is raised for it.
@@ -97,27 +103,8 @@ def execute(
     """
     if plan.refusal is not None:
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
-    execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock)
+    execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock, ledger)
     return execution.run()
-
-
-class _EitherSet:
-    """Is set when one of two is: the user's signal and the guard stop the same work."""
-
-    def __init__(self, one: Cancel, other: Cancel) -> None:
-        self._one = one
-        self._other = other
-
-    def is_set(self) -> bool:
-        return self._one.is_set() or self._other.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        waited = 0.0
-        while not self.is_set() and (timeout is None or waited < timeout):
-            pause = 0.05 if timeout is None else min(0.05, timeout - waited)
-            self._other.wait(pause)
-            waited += pause
-        return self.is_set()
 
 
 class _StepProgress:
@@ -149,8 +136,10 @@ class _Execution:
         emit: Callable[[Event], None],
         cancel: threading.Event,
         clock: Clock,
+        ledger: Ledger,
     ) -> None:
         self._plan = plan
+        self._beside = Beside(plan, ledger, clock)
         self._facts = facts
         self._acts = acts
         self._journal = journal
@@ -241,7 +230,7 @@ class _Execution:
         return _with_trouble(InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}"), trouble)
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
-        error = self._attempt(step, index, total, undo=False, cancel=_EitherSet(self._cancel, self._at_line))
+        error = self._attempt(step, index, total, undo=False, cancel=EitherSet(self._cancel, self._at_line))
         if error is None:
             try:
                 self._record_version(step)
@@ -274,6 +263,7 @@ class _Execution:
         measured: tuple[Measured, ...] = ()
         interval = None
         try:
+            self._beside.begin(0 if undo else index)
             interval = self._sampler.begin()
             self._meter.begin()
             if not undo and not isinstance(step.action, _HARMLESS):
@@ -288,13 +278,14 @@ class _Execution:
                 clock=clock,
                 cache_before=self._cache_before,
             )
-            self._record_instructions(step, step_id, alone=not interval.shared)
+            self._record_instructions(step, step_id, alone=not interval.shared and self._beside.is_alone)
         except TonnageError as failure:
             error = failure
         finally:
             self._guard.disarm()
         try:
-            measured = self._in_order(self._sampler.end(interval)) if interval is not None else ()
+            ended = self._sampler.end(interval) if interval is not None else ()
+            measured = self._beside.marked(self._in_order(ended))
         except TonnageError as lost:
             # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
             error = error or lost
@@ -327,7 +318,8 @@ class _Execution:
         mount, available_bytes = self._guard.crossed or ("", 0)
         return ReserveCrossedError(
             f"{step.name} was stopped below the reserve of {mount}",
-            why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain.",
+            why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain."
+            f"{self._beside.told()}",
             todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
             log=error.log if error else "",
         )
@@ -358,6 +350,7 @@ class _Execution:
         now = self._clock.monotonic()
         if now - self._shown_s >= _SHOWN_EVERY_S:
             self._shown_s = now
+            self._beside.sample()
             self._show(available)
 
     def _show(self, available: Mapping[str, int]) -> None:
