@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,44 +66,47 @@ class Round:
         return f"{self.command} {' '.join(self.services)}: {'; '.join(map(str, self.blows))}"
 
 
-# About as many entries as runs have for each service. A run that ends before its blow came through unhurt.
-_ENTRIES = {"deploy": 22, "rollback": 11, "reclaim": 6, "build": 5, "rehearse": 24}
+# About as many entries as a run has for each service. A run that ends before its blow came through unhurt.
+_ENTRIES = {"deploy": 17, "rollback": 9, "reclaim": 4, "build": 3, "rehearse": 20}
+_AGAIN = 6
 _SHARES = {"deploy": 9, "rollback": 4, "reclaim": 1, "build": 2, "rehearse": 1}
 _REHEARSAL_S = 6.0
 _MOST_LEFT_BYTES = 40_000_000
 
 
-def rounds(seed: int, *, kills: int, engine_kills: int = 0, fillings: int = 0, most_blows: int = 2) -> Iterator[Round]:
-    """Yield rounds with so many kills of runs, kills of the engine and full disks in all.
+def rounds(seed: int, *, most_blows: int, engines: float = 0.0, disks: float = 0.0) -> Iterator[Round]:
+    """Yield rounds without end.
 
-    The entries of each command are gone through, so that enough kills hit every one; moments in between are chosen by
+    The entries of each command are gone through, so that enough blows hit every one; moments in between are chosen by
     chance.
+
+    Args:
+        engines: Which share of the blows hits the engine.
+        disks: Which share fills the disk.
     """
     chance = random.Random(f"rounds {seed}")
-    ways = [*[None] * kills, *[Way.ENGINE] * engine_kills, *[Way.DISK] * fillings]
-    chance.shuffle(ways)
     commands = [command for command, share in _SHARES.items() for _ in range(share)]
     chance.shuffle(commands)
     at = {command: chance.randrange(entries) for command, entries in _ENTRIES.items()}
-    number = 0
-    while ways:
+    for number in itertools.count():
         command = commands[number % len(commands)]
-        number += 1
-        services = (
-            SERVICES if command in {"reclaim", "rehearse"} or chance.random() < 0.1 else (chance.choice(SERVICES),)
-        )
+        together = command in {"reclaim", "rehearse"} or chance.random() < 0.1
+        services = SERVICES if together else (chance.choice(SERVICES),)
         struck = []
-        for _ in range(chance.randint(1, most_blows)):
-            if ways:
-                # In steps that hit all entries sooner or later, and do not go from neighbour to neighbour.
-                at[command] = (at[command] + 7) % (_ENTRIES[command] + 1)
-                struck.append(_blow(chance, ways.pop(), command, at[command]))
+        for again in range(chance.randint(1, most_blows)):
+            # In steps that hit all entries sooner or later, and do not go from neighbour to neighbour.
+            at[command] = (at[command] + 7) % (_ENTRIES[command] + 1)
+            # What is left to do after a blow has fewer.
+            entry = chance.randrange(_AGAIN) if again else at[command]
+            luck = chance.random()
+            way = Way.ENGINE if luck < engines else Way.DISK if luck < engines + disks else None
+            struck.append(_blow(chance, way, command, entry))
         yield Round(command=command, services=services, blows=tuple(struck))
 
 
 def _blow(chance: random.Random, way: Way | None, command: str, entry: int) -> Blow:
     rehearsal = command == "rehearse"
-    after_s = chance.random() * (_REHEARSAL_S if rehearsal else 1.2) if chance.random() < 0.6 else 0.0
+    after_s = chance.random() * (_REHEARSAL_S if rehearsal else 1.0) if chance.random() < 0.5 else 0.0
     return Blow(
         way=way or chance.choice((Way.GROUP, Way.ALL)),
         entry=0 if rehearsal and chance.random() < 0.5 else entry,

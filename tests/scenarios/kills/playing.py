@@ -28,11 +28,13 @@ class Told:
 
     Args:
         at: Where each blow struck; those that came too late are not among them.
+        ways: What these did.
         faults: What was wrong.
         said: What the programs said.
     """
 
     at: list[str] = field(default_factory=list)
+    ways: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -117,6 +119,7 @@ class _Play:
         if not blow.at_once and not settled(self.project.name):
             self.told.faults.append("programs of the killed run go on")
         runs = self.project.runs()
+        self.told.ways.append(blow.way.value)
         self.told.at.append(f"{blow} in {runs[0].steps[-1].name if runs and runs[0].steps else 'no step'}")
         # A deploy that is done is done again, and has nothing to do.
         return runs[0].outcome is Outcome.DONE and ended.exit_code != 0 and self.command == "rollback"
