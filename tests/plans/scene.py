@@ -208,7 +208,7 @@ def _container(stack: Stack, written: SceneContainer) -> Container:
         state=written.state,
         health=written.health,
         exit_code=written.exit_code,
-        labels={"tonnage.config": config} if config else {},
+        config_digest=config,
     )
 
 
@@ -238,7 +238,7 @@ def _version(stack: Stack, written: SceneVersion) -> Version:
     return Version(
         service=service.name,
         image_name=service.image,
-        project=compose_project(stack, service, digest),
+        project=compose_project(stack, service),
         config_digest=_config(stack, service.name, written.config),
         inputs_digest=digest,
         prove=prove_action(service),

@@ -12,6 +12,7 @@ import pytest
 from tests.scenarios.driving import CHECK
 from tests.scenarios.watching import page, running_on_volume, watching
 
+from tonnage.model.compose_labels import CONFIG_HASH
 from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_a_version_that_fails_only_in_its_place_gives_it_back(project: Project) 
     assert project.step("web.prove-candidate").outcome is Outcome.DONE
     assert project.step("web.prove").outcome is Outcome.FAILED
     assert engine.container("web").image == first.image
-    assert engine.details("web")["Config"]["Labels"]["tonnage.config"] == labels["tonnage.config"]
+    assert engine.details("web")["Config"]["Labels"][CONFIG_HASH] == labels[CONFIG_HASH]
     assert engine.health("web") == "healthy"
     assert page(project.real.address, 18086) == "web 1"
     assert set(engine.images()) == set(images)

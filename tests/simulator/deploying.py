@@ -11,7 +11,7 @@ from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.stack import Dependency, Mount, Port, Service, ServiceSettings, Stack
 from tonnage.runtime.deploy.execute import execute
-from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.deploy.observe import as_known, observe
 from tonnage.runtime.journal.writer import Journal
 from tonnage.runtime.ledger import ALONE
 
@@ -83,7 +83,7 @@ class Harbour:
     def inventory(self, stack: Stack) -> Inventory:
         """Return what is observed now."""
         inputs = [self.engine.inputs_of(each.name, each.build) for each in stack.services if each.build]
-        return observe(self.engine.facts, inputs)
+        return as_known(self.engine.facts, stack, observe(self.engine.facts, inputs), self.history())
 
     def history(self) -> History:
         """Return what the journal knows."""

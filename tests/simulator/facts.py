@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from tests.simulator.project import read_project
 
 from tonnage.errors import CacheUnknownError, StepFailedError
 from tonnage.model.inventory import Filesystem, Volume
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.simulator.engine import Simulator
 
     from tonnage.model.inventory import CacheRecord, Container, Engine, Image
+    from tonnage.model.stack import ComposeMapping
 
 
 class SimulatedFacts:
@@ -102,6 +104,10 @@ class SimulatedFacts:
     def networks(self) -> tuple[str, ...]:
         """Return the names of all networks."""
         return ("bridge", "host", "none", *self._engine.networks)
+
+    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:  # noqa: ARG002 - it reads no files
+        """Return what containers of each service would be marked with."""
+        return {name: read_project(project, name, definition).config_hash for name in definition["services"]}
 
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.recipe import Check, digest_of
 
 from tonnage.errors import StepFailedError
+from tonnage.model.deploy.image_names import image_in
 from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
@@ -45,16 +46,14 @@ def read_project(project: str, service: str, definition: ComposeMapping) -> Want
     config: dict[str, Any] | None = definition.get("services", {}).get(service)
     if config is None:
         raise StepFailedError(f"no such service: {service}")
-    if "build" in config:
-        raise StepFailedError(f"{service} still has a build section")
     deploy: dict[str, Any] = config.get("deploy") or {}
     sources = [_source(mount) for mount in config.get("volumes") or ()]
     top: dict[str, Any] = definition.get("volumes") or {}
-    hashed = {key: value for key, value in config.items() if key not in {"scale", "deploy", "depends_on"}}
+    hashed = {key: value for key, value in config.items() if key not in {"scale", "deploy", "depends_on", "build"}}
     healthcheck: dict[str, Any] = config.get("healthcheck") or {}
     switched_off = bool(healthcheck.get("disable")) or healthcheck.get("test") == ["NONE"]
     return Wanted(
-        image=config["image"],
+        image=image_in(definition, service),
         container_name=config.get("container_name", ""),
         replicas=int(config.get("scale", deploy.get("replicas", 1))),
         restart=str(config.get("restart", "no")),

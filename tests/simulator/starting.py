@@ -9,6 +9,7 @@ from tests.simulator.life import LivingContainer
 from tests.simulator.project import read_project
 
 from tonnage.errors import StepFailedError
+from tonnage.model.compose_labels import CONFIG_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _create(
         check=image.behaviour.check if wanted.image_check else wanted.check,
         project=project,
         service=service,
-        labels={**image.labels, **wanted.labels},
+        labels={**image.labels, **wanted.labels, CONFIG_HASH: wanted.config_hash},
         config_hash=wanted.config_hash,
         volumes=wanted.volumes,
         anonymous_volumes=tuple(engine.new_id("volume") for _ in range(wanted.anonymous_volumes)),

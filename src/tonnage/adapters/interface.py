@@ -83,6 +83,9 @@ class EngineFacts(Protocol):
     def networks(self) -> tuple[str, ...]:
         """Return the names and ids of all networks."""
 
+    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:
+        """Return what Compose would write of its configuration on containers of each service, where it can tell."""
+
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""
 

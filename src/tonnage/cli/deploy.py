@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.group import verb
 from tonnage.cli.options import (
-    again_option,
+    allowing_options,
     cleanup_after_option,
     events_option,
     image_options,
@@ -27,6 +27,7 @@ from tonnage.errors import (
     StepFailedError,
     UsageError,
 )
+from tonnage.flows.requests import Allowed
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -65,21 +66,21 @@ RUN_FAILURES = (
 @events_option
 @keep_previous_option
 @cleanup_after_option
-@again_option
+@allowing_options
 @image_options
 def command(
     session: Session,
     *,
     flags: StackFlags,
     plan_file: str | None,
-    again: bool,
+    allowed: Allowed,
     pull: PullWhen | None,
     no_build: bool,
 ) -> None:
     """Deploy."""
     session.ports.programs.look_ahead()
     session.streams = True
-    run_job(session, flags.host, deploy_job(session, flags, plan_file, again=again, pull=pull, no_build=no_build))
+    run_job(session, flags.host, deploy_job(session, flags, plan_file, allowed, pull=pull, no_build=no_build))
 
 
 def run_job(session: Session, host: str, job: Job) -> None:
@@ -148,8 +149,8 @@ def deploy_job(
     session: Session,
     flags: StackFlags,
     plan_file: str | None,
+    allowed: Allowed | None = None,
     *,
-    again: bool = False,
     pull: PullWhen | None = None,
     no_build: bool = False,
 ) -> Job:
@@ -166,10 +167,11 @@ def deploy_job(
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
     from tonnage.views.json.saved_plan import MAKE_ONE  # noqa: PLC0415
 
+    allowed = allowed or Allowed()
     if not plan_file:
         wanted = read_wanted(session.ports, flags, builds=not no_build)
-        return Job(purpose=Purpose.DEPLOY, wanted=for_deploy(wanted, again=again, pull=pull, no_build=no_build))
-    if flags.services or flags.settings or again or pull is not None or no_build:
+        return Job(purpose=Purpose.DEPLOY, wanted=for_deploy(wanted, allowed, pull=pull, no_build=no_build))
+    if flags.services or flags.settings or allowed != Allowed() or pull is not None or no_build:
         raise click.UsageError("--plan brings its own services and settings: name none beside it")
     read = read_plan_file(plan_file)
     saved = read.plan

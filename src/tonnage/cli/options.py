@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from tonnage.errors import UsageError
-from tonnage.flows.requests import StackFlags
+from tonnage.flows.requests import Allowed, StackFlags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,8 +161,18 @@ keep_previous_option = click.option(
 sequential_option = click.option(
     "--sequential", is_flag=True, expose_value=False, help="One service at a time, which is the default."
 )
-again_option = click.option(
-    "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."
+_ALLOWED = (
+    click.option(
+        "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."
+    ),
+    click.option(
+        "--remove-orphans", is_flag=True, help="Remove the containers of services that are in no file any more."
+    ),
+    click.option(
+        "--adopt",
+        is_flag=True,
+        help="Take over the containers of a stack of this name in another directory; the engine remembers it.",
+    ),
 )
 no_build_option = click.option(
     "--no-build", is_flag=True, help="Build nothing: pull what build --push sent to the registries."
@@ -194,6 +204,18 @@ cleanup_after_option = click.option(
     default=None,
     help="Remove what each service's steps left behind (default: remove).",
 )
+
+
+def allowing_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options for what a deploy does only where it is typed, as one ``allowed``."""
+
+    @wraps(function)
+    def command(session: Session, *, again: bool, remove_orphans: bool, adopt: bool, **options: Any) -> None:  # noqa: ANN401 - click's
+        function(session, allowed=Allowed(again=again, remove_orphans=remove_orphans, adopt=adopt), **options)
+
+    for option in reversed(_ALLOWED):
+        option(command)
+    return command
 
 
 def policy_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.group import verb
 from tonnage.cli.options import (
-    again_option,
+    allowing_options,
     ask_hosts_option,
     image_options,
     policy_options,
@@ -17,6 +17,7 @@ from tonnage.cli.options import (
 )
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
 from tonnage.escapes import visible_in_line
+from tonnage.flows.requests import Allowed
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--build", "build", is_flag=True, help="Plan the build half only.")
 @click.option("--push", is_flag=True, help="With --build: push what is built.")
 @click.option("--rollback", "back", is_flag=True, help="Plan a rollback: what rollback would do.")
-@again_option
+@allowing_options
 @image_options
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
@@ -53,7 +54,7 @@ def command(
     build: bool,
     push: bool,
     back: bool,
-    again: bool,
+    allowed: Allowed,
     pull: PullWhen | None,
     no_build: bool,
     out: str | None,
@@ -75,12 +76,12 @@ def command(
         raise click.UsageError("--push belongs to --build")
     if (back or build) and (pull is not None or no_build):
         raise click.UsageError("--pull and --no-build belong to a deploy")
-    if back and (build or again or out):
+    if back and (build or allowed != Allowed() or out):
         raise click.UsageError("--rollback plans a rollback alone, which is not saved")
     if version and not back:
         raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")
     wanted = read_wanted(session.ports, flags, builds=not (back or no_build), forecasts=not back)
-    wanted = for_deploy(wanted, again=again, pull=pull, no_build=no_build)
+    wanted = for_deploy(wanted, allowed, pull=pull, no_build=no_build)
     purpose = Purpose.ROLLBACK if back else Purpose.BUILD if build else Purpose.DEPLOY
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"

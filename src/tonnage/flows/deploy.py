@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.changes import with_recorded_contents
 from tonnage.decide.deploy.claims import claimed_bytes, claims_of
+from tonnage.decide.deploy.ownership import other_places
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_get
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
-from tonnage.decide.deploy.versions import records_on
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
@@ -34,12 +34,14 @@ from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
+from tonnage.model.compose_labels import origin_labels
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Purpose, Reclaim
 from tonnage.model.deploy.run import History, Outcome
 from tonnage.own_files import sweep
+from tonnage.runtime.checkout import same_places
 from tonnage.runtime.deploy.execute import execute
-from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.deploy.observe import as_known, observe
 from tonnage.runtime.journal.writer import Journal
 from tonnage.runtime.signals import CancelOnSignal
 
@@ -178,7 +180,7 @@ def carry_out(
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         told = ports.programs.ready(plan)
-        acts = access.acts(dict(job.wanted.stack.values), lock.descriptors)
+        acts = access.acts(dict(job.wanted.stack.values), origin_labels(job.wanted.stack), lock.descriptors)
         gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
         try:
             with view as opened:
@@ -230,7 +232,10 @@ def _plan(
     if purpose is Purpose.DEPLOY and not wanted.untrusted:
         inventory = with_needs(ports, stack, inventory)
     history = journal.history(stack.name, engine.engine_id) if journal is not None else History()
-    inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
+    inventory = as_known(facts, stack, inventory, history)
+    if engine.endpoint.startswith("unix://") and not stack.place and (others := other_places(stack, inventory)):
+        stack = replace(stack, same_places=same_places(stack.directory, stack.origin, others))
+        job = replace(job, wanted=replace(job.wanted, stack=stack))
     inventory = with_offers(ports, facts, purpose, wanted, inventory)
     builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
     plan = _planned(job, inventory, history, builds)

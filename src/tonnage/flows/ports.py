@@ -38,12 +38,13 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
 
     Args:
         acts: Makes what changes it; is given the variables that secrets and configs of a stack take their content from,
-            and descriptors of locks that last as long as the programs it starts.
+            the labels that say where the stack was read, and descriptors of locks that last as long as the programs it
+            starts.
         gauge: Opens a gauge of available bytes for some mounts.
     """
 
     facts: EngineFacts
-    acts: Callable[[Mapping[str, str], Sequence[int]], EngineActs]
+    acts: Callable[[Mapping[str, str], Mapping[str, str], Sequence[int]], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
 
 

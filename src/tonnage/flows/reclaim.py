@@ -270,7 +270,7 @@ def _engine_removal(ports: ReclaimPorts, context: ReclaimContext, held: contextl
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
     held.enter_context(ports.engines.lock(context.inventory.engine, _LOCK))
-    return EngineRemoval(context.access.facts, context.access.acts({}, ()), Unwatched())
+    return EngineRemoval(context.access.facts, context.access.acts({}, {}, ()), Unwatched())
 
 
 def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 
+class Allowed(Struct, frozen=True, kw_only=True):
+    """What a deploy does only where it is typed.
+
+    Args:
+        again: Deploy what was rolled away from.
+        remove_orphans: Remove the containers of services that are in no file any more.
+        adopt: Take over the containers of another stack of the same name.
+    """
+
+    again: bool = False
+    remove_orphans: bool = False
+    adopt: bool = False
+
+
 class StackFlags(Struct, frozen=True, kw_only=True):
     """Which stack and which engine, as the command line says it; empty where nothing was said.
 

@@ -14,7 +14,7 @@ from tonnage.decide.deploy.remote_mounts import moved
 from tonnage.errors import UsageError
 from tonnage.model.marks import marked
 from tonnage.model.stack import Stack
-from tonnage.runtime.checkout import checkout_of
+from tonnage.runtime.checkout import checkout_of, origin_of
 from tonnage.runtime.load_stack import StackRequest, load_stack, require_services
 from tonnage.runtime.settings import ask_hosts, failure_call, policy, rank
 from tonnage.sources.compose.file_selection import FILE_NAMES, STACK_VARIABLES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tonnage.flows.ports import StackPorts
-    from tonnage.flows.requests import StackFlags
+    from tonnage.flows.requests import Allowed, StackFlags
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.policy import Policy, Setting
     from tonnage.model.inventory import Inputs
@@ -78,6 +78,7 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
         stack = load_stack(
             request, environment=environment, compose=ports.programs.compose(), builds=builds, marks=forecasts
         )
+        stack = replace(stack, origin=origin_of(stack.directory))
     require_services(stack, flags.services)
     if builds:
         stack = build_environment_of(ports, stack, environment)
@@ -147,16 +148,17 @@ def for_build(wanted: DesiredState, *, push: bool, cleanup_after: bool) -> Desir
 
 
 def for_deploy(
-    wanted: DesiredState, *, again: bool = False, pull: PullWhen | None = None, no_build: bool = False
+    wanted: DesiredState, allowed: Allowed, *, pull: PullWhen | None = None, no_build: bool = False
 ) -> DesiredState:
     """Return what is wanted of a deploy.
 
     Args:
-        again: Also what was rolled away from.
+        allowed: What is done only where it is typed.
         pull: When images are pulled, whatever is written.
         no_build: Nothing is built.
     """
-    return replace(wanted, policy=replace(wanted.policy, again=again, pull=pull, no_build=no_build))
+    typed = replace(wanted.policy, again=allowed.again, remove_orphans=allowed.remove_orphans, adopt=allowed.adopt)
+    return replace(wanted, policy=replace(typed, pull=pull, no_build=no_build))
 
 
 def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False) -> DesiredState:

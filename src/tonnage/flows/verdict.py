@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import with_recorded_contents
+from tonnage.decide.deploy.changes import with_recorded
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.verdict import judged
@@ -137,7 +137,7 @@ def _plan(
     if inventory.images:
         # Only an image that is there may be what a build would make.
         inventory = replace(inventory, inputs=read_inputs(ports, stack))
-        inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
+        inventory = with_recorded(stack, inventory, (*history.versions, *records_on(inventory, stack)))
     if planned.pushed:
         wanted = for_build(wanted, push=True, cleanup_after=False)
     planner = plan_build if planned.pushed else plan_deploy

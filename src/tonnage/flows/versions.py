@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.changes import in_order, with_recorded_contents
+from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.planning import asked_for, context_of
-from tonnage.decide.deploy.versions import records_on
 from tonnage.flows.state import read_history
 from tonnage.model.deploy.versions import ServiceVersions
-from tonnage.runtime.deploy.observe import observe
+from tonnage.runtime.deploy.observe import as_known, observe
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
@@ -27,7 +26,7 @@ def list_versions(ports: DeployPorts, facts: EngineFacts, wanted: DesiredState) 
     """
     stack, inventory = wanted.stack, observe(facts)
     history = read_history(ports, stack.name, inventory.engine.engine_id)
-    inventory = with_recorded_contents(inventory, (*history.versions, *records_on(inventory, stack)))
+    inventory = as_known(facts, stack, inventory, history)
     contexts = [
         context_of(stack, service, inventory, wanted.policy, history)
         for service in in_order(stack, asked_for(stack, wanted.services))

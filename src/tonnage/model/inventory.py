@@ -84,11 +84,9 @@ class Image(Struct, frozen=True, kw_only=True):
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
         digests: The names by digest that it has here.
         only_here: Whether they say nothing of a registry: in containerd every image has them, also one built here.
-        content_digest: Identity of what a container gets of it: its layers and its configuration, without labels of
-            those who build. In containerd its id is another one after every build, with what builders attach to it.
+        content_digest: Identity of what containers get of it: its layers and configuration without builders' labels.
         manifest_digests: Of its manifests for the platforms that it has; empty where the engine does not tell.
-        blobs: What it consists of in containerd, for every platform and with what is attached: bytes by digest. Images
-            share these by their digest. Empty where they cannot be seen.
+        blobs: What it consists of in containerd, of all platforms: bytes by digest, by which images share these.
     """
 
     image_id: str
@@ -169,6 +167,7 @@ class Container(Struct, frozen=True, kw_only=True):
         ended_s: When it last ended, seconds since the epoch; None when it never did.
         manifest_digest: Of the manifest in its image that it was made from; empty where the engine does not tell.
         content_digest: Of its image, where that is gone and the journal knows what it was.
+        config_digest: Of how it was configured, where a version says so; ``inputs_digest``: of what its image is from.
         joined: What it has of other containers, as kind (network, pid, ipc, uts, cgroup, volumes) and their id or name.
         created_s: When it was made, seconds since the epoch.
         started_s: When it last started, seconds since the epoch; 0 when it never did.
@@ -198,6 +197,8 @@ class Container(Struct, frozen=True, kw_only=True):
     ended_s: float | None = None
     manifest_digest: str = ""
     content_digest: str = ""
+    config_digest: str = ""
+    inputs_digest: str = ""
     joined: tuple[tuple[str, str], ...] = ()
     created_s: float = 0.0
     started_s: float = 0.0
@@ -329,6 +330,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
         offers: What registries have now, of the images that they were asked for.
         networks: The names and ids of its networks.
         missing: Paths that services need and that are not there; empty where nobody looked.
+        config_hashes: What Compose would write on the containers of each service now; empty where it cannot tell.
         listening: Ports on which programs of the engine's machine listen that are no containers, with address (empty:
             every one) and protocol; empty where nobody looked.
         others: Runs of other stacks that go on on the engine.
@@ -349,6 +351,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     missing: frozenset[str] = frozenset()
     listening: tuple[tuple[str, int, str], ...] = ()
     others: tuple[OtherRun, ...] = ()
+    config_hashes: dict[str, str] = field(default_factory=dict)
 
     @property
     def build_cache(self) -> tuple[CacheRecord, ...]:

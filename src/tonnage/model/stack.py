@@ -278,6 +278,10 @@ class Stack(Struct, frozen=True, kw_only=True):
         shared_places: Where each entry of ``shared`` is written, by its section and key such as ``networks.proxy``.
         notes: What the reader wants people to know (a key that has no effect, a profile that hides a service).
         place: Where the project directory lies on the engine's machine; empty where it is the same one.
+        env_files: The files of variables that were named, absolute; none for ``.env``.
+        inactive: The services whose profiles are not active.
+        same_places: Other directories of this machine that hold the same stack.
+        origin: The repository that it is in and where in it, the same in every checkout; empty where it is in none.
         sent: What is mounted from the project directory and has to be sent there: path below it, and whether
             containers only read it.
     """
@@ -294,6 +298,10 @@ class Stack(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     place: str = ""
     sent: tuple[tuple[str, bool], ...] = ()
+    env_files: tuple[str, ...] = ()
+    inactive: tuple[str, ...] = ()
+    origin: str = ""
+    same_places: frozenset[str] = frozenset()
 
     @property
     def built(self) -> tuple[Service, ...]:

@@ -246,7 +246,7 @@ def _stack(form: Canonical, selection: Selection, loaded: Loaded) -> Stack:
         for entry in (stack.shared.get(section) or {}).values()
     }
     values = tuple((name, unmarked(loaded.variables[name])) for name in sorted(named) if name in loaded.variables)
-    return replace(stack, values=values) if values else stack
+    return replace(stack, values=values, env_files=selection.env_files)
 
 
 def differing(

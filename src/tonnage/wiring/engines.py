@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.docker.connect import DockerConnection
+    from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EngineAccess, Rehearsal
@@ -35,11 +36,9 @@ class DockerEngines:
     @contextlib.contextmanager
     def facts(self, host: str, *, sizes: bool = False, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineFacts]:
         """Reach an engine to read from it."""
-        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
-
         with self.connection(host) as connection:
             here = [state_place(self.environment), *places]
-            yield DockerFacts(connection, here, sizes=sizes, beside=self._beside(connection))
+            yield self._facts(connection, here, sizes=sizes)
 
     @contextlib.contextmanager
     def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineAccess]:
@@ -119,14 +118,29 @@ class DockerEngines:
     def access(self, connection: DockerConnection, places: Sequence[tuple[str, str]] = ()) -> EngineAccess:
         """Return what changes the engine of a connection."""
         from tonnage.adapters.docker.acts import DockerActs  # noqa: PLC0415
-        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
         from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415
         from tonnage.flows.ports import EngineAccess  # noqa: PLC0415
 
         return EngineAccess(
-            facts=DockerFacts(connection, [state_place(self.environment), *places], beside=self._beside(connection)),
-            acts=lambda values, held: DockerActs(connection, self._programs.tools, self.environment, values, held),
+            facts=self._facts(connection, [state_place(self.environment), *places]),
+            acts=lambda values, labels, held: DockerActs(
+                connection, self._programs.tools, self.environment, values, held, labels
+            ),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
+        )
+
+    def _facts(
+        self, connection: DockerConnection, places: Sequence[tuple[str, str]], *, sizes: bool = False
+    ) -> DockerFacts:
+        from tonnage.adapters.docker.facts import DockerFacts  # noqa: PLC0415
+
+        return DockerFacts(
+            connection,
+            places,
+            sizes=sizes,
+            beside=self._beside(connection),
+            tools=self._programs.tools,
+            environment=self.environment,
         )
 
     def _beside(self, connection: DockerConnection) -> ContainerBuilder:

@@ -278,7 +278,9 @@ class SimulatedPorts:
         del places
         with self.facts(host) as facts:
             yield EngineAccess(
-                facts=facts, acts=lambda _values, _held: self.simulator.acts, gauge=lambda _mounts: self.simulator.gauge
+                facts=facts,
+                acts=lambda _values, _labels, _held: self.simulator.acts,
+                gauge=lambda _mounts: self.simulator.gauge,
             )
 
     def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:

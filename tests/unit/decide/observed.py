@@ -55,7 +55,7 @@ def container(
         "service": of.name,
         "number": 1,
         "state": state,
-        "labels": {"tonnage.config": config_digest(of) if config is None else config},
+        "config_digest": config_digest(of) if config is None else config,
     }
     return Container(**(fields | changes))  # type: ignore[arg-type]
 
@@ -84,7 +84,7 @@ def version(of_stack: Stack, of: Service, runs: Image, inputs: str = "") -> Vers
     return Version(
         service=of.name,
         image_name=of.image,
-        project=compose_project(of_stack, of, inputs),
+        project=compose_project(of_stack, of),
         config_digest=config_digest(of),
         inputs_digest=inputs,
         prove=prove_action(of),

@@ -72,7 +72,9 @@ class PrivateEngines:
         simulator = self.simulator
         simulator.describe(str(self.world.directory / "web"), GOOD)
         engine = EngineAccess(
-            facts=simulator.facts, acts=lambda _values, _held: simulator.acts, gauge=lambda _mounts: simulator.gauge
+            facts=simulator.facts,
+            acts=lambda _values, _labels, _held: simulator.acts,
+            gauge=lambda _mounts: simulator.gauge,
         )
         try:
             yield Rehearsal(

@@ -17,7 +17,7 @@ from tonnage.adapters.docker.selected_builder import ContainerBuilder
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
-from tonnage.model.deploy.image_names import LABEL_SERVICE, how_to_get
+from tonnage.model.deploy.image_names import LABEL_SERVICE, how_to_get, image_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +36,7 @@ class DockerActs:
         values: The variables that secrets and configs take their content from. They come from files of a project, so no
             program is given them by their own names: these might mean something to it.
         held: Descriptors of locks that Compose holds as well: it goes on when this process is killed.
+        labels: What new containers are given of where their stack was read.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class DockerActs:
         environment: Mapping[str, str],
         values: Mapping[str, str] | None = None,
         held: Sequence[int] = (),
+        labels: Mapping[str, str] | None = None,
     ) -> None:
+        self._labels = dict(labels or {})
         self._values = dict(values or {})
         self._held = tuple(held)
         self._connection = connection
@@ -164,6 +167,7 @@ class DockerActs:
                 environment=self._environment,
                 values=self._values,
                 held=self._held,
+                labels=self._labels,
                 cancel=cancel,
             )
 
@@ -197,6 +201,7 @@ class DockerActs:
                 environment=self._environment,
                 values=self._values,
                 held=self._held,
+                labels=self._labels,
                 on_line=progress.log,
                 holder=self._holder_of,
                 cancel=cancel,
@@ -238,6 +243,7 @@ class DockerActs:
                 values=self._values,
                 on_line=progress.log,
                 cancel=cancel,
+                labels=self._labels,
                 held=self._held,
             )
         made = self._containers_of(project, service) - before
@@ -306,7 +312,7 @@ class DockerActs:
 
     def _need_image(self, service: str, definition: ComposeMapping) -> None:
         """Refuse before Compose has taken anything away: without the image it would give up half-way."""
-        image = str(definition["services"][service]["image"])
+        image = image_in(definition, service)
         if self._image_id(image) is None:
             raise StepFailedError(
                 f"{service} cannot be started: the engine has no image {image}",

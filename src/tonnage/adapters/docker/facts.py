@@ -18,6 +18,7 @@ from tonnage.adapters.host import filesystem
 from tonnage.adapters.host.filesystem import temporary_directory
 from tonnage.adapters.images import layers
 from tonnage.errors import CacheUnknownError, EngineLacksError, StepFailedError
+from tonnage.model import compose_labels
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
+    from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
+    from tonnage.model.stack import ComposeMapping
 
 _SLOW_S = 600
 _BUSY = "already running"
@@ -47,6 +50,8 @@ class DockerFacts:
         places: Further directories that a run writes to on this machine, as role and directory; only a local engine's
             filesystems are joined by them.
         beside: A builder of buildx that may build in place of the engine.
+        tools: The programs of this machine; Compose is asked for what only it can tell.
+        environment: What these are started with.
         sizes: Have the engine count the bytes of volumes and of containers' writable layers too: it walks through
             every file in them, which can take minutes.
     """
@@ -58,7 +63,11 @@ class DockerFacts:
         *,
         sizes: bool = False,
         beside: ContainerBuilder | None = None,
+        tools: Tools | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._tools = tools
+        self._environment = dict(environment or {})
         self._sizes = sizes
         self._beside = beside
         self._connection = connection
@@ -139,7 +148,7 @@ class DockerFacts:
         """Return all containers in every state; only those of one compose project when it is named."""
         params = {"all": "1"}
         if project:
-            params["filters"] = json.dumps({"label": [f"{wire.PROJECT}={project}"]})
+            params["filters"] = json.dumps({"label": [f"{compose_labels.PROJECT}={project}"]})
         with self._asking("list the containers"):
             listed = wire.container_ids(self._get("/containers/json", params))
             # Docker's interface, as Podman speaks it, says nothing of pods.
@@ -182,6 +191,23 @@ class DockerFacts:
         """Return the names and ids of all networks."""
         with self._asking("list the networks"):
             return wire.networks(self._get("/networks"))
+
+    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:
+        """Return what Compose would write of its configuration on containers of each service, where it can tell."""
+        tool = self._tools.compose if self._tools else None
+        if tool is None:
+            return {}
+        from tonnage.adapters.docker.compose import command  # noqa: PLC0415 - only where something runs already
+        from tonnage.adapters.docker.tools import aimed_at  # noqa: PLC0415
+
+        alive = [each for each in self.containers(project) if not each.one_off]
+        joined = {each.service: each.container_id for each in sorted(alive, key=lambda each: -each.number)}
+        aimed = aimed_at(self._connection, self._environment)
+        try:
+            return command.config_hashes(tool, project, directory, definition, joined, environment=aimed)
+        except EngineLacksError:
+            # It would refuse the stack as well, which is told when something is to be done.
+            return {}
 
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""

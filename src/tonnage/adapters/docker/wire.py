@@ -17,13 +17,10 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
+from tonnage.model import compose_labels
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN, CacheRecord, Container, Engine, Image, Volume
 from tonnage.units import told_count
 
-PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
-_NUMBER = "com.docker.compose.container-number"
-_ONE_OFF = "com.docker.compose.oneoff"
 _NONE = "<none>"
 _LONGEST_SAID = 300
 # What an image tells those who run it. Source: OCI image specification 1.1, "Properties" of the configuration, and
@@ -153,17 +150,17 @@ def container(reply: Json) -> Container:
     """Read ``GET /containers/ID/json``; with ``size=1`` it tells the writable bytes too."""
     told = _read(reply, replies.ContainerDetail)
     labels = told.config.labels or {}
-    number = labels.get(_NUMBER, "")
+    number = labels.get(compose_labels.NUMBER, "")
     health = told.state.health.status if told.state.health else ""
     return Container(
         container_id=told.id,
         name=told.name.removeprefix("/"),
         image_id=told.image,
         image_reference=told.config.image,
-        project=labels.get(PROJECT, ""),
-        service=labels.get(_SERVICE, ""),
+        project=labels.get(compose_labels.PROJECT, ""),
+        service=labels.get(compose_labels.SERVICE, ""),
         number=told_count(number) or 0,
-        one_off=labels.get(_ONE_OFF, "").lower() == "true",
+        one_off=labels.get(compose_labels.ONE_OFF, "").lower() == "true",
         state=told.state.status,
         health=health or "none",
         health_said=_health_said(told.state.health),
@@ -274,7 +271,7 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
     return tuple(
         Volume(
             name=item.name,
-            project=(item.labels or {}).get(PROJECT, ""),
+            project=(item.labels or {}).get(compose_labels.PROJECT, ""),
             size_bytes=sizes.get(item.name),
             in_use=item.name in mounted,
         )

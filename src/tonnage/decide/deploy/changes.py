@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.pulls import is_registrys, why_pull
 from tonnage.errors import UsageError
+from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import (
-    LABEL_CONFIG,
     LABEL_INPUTS,
     LABEL_SERVICE,
     LABEL_STACK,
@@ -23,7 +23,7 @@ from tonnage.model.deploy.image_names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tonnage.model.deploy.plan import Version
     from tonnage.model.inventory import Container, Image, Inputs, Inventory
@@ -40,6 +40,7 @@ class Change(Struct, frozen=True, kw_only=True):
         inputs_digest: Identity of what its image is built from; empty when it is pulled.
         running: Its containers that run now; for a one-shot service those that ended well.
         running_image: The image they run; None when none runs.
+        uncompared: How they were configured is not known, so nobody can say whether that changed.
     """
 
     build: str = ""
@@ -49,6 +50,7 @@ class Change(Struct, frozen=True, kw_only=True):
     inputs_digest: str = ""
     running: tuple[Container, ...] = ()
     running_image: Image | None = None
+    uncompared: bool = False
 
 
 def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
@@ -63,7 +65,8 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     if service.build is None or pull or is_registrys(service, current, inventory):
         switch = "its image is pulled first" if pull and not running else "its image changes" if pull else ""
         switch = "" if nowhere else switch or _switch(stack, service, inventory, running, current)
-        return Change(pull=pull, switch=switch, running=running, running_image=running_image)
+        uncompared = None in {is_configured(service, each, inventory) for each in running}
+        return Change(pull=pull, switch=switch, running=running, running_image=running_image, uncompared=uncompared)
     inputs = inventory.inputs_of(service.name)
     digest = inputs.digest if inputs else ""
     source = ready_image(stack, service, inventory)
@@ -120,7 +123,7 @@ def _built_by_hand(stack: Stack, service: Service, inventory: Inventory, image: 
     return (
         bool(running)
         and LABEL_INPUTS not in image.labels
-        and all(each.labels.get(LABEL_INPUTS) == inputs.digest and inventory.runs(each, image) for each in running)
+        and all(each.inputs_digest == inputs.digest and inventory.runs(each, image) for each in running)
         and _on_base(image, inputs.base_reference, inventory)
     )
 
@@ -161,35 +164,61 @@ def _switch(
         return "it runs another image than the one it should run"
     if any(container.is_half_replaced for container in running):
         return "Compose was ended while it replaced its container"
-    digests = {container.labels.get(LABEL_CONFIG, "") for container in running}
-    if digests == {""} and service.build is None:
-        # Whoever started it, a database or a gateway is not replaced because nobody knows whether it changed.
-        return ""
-    if digests == {""}:
-        return "it was not deployed by tonnage, so its configuration is not known"
-    if digests != {config_digest(service)}:
+    told = {is_configured(service, container, inventory) for container in running}
+    if False in told:
         return "its configuration changed"
+    if None in told and service.build is not None:
+        # Where it is not built, a database or a gateway is not replaced because nobody knows whether it changed.
+        return "how it was configured is not known: no version of it is, and Compose cannot tell"
     if len(running) != service.replicas and not service.settings.one_shot:
         return f"{len(running)} of {service.replicas} containers run"
     return ""
 
 
-def with_recorded_contents(inventory: Inventory, versions: Iterable[Version]) -> Inventory:
-    """Return the inventory, with what is known of the images of containers that the engine has no more.
+def is_configured(service: Service, container: Container, inventory: Inventory) -> bool | None:
+    """Return whether a container was made from the configuration that is written now; None where nobody can tell.
 
-    An engine that keeps images in containerd forgets one, although it runs, when its last name goes to another.
+    What a version says of its containers goes first: Compose counts neither what is in secrets nor what it wrote
+    itself in another version. Of other containers Compose knows it, by what it writes on them.
     """
-    known = {version.image_id: version.content_digest for version in versions}
+    if container.config_digest:
+        return container.config_digest == config_digest(service)
+    wanted = inventory.config_hashes.get(service.name, "")
+    told = config_hash_of(container)
+    return told == wanted if wanted and told else None
+
+
+def with_recorded(stack: Stack, inventory: Inventory, versions: Sequence[Version]) -> Inventory:
+    """Return the inventory, with what versions of a stack know of its containers.
+
+    Each version knows the containers by which it was proven, and which others are made as these were. Of images it
+    knows what was in them: an engine that keeps them in containerd forgets one, although it runs, when its last name
+    goes to another.
+    """
+    contents = {version.image_id: version.content_digest for version in versions}
     there = {image.image_id for image in inventory.images}
-    return replace(
-        inventory,
-        containers=tuple(
-            each
-            if each.image_id in there
-            else replace(each, content_digest=known.get(each.image_id, each.content_digest))
-            for each in inventory.containers
-        ),
-    )
+
+    def known(container: Container) -> Container:
+        if container.image_id not in there:
+            digest = contents.get(container.image_id, container.content_digest)
+            container = replace(container, content_digest=digest)
+        if container.project != stack.name or container.one_off:
+            return container
+        mine = [each for each in versions if each.service == container.service]
+        found = next((each for each in reversed(mine) if container.container_id in each.containers), None)
+        found = found or next((each for each in reversed(mine) if _is_made_as(container, each, inventory)), None)
+        if found is None:
+            return container
+        return replace(container, config_digest=found.config_digest, inputs_digest=found.inputs_digest)
+
+    return replace(inventory, containers=tuple(map(known, inventory.containers)))
+
+
+def _is_made_as(container: Container, version: Version, inventory: Inventory) -> bool:
+    if not version.config_hash or config_hash_of(container) != version.config_hash:
+        return False
+    image = inventory.with_content(version.image_id, version.content_digest)
+    return container.image_id == version.image_id or (image is not None and inventory.runs(container, image))
 
 
 def config_digest(service: Service) -> str:
@@ -204,21 +233,30 @@ def config_digest(service: Service) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def compose_project(stack: Stack, service: Service, inputs_digest: str, *, image: str = "") -> ComposeMapping:
+def compose_project(stack: Stack, service: Service, *, image: str = "") -> ComposeMapping:
     """Return the project for switching one service.
 
     Args:
-        inputs_digest: Identity of what its image was built from; empty when it is pulled or not known.
+        image: What it is to run; empty for the image that is written, or that Compose gives a name to.
     """
-    services = {
-        each.name: {key: value for key, value in each.config.items() if key != "build"} | {"image": each.image}
-        for each in stack.services
-    }
-    labels = {**(service.config.get("labels") or {}), LABEL_CONFIG: config_digest(service)}
-    if inputs_digest:
-        labels[LABEL_INPUTS] = inputs_digest
-    services[service.name] |= {"image": image or service.image, "labels": labels}
+    project = written_project(stack)
+    if image:
+        project["services"][service.name] |= {"image": image}
+    return project
+
+
+def written_project(stack: Stack) -> ComposeMapping:
+    """Return the project as it is written, for Compose to find nothing in it that it would change."""
+    services = {each.name: each.config | _image_of(each) for each in stack.services}
     return {"name": stack.name, "services": services, **stack.shared}
+
+
+def _image_of(service: Service) -> ComposeMapping:
+    """Return what tells Compose the image of a service: where it is built, the name that is written or none.
+
+    By the section alone Compose names the image, and does not count that to the configuration. It builds nothing.
+    """
+    return {"image": service.image} if service.build is None else {"build": {"context": service.build.context}}
 
 
 def in_order(stack: Stack, wanted: Iterable[str]) -> tuple[Service, ...]:

@@ -67,7 +67,8 @@ def _left(context: ServiceContext, reference: str, name: str, cause: str, *, but
         return []
     if set(image.references) > {reference}:
         # At the switch a candidate is named twice for a moment; a version that came back keeps the other name.
-        return [] if reference == context.source else [_untag(context, f"untag-{name}", reference)]
+        stays = reference == context.source or (reference == context.candidate and context.never_proven)
+        return [] if stays else [_untag(context, f"untag-{name}", reference)]
     if image.image_id == context.change.source or _needed(context, image, but=but):
         return []
     return [context.remove_image(f"remove-{name}", image, cause, references=(reference,))]

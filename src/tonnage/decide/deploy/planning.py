@@ -19,6 +19,8 @@ from tonnage.decide.deploy.claims import claimed_bytes, with_others
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
+from tonnage.decide.deploy.orphans import orphan_notes, orphan_steps, orphans_of
+from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
 from tonnage.decide.deploy.rolling import check_rolling
@@ -29,7 +31,7 @@ from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.decide.deploy.withdrawn import refuse_withdrawn
 from tonnage.errors import UsageError
-from tonnage.model.deploy.image_names import LABEL_CONFIG, own_names
+from tonnage.model.deploy.image_names import own_names
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
 from tonnage.model.deploy.policy import Together
 from tonnage.model.deploy.rolling import Retire
@@ -83,7 +85,7 @@ def plan_deploy(
     Raises:
         UsageError: An unknown service, a dependency cycle, a taken port, or a line that leaves nothing.
     """
-    parts = [Part(steps=_sending(stack, inventory))]
+    parts = [Part(steps=[*adopt_steps(stack, inventory, adopt=policy.adopt), *_sending(stack, inventory)])]
     unchanged: list[Unchanged] = []
     asked = {service.name for service in worked_on(Purpose.DEPLOY, stack, inventory, services)}
     contexts = contexts_of(stack, inventory, policy, history)
@@ -127,12 +129,15 @@ def plan_deploy(
     steps = [*in_turn(parts), *held]
     left_alone = {each.service for each in unchanged}
     started = asked - left_alone
-    check_ports(stack, inventory, started)
+    check_ports(stack, inventory, started, remove_orphans=policy.remove_orphans)
+    orphans = orphan_steps(stack, inventory, started) if policy.remove_orphans else ([], [])
+    left = () if policy.remove_orphans else tuple(orphan_notes(stack, inventory))
+    steps = [*orphans[0], *steps, *orphans[1]]
     built = {name for name in asked if contexts[name].change.build}
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
     meant = [context for name, context in contexts.items() if name in asked]
-    return replace(plan, notes=(*plan.notes, *notes, *notes_of_pulls(meant), *_not_kept(meant)))
+    return replace(plan, notes=(*plan.notes, *notes, *left, *notes_of_pulls(meant), *_not_kept(meant)))
 
 
 def plan_build(
@@ -350,8 +355,8 @@ def _state(change: Change) -> str:
     count = len(change.running)
     if not count:
         return "it has no replicas, and no container runs"
-    if not any(LABEL_CONFIG in container.labels for container in change.running):
-        return "it runs its image; it was not deployed by tonnage, so its configuration is not compared"
+    if change.uncompared:
+        return "it runs its image; how it was configured is not known, so that is not compared"
     if all(container.state == "exited" for container in change.running):
         return "it ran to its end with exit code 0 and nothing changed since"
     return f"nothing changed; {count} container{'s' if count != 1 else ''} running"
@@ -360,7 +365,7 @@ def _state(change: Change) -> str:
 _ANY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
 
 
-def check_ports(stack: Stack, inventory: Inventory, started: Collection[str]) -> None:
+def check_ports(stack: Stack, inventory: Inventory, started: Collection[str], *, remove_orphans: bool = False) -> None:
     """Refuse a deploy that would end at a taken port, before anything is built for it.
 
     The stack's own services let go of their ports when their turn comes, so they are not looked at.
@@ -369,14 +374,16 @@ def check_ports(stack: Stack, inventory: Inventory, started: Collection[str]) ->
         UsageError: A port is taken; the message names who holds it.
     """
     own = {service.name for service in stack.services}
+    orphans = [each for found in orphans_of(stack, inventory).values() for each in found]
     others = [each for each in inventory.containers if each.project != stack.name or each.service not in own]
+    others = [each for each in others if not (remove_orphans and each in orphans)]
     for service in stack.services:
         if service.name not in started or service.network_mode == "host":
             continue
         for port in service.ports:
             holder = next((each for each in others if _holds(each, port)), None)
             if holder is not None:
-                raise _taken(service, port, holder)
+                raise _taken(service, port, holder, orphan=holder in orphans)
 
 
 def _holds(container: Container, port: Port) -> bool:
@@ -388,11 +395,14 @@ def _holds(container: Container, port: Port) -> bool:
     )
 
 
-def _taken(service: Service, port: Port, holder: Container) -> UsageError:
+def _taken(service: Service, port: Port, holder: Container, *, orphan: bool) -> UsageError:
     owner = f" of the stack {holder.project}" if holder.project else ""
+    if orphan:
+        owner = f" of this stack, whose service {holder.service} is in no file any more"
+    stop = "Remove it:\n  tonnage deploy --remove-orphans" if orphan else f"Stop that one:\n  docker stop {holder.name}"
     return UsageError(
         f"{service.name} publishes port {port.published} of the host, which is taken",
         why=f"It is held by the container {holder.name}{owner}.",
-        todo=f"Stop that one:\n  docker stop {holder.name}\nor publish another port in the compose file.",
+        todo=f"{stop}\nor publish another port in the compose file.",
         place=str(service.place or ""),
     )

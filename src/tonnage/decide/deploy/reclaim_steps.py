@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.claims import claimed_bytes, with_others
 from tonnage.decide.deploy.expectations import freed, why_not_fit
+from tonnage.decide.deploy.named_images import images_named
 from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.reclaim.choice import decide, freed_bytes
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
-from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step, images_named
+from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.reclaim.candidate import CandidateId, Findings, Root
 from tonnage.units import format_bytes

@@ -10,23 +10,12 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
-from tonnage.model.deploy.image_names import LABEL_CONFIG
 from tonnage.model.deploy.plan import Switch
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Prove, Step, Version
     from tonnage.model.inventory import Container
-
-
-def never_proven(context: ServiceContext) -> bool:
-    """Return whether what runs was deployed by Tonnage, but is not known to be good.
-
-    That is so when a run was killed between switch-over and proof. What was started by other means is not meant by it:
-    whoever did that wanted it so.
-    """
-    running = context.change.running
-    return bool(running) and LABEL_CONFIG in running[0].labels and context.runs is None
 
 
 def last_good(context: ServiceContext) -> Version | None:
@@ -40,7 +29,7 @@ def way_back(context: ServiceContext) -> tuple[Step, ...]:
     if context.runs is not None and context.runs.usable is not None:
         return restore_steps(context, context.runs.usable)
     well = all(each.state == "running" and each.health in _WELL for each in context.change.running)
-    good = last_good(context) if never_proven(context) and not well else None
+    good = last_good(context) if context.never_proven and not well else None
     return _restore_image_steps(context, running) if good is None else restore_steps(context, good, why=_UNPROVEN)
 
 
@@ -68,10 +57,10 @@ def switch_to_image(context: ServiceContext, image_id: str) -> Switch:
     """Return the switch to an image of which nobody recorded how it was configured: as is written now."""
     service = context.service
     if service.build is not None:
-        project = compose_project(context.stack, service, "")
+        project = compose_project(context.stack, service)
         return Switch(project=project, image=image_id, image_name=service.image)
     name = _own_name_or_id(context, image_id, service.image)
-    return Switch(project=compose_project(context.stack, service, "", image=name))
+    return Switch(project=compose_project(context.stack, service, image=name))
 
 
 def _own_name_or_id(context: ServiceContext, image_id: str, name: str) -> str:
@@ -87,7 +76,7 @@ def _restore_image_steps(context: ServiceContext, running: Container) -> tuple[S
     if image is None and context.service.build is None:
         # Its own name, not the new one: that may be another release of the same thing.
         name = running.image_reference or context.service.image
-        action = Switch(project=compose_project(context.stack, context.service, "", image=name))
+        action = Switch(project=compose_project(context.stack, context.service, image=name))
         cause = f"the image that ran before is gone from this engine, so what {name} names now has to run"
     return _steps(context, action, prove_action(context.service), cause)
 

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
+from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
 from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
 from tonnage.decide.deploy.switching import keep_step, new_version
 from tonnage.decide.deploy.versions import next_number
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.deploy.image_names import LABEL_CONFIG, read_version_name, version_name
+from tonnage.model.deploy.image_names import read_version_name, version_name
 from tonnage.model.deploy.plan import Purpose, RemoveImage, Rename, Tag, Unchanged, Untag
 from tonnage.model.forecast.estimate import NOTHING
 
@@ -53,7 +54,7 @@ def plan_rollback(
         UsageError: An unknown service or version, a dependency cycle, a line that leaves nothing, or a service or
             version that was named and cannot be gone back to.
     """
-    steps: list[Step] = []
+    steps: list[Step] = adopt_steps(stack, inventory, adopt=policy.adopt)
     unchanged: list[Unchanged] = []
     contexts = contexts_of(stack, inventory, policy, history)
     back: dict[str, list[Step]] = {}
@@ -237,7 +238,7 @@ def _mark(context: ServiceContext) -> list[Step]:
     marked = any(known.withdrawn and known.references and known.image == image for known in context.versions)
     if image is None or marked or (context.runs is not None and context.runs.references):
         return []
-    name = version_name(context.number, running[0].labels.get(LABEL_CONFIG, ""))
+    name = version_name(context.number, running[0].config_digest)
     reference = replace(name, withdrawn=True).reference(context.stack.name, context.service.name)
     return [
         context.step(

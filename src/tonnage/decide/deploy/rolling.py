@@ -74,7 +74,7 @@ def rolling_steps(context: ServiceContext) -> list[Step]:
         context.step(
             "start-rolling",
             StartRolling(
-                project=compose_project(stack, service, context.change.inputs_digest),
+                project=compose_project(stack, service),
                 image=context.source,
                 image_name=service.image if context.source else "",
                 count=service.replicas,

@@ -11,7 +11,6 @@ from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.expectations import freed
 from tonnage.decide.deploy.versions import running_version
 from tonnage.model.deploy.image_names import (
-    LABEL_CONFIG,
     LABEL_SERVICE,
     LABEL_STACK,
     candidate_container_name,
@@ -77,6 +76,16 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         return running_version(self.versions, running[0], self.inventory) if running else None
 
     @property
+    def never_proven(self) -> bool:
+        """Whether what runs was deployed by Tonnage, but is not known to be good.
+
+        That is so when a run was killed between switch-over and proof, for which the name of a candidate stands. What
+        was started by other means is not meant by it: whoever did that wanted it so.
+        """
+        image = self.change.running_image
+        return image is not None and self.runs is None and self.names(image.image_id, self.candidate)
+
+    @property
     def names_what_runs(self) -> bool:
         """Whether what runs gets a number before it is replaced: it is good, or was started by other means."""
         return self.kept_reference not in {"", self.unproven}
@@ -87,13 +96,12 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         image, running = self.change.running_image, self.change.running
         if image is None or (self.runs is not None and self.runs.references):
             return ""
-        digest = running[0].labels.get(LABEL_CONFIG, "")
         if self.runs is None and image == self.wanted_image:
             # It keeps the name that it has, and how it was configured is not known: there is nothing to go back to.
             return ""
-        if self.runs is None and digest:
+        if self.never_proven:
             return self.unproven
-        return version_name(self.number, digest).reference(self.stack.name, self.service.name)
+        return version_name(self.number, running[0].config_digest).reference(self.stack.name, self.service.name)
 
     @property
     def was_being_replaced(self) -> bool:

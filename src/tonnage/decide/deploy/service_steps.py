@@ -167,7 +167,11 @@ def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> 
     builder = context.inventory.engine.builder
     name = builder.name if builder is not None else ""
     pushes = packed and builder is not None
+    unsaid = context.inventory.image(context.service.image)
+    if unsaid is not None and LABEL_INPUTS in unsaid.labels:
+        unsaid = None
     built = f"{'pushes' if pushes else 'adds'} the image {reference}"
+    built += f", or finds that {context.own_name} is the same" if unsaid is not None else ""
     return context.step(
         "build",
         Build(
@@ -177,6 +181,7 @@ def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> 
             packed=packed and not pushes,
             builder=name,
             pushes=pushes,
+            same_as=unsaid.image_id if unsaid is not None and reference == context.candidate else "",
         ),
         cause=context.change.build,
         changes=f"{built}, built by the builder {name}" if name else built,

@@ -11,7 +11,7 @@ from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.leftovers import superseded_steps
 from tonnage.decide.deploy.restore import last_good, restore_steps, way_back
 from tonnage.decide.deploy.routing import routed_by, unrouted
-from tonnage.model.deploy.image_names import LABEL_CONFIG, version_name
+from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import (
     Keep,
     RemoveContainer,
@@ -38,7 +38,7 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
         return []
     image = context.source or context.service.image
     patterns = context.policy.proxy_labels
-    project = compose_project(context.stack, context.service, context.change.inputs_digest, image=image)
+    project = compose_project(context.stack, context.service, image=image)
     left_off = routed_by(context.service.config, patterns)
     undo = (
         context.step(
@@ -47,7 +47,7 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
             cause="the new version was not proven",
             changes=f"removes the container {context.candidate_container}",
         ),
-        *_undo_build(context),
+        *(_undo_candidate(context) if context.source else ()),
     )
     return [
         context.step(
@@ -97,7 +97,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
     """Return the switch-over and the proof that follows it, each with the way back."""
     change, service = context.change, context.service
     reason = why_stop_first(service)
-    project = compose_project(context.stack, service, change.inputs_digest)
+    project = compose_project(context.stack, service)
     proof = prove_action(service)
     undo = undo_switch(context)
     return [
@@ -107,6 +107,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
                 project=project,
                 image=context.source,
                 image_name=service.image if context.source else "",
+                candidate="" if context.source else context.candidate,
                 recreate=service.joins or context.was_being_replaced,
             ),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
@@ -127,22 +128,16 @@ def good_steps(context: ServiceContext) -> list[Step]:
     """Return the step that writes down what was proven, for whoever deploys to this engine."""
     version = new_version(context)
     name = version_name(version.number, version.config_digest)
-    untag = context.step(
-        "untag",
-        Untag(reference=context.candidate),
-        cause=f"it is tagged {context.service.image} now",
-        changes=f"untags {context.candidate}",
-    )
-    return [*([untag] if context.source else []), keep_step(context, version, "it is proven", name)]
+    return [keep_step(context, version, "it is proven", name, candidate=context.candidate)]
 
 
-def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName) -> Step:
-    """Return the step that names what runs as a good version."""
+def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName, *, candidate: str = "") -> Step:
+    """Return the step that names what runs as a good version, and takes the name of a candidate from it."""
     stack, service = context.stack.name, context.service.name
     reference = name.reference(stack, service)
     return context.step(
         "good",
-        Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service)),
+        Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service), candidate=candidate),
         cause=f"{cause}: rollback may go back to it",
         changes=f"tags it {reference}",
         version=replace(version, number=name.number),
@@ -156,8 +151,7 @@ def unproven_steps(context: ServiceContext) -> list[Step]:
     """
     service, running = context.service, context.change.running
     ends = service.settings.one_shot and any(container.state != "exited" for container in running)
-    mine = [c for c in running if c.labels.get(LABEL_CONFIG) == config_digest(service)]
-    if not mine or (context.runs is not None and not ends):
+    if not (context.never_proven or (context.runs is not None and ends)):
         return []
     earlier = last_good(context) if context.runs is None else None
     return [
@@ -186,11 +180,12 @@ def new_version(context: ServiceContext) -> Version:
     return Version(
         service=context.service.name,
         image_name=context.service.image,
-        project=compose_project(context.stack, context.service, context.change.inputs_digest),
+        project=compose_project(context.stack, context.service),
         config_digest=config_digest(context.service),
         inputs_digest=context.change.inputs_digest,
         prove=prove_action(context.service),
         number=context.new_number,
+        origin=context.stack.origin,
     )
 
 
@@ -200,7 +195,7 @@ def undo_switch(context: ServiceContext) -> tuple[Step, ...]:
     cut_short = not change.running and context.was_being_replaced
     earlier = last_good(context) if cut_short and not service.settings.one_shot else None
     if earlier is not None:
-        return (*restore_steps(context, earlier, why=_CUT_SHORT), *_undo_keep(context), *_undo_build(context))
+        return (*restore_steps(context, earlier, why=_CUT_SHORT), *_undo_keep(context), *_undo_candidate(context))
     if service.settings.one_shot or not change.running:
         ran = f"; {service.name} runs to its end and is not restarted" if change.running else ", and none ran before it"
         remove = context.step(
@@ -210,12 +205,12 @@ def undo_switch(context: ServiceContext) -> tuple[Step, ...]:
             changes=f"removes the containers of {service.name}; volumes stay",
         )
         return (remove, *names_back(context))
-    return (*way_back(context), *_undo_keep(context), *_undo_build(context))
+    return (*way_back(context), *_undo_keep(context), *_undo_candidate(context))
 
 
 def names_back(context: ServiceContext) -> tuple[Step, ...]:
     """Return the steps that give images and names back as they were, for who took no container away."""
-    return (*_name_back(context), *_undo_keep(context), *_undo_build(context))
+    return (*_name_back(context), *_undo_keep(context), *_undo_candidate(context))
 
 
 def _name_back(context: ServiceContext) -> tuple[Step, ...]:
@@ -245,9 +240,16 @@ def _undo_keep(context: ServiceContext) -> tuple[Step, ...]:
     )
 
 
-def _undo_build(context: ServiceContext) -> tuple[Step, ...]:
+def _undo_candidate(context: ServiceContext) -> tuple[Step, ...]:
     if not context.change.build:
-        return ()
+        return (
+            context.step(
+                "undo-candidate",
+                Untag(reference=context.candidate),
+                cause="what has this name was not proven",
+                changes=f"untags {context.candidate}",
+            ),
+        )
     # The service's own name is taken away again only when no image had it before.
     own = () if context.inventory.image(context.service.image) else (context.own_name,)
     return (

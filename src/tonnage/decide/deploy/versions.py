@@ -14,7 +14,6 @@ import msgspec
 from msgspec.structs import replace
 
 from tonnage.model.deploy.image_names import (
-    LABEL_CONFIG,
     LABEL_VERSION,
     is_config,
     is_record,
@@ -104,7 +103,7 @@ def running_version(
     versions: Sequence[KnownVersion], container: Container, inventory: Inventory
 ) -> KnownVersion | None:
     """Return the good version that a container runs; None when it is not known to be good."""
-    config = container.labels.get(LABEL_CONFIG, "")
+    config = container.config_digest
     for known in reversed(versions):
         same_image = (known.image is not None and inventory.runs(container, known.image)) or (
             known.version is not None and known.version.image_id == container.image_id

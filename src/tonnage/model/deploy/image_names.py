@@ -17,10 +17,13 @@ from tonnage.lazily import regex
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tonnage.model.stack import ComposeMapping
+
 _COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LONGEST_COMPONENT = 100
 _HERE = "localhost/"
 _RECORD = ".record"
+_ADOPTED = "adopted-"
 _CONFIG_LENGTH = 12
 _VERSION = regex(
     r"(?P<withdrawn>withdrawn-)?v(?P<number>[0-9]{1,9})(?:-(?P<config>[0-9a-f]{12}))?(?P<record>\.record)?"
@@ -29,8 +32,12 @@ _VERSION = regex(
 LABEL_STACK = "tonnage.stack"
 LABEL_SERVICE = "tonnage.service"
 LABEL_INPUTS = "tonnage.inputs"
-LABEL_CONFIG = "tonnage.config"
 LABEL_VERSION = "tonnage.version"
+
+
+def adopted_reference(stack: str, place: str) -> str:
+    """Return the name that tells an engine that a stack in this directory is the one that runs there."""
+    return f"{_HERE}tonnage/{_component(stack)}:{_ADOPTED}{hashlib.sha256(place.encode()).hexdigest()[:12]}{_RECORD}"
 
 
 def how_to_get(reference: str) -> str:
@@ -53,6 +60,11 @@ def candidate_reference(stack: str, service: str) -> str:
 def unproven_reference(stack: str, service: str) -> str:
     """Return the name that holds a running image which was never proven, until its successor is."""
     return _reference(stack, service, "unproven")
+
+
+def image_in(project: ComposeMapping, service: str) -> str:
+    """Return the name of the image that a service runs in a project for Compose, which gives one to what is built."""
+    return str(project["services"][service].get("image") or f"{project['name']}-{service}")
 
 
 class VersionName(Struct, frozen=True, order=True):
@@ -135,6 +147,8 @@ def why_ours_stays(reference: str) -> str:
         if not found["withdrawn"]:
             return "it is kept for rollback"
         return "it tells what was rolled away from" if found["record"] else ""
+    if tag.startswith(_ADOPTED) and reference.startswith(f"{_HERE}tonnage/"):
+        return "it tells which stack was adopted"
     reasons = {"candidate": "a deploy may be about to prove it", "unproven": "a deploy may have to go back to it"}
     return reasons.get(tag, "") if reference.startswith(f"{_HERE}tonnage/") else ""
 

@@ -8,20 +8,16 @@ Actions are tagged structs so that a saved plan names each of them.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from tonnage.model.deploy.policy import Policy
-from tonnage.model.deploy.rolling import RollingAction, StartRolling
+from tonnage.model.deploy.rolling import RollingAction
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
 from tonnage.model.forecast.fit import DeployNeed  # noqa: TC001
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 PLAN_FORMAT = 2
 
@@ -49,6 +45,8 @@ class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
         packed: The image is only pushed: the engine need not unpack it.
         builder: The builder beside the engine that builds; empty for the engine's own.
         pushes: That builder pushes it as well, and the engine does not get it.
+        same_as: An image that says nothing of what it was built from; where the build makes what is in that one, that
+            one gets the name, and what was built goes.
     """
 
     spec: BuildSpec
@@ -57,6 +55,7 @@ class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
     packed: bool = False
     builder: str = ""
     pushes: bool = False
+    same_as: str = ""
 
 
 class Push(msgspec.Struct, frozen=True, tag="push", kw_only=True):
@@ -89,10 +88,18 @@ class Keep(msgspec.Struct, frozen=True, tag="keep", kw_only=True):
 
     Args:
         record: The name of an empty image whose labels tell the step's version.
+        candidate: The name that said it was not proven, which is taken away; empty when it has none.
     """
 
     reference: str
     record: str
+    candidate: str = ""
+
+
+class Adopt(msgspec.Struct, frozen=True, tag="adopt", kw_only=True):
+    """Name an empty image ``reference``: the stack in this directory is the one that runs under its name."""
+
+    reference: str
 
 
 class StartFirst(msgspec.Struct, frozen=True, tag="start-first", kw_only=True):
@@ -134,12 +141,14 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     Args:
         project: The whole project for Compose, images pinned, ``build`` removed.
         image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
+        candidate: The name that says what now runs is not proven; empty where it is, or has that name already.
         recreate: Also containers that have this configuration already are made anew.
     """
 
     project: ComposeMapping
     image: str = ""
     image_name: str = ""
+    candidate: str = ""
     recreate: bool = False
 
 
@@ -228,6 +237,7 @@ Action = (
     | Untag
     | Rename
     | Keep
+    | Adopt
     | StartFirst
     | Prove
     | Switch
@@ -306,6 +316,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         content_digest: Of the image, as it is then.
         number: By which people name it, unique in its stack; 0 when it has none.
         proven_s: When it was proven, seconds since the epoch; 0 in a plan.
+        config_hash: What Compose wrote on its containers of their configuration; empty in a plan.
+        containers: The ids of these containers; none in a plan.
+        origin: The repository that its stack was read from; empty where it is in none that is known.
     """
 
     service: str
@@ -318,24 +331,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     content_digest: str = ""
     number: int = 0
     proven_s: float = 0.0
-
-
-def images_named(steps: Iterable[Step]) -> Iterator[str]:
-    """Yield the names and ids of images that steps, and the steps that belong to them, speak of."""
-    for step in steps:
-        match step.action:
-            case Pull(reference=name) | Build(reference=name) | Push(reference=name) | Untag(reference=name):
-                yield name
-            case Tag(image=image, reference=name):
-                yield from (image, name)
-            case (Switch() | StartRolling()) as own:
-                pinned = own.project.get("services", {}).get(step.service, {}).get("image", "")
-                yield from filter(None, (own.image, own.image_name, pinned))
-            case RemoveImage():
-                yield step.action.image
-            case _:
-                pass
-        yield from images_named((*step.at_reserve, *step.on_failure))
+    config_hash: str = ""
+    containers: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Unchanged(msgspec.Struct, frozen=True, kw_only=True):

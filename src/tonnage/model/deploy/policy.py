@@ -43,6 +43,8 @@ class Policy(Struct, frozen=True, kw_only=True):
         proxy_labels: Patterns of further labels and variables by which a proxy routes.
         pull: When images are pulled, for all services and instead of what is written; None for that.
         no_build: Nothing is built for a deploy: images of services with a build section come from their registries.
+        remove_orphans: Remove the containers of services that are in no file any more.
+        adopt: Take over a project whose containers another stack of the same name started.
     """
 
     keep_free_bytes: int | None = None
@@ -57,6 +59,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     proxy_labels: tuple[str, ...] = ()
     pull: PullWhen | None = None
     no_build: bool = False
+    remove_orphans: bool = False
+    adopt: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from tonnage.model.deploy.event import (
     StepStarted,
 )
 from tonnage.model.deploy.plan import (
+    Adopt,
     Build,
     CleanCache,
     Keep,
@@ -59,12 +60,11 @@ if TYPE_CHECKING:
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.ledger import Ledger
 
-_ROLLING = (Connect, Drain, Retire)
 # What only frees or renames may go on below the reserve.
-_HARMLESS = (CleanCache, Keep, Reclaim, RemoveContainer, RemoveImage, RemoveService, Rename, Tag, Untag, *_ROLLING)
-# What settles the step before it still runs after a signal: a proof, or a wait, ends at once and is undone, a container
-# that was only proven and a name that is not needed any more are taken away.
-_SETTLING = (Keep, Prove, RemoveContainer, Untag, *_ROLLING)
+_REMOVING = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService)
+_HARMLESS = (*_REMOVING, Adopt, Keep, Rename, Tag, Untag, Connect, Drain, Retire)
+# What settles the step before it still runs after a signal: a proof, or a wait, ends at once and is undone.
+_SETTLING = (Keep, Prove, RemoveContainer, Untag, Connect, Drain, Retire)
 _GUARDED_ROLES = frozenset({"data-root", "containerd"})
 _SHOWN_EVERY_S = 0.2
 

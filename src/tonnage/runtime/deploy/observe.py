@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.changes import with_recorded, written_project
+from tonnage.decide.deploy.versions import records_on
 from tonnage.errors import CacheUnknownError
+from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.inventory import Inventory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.adapters.interface import EngineFacts
+    from tonnage.model.deploy.run import History
     from tonnage.model.inventory import Engine, Inputs
+    from tonnage.model.stack import Stack
 
 
 def observe(facts: EngineFacts, inputs: Sequence[Inputs] = (), engine: Engine | None = None) -> Inventory:
@@ -48,3 +55,18 @@ def observe(facts: EngineFacts, inputs: Sequence[Inputs] = (), engine: Engine | 
         networks=facts.networks(),
         inputs=tuple(inputs),
     )
+
+
+def as_known(facts: EngineFacts, stack: Stack, inventory: Inventory, history: History) -> Inventory:
+    """Return an inventory with how the containers of a stack were configured, as far as anything tells it.
+
+    Compose is asked only where containers run that it can be compared with.
+    """
+    known = with_recorded(stack, inventory, (*history.versions, *records_on(inventory, stack)))
+    names = {service.name for service in stack.services}
+    if not any(
+        each.project == stack.name and each.service in names and config_hash_of(each) for each in known.containers
+    ):
+        return known
+    told = facts.config_hashes(stack.name, stack.directory, written_project(stack))
+    return replace(known, config_hashes=dict(told))

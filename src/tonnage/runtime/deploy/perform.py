@@ -8,7 +8,10 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.versions import record_labels
 from tonnage.errors import StepFailedError
+from tonnage.model.compose_labels import config_hash_of
+from tonnage.model.deploy.image_names import LABEL_STACK, image_in
 from tonnage.model.deploy.plan import (
+    Adopt,
     Build,
     CleanCache,
     Keep,
@@ -28,6 +31,7 @@ from tonnage.model.deploy.plan import (
     Untag,
 )
 from tonnage.model.deploy.rolling import Connect, Drain, Retire, StartRolling
+from tonnage.model.deploy.versions import same_image
 from tonnage.model.inventory import of_service
 from tonnage.model.references import find_image, tagged
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
 _CANDIDATE_STOP_S = 1.0
 
 
-def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
+def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of action
     step: Step,
     plan: Plan,
     *,
@@ -73,16 +77,7 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
         case Pull():
             acts.pull(action.reference, progress=progress, cancel=cancel, platform=action.platform)
         case Build():
-            acts.build(
-                action.spec,
-                action.reference,
-                dict(action.labels),
-                progress=progress,
-                cancel=cancel,
-                packed=action.packed,
-                builder=action.builder,
-                pushes=action.pushes,
-            )
+            _build(action, facts, acts, progress, cancel)
         case Push():
             acts.push(action.reference, progress=progress, cancel=cancel)
         case Tag():
@@ -96,6 +91,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                     acts.untag(old)
         case Keep():
             _keep(step, action, plan, facts, acts, clock)
+        case Adopt():
+            acts.make_record(action.reference, {LABEL_STACK: plan.stack})
         case StartFirst():
             acts.start_first(
                 plan.stack, plan.directory, step.service, action.project, action.container_name, cancel=cancel
@@ -111,6 +108,8 @@ def perform(  # noqa: C901, PLR0912 - one branch for each kind of action
                 clock=clock,
             )
         case Switch():
+            if action.candidate:
+                acts.tag(action.image or image_in(action.project, step.service), action.candidate)
             if action.image:
                 acts.tag(action.image, action.image_name)
             acts.up(
@@ -194,12 +193,18 @@ def as_it_runs(step: Step, stack: str, facts: EngineFacts, clock: Clock) -> Vers
     """Return the version of a step with the image that runs now; None when it has none, or nothing runs."""
     if step.version is None:
         return None
-    mine = next(iter(of_service(facts.containers(stack), step.service)), None)
-    if mine is None:
+    mine = of_service(facts.containers(stack), step.service)
+    if not mine:
         return None
-    image = find_image(facts.images(), mine.image_id)
-    content = image.content_digest if image else ""
-    return replace(step.version, image_id=mine.image_id, content_digest=content, proven_s=clock.time())
+    image = find_image(facts.images(), mine[0].image_id)
+    return replace(
+        step.version,
+        image_id=mine[0].image_id,
+        content_digest=image.content_digest if image else "",
+        proven_s=clock.time(),
+        config_hash=config_hash_of(mine[0]),
+        containers=tuple(each.container_id for each in mine),
+    )
 
 
 def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: EngineActs, clock: Clock) -> None:
@@ -209,6 +214,36 @@ def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: Engine
     # What is known of it comes first: a name without it would lose how it is configured.
     acts.make_record(action.record, record_labels(version))
     acts.tag(version.image_id, action.reference)
+    if action.candidate:
+        acts.untag(action.candidate)
+
+
+def _build(action: Build, facts: EngineFacts, acts: EngineActs, progress: Progress, cancel: Cancel) -> None:
+    acts.build(
+        action.spec,
+        action.reference,
+        dict(action.labels),
+        progress=progress,
+        cancel=cancel,
+        packed=action.packed,
+        builder=action.builder,
+        pushes=action.pushes,
+    )
+    if action.same_as:
+        _take_over(action, facts, acts, progress)
+
+
+def _take_over(action: Build, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
+    """Give the name to the image that was there, where that was built from the same: its containers can stay."""
+    images = facts.images()
+    made, there = find_image(images, action.reference), find_image(images, action.same_as)
+    if made is None or there is None or made.image_id == there.image_id or not same_image(made, there):
+        return
+    acts.tag(there.image_id, action.reference)
+    progress.log("the build made what the image that is there already holds, so that one stays")
+    left = find_image(facts.images(), made.image_id)
+    if left is not None and not left.references:
+        acts.remove_image(made.image_id)
 
 
 def _remove_records(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.named_images import images_named
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.escapes import visible_in_line
-from tonnage.model.deploy.image_names import LABEL_CONFIG
-from tonnage.model.deploy.plan import Build, images_named
+from tonnage.model.compose_labels import DIRECTORY, ENV_FILES, FILES
+from tonnage.model.deploy.plan import Build
 from tonnage.model.reclaim.candidate import Root, Roots
 from tonnage.model.stack import Service
 from tonnage.runtime.load_stack import StackRequest
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Stack
     from tonnage.sources.compose.files import Files
 
-_FILES = "com.docker.compose.project.config_files"
-_DIRECTORY = "com.docker.compose.project.working_dir"
-_ENVIRONMENT = "com.docker.compose.project.environment_file"
 VERSIONS_KEPT = 2
 """Good versions of a service whose images stay: the one that runs and the one that rollback goes to."""
 
@@ -43,12 +41,9 @@ def requests_of(containers: Iterable[Container]) -> tuple[StackRequest, ...]:
     """Return how the compose projects on an engine can be read, each once, every profile active."""
     found: dict[StackRequest, None] = {}
     for container in containers:
-        resolved = LABEL_CONFIG in container.labels
-        files = "" if resolved else container.labels.get(_FILES, "")
-        directory = container.labels.get(_DIRECTORY, "")
-        if not container.project or not (files or (resolved and directory)):
+        files, directory, env_files = (container.labels.get(label, "") for label in (FILES, DIRECTORY, ENV_FILES))
+        if not container.project or not files:
             continue
-        env_files = "" if resolved else container.labels.get(_ENVIRONMENT, "")
         request = StackRequest(
             files=tuple(files.split(",")) if files else (),
             directory=directory,
@@ -96,7 +91,7 @@ def paths_of(requests: Iterable[StackRequest]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for request in requests:
         directory = PurePosixPath(request.directory or request.working_directory)
-        files = request.files or (*FILE_NAMES, *OVERRIDE_NAMES)
+        files = (*request.files, *FILE_NAMES, *OVERRIDE_NAMES)
         found |= dict.fromkeys(str(directory / each) for each in (*files, *request.env_files, ".env", "Dockerfile"))
     return tuple(found)
 
@@ -119,13 +114,14 @@ def _named(request: StackRequest) -> str:
 def _there(request: StackRequest, where: Files) -> tuple[StackRequest | None, tuple[str, ...]]:
     """Return the request for those of its files that are there, None when none is; and those that are gone."""
     directory = PurePosixPath(request.directory or request.working_directory)
-    if not request.files:
-        known = (FILE_NAMES, OVERRIDE_NAMES)
-        names = [next((name for name in each if _is_there(directory / name, where)), "") for each in known]
-        files = tuple(str(directory / name) for name in names if name) if names[0] else ()
-        return (replace(request, files=files) if files else None), () if files else (str(directory / FILE_NAMES[0]),)
     files = tuple(each for each in request.files if _is_there(directory / each, where))
     gone = tuple(each for each in request.files if each not in files)
+    if not files:
+        # They may have other names by now.
+        known = (FILE_NAMES, OVERRIDE_NAMES)
+        names = [next((name for name in each if _is_there(directory / name, where)), "") for each in known]
+        if names[0]:
+            files, gone = tuple(str(directory / name) for name in names if name), ()
     env_files = tuple(each for each in request.env_files if _is_there(directory / each, where))
     return (replace(request, files=files, env_files=env_files) if files else None), gone
 

@@ -58,6 +58,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         variables: What interpolation sees: the environment before the files of variables.
         marked: The same with marks on what comes from the environment; empty where nobody asked for it.
         where: The machine that they are on.
+        env_files: The files of variables that were named, absolute.
         typed: The user named the files, and no file of the project did.
         parsed: What files say, as they are read: a stack is read more than once.
     """
@@ -69,6 +70,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     profiles: tuple[str, ...]
     where: Files = HERE
     typed: bool = False
+    env_files: tuple[str, ...] = ()
     parsed: dict[str, ComposeNode] = {}
 
     def mentions(self, word: str) -> bool:
@@ -141,6 +143,7 @@ def select_files(
         marked=told if marks else {},
         profiles=tuple(name for name in chosen if name),
         where=where,
+        env_files=tuple(map(str, typed)),
         typed=bool(files) or "COMPOSE_FILE" in environment,
     )
 

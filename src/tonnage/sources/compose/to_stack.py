@@ -89,6 +89,7 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
             for key in _in_order(found, origin.tree.value.get(section))
         ),
         notes=(*origin.notes, *_notes(form, origin)),
+        inactive=tuple(name for name in mapping_at(origin.tree, "services") if name not in form["services"]),
     )
 
 
@@ -112,8 +113,6 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
     raw: Canonical = form["services"][name]
     image = _image(name, form)
     config = {key: value for key, value in raw.items() if key not in _NOT_CONFIG and key[:2] != "x-"}
-    if raw.get("build"):
-        config["image"] = image
     return Service(
         name=name,
         image=image,

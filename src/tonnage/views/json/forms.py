@@ -75,6 +75,8 @@ def plan_form(plan: Plan) -> dict[str, object]:
             "again": plan.policy.again,
             "pull": plan.policy.pull,
             "no_build": plan.policy.no_build,
+            "remove_orphans": plan.policy.remove_orphans,
+            "adopt": plan.policy.adopt,
         },
         "services": list(plan.services),
         "steps": [step_form(step) for step in plan.steps],

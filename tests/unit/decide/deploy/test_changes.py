@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.changes import change_of, with_recorded_contents
+from tonnage.decide.deploy.changes import change_of, with_recorded
 from tonnage.model.inventory import Image, Inputs, Layer
 from tonnage.model.stack import ServiceSettings
 
@@ -99,7 +99,7 @@ def test_an_image_of_another_stack_is_not_taken() -> None:
 @pytest.mark.parametrize(
     ("label", "cause"),
     [
-        ("", "it was not deployed by tonnage, so its configuration is not known"),
+        ("", "how it was configured is not known: no version of it is, and Compose cannot tell"),
         ("other", "its configuration changed"),
     ],
 )
@@ -149,7 +149,7 @@ HAND_BUILT = replace(image(2, "shop-web:latest"), content_digest="same")
 
 def runs_from(made: Image, inputs: str = "now") -> Container:
     one = container(WEB, made)
-    return replace(one, labels={**one.labels, "tonnage.inputs": inputs})
+    return replace(one, inputs_digest=inputs)
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -200,7 +200,7 @@ def test_the_journal_tells_what_an_image_was_that_the_engine_has_no_more() -> No
         replace(version(stack(WEB), WEB, each), image_id=each.image_id, content_digest="same") for each in (made, other)
     ]
     seen = inventory(images=(HAND_BUILT, other), containers=(container(WEB, made), container(WEB, other)))
-    told = with_recorded_contents(seen, known)
+    told = with_recorded(stack(WEB), seen, known)
     assert [each.content_digest for each in told.containers] == ["same", ""]
     assert told.image_of(told.containers[0]) == HAND_BUILT
     assert told.image_of(told.containers[1]) == other

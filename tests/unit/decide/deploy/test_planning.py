@@ -79,7 +79,7 @@ def test_the_stacks_own_services_let_go_of_their_ports() -> None:
 
 def test_a_service_that_is_left_alone_is_not_asked_about() -> None:
     running = observed.container(WEB, IMAGE)
-    assert [step.name for step in _plan(running, _holder()).steps] == ["web.prove", "web.good"]
+    assert not _plan(running, _holder()).steps
 
 
 def test_a_service_on_the_network_of_the_host_publishes_nothing() -> None:

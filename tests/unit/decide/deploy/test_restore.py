@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.unit.builders import configured, context, names, of_project, switch
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
-from tonnage.decide.deploy.restore import never_proven, restore_steps, switch_to, way_back
+from tonnage.decide.deploy.restore import restore_steps, switch_to, way_back
 from tonnage.decide.deploy.versions import read_record, record_labels
 from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import Prove, Switch
@@ -26,6 +26,8 @@ STACK = stack(WEB, DB)
 THEN = {"name": "shop", "services": {"web": {"image": "as it was"}}}
 OWN = "shop-web:latest"
 RUNS, GOOD, OLDER = image(1, OWN, inputs="i1"), image(2, inputs="i2"), image(3, inputs="i3")
+
+MARKED = replace(RUNS, references=(*RUNS.references, "localhost/tonnage/shop/web:candidate"))
 
 
 def case(*versions: Version, images: tuple[Image, ...] = (RUNS, GOOD), runs: Container | None = None) -> ServiceContext:
@@ -59,8 +61,9 @@ def test_what_another_machine_proved_is_known_by_the_names_that_it_gave() -> Non
     name = version_name(3, then.config_digest)
     named = replace(RUNS, references=(OWN, name.reference("shop", "web")))
     assert case(images=(named, GOOD)).runs is not None
-    assert never_proven(case(images=(RUNS, GOOD)))
-    assert not never_proven(case(images=(named, GOOD)))
+    assert case(images=(MARKED, GOOD)).never_proven
+    assert not case(images=(RUNS, GOOD)).never_proven
+    assert not case(images=(named, GOOD)).never_proven
     # How it was configured stands beside it, so that it runs again as it did.
     told = replace(of_project(then, THEN), prove=Prove(stability_s=7.0))
     record = replace(image(103, replace(name, is_record=True).reference("shop", "web")), labels=record_labels(told))
@@ -103,14 +106,14 @@ def test_from_what_was_never_proven_and_is_not_healthy_it_goes_back_to_the_last_
     state: dict[str, str],
 ) -> None:
     fails = container(WEB, RUNS, **state)
-    restore, _ = way_back(case(good(OLDER), good(GOOD), images=(RUNS, GOOD, OLDER), runs=fails))
+    restore, _ = way_back(case(good(OLDER), good(GOOD), images=(MARKED, GOOD, OLDER), runs=fails))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == GOOD.image_id
     # One whose image is gone is passed over.
-    restore, _ = way_back(case(good(OLDER), good(GOOD), images=(RUNS, OLDER), runs=fails))
+    restore, _ = way_back(case(good(OLDER), good(GOOD), images=(MARKED, OLDER), runs=fails))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == OLDER.image_id
-    by_others = container(WEB, RUNS, labels={}, **state)
+    by_others = container(WEB, RUNS, config="", **state)
     restore, _ = way_back(case(good(GOOD), runs=by_others))
     assert isinstance(restore.action, Switch)
     assert restore.action.image == RUNS.image_id
@@ -122,8 +125,7 @@ def test_a_version_that_was_built_runs_again_by_its_image_under_its_name() -> No
 
 
 def of_db(*images: Image, runs: Image, config: str = "", reference: str = "") -> ServiceContext:
-    labels = {"tonnage.config": config} if config else {}
-    seen = inventory(images=images, containers=(container(DB, runs, labels=labels, image_reference=reference),))
+    seen = inventory(images=images, containers=(container(DB, runs, config=config, image_reference=reference),))
     return context(STACK, DB, seen)
 
 

@@ -12,7 +12,7 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.restore import restore_steps
 from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
-from tonnage.model.deploy.image_names import version_name
+from tonnage.model.deploy.image_names import image_in, version_name
 from tonnage.model.deploy.plan import (
     Keep,
     Prove,
@@ -39,6 +39,8 @@ UNPROVEN = "localhost/tonnage/shop/web:unproven"
 WEB = service()
 STATEFUL = service(mounts=(Mount(kind="volume", source="data", target="/data"),))
 RUNS = image(1, OWN, inputs="i1")
+# The name of a candidate stands for what nobody has proven yet.
+MARKED = replace(RUNS, references=(OWN, CANDIDATE))
 
 
 def case(
@@ -129,13 +131,13 @@ def test_what_runs_gets_the_name_of_a_version_before_the_switch_where_it_has_non
 
 
 def test_what_was_never_proven_is_held_by_another_name() -> None:
-    [keep] = keep_steps(case(versions=()))
+    [keep] = keep_steps(case(MARKED, versions=()))
     assert keep.action == Tag(image=RUNS.image_id, reference=UNPROVEN)
 
 
 def test_what_was_started_by_other_means_is_kept_without_its_configuration() -> None:
     pulled, old = service(build=None, image="web:2"), image(1, "web:1")
-    [keep] = keep_steps(case(old, of=pulled, runs=container(pulled, old, labels={}), versions=()))
+    [keep] = keep_steps(case(old, of=pulled, runs=container(pulled, old, config=""), versions=()))
     assert keep.action == Tag(image=old.image_id, reference="localhost/tonnage/shop/web:v1")
 
 
@@ -144,30 +146,30 @@ def test_nothing_is_kept_where_nothing_has_to_be() -> None:
     # Its image is gone, or the same image is deployed again and how it was configured is not known.
     assert keep_steps(case(image(2), versions=())) == []
     pulled, old = service(build=None, image="web:1"), image(1, "web:1")
-    assert keep_steps(case(old, of=pulled, runs=container(pulled, old, labels={}), versions=())) == []
+    assert keep_steps(case(old, of=pulled, runs=container(pulled, old, config=""), versions=())) == []
 
 
 # -- the switch
 
 
 def test_the_switch_moves_the_name_the_proof_follows_in_its_place_and_the_candidates_name_goes_last() -> None:
-    steps = [*switch_steps(case()), *good_steps(case())[:1]]
-    assert names(steps) == ["switch", "prove", "untag"]
-    switch, prove, drop = (step.action for step in steps)
+    steps = [*switch_steps(case()), *good_steps(case())]
+    assert names(steps) == ["switch", "prove", "good"]
+    switch, prove, good = (step.action for step in steps)
     assert isinstance(switch, Switch)
-    assert (switch.image, switch.image_name) == (CANDIDATE, "shop-web")
-    web = configured(switch, "web")
-    assert web["image"] == "shop-web"
-    assert web["labels"] == {"tonnage.config": config_digest(WEB), "tonnage.inputs": "i9"}
+    assert (switch.image, switch.image_name, switch.candidate) == (CANDIDATE, "shop-web", "")
+    assert image_in(switch.project, "web") == "shop-web"
+    assert "labels" not in configured(switch, "web")
     assert isinstance(prove, Prove)
     assert prove.container_name == ""
-    assert drop == Untag(reference=CANDIDATE)
+    assert isinstance(good, Keep)
+    assert good.candidate == CANDIDATE
 
 
 def test_a_version_is_good_after_the_proof_and_then_has_a_name() -> None:
     switch, prove = switch_steps(case())
-    drop, good = good_steps(case())
-    assert (switch.version, prove.version, drop.version) == (None, None, None)
+    [good] = good_steps(case())
+    assert (switch.version, prove.version) == (None, None)
     assert good.version is not None
     assert isinstance(switch.action, Switch)
     assert good.version.project == switch.action.project
@@ -178,16 +180,19 @@ def test_a_version_is_good_after_the_proof_and_then_has_a_name() -> None:
     name = version_name(2, config_digest(WEB))
     assert good.version.number == 2
     assert good.action == Keep(
-        reference=name.reference("shop", "web"), record=replace(name, is_record=True).reference("shop", "web")
+        reference=name.reference("shop", "web"),
+        record=replace(name, is_record=True).reference("shop", "web"),
+        candidate=CANDIDATE,
     )
 
 
-def test_without_another_image_no_name_moves() -> None:
+def test_without_another_image_no_name_moves_and_what_runs_is_marked_until_it_is_proven() -> None:
     same = case(runs=container(WEB, RUNS, config="old"), digest="i1")
     [switch, prove] = switch_steps(same)
     assert isinstance(switch.action, Switch)
-    assert (switch.action.image, switch.action.image_name) == ("", "")
-    assert names(prove.on_failure) == ["restore", "prove-restored"]
+    assert (switch.action.image, switch.action.image_name, switch.action.candidate) == ("", "", CANDIDATE)
+    assert names(prove.on_failure) == ["restore", "prove-restored", "undo-candidate"]
+    assert prove.on_failure[-1].action == Untag(reference=CANDIDATE)
 
 
 # -- the way back
@@ -208,14 +213,14 @@ def test_back_goes_the_version_that_ran_first_then_what_was_kept_and_the_candida
 
 
 def test_back_from_a_version_that_was_not_recorded_goes_its_image_under_the_services_name() -> None:
-    [_, prove] = switch_steps(case(runs=container(WEB, RUNS, labels={}), versions=()))
+    [_, prove] = switch_steps(case(runs=container(WEB, RUNS, config=""), versions=()))
     restore = prove.on_failure[0].action
     assert isinstance(restore, Switch)
     assert (restore.image, restore.image_name) == (RUNS.image_id, "shop-web")
 
 
 def test_what_was_never_proven_runs_again_and_loses_the_name_that_held_it() -> None:
-    [_, prove] = switch_steps(case(versions=()))
+    [_, prove] = switch_steps(case(MARKED, versions=()))
     assert names(prove.on_failure) == ["restore", "prove-restored", "undo-keep", "undo-build"]
     assert prove.on_failure[2].action == Untag(reference=UNPROVEN)
 
@@ -248,14 +253,14 @@ def test_a_one_shot_service_is_not_run_again_to_undo_it() -> None:
 def test_an_image_that_was_there_before_is_not_removed_when_it_fails() -> None:
     ready = image(2, CANDIDATE, inputs="i9")
     _, prove = switch_steps(case(RUNS, ready))
-    assert names(prove.on_failure) == ["restore", "prove-restored"]
+    assert names(prove.on_failure) == ["restore", "prove-restored", "undo-candidate"]
 
 
 # -- what runs but was never proven
 
 
 def unproven(**changes: object) -> ServiceContext:
-    return case(digest="i1", **({"versions": ()} | changes))  # type: ignore[arg-type]
+    return case(MARKED, digest="i1", **({"versions": ()} | changes))  # type: ignore[arg-type]
 
 
 def test_what_runs_unchanged_but_was_never_proven_is_proven_and_then_recorded() -> None:
@@ -270,7 +275,7 @@ def test_when_it_is_not_healthy_the_good_version_before_it_comes_back() -> None:
     good = image(2, inputs="i2")
     whole = stack(WEB, service("db"))
     [prove, _] = unproven_steps(
-        case(RUNS, good, digest="i1", versions=(version(whole, WEB, good, "i2"),), policy=Policy(keep_free_bytes=0))
+        case(MARKED, good, digest="i1", versions=(version(whole, WEB, good, "i2"),), policy=Policy(keep_free_bytes=0))
     )
     assert names(prove.on_failure) == ["restore", "prove-restored"]
     restore = prove.on_failure[0].action
@@ -280,7 +285,7 @@ def test_when_it_is_not_healthy_the_good_version_before_it_comes_back() -> None:
 
 def test_what_is_known_to_be_good_or_was_not_deployed_here_needs_no_proof() -> None:
     assert unproven_steps(case(digest="i1")) == []
-    assert unproven_steps(unproven(runs=container(WEB, RUNS, labels={}))) == []
+    assert unproven_steps(case(digest="i1", versions=(), runs=container(WEB, RUNS, config=""))) == []
     assert unproven_steps(unproven(stopped=True)) == []
 
 
@@ -292,7 +297,7 @@ def test_a_one_shot_service_that_still_runs_is_waited_for_and_never_restored() -
     [prove, _] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known))
     assert prove.cause == "it has not ended yet"
     assert prove.on_failure == ()
-    [never, _] = unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known[:1]))
+    [never, _] = unproven_steps(case(MARKED, good, of=job, digest="i1", versions=known[:1]))
     assert never.on_failure == ()
     ended = container(job, RUNS, state="exited", exit_code=0)
     assert unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known, runs=ended)) == []

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Inputs, Volume
 from tonnage.runtime.deploy.observe import observe
+
+if TYPE_CHECKING:
+    from tonnage.model.stack import ComposeMapping
 
 ENGINE = Engine(
     engine_id="E",
@@ -47,6 +52,9 @@ class FixedFacts:
 
     def networks(self) -> tuple[str, ...]:
         return ("bridge", "4711")
+
+    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> dict[str, str]:
+        raise NotImplementedError
 
     def pulled(self, within_s: float) -> tuple[str, ...]:
         raise NotImplementedError

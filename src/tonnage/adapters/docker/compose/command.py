@@ -7,11 +7,20 @@ built here and nothing is pulled: those are steps of their own.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters import process
-from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, with_values
+from tonnage.adapters.docker.compose.labelled import LabelledDoor
+from tonnage.adapters.docker.compose.project_file import (
+    for_hashes,
+    for_start_first,
+    for_switch,
+    is_told,
+    with_values,
+)
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
 from tonnage.adapters.docker.progress import LOG_LINES, plain_text
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -19,7 +28,7 @@ from tonnage.lazily import regex
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tonnage.adapters.docker.tools import ComposeTool
     from tonnage.adapters.interface import Cancel
@@ -41,6 +50,8 @@ _PORT_TAKEN = regex(
     r"|listen \w+ \S*?:(?P<listened>\d+): bind: address already in use"
     r"|failed to bind host port (?:for )?\S*?:(?P<host>\d+)[:/]\S*: address already in use"
 )
+_HASH = regex(r"(\S+) ([0-9a-f]{64})")
+_OF_TLS = frozenset({"DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"})
 _NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
 _REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
 _PREFIX = regex(r"(?:ERROR: |Error response from daemon: |for \S+ +|Cannot (?:start|create)[^:]*: )+")
@@ -57,6 +68,7 @@ def switch(
     on_line: Callable[[str], None],
     holder: Callable[[int], str],
     cancel: Cancel,
+    labels: Mapping[str, str],
     recreate: bool = False,
     values: Mapping[str, str] | None = None,
     held: Sequence[int] = (),
@@ -65,6 +77,7 @@ def switch(
 
     Args:
         holder: Says who publishes a port of the host, for the message when it is taken.
+        labels: What containers are given of where the stack was read.
         recreate: Make containers anew although nothing changed for Compose.
         values: Variables that secrets and configs take their content from.
         held: Descriptors of locks that last until Compose has ended, though this process be killed before.
@@ -78,7 +91,7 @@ def switch(
     arguments = ["up", "-d", "--no-build", "--no-deps", *(["--force-recreate"] if recreate else []), "--", service]
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel, held)
+    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
 
@@ -93,6 +106,7 @@ def start_first(
     *,
     environment: Mapping[str, str],
     cancel: Cancel,
+    labels: Mapping[str, str],
     values: Mapping[str, str] | None = None,
     held: Sequence[int] = (),
 ) -> None:
@@ -107,7 +121,8 @@ def start_first(
     arguments = ["run", "-d", "-T", "--no-deps", "--name", container_name, "--", service]
     definition, given = with_values(definition, values or {})
     text = for_start_first(definition, service, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, lambda _: None, cancel, held)
+    given = {**environment, **given}
+    failed = _run(tool, project, directory, text, arguments, given, lambda _: None, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
 
@@ -124,6 +139,7 @@ def make_more(
     on_line: Callable[[str], None],
     cancel: Cancel,
     values: Mapping[str, str] | None = None,
+    labels: Mapping[str, str],
     held: Sequence[int] = (),
 ) -> None:
     """Make containers of a service until there are ``scale``, start none and leave those that are there alone.
@@ -138,9 +154,35 @@ def make_more(
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
     command = [*arguments, "--", service]
-    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel, held)
+    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"more containers of {service} could not be made", tool, lambda _: "", cancel)
+
+
+def config_hashes(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    definition: ComposeMapping,
+    joined: Mapping[str, str],
+    *,
+    environment: Mapping[str, str],
+) -> dict[str, str]:
+    """Return what Compose would write of its configuration on the containers of each service.
+
+    Args:
+        joined: Containers by the service whose namespaces others join: Compose counts these in their place.
+
+    Returns:
+        Nothing of services of which it counts what no file can say, and nothing at all when it refuses.
+    """
+    text = for_hashes(definition, tool.generation, joined)
+    told: list[str] = []
+    arguments = ["config", "--hash", "*"]
+    if _run(tool, project, directory, text, arguments, environment, told.append, Event()) is not None:
+        return {}
+    found = dict(match.groups() for line in told if (match := _HASH.fullmatch(line)))
+    return {name: found[name] for name, each in definition["services"].items() if name in found and is_told(each)}
 
 
 class ConfigRequest(Protocol):
@@ -245,7 +287,8 @@ def _run(
     environment: Mapping[str, str],
     on_line: Callable[[str], None],
     cancel: Cancel,
-    held: Sequence[int],
+    labels: Mapping[str, str] | None = None,
+    held: Sequence[int] = (),
 ) -> list[str] | None:
     """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
     last: deque[str] = deque(maxlen=LOG_LINES)
@@ -266,15 +309,30 @@ def _run(
         # An empty file instead of the project's .env: that could set COMPOSE_REMOVE_ORPHANS and the like.
         variables.touch()
         command = [*tool.command, "--ansi", "never", "--project-name", project, "--project-directory", directory]
-        exit_code = process.stream(
-            [*command, "--file", str(file), "--env-file", str(variables), *arguments],
-            environment={**environment, "COMPOSE_IGNORE_ORPHANS": "1"},
-            directory=private,
-            on_line=hear,
-            cancel=cancel,
-            held=held,
-        )
+        with _aimed(private, {**environment, "COMPOSE_IGNORE_ORPHANS": "1"}, labels) as aimed:
+            exit_code = process.stream(
+                [*command, "--file", str(file), "--env-file", str(variables), *arguments],
+                environment=aimed,
+                directory=private,
+                on_line=hear,
+                cancel=cancel,
+                held=held,
+            )
     return list(last) if exit_code else None
+
+
+@contextmanager
+def _aimed(
+    private: str, environment: Mapping[str, str], labels: Mapping[str, str] | None
+) -> Iterator[Mapping[str, str]]:
+    """Give the environment in which Compose makes containers with labels of ours; None where it makes none."""
+    if labels is None:
+        yield environment
+        return
+    secure = environment["DOCKER_CERT_PATH"] if environment.get("DOCKER_TLS_VERIFY") else ""
+    with LabelledDoor(private, environment["DOCKER_HOST"], labels, secure) as door:
+        kept = {name: value for name, value in environment.items() if name not in _OF_TLS}
+        yield {**kept, "DOCKER_HOST": f"unix://{door.path}"}
 
 
 def _failure(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import ComposeMapping
 
 _ESCAPED = regex("[\x7f-\uffff]")
+_JOINED = ("network_mode", "pid", "ipc")
 _FIXED_ADDRESSES = ("aliases", "ipv4_address", "ipv6_address", "mac_address", "link_local_ips")
 
 
@@ -42,7 +43,7 @@ def for_start_first(project: ComposeMapping, service: str, generation: int) -> s
     project = _doubled(project)
     config = project["services"][service]
     # Engines from 25 on know a container by its hostname, too.
-    for key in ("ports", "container_name", "mac_address", "hostname", "domainname"):
+    for key in ("build", "ports", "container_name", "mac_address", "hostname", "domainname"):
         config.pop(key, None)
     config["restart"] = "no"
     deploy = config.get("deploy")
@@ -54,6 +55,28 @@ def for_start_first(project: ComposeMapping, service: str, generation: int) -> s
             if network:
                 networks[name] = {key: value for key, value in network.items() if key not in _FIXED_ADDRESSES} or None
     return _written(project, generation)
+
+
+def for_hashes(project: ComposeMapping, generation: int, joined: Mapping[str, str]) -> str:
+    """Return the file by which Compose tells what it counts of each service.
+
+    The second generation counts the container that a service joins, not the service that is written.
+
+    Raises:
+        EngineLacksError: Only the second generation can do what the project asks for.
+    """
+    project = _doubled(project)
+    for config in project["services"].values() if generation > 1 else ():
+        for key in _JOINED:
+            kind, _, name = str(config.get(key) or "").partition(":")
+            if kind == "service" and name in joined:
+                config[key] = f"container:{joined[name]}"
+    return _written(project, generation)
+
+
+def is_told(config: ComposeMapping) -> bool:
+    """Return whether a file can say what Compose counts of a service: not of what it mounts from others."""
+    return not config.get("volumes_from")
 
 
 def with_values(project: ComposeMapping, values: Mapping[str, str]) -> tuple[ComposeMapping, dict[str, str]]:
@@ -88,9 +111,8 @@ def _doubled(value: Any) -> Any:  # noqa: ANN401 - whatever JSON may hold
 
 def _written(project: ComposeMapping, generation: int) -> str:
     for config in project.get("services", {}).values():
-        # Whoever wrote the project has chosen its services; building and pulling are steps of their own.
+        # Whoever wrote the project has chosen its services; pulling is a step of its own.
         config.pop("profiles", None)
-        config.pop("build", None)
         config["pull_policy"] = "never"
     if generation == 1:
         compose_one.rewrite(project)

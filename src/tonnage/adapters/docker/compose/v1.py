@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tonnage.errors import EngineLacksError
+from tonnage.model.deploy.image_names import image_in
 from tonnage.sources.compose.quantities import nanoseconds_of
 
 Mapping = dict[str, Any]
@@ -51,6 +52,11 @@ def rewrite(project: Mapping) -> None:
     used: Mapping = {}
     for service, config in (project.get("services") or {}).items():
         where = f"services.{service}"
+        if config.pop("build", None):
+            # It would give what is built another name.
+            config.setdefault("image", image_in({"name": name, "services": project["services"]}, service))
+        # It never pulls what is there, but counts this to the configuration.
+        config.pop("pull_policy", None)
         lacks += rewrite_service(where, config, project)
         lacks += rewrite_mounts(where, config)
         for secret in config.get("secrets") or ():

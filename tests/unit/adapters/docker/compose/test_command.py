@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tonnage.adapters.docker.compose.command import ComposeText, start_first, switch
+from tonnage.adapters.docker.compose.command import ComposeText, config_hashes, start_first, switch
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, with_values
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -26,10 +26,15 @@ def _web(text: str) -> dict[str, Any]:
     return web
 
 
-def test_nothing_is_built_pulled_or_hidden_by_a_profile() -> None:
-    for generation in (1, 2):
-        web = _web(for_switch(_project(build={"context": "."}, profiles=["gpu"]), generation))
-        assert web == {"image": "web", "pull_policy": "never"}
+def test_nothing_is_pulled_or_hidden_by_a_profile_and_what_is_built_has_the_name_that_compose_gives_it() -> None:
+    project = _project(build={"context": "."}, profiles=["gpu"])
+    assert _web(for_switch(project, 2)) == {"image": "web", "build": {"context": "."}, "pull_policy": "never"}
+    assert _web(for_start_first(project, "web", 2)) == {"image": "web", "pull_policy": "never", "restart": "no"}
+    # The first generation would give it another name, and counts to the configuration what it does not heed.
+    assert _web(for_switch(project, 1)) == {"image": "web"}
+    del project["services"]["web"]["image"]
+    assert _web(for_switch(project, 2)) == {"build": {"context": "."}, "pull_policy": "never"}
+    assert _web(for_switch(project, 1)) == {"image": "shop-web"}
 
 
 def test_the_second_generation_gets_the_project_as_it_is() -> None:
@@ -83,7 +88,8 @@ def _switch(tool: ComposeTool, cancel: threading.Event | None = None) -> list[st
         "/srv/shop",
         "web",
         _project(),
-        environment={"PATH": "/usr/bin:/bin"},
+        environment={"PATH": "/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"},
+        labels={},
         on_line=lines.append,
         holder=lambda port: "the container web of the stack other" if port == 8017 else "",
         cancel=cancel or threading.Event(),
@@ -111,11 +117,37 @@ def test_one_that_starts_first_gets_its_own_name_and_no_ports(tmp_path: Path) ->
         "web",
         _project(),
         "shop-web-candidate",
-        environment={"PATH": "/usr/bin:/bin"},
+        environment={"PATH": "/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"},
+        labels={},
         cancel=threading.Event(),
     )
     told = (tmp_path / "told").read_text()
     assert told.endswith("run -d -T --no-deps --name shop-web-candidate -- web\n")
+
+
+HASHES = "a" * 64, "b" * 64
+
+
+def _hashes(folder: Path, script: str, generation: int = 2) -> dict[str, str]:
+    joins = {"web": {"image": "web", "network_mode": "service:db"}, "db": {"image": "db"}}
+    mounts = {"side": {"image": "s", "volumes_from": ["db"]}}
+    project = {"name": "shop", "services": {**joins, **mounts}}
+    environment = {"PATH": "/usr/bin:/bin"}
+    tool = _tool(folder, script, generation)
+    return config_hashes(tool, "shop", "/srv/shop", project, {"db": "c17"}, environment=environment)
+
+
+def test_compose_tells_what_it_counts_of_each_service(tmp_path: Path) -> None:
+    script = f'cp "$8" {tmp_path}/given; echo "$@" > {tmp_path}/told; echo warning'
+    script += f"; echo web {HASHES[0]}; echo side {HASHES[1]}; echo other {HASHES[1]}"
+    # Nothing is told of what it was not asked about, and of what it counts by ids that no file can say.
+    assert _hashes(tmp_path, script) == {"web": HASHES[0]}
+    assert (tmp_path / "told").read_text().endswith(" config --hash *\n")
+    # The second generation counts the container that is joined.
+    assert _web((tmp_path / "given").read_text())["network_mode"] == "container:c17"
+    assert _hashes(tmp_path, script, 1) == {"web": HASHES[0]}
+    assert _web((tmp_path / "given").read_text())["network_mode"] == "service:db"
+    assert _hashes(tmp_path, f"echo web {HASHES[0]}; exit 1") == {}
 
 
 def _failure(folder: Path, words: str, generation: int = 2) -> TonnageError:
