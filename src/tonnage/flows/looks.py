@@ -14,7 +14,7 @@ from tonnage.decide.deploy.health import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
-from tonnage.model.inventory import of_service
+from tonnage.model.replacement import of_service
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.deploy.wait_healthy import prove
 from tonnage.views.text.checks import Verdict

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from tonnage.model.references import find_image
+from tonnage.model.replacement import of_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.deploy.run import OtherRun
     from tonnage.model.offer import OfferedImage
@@ -25,9 +24,6 @@ PODMAN = "podman"
 """The image store of Podman, which speaks the language of Docker's engine."""
 UNKNOWN_STORE = "unknown"
 """An image store that is none of these."""
-_REPLACES = "com.docker.compose.replace"
-_SHORT_ID = 12
-_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Filesystem(Struct, frozen=True, kw_only=True):
@@ -208,37 +204,9 @@ class Container(Struct, frozen=True, kw_only=True):
         """Whether it runs, or will go on by itself."""
         return self.state in {"running", "restarting", "paused"}
 
-    @property
-    def is_half_replaced(self) -> bool:
-        """Whether it has the name that Compose gives for the moment in which one container replaces another.
-
-        Compose 1 so renames the old one, with the beginning of its own id in front; Compose 2 the new one, with that
-        of the old one's, and says whom it replaces.
-        Source: ``rename_to_tmp_name`` in ``compose/container.py`` of 1.29, ``recreateContainer`` in
-        ``pkg/compose/convergence.go`` of 2.26 and 2.40.
-        """
-        beginning, _, name = self.name.partition("_")
-        if len(beginning) != _SHORT_ID or not name or not set(beginning) <= _HEXADECIMAL:
-            return False
-        replaces = self.labels.get(_REPLACES, "")
-        told = bool(replaces) and replaces != self.name and (name.endswith(replaces) or replaces.startswith(beginning))
-        return self.container_id.startswith(beginning) or told
-
     def is_called(self, name_or_id: str) -> bool:
         """Return whether that is its name or its id."""
         return name_or_id in {self.container_id, self.name}
-
-
-def of_service(containers: Iterable[Container], service: str) -> tuple[Container, ...]:
-    """Return the containers of one service of a project, by number.
-
-    Left out are one-off ones, and of two of which Compose was replacing one the one that is so named: it is to go. An
-    only one stays in, whatever its name: it may hold volumes without a name, which Compose takes along from it.
-    """
-    mine = [each for each in containers if each.service == service and not each.one_off]
-    placed = {each.number for each in mine if not each.is_half_replaced}
-    counted = (each for each in mine if not each.is_half_replaced or each.number not in placed)
-    return tuple(sorted(counted, key=lambda each: (each.number, each.container_id)))
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -384,15 +352,6 @@ class Inventory(Struct, frozen=True, kw_only=True):
     def service_containers(self, project: str, service: str) -> tuple[Container, ...]:
         """Return the containers of one service (see :func:`of_service`)."""
         return of_service((each for each in self.containers if each.project == project), service)
-
-    def half_replaced(self, project: str, service: str) -> tuple[Container, ...]:
-        """Return the containers of a service that a killed Compose left beside those that it has."""
-        counted = self.service_containers(project, service)
-        return tuple(
-            each
-            for each in self.containers
-            if (each.project, each.service, each.one_off) == (project, service, False) and each not in counted
-        )
 
     def offer(self, reference: str) -> OfferedImage | None:
         """Return what the registry of an image has; None when it was not asked."""

@@ -43,6 +43,7 @@ class Ground:
         before: That of the version before, where one can be gone back to.
         rehearsals: Names of rehearsals that were seen.
         reclaimed: Whether what nobody uses may have gone.
+        others: Images of others that may go, and need not.
     """
 
     project: Project
@@ -51,6 +52,7 @@ class Ground:
     before: dict[str, int] = field(default_factory=dict)
     rehearsals: set[str] = field(default_factory=set)
     reclaimed: bool = False
+    others: set[str] = field(default_factory=set)
     _neighbour: str = ""
     _number: int = 0
 
@@ -117,7 +119,8 @@ class Ground:
         self.reclaimed = True
         self._number += 1
         for name in (f"unused:{self._number}", ""):
-            load(self.real, name, [busybox_archive(), layer(1000 * self._number + bool(name), 2_000_003)])
+            layers = [busybox_archive(), layer(1000 * self._number + bool(name), 2_000_003)]
+            self.others.add(load(self.real, name, layers))
 
     def pages(self) -> dict[str, str]:
         """Return what each service answers."""
@@ -174,7 +177,11 @@ class Ground:
         mine = {each.name for name in PORTS for each in engine.containers(name)}
         left += [f"the container {name}" for name in all_names - mine - {"neighbours_page_1"}]
         images = without_records(engine.images())
-        left += [f"the nameless image {image[:19]}" for image, names in images.items() if not names]
+        left += [
+            f"the nameless image {image[:19]}"
+            for image, names in images.items()
+            if not names and image not in self.others
+        ]
         left += [f"the name {name}" for name in engine.names_of_ours()]
         left += [f"the file {each.name}" for each in self._temporary.iterdir()]
         if not settled(project):

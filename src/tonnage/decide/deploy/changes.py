@@ -21,6 +21,7 @@ from tonnage.model.deploy.image_names import (
     LABEL_STACK,
     own_names,
 )
+from tonnage.model.replacement import is_half_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -162,7 +163,7 @@ def _switch(
         return "it is stopped" if stopped else "it is not running"
     if target is None or not all(inventory.runs(container, target) for container in running):
         return "it runs another image than the one it should run"
-    if any(container.is_half_replaced for container in running):
+    if any(is_half_replaced(container) for container in running):
         return "Compose was ended while it replaced its container"
     told = {is_configured(service, container, inventory) for container in running}
     if False in told:

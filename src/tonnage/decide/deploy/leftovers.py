@@ -13,6 +13,7 @@ from tonnage.decide.deploy.versions import outside_of_window
 from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
 from tonnage.model.deploy.versions import KnownVersion
 from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.replacement import half_replaced
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
@@ -56,7 +57,7 @@ def half_replaced_steps(context: ServiceContext) -> list[Step]:
             changes=f"removes the container {each.name}, which is {each.state}",
         )
         for number, each in enumerate(
-            context.inventory.half_replaced(context.stack.name, context.service.name), start=1
+            half_replaced(context.inventory.containers, context.stack.name, context.service.name), start=1
         )
     ]
 

@@ -23,6 +23,7 @@ from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.references import tagged
+from tonnage.model.replacement import half_replaced, is_half_replaced
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.changes import Change
@@ -108,7 +109,8 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """Whether a run was killed while Compose replaced a container of the service."""
         project, service = self.stack.name, self.service.name
         counted = self.inventory.service_containers(project, service)
-        return any(each.is_half_replaced for each in (*counted, *self.inventory.half_replaced(project, service)))
+        left = half_replaced(self.inventory.containers, project, service)
+        return any(is_half_replaced(each) for each in (*counted, *left))
 
     @property
     def wanted_image(self) -> Image | None:

@@ -32,8 +32,8 @@ from tonnage.model.deploy.plan import (
 )
 from tonnage.model.deploy.rolling import Connect, Drain, Retire, StartRolling
 from tonnage.model.deploy.versions import same_image
-from tonnage.model.inventory import of_service
 from tonnage.model.references import find_image, tagged
+from tonnage.model.replacement import of_service
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
 from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove_free_records

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.decide.deploy.health import ContainerObservation, HealthResult, Proof, ServiceObservation, advance
 from tonnage.decide.deploy.joined import what_is_gone
 from tonnage.errors import NotHealthyError, StepFailedError, TonnageError
-from tonnage.model.inventory import of_service
+from tonnage.model.replacement import of_service
 
 if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineFacts, Progress
