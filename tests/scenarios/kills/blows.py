@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 SERVICES = ("web", "store")
 
@@ -69,12 +69,23 @@ class Round:
 # About as many entries as a run has for each service. A run that ends before its blow came through unhurt.
 _ENTRIES = {"deploy": 17, "rollback": 9, "reclaim": 4, "build": 3, "rehearse": 20}
 _AGAIN = 6
-_SHARES = {"deploy": 9, "rollback": 4, "reclaim": 1, "build": 2, "rehearse": 1}
+ALL = {"deploy": 9, "rollback": 4, "reclaim": 1, "build": 2, "rehearse": 1}
+"""Commands, each as often as it is run in so many rounds."""
+QUICK = {"deploy": 3, "rollback": 2, "reclaim": 1, "build": 1}
+"""Those that take no more than seconds."""
 _REHEARSAL_S = 6.0
 _MOST_LEFT_BYTES = 40_000_000
 
 
-def rounds(seed: int, *, most_blows: int, engines: float = 0.0, disks: float = 0.0) -> Iterator[Round]:
+def rounds(
+    seed: int,
+    *,
+    most_blows: int,
+    engines: float = 0.0,
+    disks: float = 0.0,
+    commands: Mapping[str, int] = ALL,
+    services: Sequence[str] = SERVICES,
+) -> Iterator[Round]:
     """Yield rounds without end.
 
     The entries of each command are gone through, so that enough blows hit every one; moments in between are chosen by
@@ -83,15 +94,16 @@ def rounds(seed: int, *, most_blows: int, engines: float = 0.0, disks: float = 0
     Args:
         engines: Which share of the blows hits the engine.
         disks: Which share fills the disk.
+        services: Of which mostly one is struck.
     """
     chance = random.Random(f"rounds {seed}")
-    commands = [command for command, share in _SHARES.items() for _ in range(share)]
-    chance.shuffle(commands)
+    order = [command for command, share in commands.items() for _ in range(share)]
+    chance.shuffle(order)
     at = {command: chance.randrange(entries) for command, entries in _ENTRIES.items()}
     for number in itertools.count():
-        command = commands[number % len(commands)]
+        command = order[number % len(order)]
         together = command in {"reclaim", "rehearse"} or chance.random() < 0.1
-        services = SERVICES if together else (chance.choice(SERVICES),)
+        about = tuple(services) if together else (chance.choice(services),)
         struck = []
         for again in range(chance.randint(1, most_blows)):
             # In steps that hit all entries sooner or later, and do not go from neighbour to neighbour.
@@ -101,7 +113,7 @@ def rounds(seed: int, *, most_blows: int, engines: float = 0.0, disks: float = 0
             luck = chance.random()
             way = Way.ENGINE if luck < engines else Way.DISK if luck < engines + disks else None
             struck.append(_blow(chance, way, command, entry))
-        yield Round(command=command, services=services, blows=tuple(struck))
+        yield Round(command=command, services=about, blows=tuple(struck))
 
 
 def _blow(chance: random.Random, way: Way | None, command: str, entry: int) -> Blow:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.engine_root import EngineName, in_front
 from tests.real_engine import real_engine
 from tests.scenarios.driving import Project
-from tests.scenarios.kills.blows import rounds
+from tests.scenarios.kills.blows import QUICK, rounds
 from tests.scenarios.kills.ground import Ground
 from tests.scenarios.kills.playing import play
 
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--blows", type=int, default=30, help="how many are struck at least")
     parser.add_argument("--engines", type=float, default=0.04, help="share of them that hits the engine")
     parser.add_argument("--disks", type=float, default=0.18, help="share of them that fills the disk")
-    parser.add_argument("--most-blows", type=int, default=4, help="in one round")
+    parser.add_argument("--quick", action="store_true", help="the rounds of the short form of the test")
     parser.add_argument("--only", default="", help="positions, such as 3,4")
     parser.add_argument("--within", type=float, default=float("inf"), help="seconds after which no further one begins")
     chosen = parser.parse_args()
@@ -59,7 +59,11 @@ def main() -> int:
         ground = Ground.laid(project)
         say(f"seed {chosen.seed}, engine {chosen.engine}, {name}")
         try:
-            told = rounds(chosen.seed, most_blows=chosen.most_blows, engines=chosen.engines, disks=chosen.disks)
+            told = (
+                rounds(chosen.seed, most_blows=8, commands=QUICK, services=("store",))
+                if chosen.quick
+                else rounds(chosen.seed, most_blows=6, engines=chosen.engines, disks=chosen.disks)
+            )
             for position, each in enumerate(told):
                 if struck >= chosen.blows or time.monotonic() - began_s > chosen.within:
                     break

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scenarios.kills.blows import rounds
+from tests.scenarios.kills.blows import QUICK, rounds
 from tests.scenarios.kills.ground import Ground
 from tests.scenarios.kills.playing import play
 
@@ -41,10 +41,14 @@ def test_nothing_is_lost_or_left_at_whatever_moment_a_run_is_struck(
     seed = int(os.environ.get("TONNAGE_TEST_SEED", time.time() if long else "1"))
     project = project_on(engine_factory(DISK_BYTES))
     ground = Ground.laid(project)
+    told = (
+        rounds(seed, most_blows=6, engines=0.05, disks=0.2)
+        if long
+        else rounds(seed, most_blows=8, commands=QUICK, services=("store",))
+    )
     struck, harm = 0, []
-    disks = {"engines": 0.05, "disks": 0.2, "most_blows": 4} if long else {"engines": 0.03, "most_blows": 6}
     try:
-        for position, each in enumerate(rounds(seed, **disks)):
+        for position, each in enumerate(told):
             came = play(ground, each)
             struck += len(came.at)
             if came.faults:
