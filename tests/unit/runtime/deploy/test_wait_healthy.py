@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import Cancel
     from tonnage.model.inventory import CacheRecord, Engine, Filesystem, Image, Volume
+    from tonnage.model.stack import ComposeMapping
 
 WEB = Container(container_id="c1", name="hello-web-1", image_id="sha256:1", project="hello", service="web", number=1)
 
@@ -87,6 +88,9 @@ class Machine:
         raise NotImplementedError
 
     def networks(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> dict[str, str]:
         raise NotImplementedError
 
 

@@ -181,7 +181,7 @@ def config_hashes(
     arguments = ["config", "--hash", "*"]
     if _run(tool, project, directory, text, arguments, environment, told.append, Event()) is not None:
         return {}
-    found = dict(match.groups() for line in told if (match := _HASH.fullmatch(line)))
+    found = {match[1]: match[2] for line in told if (match := _HASH.fullmatch(line))}
     return {name: found[name] for name, each in definition["services"].items() if name in found and is_told(each)}
 
 

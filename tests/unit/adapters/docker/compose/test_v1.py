@@ -236,7 +236,7 @@ def test_compose_1_accepts_what_it_is_given_for_every_good_stack(
     name: str, compose_1: Callable[[Path], str], tmp_path: Path
 ) -> None:
     stack = open_case(name).stack()
-    project = compose_project(stack, stack.services[0], "17")
+    project = compose_project(stack, stack.services[0])
     if name in NEEDS_2:
         with pytest.raises(EngineLacksError) as refused:
             for_switch(project, 1)
