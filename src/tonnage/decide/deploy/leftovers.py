@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.versions import outside_of_window
+from tonnage.model.deploy.image_names import repository, version_names
 from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
 from tonnage.model.deploy.versions import KnownVersion
 from tonnage.model.forecast.estimate import NOTHING
@@ -44,7 +45,36 @@ def leftover_steps(context: ServiceContext) -> list[Step]:
         if known.withdrawn and not context.is_again(known):
             for reference in known.references:
                 steps += _left(context, reference, f"withdrawn-{known.number}", "it was rolled away from", but="")
-    return steps + _nameless_steps(context)
+    return steps + _earlier_names_steps(context) + _nameless_steps(context)
+
+
+def _earlier_names_steps(context: ServiceContext) -> list[Step]:
+    """Return steps that take the names off a version that it had before it was proven again, and got another number.
+
+    Only a run that was killed after it had named it anew leaves them.
+    """
+    mine = repository(context.stack.name, context.service.name)
+    steps = []
+    for known in context.versions:
+        named = version_names(mine, (*known.references, *known.records))
+        earlier = {each for each, name in named if name.number != known.number}
+        references = tuple(each for each in known.references if each in earlier)
+        if known.image is None or known.withdrawn or not references or references == known.references:
+            continue
+        steps.append(
+            context.step(
+                f"forget-earlier-names-of-{known.name}",
+                RemoveImage(
+                    image=known.image.image_id,
+                    references=references,
+                    records=tuple(each for each in known.records if each in earlier),
+                ),
+                cause=f"it is {known.name} now, and an earlier run ended before it took them away",
+                changes=f"untags {', '.join(references)}",
+                kept=NOTHING,
+            )
+        )
+    return steps
 
 
 def half_replaced_steps(context: ServiceContext) -> list[Step]:

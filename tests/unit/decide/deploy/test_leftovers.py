@@ -335,3 +335,13 @@ def test_versions_beyond_those_that_are_kept_go_also_when_nothing_changes() -> N
     assert [step.name for step in surplus_steps(seen)] == ["web.forget-v4"]
     unproven = context(STACK, WEB, inventory(images=(*images[:2], RUNS), containers=(MINE,)))
     assert surplus_steps(unproven) == []
+
+
+def test_a_version_that_has_a_new_number_loses_its_earlier_names_and_nothing_else_goes() -> None:
+    again = replace(RUNS, references=(OWN, name(2), name(5)))
+    record = image(9, name(2, record=True))
+    seen = context(STACK, WEB, inventory(images=(again, record), containers=(MINE,)))
+    [step] = [each for each in leftover_steps(seen) if "earlier-names" in each.name]
+    assert step.action == RemoveImage(image=RUNS.image_id, references=(name(2),), records=(name(2, record=True),))
+    once = context(STACK, WEB, inventory(images=(replace(RUNS, references=(OWN, name(5))),), containers=(MINE,)))
+    assert leftover_steps(once) == []
