@@ -88,7 +88,11 @@ class LabelledDoor:
     def _connected(self) -> socket.socket:
         if self._engine.startswith("unix://"):
             engine = socket.socket(socket.AF_UNIX)
-            engine.connect(self._engine.removeprefix("unix://"))
+            try:
+                engine.connect(self._engine.removeprefix("unix://"))
+            except BaseException:
+                engine.close()
+                raise
             return engine
         parts = urlsplit(self._engine)
         plain = socket.create_connection((parts.hostname or "", parts.port or 2375))
