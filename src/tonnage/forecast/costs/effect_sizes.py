@@ -39,7 +39,7 @@ from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade,
 from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
-from tonnage.model.forecast.sized_effects import Aside, DerivedFile, Found, SizedEffect, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, DerivedFile, FoundFiles, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +117,7 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed", unknown)
         case Remove():
             if effect.found and (effect.names or not effect.sure):
-                return SizedEffect(finds=(Found(effect.paths, effect.names, effect.sure),))
+                return SizedEffect(finds=(FoundFiles(effect.paths, effect.names, effect.sure),))
             return SizedEffect(removes=_below(effect))
         case ChangeMode():
             return SizedEffect(rewrites=effect.paths) if effect.recursive else SizedEffect(alters=effect.paths)
@@ -313,8 +313,8 @@ def _maybe(sized: SizedEffect) -> SizedEffect:
     """Return what may not happen. It is not relied on to remove anything."""
     writes = tuple(map(perhaps, sized.writes))
     # What it may remove is not relied on either way.
-    finds = tuple(Found((path,), sure=False) for path in sized.removes)
-    finds += tuple(Found(each.paths, each.names, sure=False) for each in sized.finds)
+    finds = tuple(FoundFiles((path,), sure=False) for path in sized.removes)
+    finds += tuple(FoundFiles(each.paths, each.names, sure=False) for each in sized.finds)
     return replace(
         sized,
         writes=writes,

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, covers_part
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
-from tonnage.model.forecast.sized_effects import Part
+from tonnage.model.forecast.sized_effects import PiecePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.sized_effects import Found, SizedEffect, WrittenBytes
+    from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect, WrittenBytes
 
-_NO_BYTECODE = Part(kind="bytecode")
+_NO_BYTECODE = PiecePart(kind="bytecode")
 _BYTECODE = frozenset({"*.pyc", "*.py[co]", "*.py[oc]", "__pycache__", "__pycache__/*"})
 _TESTS = frozenset({"test", "tests"})
 # Files that no installer writes.
@@ -92,7 +92,7 @@ def _with_parts_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes |
     return _perhaps_gone(taken, likely=True) if vague else taken
 
 
-def _found_in(piece: WrittenBytes, found: Found) -> set[str] | None:
+def _found_in(piece: WrittenBytes, found: FoundFiles) -> set[str] | None:
     """Return which kinds of parts ``find`` removes of a piece; None where that cannot be told."""
     above = any(covers(path, piece.place) for path in found.paths)
     if not above:

@@ -23,7 +23,7 @@ from tonnage.model.forecast.compression import Content, at_most_compressed, comp
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
-from tonnage.model.forecast.sized_effects import Part, WrittenBytes
+from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -236,13 +236,13 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
     )
 
 
-def _parts(contents: WheelContents, compiled: Bytecode | None) -> tuple[Part, ...]:
+def _parts(contents: WheelContents, compiled: Bytecode | None) -> tuple[PiecePart, ...]:
     """Return the parts of an installed wheel, below the place where it is installed."""
     python_bytes = sum(contents.python_file_bytes) or 1
     image_bytes, disk_bytes = (compiled.image.likely_bytes, compiled.disk.likely_bytes) if compiled else (0, 0)
 
-    def part(of: WheelPart, path: str, kind: str) -> Part:
-        return Part(
+    def part(of: WheelPart, path: str, kind: str) -> PiecePart:
+        return PiecePart(
             path=path,
             kind=kind,
             image_bytes=of.content_bytes,
@@ -252,7 +252,7 @@ def _parts(contents: WheelContents, compiled: Bytecode | None) -> tuple[Part, ..
         )
 
     directories = contents.bytecode_directory_bytes if compiled else 0
-    bytecodes = Part(kind="bytecode", bytecode_bytes=image_bytes, bytecode_disk_bytes=disk_bytes + directories)
+    bytecodes = PiecePart(kind="bytecode", bytecode_bytes=image_bytes, bytecode_disk_bytes=disk_bytes + directories)
     found = (*(part(each, each.path, "") for each in contents.parts), part(contents.tests, "", "tests"), bytecodes)
     return found if contents.exact else ()
 

@@ -27,7 +27,7 @@ from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, e
 from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
 from tonnage.model.forecast.requirements import RequirementKind
-from tonnage.model.forecast.sized_effects import Aside, Part, SizedEffect, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, PiecePart, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,7 +159,9 @@ def with_own_bytecode(
     python.ran = True
     named = f"bytecode of {effect.installer} itself"
     piece = WrittenBytes.of_size(named, "/usr/local/lib", _OWN_IMAGE, "usual size", content=Content.BYTECODE)
-    parts = (Part(kind="bytecode", bytecode_bytes=_OWN_IMAGE.high_bytes, bytecode_disk_bytes=_OWN_DISK.high_bytes),)
+    parts = (
+        PiecePart(kind="bytecode", bytecode_bytes=_OWN_IMAGE.high_bytes, bytecode_disk_bytes=_OWN_DISK.high_bytes),
+    )
     return replace(deed, writes=(*deed.writes, replace(piece, disk=_OWN_DISK, parts=parts)))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.learned import LearnedInstruction
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class PiecePart(Struct, frozen=True, kw_only=True):
     """A part of a piece that may be removed by itself.
 
     Args:
@@ -62,7 +62,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
     brought_by: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PiecePart, ...] = ()
     package: str = ""
     because: str = ""
 
@@ -112,7 +112,7 @@ class DerivedFile(Struct, frozen=True):
     least_high_bytes: int = 0
 
 
-class Found(Struct, frozen=True):
+class FoundFiles(Struct, frozen=True):
     """What ``find`` removes, or what a command removes that may not be run.
 
     Args:
@@ -151,7 +151,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
     uninstalls: tuple[tuple[str, str], ...] = ()
-    finds: tuple[Found, ...] = ()
+    finds: tuple[FoundFiles, ...] = ()
     purges: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     alters: tuple[str, ...] = ()
