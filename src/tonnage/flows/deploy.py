@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
-from tonnage.decide.deploy.claims import claimed_bytes, claims_of
+from tonnage.decide.deploy.expectations import claimed_bytes, claims_of
 from tonnage.decide.deploy.ownership import other_places
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_get
 from tonnage.decide.deploy.pulls import with_pulls

@@ -63,7 +63,7 @@ class _Play:
         if not reached:
             self._must("the next run", *arguments)
         if self.command == "build":
-            self._must("the deploy of what was built", "deploy")
+            self._must("the deploy of what was built", "deploy", *self.round.services)
         self._lost("after the next run", good)
         for fault in (*ground.shows(wanted), *ground.left()):
             self.told.faults.append(f"after the next run: {fault}")
@@ -85,7 +85,7 @@ class _Play:
             if without:
                 ground.before.update({name: ground.now[name] for name in without})
                 ground.now = ground.change(without)
-                self._must("a deploy that is not struck", "deploy")
+                self._must("a deploy that is not struck", "deploy", *without)
             return {**ground.now, **{name: ground.before[name] for name in services}}
         if self.command == "reclaim":
             ground.leave_images()

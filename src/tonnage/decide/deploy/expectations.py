@@ -32,10 +32,10 @@ from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, e
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tonnage.model.deploy.plan import ExpectedBuild, Step
-    from tonnage.model.deploy.run import History
+    from tonnage.model.deploy.plan import ExpectedBuild, Plan, Step
+    from tonnage.model.deploy.run import History, OtherRun
     from tonnage.model.inventory import Filesystem
 
 # What a container writes when it starts, and until it is healthy, nobody knows before; what is replaced gives its own
@@ -63,7 +63,12 @@ def with_expectations(
 
 
 def why_not_fit(
-    steps: Iterable[Step], *, available_bytes: int, reserve_bytes: int, filesystem: str, claimed_bytes: int = 0
+    steps: Iterable[Step],
+    *,
+    available_bytes: int,
+    reserve_bytes: int,
+    filesystem: str,
+    others: Sequence[OtherRun] = (),
 ) -> Refusal | None:
     """Return why a plan must not be started, or None.
 
@@ -72,7 +77,7 @@ def why_not_fit(
     for them, but keeps no plan from beginning of which nobody knows that it takes anything.
 
     Args:
-        claimed_bytes: What other runs may still write.
+        others: Runs that may still write to the same filesystem.
     """
     steps = tuple(steps)
     if not steps:
@@ -85,7 +90,8 @@ def why_not_fit(
             todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
             missing_bytes=reserve_bytes - available_bytes,
         )
-    remains_bytes = reserve_bytes + claimed_bytes
+    taken_bytes = claimed_bytes(others)
+    remains_bytes = reserve_bytes + taken_bytes
     crossing = next(
         (each for each in steps if each.available_lowest.known and each.available_lowest.high_bytes < remains_bytes),
         None,
@@ -97,7 +103,11 @@ def why_not_fit(
     todo = "See what would make it fit, and what can be freed:\n  tonnage forecast\n  tonnage reclaim"
     if missing_bytes <= reserve_bytes:
         todo += "\nOr lower the reserve:\n  tonnage deploy --keep-free SIZE"
-    claimed = f" and the {format_bytes(claimed_bytes)} of other runs" if claimed_bytes else ""
+    claimed = ""
+    if taken_bytes:
+        runs = "; ".join(other.shown for other in others if other.claimed_bytes)
+        claimed = f" and the {format_bytes(taken_bytes)} that may still be written by {runs}"
+        todo = f"Wait until that one has ended, and try again.\n{todo}"
     return Refusal(
         what=f"step {crossing.name} cannot fit on {filesystem}",
         why=f"At its worst moment the plan needs {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
@@ -106,6 +116,27 @@ def why_not_fit(
         todo=todo,
         missing_bytes=missing_bytes,
     )
+
+
+def claims_of(plan: Plan) -> tuple[int, ...]:
+    """Return, for each step, how many bytes this and all later steps may take at their worst moment.
+
+    What is not known is not claimed: nobody could wait for it.
+    """
+    before = [exactly(plan.available_bytes), *(step.available_after for step in plan.steps[:-1])]
+    claims: list[int] = []
+    lowest_bytes: int | None = None
+    for begun, step in zip(reversed(before[: len(plan.steps)]), reversed(plan.steps), strict=True):
+        if step.available_lowest.known:
+            lowest = step.available_lowest.low_bytes
+            lowest_bytes = lowest if lowest_bytes is None else min(lowest_bytes, lowest)
+        claims.append(max(0, begun.likely_bytes - lowest_bytes) if begun.known and lowest_bytes is not None else 0)
+    return tuple(reversed(claims))
+
+
+def claimed_bytes(others: Sequence[OtherRun]) -> int:
+    """Return how many bytes others may still write."""
+    return sum(other.claimed_bytes for other in others)
 
 
 def freed(unique_bytes: int) -> Estimate:

@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import change_of, config_digest, in_order, stands_below, with_builds_below
-from tonnage.decide.deploy.claims import claimed_bytes, with_others
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
@@ -225,16 +224,9 @@ def finish_plan(
     Raises:
         UsageError: A line that leaves nothing.
     """
-    disk = inventory.filesystems[0]
-    line = reserve_bytes(disk, policy.keep_free_bytes)
-    expected = with_expectations(steps, available_bytes=disk.available_bytes, history=history, builds=builds)
-    refusal = why_not_fit(
-        expected,
-        available_bytes=disk.available_bytes,
-        reserve_bytes=line,
-        filesystem=disk.mount,
-        claimed_bytes=claimed_bytes(inventory.others),
-    )
+    disk, others = inventory.filesystems[0], inventory.others
+    line, have, mount = reserve_bytes(disk, policy.keep_free_bytes), disk.available_bytes, disk.mount
+    expected = with_expectations(steps, available_bytes=have, history=history, builds=builds)
     plan = Plan(
         stack=stack.name,
         directory=stack.directory,
@@ -242,12 +234,12 @@ def finish_plan(
         engine_id=inventory.engine.engine_id,
         endpoint=inventory.engine.endpoint,
         fingerprint=fingerprint(stack, inventory, policy),
-        filesystem=disk.mount,
-        available_bytes=disk.available_bytes,
+        filesystem=mount,
+        available_bytes=have,
         reserve_bytes=line,
         steps=expected,
         unchanged=tuple(unchanged),
-        refusal=with_others(refusal, inventory.others),
+        refusal=why_not_fit(expected, available_bytes=have, reserve_bytes=line, filesystem=mount, others=others),
         notes=(*stack.notes, *unknowns(inventory)),
         services=tuple(services),
         policy=policy,

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.claims import claimed_bytes, with_others
-from tonnage.decide.deploy.expectations import freed, why_not_fit
+from tonnage.decide.deploy.expectations import claimed_bytes, freed, why_not_fit
 from tonnage.decide.deploy.named_images import images_named
 from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.reclaim.choice import decide, freed_bytes
@@ -62,12 +61,10 @@ def needs_reclaim(plan: Plan, others: Sequence[OtherRun] = ()) -> bool:
 def with_reclaim_steps(plan: Plan, stack: Stack, inventory: Inventory) -> Plan:
     """Return a plan that was made without reclaiming with the steps that reclaim, where it would cross the reserve."""
     spare = spare_things(inventory, stack, plan.steps)
-    fitted = fitted_by_reclaiming(
-        plan.steps, spare, inventory.filesystems[0], plan.reserve_bytes, claimed_bytes(inventory.others)
-    )
-    refusal = with_others(fitted.refusal, inventory.others)
+    disk, others = inventory.filesystems[0], inventory.others
+    fitted = fitted_by_reclaiming(plan.steps, spare, disk, plan.reserve_bytes, others)
     removable = tuple(each.candidate_id for each in spare.candidates)
-    return with_need(replace(plan, steps=fitted.steps, refusal=refusal, removable=removable))
+    return with_need(replace(plan, steps=fitted.steps, refusal=fitted.refusal, removable=removable))
 
 
 def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> Findings:
@@ -87,24 +84,35 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
 
 
 def fitted_by_reclaiming(
-    steps: tuple[Step, ...], spare: Findings, disk: Filesystem, reserve_bytes: int, claimed: int = 0
+    steps: tuple[Step, ...],
+    spare: Findings,
+    disk: Filesystem,
+    reserve_bytes: int,
+    others: Sequence[OtherRun] = (),
 ) -> Fitted:
     """Return the steps with reclaiming where the reserve would be crossed.
 
     Args:
-        claimed: Bytes that others may still write.
+        others: Runs that may still write to the same disk.
     """
-    limits = {"reserve_bytes": reserve_bytes, "claimed_bytes": claimed}
-    refusal = why_not_fit(steps, available_bytes=disk.available_bytes, filesystem=disk.mount, **limits)
-    with_them = _with_reclaims(steps, spare, disk.available_bytes, reserve_bytes + claimed)
+    refusal = why_not_fit(
+        steps,
+        available_bytes=disk.available_bytes,
+        reserve_bytes=reserve_bytes,
+        filesystem=disk.mount,
+        others=others,
+    )
+    with_them = _with_reclaims(steps, spare, disk.available_bytes, reserve_bytes + claimed_bytes(others))
     if len(with_them) == len(steps):
         return Fitted(steps, refusal)
     first = (
         with_them[0].available_after.likely_bytes if isinstance(with_them[0].action, Reclaim) else disk.available_bytes
     )
     # A step that only gives back may run below the reserve.
-    others = [step for step in with_them if not isinstance(step.action, Reclaim)]
-    still = why_not_fit(others, available_bytes=first, filesystem=disk.mount, **limits)
+    taking = [step for step in with_them if not isinstance(step.action, Reclaim)]
+    still = why_not_fit(
+        taking, available_bytes=first, reserve_bytes=reserve_bytes, filesystem=disk.mount, others=others
+    )
     if still is None:
         return Fitted(with_them, None)
     gained = format_bytes(sum(-step.kept.likely_bytes for step in with_them if isinstance(step.action, Reclaim)))

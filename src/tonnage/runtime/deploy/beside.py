@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.claims import claims_of
+from tonnage.decide.deploy.expectations import claims_of
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan

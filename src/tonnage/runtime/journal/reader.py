@@ -64,8 +64,10 @@ SELECT {column}, withdrawn FROM version WHERE stack = ? AND engine_id = ? ORDER 
 # Its last step for a service begins when that is proven. What is told as running here was killed: it held the lock.
 _GONE_BACK = """
 SELECT DISTINCT step.service FROM step JOIN run ON run.id = step.run_id
-WHERE run.id = (SELECT max(id) FROM run WHERE stack = ? AND engine_id = ? AND purpose != 'reclaim')
-    AND run.purpose = 'rollback' AND run.outcome IN ('running', 'interrupted') AND step.kind = 'keep'
+WHERE run.stack = :stack AND run.engine_id = :engine_id AND step.kind = 'keep' AND run.id > (
+    SELECT coalesce(max(id), 0) FROM run WHERE stack = :stack AND engine_id = :engine_id AND purpose <> 'reclaim'
+        AND NOT (purpose = 'rollback' AND outcome IN ('running', 'interrupted'))
+)
 """
 
 
@@ -93,8 +95,14 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         withdrawn=tuple(known[True]),
         taught=read_taught(connection) if is_there else {},
         built=read_built(connection, engine_id) if is_there else (),
-        gone_back=frozenset(name for (name,) in connection.execute(_GONE_BACK, (stack, engine_id))),
+        gone_back=_gone_back(connection, stack, engine_id),
     )
+
+
+def _gone_back(connection: sqlite3.Connection, stack: str, engine_id: str) -> frozenset[str]:
+    """Return the services that runs had rolled back which were ended from outside, with none of another kind since."""
+    found = connection.execute(_GONE_BACK, {"stack": stack, "engine_id": engine_id})
+    return frozenset(name for (name,) in found)
 
 
 def read_runs(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[Run, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from tests.unit.decide.observed import image, inventory, service, stack
 
-from tonnage.decide.deploy.claims import claims_of
+from tonnage.decide.deploy.expectations import claims_of
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim
 from tonnage.model.deploy.plan import Build, ExpectedBuild
@@ -52,7 +52,7 @@ def test_what_another_run_may_still_write_is_not_there_for_this_one_and_that_run
     assert plan(more_bytes=100_000_007).refusal is None
     refusal = plan(more_bytes=100_000_007, others=(OTHER,)).refusal
     assert refusal is not None
-    assert "2.00 GB that may still be written by the run of stack harbour" in refusal.why
+    assert "and the 2.00 GB that may still be written by the run of stack harbour" in refusal.why
     assert "(process 4711 of user ana: tonnage deploy)" in refusal.why
     assert refusal.todo.startswith("Wait until that one has ended")
     assert plan(more_bytes=2_200_000_009, others=(OTHER,)).refusal is None

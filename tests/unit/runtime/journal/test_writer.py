@@ -17,7 +17,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.model.deploy.plan import Build, ExpectedInstruction, Plan, Prove, Pull, Purpose, Step, Version
+from tonnage.model.deploy.plan import Build, ExpectedInstruction, Keep, Plan, Prove, Pull, Purpose, Step, Version
 from tonnage.model.deploy.run import BuiltLayer, Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction
@@ -311,6 +311,31 @@ def test_versions_come_oldest_first_and_withdrawn_ones_apart(tmp_path: Path) -> 
         history = journal.history("hello", "ABCD")
         assert [gone.image_id for gone in history.withdrawn] == ["sha256:2", "sha256:9"]
         assert [good.image_id for good in journal.history("hello", "ABCD").versions] == ["sha256:1", "sha256:3"]
+
+
+def test_what_killed_rollbacks_had_reached_is_told_until_another_run_ends_or_is_of_another_kind(tmp_path: Path) -> None:
+    back = replace(PLAN, purpose=Purpose.ROLLBACK)
+    keep = replace(BUILD, action=Keep(reference="localhost/tonnage/hello/web:v2", record="localhost/r"))
+    with Journal(tmp_path / "j.sqlite") as journal:
+
+        def gone_back() -> frozenset[str]:
+            return journal.history("hello", "ABCD").gone_back
+
+        killed = journal.begin_run(back, STARTED_S)
+        journal.begin_step(killed, PULL, undo=False, started_s=STARTED_S)
+        assert gone_back() == frozenset()
+        journal.begin_step(killed, keep, undo=False, started_s=STARTED_S)
+        assert gone_back() == {"web"}
+        journal.begin_run(back, STARTED_S)
+        journal.begin_run(replace(PLAN, purpose=Purpose.RECLAIM), STARTED_S)
+        assert gone_back() == {"web"}
+        assert journal.history("hello", "ANOTHER").gone_back == frozenset()
+        journal.end_run(journal.begin_run(back, STARTED_S), Outcome.DONE, 1.0, "")
+        assert gone_back() == frozenset()
+        journal.begin_step(journal.begin_run(back, STARTED_S), keep, undo=False, started_s=STARTED_S)
+        assert gone_back() == {"web"}
+        journal.begin_run(PLAN, STARTED_S)
+        assert gone_back() == frozenset()
 
 
 def test_a_version_recorded_again_is_the_newest_and_is_there_once(tmp_path: Path) -> None:
