@@ -151,5 +151,5 @@ class _Play:
         ended = self.project.tonnage("plan", *options, environment=self.ground.environment)
         self._hear("plan", ended)
         for name in silent:
-            if f"{name}." not in ended.stdout:
-                self.told.faults.append(f"{name} does not answer, and the next plan does not say so:\n{ended.stdout}")
+            if f"{name}." not in ended.stdout + ended.stderr:
+                self.told.faults.append(f"{name} does not answer, and the next plan does not say so")
