@@ -103,8 +103,9 @@ class _Play:
     def _strike(self, blow: Blow, arguments: list[str]) -> bool:
         """Strike one run, and return whether it had reached what it wanted."""
         ground = self.ground
+        before = entries(ground.journal)
         running = self.project.start(*arguments, environment=ground.environment)
-        struck = strike(blow, running, ground.real, ground.journal, entries(ground.journal))
+        struck = strike(blow, running, ground.real, ground.journal, before)
         ground.see_rehearsals()
         ended = running.wait(within_s=_WITHIN_S)
         self._hear(f"struck by {blow}" if struck else "before the blow", ended)
@@ -123,7 +124,8 @@ class _Play:
         self.told.ways.append(blow.way.value)
         self.told.at.append(f"{blow} in {runs[0].steps[-1].name if runs and runs[0].steps else 'no step'}")
         # A deploy that is done is done again, and has nothing to do.
-        return runs[0].outcome is Outcome.DONE and ended.exit_code != 0 and self.command == "rollback"
+        begun = entries(ground.journal) > before
+        return begun and runs[0].outcome is Outcome.DONE and self.command == "rollback"
 
     def _must(self, what: str, *arguments: str) -> None:
         ended = self.project.tonnage(*arguments, environment=self.ground.environment, within_s=_WITHIN_S)

@@ -37,10 +37,12 @@ def switch_to(context: ServiceContext, version: Version) -> Switch:
     """Return the switch to a recorded version."""
     if context.service.build is not None and version.inputs_digest:
         # Its name is the stack's own, given by Compose to what is built.
-        return Switch(project=version.project, image=version.image_id, image_name=version.image_name)
+        anew = context.was_being_replaced
+        return Switch(project=version.project, image=version.image_id, image_name=version.image_name, recreate=anew)
     services = version.project["services"]
     pinned = services[version.service] | {"image": _own_name_or_id(context, version.image_id, version.image_name)}
-    return Switch(project=version.project | {"services": services | {version.service: pinned}})
+    project = version.project | {"services": services | {version.service: pinned}}
+    return Switch(project=project, recreate=context.was_being_replaced)
 
 
 _RAN = "the version that ran before has to run again"
@@ -58,9 +60,10 @@ def switch_to_image(context: ServiceContext, image_id: str) -> Switch:
     service = context.service
     if service.build is not None:
         project = compose_project(context.stack, service)
-        return Switch(project=project, image=image_id, image_name=service.image)
+        anew = context.was_being_replaced
+        return Switch(project=project, image=image_id, image_name=service.image, recreate=anew)
     name = _own_name_or_id(context, image_id, service.image)
-    return Switch(project=compose_project(context.stack, service, image=name))
+    return Switch(project=compose_project(context.stack, service, image=name), recreate=context.was_being_replaced)
 
 
 def _own_name_or_id(context: ServiceContext, image_id: str, name: str) -> str:

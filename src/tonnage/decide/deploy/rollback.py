@@ -162,7 +162,15 @@ def _reached(context: ServiceContext) -> KnownVersion | None:
 def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:
     """Return the steps that are left of a rollback which was killed after its switch-over."""
     version = reached.usable or replace(new_version(context), image_id=reached.image.image_id if reached.image else "")
+    switch = switch_to(context, version) if reached.usable else switch_to_image(context, version.image_id)
+    named = context.step(
+        "switch",
+        switch,
+        cause="Compose was ended while it replaced its container",
+        changes=f"replaces the containers of {context.service.name}",
+    )
     return [
+        *([named] if switch.recreate else []),
         context.step(
             "prove",
             version.prove,

@@ -160,6 +160,23 @@ def test_a_rollback_that_was_killed_after_its_switch_is_finished_and_goes_no_fur
     assert made.steps[1].version.number == 4
 
 
+@pytest.mark.parametrize("state", ["running", "created"])
+def test_a_container_that_a_killed_rollback_left_half_replaced_is_made_anew(state: str) -> None:
+    one, two, three = THREE
+    away = named(3, replace(three, references=()), withdrawn=True)
+    half = container(
+        WEB,
+        two,
+        state=state,
+        name="0123456789ab_shop-web-1",
+        labels={"tonnage.config": config_digest(WEB), "com.docker.compose.replace": "web-1"},
+    )
+    seen = inventory(images=(one, two, away), containers=(half,))
+    made = plan_rollback(SHOP, seen, Policy(), History())
+    [switch] = [step.action for step in made.steps if isinstance(step.action, Switch)]
+    assert (switch.image, switch.recreate) == (two.image_id, True)
+
+
 def test_a_rollback_that_was_killed_before_its_switch_goes_where_it_would_have_gone() -> None:
     one, two, three = THREE
     away = named(3, replace(three, references=()), withdrawn=True)
