@@ -53,7 +53,9 @@ def test_every_setting_of_a_service_is_there_with_its_default() -> None:
 @pytest.mark.parametrize("page", ["docs/settings.md", "README.md"])
 def test_the_example_is_read_as_it_stands(page: str, tmp_path: Path) -> None:
     text = (Path(__file__).resolve().parents[2] / page).read_text()
-    [example] = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    example, *others = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    # Those below it are parts of a file.
+    assert all("x-tonnage:" in each for each in others)
     (tmp_path / "compose.yaml").write_text(example)
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     request = StackRequest(

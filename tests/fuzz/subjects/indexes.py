@@ -110,7 +110,7 @@ def _message(text: str) -> None:
 
 def _wheel(text: str) -> None:
     # What opens it takes exactly these for a wheel that cannot be read.
-    with contextlib.suppress(zipfile.BadZipFile):
+    with contextlib.suppress(zipfile.BadZipFile, NotImplementedError):
         with zipfile.ZipFile(io.BytesIO(as_bytes(text))) as archive:
             found = contents_of(WHEEL, archive)
             metadata_member(archive)

@@ -273,11 +273,16 @@ def test_a_compose_file_of_another_project_that_cannot_be_understood_keeps_every
 def test_compose_files_that_are_gone_or_are_no_files_are_told(
     crowded: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    os.mkfifo(tmp_path / "pipe.yaml")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.mkfifo(theirs / "pipe.yaml")
     for files in ("-", "gone.yaml", "pipe.yaml", "/dev/zero"):
-        label(crowded, working_dir=str(tmp_path), config_files=files)
+        label(crowded, working_dir=str(theirs), config_files=files)
         assert crowded.run("reclaim", "--free", "400MB") == 0
         assert f"the compose file {files} of theirs is gone" in capsys.readouterr().err
+    # It may have another name by now.
+    (theirs / "compose.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
+    assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
 
 
 class FilesBelow:
@@ -336,11 +341,13 @@ def test_what_compose_files_on_the_machine_of_the_engine_name_stays(
 def test_compose_files_of_a_project_that_was_sent_from_here_are_read_here(
     crowded: World, elsewhere: FilesBelow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    label(crowded, working_dir=str(tmp_path), config_files=str(tmp_path / "stack.yaml"))
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    label(crowded, working_dir=str(sent), config_files=str(sent / "stack.yaml"))
     assert "unused:1" not in kept(crowded, capsys)
     assert crowded.run("reclaim") == 0
-    assert f"the compose file {tmp_path / 'stack.yaml'} of theirs is gone" in capsys.readouterr().err
-    (tmp_path / "stack.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
+    assert f"the compose file {sent / 'stack.yaml'} of theirs is gone" in capsys.readouterr().err
+    (sent / "stack.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
     assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
     assert elsewhere.root.exists()
 
