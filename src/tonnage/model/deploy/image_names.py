@@ -118,6 +118,11 @@ def version_names(repository: str, references: Iterable[str]) -> Iterator[tuple[
             yield reference, VersionName(number, config, bool(found["withdrawn"]), bool(found["record"]))
 
 
+def record_of(reference: str) -> str:
+    """Return the name of what is known of the version that a name of ours tells of."""
+    return f"{reference}{_RECORD}"
+
+
 def is_record(reference: str) -> bool:
     """Tell whether a name is one of what is known of a version."""
     found = _VERSION.fullmatch(reference.rpartition(":")[2]) if reference.endswith(_RECORD) else None

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.versions import record_labels
 from tonnage.errors import StepFailedError
 from tonnage.model.compose_labels import config_hash_of
-from tonnage.model.deploy.image_names import LABEL_STACK, image_in
+from tonnage.model.deploy.image_names import LABEL_STACK, image_in, record_of, version_names
 from tonnage.model.deploy.plan import (
     Adopt,
     Build,
@@ -216,6 +216,23 @@ def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: Engine
     acts.tag(version.image_id, action.reference)
     if action.candidate:
         acts.untag(action.candidate)
+    _forget_earlier_names(version.image_id, action.reference, facts, acts)
+
+
+def _forget_earlier_names(image_id: str, reference: str, facts: EngineFacts, acts: EngineActs) -> None:
+    """Take the names off an image that it had as the same version, before that was proven again."""
+    images = facts.images()
+    image = find_image(images, image_id)
+    repository = reference.rpartition(":")[0]
+    now = next((name for _, name in version_names(repository, (reference,))), None)
+    if image is None or now is None or not now.config:
+        return
+    for earlier, name in version_names(repository, image.references):
+        if name.config == now.config and name.number < now.number and not name.withdrawn:
+            acts.untag(earlier)
+            record = find_image(images, record_of(earlier))
+            if record is not None:
+                acts.remove_image(record.image_id, record.references)
 
 
 def _build(action: Build, facts: EngineFacts, acts: EngineActs, progress: Progress, cancel: Cancel) -> None:
