@@ -44,10 +44,10 @@ def test_after_a_deploy_compose_changes_nothing_and_sees_the_files_of_the_stack(
     assert labels[FILES] == str(project.directory / "compose.yaml")
     assert labels[DIRECTORY] == str(project.directory)
     project.compose("up", "-d")
-    # The first generation counts how a file is spelled as well.
-    if Tools(project.environment).compose_2 is not None:
-        assert ids(project) == before
-    before = ids(project)
+    if Tools(project.environment).compose_2 is None:
+        # The first generation counts how a file is spelled as well, and gives what is built another name.
+        return
+    assert ids(project) == before
     project.deploy()
     assert ids(project) == before
 
@@ -93,7 +93,6 @@ def test_another_stack_of_the_same_name_is_left_alone_until_it_is_adopted(projec
     project.write()
     project.deploy("--adopt")
     assert "OWNER=bob" in project.engine.details("app")["Config"]["Env"]
-    assert "it tells which stack was adopted" not in project.tonnage("reclaim", "--json").stderr
     project.services["app"]["environment"] = {"OWNER": "robert"}
     project.write()
     project.deploy()
