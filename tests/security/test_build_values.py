@@ -67,7 +67,8 @@ def test_no_command_line_of_compose_holds_a_value(tmp_path: Path) -> None:
     definition = {"name": "shop", "services": {"web": {"image": "web", "environment": {"TOKEN": SECRET}}}}
     switch(
         ComposeTool((str(program),), 2, "2.40.0"), "shop", str(tmp_path), "web", definition,
-        environment={"PATH": os.environ["PATH"]}, on_line=print, holder=lambda _port: "", cancel=NEVER, labels={},
+        environment={"PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere.sock"},
+        on_line=print, holder=lambda _port: "", cancel=NEVER, labels={},
     )  # fmt: skip
 
     assert b"--project-directory" in (tmp_path / "cmdline").read_bytes()
