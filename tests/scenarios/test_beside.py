@@ -42,7 +42,7 @@ def test_a_deploy_is_refused_what_another_one_may_still_write_and_names_it(
     with_weights(second, OTHER_BYTES)
     alone = json.loads(second.tonnage("plan", "--json", "--keep-free", "10MB").stdout)
     lowest_bytes = min(step["lowest"]["high_bytes"] for step in alone["steps"] if step["name"] == "web.build")
-    keep_free = ("--keep-free", f"{lowest_bytes - WEIGHTS_BYTES // 2}B")
+    keep_free = ("--keep-free", f"{lowest_bytes - WEIGHTS_BYTES * 3 // 2}B")
     running = first.start("deploy", "--keep-free", "10MB")
     running.until(lambda: processes_with(f"asleep-in-{first.name}"), "the command of the build runs")
 
