@@ -208,11 +208,21 @@ def with_recorded(stack: Stack, inventory: Inventory, versions: Sequence[Version
         mine = [each for each in versions if each.service == container.service]
         found = next((each for each in reversed(mine) if container.container_id in each.containers), None)
         found = found or next((each for each in reversed(mine) if _is_made_as(container, each, inventory)), None)
+        found = found or _restored(container, mine)
         if found is None:
             return container
         return replace(container, config_digest=found.config_digest, inputs_digest=found.inputs_digest)
 
     return replace(inventory, containers=tuple(map(known, inventory.containers)))
+
+
+def _restored(container: Container, versions: Sequence[Version]) -> Version | None:
+    """Return the version that was made to run again by the id of its image, because the name had moved.
+
+    Compose counts the id in place of the name. Where versions differ only by their configuration, it is none of them.
+    """
+    same = [each for each in versions if each.image_id and each.image_id == container.image_reference]
+    return same[-1] if len({each.config_digest for each in same}) == 1 else None
 
 
 def _is_made_as(container: Container, version: Version, inventory: Inventory) -> bool:

@@ -204,3 +204,16 @@ def test_the_journal_tells_what_an_image_was_that_the_engine_has_no_more() -> No
     assert [each.content_digest for each in told.containers] == ["same", ""]
     assert told.image_of(told.containers[0]) == HAND_BUILT
     assert told.image_of(told.containers[1]) == other
+
+
+def test_a_container_that_was_made_again_by_the_id_of_its_image_is_of_the_version_that_has_it() -> None:
+    made = image(1, inputs="now")
+    known = replace(version(stack(WEB), WEB, made), image_id=made.image_id, config_digest="c1")
+    by_id = replace(container(WEB, made, config=""), image_reference=made.image_id)
+    seen = inventory(images=(made,), containers=(by_id,))
+    assert with_recorded(stack(WEB), seen, [known]).containers[0].config_digest == "c1"
+    # Which of two it is that differ by their configuration, nobody can tell.
+    other = replace(known, config_digest="c2")
+    assert with_recorded(stack(WEB), seen, [known, other]).containers[0].config_digest == ""
+    by_name = replace(by_id, image_reference="web:1")
+    assert with_recorded(stack(WEB), inventory(images=(made,), containers=(by_name,)), [known]).containers == (by_name,)
