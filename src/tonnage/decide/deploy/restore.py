@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
+from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.plan import Switch
 
 if TYPE_CHECKING:
@@ -35,14 +36,17 @@ def way_back(context: ServiceContext) -> tuple[Step, ...]:
 
 def switch_to(context: ServiceContext, version: Version) -> Switch:
     """Return the switch to a recorded version."""
+    anew = context.has_to_be_forced or any(
+        each.config_digest not in {"", version.config_digest} and config_hash_of(each) == version.config_hash
+        for each in context.change.running
+    )
     if context.service.build is not None and version.inputs_digest:
         # Its name is the stack's own, given by Compose to what is built.
-        anew = context.was_being_replaced
         return Switch(project=version.project, image=version.image_id, image_name=version.image_name, recreate=anew)
     services = version.project["services"]
     pinned = services[version.service] | {"image": _own_name_or_id(context, version.image_id, version.image_name)}
     project = version.project | {"services": services | {version.service: pinned}}
-    return Switch(project=project, recreate=context.was_being_replaced)
+    return Switch(project=project, recreate=anew)
 
 
 _RAN = "the version that ran before has to run again"
@@ -60,10 +64,10 @@ def switch_to_image(context: ServiceContext, image_id: str) -> Switch:
     service = context.service
     if service.build is not None:
         project = compose_project(context.stack, service)
-        anew = context.was_being_replaced
+        anew = context.has_to_be_forced
         return Switch(project=project, image=image_id, image_name=service.image, recreate=anew)
     name = _own_name_or_id(context, image_id, service.image)
-    return Switch(project=compose_project(context.stack, service, image=name), recreate=context.was_being_replaced)
+    return Switch(project=compose_project(context.stack, service, image=name), recreate=context.has_to_be_forced)
 
 
 def _own_name_or_id(context: ServiceContext, image_id: str, name: str) -> str:

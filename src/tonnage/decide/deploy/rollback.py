@@ -170,7 +170,7 @@ def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:
         changes=f"replaces the containers of {context.service.name}",
     )
     return [
-        *([named] if switch.recreate else []),
+        *([named] if context.was_being_replaced else []),
         context.step(
             "prove",
             version.prove,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import config_digest
+from tonnage.decide.deploy.changes import config_digest, is_configured
 from tonnage.decide.deploy.expectations import freed
 from tonnage.decide.deploy.versions import running_version
+from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import (
     LABEL_SERVICE,
     LABEL_STACK,
@@ -111,6 +112,20 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         counted = self.inventory.service_containers(project, service)
         left = half_replaced(self.inventory.containers, project, service)
         return any(is_half_replaced(each) for each in (*counted, *left))
+
+    @property
+    def has_to_be_forced(self) -> bool:
+        """Whether Compose has to be told to make containers anew.
+
+        It was ended while it did so, or it would find them as they are written: of a secret, say, it counts the name,
+        and not what is in it.
+        """
+        wanted = self.inventory.config_hashes.get(self.service.name, "")
+        return self.was_being_replaced or any(
+            is_configured(self.service, each, self.inventory) is False
+            and (not wanted or config_hash_of(each) == wanted)
+            for each in self.change.running
+        )
 
     @property
     def wanted_image(self) -> Image | None:

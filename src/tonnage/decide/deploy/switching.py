@@ -108,7 +108,7 @@ def switch_steps(context: ServiceContext) -> list[Step]:
                 image=context.source,
                 image_name=service.image if context.source else "",
                 candidate="" if context.source else context.candidate,
-                recreate=service.joins or context.was_being_replaced,
+                recreate=service.joins or context.has_to_be_forced,
             ),
             cause=f"{change.switch}; stop-first: {reason}" if change.running and reason else change.switch,
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",

@@ -12,6 +12,7 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.restore import restore_steps
 from tonnage.decide.deploy.switching import good_steps, keep_steps, start_first_steps, switch_steps, unproven_steps
+from tonnage.model.compose_labels import CONFIG_HASH
 from tonnage.model.deploy.image_names import image_in, version_name
 from tonnage.model.deploy.plan import (
     Keep,
@@ -301,3 +302,18 @@ def test_a_one_shot_service_that_still_runs_is_waited_for_and_never_restored() -
     assert never.on_failure == ()
     ended = container(job, RUNS, state="exited", exit_code=0)
     assert unproven_steps(case(RUNS, good, of=job, digest="i1", versions=known, runs=ended)) == []
+
+
+def test_compose_is_told_to_make_anew_what_it_would_leave_because_it_counts_nothing_of_it() -> None:
+    def forced(written: str, config: str) -> list[bool]:
+        runs = container(WEB, RUNS, config=config, labels={CONFIG_HASH: "same"})
+        told = case(runs=runs)
+        told = replace(told, inventory=replace(told.inventory, config_hashes={"web": written}))
+        switch, prove = switch_steps(told)
+        assert isinstance(prove.action, Prove)
+        back = [each.action for each in switch.on_failure if isinstance(each.action, Switch)]
+        return [each.recreate for each in (switch.action, *back) if isinstance(each, Switch)]
+
+    assert forced("same", "another secret") == [True, True]
+    assert forced("changed", "another setting") == [False, False]
+    assert forced("same", config_digest(WEB)) == [False, False]
