@@ -136,7 +136,6 @@ def test_without_its_registry_a_pull_is_unknown_and_a_missing_image_is_not_pulle
     assert any(note.startswith("app: not known: ") for note in plan["notes"])
 
 
-@pytest.mark.each_engine
 @pytest.mark.usefixtures("registry_root")
 def test_a_pull_that_does_not_fit_is_refused_and_one_that_does_after_reclaiming_is_made_to_fit(
     project: Project,
