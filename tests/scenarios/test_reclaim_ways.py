@@ -57,7 +57,7 @@ def cache_disk(tmp_path: Path) -> Iterator[Path]:
 def test_as_much_goes_as_a_saved_plan_needs(project: Project) -> None:
     project.top["x-tonnage"] = {"assume-unknown": "5MB"}
     project.web("web", "web 1")
-    reserve_bytes = available(project.real) - 150 * MIB
+    reserve_bytes = available(project.real) - 125 * MIB
     assert project.tonnage("plan", "--out", "plan.json", "--keep-free", f"{reserve_bytes}B").exit_code == 0
     load(project.real, UNUSED, [busybox_archive(), layer(31, 17 * MIB)])
     load(project.real, "", [busybox_archive(), layer(32, 77 * MIB)])
