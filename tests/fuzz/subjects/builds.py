@@ -171,6 +171,7 @@ SUBJECTS = (
     Subject(
         name="target of an install", read=_target, inputs=150,
         seeds=("3.11 manylinux2014_x86_64", "312 aarch64-manylinux_2_28", "3.11.4 musllinux_1_2_x86_64", "python:3.9"),
+        found=("python:" + "3" * 40_000, "9" * 40_000),
     ),
     Subject(name="Dockerfile", read=_dockerfile, seeds=DOCKERFILES, words=WORDS, inputs=150, found=GREW),
     Subject(name="shell script", read=_script, seeds=SCRIPTS, words=WORDS, inputs=250, refuses=()),

@@ -27,10 +27,10 @@ _SYSTEM_PYTHON = {
 }  # fmt: skip
 _USUAL_GLIBC = 36
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "riscv64": "riscv64"}
-_TAGGED = regex(r"(?:^|/)python:(\d+\.\d+(?:\.\d+)?)")
+_TAGGED = regex(r"(?:^|/)python:([0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)")
 _VERSION = regex(r"(?P<major>[0-9])(?:(?P<joined>[0-9]{1,2})|\.(?P<minor>[0-9]{1,3})(?:\.(?P<rest>[0-9]{1,3}))?)?")
 _PLATFORM = regex(r"[A-Za-z0-9_.-]{1,80}")
-_NUMBERED = regex(r"(\d+\.\d+(?:\.\d+)?)")
+_NUMBERED = regex(r"(?<![0-9])([0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)")
 
 
 def ground_of(base: BaseImage, layers_there: Collection[str] | None, assume_bytes: int) -> BaseLayers:
