@@ -51,8 +51,10 @@ def leftover_steps(context: ServiceContext) -> list[Step]:
 def _earlier_names_steps(context: ServiceContext) -> list[Step]:
     """Return steps that take the names off a version that it had before it was proven again, and got another number.
 
-    Only a run that was killed after it had named it anew leaves them.
+    They take no bytes, so they go with the next deploy that changes something.
     """
+    if not (context.change.build or context.change.pull or context.change.switch):
+        return []
     mine = repository(context.stack.name, context.service.name)
     steps = []
     for known in context.versions:
