@@ -34,7 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail, instead of skipping, when there can be no real engine for the tests that need one",
     )
     parser.addoption(
-        "--long", action="store_true", help="also run what takes long: fuzzing at length, and fifty random engines"
+        "--long",
+        action="store_true",
+        help="also run what takes long: fuzzing at length, fifty random engines, and the tests marked long",
     )
     parser.addoption(
         "--engine",
@@ -60,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What takes long begins first, so that no worker waits for another one at the end.
     items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("engine")))
     for item in items:
+        if (mark := item.get_closest_marker("long")) and not item.config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]}: run it with --long"))
         if not item.get_closest_marker("engine"):
             continue
         for mark in item.iter_markers("only_on"):

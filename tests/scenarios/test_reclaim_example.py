@@ -63,6 +63,7 @@ def test_hello_makes_room_for_itself_among_images_of_a_stack_that_is_gone(
     assert "hello/model:latest" in deploy_among_others(real, project_on(real), HELLO)
 
 
+@pytest.mark.long("it builds on the disk what another test builds, and takes two minutes")
 def test_the_vision_stack_makes_room_for_itself_as_well(
     engine_factory: Callable[[int], RealEngine], project_on: Callable[[RealEngine], Project], tmp_path: Path
 ) -> None:

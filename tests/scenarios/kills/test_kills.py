@@ -31,14 +31,12 @@ _LONG_S = 4 * 3600.0
 
 @pytest.mark.engine
 @pytest.mark.slow
+@pytest.mark.long("it takes hours")
 @pytest.mark.timeout(_LONG_S)
 def test_nothing_is_lost_or_left_at_whatever_moment_a_run_is_struck(
     engine_factory: Callable[[int], RealEngine],
     project_on: Callable[[RealEngine], Project],
-    pytestconfig: pytest.Config,
 ) -> None:
-    if not pytestconfig.getoption("--long"):
-        pytest.skip("it takes minutes: run it with --long")
     seed = int(os.environ.get("TONNAGE_TEST_SEED", time.time()))
     project = project_on(engine_factory(DISK_BYTES))
     ground = Ground.laid(project)
