@@ -311,7 +311,7 @@ def _forecasts(
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    return builds_of(found, inventory, pulled), tuple(notes)
+    return builds_of(found, inventory, wanted.policy, purpose, pulled), tuple(notes)
 
 
 def _with_weights(

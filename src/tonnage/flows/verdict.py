@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.changes import with_recorded
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
+from tonnage.decide.deploy.service_context import cleans_cache
 from tonnage.decide.deploy.verdict import judged
 from tonnage.decide.deploy.versions import records_on
 from tonnage.errors import CannotReclaimError, TonnageError
@@ -22,6 +23,7 @@ from tonnage.flows.stack import for_build, read_inputs
 from tonnage.flows.state import opened_journal
 from tonnage.forecast.costs.totals import cached_bytes, expected_builds
 from tonnage.model.builder import BuilderBeside
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.forecast.estimate import DATA_ROOT, EngineKind
 from tonnage.model.inventory import CONTAINERD, Engine, Filesystem, Inventory
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.plan import ExpectedBuild, Plan
+    from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Room
@@ -106,25 +109,35 @@ def fitted(
 
 
 def builds_of(
-    forecasts: Sequence[ServiceForecast], inventory: Inventory, pulled: Collection[str] = ()
+    forecasts: Sequence[ServiceForecast],
+    inventory: Inventory,
+    policy: Policy,
+    purpose: Purpose,
+    pulled: Collection[str] = (),
 ) -> dict[str, ExpectedBuild]:
     """Return what the steps of a plan that build or pull will do.
 
     Args:
         forecasts: Of the services that are built or pulled, in the order of the plan.
+        policy: Says what is removed after each build.
         pulled: Those that are pulled.
 
     Returns:
         By service, on the filesystem of the data root.
     """
     first, *others = inventory.filesystems
+    engine = inventory.engine
+    # After a build for others the image goes as well.
+    for_others = purpose is Purpose.BUILD
     return expected_builds(
         forecasts,
         roles=first.roles,
         elsewhere={role for disk in others for role in disk.roles} - set(first.roles),
         cached_bytes=cached_bytes(inventory),
-        beside=inventory.engine.builder is not None,
+        beside=engine.builder is not None,
         pulled=pulled,
+        cleans=policy.cleanup_after if for_others else cleans_cache(policy, engine),
+        forgets=for_others or engine.forgets_builds,
     )
 
 
@@ -143,7 +156,9 @@ def _plan(
     planner = plan_build if planned.pushed else plan_deploy
     pulled = frozenset(service.name for service in stack.services if service.build is None)
     # What nobody found out counts with what is assumed for it.
-    builds = builds_of([replace(each, found_out=True) for each in forecasts], inventory, pulled)
+    purpose = Purpose.BUILD if planned.pushed else Purpose.DEPLOY
+    found = [replace(each, found_out=True) for each in forecasts]
+    builds = builds_of(found, inventory, wanted.policy, purpose, pulled)
     plan = planner(stack, inventory, wanted.policy, history, wanted.services, builds)
     # Files of other stacks are read for that.
     if facts is None or wanted.untrusted or not needs_reclaim(plan):

@@ -31,8 +31,15 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Action, Version
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.versions import KnownVersion
-    from tonnage.model.inventory import Image, Inventory
+    from tonnage.model.inventory import Engine, Image, Inventory
     from tonnage.model.stack import Service, Stack
+
+
+def cleans_cache(policy: Policy, engine: Engine) -> bool:
+    """Return whether build cache goes after a deploy: not where builds would run anew for it, unless that is asked."""
+    # A builder beside the engine has its layers for itself: no image would keep what the next build needs.
+    anew = engine.forgets_builds or engine.builder is not None
+    return policy.cleanup_after and (policy.cleanup is Cleanup.ALWAYS or not anew)
 
 
 class ServiceContext(Struct, frozen=True, kw_only=True):
@@ -162,11 +169,8 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
 
     @property
     def cleans_cache(self) -> bool:
-        """Whether build cache goes after a deploy: not where builds would run anew for it, unless that is asked for."""
-        policy, engine = self.policy, self.inventory.engine
-        # A builder beside the engine has its layers for itself: no image would keep what the next build needs.
-        anew = engine.forgets_builds or engine.builder is not None
-        return policy.cleanup_after and (policy.cleanup is Cleanup.ALWAYS or not anew)
+        """Whether build cache goes after a deploy of the service."""
+        return cleans_cache(self.policy, self.inventory.engine)
 
     def names(self, image_id: str, reference: str) -> bool:
         """Return whether the reference names this image now."""

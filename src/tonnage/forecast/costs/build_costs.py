@@ -27,6 +27,7 @@ from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     LOAD,
     LOADED,
+    MADE,
     NOTHING,
     UNPACKED,
     Contributor,
@@ -397,4 +398,4 @@ def _stages_of_image(work: BuildWork) -> set[int]:
 
 
 def _joined(below: str, identity: str) -> str:
-    return "made:" + hashlib.sha256(f"{below}\0{identity}".encode()).hexdigest()
+    return MADE + hashlib.sha256(f"{below}\0{identity}".encode()).hexdigest()

@@ -18,6 +18,7 @@ from tonnage.model.forecast.estimate import (
     DATA_ROOT,
     LOAD,
     LOADED,
+    MADE,
     NOTHING,
     UNPACKED,
     FilesystemForecast,
@@ -209,12 +210,16 @@ def expected_builds(
     cached_bytes: int,
     beside: bool = False,
     pulled: Collection[str] = (),
+    cleans: bool = False,
+    forgets: bool = False,
 ) -> dict[str, ExpectedBuild]:
     """Return what each build will do, in the order of the plan.
 
     Args:
         beside: A builder beside the engine builds; all that is not loaded is its cache.
         pulled: The services whose images are only pulled: which layers are there already is known.
+        cleans: After each build its cache is removed, so that a later one makes again what it would have found there.
+        forgets: Then a later one makes again what it would have found in an image, too.
     """
     seen = CountedLayers()
     found = {}
@@ -222,6 +227,7 @@ def expected_builds(
         if not forecast.found_out:
             continue
         done_bytes = 0 if forecast.service in pulled else cached_bytes
+        before = frozenset(seen.holdings)
         sums = add_up(forecast.steps, beside=forecast.beside, seen=seen)
         kept = peak = NOTHING
         for role in sums.kept_on:
@@ -233,7 +239,14 @@ def expected_builds(
             for holding in {each.key: each for step in forecast.steps for each in step.holdings}.values()
             if not holding.present and (holding.role in roles or holding.role not in elsewhere)
         ]
-        cache = [each for each in holdings if not (each.key.startswith(LOADED) if beside else each.in_image)]
+        # Beside what an image has unpacked for itself, the builder keeps its own copy of the layer.
+        copies = {each.key.removeprefix(UNPACKED) for each in holdings if each.key.startswith(UNPACKED)}
+        cache = [
+            each
+            for each in holdings
+            if not (each.key.startswith(LOADED) if beside else each.in_image and each.key not in copies)
+            and each.key not in before
+        ]
         loaded = total(each.kept for each in holdings if each.key.startswith(LOADED))
         found[forecast.service] = ExpectedBuild(
             cache=total(each.kept for each in cache),
@@ -260,7 +273,26 @@ def expected_builds(
                 if step.key
             ),
         )
+        if cleans and forecast.service not in pulled:
+            _forget(seen, forecast.steps, {each.key for each in cache}, everything=forgets)
     return found
+
+
+def _forget(
+    seen: CountedLayers, steps: Sequence[InstructionForecast], removed: Collection[str], *, everything: bool
+) -> None:
+    """Take off what was counted what a build left and what was removed after it.
+
+    Args:
+        everything: The builder makes all instructions anew, and images are made of other bytes then.
+    """
+    for step in steps:
+        keys = {each.key for each in step.holdings}
+        if everything and step.key.startswith(MADE):
+            removed = {*removed, *keys}
+        if keys <= set(removed):
+            seen.work.discard(step.key)
+    seen.holdings.difference_update(removed)
 
 
 def cached_bytes(inventory: Inventory) -> int:

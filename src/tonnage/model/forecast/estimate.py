@@ -203,6 +203,8 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
 UNPACKED = "unpacked:"
 """Begins the identity of an image's own copy of a layer, which the engine unpacks beside what BuildKit keeps."""
+MADE = "made:"
+"""Begins the identity of what an instruction makes."""
 BLOB = "blob:"
 """Begins the identity of a layer as it is kept compressed."""
 LOAD, LOADED = "load:", "loaded:"

@@ -5,6 +5,7 @@ import pytest
 from tonnage.forecast.costs.totals import CountedLayers, add_up, expected_builds, fit_into, without_unpacking
 from tonnage.model.forecast.estimate import (
     DATA_ROOT,
+    MADE,
     UNPACKED,
     EngineKind,
     Estimate,
@@ -105,6 +106,43 @@ def test_a_later_build_finds_what_an_earlier_one_made() -> None:
     assert found["web"].kept == exactly(2018)
     assert found["worker"].kept == exactly(1009)
     assert found["worker"].transient == exactly(307)
+
+
+def staged(name: str, *, containerd: bool = False) -> ServiceForecast:
+    """A service with a layer of its image, and a stage that all services have in common."""
+
+    def step(key: str, count: int, *, in_image: bool) -> InstructionForecast:
+        held = [Holding(key=key, role=DATA_ROOT, kept=exactly(count), in_image=in_image)]
+        if containerd and in_image:
+            held.append(Holding(key=f"{UNPACKED}{key}", role=DATA_ROOT, kept=exactly(count), in_image=True, late=True))
+        return InstructionForecast(
+            stage="0", line=2, text=key, key=key, transient=exactly(11), holdings=tuple(held)
+        )  # fmt: skip
+
+    return ServiceForecast(
+        service=name,
+        steps=(step(f"{MADE}stage", 5003, in_image=False), step(f"{MADE}{name}", 1009, in_image=True)),
+    )
+
+
+@pytest.mark.parametrize(("cleans", "again_bytes"), [(False, 0), (True, 5003)])
+def test_a_stage_that_was_cleaned_away_is_made_again(*, cleans: bool, again_bytes: int) -> None:
+    services = [staged("web"), staged("worker")]
+    found = expected_builds(services, roles=(DATA_ROOT,), elsewhere=(), cached_bytes=0, cleans=cleans)
+
+    assert found["web"].kept == exactly(5003 + 1009)
+    assert found["web"].cache == exactly(5003)
+    assert found["worker"].kept == exactly(again_bytes + 1009)
+    # What was given back once is not given back again.
+    assert found["worker"].cache == exactly(again_bytes)
+
+
+def test_what_a_builder_keeps_beside_an_image_is_given_back_too_and_made_again() -> None:
+    services = [staged("web", containerd=True), staged("worker", containerd=True), staged("web", containerd=True)]
+    found = expected_builds(services, roles=(DATA_ROOT,), elsewhere=(), cached_bytes=0, cleans=True, forgets=True)
+
+    assert found["web"].kept == found["worker"].kept == exactly(5003 + 2 * 1009)
+    assert found["web"].cache == found["worker"].cache == exactly(5003 + 1009)
 
 
 def test_what_the_builder_may_have_cached_is_taken_off_the_low_figures_only() -> None:
