@@ -20,6 +20,7 @@ from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, s
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
+from tonnage.decide.schedule.services import with_cache_cleaned
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
@@ -53,9 +54,11 @@ if TYPE_CHECKING:
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import ExpectedBuild, Plan
+    from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reports.symptom import Explanation
+    from tonnage.model.stack import Stack
     from tonnage.runtime.ledger import Ledger
 
 
@@ -236,8 +239,16 @@ def _plan(
         stack = replace(stack, same_places=same_places(stack.directory, stack.origin, others))
         job = replace(job, wanted=replace(job.wanted, stack=stack))
     inventory = with_offers(ports, facts, purpose, wanted, inventory)
-    builds, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
-    plan = _planned(job, inventory, history, builds)
+    builds_for, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
+
+    def plan_of(stack: Stack, policy: Policy) -> Plan:
+        ordered = replace(job, wanted=replace(job.wanted, stack=stack, policy=policy))
+        return _planned(ordered, inventory, history, builds_for(stack, policy))
+
+    policy = job.wanted.policy
+    plan = (
+        plan_of(stack, policy) if purpose is Purpose.ROLLBACK else with_cache_cleaned(stack, policy, inventory, plan_of)
+    )
     if needs_reclaim(plan, inventory.others) or _reclaims(job.saved):
         try:
             roots = roots_for_plan(ports, facts, inventory, stack, journal)
@@ -278,17 +289,20 @@ def _forecasts(
     wanted: DesiredState,
     inventory: Inventory,
     history: History,
-) -> tuple[dict[str, ExpectedBuild], tuple[str, ...]]:
-    """Return what the builds and pulls of a plan are forecast to do, and notes; a plan without any asks nobody."""
+) -> tuple[Callable[[Stack, Policy], dict[str, ExpectedBuild]], tuple[str, ...]]:
+    """Return what builds and pulls of a plan will do, by the order of its services and its policy, and notes.
+
+    A plan without any asks nobody.
+    """
     images = services_to_get(purpose, wanted.stack, inventory, wanted.services)
     offers = {each.image: inventory.offer(each.image) for each, change in images if change.pull}
     # Of a registry that did not say which image it has nothing more is asked.
     services = tuple(each for each, _ in images if (offer := offers.get(each.image)) is None or offer.known)
     pulled = frozenset(each.name for each, change in images if change.pull)
     if not services or not wanted.policy.forecast:
-        return {}, ()
+        return lambda _stack, _policy: {}, ()
     from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, gather  # noqa: PLC0415 - only for builds
-    from tonnage.flows.verdict import builds_of  # noqa: PLC0415
+    from tonnage.flows.verdict import as_planned, builds_of  # noqa: PLC0415
 
     # An image of the stack that this plan does not build is taken from the engine.
     asked = ForecastRequest(
@@ -311,7 +325,10 @@ def _forecasts(
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    return builds_of(found, inventory, wanted.policy, purpose, pulled), tuple(notes)
+    return (
+        lambda stack, policy: builds_of(as_planned(found, stack), inventory, policy, purpose, pulled),
+        tuple(notes),
+    )
 
 
 def _with_weights(

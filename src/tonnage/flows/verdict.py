@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import with_recorded
+from tonnage.decide.deploy.changes import in_order, with_recorded
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_context import cleans_cache
 from tonnage.decide.deploy.verdict import judged
 from tonnage.decide.deploy.versions import records_on
+from tonnage.decide.schedule.services import with_cache_cleaned
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.stack import for_build, read_inputs
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import History
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Room
+    from tonnage.model.stack import Stack
 
 _CLASSIC = "classic"
 _BOUNDLESS_BYTES = 10**15
@@ -141,6 +143,13 @@ def builds_of(
     )
 
 
+def as_planned(forecasts: Sequence[ServiceForecast], stack: Stack) -> tuple[ServiceForecast, ...]:
+    """Return forecasts in the order in which a plan comes to their services."""
+    order = in_order(stack, [each.name for each in stack.services])
+    places = {each.name: place for place, each in enumerate(order)}
+    return tuple(sorted(forecasts, key=lambda each: places.get(each.service, len(places))))
+
+
 def _plan(
     ports: DeployPorts, facts: EngineFacts | None, planned: Planned, forecasts: Sequence[ServiceForecast]
 ) -> Plan:
@@ -156,10 +165,14 @@ def _plan(
     planner = plan_build if planned.pushed else plan_deploy
     pulled = frozenset(service.name for service in stack.services if service.build is None)
     # What nobody found out counts with what is assumed for it.
+    forecasts = [replace(each, found_out=True) for each in forecasts]
     purpose = Purpose.BUILD if planned.pushed else Purpose.DEPLOY
-    found = [replace(each, found_out=True) for each in forecasts]
-    builds = builds_of(found, inventory, wanted.policy, purpose, pulled)
-    plan = planner(stack, inventory, wanted.policy, history, wanted.services, builds)
+
+    def plan_of(stack: Stack, policy: Policy) -> Plan:
+        builds = builds_of(as_planned(forecasts, stack), inventory, policy, purpose, pulled)
+        return planner(stack, inventory, policy, history, wanted.services, builds)
+
+    plan = with_cache_cleaned(stack, wanted.policy, inventory, plan_of)
     # Files of other stacks are read for that.
     if facts is None or wanted.untrusted or not needs_reclaim(plan):
         return plan

@@ -181,7 +181,7 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
         inventory.engine.engine_id,
         msgspec.to_builtins(policy),
     ]
-    for service in stack.services:
+    for service in sorted(stack.services, key=lambda each: each.name):
         inputs = inventory.inputs_of(service.name)
         names = [service.image]
         names += sorted({n for i in inventory.images for n in own_names(stack.name, service.name, i.references)})

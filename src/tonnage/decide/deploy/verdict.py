@@ -47,15 +47,15 @@ def _need_of(plan: Plan) -> DeployNeed | None:
         if isinstance(step.action, Reclaim):
             freed_bytes -= step.kept.likely_bytes
             continue
-        taken = _taken(step)
-        if not (taken.known and step.transient.known):
+        kept_of_it = taken(step)
+        if not (kept_of_it.known and step.transient.known):
             return None
-        moment = kept + at_worst(taken, step.transient)
+        moment = kept + at_worst(kept_of_it, step.transient)
         # It may be a give-back that is not counted on: then nothing was needed for it.
         if (moment.likely_bytes, moment.high_bytes) > (peak.likely_bytes, peak.high_bytes):
             worst = step.name
         peak = _higher(peak, moment)
-        kept += taken
+        kept += kept_of_it
     return DeployNeed(
         purpose=plan.purpose,
         mount=plan.filesystem,
@@ -69,7 +69,8 @@ def _need_of(plan: Plan) -> DeployNeed | None:
     )
 
 
-def _taken(step: Step) -> Estimate:
+def taken(step: Step) -> Estimate:
+    """Return what a step keeps, as a need counts it."""
     if isinstance(step.action, StartFirst | StartRolling | Switch | Restart) and step.kept.grade is Grade.UNKNOWN:
         return NOTHING
     return given_back(step) if isinstance(step.action, CleanCache) else step.kept
