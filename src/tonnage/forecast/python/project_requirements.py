@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from tonnage.forecast.python.parsing import requirement
+from tonnage.forecast.python.poetry_versions import python_marker, versions
 from tonnage.forecast.python.toml_text import read_toml
 
 if TYPE_CHECKING:
@@ -130,16 +131,31 @@ def _group_of_others(told: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def _poetry(name: str, value: object, added: set[str]) -> Iterator[str]:
-    """Yield a dependency of Poetry's own form without its versions."""
+    """Yield a dependency of Poetry's own form in that of the standard."""
     if name == "python":
         return
     for each in value if isinstance(value, list) else [value]:
-        table = each if isinstance(each, dict) else {}
+        table = each if isinstance(each, dict) else {"version": each}
         if table.get("optional") and canonicalize_name(name) not in added:
             continue
         extras = f"[{','.join(_texts(table.get('extras'), checked=False))}]" if table.get("extras") else ""
-        marker = f" ; {table['markers']}" if isinstance(table.get("markers"), str) else ""
-        yield from _texts([f"{name}{extras}{marker}"])
+        markers = [python_marker(told)] if isinstance(told := table.get("python"), str) else []
+        markers += [table["markers"]] if isinstance(table.get("markers"), str) else []
+        marker = " and ".join(f"({told})" for told in markers if told)
+        version = versions(told) if isinstance(told := table.get("version"), str) else ""
+        place = _place(table)
+        wanted = f"{name}{extras} @ {place}" if place else f"{name}{extras}{version}"
+        written = f"{wanted} ; {marker}" if marker else wanted
+        # What cannot be read of it leaves its name.
+        yield from _texts([written]) or _texts([f"{name}{extras}"])
+
+
+def _place(table: Mapping[str, Any]) -> str:
+    """Return the address of a dependency that comes from no index; empty for one that does."""
+    told = {key: value for key in ("git", "url", "path") if isinstance(value := table.get(key), str) and value}
+    if "git" in told:
+        return f"git+{told['git'].removeprefix('git+')}"
+    return told.get("url") or (f"file:///{told['path'].lstrip('./')}" if "path" in told else "")
 
 
 def _texts(lines: object, *, checked: bool = True) -> list[str]:
