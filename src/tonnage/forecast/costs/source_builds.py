@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Sdist
 from tonnage.model.forecast.sized_effects import WrittenBytes
@@ -43,6 +44,9 @@ def built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
     name = f"{archive.name or getattr(archive, 'requirement', '')} {getattr(archive, 'version', '')}".strip()
     if not isinstance(archive, Sdist) or archive.size_bytes is None:
         source = getattr(archive, "reason", "") or "built from source"
+        bound = assumed(
+            max(assumed_bytes, heaviest([archive.name], for_cpu="cpu" in getattr(archive, "requirement", "")))
+        )
         return replace(WrittenBytes.of_size(name, "", bound, source, download=bound), transient=bound)
     download = exactly(archive.size_bytes)
     contents = archive.contents

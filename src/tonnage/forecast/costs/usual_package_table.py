@@ -94,10 +94,27 @@ cypress 5 1100 | playwright 5 30 | @playwright/test 5 30 | lighthouse 20 220
 @modelcontextprotocol/inspector 10 120
 """
 
+# Packages for Python that bring hundreds of megabytes: at most with what is for graphics cards, and without.
+_PYTHON = """
+torch 6500 1500 | torchvision 6600 1600 | torchaudio 6600 1600 | torchtext 6500 1500 | torchmetrics 6600 1600
+tensorflow 2600 2600 | tensorflow-gpu 2600 2600 | tensorflow-cpu 1600 1600 | keras 2600 2600 | jax 4500 700
+jaxlib 4500 700 | vllm 12000 12000 | xformers 7000 7000 | ultralytics 7200 2300 | sentence-transformers 7000 2200
+accelerate 6800 1800 | timm 6800 1800 | openai-whisper 7000 2200 | whisperx 8500 3500 | easyocr 7200 2400
+peft 6900 2000 | trl 7200 2400 | bitsandbytes 7000 2200 | deepspeed 7500 2600 | lightning 6900 2000
+pytorch-lightning 6900 2000 | fastai 7500 2700 | flair 7500 2700 | stanza 6800 1900 | bertopic 7500 2700
+docling 8000 3500 | unstructured-inference 8000 3500 | torch-geometric 6800 1800 | detectron2 7200 2300
+mmcv 7500 2700 | mmcv-full 7500 2700 | mmdet 7800 3000 | mmpose 7800 3000 | open-clip-torch 6900 1900
+super-gradients 8500 3500 | segment-anything 6700 1700 | rembg 1500 1500 | paddlepaddle-gpu 5500 5500
+paddlepaddle 1600 1600 | cupy-cuda12x 2500 2500 | cupy-cuda11x 2500 2500 | onnxruntime-gpu 1600 1600
+tensorrt 6500 6500 | nvidia-cudnn-cu12 2200 2200 | nvidia-cublas-cu12 1300 1300 | mxnet-cu112 2600 2600
+pyspark 1000 1000 | apache-flink 1200 1200 | ray 900 900 | open3d 2200 2200 | auto-gptq 7200 7200
+flash-attn 8500 8500 | llama-cpp-python 1600 1600 | triton 1600 1600 | dgl 3500 2500
+"""
+
 
 def _rows(text: str) -> dict[str, tuple[int, int]]:
     entries = (entry.split() for entry in text.replace("\n", "|").split("|") if entry.strip())
     return {name: (int(low) * 1_000_000, int(high) * 1_000_000) for name, low, high in entries}
 
 
-SYSTEM, PATTERNS, TOOLS = _rows(_SYSTEM), _rows(_PATTERNS), _rows(_TOOLS)
+SYSTEM, PATTERNS, TOOLS, PYTHON = _rows(_SYSTEM), _rows(_PATTERNS), _rows(_TOOLS), _rows(_PYTHON)

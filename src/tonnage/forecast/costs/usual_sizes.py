@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.forecast.costs.usual_package_table import PATTERNS, SYSTEM, TOOLS
+from tonnage.forecast.costs.usual_package_table import PATTERNS, PYTHON, SYSTEM, TOOLS
+from tonnage.forecast.requirements.lines import normal_name
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import Estimate, Grade, assumed
 from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _MB = 1_000_000
 _USUAL = "usual size"
@@ -125,3 +126,17 @@ def _usual(size: tuple[int, int]) -> Estimate:
 def _packed(size: tuple[int, int]) -> Estimate:
     low, high = size
     return Estimate(low // 6, (2 * low + high) // 12, high // 2, Grade.DECLARED)
+
+
+def is_heavy(name: str) -> bool:
+    """Whether a package for Python is known to bring hundreds of megabytes."""
+    return normal_name(name) in PYTHON
+
+
+def heaviest(names: Iterable[str], *, for_cpu: bool = False) -> int:
+    """Return what the heaviest of some packages for Python brings at most, in bytes; 0 where none is known to be heavy.
+
+    Args:
+        for_cpu: From an index of builds without support of graphics cards.
+    """
+    return max((PYTHON[each][for_cpu] for each in map(normal_name, names) if each in PYTHON), default=0)

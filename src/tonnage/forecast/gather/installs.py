@@ -6,8 +6,6 @@ A resolution that fails is a result: its reason stands in the forecast, and a bo
 from __future__ import annotations
 
 import hashlib
-import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -16,17 +14,14 @@ from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.copied_image_files import perhaps
 from tonnage.forecast.costs.wheel_installs import installed
-from tonnage.forecast.gather.context import failure_of, finding_shown
+from tonnage.forecast.gather.context import failure_of
+from tonnage.forecast.gather.install_requests import asking_file, lock_of, request_of
 from tonnage.forecast.gather.stage_python import knowing, missing, record
+from tonnage.forecast.gather.unresolved import remember, unresolved
 from tonnage.forecast.requirements.chains import chains
-from tonnage.forecast.requirements.files import read_requirements
-from tonnage.forecast.requirements.lines import refused_character
-from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
-from tonnage.model.forecast.installs import CacheKind, Installer
-from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
-from tonnage.model.forecast.requirements import RequirementKind
+from tonnage.model.forecast.installs import CacheKind
 from tonnage.model.forecast.sized_effects import Aside, PiecePart, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
@@ -38,19 +33,13 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.effects import PythonRemove
     from tonnage.model.forecast.installs import PythonInstall
-    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
+    from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist, Target, Wheel
     from tonnage.model.forecast.recipe import InstructionEnvironment
-    from tonnage.model.forecast.requirements import IndexOptions, Requirement
+    from tonnage.model.forecast.requirements import Requirement
 
 # pip 23.0 on Python 3.11 wrote 5.45 MB, 7.1 MB in blocks; 0 where the image has its bytecode.
 _OWN_IMAGE = Estimate(0, 5_450_000, 9_000_000, Grade.EXACT)
 _OWN_DISK = Estimate(0, 7_100_000, 12_000_000, Grade.EXACT)
-_LOCKS = {
-    Installer.UV_SYNC: ("uv.lock",),
-    Installer.POETRY: ("poetry.lock",),
-    Installer.PDM: ("pdm.lock", "pylock.toml"),
-}
-_REMOTE = regex(r"(?:https?|ftp|file):", re.IGNORECASE)
 _LINKED = frozenset({"hardlink", "clone", "symlink", ""})
 
 
@@ -74,20 +63,25 @@ def install_deed(
     place = _place(effect, target)
     lines: list[Requirement] = [*effect.requirements]
     unknown: list[str] = []
+    request: ResolveRequest | None = None
+    # An installer that is told another directory does not look what is in it.
+    apart = effect.target or effect.prefix or effect.downloads_only
+    there = {} if apart or effect.force_reinstall else python.present.get(place, {})
     try:
-        request = _request(effect, files, said, environment, lines, unknown, target, lookups)
-        # An installer that is told another directory does not look what is in it.
-        apart = effect.target or effect.prefix or effect.downloads_only
-        there = {} if apart or effect.force_reinstall else python.present.get(place, {})
+        request = request_of(effect, files, said, environment, lines, unknown, target, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
-        lock = _lock(effect, request, target, files, lookups)
+        lock = lock_of(effect, request, target, files, lookups)
         fresh, perhaps_there = missing(lock, there)
         contents = lookups.contents(fresh, request)
     except TonnageError as error:
         said.failures.append(failure_of(error, effect, lines, said.root))
         caught = effect.conditional or effect.forgiven
         said.broken = said.broken or (isinstance(error, UsageError) and not caught)
-        return _assumed(effect, "not resolved: assumed", assume_bytes)
+        instead = unresolved(effect, request, error, target, lookups, assume_bytes)
+        if request is not None and not apart:
+            present = python.present.setdefault(place, {})
+            remember(present, instead, request, target, certain=not effect.conditional)
+        return instead.deed
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
     told_late = tuple("standard input" if path == "-" else path for path in dict.fromkeys(unknown))
@@ -108,24 +102,27 @@ def install_deed(
         copies=effect.link_mode not in _LINKED,
         assumed_bytes=assume_bytes,
     )
-    brought = chains(lock, lines, next((each for each in _LOCKS.get(effect.installer, ()) if not lines), ""))
+    brought = chains(lock, lines, "" if lines else asking_file(effect, files))
     writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
     if effect.project_itself and not effect.project_editable:
         writes.append(_small_project(effect, place))
     writes += _unread(effect, place, assume_bytes)
     asides: tuple[Aside, ...] = ()
-    if found.cache.disk.high_bytes:
-        if effect.cache.kind is CacheKind.MOUNTED:
-            # Two installs into one cache add up, unless they install the same.
-            names = "\n".join(sorted(f"{wheel.name}=={wheel.version}" for wheel in fresh.wheels))
-            key = f"cache:{effect.cache.mount}:{hashlib.sha256(names.encode()).hexdigest()[:16]}"
-            asides = (Aside(key=key, name=found.cache.name, disk=found.cache.disk),)
-        else:
-            writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
+    if found.cache.disk.high_bytes and effect.cache.kind is CacheKind.MOUNTED:
+        asides = (_beside(effect, found.cache, fresh),)
+    elif found.cache.disk.high_bytes:
+        writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
     gone = tuple((place, piece) for piece in replaced)
     return SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone)
+
+
+def _beside(effect: PythonInstall, cache: WrittenBytes, fresh: Lock) -> Aside:
+    """Return what a cache on a mount keeps: two installs into one add up, unless they install the same."""
+    names = "\n".join(sorted(f"{wheel.name}=={wheel.version}" for wheel in fresh.wheels))
+    key = f"cache:{effect.cache.mount}:{hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    return Aside(key=key, name=cache.name, disk=cache.disk)
 
 
 def uninstalled(effect: PythonRemove, python: StagePython) -> tuple[tuple[str, str], ...]:
@@ -183,176 +180,6 @@ def _place(effect: PythonInstall, target: Target) -> str:
         return effect.target
     home = "/root" if effect.user else ""
     return site_packages(target.python, effect.prefix or effect.virtual_environment, user_home=home)
-
-
-def _request(
-    effect: PythonInstall,
-    files: StageFiles,
-    said: Diagnostics,
-    environment: Mapping[str, str],
-    read: list[Requirement],
-    unknown: list[str],
-    target: Target,
-    lookups: Lookups,
-) -> ResolveRequest:
-    """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
-    wanted, limits, options = _read(effect, files, said, environment, unknown)
-    exported = {path: found for path in unknown if (found := files.export(path)) is not None}
-    pinned: list[str] = []
-    for path, (install, its_files) in exported.items():
-        project = _project(install, its_files, ResolveRequest(requirements=()))
-        if project is not None and project.lock_text:
-            lock = lookups.locked(project, target)
-            archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
-            pinned += [f"{each.name}=={each.version}" for each in archives]
-            pinned += [each.requirement for each in lock.others]
-            unknown.remove(path)
-    for word in effect.unread:
-        _refuse(word, str(effect.place))
-    read += [*wanted, *limits]
-    lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
-    return ResolveRequest(
-        requirements=(*lines, *pinned),
-        constraints=tuple(_line(each) for each in limits),
-        index_url=options.index_url,
-        extra_index_urls=options.extra_index_urls,
-        find_links=options.find_links,
-        no_index=options.no_index,
-        best_of_all_indexes=not effect.installer.is_uv or effect.index_strategy == "unsafe-best-match",
-        dependencies=not effect.no_deps,
-        prereleases=options.pre,
-        only_binary=options.only_binary,
-        no_binary=options.no_binary,
-        require_hashes=options.require_hashes,
-        exclude_newer=effect.exclude_newer,
-        resolution=effect.resolution or "highest",
-        torch_backend=effect.torch_backend,
-    )
-
-
-def _read(
-    effect: PythonInstall,
-    files: StageFiles,
-    said: Diagnostics,
-    environment: Mapping[str, str],
-    unknown: list[str],
-) -> tuple[list[Requirement], list[Requirement], IndexOptions]:
-    wanted: list[Requirement] = []
-    limits: list[Requirement] = []
-    options = effect.options
-
-    def text(path: str) -> str | None:
-        """Return what a file holds; nothing, and its name, where only the build will know."""
-        found = effect.standard_input if path == "-" else files.text(path)
-        if found is not None or not (path == "-" or _REMOTE.match(path) or "$" in path or files.may_have(path)):
-            return found
-        unknown.append(path)
-        return ""
-
-    written = [path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock.")]
-    for path, constrains in (*((path, False) for path in written), *((path, True) for path in effect.constraint_files)):
-        found = read_requirements(
-            path,
-            text,
-            environment=environment,
-            constraints=constrains,
-            shown=files.shown,
-        )
-        wanted += found.requirements
-        limits += found.constraints
-        shown = [finding_shown(finding, said.root) for finding in found.findings]
-        said.findings += [finding for finding in shown if finding not in said.findings]
-        new = found.options
-        options = replace(
-            options,
-            index_url=new.index_url or options.index_url,
-            extra_index_urls=tuple(dict.fromkeys((*options.extra_index_urls, *new.extra_index_urls))),
-            find_links=tuple(dict.fromkeys((*options.find_links, *new.find_links))),
-            no_index=options.no_index or new.no_index,
-            pre=options.pre or new.pre,
-            only_binary=new.only_binary or options.only_binary,
-            no_binary=new.no_binary or options.no_binary,
-            require_hashes=options.require_hashes or new.require_hashes,
-        )
-    return wanted, limits, options
-
-
-def _line(each: Requirement) -> str:
-    """Return a requirement as a line, which is parsed again where it is used."""
-    _refuse(each.text, str(each.place))
-    if each.kind is RequirementKind.ADDRESS and each.name:
-        extras = f"[{','.join(each.extras)}]" if each.extras else ""
-        return f"{each.name}{extras} @ {each.location}" + (f" ; {each.marker}" if each.marker else "")
-    # A name and an archive without a directory look alike.
-    bare = (
-        each.kind is RequirementKind.PATH
-        and "@" not in each.text
-        and not each.text.startswith(("./", "../", "/", "file:"))
-    )
-    return f"./{each.text}" if bare else each.text
-
-
-def _refuse(text: str, place: str) -> None:
-    if refused := refused_character(text):
-        raise UsageError(
-            f"a requirement has the character {refused}, which no requirement has",
-            why=f"It is written as {text!a}.", todo="Take the character away.", place=place,
-        )  # fmt: skip
-
-
-def _is_project(each: Requirement, effect: PythonInstall, files: StageFiles) -> bool:
-    """Return whether a requirement is a directory whose dependencies can be read."""
-    if each.kind is not RequirementKind.PATH or not each.location or effect.downloads_only:
-        return False
-    return files.text(posixpath.join(each.location, "pyproject.toml")) is not None
-
-
-def _project(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) -> LockedRequest | None:
-    """Return the project that is installed, with its lock where that is there; None where no project is."""
-    if not effect.project_directory:
-        return None
-    names = _LOCKS.get(effect.installer, ())
-    found = ((name, files.text(posixpath.join(effect.project_directory, name))) for name in names)
-    name, text = next(((name, text) for name, text in found if text is not None), ("", ""))
-    project = files.text(posixpath.join(effect.project_directory, "pyproject.toml"))
-    if project is None:
-        raise UsageError(
-            f"{posixpath.join(effect.project_directory, 'pyproject.toml')} is not there",
-            todo="Copy it into the image before it is installed.",
-            place=str(effect.place),
-        )
-    return LockedRequest(
-        lock_name=name,
-        lock_text=text or "",
-        project_text=project,
-        extras=effect.extras,
-        all_extras=effect.all_extras,
-        groups=effect.groups,
-        without_groups=effect.without_groups,
-        all_groups=effect.all_groups,
-        only_groups=effect.only_groups,
-        left_out=effect.left_out,
-        asked=asked,
-    )
-
-
-def _lock(effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups) -> Lock:
-    """Return what will be installed: from the lock that lies there, else by resolving."""
-    project = _project(effect, files, request)
-    if project is not None and project.lock_text:
-        return lookups.locked(project, target)
-    lines = list(request.requirements)
-    if project is not None:
-        lines += lookups.needs(project)
-    for path in effect.requirement_files:
-        if posixpath.basename(path).startswith("pylock."):
-            lock = LockedRequest(lock_name=posixpath.basename(path), lock_text=files.text(path) or "", asked=request)
-            return lookups.locked(lock, target)
-    for each in effect.requirements:
-        if _is_project(each, effect, files):
-            text = files.text(posixpath.join(each.location, "pyproject.toml")) or ""
-            lines += lookups.needs(LockedRequest(lock_name="", lock_text="", project_text=text, extras=each.extras))
-    return lookups.resolve(replace(request, requirements=tuple(lines)), target)
 
 
 def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffect:

@@ -6,12 +6,15 @@ it stands under a condition, a later install may write all or nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
+from packaging.requirements import InvalidRequirement
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, moved
+from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.requirements.lines import normal_name
 from tonnage.model.forecast.python_lock import Other, Wheel
 
@@ -117,8 +120,23 @@ def knowing(
         request,
         installed=tuple(f"{name}=={each.version}" for name, each in there.items() if each.version),
         kept=tuple(each.what for each in there.values() if isinstance(each.what, Wheel) and each.origin not in offers),
-        left_out=tuple(name for name, each in there.items() if not each.version),
+        left_out=tuple(
+            name for name, each in there.items() if not each.version and not _asks_for_another(request, name, each)
+        ),
     )
+
+
+def _asks_for_another(request: ResolveRequest, name: str, there: Installed) -> bool:
+    """Whether a request names versions that what is there, of which only the request is known, may not be."""
+    if not isinstance(there.what, Other):
+        return False
+    for line in request.requirements:
+        with suppress(InvalidRequirement):
+            before, wanted = requirement(there.what.requirement), requirement(line)
+            pins = [each.version for each in before.specifier if each.operator == "=="]
+            if normal_name(wanted.name) == name and wanted.specifier:
+                return not (pins and wanted.specifier.contains(pins[0].partition("+")[0], prereleases=True))
+    return False
 
 
 def missing(lock: Lock, present: dict[str, Installed]) -> tuple[Lock, frozenset[str]]:

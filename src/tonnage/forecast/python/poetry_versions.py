@@ -15,7 +15,9 @@ import re
 
 from tonnage.lazily import regex
 
-_PART = regex(r"\s*(\^|~=|~|===|==|>=|<=|!=|>|<|=)?\s*v?([0-9](?:[0-9A-Za-z.+_-]{0,200}[0-9A-Za-z])?|\*)(\.\*)?\s*,?", re.ASCII)
+_PART = regex(
+    r"\s*(\^|~=|~|===|==|>=|<=|!=|>|<|=)?\s*v?([0-9](?:[0-9A-Za-z.+_-]{0,200}[0-9A-Za-z])?|\*)(\.\*)?\s*,?", re.ASCII
+)
 _NUMBERS = regex(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,8}")
 _EITHER = regex(r"\s*\|\|?\s*")
 _LONGEST = 2_000
@@ -73,5 +75,7 @@ def _after(version: str, *, caret: bool) -> str:
     """Return the first version that is too new for ``^`` or ``~``."""
     numbers = [int(each) for each in version.split(".")]
     # A caret holds the first number that is not 0, a tilde the second one where there is one.
-    held = next((at for at, each in enumerate(numbers) if each), len(numbers) - 1) if caret else min(1, len(numbers) - 1)
+    held = (
+        next((at for at, each in enumerate(numbers) if each), len(numbers) - 1) if caret else min(1, len(numbers) - 1)
+    )
     return ".".join(str(each) for each in (*numbers[:held], numbers[held] + 1))

@@ -30,7 +30,7 @@ def wheel(index: Index, name: str, version: str, size: int, *requires: str, fold
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def indexes() -> Iterator[tuple[Index, Index]]:
     """The index that everybody asks, and one of small builds."""
     with serving() as server:

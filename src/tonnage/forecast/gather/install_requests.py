@@ -1,0 +1,216 @@
+"""What one install of Python packages asks a resolver for, or takes from a lock: by its words and its files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.errors import UsageError
+from tonnage.forecast.gather.context import finding_shown
+from tonnage.forecast.requirements.files import read_requirements
+from tonnage.forecast.requirements.lines import refused_character
+from tonnage.lazily import regex
+from tonnage.model.forecast.installs import Installer
+from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
+from tonnage.model.forecast.requirements import RequirementKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.forecast.gather.context import Diagnostics
+    from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
+    from tonnage.model.forecast.requirements import IndexOptions, Requirement
+
+_LOCKS = {
+    Installer.UV_SYNC: ("uv.lock",),
+    Installer.POETRY: ("poetry.lock",),
+    Installer.PDM: ("pdm.lock", "pylock.toml"),
+}
+_REMOTE = regex(r"(?:https?|ftp|file):", re.IGNORECASE)
+
+
+def request_of(
+    effect: PythonInstall,
+    files: StageFiles,
+    said: Diagnostics,
+    environment: Mapping[str, str],
+    read: list[Requirement],
+    unknown: list[str],
+    target: Target,
+    lookups: Lookups,
+) -> ResolveRequest:
+    """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
+    wanted, limits, options = _read(effect, files, said, environment, unknown)
+    exported = {path: found for path in unknown if (found := files.export(path)) is not None}
+    pinned: list[str] = []
+    for path, (install, its_files) in exported.items():
+        project = project_of(install, its_files, ResolveRequest(requirements=()))
+        if project is not None and project.lock_text:
+            lock = lookups.locked(project, target)
+            archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
+            pinned += [f"{each.name}=={each.version}" for each in archives]
+            pinned += [each.requirement for each in lock.others]
+            unknown.remove(path)
+    for word in effect.unread:
+        _refuse(word, str(effect.place))
+    read += [*wanted, *limits]
+    lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
+    return ResolveRequest(
+        requirements=(*lines, *pinned),
+        constraints=tuple(_line(each) for each in limits),
+        index_url=options.index_url,
+        extra_index_urls=options.extra_index_urls,
+        find_links=options.find_links,
+        no_index=options.no_index,
+        best_of_all_indexes=not effect.installer.is_uv or effect.index_strategy == "unsafe-best-match",
+        dependencies=not effect.no_deps,
+        prereleases=options.pre,
+        only_binary=options.only_binary,
+        no_binary=options.no_binary,
+        require_hashes=options.require_hashes,
+        exclude_newer=effect.exclude_newer,
+        resolution=effect.resolution or "highest",
+        torch_backend=effect.torch_backend,
+    )
+
+
+def _read(
+    effect: PythonInstall,
+    files: StageFiles,
+    said: Diagnostics,
+    environment: Mapping[str, str],
+    unknown: list[str],
+) -> tuple[list[Requirement], list[Requirement], IndexOptions]:
+    wanted: list[Requirement] = []
+    limits: list[Requirement] = []
+    options = effect.options
+
+    def text(path: str) -> str | None:
+        """Return what a file holds; nothing, and its name, where only the build will know."""
+        found = effect.standard_input if path == "-" else files.text(path)
+        if found is not None or not (path == "-" or _REMOTE.match(path) or "$" in path or files.may_have(path)):
+            return found
+        unknown.append(path)
+        return ""
+
+    written = [path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock.")]
+    for path, constrains in (*((path, False) for path in written), *((path, True) for path in effect.constraint_files)):
+        found = read_requirements(
+            path,
+            text,
+            environment=environment,
+            constraints=constrains,
+            shown=files.shown,
+        )
+        wanted += found.requirements
+        limits += found.constraints
+        shown = [finding_shown(finding, said.root) for finding in found.findings]
+        said.findings += [finding for finding in shown if finding not in said.findings]
+        new = found.options
+        options = replace(
+            options,
+            index_url=new.index_url or options.index_url,
+            extra_index_urls=tuple(dict.fromkeys((*options.extra_index_urls, *new.extra_index_urls))),
+            find_links=tuple(dict.fromkeys((*options.find_links, *new.find_links))),
+            no_index=options.no_index or new.no_index,
+            pre=options.pre or new.pre,
+            only_binary=new.only_binary or options.only_binary,
+            no_binary=new.no_binary or options.no_binary,
+            require_hashes=options.require_hashes or new.require_hashes,
+        )
+    return wanted, limits, options
+
+
+def _line(each: Requirement) -> str:
+    """Return a requirement as a line, which is parsed again where it is used."""
+    _refuse(each.text, str(each.place))
+    if each.kind is RequirementKind.ADDRESS and each.name:
+        extras = f"[{','.join(each.extras)}]" if each.extras else ""
+        return f"{each.name}{extras} @ {each.location}" + (f" ; {each.marker}" if each.marker else "")
+    # A name and an archive without a directory look alike.
+    bare = (
+        each.kind is RequirementKind.PATH
+        and "@" not in each.text
+        and not each.text.startswith(("./", "../", "/", "file:"))
+    )
+    return f"./{each.text}" if bare else each.text
+
+
+def _refuse(text: str, place: str) -> None:
+    if refused := refused_character(text):
+        raise UsageError(
+            f"a requirement has the character {refused}, which no requirement has",
+            why=f"It is written as {text!a}.", todo="Take the character away.", place=place,
+        )  # fmt: skip
+
+
+def _is_project(each: Requirement, effect: PythonInstall, files: StageFiles) -> bool:
+    """Return whether a requirement is a directory whose dependencies can be read."""
+    if each.kind is not RequirementKind.PATH or not each.location or effect.downloads_only:
+        return False
+    return files.text(posixpath.join(each.location, "pyproject.toml")) is not None
+
+
+def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) -> LockedRequest | None:
+    """Return the project that is installed, with its lock where that is there; None where no project is."""
+    if not effect.project_directory:
+        return None
+    names = _LOCKS.get(effect.installer, ())
+    found = ((name, files.text(posixpath.join(effect.project_directory, name))) for name in names)
+    name, text = next(((name, text) for name, text in found if text is not None), ("", ""))
+    project = files.text(posixpath.join(effect.project_directory, "pyproject.toml"))
+    if project is None:
+        raise UsageError(
+            f"{posixpath.join(effect.project_directory, 'pyproject.toml')} is not there",
+            todo="Copy it into the image before it is installed.",
+            place=str(effect.place),
+        )
+    return LockedRequest(
+        lock_name=name,
+        lock_text=text or "",
+        project_text=project,
+        extras=effect.extras,
+        all_extras=effect.all_extras,
+        groups=effect.groups,
+        without_groups=effect.without_groups,
+        all_groups=effect.all_groups,
+        only_groups=effect.only_groups,
+        left_out=effect.left_out,
+        asked=asked,
+    )
+
+
+def asking_file(effect: PythonInstall, files: StageFiles) -> str:
+    """Return the file of a project that decides what is installed of it; empty without one."""
+    if not effect.project_directory:
+        return ""
+    locks = _LOCKS.get(effect.installer, ())
+    there = (name for name in locks if files.text(posixpath.join(effect.project_directory, name)) is not None)
+    return next(there, "pyproject.toml")
+
+
+def lock_of(
+    effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups
+) -> Lock:
+    """Return what will be installed: from the lock that lies there, else by resolving."""
+    project = project_of(effect, files, request)
+    if project is not None and project.lock_text:
+        return lookups.locked(project, target)
+    lines = list(request.requirements)
+    if project is not None:
+        lines += lookups.needs(project)
+    for path in effect.requirement_files:
+        if posixpath.basename(path).startswith("pylock."):
+            lock = LockedRequest(lock_name=posixpath.basename(path), lock_text=files.text(path) or "", asked=request)
+            return lookups.locked(lock, target)
+    for each in effect.requirements:
+        if _is_project(each, effect, files):
+            text = files.text(posixpath.join(each.location, "pyproject.toml")) or ""
+            lines += lookups.needs(LockedRequest(lock_name="", lock_text="", project_text=text, extras=each.extras))
+    return lookups.resolve(replace(request, requirements=tuple(lines)), target)
