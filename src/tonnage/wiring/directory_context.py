@@ -10,6 +10,7 @@ from tonnage.adapters.context.copied_files import tree_of
 from tonnage.adapters.context.copy_digest import contents_of
 from tonnage.forecast.gather.lookups import Copied
 from tonnage.forecast.gather.visible_files import TextFile
+from tonnage.forecast.requirements.encodings import decoded
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.model.forecast.file_tree import Tree
 from tonnage.small_files import CONTEXT_TEXT
@@ -66,7 +67,7 @@ class DirectoryContext:
             return None
         try:
             # A carriage return of its own is for the reader to judge.
-            text = self._files.read(found, CONTEXT_TEXT).decode("utf-8", "replace").replace("\r\n", "\n")
+            text = decoded(self._files.read(found, CONTEXT_TEXT)).replace("\r\n", "\n")
         except OSError:
             return None
         return TextFile(text, found.actual)

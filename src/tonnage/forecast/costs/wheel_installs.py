@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.source_builds import built
+from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.model.forecast.compression import Content, at_most_compressed, compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
@@ -287,8 +288,14 @@ def _spread_of(contents: WheelContents, count_bytes: int) -> Estimate:
         return exactly(count_bytes)
     size_bytes = contents.wheel.size_bytes
     if size_bytes is None:
-        return assumed(_UNSEEN_BYTES)
+        return _unseen(contents)
     return spread(size_bytes * RATIO_LOW, size_bytes * RATIO_LIKELY, size_bytes * RATIO_HIGH, Grade.UNKNOWN)
+
+
+def _unseen(contents: WheelContents) -> Estimate:
+    """Return a bound for a wheel that nobody told anything of."""
+    wheel = contents.wheel
+    return assumed(max(_UNSEEN_BYTES, heaviest([wheel.name], for_cpu="+cpu" in wheel.version)))
 
 
 def _unpacked_disk(contents: WheelContents) -> Estimate:
@@ -299,7 +306,7 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
     if size_bytes is not None:
         return exactly(size_bytes)
     if contents.reading is Reading.NOTHING:
-        return assumed(_UNSEEN_BYTES)
+        return _unseen(contents)
     unpacked = contents.content_bytes
     return spread(unpacked // RATIO_HIGH, unpacked // RATIO_LIKELY, unpacked, Grade.UNKNOWN)
 
