@@ -23,6 +23,7 @@ from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Nothing, Opaque, Source, WriteFile
 from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
+from tonnage.model.forecast.shell_script import Redirection
 from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _MACHINES = {
 _ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
 _REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
 _LONGEST_PIPELINE = 32
+_SUBSTITUTED = "/proc/self/fd/"
 _ROOT = frozenset({"", "root", "0"})
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
 # What ``find`` pipes into these through xargs is told as its own effect.
@@ -71,6 +73,10 @@ def effects(
     script = _with_cut_pipelines(_script(run, step, _answers(platform)))
     found: list[AnyEffect] = []
     for index in range(len(script.commands)):
+        inner, script = _with_substitutions(script, index)
+        for each in inner:
+            for at in range(len(each.commands)):
+                found += _without_bytes(_effects(_context(each, at, step, run, kept), each, at))
         found += _effects(_context(script, index, step, run, kept), script, index)
     found += [
         Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
@@ -78,6 +84,40 @@ def effects(
         if text.strip()
     ]
     return tuple(found)
+
+
+def _with_substitutions(script: Script, index: int) -> tuple[list[Script], Script]:
+    """Return what ``<(...)`` among a command's words runs, and the script in which files stand in for it."""
+    command = script.commands[index]
+    inner: list[Script] = []
+    words = list(command.words)
+    for at, word in enumerate(words):
+        if word.known or word.quoted or not (word.text.startswith("<(") and word.text.endswith(")")):
+            continue
+        path = f"{_SUBSTITUTED}{command.offset}-{at}"
+        read = read_script(
+            word.text[2:-1], command.environment, directory=command.working_directory or "/", complete=False
+        )
+        commands = [replace(each, offset=command.offset, conditional=command.conditional) for each in read.commands]
+        if not commands or read.broken:
+            continue
+        written = Redirection(operator=">", path=path)
+        commands[-1] = replace(commands[-1], redirections=(*commands[-1].redirections, written))
+        inner.append(replace(read, commands=tuple(commands)))
+        words[at] = replace(word, text=path, known=True)
+    if not inner:
+        return [], script
+    commands = list(script.commands)
+    commands[index] = replace(command, words=tuple(words))
+    return inner, replace(script, commands=tuple(commands))
+
+
+def _without_bytes(found: Sequence[AnyEffect]) -> tuple[AnyEffect, ...]:
+    """Return effects in which what ``<(...)`` prints is no file of the image."""
+    return tuple(
+        replace(each, source=Source()) if isinstance(each, WriteFile) and each.path.startswith(_SUBSTITUTED) else each
+        for each in found
+    )
 
 
 def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, kept: dict[str, str]) -> Context:

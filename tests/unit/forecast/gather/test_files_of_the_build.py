@@ -49,6 +49,8 @@ ASSUMED = 500_000_000
         "grep -v torch /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
         "sed -i /torch/d /app/list.txt && pip install --no-cache-dir -r /app/list.txt",
         "cp /app/list.txt /r.txt && sed -i /torch/d /r.txt && pip install --no-cache-dir -r /r.txt",
+        "pip install --no-cache-dir -r <(grep -v torch /app/list.txt)",
+        "cd /app && pip install --no-cache-dir -r <(sed /torch/d list.txt) -c <(echo reader==1.0)",
         "cd /app && sed s/torch.*// list.txt >/s.txt && cat /s.txt >/r.txt && pip install --no-cache-dir -r /r.txt",
     ],
 )
@@ -73,6 +75,9 @@ def test_a_file_that_the_build_writes_from_what_is_known_is_read(
         "uv pip compile /app/list.txt -o /r.txt && pip install --no-cache-dir -r /r.txt",
         "make list && pip install --no-cache-dir -r /made.txt",
         "awk '{print $1}' /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "pip install --no-cache-dir -r <(make list)",
+        "pip install --no-cache-dir -r <(curl -fsSL https://example.org/r.txt)",
+        "pip install --no-cache-dir -r <(cat /app/list.txt | awk 1)",
         "make list | pip install --no-cache-dir -r /dev/stdin",
         "pip install --no-cache-dir -r $(make list)",
         "mv /app/list.txt /r.txt && ./change /r.txt && awk 1 /r.txt > /s.txt && pip install --no-cache-dir -r /s.txt",
@@ -120,6 +125,7 @@ def test_a_failure_that_something_else_is_run_for_is_none(forecast: Forecast, sc
         ("poetry sync --no-root --only=main", OLD),
         ("poetry export -o /r.txt && pip install --no-compile -r /r.txt", OLD),
         ("poetry export --with heavy > /r.txt && pip install --no-compile -r /r.txt", OLD + LARGE + DRIVER),
+        ("pip install --no-compile -r <(poetry export --only heavy)", LARGE + DRIVER),
         ("poetry export --only heavy -f requirements.txt | pip install --no-compile -r /dev/stdin", LARGE + DRIVER),
     ],
 )
