@@ -94,13 +94,13 @@ def _with_substitutions(script: Script, index: int) -> tuple[list[Script], Scrip
     for at, word in enumerate(words):
         if word.known or word.quoted or not (word.text.startswith("<(") and word.text.endswith(")")):
             continue
-        path = f"{_SUBSTITUTED}{command.offset}-{at}"
         read = read_script(
             word.text[2:-1], command.environment, directory=command.working_directory or "/", complete=False
         )
         commands = [replace(each, offset=command.offset, conditional=command.conditional) for each in read.commands]
         if not commands or read.broken:
             continue
+        path = f"{_SUBSTITUTED}{command.offset}-{at}/<({commands[0].program or '...'} ...)"
         written = Redirection(operator=">", path=path)
         commands[-1] = replace(commands[-1], redirections=(*commands[-1].redirections, written))
         inner.append(replace(read, commands=tuple(commands)))

@@ -84,7 +84,7 @@ def install_deed(
         return instead.deed
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
-    told_late = tuple("standard input" if path == "-" else path for path in dict.fromkeys(unknown))
+    told_late = tuple("standard input" if path == "-" else path.removeprefix("/proc/self/fd/") for path in dict.fromkeys(unknown))
     if told_late:
         said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for: assumed")
         effect = replace(effect, unread=(*effect.unread, *told_late))

@@ -123,12 +123,14 @@ class SourceArchives:
         Returns:
             The archive; None where no index that answers has one.
         """
+        # What was taken back is only for those who ask for exactly that version (PEP 592).
+        pinned = any(each.operator in {"==", "==="} and "*" not in each.version for each in allowed)
         for index in indexes:
             page = self._asked(name, access, index)
             found = [
                 archive
                 for offer in offers(page.address, page.body, is_json=page.is_json)
-                if not offer.yanked and _is_for(offer.python, python)
+                if (pinned or not offer.yanked) and _is_for(offer.python, python)
                 for archive in _archive(offer, index)
                 if archive.name == canonicalize_name(name) and allowed.contains(archive.version, prereleases=True)
             ]

@@ -99,6 +99,16 @@ def test_a_version_that_was_taken_back_and_one_for_another_python_are_passed_ove
     assert names(ask("thing", index_url=f"{server.address}/simple")) == ["thing==1.0"]
 
 
+@pytest.mark.parametrize(("asked", "found"), [("thing==2.0", "2.0"), ("thing===2.0", "2.0"), ("thing>=1", "1.0")])
+def test_a_source_archive_that_was_taken_back_is_for_those_who_ask_for_that_version(
+    server: FileServer, ask: Ask, asked: str, found: str
+) -> None:
+    page(server, "thing", "thing-1.0.tar.gz", "thing-2.0.tar.gz")
+    served = server.files["/simple/thing/"]
+    served.content = served.content.replace(b">thing-2", b' data-yanked="broken">thing-2')
+    assert [each.version for each in ask(asked, index_url=f"{server.address}/simple").sdists] == [found]
+
+
 def test_times_of_uploads_are_told_where_they_decide(server: FileServer, ask: Ask) -> None:
     index = Index(server)
     index.wheel("thing", "1.0")
