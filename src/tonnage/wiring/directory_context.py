@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextFiles
     from tonnage.adapters.context.copied_files import CopyMeter
     from tonnage.adapters.context.copy_digest import FileTokens
+    from tonnage.model.forecast.python_lock import LocalWheel
     from tonnage.model.forecast.recipe import CopyInstruction
 
 
@@ -53,6 +54,25 @@ class DirectoryContext:
         if self._files is None:
             return Tree(image=UNKNOWN, disk=UNKNOWN)
         return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
+
+    def wheels(self) -> dict[str, str]:
+        """Return the wheels in it that the builder sees: by path where each really lies."""
+        with self._lock:
+            entries = () if self._files is None else self._files.entries
+        return {each.path: each.actual for each in entries if each.kind == "file" and each.path.endswith(".whl")}
+
+    def wheel(self, path: str) -> LocalWheel | None:
+        """Read a wheel in it; None where it is none that can be read."""
+        from tonnage.forecast.python.wheels import read_local  # noqa: PLC0415 - few contexts have one
+
+        with self._lock:
+            found = None if self._files is None else self._files.entry(path)
+        if self._files is None or found is None or found.kind != "file":
+            return None
+        try:
+            return read_local(self._files.open(found), path.rpartition("/")[2])
+        except OSError:
+            return None
 
     def text(self, path: str) -> TextFile | None:
         """Return a text file in it; None where there is none that the builder sees."""

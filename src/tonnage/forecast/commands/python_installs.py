@@ -125,6 +125,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         compiles=not keeps_files and not (options.has("--no-compile") or context.on("PIP_NO_COMPILE")),
         temporary_mounted=context.mount_over(temporary) is not None,
         downloads_only=keeps_files,
+        runs_in=context.command.working_directory,
         unread=(*unread, *options.unknown),
     )
 
@@ -161,6 +162,7 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         prefix=_path(context, options.last("--prefix")),
         virtual_environment=environment,
         torch_backend=options.last("--torch-backend") or context.setting("UV_TORCH_BACKEND"),
+        runs_in=context.command.working_directory,
         unread=(*unread, *options.unknown),
     )
 
@@ -344,6 +346,8 @@ def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
             found = add_option(found, name, ":all:")
         for value in words or ("",):
             text = value if isinstance(value, str) else value.text
+            if name == "--find-links" and ":" not in text:
+                text = context.absolute(text)
             if text or name in _SWITCHES:
                 found = add_option(found, name, text)
     if options.has("--no-build"):

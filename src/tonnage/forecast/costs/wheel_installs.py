@@ -27,7 +27,7 @@ from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
 from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tonnage.model.forecast.python_lock import Lock, Other, Sdist, WheelContents, WheelPart
 
@@ -169,10 +169,19 @@ def installed(
     cache: CacheKind = CacheKind.NONE,
     copies: bool = False,
     assumed_bytes: int = 500_000_000,
+    here: Collection[str] = (),
 ) -> Installation:
-    """Return what installing a lock costs."""
+    """Return what installing a lock costs.
+
+    Args:
+        here: Names of wheels that are files already: they are not fetched.
+    """
     minor = lock.target.minor
     pieces = _once([_piece(each, minor, uv=uv, compiles=compiles) for each in contents], contents)
+    pieces = [
+        replace(piece, download=NOTHING) if each.wheel.name in here else piece
+        for piece, each in zip(pieces, contents, strict=True)
+    ]
     archives: tuple[Sdist | Other, ...] = (*lock.sdists, *lock.others)
     from_source = [built(each, assumed_bytes) for each in archives]
     unpacked = total(_unpacked_disk(each) for each in contents)

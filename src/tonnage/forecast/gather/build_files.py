@@ -21,7 +21,6 @@ from tonnage.model.forecast.effects import (
     Unpack,
     WriteFile,
 )
-from tonnage.model.forecast.installs import PythonInstall
 
 if TYPE_CHECKING:
     from tonnage.forecast.gather.visible_files import StageFiles
@@ -55,8 +54,6 @@ def follow(files: StageFiles, effect: AnyEffect) -> None:  # noqa: C901 - one br
             files.unknown.append(effect.directory or "/")
         case Opaque() | OtherInstall():
             files.anything = True
-        case PythonInstall() if effect.downloads_only and effect.target:
-            files.unknown.append(effect.target)
 
 
 def _written(files: StageFiles, effect: WriteFile) -> str | None:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError
 from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
+from tonnage.forecast.gather.visible_files import ContextReader
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
@@ -23,7 +24,7 @@ from tonnage.model.references import spellings
 from tonnage.sources.outside import may_be_sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.gather.context import Diagnostics, ForecastContext
     from tonnage.forecast.gather.lookups import BuildContext, Copied, Lookups
@@ -119,8 +120,8 @@ class Contexts:
         """Return what an instruction copies or adds of the context that is meant."""
         return self.of(origin).copied(copy, packing=self._packing)
 
-    def reader(self, origin: FileSource) -> Callable[[str], TextFile | None]:
-        """Return what reads a text file of a context."""
+    def reader(self, origin: FileSource) -> ContextReader:
+        """Return what reads files of a context."""
         context = self.of(origin)
 
         def text(path: str) -> TextFile | None:
@@ -131,7 +132,11 @@ class Contexts:
             self._said.notes += [note] if note not in self._said.notes else []
             return None
 
-        return text
+        def wheels() -> list[str]:
+            # What they need is asked of indexes, so one outside of the project says nothing.
+            return [path for path, actual in context.wheels().items() if may_be_sent(actual, self._said.root)]
+
+        return ContextReader(text, wheels, context.wheel)
 
     def kept(self, origin: FileSource, copied: Copied) -> tuple[Aside, ...]:
         """Return what a builder keeps of what it is sent, or fetches, for one instruction."""

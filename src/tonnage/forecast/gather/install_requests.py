@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import UsageError
 from tonnage.forecast.gather.context import finding_shown
+from tonnage.forecast.gather.local_archives import local_archives
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.lazily import regex
@@ -18,9 +19,10 @@ from tonnage.model.forecast.python_lock import LockedRequest, ResolveRequest
 from tonnage.model.forecast.requirements import RequirementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonnage.forecast.gather.context import Diagnostics
+    from tonnage.forecast.gather.local_archives import LocalArchives
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.installs import PythonInstall
@@ -44,7 +46,7 @@ def request_of(
     unknown: list[str],
     target: Target,
     lookups: Lookups,
-) -> ResolveRequest:
+) -> tuple[ResolveRequest, LocalArchives]:
     """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
     wanted, limits, options = _read(effect, files, said, environment, unknown)
     exported = {path: found for path in unknown if (found := files.export(path)) is not None}
@@ -60,8 +62,9 @@ def request_of(
     for word in effect.unread:
         _refuse(word, str(effect.place))
     read += [*wanted, *limits]
-    lines = [_line(each) for each in (*effect.requirements, *wanted) if not _is_project(each, effect, files)]
-    return ResolveRequest(
+    local = local_archives((*effect.requirements, *wanted), options.find_links, files)
+    lines = [_line(each) for each in local.rest if not is_project(each, files)]
+    request = ResolveRequest(
         requirements=(*lines, *pinned),
         constraints=tuple(_line(each) for each in limits),
         index_url=options.index_url,
@@ -78,6 +81,7 @@ def request_of(
         resolution=effect.resolution or "highest",
         torch_backend=effect.torch_backend,
     )
+    return local.into(request), local
 
 
 def _read(
@@ -99,7 +103,8 @@ def _read(
         unknown.append(path)
         return ""
 
-    written = [path for path in effect.requirement_files if not posixpath.basename(path).startswith("pylock.")]
+    written = [path for path in effect.requirement_files if not _is_of_project(path)]
+    unknown += [path for path in effect.requirement_files if posixpath.basename(path) in {"setup.py", "setup.cfg"}]
     for path, constrains in (*((path, False) for path in written), *((path, True) for path in effect.constraint_files)):
         found = read_requirements(
             path,
@@ -127,6 +132,12 @@ def _read(
     return wanted, limits, options
 
 
+def _is_of_project(path: str) -> bool:
+    """Whether a file that is named like a requirement file is a lock or the file of a project."""
+    name = posixpath.basename(path)
+    return name.startswith("pylock.") or name in {"pyproject.toml", "setup.py", "setup.cfg"}
+
+
 def _line(each: Requirement) -> str:
     """Return a requirement as a line, which is parsed again where it is used."""
     _refuse(each.text, str(each.place))
@@ -150,15 +161,19 @@ def _refuse(text: str, place: str) -> None:
         )  # fmt: skip
 
 
-def _is_project(each: Requirement, effect: PythonInstall, files: StageFiles) -> bool:
+def is_project(each: Requirement, files: StageFiles) -> bool:
     """Return whether a requirement is a directory whose dependencies can be read."""
-    if each.kind is not RequirementKind.PATH or not each.location or effect.downloads_only:
+    if each.kind is not RequirementKind.PATH or not each.location:
         return False
     return files.text(posixpath.join(each.location, "pyproject.toml")) is not None
 
 
 def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) -> LockedRequest | None:
-    """Return the project that is installed, with its lock where that is there; None where no project is."""
+    """Return the project that is installed, with its lock where that is there; None where no project is.
+
+    Raises:
+        UsageError: It has no ``pyproject.toml``.
+    """
     if not effect.project_directory:
         return None
     names = _LOCKS.get(effect.installer, ())
@@ -195,6 +210,29 @@ def asking_file(effect: PythonInstall, files: StageFiles) -> str:
     return next(there, "pyproject.toml")
 
 
+def _groups(effect: PythonInstall) -> list[tuple[str, str]]:
+    """Return the groups that are asked for by ``--group [FILE:]GROUP``, with the file of each."""
+    if effect.project_directory:
+        return []
+    told = (each.rpartition(":") for each in effect.groups)
+    return [(posixpath.join(effect.runs_in or "/", path or "pyproject.toml"), group) for path, _, group in told]
+
+
+def _needs(
+    files: StageFiles,
+    lookups: Lookups,
+    path: str,
+    *,
+    extras: tuple[str, ...] = (),
+    all_extras: bool = False,
+    only_groups: tuple[str, ...] = (),
+) -> Sequence[str]:
+    """Return what a project needs where no program of its own manages it: no group that is not asked for."""
+    text = files.text(path) or ""
+    asked = LockedRequest(lock_name="", lock_text="", project_text=text, extras=extras, all_extras=all_extras)
+    return lookups.needs(replace(asked, only_groups=only_groups, without_groups=("*",)))
+
+
 def lock_of(
     effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups
 ) -> Lock:
@@ -206,11 +244,15 @@ def lock_of(
     if project is not None:
         lines += lookups.needs(project)
     for path in effect.requirement_files:
-        if posixpath.basename(path).startswith("pylock."):
-            lock = LockedRequest(lock_name=posixpath.basename(path), lock_text=files.text(path) or "", asked=request)
+        name = posixpath.basename(path)
+        if name.startswith("pylock."):
+            lock = LockedRequest(lock_name=name, lock_text=files.text(path) or "", asked=request)
             return lookups.locked(lock, target)
-    for each in effect.requirements:
-        if _is_project(each, effect, files):
-            text = files.text(posixpath.join(each.location, "pyproject.toml")) or ""
-            lines += lookups.needs(LockedRequest(lock_name="", lock_text="", project_text=text, extras=each.extras))
+        if name == "pyproject.toml" and effect.installer.is_uv:
+            lines += _needs(files, lookups, path, extras=effect.extras, all_extras=effect.all_extras)
+    for each in effect.requirements if not effect.no_deps else ():
+        if is_project(each, files):
+            lines += _needs(files, lookups, posixpath.join(each.location, "pyproject.toml"), extras=each.extras)
+    for path, group in _groups(effect):
+        lines += _needs(files, lookups, path, only_groups=(group,))
     return lookups.resolve(replace(request, requirements=tuple(lines)), target)

@@ -13,11 +13,13 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.copied_image_files import perhaps
+from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
-from tonnage.forecast.gather.install_requests import asking_file, lock_of, request_of
+from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, request_of
 from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.gather.unresolved import remember, unresolved
+from tonnage.forecast.gather.visible_files import Made
 from tonnage.forecast.requirements.chains import chains
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
-    from tonnage.forecast.gather.stage_python import StagePython
+    from tonnage.forecast.gather.stage_python import Installed, StagePython
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.effects import PythonRemove
     from tonnage.model.forecast.installs import PythonInstall
@@ -64,34 +66,36 @@ def install_deed(
     lines: list[Requirement] = [*effect.requirements]
     unknown: list[str] = []
     request: ResolveRequest | None = None
+    projects = 0
     # An installer that is told another directory does not look what is in it.
     apart = effect.target or effect.prefix or effect.downloads_only
     there = {} if apart or effect.force_reinstall else python.present.get(place, {})
     try:
-        request = request_of(effect, files, said, environment, lines, unknown, target, lookups)
+        request, local = request_of(effect, files, said, environment, lines, unknown, target, lookups)
+        projects = local.projects + sum(is_project(each, files) for each in lines if not each.editable)
         request = knowing(request, there, renewed=_renewed(effect, lines))
         lock = lock_of(effect, request, target, files, lookups)
         fresh, perhaps_there = missing(lock, there)
         contents = lookups.contents(fresh, request)
     except TonnageError as error:
         said.failures.append(failure_of(error, effect, lines, said.root))
-        caught = effect.conditional or effect.forgiven
-        said.broken = said.broken or (isinstance(error, UsageError) and not caught)
-        instead = unresolved(effect, request, error, target, lookups, assume_bytes)
-        if request is not None and not apart:
-            present = python.present.setdefault(place, {})
-            remember(present, instead, request, target, certain=not effect.conditional)
-        return instead.deed
+        said.broken |= isinstance(error, UsageError) and not (effect.conditional or effect.forgiven)
+        if effect.downloads_only:
+            files.unknown.append(place)
+        present = None if apart else python.present.setdefault(place, {})
+        return _not_resolved(effect, request, error, target, present, lookups, assume_bytes)
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
-    told_late = tuple("standard input" if path == "-" else path.removeprefix("/proc/self/fd/") for path in dict.fromkeys(unknown))
+    told_late = tuple(
+        "standard input" if path == "-" else path.removeprefix("/proc/self/fd/") for path in dict.fromkeys(unknown)
+    )
     if told_late:
         said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for: assumed")
         effect = replace(effect, unread=(*effect.unread, *told_late))
     elif effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
     if effect.downloads_only:
-        return _downloaded(lock, place, assume_bytes)
+        return _downloaded(effect, lock, request, place, files, projects, assume_bytes)
     replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
         fresh,
@@ -101,12 +105,13 @@ def install_deed(
         cache=effect.cache.kind,
         copies=effect.link_mode not in _LINKED,
         assumed_bytes=assume_bytes,
+        here=local.names,
     )
     brought = chains(lock, lines, "" if lines else asking_file(effect, files))
     writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
-    if effect.project_itself and not effect.project_editable:
-        writes.append(_small_project(effect, place))
+    projects += effect.project_itself and not effect.project_editable
+    writes += [_small_project(effect, place)] * projects
     writes += _unread(effect, place, assume_bytes)
     asides: tuple[Aside, ...] = ()
     if found.cache.disk.high_bytes and effect.cache.kind is CacheKind.MOUNTED:
@@ -116,6 +121,21 @@ def install_deed(
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
     gone = tuple((place, piece) for piece in replaced)
     return SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone)
+
+
+def _not_resolved(
+    effect: PythonInstall,
+    request: ResolveRequest | None,
+    error: TonnageError,
+    target: Target,
+    present: dict[str, Installed] | None,
+    lookups: Lookups,
+    assume_bytes: int,
+) -> SizedEffect:
+    instead = unresolved(effect, request, error, target, lookups, assume_bytes)
+    if request is not None and present is not None:
+        remember(present, instead, request, target, certain=not effect.conditional)
+    return instead.deed
 
 
 def _beside(effect: PythonInstall, cache: WrittenBytes, fresh: Lock) -> Aside:
@@ -188,9 +208,28 @@ def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffe
     return SizedEffect(writes=(piece,), transient=NOTHING if effect.installer.is_uv else bound)
 
 
-def _downloaded(lock: Lock, place: str, assume_bytes: int) -> SizedEffect:
-    pieces = []
+def _downloaded(
+    effect: PythonInstall,
+    lock: Lock,
+    request: ResolveRequest,
+    place: str,
+    files: StageFiles,
+    projects: int,
+    assume_bytes: int,
+) -> SizedEffect:
+    """Return what ``pip download`` and ``pip wheel`` keep, and write down what lies there now."""
     archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
+    if effect.unread or effect.conditional:
+        files.unknown.append(place)
+    else:
+        pins = (*(f"{each.name}=={each.version}" for each in archives), *(each.requirement for each in lock.others))
+        before = files.made_in(place)
+        pins = tuple(dict.fromkeys((*(before.pins if before else ()), *pins)))
+        files.made[place] = Made(pins, request, projects + (before.projects if before else 0))
+    pieces = [_small_project(effect, place)] * projects
+    for other in lock.others:
+        bound = assumed(max(assume_bytes, heaviest([other.name])))
+        pieces.append(WrittenBytes.of_size(other.requirement, place, bound, other.reason, download=bound))
     for wheel in archives:
         size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
         pieces.append(
@@ -211,4 +250,6 @@ def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[Writte
 
 def _small_project(effect: PythonInstall, place: str) -> WrittenBytes:
     size = Estimate(4096, 200_000, 20_000_000, Grade.DECLARED)
-    return WrittenBytes.of_size(f"the project in {effect.project_directory}", place, size, "built from its sources")
+    return WrittenBytes.of_size(
+        f"the project in {effect.project_directory or effect.runs_in}", place, size, "built from its sources"
+    )

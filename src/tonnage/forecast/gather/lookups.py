@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
     from tonnage.model.forecast.node_packages import NodePackage, NodeSize
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
+    from tonnage.model.forecast.python_lock import (
+        LocalWheel,
+        Lock,
+        LockedRequest,
+        ResolveRequest,
+        Target,
+        WheelContents,
+    )
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
 
@@ -59,6 +66,12 @@ class BuildContext(Protocol):
 
     def text(self, path: str) -> TextFile | None:
         """Return a text file in it; None where there is none that the builder sees."""
+
+    def wheels(self) -> Mapping[str, str]:
+        """Return the wheels in it that the builder sees: by path where each really lies."""
+
+    def wheel(self, path: str) -> LocalWheel | None:
+        """Read a wheel in it; None where it is none that can be read."""
 
 
 class Lookups(Protocol):

@@ -300,6 +300,9 @@ class BuildAnalysis:
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
                     installs[number] = with_own_bytecode(sized, effect, python, step.surroundings)
+                    if files is not below.files:
+                        below.files.made |= files.made
+                        below.files.unknown += files.unknown[len(below.files.unknown) :]
                 case PythonRemove() if effect.packages:
                     installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
                 case Remove() if not (effect.found or effect.conditional):

@@ -81,7 +81,8 @@ def unresolved(
             disk = _bound(total(e.disk for e in likely), total(e.disk for e in pieces), assume_bytes)
             fetched = _bound(total(e.download for e in likely), total(e.download for e in pieces), assume_bytes)
             return Bound(_deed(effect, image, disk, fetched, _ELSEWHERE), lock)
-    return Bound(_deed(effect, *3 * [assumed(assumed_bytes)], _ASSUMED))
+    bound = assumed(assumed_bytes)
+    return Bound(_deed(effect, bound, bound, bound, _ASSUMED))
 
 
 def remember(

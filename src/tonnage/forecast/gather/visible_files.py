@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -15,9 +16,10 @@ from tonnage.forecast.costs.copied_image_files import covers
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.python_lock import LocalWheel, ResolveRequest
     from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
     Reader = Callable[[str], "TextFile | None"]
@@ -31,6 +33,37 @@ class TextFile(Struct, frozen=True):
 
     text: str
     place: str
+
+
+class ContextReader(Struct, frozen=True):
+    """What reads the files of a context.
+
+    Args:
+        wheels: Returns the paths of wheels in it.
+        wheel: Reads one of them.
+    """
+
+    read: Callable[[str], TextFile | None]
+    wheels: Callable[[], Sequence[str]]
+    wheel: Callable[[str], LocalWheel | None]
+
+    def __call__(self, path: str) -> TextFile | None:
+        """Read a text file."""
+        return self.read(path)
+
+
+class Made(Struct, frozen=True):
+    """What ``pip wheel`` and ``pip download`` put into a directory.
+
+    Args:
+        pins: The versions, as requirements.
+        asked: From which indexes they came.
+        projects: How many directories were built into it.
+    """
+
+    pins: tuple[str, ...]
+    asked: ResolveRequest
+    projects: int = 0
 
 
 class _Entry(Struct, frozen=True):
@@ -50,6 +83,7 @@ class StageFiles(Struct):
         anything: A program that may write any file has run, or the image below may have it.
         gone: Files that are removed.
         exports: Requirement files that a lock was written as, with what installing from the lock does.
+        made: Directories of archives that were fetched or built.
     """
 
     entries: list[_Entry] = field(default_factory=list)
@@ -58,6 +92,7 @@ class StageFiles(Struct):
     anything: bool = False
     gone: set[str] = field(default_factory=set)
     exports: dict[str, PythonInstall] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
 
     def above(self) -> StageFiles:
         """Return the files of a stage that stands on this one."""
@@ -68,6 +103,7 @@ class StageFiles(Struct):
             anything=self.anything,
             gone=set(self.gone),
             exports=dict(self.exports),
+            made=dict(self.made),
         )
 
     def put(self, path: str, text: str | None, *, gone: bool = False) -> None:
@@ -91,6 +127,40 @@ class StageFiles(Struct):
                 )
                 if made is not None and isinstance(entry.origin, StageFiles):
                     return made, entry.origin
+        return None
+
+    def wheels(self) -> dict[str, Callable[[], LocalWheel | None]]:
+        """Return the wheels that come from contexts, by path, with what reads each."""
+        return self._wheels(iter(range(_MOST_LOOKS)))
+
+    def _wheels(self, looks: Iterator[int]) -> dict[str, Callable[[], LocalWheel | None]]:
+        found: dict[str, Callable[[], LocalWheel | None]] = {}
+        for entry in self.entries:
+            if isinstance(entry.origin, StageFiles):
+                there = entry.origin._wheels(looks)  # noqa: SLF001 - one of its own kind
+            elif isinstance(entry.origin, ContextReader):
+                there = {path: partial(entry.origin.wheel, path) for path in entry.origin.wheels()}
+            else:
+                continue
+            for path, read in there.items():
+                if next(looks, None) is None:
+                    return found
+                found |= dict.fromkeys(_copied_to(entry, path), read)
+        return {path: read for path, read in found.items() if path not in self.gone}
+
+    def made_in(self, directory: str) -> Made | None:
+        """Return what was fetched or built into a directory, in this stage or in one that it was copied from."""
+        return self._made_in(posixpath.normpath(directory), iter(range(_MOST_LOOKS)))
+
+    def _made_in(self, wanted: str, looks: Iterator[int]) -> Made | None:
+        if wanted in self.made or next(looks, None) is None:
+            return self.made.get(wanted)
+        for entry in reversed(self.entries):
+            for candidate in _candidates(entry, wanted) if isinstance(entry.origin, StageFiles) else ():
+                assert isinstance(entry.origin, StageFiles)  # noqa: S101 - as above
+                found = entry.origin._made_in(f"/{candidate.lstrip('/')}", looks)  # noqa: SLF001 - one of its own kind
+                if found is not None:
+                    return found
         return None
 
     def may_have(self, path: str) -> bool:
@@ -195,6 +265,22 @@ class StageFiles(Struct):
         if origin.kind in {FileSourceKind.CONTEXT, FileSourceKind.NAMED}:
             return context(origin)
         return None
+
+
+def _copied_to(entry: _Entry, path: str) -> list[str]:
+    """Return where a file of the origin lies after it was copied."""
+    file = path.lstrip("/")
+    into = entry.destination.rstrip("/") or "/"
+    several = len(entry.sources) > 1 or entry.destination.endswith("/")
+    found = []
+    for source in entry.sources:
+        plain = posixpath.normpath(f"/{source}").lstrip("/")
+        above, name = posixpath.split(plain)
+        if not plain or file.startswith(f"{plain}/"):
+            found.append(posixpath.join(into, file.removeprefix(plain).lstrip("/")))
+        elif posixpath.dirname(file) == above and fnmatchcase(posixpath.basename(file), name):
+            found.append(posixpath.join(into, posixpath.basename(file)) if several or plain != file else into)
+    return found
 
 
 def _candidates(entry: _Entry, wanted: str) -> list[str]:

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.node_packages import NodePackage, NodeSize
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
+    from tonnage.model.forecast.python_lock import (
+        LocalWheel,
+        Lock,
+        LockedRequest,
+        ResolveRequest,
+        Target,
+        WheelContents,
+    )
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.model.stack import BuildSpec
 
@@ -130,6 +137,12 @@ class _MarkedContext:
 
     def text(self, path: str) -> TextFile | None:
         return self._inner.text(unmarked(path))
+
+    def wheels(self) -> Mapping[str, str]:
+        return self._inner.wheels()
+
+    def wheel(self, path: str) -> LocalWheel | None:
+        return self._inner.wheel(path)
 
 
 class GuardedLookups:
@@ -261,6 +274,12 @@ class _GuardedContext:
 
     def text(self, path: str) -> TextFile | None:
         return self._inner.text(path)
+
+    def wheels(self) -> Mapping[str, str]:
+        return self._inner.wheels()
+
+    def wheel(self, path: str) -> LocalWheel | None:
+        return self._inner.wheel(path)
 
 
 def _unanswered() -> NoReturn:

@@ -18,11 +18,13 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 
 from tonnage.addresses import without_user
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.archive_contents import contents_of
-from tonnage.forecast.python.parsing import wheel_name
+from tonnage.forecast.python.parsing import requirement, version, wheel_name, wheel_tags
+from tonnage.forecast.python.pylock import tags_of
 from tonnage.forecast.python.ranged_file import MOST_WHOLE_BYTES, UnreadableError
 from tonnage.forecast.python.source_archives import archive_at
 from tonnage.forecast.python.toml_text import read_toml
@@ -34,11 +36,13 @@ from tonnage.unpacking import unpacked
 
 if TYPE_CHECKING:
     import tarfile
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from packaging.requirements import Requirement
 
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.ranged_file import Servers
-    from tonnage.model.forecast.python_lock import SourceContents
+    from tonnage.model.forecast.python_lock import LocalWheel, SourceContents, Target
 
 _TAR = {".tar.gz": ".gz", ".tgz": ".gz", ".tar.bz2": ".bz2", ".tar.xz": ".xz", ".tar": ""}
 _SAYS = frozenset({"PKG-INFO", "METADATA", "pyproject.toml", "requires.txt"})
@@ -118,6 +122,33 @@ def read_installed(wheels: Iterable[Wheel], *, servers: Servers, kept: DiskCache
         file = StandIn(filename=f"{INSTALLED}/{wheel.filename}", content=content)
         found = found.and_those(DirectArchives({f"{INSTALLED}:{wheel.url}": file}, {f"{INSTALLED}:{wheel.url}": wheel}))
     return found
+
+
+def of_context(wheels: Iterable[LocalWheel]) -> DirectArchives:
+    """Return wheels of the context as files that say the same of themselves."""
+    found = DirectArchives({}, {})
+    for number, each in enumerate(wheels):
+        text, left_out = _without_addresses(each.metadata)
+        note = f"{each.wheel.name}: what it needs from {left_out} address(es) that it names itself is not looked up"
+        file = StandIn(filename=f"c{number}/{each.wheel.filename}", content=wheel_that_says(each.wheel.filename, text))
+        notes = (note,) if left_out else ()
+        found = found.and_those(DirectArchives({each.wheel.url: file}, {each.wheel.url: each.wheel}, notes))
+    return found
+
+
+def taken_from_context(wheels: Iterable[LocalWheel], asked: Sequence[Requirement], target: Target) -> list[Requirement]:
+    """Return the newest wheel of the context under each name that fits the target and what is asked for."""
+    fitting = frozenset(tags_of(target))
+    best: dict[str, Wheel] = {}
+    for wheel in (each.wheel for each in wheels):
+        lines = [each for each in asked if canonicalize_name(each.name) == wheel.name]
+        fits = not fitting.isdisjoint(wheel_tags(wheel.filename))
+        if not fits or not all(each.url or each.specifier.contains(wheel.version, prereleases=True) for each in lines):
+            continue
+        if wheel.name not in best or version(wheel.version) > version(best[wheel.name].version):
+            best[wheel.name] = wheel
+    named = {each.name: each for each in asked if each.url}
+    return [requirement(f"{name} @ {each.url}") for name, each in best.items() if name not in named]
 
 
 _Read = tuple[bytes | None, Wheel | Sdist, tuple[str, ...]]

@@ -20,6 +20,7 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
 if TYPE_CHECKING:
+    from packaging.tags import Tag
     from packaging.utils import NormalizedName
 
 # Filesystems have names of 255 bytes; the longest requirements are those with a long address.
@@ -86,6 +87,16 @@ def wheel_name(filename: str) -> tuple[NormalizedName, Version]:
     """
     within_name(filename)
     return parse_wheel_filename(filename)[:2]
+
+
+def wheel_tags(filename: str) -> frozenset[Tag]:
+    """Read for which targets a wheel is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    within_name(filename)
+    return parse_wheel_filename(filename)[3]
 
 
 def within_name(filename: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.addresses import origin_of
 from tonnage.forecast.python.resolver_lines import sorted_out
+from tonnage.model.forecast.python_lock import OF_CONTEXT
 
 if TYPE_CHECKING:
     from tonnage.adapters.web.client import Web
@@ -33,7 +34,7 @@ def check_servers(request: ResolveRequest, access: IndexAccess, web: Web) -> Non
     named = [*sorted_out(request.requirements)[0], *sorted_out(request.constraints)[0]]
     urls = (each.url for each in named)
     for address in (access.index_url, *access.extra_index_urls, *request.find_links, *urls):
-        if address and address.startswith(("http://", "https://")):
+        if address and address.startswith(("http://", "https://")) and not address.startswith(OF_CONTEXT):
             web.check(address)
 
 

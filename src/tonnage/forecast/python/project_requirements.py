@@ -139,8 +139,7 @@ def _poetry(name: str, value: object, added: set[str]) -> Iterator[str]:
         if table.get("optional") and canonicalize_name(name) not in added:
             continue
         extras = f"[{','.join(_texts(table.get('extras'), checked=False))}]" if table.get("extras") else ""
-        markers = [python_marker(told)] if isinstance(told := table.get("python"), str) else []
-        markers += [table["markers"]] if isinstance(table.get("markers"), str) else []
+        markers = [python_marker(str(table.get("python") or "*")), str(table.get("markers") or "")]
         marker = " and ".join(f"({told})" for told in markers if told)
         version = versions(told) if isinstance(told := table.get("version"), str) else ""
         place = _place(table)

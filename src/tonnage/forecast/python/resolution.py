@@ -31,7 +31,7 @@ from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
-from tonnage.forecast.python.direct_archives import read_archives, read_installed
+from tonnage.forecast.python.direct_archives import of_context, read_archives, read_installed, taken_from_context
 from tonnage.forecast.python.lock_notes import machine_notes, note_of_whole, notes_of_built
 from tonnage.forecast.python.parsing import requirement, specifiers
 from tonnage.forecast.python.permitted import check_servers
@@ -40,8 +40,8 @@ from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
 from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
 from tonnage.forecast.python.uv_messages import failure, without_wheels
-from tonnage.forecast.python.wheels import read_metadata
-from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, Wheel
+from tonnage.forecast.python.wheels import keep_local, read_metadata
+from tonnage.model.forecast.python_lock import OF_CONTEXT, Lock, LockOrigin, Other, Sdist, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.python.uv import Uv
     from tonnage.model.forecast.python_lock import ResolveRequest, SourceContents, Target
 
-_KIND = "lock-5"
+_KIND = "lock-6"
 _FRESH_S = 86400.0
 _MOST_WITHOUT_WHEELS = 12
 _SMALL_BYTES = 4_000_000
@@ -103,6 +103,8 @@ def resolve(
         offline=web.offline,
     )  # fmt: skip
     check_servers(request, access, web)
+    for each in request.offered:
+        keep_local(each, kept)
     lock = _known_or_asked(asked, time.time() if now_s is None else now_s)
     # An index that may be asked says itself where its files lie.
     web.lead((*(each.url for each in lock.wheels), *(each.url for each in lock.sdists)))
@@ -172,16 +174,18 @@ def _ask(asked: _Asked) -> Lock:
     limits, elsewhere = sorted_out(request.constraints)
     in_image = [each for each in (*request.extra_index_urls, *request.find_links) if not _is_remote(each)]
     links = tuple(each for each in request.find_links if _is_remote(each))
-    if request.no_index and in_image and not links:
-        raise CannotResolveError(
+    if request.no_index and in_image and not (links or request.offered):
+        raise CannotFetchError(
             f"What {shown(in_image[0])} offers is known to the build alone",
-            "missing",
+            "not found",
             why="It is a place in the image.",
         )
     access = asked.access.knowing([*links, *(each.url for each in (*named, *limits) if each.url)])
     here = holding((*named, *limits), target)
     servers = Servers(asked.web, access)
-    direct = read_archives(((each.name, each.url) for each in here if each.url), servers=servers, kept=asked.kept)
+    elsewhere_named = [each for each in here if each.url and not each.url.startswith(OF_CONTEXT)]
+    direct = read_archives(((e.name, e.url or "") for e in elsewhere_named), servers=servers, kept=asked.kept)
+    direct = direct.and_those(of_context(request.offered))
     present = read_installed(request.kept, servers=servers, kept=asked.kept)
     # What cannot be read is taken to satisfy, as everything does whose version is not known.
     left_out = (*request.left_out, *(each.name for each in request.kept if each not in present.known.values()))
@@ -198,6 +202,7 @@ def _ask(asked: _Asked) -> Lock:
         direct=direct,
         servers=servers,
         built={},
+        offered=taken_from_context(request.offered, here, target),
         contents={e.url: e.contents for e in direct.known.values() if isinstance(e, Sdist) and e.contents},
     )
     _build(solving, {canonicalize_name(each.name): archive_at(each.url or "", each.name) for each in sources})
@@ -234,6 +239,7 @@ class _Question(Struct, kw_only=True):
         checkouts: What is left out, by name: it comes from a checkout, or could not be read.
         direct: The files that are handed over in place of addresses.
         built: Source archives that are left out.
+        offered: Wheels of the context that are taken for what is asked under their names.
         speaking: Source archives that are handed over, because they say themselves what they need.
         contents: What lies in those that were read, by address.
     """
@@ -244,6 +250,7 @@ class _Question(Struct, kw_only=True):
     direct: DirectArchives
     servers: Servers
     built: dict[str, Sdist]
+    offered: Sequence[Requirement] = ()
     speaking: dict[str, Sdist] = {}
     contents: dict[str, SourceContents] = {}
 
@@ -255,7 +262,7 @@ def _solved(asked: _Asked, now: _Question) -> Lock:
         answer = asked.uv.resolve(
             asked.request, asked.target, asked.access,
             [each for each in now.named if canonicalize_name(each.name) not in left_out], now.limits,
-            overrides=[_taken_from(each, now.named) for each in now.speaking.values()],
+            overrides=[*now.offered, *(_taken_from(each, now.named) for each in now.speaking.values())],
             excluded=left_out, stand_ins=now.direct.stand_ins, within_s=asked.web.resolver_s(), offline=asked.offline,
             cancel=asked.cancel,
         )  # fmt: skip

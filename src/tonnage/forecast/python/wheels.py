@@ -11,20 +11,22 @@ A wheel that cannot be read is never nothing: it is graded down to a ratio of it
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.forecast.python.parsing import wheel_name
 from tonnage.forecast.python.ranged_file import MOST_PART_BYTES, RangedFile, Servers, UnreadableError
 from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member, read_member
-from tonnage.model.forecast.python_lock import Reading, WheelContents
+from tonnage.model.forecast.python_lock import OF_CONTEXT, LocalWheel, Reading, Wheel, WheelContents
 from tonnage.small_files import WHEEL, opened
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
     from tonnage.forecast.python.index_access import IndexAccess
-    from tonnage.model.forecast.python_lock import Wheel
 
 # The number changes with the form of what is kept, so that another form is never read.
 _KIND = "wheel-4"
@@ -134,6 +135,39 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMe
     kept.keep(_METADATA_KIND, name, msgspec.msgpack.encode(found))
     kept.keep(_KIND, _key(contents.wheel), msgspec.msgpack.encode(contents))
     return found
+
+
+def read_local(descriptor: int, filename: str) -> LocalWheel | None:
+    """Read a wheel that lies in the context of a build; None where it is none that can be read.
+
+    Args:
+        descriptor: The file, opened; it is closed.
+    """
+    try:
+        name, numbered = wheel_name(filename)
+        with _LocalFile(descriptor, "rb") as file:
+            size_bytes = file.seek(0, 2)
+            with zipfile.ZipFile(cast("IO[bytes]", file)) as archive:
+                member = metadata_member(archive)
+                if member is None:
+                    return None
+                listed = [(each.filename, each.CRC, each.file_size) for each in archive.infolist()]
+                digest = hashlib.sha256(repr((size_bytes, listed)).encode(errors="surrogatepass")).hexdigest()
+                address = f"{OF_CONTEXT}{digest}/{quote(filename)}"
+                wheel = Wheel(
+                    name=name, version=str(numbered), filename=filename, url=address, hashes=(("sha256", digest),)
+                )
+                contents = _contents(wheel, archive, size_bytes, cacheable=False)
+                return LocalWheel(wheel=contents.wheel, contents=contents, metadata=read_member(archive, member))
+    except (UnreadableError, *_DAMAGED):
+        return None
+
+
+def keep_local(local: LocalWheel, kept: DiskCache) -> None:
+    """Keep what was read of a wheel of the context, as of one from an index."""
+    found = WheelMetadata(text=local.metadata, size_bytes=local.wheel.size_bytes or 0)
+    kept.keep(_METADATA_KIND, local.wheel.digest, msgspec.msgpack.encode(found))
+    kept.keep(_KIND, _key(local.wheel), msgspec.msgpack.encode(local.contents))
 
 
 def wheel_that_says(filename: str, metadata: bytes) -> bytes:

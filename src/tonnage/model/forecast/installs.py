@@ -104,6 +104,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         exclude_newer: Of uv; empty for no limit.
         resolution: Of uv: ``lowest``, ``lowest-direct``; empty for the highest.
         downloads_only: ``pip download`` or ``pip wheel``: wheels are kept as files in ``target`` and not installed.
+        runs_in: The directory that it runs in; empty where that is not known.
         unread: Options that this does not know; with any the result may differ.
     """
 
@@ -143,4 +144,5 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     exclude_newer: str = ""
     resolution: str = ""
     downloads_only: bool = False
+    runs_in: str = ""
     unread: tuple[str, ...] = ()

@@ -76,6 +76,23 @@ class Wheel(Struct, frozen=True, kw_only=True):
         return ""
 
 
+OF_CONTEXT = "https://context.invalid/"
+"""Begins the address of a wheel that the build has as a file: there is no such server, and none is asked."""
+
+
+class LocalWheel(Struct, frozen=True, kw_only=True):
+    """A wheel that lies in the context of a build.
+
+    Args:
+        wheel: The wheel; its address begins with ``OF_CONTEXT``, its hash stands for what lies in it.
+        metadata: What it says of itself.
+    """
+
+    wheel: Wheel
+    contents: WheelContents
+    metadata: bytes
+
+
 class ResolveRequest(Struct, frozen=True, kw_only=True):
     """What an install line asks for, as the image sees it.
 
@@ -95,6 +112,7 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
         installed: ``name==version`` lines of what is in the image already; kept where it satisfies.
         kept: Wheels of these that no index of the request offers.
         left_out: Names of what is in the image in a version that is not known; it is taken to satisfy.
+        offered: Wheels of the context that stand beside indexes, or in place of them.
     """
 
     requirements: tuple[str, ...]
@@ -115,6 +133,7 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
     installed: tuple[str, ...] = ()
     kept: tuple[Wheel, ...] = ()
     left_out: tuple[str, ...] = ()
+    offered: tuple[LocalWheel, ...] = ()
 
 
 class LockedRequest(Struct, frozen=True, kw_only=True):
