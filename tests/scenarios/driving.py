@@ -209,7 +209,7 @@ class Project:
             for name, service in self.services.items()
         }
         file = self.directory / "plain.json"
-        file.write_text(json.dumps({"version": "3.7", "services": plain}))
+        file.write_text(json.dumps({"version": "3.7", "services": plain, **self.top}))
         command = [*Tools(environment).need_compose().command, "--project-name", self.name, "--file", str(file)]
         return self._by_hand([*command, *arguments], environment).stderr
 

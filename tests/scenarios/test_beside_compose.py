@@ -17,6 +17,8 @@ from tonnage.adapters.docker.tools import Tools
 from tonnage.model.compose_labels import DIRECTORY, FILES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.scenarios.driving import Project
 
 pytestmark = pytest.mark.engine
@@ -69,6 +71,24 @@ def test_what_compose_started_is_taken_over_as_it_is_until_a_setting_changes(pro
         for service in ("app", "web"):
             assert f"LEVEL={level}" in project.engine.details(service)["Config"]["Env"]
     assert not project.engine.names_of_ours()
+
+
+def test_images_of_services_in_profiles_stay_wherever_the_stack_was_read(project: Project, tmp_path: Path) -> None:
+    project.web("backup", "backup", profiles=["tools"])
+    project.services["app"] = SLEEPS
+    project.write()
+    file = project.directory / "compose.yaml"
+    named = file.rename(file.with_name("prod.yml"))
+    project.docker("build", "--quiet", "--tag", f"{project.name}-backup", str(project.directory / "backup"))
+    if Tools(project.environment).compose_2 is None:
+        project.docker("tag", f"{project.name}-backup", f"{project.name}_backup")
+    project.deploy("-f", str(named))
+    here, project.directory = project.directory, tmp_path
+    told = json.loads(project.tonnage("reclaim", "--only", "image", "--json").stdout)
+    project.directory = here
+    kept = {each["name"]: each["reason"] for each in told["protected"]}
+    assert f"backup of the stack {project.name} is run from it" in kept.values()
+    assert not [each for each in told["chosen"] if "backup" in each["name"]]
 
 
 def test_another_stack_of_the_same_name_is_left_alone_until_it_is_adopted(project: Project) -> None:

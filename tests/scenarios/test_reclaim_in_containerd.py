@@ -73,6 +73,17 @@ def test_second_copies_go_before_any_image(project: Project, tmp_path: Path) -> 
     assert said.strip() == b"15000017"
 
 
+def test_what_was_built_here_is_not_said_to_be_in_a_registry(project: Project, tmp_path: Path) -> None:
+    build(project, tmp_path / "mine", "training/model:only-here", 1_000_003)
+    assert "training/model@sha256:" in project.docker("inspect", "training/model:only-here")
+
+    told = json.loads(project.tonnage("reclaim", "--only", "image", "--json").stdout)
+
+    (mine,) = (each for each in told["chosen"] if each["name"] == "training/model:only-here")
+    assert mine["cost_s"] > 600
+    assert "no registry is known to have it" in mine["back"]
+
+
 def test_what_a_deploy_supersedes_goes_in_that_deploy(project: Project) -> None:
     held = []
     for number in range(1, 4):

@@ -309,6 +309,8 @@ def test_stages_that_copy_from_each_other_are_looked_through_and_no_more(
 class ComposeThatQuotes:
     """Compose where it refuses the files, with the words of one of them."""
 
+    version = "2.40.3"
+
     def config(self, request: StackRequest) -> str:
         assert request.working_directory
         raise UsageError("Compose refuses the stack's files", why=f'unexpected "+" near "{SECRET}"')

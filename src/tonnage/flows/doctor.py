@@ -29,6 +29,7 @@ from tonnage.flows.state import journal_path, opened_journal, read_history, runs
 from tonnage.flows.weights import check_weights
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.installs import CacheKind, PythonInstall
+from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
 from tonnage.model.reports.checklist import Evidence, FoundInstall
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
@@ -100,8 +101,9 @@ def examine(ports: RehearsalPorts, flags: StackFlags) -> Examination:
             collection = collection_report(ports, flags.host, looked.seen, looked.wanted.stack, looked.forecasts)
     left: list[Check] = []
     if looked is not None and looked.seen is not None:
+        left += _orphan_checks(looked.wanted.stack, looked.seen.inventory)
         with contextlib.suppress(TonnageError):
-            left = list(left_behind(ports, flags.host, looked.seen.inventory))
+            left += left_behind(ports, flags.host, looked.seen.inventory)
     checks, failure = _check_all(ports, flags, collection, left)
     items: tuple[Item, ...] = ()
     if looked is not None and looked.wanted.stack.services:
@@ -236,6 +238,15 @@ def _needed_checks(
         return "; ".join(notes) or "networks, volumes, files, devices, names and ports are there or free"
 
     return [checked("needed", look_at)]
+
+
+def _orphan_checks(stack: Stack, inventory: Inventory) -> Iterator[Check]:
+    """Name the containers of services that are in no file any more."""
+    found = orphans_of(stack, inventory) if stack.name else {}
+    if found:
+        names = ", ".join(f"{each.name} of {service}" for service, some in found.items() for each in some)
+        todo = f"To remove:\n  {REMOVE_ORPHANS}"
+        yield Check(name="orphans", state=WARNING, found=f"in no file of the stack any more: {names}", todo=todo)
 
 
 def _is_here(ports: RehearsalPorts, flags: StackFlags) -> bool:

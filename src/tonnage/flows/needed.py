@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.needed import build_paths_of, paths_of
+from tonnage.decide.deploy.needed import build_paths_of, newest_keys, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ _BY_SSH = "ssh://"
 
 
 def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Inventory:
-    """Return an inventory that also knows what is missing for the services of a stack, and which ports are taken.
+    """Return an inventory that also knows what is missing for the services of a stack, ports taken, and the Compose.
 
     Raises:
         EngineUnreachableError: The engine's machine does not answer.
@@ -48,6 +48,7 @@ def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Invento
     return replace(
         inventory,
         missing=frozenset({*missing, *gone}),
+        compose=ports.programs.compose_version() if newest_keys(stack, names) else "",
         listening=tuple(each for each in listening if each[1:] not in held),
     )
 

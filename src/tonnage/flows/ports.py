@@ -92,6 +92,9 @@ class Programs(Protocol):
     def compose_found(self) -> str:
         """Say which Compose was found; raises EngineLacksError when there is none."""
 
+    def compose_version(self) -> str:
+        """Return the version of the Compose that starts containers; empty when there is none."""
+
     def ready(self, plan: Plan) -> tuple[str, ...]:
         """Say what people should know of the programs for a plan.
 

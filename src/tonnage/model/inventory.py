@@ -302,6 +302,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
         listening: Ports on which programs of the engine's machine listen that are no containers, with address (empty:
             every one) and protocol; empty where nobody looked.
         others: Runs of other stacks that go on on the engine.
+        compose: The version of Compose that starts containers; empty where it does not matter or there is none.
     """
 
     engine: Engine
@@ -320,6 +321,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     listening: tuple[tuple[str, int, str], ...] = ()
     others: tuple[OtherRun, ...] = ()
     config_hashes: dict[str, str] = field(default_factory=dict)
+    compose: str = ""
 
     @property
     def build_cache(self) -> tuple[CacheRecord, ...]:

@@ -18,9 +18,10 @@ from tonnage.sources.compose.differences import differences, hidden
 from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
-from tonnage.sources.compose.nodes import mapping_at, nearest, place_of
+from tonnage.sources.compose.nodes import mapping_at, nearest, place_of, plain
 from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_settings
 from tonnage.sources.compose.rough_places import rough_places
+from tonnage.sources.compose.since import read_with
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 from tonnage.sources.compose.x_tonnage import SETTINGS
 from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root, unquote
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tonnage.sources.compose.differences import Difference
     from tonnage.sources.compose.file_selection import Selection
     from tonnage.sources.compose.files import Files
+    from tonnage.sources.compose.nodes import ComposeNode
 
 
 class StackRequest(Struct, frozen=True, kw_only=True):
@@ -61,6 +63,10 @@ class StackRequest(Struct, frozen=True, kw_only=True):
 
 class ComposeConfig(Protocol):
     """Compose v2, as far as reading needs it."""
+
+    @property
+    def version(self) -> str:
+        """Which version it is."""
 
     def config(self, request: StackRequest) -> str:
         """Return what ``docker compose config --format json`` prints.
@@ -186,6 +192,7 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
     try:
         printed = compose.config(request)
     except UsageError as error:
+        _refuse_newer(known.tree, compose.version, error.why)
         files = FilesSeen(selection.where)
         _read(replace(selection, where=files), request)
         root = project_root(selection.directory)
@@ -200,6 +207,19 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
         settings = _settings(compose, request, printed, form, reason)
     known = replace(known, tree=with_settings(known.tree, form, settings))
     return _stack(form, selection, known)
+
+
+def _refuse_newer(tree: ComposeNode, version: str, said: str) -> None:
+    """Refuse keys of newer versions of Compose, of which it spoke."""
+    written = plain(tree)
+    for path, needed in read_with(written if isinstance(written, dict) else {}, version):
+        if path[-1] in said:
+            raise UsageError(
+                f"{'.'.join(path)} needs Docker Compose {needed}",
+                why=f"Compose {version} is installed, which does not know it.",
+                todo=f"Install Compose {needed} or a newer one, or write it in another way.",
+                place=str(place_of(tree, *path)),
+            )
 
 
 def _own_form(known: Loaded, selection: Selection) -> Canonical | None:

@@ -195,6 +195,11 @@ class FoundPrograms:
         beside = f"; {selected.shown} is selected" if selected else ""
         return f"{tool.program} {tool.version}, {tool.described}{beside}"
 
+    def compose_version(self) -> str:
+        """Return the version of the Compose that starts containers; empty when there is none."""
+        tool = self.tools.compose
+        return "" if tool is None else tool.version
+
     def ready(self, plan: Plan) -> tuple[str, ...]:
         """Say what people should know of the programs for a plan."""
         from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415

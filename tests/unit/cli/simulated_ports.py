@@ -255,6 +255,9 @@ class SimulatedPorts:
             raise EngineLacksError("no Compose was found", todo="Install one.")
         return "a Compose"
 
+    def compose_version(self) -> str:
+        return "2.40.3"
+
     def ready(self, plan: Plan) -> tuple[str, ...]:
         actions = [type(step.action) for step in plan.steps]
         if Build in actions:

@@ -105,6 +105,33 @@ def test_status_without_a_compose_file_shows_the_engine(world: World, capsys: Ca
     assert "stack" not in told
 
 
+def test_containers_of_a_service_that_is_in_no_file_are_named_with_what_removes_them(
+    world: World, capsys: Captured
+) -> None:
+    file = world.directory / "compose.yaml"
+    world.run("deploy")
+    capsys.readouterr()
+    assert world.run("status") == 0
+    assert "--remove-orphans" not in capsys.readouterr().err
+    file.write_text(file.read_text().replace("  db:", "  other:").replace("[db]", "[other]"))
+
+    assert world.run("status") == 0
+    told = capsys.readouterr().err
+    assert "in no file of the stack any more\n  db" in told
+    assert "\n  tonnage deploy --remove-orphans" in told
+    assert world.run("status", "web") == 0
+    assert "--remove-orphans" not in capsys.readouterr().err
+    world.run("status", "--json")
+    (orphan,) = json.loads(capsys.readouterr().out)["orphans"]
+    assert (orphan["service"], orphan["state"]) == ("db", "running")
+
+    assert world.run("doctor", "--json") == 0
+    (check,) = (each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "orphans")
+    assert check["state"] == "warning"
+    assert orphan["container"] in check["found"]
+    assert check["todo"].endswith("\n  tonnage deploy --remove-orphans")
+
+
 def test_a_broken_compose_file_is_told_by_status_too(world: World, capsys: Captured) -> None:
     (world.directory / "compose.yaml").write_text("services: [\n")
 

@@ -50,6 +50,15 @@ class Outside:
     """What reading a stack needs, as far as it is asked."""
 
     files: Any
+    asked: int = 0
+
+    @property
+    def programs(self) -> Outside:
+        return self
+
+    def compose_version(self) -> str:
+        self.asked += 1
+        return "2.26.1"
 
 
 def look(stack: Stack, endpoint: str, gone: dict[str, set[str]], **engine: object) -> tuple[Inventory, Files]:
@@ -58,7 +67,10 @@ def look(stack: Stack, endpoint: str, gone: dict[str, set[str]], **engine: objec
         containers=(observed.container(WEB, observed.image(1), published=(("", 80, "tcp"),)),)
     )
     inventory = replace(inventory, engine=replace(inventory.engine, endpoint=endpoint, **engine))
-    return with_needs(Outside(files), stack, inventory), files  # type: ignore[arg-type]
+    outside = Outside(files)
+    seen = with_needs(outside, stack, inventory)  # type: ignore[arg-type]
+    assert outside.asked == bool(seen.compose)
+    return seen, files
 
 
 def test_on_this_machine_everything_is_looked_for_here_and_ports_of_containers_are_not_other_peoples() -> None:
@@ -96,3 +108,9 @@ def test_where_no_file_can_be_looked_at_none_is_missing(endpoint: str) -> None:
     seen, files = look(observed.stack(WEB), endpoint, {"": {"/var/models"}})
     assert seen.missing == frozenset()
     assert files.asked == {"": ["/home/me/token"]}
+
+
+def test_which_compose_is_there_is_asked_only_where_a_key_of_newer_versions_is_used() -> None:
+    hooked = replace(WEB, config={"post_start": [{"command": ["true"]}]})
+    assert look(observed.stack(hooked), "unix:///run/docker.sock", {})[0].compose == "2.26.1"
+    assert look(observed.stack(WEB), "unix:///run/docker.sock", {})[0].compose == ""

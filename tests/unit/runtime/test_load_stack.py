@@ -47,6 +47,7 @@ secrets: {token: {environment: TOKEN}}
 @dataclass
 class Prints:
     text: str
+    version: str = "2.40.3"
 
     def config(self, request: StackRequest) -> str:
         assert request.files == ()
@@ -58,6 +59,8 @@ class Prints:
 
 
 class Refuses:
+    version = "2.40.3"
+
     def config(self, request: StackRequest) -> str:
         assert request.files == ()
         raise UsageError("Compose says no")

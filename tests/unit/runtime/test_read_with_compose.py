@@ -43,6 +43,8 @@ networks:
 class Compose:
     """Compose with what it printed; it counts how often it was asked for YAML."""
 
+    version = "2.40.3"
+
     def __init__(self, form: dict[str, Any], yaml: str = "") -> None:
         self.form = form
         self.yaml = yaml
@@ -198,3 +200,58 @@ def test_a_difference_in_a_file_outside_of_the_project_shows_no_value(tmp_path: 
             path=("services", "web", "user"), compose="a value that is not shown", own="a value that is not shown"
         )
     ]
+
+
+class Older(Compose):
+    """A Compose that does not know a key."""
+
+    version = "2.26.1"
+
+    def __init__(self, said: str) -> None:
+        super().__init__({})
+        self.said = said
+
+    def config(self, request: StackRequest) -> str:
+        raise UsageError("Compose refuses the stack's files", why=f"{request.working_directory}: {self.said}")
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "needed", "line"),
+    [
+        (
+            "    networks: {default: {interface_name: eth7}}",
+            "services.web.networks.default.interface_name",
+            "2.36.0",
+            4,
+        ),
+        ("    provider: {type: t}", "services.web.provider", "2.36.0", 4),
+        ("    models: [m]\nmodels: {m: {model: x}}", "models", "2.38.0", 5),
+        ("    build: {context: ., sbom: true}", "services.web.build.sbom", "2.39.0", 4),
+        ("    pull_policy: daily", "services.web.pull_policy", "2.34.0", 4),
+        ("    env_file: [{path: e, format: raw}]", "services.web.env_file.0.format", "2.30.0", 4),
+    ],
+)
+def test_a_key_that_an_older_compose_refuses_is_told_with_the_version_that_knows_it(
+    tmp_path: Path, written: str, path: str, needed: str, line: int
+) -> None:
+    compose = Older(f"Additional property {path.rpartition('.')[2]} is not allowed")
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path, f"services:\n  web:\n    image: a\n{written}\n", compose)
+    assert refused.value.what == f"{path} needs Docker Compose {needed}"
+    assert "Compose 2.26.1 is installed" in refused.value.why
+    assert refused.value.place == f"{tmp_path}/compose.yaml:{line}"
+
+
+def test_what_an_older_compose_refuses_for_another_reason_is_not_laid_on_a_new_key(tmp_path: Path) -> None:
+    text = "services:\n  web:\n    image: a\n    post_start: [{command: x}]\n"
+    with pytest.raises(UsageError, match="Compose refuses the stack's files"):
+        read(tmp_path, text, Older("something else"))
+
+
+def test_a_service_with_a_provider_is_refused_with_the_reason(tmp_path: Path) -> None:
+    compose = Compose(form(db={"provider": {"type": "cloud"}}))
+    with pytest.raises(UsageError) as refused:
+        read(tmp_path, "services:\n  db:\n    provider: {type: cloud}\n", compose)
+    assert refused.value.what == "the service 'db' has a provider, which is not carried out"
+    assert refused.value.place == f"{tmp_path}/compose.yaml:3"
+    assert "outside of the engine" in refused.value.why

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.sources.compose.since import NOT_DONE, started_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Inventory
     from tonnage.model.stack import ComposeMapping, Port, Service, Stack
 
+_MOUNTED = ("secrets", "configs")
 _OF_CONTAINERS = ("network_mode", "pid", "ipc")
 
 
@@ -80,6 +82,7 @@ def check_needed(
     """
     chosen = [each for each in stack.services if each.name in started]
     missing = [
+        *(each for service in chosen for each in _not_done(stack, service, inventory.compose)),
         *(each for service in chosen for each in _unset(stack, service)),
         *(each for service in chosen for each in _missing_of_engine(stack, service, inventory)),
         *(each for service in chosen for each in _taken(stack, service, inventory)),
@@ -96,6 +99,40 @@ def check_needed(
             todo=todo,
         )
     return (*_empty_secrets(stack, built), *_made_directories(stack, inventory, started))
+
+
+def newest_keys(stack: Stack, services: Collection[str]) -> bool:
+    """Return whether it matters which Compose starts these services."""
+    return any(True for each in stack.services if each.name in services for _ in started_with(_used(stack, each), "1"))
+
+
+def _not_done(stack: Stack, service: Service, compose: str) -> Iterator[MissingThing]:
+    """Yield what the Compose of this machine would pass over, and what Tonnage leaves to it alone."""
+    for path, needed in started_with(_used(stack, service), compose) if compose else ():
+        shared = ".".join(path[:2])
+        yield MissingThing(
+            what=f"{'.'.join(path)} needs Docker Compose {needed}, and {compose} is installed",
+            place=str(dict(stack.shared_places).get(shared) or _place_of(stack, service.name)),
+            todo=f"Install Docker Compose {needed} or a newer one, or write it in another way.",
+        )
+    if service.config.get("models"):
+        yield MissingThing(
+            what=f"{service.name} has models, which are not carried out",
+            place=_place_of(stack, service.name),
+            todo=NOT_DONE["models"],
+        )
+
+
+def _used(stack: Stack, service: Service) -> ComposeMapping:
+    """Return a project of one service and what it uses of the stack's."""
+    config = service.config
+    used = {section: {str(entry.get("source")) for entry in config.get(section) or ()} for section in _MOUNTED}
+    used["networks"] = {*(config.get("networks") or ())}
+    shared = {
+        section: {key: entry for key, entry in (stack.shared.get(section) or {}).items() if key in names}
+        for section, names in used.items()
+    }
+    return {"services": {service.name: config}, **shared}
 
 
 def _empty_secrets(stack: Stack, built: Collection[str]) -> Iterator[str]:
@@ -132,7 +169,7 @@ def _paths_of(stack: Stack, service: Service) -> Iterator[PathNeed]:
             path = _bound(volumes[source] or {})
             if path:
                 yield PathNeed(path=path, service=service.name, what=f"the directory {path} of the volume {source}")
-    for section in ("secrets", "configs"):
+    for section in _MOUNTED:
         defined = stack.shared.get(section) or {}
         for entry in config.get(section) or ():
             path = str((defined.get(entry["source"]) or {}).get("file") or "")
@@ -199,7 +236,7 @@ def _missing_of_engine(stack: Stack, service: Service, inventory: Inventory) -> 
 def _unset(stack: Stack, service: Service) -> Iterator[MissingThing]:
     """Yield the secrets and configs whose variable is not set. Builds go on without: they get an empty secret."""
     known = dict(stack.values)
-    for section in ("secrets", "configs"):
+    for section in _MOUNTED:
         defined = stack.shared.get(section) or {}
         for entry in service.config.get(section) or ():
             variable = (defined.get(entry["source"]) or {}).get("environment")

@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.model.deploy.plan import RemoveService, Step
+from tonnage.model.orphans import orphans_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from tonnage.model.inventory import Container, Inventory
+    from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
-
-
-def orphans_of(stack: Stack, inventory: Inventory) -> dict[str, tuple[Container, ...]]:
-    """Return the containers of services that are in no file, by service; one with other profiles is in a file."""
-    known = {*(service.name for service in stack.services), *stack.inactive}
-    found: dict[str, tuple[Container, ...]] = {}
-    for each in inventory.containers:
-        if each.project == stack.name and each.service and each.service not in known and not each.one_off:
-            found[each.service] = (*found.get(each.service, ()), each)
-    return found
 
 
 def orphan_notes(stack: Stack, inventory: Inventory) -> Iterator[str]:

@@ -18,7 +18,7 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
-from tonnage.decide.deploy.orphans import orphan_notes, orphan_steps, orphans_of
+from tonnage.decide.deploy.orphans import orphan_notes, orphan_steps
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
@@ -35,6 +35,7 @@ from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFil
 from tonnage.model.deploy.policy import Together
 from tonnage.model.deploy.rolling import Retire
 from tonnage.model.forecast.estimate import exactly
+from tonnage.model.orphans import orphans_of
 from tonnage.model.unknowns import unknowns
 from tonnage.units import format_bytes
 

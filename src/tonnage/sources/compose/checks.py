@@ -13,6 +13,7 @@ from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.file_selection import is_text
 from tonnage.sources.compose.nodes import mapping_at, nearest
 from tonnage.sources.compose.short_syntax import is_remote, names_a_context
+from tonnage.sources.compose.since import NOT_DONE
 
 if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec, Place
@@ -118,6 +119,12 @@ def _checked(name: str, service: Canonical, form: Canonical, origin: ComposeExtr
             f"{name!r} cannot be the name of a service",
             todo="Use letters, digits, '.', '_' and '-' only.",
             place=str(place),
+        )
+    if service.get("provider"):
+        raise UsageError(
+            f"the service {name!r} has a provider, which is not carried out",
+            why=NOT_DONE["provider"],
+            place=str(origin.place("services", name, "provider")),
         )
     if not service.get("image") and not service.get("build"):
         raise UsageError(

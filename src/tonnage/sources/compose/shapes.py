@@ -25,6 +25,7 @@ from tonnage.sources.compose.nodes import (
     wrong,
 )
 from tonnage.sources.compose.scalars import PathBase, PathText, Text, clean, with_value
+from tonnage.sources.compose.since import NOT_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -299,7 +300,7 @@ class Fields(Struct, frozen=True):
         merged: Keys that must have one when all files are merged.
         optional: The key may stand without a mapping.
         extended: Keys that begin with ``x-`` may stand in it.
-        unsupported: Keys of the specification that this reader cannot honour.
+        unsupported: Keys of the specification that are not carried out.
         closed: An unknown key is refused; else it means nothing.
     """
 
@@ -340,12 +341,7 @@ class Fields(Struct, frozen=True):
     def _refuse(self, key: str, entry: ComposeNode, name: str) -> None:
         where = f"in {name}" if name else "at the top of a compose file"
         if key in self.unsupported:
-            raise UsageError(
-                f"the key {key!r} {where} needs Docker Compose v2",
-                why="The built-in reader, which is used where Compose v2 is not installed, does not know what it does.",
-                todo="Install the Docker Compose plugin, version 2.",
-                place=str(entry.place),
-            )
+            raise UsageError(f"the key {key!r} {where} is not carried out", why=NOT_DONE[key], place=str(entry.place))
         raise UsageError(
             f"the key {key!r} is not known {where}",
             todo=nearest(key, self.keys),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from tonnage.model.inventory import PODMAN
+from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
 from tonnage.model.unknowns import unknowns
 from tonnage.units import format_bytes
 from tonnage.views.text.layout import columns, gauge_parts, joined
@@ -44,6 +45,7 @@ def status_form(
         "use": engine_use(inventory),
         "stack": stack.name,
         "services": _service_forms(inventory, stack, services),
+        "orphans": _orphan_forms(inventory, stack, services),
     }
 
 
@@ -107,6 +109,10 @@ def status_text(
         ]
         heads = ("service", "state", "health", "running", "version")
         blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
+        orphans = _orphan_forms(inventory, stack, services)
+        if orphans:
+            named = columns([(each["service"], each["container"], each["state"]) for each in orphans], indent="  ")
+            blocks.append(["in no file of the stack any more", *named, "to remove them:", f"  {REMOVE_ORPHANS}"])
     return "\n\n".join(map(joined, blocks))
 
 
@@ -166,6 +172,16 @@ def _service_form(inventory: Inventory, project: str, service: Service) -> dict[
         "version": _version(containers),
         "image": service.image,
     }
+
+
+def _orphan_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -> list[dict[str, str]]:
+    """Return the containers of services that are in no file, unless only some services are asked for."""
+    found = {} if services or not stack.name else orphans_of(stack, inventory)
+    return [
+        {"service": service, "container": each.name, "state": each.state}
+        for service, containers in found.items()
+        for each in containers
+    ]
 
 
 def _state(containers: Sequence[Container]) -> str:

@@ -193,3 +193,37 @@ def test_a_variable_that_is_not_set_is_missed_for_containers_and_told_for_builds
     (note,) = check_needed(built, seen(), {"web"}, {"web"})
     assert note == "web: the variable TOKEN is not set: the secret token of its build is empty"
     assert check_needed(replace(built, values=(("TOKEN", "t"),)), seen(), {"web"}, {"web"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "shared", "key", "needed"),
+    [
+        ({"post_start": [{"command": ["true"]}]}, {}, "services.web.post_start", "2.30.0"),
+        ({"pre_stop": [{"command": ["true"]}]}, {}, "services.web.pre_stop", "2.30.0"),
+        ({"use_api_socket": True}, {}, "services.web.use_api_socket", "2.37.2"),
+        ({"networks": {"a": {"gw_priority": 1}}}, {}, "services.web.networks.a.gw_priority", "2.33.1"),
+        ({"networks": {"a": {"interface_name": "eth7"}}}, {}, "services.web.networks.a.interface_name", "2.36.0"),
+        ({"networks": {"p": None}}, {"networks": {"p": {"enable_ipv4": False}}}, "networks.p.enable_ipv4", "2.33.1"),
+        ({"volumes": [{"type": "image", "source": "i", "target": "/i"}]}, {}, "services.web.volumes.0.type", "2.35.0"),
+        ({"configs": [{"source": "c"}]}, {"configs": {"c": {"content": "x"}}}, "configs.c.content", "2.23.1"),
+    ],
+)
+def test_a_key_that_the_compose_of_this_machine_would_pass_over_is_refused_with_the_version_it_takes(
+    config: ComposeMapping, shared: ComposeMapping, key: str, needed: str
+) -> None:
+    of = stack(service(config), **shared)
+    error = refused(of, replace(seen(), compose="1.29.2"))
+    assert error.what == f"{key} needs Docker Compose {needed}, and 1.29.2 is installed"
+    assert error.place.startswith("/srv/shop/compose.yaml:")
+    assert f"Docker Compose {needed}" in error.todo
+    assert check_needed(of, replace(seen(), compose=needed), {"web"}) == ()
+    assert check_needed(of, replace(seen(), compose="5.0.1"), {"web"}) == ()
+    # What is not started, or used by nothing that is, needs nothing.
+    assert check_needed(of, replace(seen(), compose="1.29.2"), set()) == ()
+    assert check_needed(stack(service(), **shared), replace(seen(), compose="1.29.2"), {"web"}) == ()
+
+
+def test_models_are_refused_with_the_reason_whichever_compose_is_there() -> None:
+    error = refused(stack(service({"models": {"m": None}})))
+    assert error.what == "web has models, which are not carried out"
+    assert "their bytes are in no forecast" in error.todo

@@ -80,6 +80,7 @@ class PrintedByCompose:
     """What Compose v2 prints: ``$`` doubled, keys sorted, and no ``x-`` keys of services."""
 
     form: dict[str, Any]
+    version: str = "2.40.3"
 
     def config(self, request: StackRequest) -> str:
         assert request.working_directory

@@ -232,6 +232,11 @@ class ComposeText:
         self._tool = tool
         self._environment = dict(environment)
 
+    @property
+    def version(self) -> str:
+        """Which version it is."""
+        return self._tool.version
+
     def config(self, request: ConfigRequest) -> str:
         """Return the resolved stack as JSON; in it every ``$`` is doubled.
 
