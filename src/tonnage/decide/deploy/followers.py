@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.joined import VOLUMES, told, what_is_gone
-from tonnage.decide.deploy.restore import way_back
+from tonnage.decide.deploy.restore import sparing, way_back
 from tonnage.model.deploy.plan import Prove, Restart, Switch
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def _followers_back(contexts: Mapping[str, ServiceContext], service: str) -> tup
             continue
         replaced.add(name)
         cause = f"{why.owners[0]} is replaced once more on the way back"
-        own = _as_it_runs(context) if why.recreate else _restart(context)
+        # Nobody followed yet where that service itself was not replaced.
+        whole = [*contexts[service].change.running, *context.change.running]
+        own = sparing(_as_it_runs(context) if why.recreate else _restart(context), whole)
         steps += [replace(step, cause=cause if not isinstance(step.action, Prove) else step.cause) for step in own]
     return tuple(steps)
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
 from tonnage.model.compose_labels import config_hash_of
-from tonnage.model.deploy.plan import Switch
+from tonnage.model.deploy.plan import Restart, Switch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.plan import Prove, Step, Version
     from tonnage.model.inventory import Container
@@ -25,13 +29,29 @@ def last_good(context: ServiceContext) -> Version | None:
 
 
 def way_back(context: ServiceContext) -> tuple[Step, ...]:
-    """Return the steps that make what runs now run again; not what was never proven and is not healthy either."""
+    """Return the steps that make what runs now run again; not what was never proven and is not healthy either.
+
+    What fails before it has replaced anything leaves the containers as they are.
+    """
     running = context.change.running[0]
     if context.runs is not None and context.runs.usable is not None:
-        return restore_steps(context, context.runs.usable)
+        return sparing(restore_steps(context, context.runs.usable), context.change.running)
     well = all(each.state == "running" and each.health in _WELL for each in context.change.running)
     good = last_good(context) if context.never_proven and not well else None
-    return _restore_image_steps(context, running) if good is None else restore_steps(context, good, why=_UNPROVEN)
+    if good is not None:
+        return restore_steps(context, good, why=_UNPROVEN)
+    return sparing(_restore_image_steps(context, running), context.change.running)
+
+
+def sparing(steps: Iterable[Step], containers: Iterable[Container]) -> tuple[Step, ...]:
+    """Return steps of which none makes containers anew, or restarts them, while all of these still run."""
+    spares = tuple(each.container_id for each in containers)
+    return tuple(
+        replace(step, action=replace(step.action, spares=spares))
+        if isinstance(step.action, Restart) or (isinstance(step.action, Switch) and step.action.recreate)
+        else step
+        for step in steps
+    )
 
 
 def switch_to(context: ServiceContext, version: Version) -> Switch:

@@ -45,8 +45,7 @@ class Build(msgspec.Struct, frozen=True, tag="build", kw_only=True):
         packed: The image is only pushed: the engine need not unpack it.
         builder: The builder beside the engine that builds; empty for the engine's own.
         pushes: That builder pushes it as well, and the engine does not get it.
-        same_as: An image that says nothing of what it was built from; where the build makes what is in that one, that
-            one gets the name, and what was built goes.
+        same_as: An image that tells no inputs; where the build makes what is in it, it gets the name instead.
     """
 
     spec: BuildSpec
@@ -143,6 +142,7 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
         image: Reference or id that is given the name ``image_name`` first; empty when the name stays.
         candidate: The name that says what now runs is not proven; empty where it is, or has that name already.
         recreate: Also containers that have this configuration already are made anew.
+        spares: Unless all these containers still run: then nothing has taken their place. Empty where that is the aim.
     """
 
     project: ComposeMapping
@@ -150,12 +150,14 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     image_name: str = ""
     candidate: str = ""
     recreate: bool = False
+    spares: tuple[str, ...] = ()
 
 
 class Restart(msgspec.Struct, frozen=True, tag="restart", kw_only=True):
-    """Stop the containers of the step's service that run, and start them again as they are."""
+    """Stop the containers of the step's service that run, and start them again; ``spares`` as of a switch."""
 
     project: str
+    spares: tuple[str, ...] = ()
 
 
 class RemoveContainer(msgspec.Struct, frozen=True, tag="remove-container", kw_only=True):

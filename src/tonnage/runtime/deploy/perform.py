@@ -119,13 +119,14 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
                 action.project,
                 progress=progress,
                 cancel=cancel,
-                recreate=action.recreate,
+                recreate=action.recreate and not _all_run(action.spares, plan.stack, facts),
             )
         case StartRolling() | Connect() | Drain() | Retire():
             _roll(step.service, action, plan, facts, acts, progress, cancel, clock)
         case Restart():
+            spared = _all_run(action.spares, plan.stack, facts)
             for container in of_service(facts.containers(action.project), step.service):
-                if container.alive:
+                if container.alive and not spared:
                     acts.restart_container(container.container_id)
         case RemoveContainer():
             acts.remove_container(action.container, _CANDIDATE_STOP_S)
@@ -145,6 +146,12 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
             reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
         case _:
             assert_never(action)
+
+
+def _all_run(containers: Collection[str], project: str, facts: EngineFacts) -> bool:
+    """Return whether all these containers still run; not where none is meant."""
+    alive = {each.container_id for each in facts.containers(project) if each.alive} if containers else set()
+    return bool(containers) and alive.issuperset(containers)
 
 
 def _new(facts: EngineFacts, project: str, service: str, old: Collection[str]) -> list[Container]:
@@ -227,7 +234,9 @@ def _forget_earlier_names(image_id: str, reference: str, facts: EngineFacts, act
     now = next((name for _, name in version_names(repository, (reference,))), None)
     if image is None or now is None or not now.config:
         return
-    for earlier, name in version_names(repository, image.references):
+    # What was built from other inputs may be the same to containers, and another image to the engine.
+    named = [each for found in images if same_image(found, image) for each in found.references]
+    for earlier, name in version_names(repository, named):
         if name.config == now.config and name.number < now.number and not name.withdrawn:
             acts.untag(earlier)
             record = find_image(images, record_of(earlier))

@@ -110,6 +110,19 @@ def test_when_the_new_version_fails_they_come_back_with_the_one_before(place: Ha
     assert place.plan(stack_of(place.engine, ALL)).steps == ()
 
 
+def test_when_nothing_was_replaced_yet_nobody_is_made_anew_or_restarted(place: Harbour) -> None:
+    before = place.engine.facts.containers()
+    plan = place.plan(stack_of(place.engine, changed(ALL, "gate", recipe=TWO)))
+    gone = {"gate.switch": {"image": "gone:1", "image_name": "gone:2"}}
+    steps = tuple(replace(each, action=replace(each.action, **gone.get(each.name, {}))) for each in plan.steps)
+    run = place.carry_out(replace(plan, steps=steps))
+    assert run.outcome is Outcome.FAILED
+    assert "again.restart" in [step.name for step in run.steps if step.undo]
+    assert [(each.container_id, each.started_s) for each in place.engine.facts.containers()] == [
+        (each.container_id, each.started_s) for each in before
+    ]
+
+
 def test_who_cannot_live_in_the_new_version_brings_the_one_before_back(place: Harbour) -> None:
     before, known = container(place, "gate").image_id, versions(place)
     plan = place.plan(stack_of(place.engine, changed(ALL, "gate", recipe=TWO)))

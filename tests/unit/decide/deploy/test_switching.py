@@ -317,3 +317,20 @@ def test_compose_is_told_to_make_anew_what_it_would_leave_because_it_counts_noth
     assert forced("same", "another secret") == [True, True]
     assert forced("changed", "another setting") == [False, False]
     assert forced("same", config_digest(WEB)) == [False, False]
+
+
+def test_the_way_back_spares_what_ran_as_long_as_nothing_has_taken_its_place() -> None:
+    runs = container(WEB, RUNS, config="another secret", labels={CONFIG_HASH: "same"})
+    told = case(runs=runs)
+    told = replace(told, inventory=replace(told.inventory, config_hashes={"web": "same"}))
+    switch, _ = switch_steps(told)
+    [back] = [each.action for each in switch.on_failure if isinstance(each.action, Switch)]
+    assert isinstance(switch.action, Switch)
+    assert (switch.action.recreate, switch.action.spares) == (True, ())
+    assert (back.recreate, back.spares) == (True, (runs.container_id,))
+    # What was never proven and is not healthy is not what the way back leads to.
+    bad = replace(container(WEB, MARKED, config="another secret", labels={CONFIG_HASH: "same"}), health="unhealthy")
+    told = case(MARKED, image(2), versions=(version(stack(WEB), WEB, image(2), "i2"),), runs=bad)
+    told = replace(told, inventory=replace(told.inventory, config_hashes={"web": "same"}))
+    switch, _ = switch_steps(told)
+    assert [each.action.spares for each in switch.on_failure if isinstance(each.action, Switch)] == [()]

@@ -14,15 +14,19 @@ from tonnage.errors import NotHealthyError, StepFailedError
 from tonnage.model.deploy.plan import (
     Build,
     CleanCache,
+    Keep,
     Prove,
     Pull,
     Push,
     RemoveContainer,
     RemoveImage,
     RemoveService,
+    Restart,
     SendFiles,
+    Switch,
     Tag,
     Untag,
+    Version,
 )
 from tonnage.runtime.deploy.perform import perform
 
@@ -46,13 +50,20 @@ def place(tmp_path: Path) -> Harbour:
     return harbour(tmp_path)
 
 
-def do(place: Harbour, action: Action, *, cache_before: frozenset[str] = frozenset(), cancelled: bool = False) -> Heard:
+def do(
+    place: Harbour,
+    action: Action,
+    *,
+    cache_before: frozenset[str] = frozenset(),
+    cancelled: bool = False,
+    version: Version | None = None,
+) -> Heard:
     """Perform an action of the service ``web`` and return what it said."""
     heard, cancel = Heard(), threading.Event()
     if cancelled:
         cancel.set()
     perform(
-        step("it", action),
+        step("it", action, version=version),
         plan(place),
         facts=place.engine.facts,
         acts=place.engine.acts,
@@ -249,3 +260,51 @@ def test_a_reclaim_removes_what_stands_in_it(place: Harbour) -> None:
     item = candidate("image", image.image_id, 1_009, names=("unused:1",))
     do(place, removes(item, until_bytes=place.engine.disk.available_bytes + 1))
     assert image.image_id not in place.engine.store.images
+
+
+def ran(place: Harbour) -> list[str]:
+    return [each.container_id for each in place.engine.facts.containers(PROJECT)]
+
+
+def test_containers_are_not_made_anew_or_restarted_while_all_that_are_to_be_spared_run(place: Harbour) -> None:
+    built(place, "shop-web:latest", Instruction(text="made", kept_bytes=1_000_003))
+    do(place, Switch(project=web()))
+    before = ran(place)
+    started = [each.started_s for each in place.engine.facts.containers(PROJECT)]
+    place.engine.clock.sleep(17.0)
+    for action in (
+        Switch(project=web(), recreate=True, spares=(*before,)),
+        Restart(project=PROJECT, spares=(*before,)),
+    ):
+        do(place, action)
+        assert ran(place) == before
+    assert [each.started_s for each in place.engine.facts.containers(PROJECT)] == started
+    do(place, Restart(project=PROJECT, spares=(*before, "gone")))
+    assert [each.started_s for each in place.engine.facts.containers(PROJECT)] != started
+    do(place, Switch(project=web(), recreate=True, spares=(*before, "gone")))
+    assert not {*ran(place)} & {*before}
+
+
+def test_a_version_that_is_proven_again_loses_its_earlier_names_whatever_it_was_built_from(place: Harbour) -> None:
+    names = [f"localhost/tonnage/shop/web:v{number}-0123456789ab" for number in (1, 2)]
+    other = "localhost/tonnage/shop/web:v1-ba9876543210"
+    made = Instruction(text="made", kept_bytes=1_000_003)
+    spec = place.engine.describe(f"{DIRECTORY}/web", Recipe(instructions=(made,)))
+    for number, name in enumerate(names, start=1):
+        do(place, Build(spec=spec, reference="shop-web:latest", labels=(("tonnage.inputs", f"inputs {number}"),)))
+        do(place, Switch(project=web()))
+        if number == 1:
+            do(place, Tag(image="shop-web:latest", reference=other))
+        keep = Keep(reference=name, record=f"{name}.record")
+        known = Version(
+            service="web",
+            image_name="shop-web",
+            project=web(),
+            config_digest="0123456789ab",
+            prove=Prove(),
+            inputs_digest="",
+        )
+        do(place, keep, version=known)
+    left = {each for found in place.engine.facts.images() for each in found.references}
+    assert {names[1], f"{names[1]}.record", other} <= left
+    assert not {names[0], f"{names[0]}.record"} & left
