@@ -127,8 +127,7 @@ def plan_deploy(
             (step.version.number for step in (*own, *settled) if step.version is not None), default=number - 1
         )
     steps = [*in_turn(parts), *held]
-    left_alone = {each.service for each in unchanged}
-    started = asked - left_alone
+    started = asked - {each.service for each in unchanged}
     check_ports(stack, inventory, started, remove_orphans=policy.remove_orphans)
     orphans = orphan_steps(stack, inventory, started) if policy.remove_orphans else ([], [])
     left = () if policy.remove_orphans else tuple(orphan_notes(stack, inventory))

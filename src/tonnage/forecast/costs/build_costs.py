@@ -339,8 +339,8 @@ def _with_platforms(
 ) -> InstructionForecast:
     """Add what is shown of an image for each further platform: as much again, also of layers that all of them have."""
     shown = total(step.image for step in steps)
-    more = Estimate(0, shown.likely_bytes, shown.high_bytes, weakest((shown.grade, Grade.DECLARED)))
-    more = more.each(lambda count: count * (platforms - 1))
+    once = Estimate(0, shown.likely_bytes, shown.high_bytes, weakest((shown.grade, Grade.DECLARED)))
+    more = once.each(lambda count: count * (platforms - 1))
     holding = Holding(key=f"platforms:{last.key}", role=last.role, kept=NOTHING, image=more, present=last.present)
     return replace(last, image=last.image + more, holdings=(*last.holdings, holding))
 
@@ -389,8 +389,7 @@ def _load(work: BuildWork, ending: _StageEnd, engine: EngineKind) -> Instruction
 
 def _stages_of_image(work: BuildWork) -> set[int]:
     below = {stage.index: stage.on_stage for stage in work.stages}
-    found = {work.target}
-    index = below[work.target]
+    index, found = below[work.target], {work.target}
     while index is not None:
         found.add(index)
         index = below[index]

@@ -316,7 +316,7 @@ def test_places_in_the_image_are_not_looked_at_here(server: FileServer, ask: Ask
     lock = ask("thing", index_url=index.url, find_links=links)
     assert names(lock) == ["thing==1.0"]
     assert any("place in the image" in note for note in lock.notes)
-    with pytest.raises(CannotResolveError, match="known to the build alone"):
+    with pytest.raises(CannotFetchError, match="known to the build alone"):
         ask("thing", no_index=True, find_links=links)
 
 
