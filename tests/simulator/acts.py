@@ -217,8 +217,9 @@ class SimulatedActs:
     @contextmanager
     def _act(self, act: str) -> Iterator[None]:
         engine = self._engine
-        engine.log.append(act)
-        number = len(engine.log)
-        engine.faults.before(number, act, engine.disk)
-        yield
-        engine.faults.after(number, act)
+        with engine.busy:
+            engine.log.append(act)
+            number = len(engine.log)
+            engine.faults.before(number, act, engine.disk)
+            yield
+            engine.faults.after(number, act)

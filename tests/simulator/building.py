@@ -48,12 +48,13 @@ def build(
     try:
         _send_context(engine, spec, recipe.context_bytes)
         parent = _base(engine, recipe.base, progress, cancel)
+        writer = f"writing {reference}"
         for number, instruction in enumerate(recipe.instructions, start=1):
             said.append(f"[{number}/{len(recipe.instructions)}] {instruction.text}")
             progress.at(said[-1])
             record = _made(engine, instruction, parent, no_cache=spec.no_cache)
             if record is None:
-                layer = _run(engine, instruction, parent.layers, said=said, progress=progress, cancel=cancel)
+                layer = _run(engine, instruction, parent.layers, writer, said=said, progress=progress, cancel=cancel)
                 record = _remember(engine, instruction, parent, (*parent.layers, layer))
             parent = record
     except DiskFullError:
@@ -80,16 +81,18 @@ def pull(engine: Simulator, reference: str, *, progress: Progress, cancel: Cance
     contents, behaviour = found
     layers: list[Layer] = []
     try:
-        for content, size_bytes in contents:
-            progress.at(f"layer {len(layers) + 1}/{len(contents)}")
-            _write(engine, size_bytes, size_bytes / BYTES_PER_SECOND, cancel)
-            layers.append(engine.store.put_layer(layers, digest_of("layer", content), "writing", size_bytes))
-    except DiskFullError:
-        engine.store.free_orphans()
+        for number, (_, size_bytes) in enumerate(contents):
+            progress.at(f"layer {number + 1}/{len(contents)}")
+            _write(engine, f"pulling {reference} {number}", size_bytes, size_bytes / BYTES_PER_SECOND, cancel)
+    except (DiskFullError, StepFailedError) as error:
+        for number in range(len(contents)):
+            engine.disk.give_back(f"pulling {reference} {number}")
+        if isinstance(error, StepFailedError):
+            raise
         raise StepFailedError(f"{reference} was not pulled", why="No space left on device.") from None
-    except StepFailedError:
-        engine.store.free_orphans()
-        raise
+    for number, (content, size_bytes) in enumerate(contents):
+        writer = f"pulling {reference} {number}"
+        layers.append(engine.store.put_layer(layers, digest_of("layer", content), writer, size_bytes))
     image = engine.store.put_image(layers, behaviour, {}, engine.clock.time())
     engine.store.names[tagged(reference)] = image.image_id
     engine.pulls.append((tagged(reference), engine.clock.time()))
@@ -166,6 +169,7 @@ def _run(
     engine: Simulator,
     instruction: Instruction,
     below: tuple[Layer, ...],
+    writer: str,
     *,
     said: list[str],
     progress: Progress,
@@ -174,27 +178,30 @@ def _run(
     for line in instruction.prints:
         said.append(line)
         progress.log(line)
-    _write(engine, instruction.kept_bytes + instruction.transient_bytes, instruction.seconds, cancel)
+    _write(engine, writer, instruction.kept_bytes + instruction.transient_bytes, instruction.seconds, cancel)
     if instruction.fails:
-        engine.disk.give_back("writing")
+        engine.disk.give_back(writer)
         raise StepFailedError(
             "the build failed", why=f"{instruction.text} ended with exit code 1.", log="\n".join(said)
         )
-    engine.disk.give_back("writing", instruction.transient_bytes)
+    engine.disk.give_back(writer, instruction.transient_bytes)
     # The layer of a command differs each time it is made (times of files); that of copied files does not.
     diff_id = digest_of("copy", instruction.content) if instruction.content else f"sha256:{engine.new_id('layer')}"
-    return engine.store.put_layer(below, diff_id, "writing", instruction.kept_bytes)
+    return engine.store.put_layer(below, diff_id, writer, instruction.kept_bytes)
 
 
-def _write(engine: Simulator, count_bytes: int, seconds: float, cancel: Cancel) -> None:
+def _write(engine: Simulator, writer: str, count_bytes: int, seconds: float, cancel: Cancel) -> None:
     for piece in range(PIECES):
         if cancel.is_set():
-            engine.disk.give_back("writing")
+            engine.disk.give_back(writer)
             raise StepFailedError("it was stopped", why="It was cancelled.")
         engine.clock.sleep(seconds / PIECES)
+        # Here alone others get their turn.
+        engine.busy.release()
         time.sleep(engine.pace_s)
+        engine.busy.acquire()
         try:
-            engine.disk.write("writing", count_bytes * (piece + 1) // PIECES - count_bytes * piece // PIECES)
+            engine.disk.write(writer, count_bytes * (piece + 1) // PIECES - count_bytes * piece // PIECES)
         except DiskFullError:
-            engine.disk.give_back("writing")
+            engine.disk.give_back(writer)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from tests.simulator.acts import SimulatedActs
@@ -49,6 +50,8 @@ class Simulator:
         pace_s: float = 0.0,
     ) -> None:
         self.clock = VirtualClock()
+        # One act at a time changes what is there; builds and pulls let others in between whenever they write.
+        self.busy = threading.Lock()
         self.disk = Disk(size_bytes, reserved_bytes=reserved_bytes, other_bytes=other_bytes)
         self.faults = faults or Faults()
         self.pace_s = pace_s
@@ -155,7 +158,7 @@ class Simulator:
 
     def living(self) -> list[LivingContainer]:
         """Return all containers, brought up to now."""
-        for container in self.containers.values():
+        for container in list(self.containers.values()):
             container.live_until(self.clock.time())
         return list(self.containers.values())
 

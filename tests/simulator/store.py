@@ -59,7 +59,7 @@ class Store:
 
     def names_of(self, image_id: str) -> tuple[str, ...]:
         """Return the names of an image, sorted."""
-        return tuple(sorted(name for name, holder in self.names.items() if holder == image_id))
+        return tuple(sorted(name for name, holder in list(self.names.items()) if holder == image_id))
 
     def put_image(
         self, layers: Sequence[Layer], behaviour: Behaviour, labels: Mapping[str, str], created_s: float
@@ -88,7 +88,7 @@ class Store:
 
     def cached(self, key: str) -> StoredRecord | None:
         """Return the record with that key, or None."""
-        return next((record for record in self.records.values() if record.key == key), None)
+        return next((record for record in list(self.records.values()) if record.key == key), None)
 
     def drop_records(self, record_ids: Sequence[str]) -> None:
         """Remove records unless another record stands on them."""
@@ -103,14 +103,15 @@ class Store:
     def described_images(self) -> tuple[Image, ...]:
         """Return the images as an engine shows them."""
         holders: dict[str, int] = {}
-        for image in self.images.values():
+        images = list(self.images.values())
+        for image in images:
             for layer in image.layers:
                 holders[layer.chain_id] = holders.get(layer.chain_id, 0) + 1
-        return tuple(self._describe(image, holders) for image in self.images.values())
+        return tuple(self._describe(image, holders) for image in images)
 
     def described_records(self) -> tuple[CacheRecord, ...]:
         """Return the build cache as an engine shows it."""
-        in_images = {layer.chain_id for image in self.images.values() for layer in image.layers}
+        in_images = {layer.chain_id for image in list(self.images.values()) for layer in image.layers}
         return tuple(
             CacheRecord(
                 record_id=record.record_id,
@@ -121,7 +122,7 @@ class Store:
                 shared=bool(record.layers) and record.layers[-1].chain_id in in_images,
                 parents=(record.parent,) if record.parent else (),
             )
-            for record in self.records.values()
+            for record in list(self.records.values())
         )
 
     def _describe(self, image: StoredImage, holders: Mapping[str, int]) -> Image:

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.deploy import run_job
 from tonnage.cli.group import verb
-from tonnage.cli.options import events_option, keep_free_option, stack_options
+from tonnage.cli.options import events_option, keep_free_option, parallel_options, stack_options
 from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LockHeldError, StepFailedError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cleanup-after", "cleanup", is_flag=True, help="Remove each image, and the cache it left, before the next."
 )
+@parallel_options
 @keep_free_option
 @events_option
 def command(session: Session, *, flags: StackFlags, push: bool, cleanup: bool) -> None:

@@ -14,7 +14,7 @@ from tonnage.cli.options import (
     image_options,
     keep_free_option,
     keep_previous_option,
-    sequential_option,
+    parallel_options,
     stack_options,
 )
 from tonnage.errors import (
@@ -61,7 +61,7 @@ RUN_FAILURES = (
 )
 @stack_options
 @click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
-@sequential_option
+@parallel_options
 @keep_free_option
 @events_option
 @keep_previous_option

@@ -43,6 +43,10 @@ def which_stack_options(function: Callable[..., None], *, versions: bool = False
     def wrapped(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click hands over what each command declared
         typed = {name: kwargs.pop(name) for name in StackFlags.__struct_fields__ if name in kwargs}
         settings = {key: kwargs.pop(name, None) for name, key in _SETTINGS.items()}
+        if kwargs.pop("sequential", False):
+            if settings["parallel"] not in {None, "1"}:
+                raise click.UsageError("--sequential is --parallel 1: name one of them")
+            settings["parallel"] = "1"
         # Settings write a switch as ``true`` and ``false``.
         texts = {key: str(said).lower() if isinstance(said, bool) else said for key, said in settings.items()}
         typed["settings"] = {key: text for key, text in texts.items() if text is not None}
@@ -133,6 +137,7 @@ _SETTINGS = {
     "keep_previous": "keep-previous",
     "cleanup_after": "cleanup-after",
     "assume_unknown": "assume-unknown",
+    "parallel": "parallel",
 }
 """Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
@@ -157,10 +162,20 @@ events_option = click.option(
 keep_previous_option = click.option(
     "--keep-previous/--no-keep-previous", default=None, help="Keep the previous image for rollback (default: keep)."
 )
-# A name for what holds anyway: nothing reads it.
-sequential_option = click.option(
-    "--sequential", is_flag=True, expose_value=False, help="One service at a time, which is the default."
-)
+
+
+def parallel_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how many images are made at once."""
+    for option in (
+        click.option("--sequential", is_flag=True, help="One image at a time, which is the default: --parallel 1."),
+        click.option(
+            "--parallel", metavar="N", help="Build or pull up to N images at the same time, where the bytes allow it."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 _ALLOWED = (
     click.option(
         "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."

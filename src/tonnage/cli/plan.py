@@ -11,6 +11,7 @@ from tonnage.cli.options import (
     allowing_options,
     ask_hosts_option,
     image_options,
+    parallel_options,
     policy_options,
     untrusted_option,
     versioned_stack_options,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
 @ask_hosts_option
+@parallel_options
 @policy_options
 def command(
     session: Session,
@@ -89,7 +91,9 @@ def command(
     places = cache_places(wanted.stack, session.ports.working_directory)
     with session.ports.engines.facts(flags.host, places=places) as facts:
         plan = make_plan(session.ports, facts, purpose, wanted, to=version, tell=session.say)
-    session.answer("plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width))
+    session.answer(
+        "plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width, ascii_only=session.ascii_only)
+    )
     if out:
         # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.
         write_plan_file(plan, out)

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.deploy import RUN_FAILURES, show_run, stop
 from tonnage.cli.group import verb
-from tonnage.cli.options import keep_free_option, sequential_option, stack_options
+from tonnage.cli.options import keep_free_option, parallel_options, stack_options
 from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "--import", "imports", multiple=True, metavar="REF=FILE", help="Take an image from a file; may be repeated."
 )
 @click.option("--remove", "remove", metavar="NAME", help="Remove a kept engine, and do nothing else.")
-@sequential_option
+@parallel_options
 @keep_free_option
 def command(
     session: Session, *, flags: StackFlags, disk: str | None, keep: bool, imports: tuple[str, ...], remove: str | None

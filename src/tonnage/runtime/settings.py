@@ -25,6 +25,7 @@ _Value = TypeVar("_Value")
 
 DEFAULT_ORIGIN = "default"
 _LONGEST_COUNT = 4
+_MOST_AT_ONCE = 64
 _ON_FAILURE_VARIABLE = "TONNAGE_ON_FAILURE"
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
@@ -53,6 +54,12 @@ _KNOWN = (
         "Keep good versions before the one that runs for rollback; false: none, whatever keep-versions says.",
     ),
     _Known("keep-versions", "TONNAGE_KEEP_VERSIONS", "1", "How many good versions before the one that runs are kept."),
+    _Known(
+        "parallel",
+        "TONNAGE_PARALLEL",
+        "1",
+        "How many images are built or pulled at the same time, where the bytes allow it.",
+    ),
     _Known(
         "rollback",
         "TONNAGE_ROLLBACK",
@@ -170,6 +177,7 @@ def policy(settings: Sequence[Setting]) -> Policy:
         forecast=_read(found.get("forecast"), _parse_truth, defaults.forecast),
         rollback=_read(found.get("rollback"), _parse_together, defaults.rollback),
         proxy_labels=_read(found.get("proxy-labels"), _parse_words, defaults.proxy_labels),
+        parallel=_read(found.get("parallel"), _parse_at_once, defaults.parallel),
     )
 
 
@@ -228,6 +236,15 @@ def _parse_cleanup(text: str) -> Cleanup:
 def _parse_count(text: str) -> int:
     if not text.strip().isdecimal() or len(text.strip()) > _LONGEST_COUNT:
         raise UsageError(f"{text!r} is no number of versions", todo="Write a whole number, such as 3.")
+    return int(text)
+
+
+def _parse_at_once(text: str) -> int:
+    if not text.strip().isdecimal() or not 1 <= int(text.strip()[: _LONGEST_COUNT + 1]) <= _MOST_AT_ONCE:
+        raise UsageError(
+            f"{text!r} is no number of images at once",
+            todo=f"Write a whole number from 1 to {_MOST_AT_ONCE}, such as 3.",
+        )
     return int(text)
 
 

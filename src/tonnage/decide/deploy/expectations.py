@@ -8,6 +8,7 @@ is missing for a plan is told here alone: a refusal, a forecast's verdict and th
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -247,3 +248,12 @@ def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
             todo="Set x-tonnage.keep-free or --keep-free to less than the filesystem's size.",
         )
     return keep_free_bytes
+
+
+def line_of(filesystem: Filesystem, plan: Plan) -> int:
+    """Return the reserve of a filesystem while a plan is carried out."""
+    if filesystem.mount == plan.filesystem:
+        return plan.reserve_bytes
+    with suppress(UsageError):
+        return reserve_bytes(filesystem, plan.policy.keep_free_bytes)
+    return reserve_bytes(filesystem, None)

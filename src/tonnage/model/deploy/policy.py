@@ -45,6 +45,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         no_build: Nothing is built for a deploy: images of services with a build section come from their registries.
         remove_orphans: Remove the containers of services that are in no file any more.
         adopt: Take over a project whose containers another stack of the same name started.
+        parallel: How many images are built or pulled at the same time, where the bytes allow it.
     """
 
     keep_free_bytes: int | None = None
@@ -61,6 +62,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     no_build: bool = False
     remove_orphans: bool = False
     adopt: bool = False
+    parallel: int = 1
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.expectations import claims_of
+from tonnage.decide.deploy.expectations import claimed_bytes, claims_of
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
@@ -45,6 +45,10 @@ class Beside:
         self._ledger.claim(self._claims[index - 1] if index else 0)
         self._others = {}
         self._look()
+
+    def claimed_bytes(self) -> int:
+        """Return what others may still write."""
+        return claimed_bytes(self._ledger.others())
 
     def sample(self) -> None:
         """Look again, once in a second."""

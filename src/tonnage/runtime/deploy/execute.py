@@ -1,5 +1,6 @@
 """Carries a plan out, step by step, measures around each step and keeps the journal. It decides nothing.
 
+Images may be built or pulled before their turn (:mod:`tonnage.runtime.deploy.builds_ahead`); all else is done in turn.
 When a step fails, or a signal or the reserve stops it, its own undo steps run and the run ends. Undo steps cannot be
 interrupted by the same signal again: they are what leaves things tidy.
 """
@@ -11,7 +12,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-from tonnage.decide.deploy.expectations import reserve_bytes
+from tonnage.decide.deploy.expectations import line_of
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.event import (
@@ -20,8 +21,6 @@ from tonnage.model.deploy.event import (
     RunFinished,
     RunStarted,
     StepFinished,
-    StepLog,
-    StepProgress,
     StepStarted,
 )
 from tonnage.model.deploy.plan import (
@@ -41,7 +40,8 @@ from tonnage.model.deploy.plan import (
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
-from tonnage.runtime.deploy.instruction_meter import InstructionMeter, with_layers
+from tonnage.runtime.deploy.builds_ahead import BuildsAhead
+from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
 from tonnage.runtime.ledger import ALONE
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import Measured
-    from tonnage.model.inventory import Filesystem
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.ledger import Ledger
@@ -107,22 +106,6 @@ def execute(
     return execution.run()
 
 
-class _StepProgress:
-    """Turns a step's progress into events, and tells the meter where a build is."""
-
-    def __init__(self, step: str, emit: Callable[[Event], None], meter: InstructionMeter) -> None:
-        self._step = step
-        self._emit = emit
-        self._meter = meter
-
-    def at(self, text: str) -> None:
-        self._meter.at(text)
-        self._emit(StepProgress(step=self._step, text=text))
-
-    def log(self, line: str) -> None:
-        self._emit(StepLog(step=self._step, line=line))
-
-
 class _Execution:
     """One run: owns the sampler and the guard while it lasts."""
 
@@ -148,12 +131,15 @@ class _Execution:
         self._clock = clock
         self._at_line = threading.Event()
         self._disks = {disk.mount: disk for disk in facts.filesystems()}
-        self._lines = {mount: self._line(disk) for mount, disk in self._disks.items()}
+        self._lines = {mount: line_of(disk, plan) for mount, disk in self._disks.items()}
         self._guard = ReserveGuard(
             {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
             self._at_line,
         )
-        self._meter = InstructionMeter(plan.filesystem)
+        self._meters: dict[str, InstructionMeter] = {}
+        self._available_bytes = plan.available_bytes
+        self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room)
+        self._leave = threading.Event()
         self._shown_s = 0.0
         self._sampler = Sampler(gauge, on_sample=self._on_sample)
         left = journal.left_cache(plan.stack, plan.engine_id)
@@ -179,11 +165,14 @@ class _Execution:
                 error = self._stopped_before(step) or self._do(step, index, len(plan.steps))
                 if error is not None:
                     break
+            self._stop_ahead(error)
         except BaseException:
             seconds = clock.monotonic() - began
             self._journal.end_run(self._run_id, Outcome.INTERRUPTED, seconds, "ended from outside")
             raise
         finally:
+            self._leave.set()
+            self._ahead.stop()
             self._sampler.stop()
         seconds = clock.monotonic() - began
         outcome = _outcome(error)
@@ -230,7 +219,8 @@ class _Execution:
         return _with_trouble(InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}"), trouble)
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
-        error = self._attempt(step, index, total, undo=False, cancel=EitherSet(self._cancel, self._at_line))
+        stops = EitherSet(self._cancel, self._at_line)
+        error = self._ahead.carry_out(index - 1, lambda: self._attempt(step, index, total, undo=False, cancel=stops))
         if error is None:
             try:
                 self._record_version(step)
@@ -245,6 +235,24 @@ class _Execution:
             error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
         return _with_trouble(error, trouble)
 
+    def _attempt_ahead(self, step: Step, index: int) -> TonnageError | None:
+        stops = EitherSet(EitherSet(self._cancel, self._at_line), self._leave)
+        return self._attempt(step, index, len(self._plan.steps), undo=False, cancel=stops, ahead=True)
+
+    def _stop_ahead(self, error: TonnageError | None) -> None:
+        """End what was begun before its turn and will have none; what is done of it is there for the next run."""
+        self._leave.set()
+        stopped = self._ahead.stop()
+        for step, failure in stopped:
+            at_reserve = step.at_reserve if isinstance(failure, ReserveCrossedError) else ()
+            self._undo(step, [*at_reserve, *step.on_failure])
+        if stopped and error is not None:
+            error.what += f"; stopped with it: {', '.join(step.name for step, _ in stopped)}"
+
+    def _room(self) -> tuple[int, int]:
+        """Return what is available now, and what must remain."""
+        return self._available_bytes, self._plan.reserve_bytes + self._beside.claimed_bytes()
+
     def _undo(self, step: Step, undo: Sequence[Step]) -> list[TonnageError]:
         trouble = [
             failure
@@ -255,47 +263,53 @@ class _Execution:
             self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
         return trouble
 
-    def _attempt(self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel) -> TonnageError | None:
+    def _attempt(
+        self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel, ahead: bool = False
+    ) -> TonnageError | None:
         clock, began = self._clock, self._clock.monotonic()
         step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
         self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
         error: TonnageError | None = None
         measured: tuple[Measured, ...] = ()
         interval = None
+        meter = self._meters[step.name] = InstructionMeter(self._plan.filesystem)
         try:
-            self._beside.begin(0 if undo else index)
+            if not ahead:
+                self._beside.begin(0 if undo else index)
             interval = self._sampler.begin()
-            self._meter.begin()
+            meter.begin()
             if not undo and not isinstance(step.action, _HARMLESS):
-                self._guard.arm()
+                self._guard.arm(step.name)
             perform(
                 step,
                 self._plan,
                 facts=self._facts,
                 acts=self._acts,
-                progress=_StepProgress(step.name, self._emit, self._meter),
+                progress=MeteredProgress(step.name, self._emit, meter),
                 cancel=cancel,
                 clock=clock,
                 cache_before=self._cache_before,
             )
-            self._record_instructions(step, step_id, alone=not interval.shared and self._beside.is_alone)
+            self._record_instructions(step, step_id, meter, alone=not interval.shared and self._beside.is_alone)
         except TonnageError as failure:
             error = failure
         finally:
-            self._guard.disarm()
+            self._guard.disarm(step.name)
+            self._meters.pop(step.name, None)
         try:
             ended = self._sampler.end(interval) if interval is not None else ()
-            measured = self._beside.marked(self._in_order(ended))
+            measured = self._beside.marked(tuple(sorted(ended, key=lambda each: each.mount != self._plan.filesystem)))
         except TonnageError as lost:
             # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
             error = error or lost
         if not undo and self._guard.crossed is not None:
             error = self._crossed(step, error)
+        stopped = self._cancel.is_set() or (self._leave.is_set() and self._guard.crossed is None)
         outcome = StepOutcome(
             name=step.name,
             service=step.service,
             kind=_kind(step),
-            outcome=Outcome.INTERRUPTED if error and self._cancel.is_set() and not undo else _outcome(error),
+            outcome=Outcome.INTERRUPTED if error and stopped and not undo else _outcome(error),
             seconds=clock.monotonic() - began,
             measured=measured,
             forecast_kept_bytes=step.kept.told_bytes,
@@ -324,9 +338,9 @@ class _Execution:
             log=error.log if error else "",
         )
 
-    def _record_instructions(self, step: Step, step_id: int, *, alone: bool) -> None:
+    def _record_instructions(self, step: Step, step_id: int, meter: InstructionMeter, *, alone: bool) -> None:
         if isinstance(step.action, Build) and step.instructions:
-            seen = self._meter.end(step.instructions, alone=alone)
+            seen = meter.end(step.instructions, alone=alone)
             seen, image_id = with_layers(step.instructions, seen, self._facts, step.action.reference)
             self._journal.record_instructions(step_id, step.instructions, seen, image_id)
 
@@ -337,16 +351,11 @@ class _Execution:
         for gone in step.withdraw:
             self._journal.withdraw_version(stack, engine_id, gone, self._clock.time())
 
-    def _line(self, disk: Filesystem) -> int:
-        if disk.mount == self._plan.filesystem:
-            return self._plan.reserve_bytes
-        with contextlib.suppress(TonnageError):
-            return reserve_bytes(disk, self._plan.policy.keep_free_bytes)
-        return reserve_bytes(disk, None)
-
     def _on_sample(self, available: Mapping[str, int]) -> None:
         self._guard.sample(available)
-        self._meter.sample(available)
+        self._available_bytes = available.get(self._plan.filesystem, self._available_bytes)
+        for meter in list(self._meters.values()):
+            meter.sample(available)
         now = self._clock.monotonic()
         if now - self._shown_s >= _SHOWN_EVERY_S:
             self._shown_s = now
@@ -365,9 +374,6 @@ class _Execution:
                         reserve_bytes=self._lines[mount],
                     )
                 )
-
-    def _in_order(self, measured: tuple[Measured, ...]) -> tuple[Measured, ...]:
-        return tuple(sorted(measured, key=lambda each: each.mount != self._plan.filesystem))
 
     def _done(self) -> str:
         done = [each.name for each in self._outcomes if each.outcome is Outcome.DONE and not each.undo]

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.lazily import regex
+from tonnage.model.deploy.event import StepLog, StepProgress
 from tonnage.model.deploy.run import MeasuredInstruction
 from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.adapters.interface import EngineFacts
+    from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import ExpectedInstruction
     from tonnage.model.inventory import Image
 
@@ -102,6 +104,24 @@ class InstructionMeter:
                 )
             )
         return tuple(found)
+
+
+class MeteredProgress:
+    """Turns a step's progress into events, and tells its meter where a build is."""
+
+    def __init__(self, step: str, emit: Callable[[Event], None], meter: InstructionMeter) -> None:
+        self._step = step
+        self._emit = emit
+        self._meter = meter
+
+    def at(self, text: str) -> None:
+        """Tell where the step is."""
+        self._meter.at(text)
+        self._emit(StepProgress(step=self._step, text=text))
+
+    def log(self, line: str) -> None:
+        """Tell a line that it printed."""
+        self._emit(StepLog(step=self._step, line=line))
 
 
 def instruction_text(where: str) -> str:

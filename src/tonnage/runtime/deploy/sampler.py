@@ -174,7 +174,7 @@ class ReserveGuard:
         self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
         self._cancel = cancel
         self._lock = threading.Lock()
-        self._armed = False
+        self._armed: set[str] = set()
         self._crossed: tuple[str, int] | None = None
 
     @property
@@ -183,15 +183,15 @@ class ReserveGuard:
         with self._lock:
             return self._crossed
 
-    def arm(self) -> None:
-        """From now on, act on a sample below the reserve."""
+    def arm(self, step: str) -> None:
+        """From now on, while this step runs, act on a sample below the reserve."""
         with self._lock:
-            self._armed = True
+            self._armed.add(step)
 
-    def disarm(self) -> None:
-        """From now on, do nothing; what was seen before is still told by :attr:`crossed`."""
+    def disarm(self, step: str) -> None:
+        """Do nothing for this step any more; what was seen before is still told by :attr:`crossed`."""
         with self._lock:
-            self._armed = False
+            self._armed.discard(step)
 
     def sample(self, available_bytes_by_mount: Mapping[str, int]) -> None:
         """Look at one sample; available bytes equal to the reserve are still allowed."""

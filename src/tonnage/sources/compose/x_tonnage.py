@@ -31,11 +31,13 @@ _ASSUME_UNKNOWN = "assume-unknown"
 _SIZES = (_KEEP_FREE, _ASSUME_UNKNOWN)
 _CLEANUP = "cleanup"
 _KEEP_VERSIONS = "keep-versions"
+_PARALLEL = "parallel"
 _PROXY_LABELS = "proxy-labels"
 ON_FAILURE = "on-failure"
 _CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together)}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
+    _PARALLEL,
     "rollback",
     _PROXY_LABELS,
     ON_FAILURE,
@@ -44,6 +46,7 @@ _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
 _VERSIONS = range(1000)
+_AT_ONCE = range(1, 65)
 
 
 WEIGHTS = Fields(
@@ -208,6 +211,8 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
         return " ".join(str(each.value) for each in patterns)
     if key == _KEEP_VERSIONS:
         return str(_within(Whole().read(entry, name, _GROUND), name, _VERSIONS))
+    if key == _PARALLEL:
+        return str(_within(Whole().read(entry, name, _GROUND), name, _AT_ONCE))
     if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
         if read.value is None:

@@ -71,6 +71,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
             "cleanup_after": plan.policy.cleanup_after,
             "cleanup": plan.policy.cleanup,
             "push": plan.policy.push,
+            "parallel": plan.policy.parallel,
             "rollback": plan.policy.rollback,
             "again": plan.policy.again,
             "pull": plan.policy.pull,

@@ -62,7 +62,7 @@ class Board(Struct):
         outcome: How it ended; empty while it runs.
         rows: Services in the order of their first step.
         disks: Filesystems, the data root's first.
-        log: The end of what the current step's program printed.
+        log: The end of what the programs of the steps that run printed; of several each line says whose it is.
         failure: How it failed: a word such as ``failed`` or ``stopped``.
     """
 
@@ -79,6 +79,7 @@ class Board(Struct):
     failure: str = ""
     stopping: bool = False
     _service_of: dict[str, str] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)
 
     def take(self, event: Event, now_s: float) -> None:
         """Bring the picture up to date."""
@@ -90,7 +91,7 @@ class Board(Struct):
             case events.StepProgress():
                 self._row(event.step).text = event.text
             case events.StepLog():
-                self.log.append(event.line)
+                self.log.append(f"{event.step} | {event.line}" if len(self._running) > 1 else event.line)
             case events.DiskSampled():
                 self._sampled(event)
             case events.StepFinished():
@@ -121,9 +122,12 @@ class Board(Struct):
         step = event.step
         service = step.service or WHOLE_STACK
         self._service_of[step.name] = service
-        self.log.clear()
+        if not self._running:
+            self.log.clear()
+        self._running.add(step.name)
         if not event.undo:
-            self.index, self.total = event.index, event.total
+            # Where images are built before their turn, the highest number is not how far the run has come.
+            self.index, self.total = min(self.index + 1, event.total), event.total
         row = self._row(step.name)
         row.state = UNDONE if event.undo else RUNNING
         name = step.name.removeprefix(f"{service}.")
@@ -133,6 +137,7 @@ class Board(Struct):
 
     def _step_finished(self, event: events.StepFinished) -> None:
         outcome = event.outcome
+        self._running.discard(outcome.name)
         row = self._row(outcome.name)
         row.seconds += outcome.seconds
         row.text = ""
@@ -148,7 +153,8 @@ class Board(Struct):
             return
         row.steps_left = max(0, row.steps_left - 1)
         if outcome.outcome is Outcome.DONE:
-            row.state = RUNNING if row.steps_left else DONE
+            # The next step of a service comes at once, but where others still run.
+            row.state = (WAITING if self._running else RUNNING) if row.steps_left else DONE
             return
         if outcome.outcome is not Outcome.SKIPPED:
             row.state = FAILED

@@ -251,7 +251,7 @@ LINE = {"/data": 1_000_000_007, "/var": 500_000_003}
 def armed() -> tuple[ReserveGuard, threading.Event]:
     cancel = threading.Event()
     guard = ReserveGuard(LINE, cancel)
-    guard.arm()
+    guard.arm("step")
     return guard, cancel
 
 
@@ -302,11 +302,11 @@ def test_a_guard_that_was_never_armed_does_nothing() -> None:
 
 def test_a_disarmed_guard_does_nothing_and_can_be_armed_again() -> None:
     guard, cancel = armed()
-    guard.disarm()
+    guard.disarm("step")
     guard.sample({"/data": 13})
     assert not cancel.is_set()
 
-    guard.arm()
+    guard.arm("step")
     guard.sample({"/data": 17})
 
     assert cancel.is_set()
@@ -325,6 +325,6 @@ def test_only_the_first_crossing_is_remembered() -> None:
 def test_what_was_crossed_is_still_told_after_disarming() -> None:
     guard, _ = armed()
     guard.sample({"/var": 19})
-    guard.disarm()
+    guard.disarm("step")
 
     assert guard.crossed == ("/var", 19)
