@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.units import format_bytes
+from tonnage.views.text.chart import chart_lines
 from tonnage.views.text.layout import joined
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 _NARROWEST = 40
 
 
-def plan_text(plan: Plan, *, width: int = 0) -> str:
+def plan_text(plan: Plan, *, width: int = 0, ascii_only: bool = False) -> str:
     """Write a plan for people."""
     blocks = [[*_head(plan), *(_need_lines(plan) if width else [])]]
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
         blocks.append(["refused: " + refusal[0], *refusal[1:]])
+    if width and (chart := chart_lines(plan, width=width, ascii_only=ascii_only)):
+        blocks.append(chart)
     if plan.steps and width:
         blocks.append(_for_people(plan.steps, width))
     elif plan.steps:
