@@ -258,7 +258,16 @@ def _plan(
             notes = (*notes, why)
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
+    plan = _with_overlap(plan, history, inventory)
     return replace(plan, notes=(*plan.notes, *notes, *job.weights.notes))
+
+
+def _with_overlap(plan: Plan, history: History, inventory: Inventory) -> Plan:
+    if plan.policy.parallel == 1:
+        return plan
+    from tonnage.decide.schedule.at_once import with_overlap  # noqa: PLC0415 - only where it was asked for
+
+    return with_overlap(plan, history, inventory.others)
 
 
 def _claimed(ledger: Ledger, make: Callable[[], Plan]) -> Plan:

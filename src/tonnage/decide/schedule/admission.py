@@ -52,7 +52,7 @@ def fits_beside(step: Step, under: Under, available_bytes: int, remains_bytes: i
         available_bytes: Measured now.
         remains_bytes: What must remain: the line, and what others claim.
     """
-    needed = [_needed_bytes(each) for each in (*under.running, step)]
+    needed = [needed_bytes(each) for each in (*under.running, step)]
     if any(each is None for each in needed):
         return False
     return sum(each for each in needed if each is not None) <= _level(under, available_bytes) - remains_bytes
@@ -69,8 +69,8 @@ def may_begin(step: Step, under: Under, rest: Iterable[Step], available_bytes: i
     level = _level(under, available_bytes) - remains_bytes
     level -= sum(each.kept.high_bytes for each in (*under.running, step))
     for each in rest:
-        needed_bytes = _needed_bytes(each)
-        if needed_bytes is None or needed_bytes > level:
+        rises = needed_bytes(each)
+        if rises is None or rises > level:
             return False
         level -= each.kept.high_bytes
     return True
@@ -110,6 +110,7 @@ def _level(under: Under, available_bytes: int) -> int:
     return max(available_bytes, under.began_bytes - under.kept_bytes)
 
 
-def _needed_bytes(step: Step) -> int | None:
+def needed_bytes(step: Step) -> int | None:
+    """Return what a step needs at its worst moment; None where that is not known."""
     worst = at_worst(step.kept, step.transient)
     return max(0, worst.high_bytes) if step.kept.known and step.transient.known and worst.known else None

@@ -354,6 +354,22 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int = 0
 
 
+class Overlap(msgspec.Struct, frozen=True, kw_only=True):
+    """What it saves to make several images at once, by the times of earlier runs.
+
+    Args:
+        at_once: How many at most.
+        seconds: The shortest time that was found.
+        bound_seconds: None is shorter than this.
+        in_turn_seconds: What one after the other takes.
+    """
+
+    at_once: int
+    seconds: int
+    bound_seconds: int
+    in_turn_seconds: int
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What will be done, in order.
 
@@ -363,6 +379,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         reserve_bytes: The reserve: what must remain available.
         removable: Everything on the engine that might go for it when it was made.
         need: What it needs of that filesystem at its worst moment; None where what a step does is not known.
+        overlap: What it saves to make images at once; None where none is, or their times are not known.
     """
 
     stack: str
@@ -382,6 +399,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     removable: tuple[CandidateId, ...] = ()
     need: DeployNeed | None = None
+    overlap: Overlap | None = None
     format: int = PLAN_FORMAT
 
 

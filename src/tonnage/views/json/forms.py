@@ -64,6 +64,7 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "available_bytes": plan.available_bytes,
         "reserve_bytes": plan.reserve_bytes,
         "need": None if need is None else need_form(need),
+        "overlap": None if plan.overlap is None else msgspec.structs.asdict(plan.overlap),
         "policy": {
             "keep_free_bytes": plan.policy.keep_free_bytes,
             "keep_previous": plan.policy.keep_versions > 0,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import UNKNOWN
-from tonnage.units import format_bytes
+from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.chart import chart_lines
 from tonnage.views.text.layout import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.plan import Overlap, Plan, Step
     from tonnage.model.forecast.estimate import Estimate
 
 _NARROWEST = 40
@@ -69,7 +69,17 @@ def _need_lines(plan: Plan) -> list[str]:
     if need is None or not need.peak.high_bytes:
         return []
     reclaimed = f", with {format_bytes(need.freed_bytes)} reclaimed before" if need.freed_bytes else ""
-    return [f"  needs {estimate_text(need.peak)} at its worst moment, in {need.step}{reclaimed}"]
+    lines = [f"  needs {estimate_text(need.peak)} at its worst moment, in {need.step}{reclaimed}"]
+    return [*lines, *_overlap_lines(plan.overlap)]
+
+
+def _overlap_lines(overlap: Overlap | None) -> list[str]:
+    if overlap is None:
+        return []
+    missing = overlap.seconds - overlap.bound_seconds
+    proven = f"; not proven, at most {100 * missing / overlap.seconds:.1f} % less" if missing else ", the optimum"
+    at_best, in_turn = format_seconds(overlap.seconds), format_seconds(overlap.in_turn_seconds)
+    return [f"  takes {at_best} at best with {overlap.at_once} images at once, {in_turn} one by one{proven}"]
 
 
 def _step_lines(number: int, step: Step) -> list[str]:

@@ -1,0 +1,89 @@
+"""How much time it saves at best to make several images at once, where the time of each is known from earlier runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.decide.deploy.expectations import claimed_bytes
+from tonnage.decide.deploy.verdict import taken
+from tonnage.decide.schedule.admission import gets_an_image, needed_bytes, waits_for
+from tonnage.decide.schedule.jobs import RunLimits, ScheduledJob
+from tonnage.decide.schedule.overlap import shortest
+from tonnage.model.deploy.plan import Overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.deploy.plan import Plan, Step
+    from tonnage.model.deploy.run import History, OtherRun
+
+
+def with_overlap(plan: Plan, history: History, others: Sequence[OtherRun] = ()) -> Plan:
+    """Return a plan that says what making images at once saves; as it is where none is, or its time is not known."""
+    at_once, steps = plan.policy.parallel, plan.steps
+    images = [place for place, step in enumerate(steps) if gets_an_image(step)]
+    known = all(steps[place].learn_key in history.learned for place in images)
+    if plan.refusal is not None or plan.need is None or len(images) <= 1 or not known:
+        return plan
+    jobs = _jobs(steps, history)
+    headroom_bytes = plan.available_bytes - plan.reserve_bytes - claimed_bytes(others)
+    limits = RunLimits(headroom=(headroom_bytes,), cores=at_once, at_once=at_once + 1)
+    found = shortest(jobs, limits)
+    if found is None:
+        return plan
+    overlap = Overlap(
+        at_once=at_once,
+        seconds=found.seconds,
+        bound_seconds=found.bound_seconds,
+        in_turn_seconds=sum(job.seconds for job in jobs),
+    )
+    return replace(plan, overlap=overlap)
+
+
+def _jobs(steps: Sequence[Step], history: History) -> list[ScheduledJob]:
+    """Return a job for each image, and one for all that is done in turn between two of them."""
+    jobs: list[ScheduledJob] = []
+    job_of: dict[int, str] = {}
+    between: list[int] = []
+
+    def close() -> None:
+        if not between:
+            return
+        level = highest = 0
+        for place in between:
+            highest = max(highest, level + (needed_bytes(steps[place]) or 0))
+            level += taken(steps[place]).high_bytes
+        before = dict.fromkeys(name for place, name in job_of.items() if place < between[0])
+        name = steps[between[0]].name
+        seconds = sum(_seconds(steps[place], history) for place in between)
+        job = ScheduledJob(name=name, needed=(highest,), kept=(level,), seconds=seconds, cores=0, after=tuple(before))
+        jobs.append(job)
+        job_of.update(dict.fromkeys(between, name))
+        between.clear()
+
+    for place, step in enumerate(steps):
+        if not gets_an_image(step):
+            between.append(place)
+            continue
+        close()
+        done = {each for each in range(place) if not waits_for(place, steps, set(range(place)) - {each})}
+        after = dict.fromkeys(job_of[each] for each in range(place) if each not in done)
+        jobs.append(
+            ScheduledJob(
+                name=step.name,
+                needed=(needed_bytes(step) or 0,),
+                kept=(step.kept.high_bytes,),
+                seconds=_seconds(step, history),
+                after=tuple(after),
+            )
+        )
+        job_of[place] = step.name
+    close()
+    return jobs
+
+
+def _seconds(step: Step, history: History) -> int:
+    learned = history.learned.get(step.learn_key)
+    return round(learned.seconds) if learned is not None else 0
