@@ -60,6 +60,14 @@ def test_settings_become_a_policy() -> None:
     assert policy(settings) == Policy(keep_free_bytes=2_000_000_000, keep_versions=0, cleanup_after=False)
 
 
+def test_how_many_images_are_made_at_once_is_a_whole_number_that_is_not_0() -> None:
+    assert policy(rank(BARE, environment={"TONNAGE_PARALLEL": "3"}, flags={})).parallel == 3
+    assert policy(rank(BARE, environment={"TONNAGE_PARALLEL": "3"}, flags={"parallel": "1"})).parallel == 1
+    for text in ("0", "65", "-1", "3.0", "all", "9" * 5000):
+        with pytest.raises(UsageError, match="parallel from flag"):
+            policy(rank(BARE, environment={}, flags={"parallel": text}))
+
+
 def test_defaults_become_the_default_policy() -> None:
     assert policy(rank(BARE, environment={}, flags={})) == Policy()
 

@@ -12,6 +12,7 @@ from tonnage.decide.schedule.admission import gets_an_image, needed_bytes, waits
 from tonnage.decide.schedule.jobs import RunLimits, ScheduledJob
 from tonnage.decide.schedule.overlap import shortest
 from tonnage.model.deploy.plan import Overlap
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 def with_overlap(plan: Plan, history: History, others: Sequence[OtherRun] = ()) -> Plan:
     """Return a plan that says what making images at once saves; as it is where none is, or its time is not known."""
     at_once, steps = plan.policy.parallel, plan.steps
-    images = [place for place, step in enumerate(steps) if gets_an_image(step)]
-    known = all(steps[place].learn_key in history.learned for place in images)
-    if plan.refusal is not None or plan.need is None or len(images) <= 1 or not known:
+    images = [step for step in steps if gets_an_image(step)]
+    if plan.refusal is not None or len(images) <= 1:
+        return plan
+    headroom_bytes = plan.available_bytes - plan.reserve_bytes - claimed_bytes(others)
+    if why := _why_in_turn(plan, headroom_bytes):
+        return replace(plan, notes=(*plan.notes, f"images are made one at a time: {why}"))
+    if not all(step.learn_key in history.learned for step in images):
         return plan
     jobs = _jobs(steps, history)
-    headroom_bytes = plan.available_bytes - plan.reserve_bytes - claimed_bytes(others)
     limits = RunLimits(headroom=(headroom_bytes,), cores=at_once, at_once=at_once + 1)
     found = shortest(jobs, limits)
     if found is None:
@@ -40,6 +44,19 @@ def with_overlap(plan: Plan, history: History, others: Sequence[OtherRun] = ()) 
         in_turn_seconds=sum(job.seconds for job in jobs),
     )
     return replace(plan, overlap=overlap)
+
+
+def _why_in_turn(plan: Plan, headroom_bytes: int) -> str:
+    """Return why no image is made before its turn; empty where it depends on what is available then."""
+    if plan.need is None:
+        return "too little is known of what some steps write"
+    most_bytes = plan.need.peak.high_bytes - plan.need.freed_bytes
+    if most_bytes <= headroom_bytes:
+        return ""
+    return (
+        f"the plan may need {format_bytes(most_bytes)}, and {format_bytes(max(0, headroom_bytes))} are available above"
+        " the reserve"
+    )
 
 
 def _jobs(steps: Sequence[Step], history: History) -> list[ScheduledJob]:

@@ -105,10 +105,10 @@ class BuildsAhead:
         with self._changed:
             self._under = self._under.ended(self._steps[place])
             self._done.add(place)
+            self._changed.notify_all()
             # Between two steps of the plan nothing begins: the next one in turn comes first.
             if self._under.running:
                 self._let_begin()
-            self._changed.notify_all()
 
     def _let_begin(self) -> None:
         while not (self._closed or self._turn_waits) and (place := self._next()) is not None:

@@ -84,4 +84,14 @@ def test_nothing_is_said_where_a_time_is_not_known_or_nothing_will_be_done(tmp_p
     plan = planned(tmp_path, 3)
     assert with_overlap(plan, learned(plan, "two")).overlap is None
     assert with_overlap(planned(tmp_path, 3, 2_000 * MB), learned(plan)).overlap is None
-    assert with_overlap(replace(plan, steps=plan.steps[:1]), learned(plan)).overlap is None
+    assert with_overlap(replace(plan, steps=plan.steps[:1]), learned(plan)) == replace(plan, steps=plan.steps[:1])
+
+
+def test_a_plan_says_why_images_are_made_one_at_a_time(tmp_path: Path) -> None:
+    plan = planned(tmp_path, 3)
+    other = OtherRun(stack="other", pid=7, user="u", command="c", claimed_bytes=28_000 * MB)
+    assert with_overlap(plan, learned(plan)).notes == plan.notes
+    (told,) = with_overlap(plan, learned(plan), [other]).notes
+    assert told.startswith("images are made one at a time: the plan may need 1.30 GB, and 998 MB are available above")
+    (told,) = with_overlap(replace(plan, need=None), learned(plan)).notes
+    assert told == "images are made one at a time: too little is known of what some steps write"
