@@ -255,3 +255,13 @@ def test_a_service_with_a_provider_is_refused_with_the_reason(tmp_path: Path) ->
     assert refused.value.what == "the service 'db' has a provider, which is not carried out"
     assert refused.value.place == f"{tmp_path}/compose.yaml:3"
     assert "outside of the engine" in refused.value.why
+
+
+def test_limits_of_devices_are_read_under_the_names_that_compose_takes(tmp_path: Path) -> None:
+    limits = {"weight": 100, "device_read_bps": [{"Path": "/dev/a", "Rate": "10485760"}]}
+    compose = Compose(form(web={"image": "a", "blkio_config": limits}))
+    stack = read(tmp_path, "services: {web: {image: a}}\n", compose)
+    assert stack.service("web").config["blkio_config"] == {
+        "weight": 100,
+        "device_read_bps": [{"path": "/dev/a", "rate": "10485760"}],
+    }

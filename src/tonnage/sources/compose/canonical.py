@@ -93,6 +93,7 @@ def _service(written: ComposeNode, loaded: Loaded) -> Canonical:
     if "extra_hosts" in service:
         service["extra_hosts"] = sorted(service["extra_hosts"])
     _mounted_files(service)
+    _without_nothing_said(service)
     _device_counts(service)
     for key in _NESTED & set(service):
         service[key] = _without_nothing(service[key])
@@ -104,6 +105,15 @@ def _without_nothing(value: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     if isinstance(value, dict):
         return {key: _without_nothing(entry) for key, entry in value.items() if entry is not None}
     return value
+
+
+def _without_nothing_said(service: Canonical) -> None:
+    """Leave out what says nothing: parts of a device that stand before a colon, and a tmpfs of no size."""
+    if "devices" in service:
+        service["devices"] = [{key: part for key, part in each.items() if part != ""} for each in service["devices"]]
+    for mount in service.get("volumes", ()):
+        if (mount.get("tmpfs") or {}).get("size") == "0":
+            del mount["tmpfs"]["size"]
 
 
 def _is_empty(value: object, *, keep: bool) -> bool:

@@ -17,6 +17,7 @@ from tonnage.sources.compose.short_syntax import (
     is_fetched,
     name_key,
     names_a_context,
+    paired_host,
     path_key,
     port_key,
     secret_key,
@@ -24,6 +25,7 @@ from tonnage.sources.compose.short_syntax import (
     short_device,
     short_host,
     short_port,
+    short_ssh,
     short_volume,
     stays,
     target_key,
@@ -44,8 +46,8 @@ def _one_of(*choices: str) -> Kind:
 _SCALAR = Text()
 _TEXT = Kind(_SCALAR, ("text",))
 _OPTION = Kind(_SCALAR, ("text", "number"))
-_WHOLE = Kind(Whole(), ("whole", "text"))
-_CUT = Kind(Whole(), ("number", "text"))
+_WHOLE = Kind(Whole(wraps=True), ("whole", "text"))
+_CUT = Kind(Whole(wraps=True), ("number", "text"))
 """A whole number of which Compose leaves out what stands behind a point."""
 _WEIGHT = Kind(Whole(within=(0, 2**16 - 1)), ("whole",))
 _TRUTH = Kind(Truth(), ("truth", "text"))
@@ -71,6 +73,7 @@ _TEXT_OPTIONS = Named(_TEXT)
 _EXTRA_HOSTS = Distinct(
     Kind(Text(pattern=r"[^:=]+=.*", example="db=192.0.2.1"), ("text",)),
     pairs="=",
+    of_pair=paired_host,
     short=short_host,
     unique=True,
     takes=("text",),
@@ -115,9 +118,7 @@ BUILD = Fields(
         "tags": _WORDS,
         "context": Kind(PathText(keep=stays), ("text",)),
         "args": Pairs(),
-        "ssh": Distinct(
-            Kind(Text(pattern=r"default|(?s:.*=.*)", example="default or NAME=PATH"), ("text",)), pairs="=", unique=True
-        ),
+        "ssh": Distinct(_TEXT, pairs="=", short=short_ssh, unique=True),
         "labels": _PAIRS,
         "no_cache_filter": _ONE_OR_TEXTS,
         "additional_contexts": Pairs(each=PathText(keep=names_a_context), valued=True, merged=True),
@@ -147,7 +148,7 @@ HEALTHCHECK = Fields(
     {
         **_keys("interval timeout start_period start_interval", _SPAN),
         "disable": _TRUTH,
-        "retries": Kind(Whole(within=(0, 2**64 - 1)), ("number", "text")),
+        "retries": Kind(Whole(within=(0, 2**64 - 1), wraps=True), ("number", "text")),
         "test": CommandShape(in_shell=True, optional=False),
     }
 )
@@ -229,7 +230,7 @@ NETWORKS = Named(
         {
             **_keys("interface_name ipv4_address ipv6_address mac_address", _TEXT),
             **_keys("aliases link_local_ips", _WORDS),
-            **_keys("priority gw_priority", Kind(Whole(), ("number",))),
+            **_keys("priority gw_priority", Kind(Whole(wraps=True), ("number",))),
             "driver_opts": _OPTIONS,
             "use_service_name_alias": _TRUTH,
         },
@@ -273,7 +274,7 @@ SERVICE = Fields(
             Text(pattern=r"(?s:.*)[a-zA-Z0-9][a-zA-Z0-9_.-]+(?s:.*)", example="web-1, at least two characters long"),
             ("text",),
         ),
-        "cpu_count": Kind(Whole(within=(0, 2**63 - 1)), ("whole", "text")),
+        "cpu_count": Kind(Whole(within=(0, 2**63 - 1), wraps=True), ("whole", "text")),
         "cpu_percent": Kind(Whole(within=(0, 100)), ("whole", "text")),
         "cpus": _CPUS,
         "credential_spec": Fields(_keys("config file registry", _TEXT)),

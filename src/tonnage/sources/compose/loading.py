@@ -41,7 +41,7 @@ from tonnage.sources.compose.nodes import (
     wrong,
 )
 from tonnage.sources.compose.scalars import PathBase
-from tonnage.sources.compose.short_syntax import is_fetched
+from tonnage.sources.compose.short_syntax import check_entries, refuse_fetched
 from tonnage.sources.compose.variables import interpolate
 from tonnage.sources.compose.yaml_text import read_documents
 from tonnage.sources.outside import is_shown, project_root
@@ -293,7 +293,7 @@ def _extended(path: str, name: str, services: Mapping[str, ComposeNode], source:
         wanted = plain(extends)
         file, name = wanted.get("file"), wanted["service"]
         if file:
-            _refuse_fetched(file, extends.place)
+            refuse_fetched(file, extends.place)
             path, ground = file, replace(source.ground, directory=str(PurePosixPath(file).parent))
             services = _raw_services(file, source, extends.place)
         key = (path, ground.directory, name)
@@ -325,6 +325,7 @@ def _raw_services(file: str, source: _LoadingGroup, place: Place) -> Mapping[str
     tree = ComposeNode({}, place)
     for document in _filled(file, source, place, "the extended file"):
         tree = merge(tree, document)
+    check_entries(mapping_at(tree, "services"))
     return mapping_at(tree, "services")
 
 
@@ -341,9 +342,11 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
     wanted = plain(entry)
     paths = wanted.get("path")
     if not paths:
+        if wanted.get("env_file"):
+            _variables_of(entry, source.ground.directory, source)
         return ComposeNode({}, entry.place)
     for name in paths:
-        _refuse_fetched(name, entry.place)
+        refuse_fetched(name, entry.place)
     chain = (*source.included, path)
     again = next((name for name in paths if name in chain), "")
     if again:
@@ -359,13 +362,7 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
             place=str(entry.place),
         )
     directory = wanted.get("project_directory") or str(PurePosixPath(paths[0]).parent)
-    variables = dict(source.variables)
-    outside = source.root if source.marks else ""
-    try:
-        add_included(variables, directory, wanted.get("env_file") or (), source.where, marks_outside=outside)
-    except UsageError as error:
-        error.place = error.place or str(place_of(entry, "env_file"))
-        raise
+    variables = _variables_of(entry, directory, source)
     key = (*paths, directory, *sorted(variables.items()))
     known = source.trees.get(key)
     if known is None and len(source.trees) >= _MOST_GROUPS:
@@ -383,14 +380,13 @@ def _included(path: str, entry: ComposeNode, source: _LoadingGroup) -> ComposeNo
     return known
 
 
-def _refuse_fetched(file: str, place: Place) -> None:
-    if not is_fetched(file):
-        return
-    kind, name = ("registry", "OCI") if file.startswith("oci:") else ("repository", "GIT")
-    raise UsageError(
-        f"the file {file} is in a {kind}, and nothing is fetched to read a stack",
-        why=f"Compose v2 fetches it where it is installed and COMPOSE_EXPERIMENTAL_{name}_REMOTE allows it.",
-        todo=f"Get a copy and name that, or allow it:\n  export COMPOSE_EXPERIMENTAL_{name}_REMOTE=true",
-        place=str(place),
-        expected="a file of this machine has to be named here",
-    )
+def _variables_of(entry: ComposeNode, directory: str, source: _LoadingGroup) -> dict[str, str]:
+    """Return the variables of an included file; its files of variables have to be there, whatever it includes."""
+    variables = dict(source.variables)
+    outside = source.root if source.marks else ""
+    try:
+        add_included(variables, directory, plain(entry).get("env_file") or (), source.where, marks_outside=outside)
+    except UsageError as error:
+        error.place = error.place or str(place_of(entry, "env_file"))
+        raise
+    return variables

@@ -48,6 +48,12 @@ def read_printed(printed: str) -> Canonical:
     result["services"] = {
         name: {key: value for key, value in service.items() if value is not None} for name, service in services.items()
     }
+    for service in result["services"].values():
+        limits = service.get("blkio_config") or {}
+        for key, entries in limits.items():
+            if isinstance(entries, list):
+                # Its JSON has the names of its own fields there, which Compose itself refuses to read.
+                limits[key] = [{name.lower(): value for name, value in each.items()} for each in entries]
     return result
 
 

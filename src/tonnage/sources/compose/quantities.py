@@ -11,7 +11,9 @@ from decimal import Decimal
 
 from tonnage.lazily import regex
 
-_WHOLE_NUMBERS = range(-(2**63), 2**63)
+BEYOND = -(2**63)
+"""What Compose makes of a number that takes more than 64 bits, on the machines that most people have."""
+_WHOLE_NUMBERS = range(BEYOND, 2**63)
 _DIGITS = "[0-9](?:_?[0-9])*+"
 _FLOAT = regex(
     rf"[-+]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?"
@@ -52,13 +54,16 @@ def float_of(text: str) -> float | None:
 
 
 def engine_bytes(text: str) -> int | None:
-    """Return bytes from a size as Docker reads it (``512m`` is 512 * 2^20); None when it is no size."""
+    """Return bytes from a size as Docker reads it: ``512m`` is 512 * 2^20. None when it is no size.
+
+    What takes more than 64 bits is ``BEYOND``.
+    """
     match = _SIZE.fullmatch(text.casefold()) if text.isascii() else None
     number = None if match is None else float_of(match["number"])
     if match is None or number is None or number < 0:
         return None
     size = number * 1024 ** _POWERS.index(match["unit"] or " ")
-    return int(size) if math.isfinite(size) and int(size) in _WHOLE_NUMBERS else None
+    return int(size) if math.isfinite(size) and int(size) in _WHOLE_NUMBERS else BEYOND
 
 
 def nanoseconds_of(text: str) -> int | None:

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose.nodes import ComposeNode, nearest, wrong
-from tonnage.sources.compose.quantities import duration_text, engine_bytes, float_of, nanoseconds_of
+from tonnage.sources.compose.quantities import BEYOND, duration_text, engine_bytes, float_of, nanoseconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,26 +181,36 @@ class PathText(Struct, frozen=True):
         return with_value(text, tidy(path) if self.read_here else path)
 
 
+_WHOLE_NUMBERS = range(BEYOND, 2**63)
+
+
 class Whole(_Scalar, frozen=True):
     """A whole number; text that is one becomes one, and what stands behind a point falls away.
 
     Args:
         words: Words that stand for numbers.
         within: The least and the greatest that it may be.
+        wraps: A number that takes more than 64 bits is taken for what Compose makes of it, and not refused.
     """
 
     expected: ClassVar[str] = "a whole number"
     words: tuple[tuple[str, int], ...] = ()
-    within: tuple[int, int] = (-(2**63), 2**63 - 1)
+    within: tuple[int, int] = (BEYOND, 2**63 - 1)
+    wraps: bool = False
 
     def _form(self, value: Any) -> int | None:  # noqa: ANN401
+        given = value
         if isinstance(value, str):
             if value.lower() in dict(self.words):
                 return dict(self.words)[value.lower()]
             value = int(value) if _DIGITS.fullmatch(value) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
-        return int(value) if self.within[0] <= int(value) <= self.within[1] else None
+        if self.within[0] <= int(value) <= self.within[1]:
+            return int(value)
+        below = self.within[0] >= 0 > value
+        wraps = self.wraps and not isinstance(given, str) and int(value) not in _WHOLE_NUMBERS and not below
+        return (2**63 if self.within[1] == 2**64 - 1 else BEYOND) if wraps else None
 
 
 class Number(_Scalar, frozen=True):
@@ -215,6 +225,8 @@ class Number(_Scalar, frozen=True):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
         value = _narrow(value) if self.narrow else value
+        if not math.isfinite(value):
+            return None
         return int(value) if float(value).is_integer() else value
 
 
@@ -264,7 +276,7 @@ class Size(_Scalar, frozen=True):
     expected: ClassVar[str] = "a size such as 512m or 2g"
 
     def _form(self, value: Any) -> str | None:  # noqa: ANN401
-        if isinstance(value, float):
+        if isinstance(value, float) or (isinstance(value, int) and value >= 2**63):
             # Compose leaves out such a number without a word, source: compose-go types/bytes.go.
             return "0"
         size = engine_bytes(value) if isinstance(value, str) else value

@@ -101,6 +101,7 @@ class Distinct(Struct, frozen=True):
         single: A scalar stands for a list of one.
         short: Turns one entry of any syntax into one or more entries for ``each``.
         pairs: A mapping is written as a list of ``name=value``, with the sign that stands between.
+        of_pair: What ``short`` is to such an entry.
         unique: The same text may not stand twice in one list.
         takes: The kinds of values that such a mapping may have.
         blanks: An empty text is an entry, and not left out.
@@ -111,6 +112,7 @@ class Distinct(Struct, frozen=True):
     single: bool = False
     short: Callable[[ComposeNode, str], list[ComposeNode]] = field(default=lambda written, _name: [written])
     pairs: str = ""
+    of_pair: Callable[[ComposeNode, str], list[ComposeNode]] = field(default=lambda written, _name: [written])
     unique: bool = False
     takes: tuple[str, ...] = ("text", "number", "truth")
     blanks: bool = True
@@ -132,7 +134,7 @@ class Distinct(Struct, frozen=True):
         if self.unique and not paired:
             refuse_twice(given, name)
         for index, entry in enumerate(given):
-            for part in self.short(entry, f"{name}[{index}]"):
+            for part in (self.of_pair if paired else self.short)(entry, f"{name}[{index}]"):
                 read = self.each.read(part, f"{name}[{index}]", ground)
                 entries[self.key(read)] = ComposeNode(read.value, read.place, MergeRule.REPLACE)
         return with_value(written, entries)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.sources.compose.nodes import ComposeNode, wrong
@@ -12,6 +14,8 @@ from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tonnage.model.stack import Place
 
 _DRIVE = regex(r"[^\W\d_]:")
 _SIGNS = regex(r"\$\{|[}:]")
@@ -39,6 +43,24 @@ def is_fetched(file: str) -> bool:
     return _FETCHED.match(file) is not None
 
 
+def refuse_fetched(file: str, place: Place) -> None:
+    """Refuse a file that would have to be fetched.
+
+    Raises:
+        UsageError: It is in a repository or a registry.
+    """
+    if not is_fetched(file):
+        return
+    kind, name = ("registry", "OCI") if file.startswith("oci:") else ("repository", "GIT")
+    raise UsageError(
+        f"the file {file} is in a {kind}, and nothing is fetched to read a stack",
+        why=f"Compose v2 fetches it where it is installed and COMPOSE_EXPERIMENTAL_{name}_REMOTE allows it.",
+        todo=f"Get a copy and name that, or allow it:\n  export COMPOSE_EXPERIMENTAL_{name}_REMOTE=true",
+        place=str(place),
+        expected="a file of this machine has to be named here",
+    )
+
+
 def stays(context: str) -> bool:
     """Return whether the place of a build is kept as it is written."""
     return not context or is_remote(context) or context.startswith("service:")
@@ -62,17 +84,45 @@ def short_host(written: ComposeNode, name: str) -> list[ComposeNode]:
     """
     if not isinstance(written.value, str):
         return [written]
-    host, sign, addresses = written.value.partition("=" if "=" in written.value else ":")
+    host, addresses = _host(written, name)
+    return [ComposeNode(f"{host}={_without_brackets(each)}", written.place) for each in addresses.split(",")]
+
+
+def paired_host(written: ComposeNode, name: str) -> list[ComposeNode]:
+    """Return ``HOST=ADDRESS`` of a mapping, in which Compose takes whatever stands there for one address.
+
+    Raises:
+        UsageError: The host or the address is missing.
+    """
+    host, address = _host(written, name)
+    return [ComposeNode(f"{host}={_without_brackets(address)}", written.place)]
+
+
+def _host(written: ComposeNode, name: str) -> tuple[str, str]:
+    text = str(written.value)
+    host, sign, rest = text.partition("=" if "=" in text else ":")
     if not sign or not host or ":" in host:
         raise UsageError(
-            f"{name}: {written.value!r} names no host with its address",
+            f"{name}: {text!r} names no host with its address",
             todo="Write it as HOST=ADDRESS.",
             place=str(written.place),
         )
-    return [
-        ComposeNode(f"{host}={each[1:-1] if _BRACKETS.fullmatch(each) else each}", written.place)
-        for each in addresses.split(",")
-    ]
+    return host, rest
+
+
+def _without_brackets(address: str) -> str:
+    return address[1:-1] if _BRACKETS.fullmatch(address) else address
+
+
+def short_ssh(written: ComposeNode, name: str) -> list[ComposeNode]:
+    """Return an entry of a list as it is: ``default``, or ``NAME=PATH``. In a mapping a name alone may stand.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if isinstance(written.value, str) and written.value != "default" and "=" not in written.value:
+        raise wrong(written, name, "text such as default or NAME=PATH")
+    return [written]
 
 
 def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | None:
@@ -262,3 +312,70 @@ def path_key(entry: ComposeNode) -> str:
 def name_key(entry: ComposeNode) -> str:
     """Return what makes a word unique: what stands before its first ``=``."""
     return str(entry.value).partition("=")[0]
+
+
+class _Entries(Struct, frozen=True):
+    """What may stand at a key: as a whole, and as an entry of a list, whose short syntax ``read`` knows."""
+
+    whole: tuple[type, ...] = (object,)
+    each: tuple[type, ...] = (str, dict)
+    read: Callable[[ComposeNode, str], object] | None = None
+
+
+_SHORT_OR_LONG = _Entries()
+_ENTRIES = {
+    "build": _Entries((str, dict)),
+    "build.additional_contexts": _Entries((list, dict), (str,)),
+    "build.secrets": _SHORT_OR_LONG,
+    "build.ssh": _Entries((str, list, dict), (str,), short_ssh),
+    "configs": _SHORT_OR_LONG,
+    "depends_on": _Entries((list, dict)),
+    "devices": _Entries(read=short_device),
+    "env_file": _Entries((str, list), (object,)),
+    "extends": _Entries((str, dict)),
+    "gpus": _Entries((str, list), (dict,)),
+    "labels": _Entries((list, dict), (str,)),
+    "networks": _SHORT_OR_LONG,
+    "ports": _Entries((list,), (str, int, dict), short_port),
+    "secrets": _SHORT_OR_LONG,
+    "volumes": _Entries(read=short_volume),
+}
+_CALLED = {str: "text", int: "a number", list: "a list", dict: "a mapping"}
+
+
+def check_entries(services: Mapping[str, ComposeNode]) -> None:
+    """Check the entries of services of which nothing else is looked at, as Compose does in a whole file.
+
+    Source: compose-go 2.9, transform/canonical.go.
+
+    Raises:
+        UsageError: An entry is of another kind than it may be, or its short syntax is wrong.
+    """
+    for service, written in services.items():
+        for key, known in _ENTRIES.items():
+            found = _at(written, key)
+            if found is None or found.value is None:
+                continue
+            where = f"services.{service}.{key}"
+            _check_kind(found, where, known.whole)
+            for index, entry in enumerate(found.value if isinstance(found.value, list) else ()):
+                _check_kind(entry, f"{where}[{index}]", known.each)
+                if isinstance(entry.value, dict):
+                    if key in {"ports", "volumes"} and "target" not in entry.value:
+                        raise UsageError(
+                            f"{where}[{index}] has no 'target'", todo="Add the key 'target'.", place=str(entry.place)
+                        )
+                elif known.read is not None:
+                    known.read(entry, f"{where}[{index}]")
+
+
+def _at(written: ComposeNode, key: str) -> ComposeNode | None:
+    found: ComposeNode | None = written
+    for part in key.split("."):
+        found = found.value.get(part) if found is not None and isinstance(found.value, dict) else None
+    return found
+
+
+def _check_kind(written: ComposeNode, name: str, kinds: tuple[type, ...]) -> None:
+    if not isinstance(written.value, kinds) or isinstance(written.value, bool):
+        raise wrong(written, name, " or ".join(_CALLED[kind] for kind in kinds))

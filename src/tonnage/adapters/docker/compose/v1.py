@@ -292,7 +292,7 @@ def _devices(where: str, config: Mapping) -> list[str]:
     lacks, short = [], []
     for device in config.get("devices") or ():
         if isinstance(device, dict):
-            source = device["source"]
+            source = device.get("source") or ""
             if not source.startswith("/"):
                 lacks.append(f"{where}.devices: {source}")
             device = f"{source}:{device.get('target') or source}:{device.get('permissions') or 'rwm'}"  # noqa: PLW2901

@@ -256,6 +256,12 @@ def test_what_compose_refuses_is_wrong_usage_in_its_own_words(tmp_path: Path) ->
     assert caught.value.why == "yaml: line 17: did not find expected key"
 
 
+def test_where_compose_cannot_write_json_its_yaml_is_read(tmp_path: Path) -> None:
+    words = "json: error calling MarshalJSON for type types.SSHKey: invalid character ':' after top-level value"
+    script = f'case "$*" in *json*) echo "{words}" >&2; exit 1;; esac; echo "services: {{}}"'
+    assert ComposeText(_tool(tmp_path, script), {"PATH": "/usr/bin:/bin"}).config(_Request()) == "services: {}\n"
+
+
 def test_compose_is_given_what_the_files_mean_and_what_it_needs_and_fetches_nothing(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/h", "TAG": "1", "MY_SECRET": "s3cr3t", "COMPOSE_PROFILES": "a"}
     given = ComposeText(_tool(tmp_path, "env"), environment).config(_Request()).splitlines()
