@@ -194,3 +194,11 @@ def test_a_new_version_takes_over_without_a_failed_request_and_a_bad_one_gets_no
     assert set(answers) == {"200 web 2"}
     assert engine.container("web").id == second["Id"]
     assert project.step("web.prove-rolling").outcome == "failed"
+
+    project.web("web", "web 2")
+    with asking(project.real.address) as answers:
+        ended = project.tonnage("rollback", "web")
+        assert ended.exit_code == 0, ended.stderr
+        until(lambda: answers[-1] == "200 web 1")
+    assert set(answers) == {"200 web 1", "200 web 2"}
+    assert engine.container("web").id != second["Id"]

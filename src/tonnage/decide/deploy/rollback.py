@@ -14,6 +14,7 @@ from tonnage.decide.deploy.followers import follow_steps, following, with_follow
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
 from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
+from tonnage.decide.deploy.rolling import roll_to, rolls_to
 from tonnage.decide.deploy.switching import keep_step, new_version
 from tonnage.decide.deploy.versions import next_number
 from tonnage.errors import UsageError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.decide.deploy.service_context import ServiceContext
-    from tonnage.model.deploy.plan import Plan, Step, Version
+    from tonnage.model.deploy.plan import Plan, Step, Switch, Version
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.deploy.versions import KnownVersion
@@ -166,11 +167,11 @@ def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:
     named = context.step(
         "switch",
         switch,
-        cause="Compose was ended while it replaced its container",
+        cause="a rollback ended while its containers were replaced",
         changes=f"replaces the containers of {context.service.name}",
     )
     return [
-        *([named] if context.was_being_replaced else []),
+        *([named] if context.was_being_replaced or len(context.change.running) > version.prove.replicas else []),
         context.step(
             "prove",
             version.prove,
@@ -218,14 +219,22 @@ def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
     ]
     # First, so that whatever becomes of this run the next one knows which way it went.
     withdraw = _withdraw(context, withdrawn)
-    undo = (*(way_back(context) if running else ()), *_unmark(context, mark), *_give_back(context, withdraw))
+    names = (*_unmark(context, mark), *_give_back(context, withdraw))
+    undo = (*(way_back(context) if running else ()), *names)
+    cause = f"rollback to {target.name}{configured}"
+    good = _good_again(context, target, version, context.number + len(mark), withdrawn)
+    if rolls_to(context, switch.project["services"][service.name]):
+        names = (*_name_back(context, switch), *names)
+        rolling = f"{cause}; rolling, as x-tonnage.switch says"
+        over = roll_to(context, switch, version.prove, cause=rolling, names=names, back=undo)
+        return [*mark, *withdraw, *over, *good]
     return [
         *mark,
         *withdraw,
         context.step(
             "switch",
             switch,
-            cause=f"rollback to {target.name}{configured}",
+            cause=cause,
             changes=f"{'replaces' if running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
@@ -236,7 +245,22 @@ def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
             changes="nothing: asks whether it is healthy",
             on_failure=undo,
         ),
-        *_good_again(context, target, version, context.number + len(mark), withdrawn),
+        *good,
+    ]
+
+
+def _name_back(context: ServiceContext, switch: Switch) -> list[Step]:
+    """Return the step that gives the name which a rolling switch moves back to the image that has it now."""
+    current = context.inventory.image(switch.image_name) if switch.image else None
+    if current is None:
+        return []
+    return [
+        context.step(
+            "name-back",
+            Tag(image=current.image_id, reference=switch.image_name),
+            cause="the name moved before the earlier version was proven",
+            changes=f"tags the image that runs {switch.image_name} again",
+        )
     ]
 
 

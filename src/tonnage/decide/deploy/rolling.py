@@ -14,7 +14,7 @@ from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.switching import fixed_identity, names_back, undo_switch
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import RemoveService
+from tonnage.model.deploy.plan import RemoveService, Switch
 from tonnage.model.deploy.rolling import Attachment, Connect, Drain, Retire, StartRolling
 from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.stack import SwitchOrder
@@ -22,8 +22,8 @@ from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
-    from tonnage.model.deploy.plan import Step
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.deploy.plan import Prove, Step
+    from tonnage.model.stack import ComposeMapping, Service, Stack
 
 # Labels that name the network on which a proxy reaches the container.
 _SAYING = ("traefik.docker.network", "traefik.swarm.network", "caddy_ingress_network")
@@ -53,13 +53,47 @@ def check_rolling(stack: Stack, service: Service) -> None:
 
 def rolling_steps(context: ServiceContext) -> list[Step]:
     """Return the switch-over of a service whose old containers serve until the new ones are proven and known."""
+    service = context.service
+    named = service.image if context.source else ""
+    return roll_to(
+        context,
+        Switch(project=compose_project(context.stack, service), image=context.source, image_name=named),
+        prove_action(service),
+        cause=f"{context.change.switch}; rolling, as x-tonnage.switch says",
+        names=names_back(context),
+        back=undo_switch(context),
+    )
+
+
+def rolls_to(context: ServiceContext, config: ComposeMapping) -> bool:
+    """Return whether a switch to containers that were configured so, on the networks of now, is rolling."""
+    same = {*(config.get("networks") or {})} == {*(context.service.config.get("networks") or {})}
+    once = config.get("ports") or config.get("container_name") or fixed_identity(config)
+    return rolls(context) and same and not once and not _why_not(context.stack, context.service)
+
+
+def roll_to(
+    context: ServiceContext,
+    to: Switch,
+    wanted: Prove,
+    *,
+    cause: str,
+    names: tuple[Step, ...],
+    back: tuple[Step, ...],
+) -> list[Step]:
+    """Return the steps that bring a service to a configuration while what runs serves.
+
+    Args:
+        names: What gives images and names back as they were, as long as what runs was not touched.
+        back: What makes it run again afterwards.
+    """
     stack, service = context.stack, context.service
     old = tuple(each.container_id for each in context.inventory.service_containers(stack.name, service.name))
     found = _attachments(stack, service)
     apart = [found[key] for key in _apart(stack, service)]
     kept = [each for each in found.values() if each not in apart]
     networks = ", ".join(each.network for each in apart)
-    proof = replace(prove_action(service), but=old)
+    proof = replace(wanted, but=old)
     undo = (
         context.step(
             "undo-rolling",
@@ -67,22 +101,22 @@ def rolling_steps(context: ServiceContext) -> list[Step]:
             cause="the new version was not proven, and the old one serves",
             changes=f"removes the new containers of {service.name}",
         ),
-        *names_back(context),
+        *names,
     )
     drain_s = service.settings.drain_s
     return [
         context.step(
             "start-rolling",
             StartRolling(
-                project=compose_project(stack, service),
-                image=context.source,
-                image_name=service.image if context.source else "",
-                count=service.replicas,
+                project=to.project,
+                image=to.image,
+                image_name=to.image_name,
+                count=wanted.replicas,
                 apart=tuple(each.network for each in apart),
                 kept=tuple(kept),
             ),
-            cause=f"{context.change.switch}; rolling, as x-tonnage.switch says",
-            changes=f"starts {service.replicas} more of {service.name}, not on {networks} yet",
+            cause=cause,
+            changes=f"starts {wanted.replicas} more of {service.name}, not on {networks} yet",
             on_failure=undo,
         ),
         context.step(
@@ -120,7 +154,7 @@ def rolling_steps(context: ServiceContext) -> list[Step]:
             Retire(containers=old),
             cause="the new version serves",
             changes=f"stops and removes the old containers of {service.name}",
-            on_failure=undo_switch(context),
+            on_failure=back,
         ),
     ]
 

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 from tests.unit.builders import context, names
-from tests.unit.decide.observed import container, image, inventory, service, stack
+from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
+from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.decide.deploy.rolling import check_rolling, rolling_steps, rolls
 from tonnage.decide.deploy.service_steps import deploy_steps
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Prove, RemoveService, Switch, Tag
+from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.rolling import Attachment, Connect, Drain, Retire, StartRolling
+from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Inputs
 from tonnage.model.stack import Dependency, Port, ProbeSpec, ServiceSettings, SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.stack import Service, Stack
 
 ROLLING = ServiceSettings(switch=SwitchOrder.ROLLING, drain_s=7.0)
@@ -129,3 +133,43 @@ def test_where_nothing_runs_it_is_just_started() -> None:
     first = context(whole(web), web, seen)
     assert not rolls(first)
     assert "switch" in names(deploy_steps(first))
+
+
+def gone_back(web: Service, earlier: Service) -> Plan:
+    old, new = image(1, "localhost/tonnage/shop/web:other", inputs="i1"), image(2, "shop-web:latest", inputs="i2")
+    known = (version(whole(earlier), earlier, old, "i1"), version(whole(web), web, new, "i2"))
+    seen = inventory(images=(old, new), containers=(container(web, new),))
+    return plan_rollback(whole(web), seen, Policy(), History(versions=known), ("web",))
+
+
+def test_a_rollback_rolls_as_the_deploy_did_and_names_go_back_as_long_as_what_runs_serves() -> None:
+    web = rolling(depends_on=NEEDS_DB)
+    earlier = rolling({"networks": NETWORKS, "environment": {"A": "earlier"}}, depends_on=NEEDS_DB)
+    made = gone_back(web, earlier)
+    assert names(made.steps) == [
+        "withdraw-what-runs", "start-rolling", "prove-rolling", "connect", "prove", "drain", "retire", "good",
+    ]  # fmt: skip
+    start, retire = (
+        next(each for each in made.steps if each.name == f"web.{it}") for it in ("start-rolling", "retire")
+    )
+    assert isinstance(start.action, StartRolling)
+    assert start.action.project["services"]["web"]["environment"] == {"A": "earlier"}
+    assert (start.action.image, start.action.image_name) == (image(1).image_id, "shop-web")
+    assert names(start.on_failure) == ["undo-rolling", "name-back", "undo-withdraw"]
+    assert start.on_failure[1].action == Tag(image=image(2).image_id, reference="shop-web")
+    assert names(retire.on_failure) == ["restore", "prove-restored", "undo-withdraw"]
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        {"networks": {"front": None}},
+        {"networks": NETWORKS, "container_name": "one"},
+        {"networks": NETWORKS, "ports": ["80:80"]},
+    ],
+)
+def test_a_version_that_cannot_run_beside_this_one_is_gone_back_to_by_an_ordinary_switch(
+    earlier: dict[str, Any],
+) -> None:
+    made = gone_back(rolling(depends_on=NEEDS_DB), rolling(earlier, depends_on=NEEDS_DB))
+    assert names(made.steps) == ["withdraw-what-runs", "switch", "prove", "good"]
