@@ -34,12 +34,16 @@ def test_keys_of_newer_versions_work_or_are_refused_with_the_version_that_knows_
     compose = Tools(project.environment).need_compose()
     found = tuple(map(int, compose.version.split("-")[0].split(".")))
     project.services["app"] = HOOKED
+    if compose.generation > 1:
+        (project.directory / "some.labels").write_text("L=1\n")
+        project.services["app"] = {**HOOKED, "label_file": "some.labels"}
     project.top["configs"] = {"inline": {"content": "a=b"}}
     project.write()
     known = {key: found >= tuple(map(int, needed.split("."))) for key, needed in NEEDED.items()}
     if all(known.values()):
         project.deploy()
         before = project.engine.container("app").id
+        assert project.engine.details("app")["Config"]["Labels"]["L"] == "1"
         assert project.docker("exec", before, "ls", "/hooked", "/sys/class/net/eth7/mtu")
         assert project.docker("exec", before, "cat", "/etc/inline.conf") == "a=b"
         project.compose("up", "-d")

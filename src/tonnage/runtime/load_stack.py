@@ -19,7 +19,7 @@ from tonnage.sources.compose.file_selection import select_files
 from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import mapping_at, nearest, place_of, plain
-from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_settings
+from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_label_files, with_settings
 from tonnage.sources.compose.rough_places import rough_places
 from tonnage.sources.compose.since import read_with
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
@@ -206,7 +206,7 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
     if own is None or (selection.mentions(SETTINGS) and next(differences(form, own), None) is not None):
         settings = _settings(compose, request, printed, form, reason)
     known = replace(known, tree=with_settings(known.tree, form, settings))
-    return _stack(form, selection, known)
+    return _stack(with_label_files(form, known.tree), selection, known)
 
 
 def _refuse_newer(tree: ComposeNode, version: str, said: str) -> None:

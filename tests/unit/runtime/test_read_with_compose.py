@@ -265,3 +265,10 @@ def test_limits_of_devices_are_read_under_the_names_that_compose_takes(tmp_path:
         "weight": 100,
         "device_read_bps": [{"path": "/dev/a", "rate": "10485760"}],
     }
+
+
+def test_files_of_labels_stay_known_although_compose_prints_only_what_is_in_them(tmp_path: Path) -> None:
+    (tmp_path / "a.labels").write_text("L=1\n")
+    compose = Compose(form(web={"image": "a", "labels": {"L": "1"}}))
+    stack = read(tmp_path, "services: {web: {image: a, label_file: a.labels}}\n", compose)
+    assert stack.service("web").config["label_file"] == [f"{tmp_path}/a.labels"]

@@ -235,9 +235,10 @@ def _is_made_as(container: Container, version: Version, inventory: Inventory) ->
 def config_digest(service: Service) -> str:
     """Return the identity of a service's configuration: another one means that its containers have to be replaced.
 
-    What is in its secrets and configs belongs to it; when its image is pulled does not, as for Compose.
+    What is in its secrets and configs belongs to it; when its image is pulled does not, as for Compose, and where its
+    labels come from neither.
     """
-    config = {key: value for key, value in service.config.items() if key != "pull_policy"}
+    config = {key: value for key, value in service.config.items() if key not in {"pull_policy", "label_file"}}
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if service.contents:
         canonical += json.dumps(service.contents)

@@ -102,6 +102,19 @@ def with_settings(tree: ComposeNode, top: Canonical, services: Mapping[str, Any]
     return ComposeNode(sections, tree.place)
 
 
+def with_label_files(form: Canonical, tree: ComposeNode) -> Canonical:
+    """Return the stack with the files of labels that are written, whose labels Compose has printed already.
+
+    Compose 2.40 counts their names to the configuration when it starts a service, and prints them nowhere.
+    """
+    services = dict(form["services"])
+    for name, written in mapping_at(tree, "services").items():
+        files = plain(written).get("label_file") if isinstance(written.value, dict) else None
+        if name in services and files and isinstance(files, list):
+            services[name] = {**services[name], "label_file": files}
+    return {**form, "services": services}
+
+
 def _settings_lines(printed: str) -> Iterator[str]:
     """Return the lines of the services' names and of their settings."""
     within = kept = False

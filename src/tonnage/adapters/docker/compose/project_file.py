@@ -7,6 +7,7 @@ The second generation is given the project as it was resolved; what the first ne
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonnage.adapters.docker.compose import v1 as compose_one
@@ -75,8 +76,11 @@ def for_hashes(project: ComposeMapping, generation: int, joined: Mapping[str, st
 
 
 def is_told(config: ComposeMapping) -> bool:
-    """Return whether a file can say what Compose counts of a service: not of what it mounts from others."""
-    return not config.get("volumes_from")
+    """Return whether a file can say what Compose counts of a service: not of what it mounts from others.
+
+    Nor where its labels come from: that counts when it is started, and not when Compose is asked what counts.
+    """
+    return not config.get("volumes_from") and not config.get("label_file")
 
 
 def with_values(project: ComposeMapping, values: Mapping[str, str]) -> tuple[ComposeMapping, dict[str, str]]:
@@ -114,6 +118,9 @@ def _written(project: ComposeMapping, generation: int) -> str:
         # Whoever wrote the project has chosen its services; pulling is a step of its own.
         config.pop("profiles", None)
         config["pull_policy"] = "never"
+        # The labels themselves are written out; a file of an earlier version may be gone.
+        if not all(Path(path).is_file() for path in config.get("label_file") or ()):
+            del config["label_file"]
     if generation == 1:
         compose_one.rewrite(project)
     text = json.dumps(project, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -167,7 +167,7 @@ def _lacks(mount: Mapping) -> list[str]:
     return [key for key in mount.get(kind) or {} if key not in _OPTIONS.get(kind, frozenset())]
 
 
-_WITHOUT_MEANING = ("attach", "develop")
+_WITHOUT_MEANING = ("attach", "develop", "label_file")
 _IN_NETWORK = frozenset({"aliases", "ipv4_address", "ipv6_address", "link_local_ips", "priority"})
 _WHOLE_NUMBERS = ("cpu_count", "mem_swappiness", "oom_score_adj", "pids_limit")
 _RESTART = {"none": "no", "any": "always", "": "always"}

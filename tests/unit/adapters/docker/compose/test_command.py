@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tonnage.adapters.docker.compose.command import ComposeText, config_hashes, start_first, switch
-from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, with_values
+from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, is_told, with_values
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
 
@@ -48,6 +48,15 @@ def test_a_dollar_is_doubled_so_that_compose_substitutes_nothing_again() -> None
     project = _project(environment={"PRICE": "5$"})
     assert _web(for_switch(project, 2))["environment"] == {"PRICE": "5$$"}
     assert project == _project(environment={"PRICE": "5$"})
+
+
+def test_a_file_of_labels_is_named_where_it_is_there_and_nobody_can_tell_what_is_counted_then(tmp_path: Path) -> None:
+    (tmp_path / "labels").touch()
+    there, gone = [str(tmp_path / "labels")], [str(tmp_path / "gone")]
+    assert _web(for_switch(_project(label_file=there), 2))["label_file"] == there
+    assert "label_file" not in _web(for_switch(_project(label_file=gone), 2))
+    assert "label_file" not in _web(for_switch(_project(label_file=there), 1))
+    assert not is_told({"image": "i", "label_file": there})
 
 
 def test_characters_reach_yaml_as_what_they_are() -> None:
