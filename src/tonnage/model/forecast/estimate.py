@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from tonnage.model.forecast.finding import Finding
 
@@ -67,12 +67,20 @@ class Estimate(Struct, frozen=True):
         low_bytes: It is hardly less than this.
         likely_bytes: The best single figure.
         high_bytes: It is hardly more than this.
+        parts: How many of the high bytes are known better or less well than the grade says, by grade.
     """
 
     low_bytes: int
     likely_bytes: int
     high_bytes: int
     grade: Grade
+    parts: tuple[tuple[Grade, int], ...] = ()
+
+    @property
+    def weaker(self) -> tuple[tuple[Grade, int], ...]:
+        """How many of the high bytes are known less well than the grade says, by grade."""
+        below = _WORST_LAST[_WORST_LAST.index(self.grade) + 1 :]
+        return tuple(each for each in self.parts if each[0] in below)
 
     @property
     def known(self) -> bool:
@@ -90,33 +98,67 @@ class Estimate(Struct, frozen=True):
 
     def each(self, change: Callable[[int], int]) -> Estimate:
         """Return an estimate of the same grade whose figures are made from these."""
-        return self._said(change(self.low_bytes), change(self.likely_bytes), change(self.high_bytes), self.grade)
+        return self._said(change(self.low_bytes), change(self.likely_bytes), change(self.high_bytes))
 
     def share(self, part: int, of: int) -> Estimate:
         """Return a part of it; the high figure is rounded up."""
         low_bytes, likely_bytes = self.low_bytes * part // of, self.likely_bytes * part // of
-        return self._said(low_bytes, likely_bytes, -(-self.high_bytes * part // of), self.grade)
+        return self._said(low_bytes, likely_bytes, -(-self.high_bytes * part // of))
 
     def __add__(self, other: Estimate) -> Estimate:
-        """Return the sum, of the weaker grade. A part that says nothing makes a sum that says nothing."""
+        """Return the sum. A part that says nothing makes a sum that says nothing.
+
+        Its grade is that of what is worst known in it, but for a hundredth of it, and for 1 MB that nobody knows.
+        """
         if not (self.known and other.known):
             return UNKNOWN
-        return self._said(
-            self.low_bytes + other.low_bytes,
-            self.likely_bytes + other.likely_bytes,
-            self.high_bytes + other.high_bytes,
-            weakest((self.grade, other.grade)),
-        )
+        low_bytes, likely_bytes = self.low_bytes + other.low_bytes, self.likely_bytes + other.likely_bytes
+        high_bytes = self.high_bytes + other.high_bytes
+        if self.grade is other.grade and not (self.parts or other.parts):
+            return Estimate(low_bytes, likely_bytes, high_bytes, self.grade)
+        if min(self.high_bytes, other.high_bytes) < 0:
+            # What is left of something is known as badly as what is taken off, however small that is.
+            return Estimate(low_bytes, likely_bytes, high_bytes, weakest((self.grade, other.grade)))
+        shares = self._shares()
+        for grade, count in other._shares().items():
+            shares[grade] += count
+        return _graded(low_bytes, likely_bytes, high_bytes, shares)
 
-    def _said(self, low_bytes: int, likely_bytes: int, high_bytes: int, grade: Grade) -> Estimate:
+    def _shares(self) -> dict[Grade, int]:
+        """Return how many of the high bytes are known how."""
+        shares = dict.fromkeys(_WORST_LAST, 0) | dict(self.parts)
+        shares[self.grade] = max(0, self.high_bytes - sum(count for _, count in self.parts))
+        return shares
+
+    def _said(self, low_bytes: int, likely_bytes: int, high_bytes: int) -> Estimate:
         """Return what comes of a figure that says something: that it is 0 is known then."""
-        zero = self.known and not (low_bytes or likely_bytes or high_bytes)
-        return NOTHING if zero and grade is Grade.UNKNOWN else Estimate(low_bytes, likely_bytes, high_bytes, grade)
+        if self.known and not (low_bytes or likely_bytes or high_bytes):
+            return NOTHING if self.grade is Grade.UNKNOWN else Estimate(0, 0, 0, self.grade)
+        parts = ((each, min(count * high_bytes // max(1, self.high_bytes), high_bytes)) for each, count in self.parts)
+        return Estimate(low_bytes, likely_bytes, high_bytes, self.grade, tuple(each for each in parts if each[1] > 0))
 
 
 UNKNOWN = Estimate(0, 0, 0, Grade.UNKNOWN)
 NOTHING = Estimate(0, 0, 0, Grade.EXACT)
 KILOBYTES = Estimate(0, 4_096, 1_000_000, Grade.DECLARED)
+
+
+# What a hundredth of a sum may be known less well, as an exact figure may be off by a hundredth.
+_SMALL_PART, _SMALL_UNKNOWN_BYTES = 100, 1_000_000
+
+
+def _graded(low_bytes: int, likely_bytes: int, high_bytes: int, shares: Mapping[Grade, int]) -> Estimate:
+    """Return an estimate with the grade that nearly all of its high bytes have or are better than."""
+    weaker = 0
+    grade = Grade.EXACT
+    for each in reversed(_WORST_LAST):
+        weaker += shares[each]
+        most = min(high_bytes // _SMALL_PART, _SMALL_UNKNOWN_BYTES if each is Grade.UNKNOWN else high_bytes)
+        if weaker > most:
+            grade = each
+            break
+    told = tuple((each, count) for each, count in shares.items() if count and each is not grade)
+    return Estimate(low_bytes, likely_bytes, high_bytes, grade, told)
 
 
 def exactly(count_bytes: int) -> Estimate:
@@ -163,11 +205,15 @@ def highest(estimates: Iterable[Estimate]) -> Estimate:
         return UNKNOWN
     if not found:
         return NOTHING
+    grade = weakest(estimate.grade for estimate in found)
+    below = _WORST_LAST[_WORST_LAST.index(grade) + 1 :]
+    most = ((each, max(dict(estimate.weaker).get(each, 0) for estimate in found)) for each in below)
     return Estimate(
         max(estimate.low_bytes for estimate in found),
         max(estimate.likely_bytes for estimate in found),
         max(estimate.high_bytes for estimate in found),
-        weakest(estimate.grade for estimate in found),
+        grade,
+        tuple((each, count) for each, count in most if count),
     )
 
 
@@ -183,7 +229,13 @@ def above(peak: Estimate, kept: Estimate) -> Estimate:
     )
     if not (peak.known and kept.known):
         return UNKNOWN
-    return Estimate(low, likely, high, weakest((peak.grade, kept.grade)) if high else Grade.EXACT)
+    if not high:
+        return NOTHING
+    grade = weakest((peak.grade, kept.grade))
+    # What both have is taken off.
+    less = dict(kept.weaker)
+    rests = ((each, min(high, count - less.get(each, 0))) for each, count in peak.weaker)
+    return Estimate(low, likely, high, grade, tuple((each, count) for each, count in rests if count > 0))
 
 
 class Contributor(Struct, frozen=True, kw_only=True):

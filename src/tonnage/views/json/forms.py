@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from tonnage.escapes import json_escaped
 from tonnage.lazily import regex
@@ -110,7 +111,8 @@ def step_form(step: Step) -> dict[str, object]:
 
 def estimate_form(estimate: Estimate) -> dict[str, object]:
     """Return a forecast; its numbers are null where it is not known."""
-    return {name if name == "grade" else f"{name}_bytes": told for name, told in figures(estimate).items()}
+    told = figures(replace(estimate, parts=()))
+    return {name if name == "grade" else f"{name}_bytes": figure for name, figure in told.items()}
 
 
 def run_form(run: Run) -> dict[str, object]:
@@ -261,7 +263,8 @@ def service_forecast_form(service: ServiceForecast) -> dict[str, object]:
 def figures(estimate: Estimate) -> dict[str, object]:
     """Return the figures of a forecast, in bytes."""
     told = (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes) if estimate.known else (None, None, None)
-    return {**dict(zip(("low", "likely", "high"), told, strict=True)), "grade": str(estimate.grade)}
+    found: dict[str, object] = {**dict(zip(("low", "likely", "high"), told, strict=True)), "grade": str(estimate.grade)}
+    return found | ({"weaker": {str(grade): count for grade, count in estimate.weaker}} if estimate.weaker else {})
 
 
 def _step_form(step: InstructionForecast) -> dict[str, object]:

@@ -307,7 +307,13 @@ def _range(estimate: Estimate) -> str:
         format_bytes(count) for count in (estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes)
     )
     between = f" ({low} to {high})" if low != high else ""
-    return f"{likely} {estimate.grade}{between}"
+    return f"{likely} {estimate.grade}{between}{_less_known(estimate)}"
+
+
+def _less_known(estimate: Estimate) -> str:
+    """Return how much of a figure is known less well than its grade says; nothing below what is worth showing."""
+    told = [f"{format_bytes(count)} {grade}" for grade, count in estimate.weaker if count >= _WORTH_SHOWING]
+    return f", of it {' and '.join(told)}" if told else ""
 
 
 def _remarks(forecast: StackForecast, width: int) -> list[str]:

@@ -112,6 +112,7 @@ def _what_runs_now(run: Run) -> list[str]:
 
 _ACCURACY_HEADS = ("run", "what", "figure", "forecast", "measured", "error", "")
 _SMALL_BYTES = 100_000
+_WORTH_PER_CENT = 1_000_000
 
 
 class Comparison(Struct, frozen=True):
@@ -135,6 +136,11 @@ class Comparison(Struct, frozen=True):
         if not self.forecast.known or self.measured_bytes == 0:
             return None
         return (self.forecast.likely_bytes - self.measured_bytes) / abs(self.measured_bytes)
+
+    @property
+    def off_bytes(self) -> int:
+        """By how many bytes the likely figure was too high."""
+        return self.forecast.likely_bytes - self.measured_bytes
 
     @property
     def covered(self) -> bool:
@@ -175,10 +181,15 @@ def accuracy_text(found: Sequence[Comparison], *, width: int = 80) -> str:
         return "nothing was forecast and measured yet"
     rows = [_ACCURACY_HEADS, *(_row(each, width) for each in found)]
     lines = columns(rows, right=(0, 3, 4, 5))
-    errors = sorted(abs(each.error) for each in found if each.error is not None and each.forecast.grade != "unknown")
+    known = [each for each in found if each.error is not None and each.forecast.grade != "unknown"]
+    errors = sorted(abs(each.error or 0.0) for each in known if abs(each.off_bytes) >= _WORTH_PER_CENT)
     covered = sum(each.covered for each in found)
-    if errors:
-        lines.append(f"half of the errors of known figures are below {errors[len(errors) // 2]:.1%}")
+    if known and not errors:
+        lines.append("no error of a known figure is 1 MB or more")
+    elif errors:
+        lines.append(
+            f"half of the errors of known figures that are 1 MB or more are below {errors[len(errors) // 2]:.1%}"
+        )
     lines.append(f"{covered} of {len(found)} measured figures are not above the high forecast")
     return joined(lines)
 
@@ -207,6 +218,15 @@ def accuracy_form(found: Sequence[Comparison]) -> dict[str, object]:
     }
 
 
+def _error(each: Comparison) -> str:
+    """Return by how much a forecast was off: in per cent from 1 MB on, below that a kilobyte would be many."""
+    if each.error is None:
+        return "-"
+    if abs(each.off_bytes) >= _WORTH_PER_CENT:
+        return f"{each.error:+.1%}"
+    return f"{'-' if each.off_bytes < 0 else '+'}{format_bytes(abs(each.off_bytes))}"
+
+
 def _row(each: Comparison, width: int) -> tuple[str, ...]:
     room = max(20, width - 60)
     what = each.what if each.what.startswith(f"{each.service}.") else f"{each.service}: {each.what}"
@@ -216,6 +236,6 @@ def _row(each: Comparison, width: int) -> tuple[str, ...]:
         each.figure,
         f"{format_bytes(each.forecast.likely_bytes)} {each.forecast.grade}",
         format_bytes(each.measured_bytes),
-        "-" if each.error is None else f"{each.error:+.1%}",
+        _error(each),
         "" if each.covered else "above the high forecast",
     )
