@@ -50,7 +50,8 @@ def wheels(tmp_path: Path) -> None:
         ("COPY wheels /w\nRUN pip install --no-cache-dir --no-index --find-links=/w own", OWN + OTHER),
         ("COPY wheels /w\nWORKDIR /w\nRUN pip install --no-cache-dir -f . own==1.0", OWN + OTHER),
         (
-            "FROM scratch\nCOPY wheels /w\nFROM scratch\nCOPY --from=1 /w /x\nRUN uv pip install --no-cache /x/reader*",
+            "FROM scratch AS a\nCOPY wheels /w\nFROM scratch\n"  # noqa: ISC004 - one Dockerfile
+            "COPY --from=a /w /x\nRUN uv pip install --no-cache /x/reader*",
             OTHER,
         ),
     ],
