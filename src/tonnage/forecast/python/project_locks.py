@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
+from tonnage.forecast.python.lock_checks import check_form, contradictions
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.permitted import lead_by_indexes
 from tonnage.forecast.python.project_requirements import needs
@@ -52,14 +53,17 @@ def read_locked(
 
     Raises:
         CannotResolveError: The lock cannot be read, or has nothing for this target.
-        CannotFetchError: The lock has no addresses, and the index cannot be reached.
+        CannotFetchError: The lock has no addresses, and the index cannot be reached; or it is of a newer form.
         EngineLacksError: The resolver cannot be started.
     """
+    check_form(request.lock_name, request.lock_text)
     left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
     if request.lock_name == "uv.lock":
         lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
         lock = lead_by_indexes(lock, uv, archives, access, web)
-        return replace(_without(lock, left_out), requested=tuple(_names(needs(request))))
+        wanted = tuple(_names(needs(request)))
+        notes = (*lock.notes, *contradictions(request, wanted))
+        return replace(_without(lock, left_out), requested=wanted, notes=notes)
     if request.lock_name not in {"poetry.lock", "pdm.lock"}:
         groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
         lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
@@ -74,7 +78,8 @@ def read_locked(
     )
     reached = replace(access, extra_index_urls=tuple(dict.fromkeys((*access.extra_index_urls, *indexes))))
     lock = resolve(asked, target, uv=uv, archives=archives, web=web, access=reached, kept=kept, cancel=cancel)
-    notes = [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
+    notes = contradictions(request, _names(needs(request)))
+    notes += [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
     found = replace(
         lock,
         others=(*lock.others, *others.values()),

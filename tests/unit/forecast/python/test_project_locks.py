@@ -10,6 +10,7 @@ from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.lock_checks import contradictions
 from tonnage.forecast.python.project_locks import read_locked
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
@@ -213,6 +214,61 @@ def test_a_lock_that_does_not_belong_to_the_project_is_told(read: Read) -> None:
 def test_a_damaged_lock_is_told(read: Read, name: str) -> None:
     with pytest.raises(CannotResolveError):
         read(name, "version = \n", PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("uv.lock", UV_LOCK.replace("version = 1\n", "version = 2\n", 1)),
+        ("poetry.lock", POETRY_LOCK + '\n[metadata]\nlock-version = "3.0"\n'),
+        ("pdm.lock", POETRY_LOCK + '\n[metadata]\nlock_version = "5.0"\n'),
+        ("pylock.toml", 'lock-version = "2.0"\ncreated-by = "somebody"\npackages = []\n'),
+    ],
+)
+def test_a_lock_of_a_newer_program_is_told_and_no_reason_to_refuse_the_build(read: Read, name: str, text: str) -> None:
+    with pytest.raises(CannotFetchError, match="newer than what is read here"):
+        read(name, text, POETRY if name != "uv.lock" else PROJECT)
+
+
+def test_a_lock_that_lacks_what_its_project_asks_for_is_told(read: Read, index: Index) -> None:
+    index.wheel("bell", "1.0")
+    lock = read(
+        "poetry.lock",
+        POETRY_LOCK,
+        POETRY.replace("[tool.poetry.dependencies]", "[tool.poetry.dependencies]\nbell = '*'"),
+    )
+    assert [note for note in lock.notes if "poetry.lock does not have bell" in note]
+    assert "bell==1.0" in names(lock)
+
+
+def test_a_lock_that_poetry_made_for_another_project_is_told(read: Read) -> None:
+    made = "9aa1d2c1d2f2e9c4e3a2f4f6b3ff1f7d1d3c0b6f5a1f0d0e5a7c9b8d7e6f5a4b"
+    lock = read("poetry.lock", f'{POETRY_LOCK}\n[metadata]\nlock-version = "2.0"\ncontent-hash = "{made}"\n', POETRY)
+    assert [note for note in lock.notes if "was made for another pyproject.toml" in note]
+
+
+@pytest.mark.parametrize(
+    ("made", "project"),
+    [
+        # What Poetry 1.8.3 and 2.2.1 wrote for the first, and 2.2.1 for the second.
+        (
+            "6cf8f2098deeaa3dc98cd7da59e3206943d55eb198e94e63ece5db376268caca",
+            '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.11"\n'
+            "[tool.poetry.group.dev.dependencies]\n",
+        ),
+        (
+            "f5666f5625d676c506924a57dc0520a1f3ed2b2c774baed3dc85353594f8473d",
+            '[project]\nrequires-python = ">=3.11"\ndependencies = []\n[dependency-groups]\ndev = []\n'
+            "[tool.poetry]\npackage-mode = false\n",
+        ),
+    ],
+)
+def test_the_sum_that_poetry_writes_belongs_to_the_project(made: str, project: str) -> None:
+    text = f'[metadata]\ncontent-hash = "{made}"\n'
+    request = LockedRequest(lock_name="poetry.lock", lock_text=text, project_text=project)
+    assert contradictions(request, []) == []
+    changed = LockedRequest(lock_name="poetry.lock", lock_text=text, project_text=project.replace("3.11", "3.12"))
+    assert contradictions(changed, [])
 
 
 def test_poetrys_lock_decides_versions_and_the_index_tells_addresses(read: Read) -> None:
