@@ -47,7 +47,7 @@ def build(
     said: list[str] = []
     try:
         _send_context(engine, spec, recipe.context_bytes)
-        parent = _base(engine, recipe.base, progress, cancel)
+        parent = _base(engine, dict(spec.bases).get(recipe.base, recipe.base), progress, cancel)
         writer = f"writing {reference}"
         for number, instruction in enumerate(recipe.instructions, start=1):
             said.append(f"[{number}/{len(recipe.instructions)}] {instruction.text}")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ("tonnage plan --out plan.json", "Save the plan, to be executed exactly with deploy --plan"),
         ("tonnage plan --keep-free 2GB", "With another reserve"),
         ("tonnage plan --rollback", "What a rollback would do"),
+        ("tonnage plan --explain-sharing", "Which wheels services share, and why not more"),
     ),
     failures=(CannotFitError, EngineUnreachableError, EngineLacksError),
 )
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
 @click.option("--rollback", "back", is_flag=True, help="Plan a rollback: what rollback would do.")
 @allowing_options
 @image_options
+@click.option(
+    "--explain-sharing",
+    "explains_sharing",
+    is_flag=True,
+    help="Say which wheels services share or could share, and why they share no others.",
+)
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
 @ask_hosts_option
@@ -59,6 +66,7 @@ def command(
     allowed: Allowed,
     pull: PullWhen | None,
     no_build: bool,
+    explains_sharing: bool,
     out: str | None,
 ) -> None:
     """Show a plan.
@@ -74,14 +82,9 @@ def command(
     from tonnage.views.json.forms import plan_form  # noqa: PLC0415
     from tonnage.views.text.plan import plan_text  # noqa: PLC0415
 
-    if push and not build:
-        raise click.UsageError("--push belongs to --build")
-    if (back or build) and (pull is not None or no_build):
-        raise click.UsageError("--pull and --no-build belong to a deploy")
+    _check(version, build=build, push=push, back=back, images=pull is not None or no_build, explains=explains_sharing)
     if back and (build or allowed != Allowed() or out):
         raise click.UsageError("--rollback plans a rollback alone, which is not saved")
-    if version and not back:
-        raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")
     wanted = read_wanted(session.ports, flags, builds=not (back or no_build), forecasts=not back)
     wanted = for_deploy(wanted, allowed, pull=pull, no_build=no_build)
     purpose = Purpose.ROLLBACK if back else Purpose.BUILD if build else Purpose.DEPLOY
@@ -90,9 +93,13 @@ def command(
         wanted = for_build(wanted, push=push, cleanup_after=cleanup)
     places = cache_places(wanted.stack, session.ports.working_directory)
     with session.ports.engines.facts(flags.host, places=places) as facts:
-        plan = make_plan(session.ports, facts, purpose, wanted, to=version, tell=session.say)
+        plan = make_plan(
+            session.ports, facts, purpose, wanted, to=version, explains_sharing=explains_sharing, tell=session.say
+        )
     session.answer(
-        "plan", lambda: plan_form(plan), lambda: plan_text(plan, width=session.width, ascii_only=session.ascii_only)
+        "plan",
+        lambda: plan_form(plan, sharing=explains_sharing),
+        lambda: plan_text(plan, width=session.width, ascii_only=session.ascii_only, sharing=explains_sharing),
     )
     if out:
         # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.
@@ -103,3 +110,14 @@ def command(
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
     if out:
         session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {visible_in_line(out)}")
+
+
+def _check(version: str, *, build: bool, push: bool, back: bool, images: bool, explains: bool) -> None:
+    if push and not build:
+        raise click.UsageError("--push belongs to --build")
+    if (back or build) and images:
+        raise click.UsageError("--pull and --no-build belong to a deploy")
+    if explains and back:
+        raise click.UsageError("--explain-sharing belongs to what is built, and a rollback builds nothing")
+    if version and not back:
+        raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")

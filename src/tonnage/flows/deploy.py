@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts, EngineAccess
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.event import Event
-    from tonnage.model.deploy.plan import ExpectedBuild, Plan
+    from tonnage.model.deploy.expected_build import ExpectedBuild
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import Run
+    from tonnage.model.deploy.sharing import Sharing
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.reports.symptom import Explanation
     from tonnage.model.stack import Stack
@@ -89,6 +91,7 @@ class Job(Struct, frozen=True, kw_only=True):
         saved_changed: Whether that file is not as it was written.
         weights: What was looked at before.
         to: The version that a rollback goes to; empty for the one before.
+        explains_sharing: Find out what services could share also where that is off.
     """
 
     purpose: Purpose
@@ -98,6 +101,7 @@ class Job(Struct, frozen=True, kw_only=True):
     saved_changed: bool = False
     weights: CheckedWeights = CheckedWeights()
     to: str = ""
+    explains_sharing: bool = False
 
 
 def make_plan(
@@ -107,12 +111,14 @@ def make_plan(
     wanted: DesiredState,
     *,
     to: str = "",
+    explains_sharing: bool = False,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> Plan:
     """Observe and plan. Changes nothing.
 
     Args:
         to: The version that a rollback goes to; empty for the one before.
+        explains_sharing: Find out what services could share also where that is off.
         tell: Is told what takes a while before that.
 
     Returns:
@@ -127,7 +133,9 @@ def make_plan(
     """
     engine = facts.engine()
     refuse_unable(engine)
-    job = _with_weights(ports, engine, Job(purpose=purpose, wanted=wanted, to=to), tell)
+    job = _with_weights(
+        ports, engine, Job(purpose=purpose, wanted=wanted, to=to, explains_sharing=explains_sharing), tell
+    )
     with opened_journal(ports.environment) as journal:
         ledger = ports.engines.ledger(engine, wanted.stack.name)
         plan = _plan(ports, facts, engine, job, journal, ledger, tell)
@@ -239,11 +247,11 @@ def _plan(
         stack = replace(stack, same_places=same_places(stack.directory, stack.origin, others))
         job = replace(job, wanted=replace(job.wanted, stack=stack))
     inventory = with_offers(ports, facts, purpose, wanted, inventory)
-    builds_for, notes = _forecasts(ports, facts, purpose, wanted, inventory, history)
+    builds_for, notes, sharing = _forecasts(ports, facts, job, inventory, history)
 
     def plan_of(stack: Stack, policy: Policy) -> Plan:
         ordered = replace(job, wanted=replace(job.wanted, stack=stack, policy=policy))
-        return _planned(ordered, inventory, history, builds_for(stack, policy))
+        return replace(_planned(ordered, inventory, history, builds_for(stack, policy)), sharing=sharing)
 
     policy = job.wanted.policy
     plan = (
@@ -292,25 +300,22 @@ def _planned(job: Job, inventory: Inventory, history: History, builds: Mapping[s
 
 
 def _forecasts(
-    ports: DeployPorts,
-    facts: EngineFacts,
-    purpose: Purpose,
-    wanted: DesiredState,
-    inventory: Inventory,
-    history: History,
-) -> tuple[Callable[[Stack, Policy], dict[str, ExpectedBuild]], tuple[str, ...]]:
+    ports: DeployPorts, facts: EngineFacts, job: Job, inventory: Inventory, history: History
+) -> tuple[Callable[[Stack, Policy], dict[str, ExpectedBuild]], tuple[str, ...], Sharing | None]:
     """Return what builds and pulls of a plan will do, by the order of its services and its policy, and notes.
 
-    A plan without any asks nobody.
+    A plan without any asks nobody. What services share comes last.
     """
+    purpose, wanted = job.purpose, job.wanted
     images = services_to_get(purpose, wanted.stack, inventory, wanted.services)
     offers = {each.image: inventory.offer(each.image) for each, change in images if change.pull}
     # Of a registry that did not say which image it has nothing more is asked.
     services = tuple(each for each, _ in images if (offer := offers.get(each.image)) is None or offer.known)
     pulled = frozenset(each.name for each, change in images if change.pull)
     if not services or not wanted.policy.forecast:
-        return lambda _stack, _policy: {}, ()
+        return lambda _stack, _policy: {}, (), None
     from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, gather  # noqa: PLC0415 - only for builds
+    from tonnage.flows.sharing import shared  # noqa: PLC0415
     from tonnage.flows.verdict import as_planned, builds_of  # noqa: PLC0415
 
     # An image of the stack that this plan does not build is taken from the engine.
@@ -334,10 +339,15 @@ def _forecasts(
     found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    return (
-        lambda stack, policy: builds_of(as_planned(found, stack), inventory, policy, purpose, pulled),
-        tuple(notes),
+    together = shared(
+        ports, wanted, kind, found, inventory, history, explains=job.explains_sharing, packed=asked.packed
     )
+
+    def builds_for(stack: Stack, policy: Policy) -> dict[str, ExpectedBuild]:
+        forecasts = as_planned(together.forecasts, stack)
+        return together.builds(builds_of(forecasts, inventory, policy, purpose, pulled, together.stays))
+
+    return builds_for, tuple(notes), together.sharing
 
 
 def _with_weights(

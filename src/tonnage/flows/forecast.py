@@ -159,6 +159,7 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
         rooms = _rooms(wanted, seen, options.disk_bytes)
         planned = Planned(
             wanted=wanted,
+            kind=kind,
             inventory=inventory_for(seen.inventory if seen and not fresh else None, kind, rooms),
             history=history,
             pushed=options.push,

@@ -95,6 +95,9 @@ class Programs(Protocol):
     def compose_version(self) -> str:
         """Return the version of the Compose that starts containers; empty when there is none."""
 
+    def uv(self, architecture: str) -> tuple[str, int] | None:
+        """Return the program uv that came with this package, and its bytes; None where it is for another machine."""
+
     def ready(self, plan: Plan) -> tuple[str, ...]:
         """Say what people should know of the programs for a plan.
 

@@ -20,6 +20,7 @@ from tonnage.decide.deploy.versions import records_on
 from tonnage.decide.schedule.services import with_cache_cleaned
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.roots import roots_for_plan
+from tonnage.flows.sharing import shared
 from tonnage.flows.stack import for_build, read_inputs
 from tonnage.flows.state import opened_journal
 from tonnage.forecast.costs.totals import cached_bytes, expected_builds
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.deploy.plan import ExpectedBuild, Plan
+    from tonnage.model.deploy.expected_build import ExpectedBuild
+    from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.forecast.estimate import ServiceForecast
@@ -50,10 +52,12 @@ class Planned(Struct, frozen=True, kw_only=True):
     """What a plan is made of, besides forecasts.
 
     Args:
+        kind: What builds, and keeps images.
         pushed: The images are built and pushed, and nothing is deployed.
     """
 
     wanted: DesiredState
+    kind: EngineKind
     inventory: Inventory
     history: History
     pushed: bool = False
@@ -116,6 +120,7 @@ def builds_of(
     policy: Policy,
     purpose: Purpose,
     pulled: Collection[str] = (),
+    stays: Collection[str] = (),
 ) -> dict[str, ExpectedBuild]:
     """Return what the steps of a plan that build or pull will do.
 
@@ -123,6 +128,7 @@ def builds_of(
         forecasts: Of the services that are built or pulled, in the order of the plan.
         policy: Says what is removed after each build.
         pulled: Those that are pulled.
+        stays: Instructions whose layers images of their own have.
 
     Returns:
         By service, on the filesystem of the data root.
@@ -140,14 +146,15 @@ def builds_of(
         pulled=pulled,
         cleans=policy.cleanup_after if for_others else cleans_cache(policy, engine),
         forgets=for_others or engine.forgets_builds,
+        stays=stays,
     )
 
 
 def as_planned(forecasts: Sequence[ServiceForecast], stack: Stack) -> tuple[ServiceForecast, ...]:
-    """Return forecasts in the order in which a plan comes to their services."""
+    """Return forecasts in the order in which a plan comes to their services, after those of what these share."""
     order = in_order(stack, [each.name for each in stack.services])
     places = {each.name: place for place, each in enumerate(order)}
-    return tuple(sorted(forecasts, key=lambda each: places.get(each.service, len(places))))
+    return tuple(sorted(forecasts, key=lambda each: places.get(each.service, -1)))
 
 
 def _plan(
@@ -164,13 +171,15 @@ def _plan(
         wanted = for_build(wanted, push=True, cleanup_after=False)
     planner = plan_build if planned.pushed else plan_deploy
     pulled = frozenset(service.name for service in stack.services if service.build is None)
-    # What nobody found out counts with what is assumed for it.
-    forecasts = [replace(each, found_out=True) for each in forecasts]
     purpose = Purpose.BUILD if planned.pushed else Purpose.DEPLOY
 
+    together = shared(ports, wanted, planned.kind, forecasts, inventory, history)
+    # What nobody found out counts with what is assumed for it.
+    whole = [replace(each, found_out=True) for each in together.forecasts]
+
     def plan_of(stack: Stack, policy: Policy) -> Plan:
-        builds = builds_of(as_planned(forecasts, stack), inventory, policy, purpose, pulled)
-        return planner(stack, inventory, policy, history, wanted.services, builds)
+        builds = builds_of(as_planned(whole, stack), inventory, policy, purpose, pulled, together.stays)
+        return planner(stack, inventory, policy, history, wanted.services, together.builds(builds))
 
     plan = with_cache_cleaned(stack, wanted.policy, inventory, plan_of)
     # Files of other stacks are read for that.

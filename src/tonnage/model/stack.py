@@ -43,6 +43,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
         provenance: What the builder attaches to the image of how it was built: ``true``, ``false``, ``mode=max`` and
             the like; empty for the builder's default.
         sbom: What it attaches of what is in the image, such as ``true`` or ``generator=IMAGE``; empty as above.
+        bases: Images that its Dockerfile names, each with one of the engine that is taken in its place.
     """
 
     context: str
@@ -65,6 +66,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
     pull: bool = False
     provenance: str = ""
     sbom: str = ""
+    bases: tuple[tuple[str, str], ...] = ()
     place: Place | None = None
 
     @property
@@ -170,6 +172,14 @@ class SwitchOrder(StrEnum):
     ROLLING = "rolling"
 
 
+class Share(StrEnum):
+    """Whether wheels that services have in common are stored once."""
+
+    AUTO = "auto"
+    """Where it is certain that the images are the same."""
+    OFF = "off"
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """``x-tonnage`` of one service.
 
@@ -180,6 +190,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
         weights: Files that must be in its mounts before a deploy, if any are named.
         proxy_networks: The networks, by their keys, on which a proxy reaches it; empty to find out.
         drain_s: Seconds between the new containers being reached and the old ones being stopped, when it is rolling.
+        share: Whether it shares wheels with others; None for what the stack says.
     """
 
     probe: ProbeSpec | None = None
@@ -189,6 +200,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     weights: WeightsSpec | None = None
     proxy_networks: tuple[str, ...] = ()
     drain_s: float = 10.0
+    share: Share | None = None
 
 
 class PullWhen(StrEnum):

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
 from tonnage.model.deploy.policy import Cleanup, Policy, Setting, Together
+from tonnage.model.stack import Share
 from tonnage.sources.compose.x_tonnage import ON_FAILURE
 from tonnage.units import parse_bytes
 
@@ -91,6 +92,12 @@ _KNOWN = (
         "500MB",
         "What a forecast assumes for a command whose bytes nobody knows.",
         flag="assume",
+    ),
+    _Known(
+        "share",
+        "TONNAGE_SHARE",
+        "off",
+        "auto: wheels that services have in common are stored once, where no image changes by it; off: not.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
@@ -178,6 +185,7 @@ def policy(settings: Sequence[Setting]) -> Policy:
         rollback=_read(found.get("rollback"), _parse_together, defaults.rollback),
         proxy_labels=_read(found.get("proxy-labels"), _parse_words, defaults.proxy_labels),
         parallel=_read(found.get("parallel"), _parse_at_once, defaults.parallel),
+        share=_read(found.get("share"), _parse_share, defaults.share),
     )
 
 
@@ -253,6 +261,13 @@ def _parse_together(text: str) -> Together:
         return Together(text.strip().lower())
     except ValueError:
         raise UsageError(f"{text!r} is neither service nor stack") from None
+
+
+def _parse_share(text: str) -> Share:
+    try:
+        return Share(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is neither auto nor off") from None
 
 
 def _parse_truth(text: str) -> bool:

@@ -200,6 +200,12 @@ class FoundPrograms:
         tool = self.tools.compose
         return "" if tool is None else tool.version
 
+    def uv(self, architecture: str) -> tuple[str, int] | None:
+        """Return the program uv that came with this package, and its bytes; None where it is for another machine."""
+        from tonnage.adapters.host.uv_program import uv_program  # noqa: PLC0415
+
+        return uv_program(architecture, cache_directory(self._environment) / "installer")
+
     def ready(self, plan: Plan) -> tuple[str, ...]:
         """Say what people should know of the programs for a plan."""
         from tonnage.adapters.docker.preflight import check_ready  # noqa: PLC0415

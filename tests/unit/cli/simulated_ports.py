@@ -245,6 +245,9 @@ class SimulatedPorts:
         in_containerd = engine is not None and engine.image_store == "containerd"
         return EngineKind.CONTAINERD if in_containerd else EngineKind.BUILDKIT
 
+    def uv(self, architecture: str) -> tuple[str, int] | None:
+        return ("/opt/tonnage/uv", 50_000_000) if architecture == "x86_64" else None
+
     def builder_found(self) -> str:
         if not self.can_build:
             raise EngineLacksError("no builder was found", todo="Install one.")

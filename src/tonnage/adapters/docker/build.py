@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
+from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.docker.build_failure import build_failure
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
@@ -22,6 +23,7 @@ from tonnage.model.deploy.image_names import LABEL_SERVICE
 from tonnage.model.inventory import CONTAINERD
 from tonnage.own_files import temporary_directory
 from tonnage.sources.cache_entries import NO_EXPORT, cache_entries
+from tonnage.sources.dockerfile.base_images import why_base_stays, with_base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,11 +82,14 @@ def build_command(
         command += ["--push"] if pushes else ["--output", "type=image,unpack=false"] if packed else ["--load"]
     command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
     command += ["--metadata-file", metadata_file] if metadata_file and tool.buildx else []
-    command += ["--iidfile", id_file, "--tag", reference, "--file", spec.dockerfile or "-"]
+    # Without buildx the bases are put into the Dockerfile, which goes through standard input then.
+    given = not spec.dockerfile or (bool(spec.bases) and not tool.buildx)
+    command += ["--iidfile", id_file, "--tag", reference, "--file", "-" if given else spec.dockerfile]
+    bases = [(name, f"docker-image://{image}") for name, image in spec.bases] if tool.buildx else []
     repeated = {
         "--build-arg": variables.arguments,
         "--label": [f"{name}={value}" for name, value in (*spec.labels, *labels.items())],
-        "--build-context": [f"{name}={value}" for name, value in spec.additional_contexts],
+        "--build-context": [f"{name}={value}" for name, value in (*spec.additional_contexts, *bases)],
         "--cache-from": spec.cache_from,
         "--cache-to": [
             each.text for each in cache_entries(spec.cache_to) if _exports(each, tool, image_store, builder)
@@ -185,7 +190,7 @@ def run_build(
             directory=None,
             on_line=lambda line: _tell(output, line, progress),
             cancel=cancel,
-            stdin=spec.dockerfile_inline.encode() if not spec.dockerfile else b"",
+            stdin=_dockerfile(tool, spec),
             # A build that outlived its run would give the candidate's name to its image in the middle of the next one.
             dies_with_us=True,
         )
@@ -195,6 +200,23 @@ def run_build(
     if cancel.is_set():
         raise StepFailedError(f"the build of {name} was stopped")
     raise build_failure(output, tool, spec, name, builder)
+
+
+def _dockerfile(tool: BuildTool, spec: BuildSpec) -> bytes:
+    """Return the Dockerfile that is sent through standard input; nothing where the builder reads the file itself."""
+    if spec.dockerfile and (tool.buildx or not spec.bases):
+        return b""
+    text = dockerfile_text(spec)
+    for name, image in () if tool.buildx else spec.bases:
+        if why := why_base_stays(text, dict(spec.args), name):
+            raise StepFailedError(
+                f"the build cannot stand on {image}",
+                why=f"The Dockerfile was changed since it was planned: {why}.",
+                todo="Plan it anew.",
+                place=str(spec.place or ""),
+            )
+        text = with_base(text, dict(spec.args), name, image)
+    return text.encode(errors="surrogateescape")
 
 
 def _digests(metadata_file: Path) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tonnage.model.deploy.plan import ExpectedBuild, Plan, Step
+    from tonnage.model.deploy.expected_build import ExpectedBuild
+    from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import History, OtherRun
     from tonnage.model.inventory import Filesystem
 

@@ -17,7 +17,9 @@ def images_named(steps: Iterable[Step]) -> Iterator[str]:
     """Yield the names and ids of images that steps, and the steps that belong to them, speak of."""
     for step in steps:
         match step.action:
-            case Pull(reference=name) | Build(reference=name) | Push(reference=name) | Untag(reference=name):
+            case Build(spec=spec, reference=name):
+                yield from (name, *(image for _, image in spec.bases))
+            case Pull(reference=name) | Push(reference=name) | Untag(reference=name):
                 yield name
             case Tag(image=image, reference=name):
                 yield from (image, name)

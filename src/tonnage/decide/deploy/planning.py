@@ -29,6 +29,7 @@ from tonnage.decide.deploy.together import Part, in_turn, undoing_all
 from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.deploy.versions import known_versions, next_number
 from tonnage.decide.deploy.withdrawn import refuse_withdrawn
+from tonnage.decide.share.steps import with_shared_images
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import own_names
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
-    from tonnage.model.deploy.plan import ExpectedBuild
+    from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.inventory import Container, Inventory
@@ -91,8 +92,7 @@ def plan_deploy(
     contexts = contexts_of(stack, inventory, policy, history)
     replaced: dict[str, tuple[Step, ...]] = {}
     held: list[Step] = []
-    together = policy.rollback is Together.STACK
-    number = next_number(stack, inventory, history)
+    together, number = policy.rollback is Together.STACK, next_number(stack, inventory, history)
     for name, context in contexts.items():
         context = replace(context, number=number)  # noqa: PLW2901 - numbers are given in the order of the plan
         why, change = following(context, replaced), context.change
@@ -226,6 +226,7 @@ def finish_plan(
     """
     disk, others = inventory.filesystems[0], inventory.others
     line, have, mount = reserve_bytes(disk, policy.keep_free_bytes), disk.available_bytes, disk.mount
+    steps = with_shared_images(steps, builds, inventory, tidies=policy.cleanup_after)
     expected = with_expectations(steps, available_bytes=have, history=history, builds=builds)
     plan = Plan(
         stack=stack.name,
@@ -264,8 +265,7 @@ def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
     """Return the step that brings mounted files to the engine's machine; none when they are there."""
     if not inventory.to_send:
         return []
-    size_bytes = sum(each.size_bytes for each in inventory.to_send)
-    count = len(inventory.to_send)
+    size_bytes, count = sum(each.size_bytes for each in inventory.to_send), len(inventory.to_send)
     return [
         Step(
             name="send-files",

@@ -9,11 +9,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
-from tonnage.model.deploy.image_names import LABEL_STACK, why_ours_stays
+from tonnage.model.deploy.image_names import LABEL_STACK, is_shared, why_ours_stays
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory
     from tonnage.model.reclaim.candidate import Roots
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 YOUNG_S = 300.0
 """A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
 JUST_NOW = "it was pulled or named just now, and something may be about to run it"
+_SHARED_YOUNG_S = 3600.0
+"""An image of shared wheels is built before what stands on it, which may take so long."""
 _MADE_ELSEWHERE_S = 3600.0
 """An image that got its name here so long after it was made was not built here just now, but pulled."""
 _MADE_BEFORE_S = 60.0
@@ -80,7 +82,27 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
         reason = _why_image_stays(image, needs)
         if reason:
             stay.setdefault(image.image_id, reason)
-    return stay
+    return {**dict(_shared_that_stay(inventory, needs, stay)), **stay}
+
+
+def may_stand_on(image: Image, below: Image) -> bool:
+    """Return whether an image has the layers of another one, or is not known to lack them."""
+    if not image.chain or not below.chain:
+        return image.size_bytes > 0
+    return image.chain[: len(below.chain)] == below.chain
+
+
+def _shared_that_stay(inventory: Inventory, needs: Roots, stay: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the images of shared wheels that something stands on which stays, and those that are new."""
+    for image in inventory.images:
+        if not any(map(is_shared, image.references)):
+            continue
+        others = (each for each in inventory.images if each.image_id in stay and each.image_id != image.image_id)
+        found = next((each for each in others if may_stand_on(each, image)), None)
+        if found is not None:
+            yield image.image_id, f"{next(iter(found.references), found.image_id[:19])} stands on it"
+        elif needs.now_s - image.created_s < _SHARED_YOUNG_S:
+            yield image.image_id, "a build may be about to stand on it"
 
 
 def _why_its_image_stays(container: Container) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.model.deploy.plan import ExpectedBuild, ExpectedInstruction
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import ExpectedInstruction
 from tonnage.model.forecast.estimate import (
     BLOB,
     DATA_ROOT,
@@ -212,6 +213,7 @@ def expected_builds(
     pulled: Collection[str] = (),
     cleans: bool = False,
     forgets: bool = False,
+    stays: Collection[str] = (),
 ) -> dict[str, ExpectedBuild]:
     """Return what each build will do, in the order of the plan.
 
@@ -220,6 +222,7 @@ def expected_builds(
         pulled: The services whose images are only pulled: which layers are there already is known.
         cleans: After each build its cache is removed, so that a later one makes again what it would have found there.
         forgets: Then a later one makes again what it would have found in an image, too.
+        stays: Instructions whose layers stay all the same: images of their own have them.
     """
     seen = CountedLayers()
     found = {}
@@ -274,7 +277,9 @@ def expected_builds(
             ),
         )
         if cleans and forecast.service not in pulled:
-            _forget(seen, forecast.steps, {each.key for each in cache}, everything=forgets)
+            gone = [step for step in forecast.steps if step.key not in stays]
+            kept_here = {each.key for step in forecast.steps if step.key in stays for each in step.holdings}
+            _forget(seen, gone, {each.key for each in cache} - kept_here, everything=forgets)
     return found
 
 

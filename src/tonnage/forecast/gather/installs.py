@@ -17,6 +17,7 @@ from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
 from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, request_of
+from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
 from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.gather.unresolved import remember, unresolved
 from tonnage.forecast.gather.visible_files import Made
@@ -63,7 +64,7 @@ def install_deed(
     name = f"{effect.place}: {effect.command[:80]}"
     if target is None:
         said.failures.append(f"{name}: which Python the image has is not known; give it with --python VERSION")
-        return _assumed(effect, "the image's Python is not known: assumed", assume_bytes)
+        return unknown_install(_assumed(effect, "the image's Python is not known: assumed", assume_bytes), effect)
     said.targets[f"Python {target.python} on {target.platform}"] = None
     place = _place(effect, target)
     lines: list[Requirement] = [*effect.requirements]
@@ -86,7 +87,7 @@ def install_deed(
         if effect.downloads_only:
             files.unknown.append(place)
         present = None if apart else python.present.setdefault(place, {})
-        return _not_resolved(effect, request, error, target, present, lookups, assume_bytes)
+        return unknown_install(_not_resolved(effect, request, error, target, present, lookups, assume_bytes), effect)
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
     told_late = tuple(
@@ -123,7 +124,10 @@ def install_deed(
         writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
     gone = tuple((place, piece) for piece in replaced)
-    return SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone)
+    return with_terms(
+        SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone),
+        effect, request, lock, contents, lines, place,
+    )  # fmt: skip
 
 
 def _not_resolved(

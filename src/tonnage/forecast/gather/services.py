@@ -132,7 +132,7 @@ def _wait(waiting: Sequence[Future[Any]], deadline: float | None, cancel: Cancel
 def _forecast(service: Service, around: ForecastContext, lookups: Lookups, done: DoneLayers) -> ServiceForecast:
     try:
         work = _looked_up(service, around, guarded(service, around, lookups))
-        return forecast_service(work, around.engine, done)
+        return replace(forecast_service(work, around.engine, done), work=work)
     except TonnageError as error:
         unquote(error, around.root)
         return _without(service, around, in_one_line(str(error)), broken=isinstance(error, UsageError))

@@ -20,6 +20,7 @@ from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
 from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.other_installs import other_deeds
+from tonnage.forecast.gather.shared_installs import in_its_place
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
@@ -28,6 +29,7 @@ from tonnage.model.forecast.effects import (
     AptUpdate,
     Download,
     MakeEnvironment,
+    Opaque,
     PythonRemove,
     Remove,
     Unpack,
@@ -68,11 +70,17 @@ class Below(Struct):
     before: Before
     base: BaseImage | None
     musl: bool | None = None
+    opaque: str = ""
+    """A command before, of which nobody knows what it does."""
 
     def above(self) -> Below:
         """Return the same for a stage that goes on from here."""
-        return Below(
-            self.files.above(), self.python.above(), dict(self.remembered), self.before.above(), self.base, self.musl
+        return replace(
+            self,
+            files=self.files.above(),
+            python=self.python.above(),
+            remembered=dict(self.remembered),
+            before=self.before.above(),
         )
 
 
@@ -299,6 +307,7 @@ class BuildAnalysis:
                         effect, python, files, self._lookups, self._said,
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
+                    sized = in_its_place(sized, step, base.config.environment if base else None, below.opaque)
                     installs[number] = with_own_bytecode(sized, effect, python, step.surroundings)
                     if files is not below.files:
                         below.files.made |= files.made
@@ -307,6 +316,8 @@ class BuildAnalysis:
                     installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
                 case Remove() if not (effect.found or effect.conditional):
                     python.forget(effect.paths)
+                case Opaque():
+                    below.opaque = below.opaque or effect.command
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
                     if size is not None:

@@ -24,6 +24,7 @@ _LONGEST_COMPONENT = 100
 _HERE = "localhost/"
 _RECORD = ".record"
 _ADOPTED = "adopted-"
+_SHARED = regex(r"localhost/tonnage/shared:[0-9a-f]{24}")
 _CONFIG_LENGTH = 12
 _VERSION = regex(
     r"(?P<withdrawn>withdrawn-)?v(?P<number>[0-9]{1,9})(?:-(?P<config>[0-9a-f]{12}))?(?P<record>\.record)?"
@@ -33,6 +34,18 @@ LABEL_STACK = "tonnage.stack"
 LABEL_SERVICE = "tonnage.service"
 LABEL_INPUTS = "tonnage.inputs"
 LABEL_VERSION = "tonnage.version"
+LABEL_SHARED = "tonnage.shared"
+LABEL_WHEELS = "tonnage.wheels"
+
+
+def shared_reference(digest: str) -> str:
+    """Return the name of an image of wheels that services share, which tells its content."""
+    return f"{_HERE}tonnage/shared:{digest}"
+
+
+def is_shared(reference: str) -> bool:
+    """Tell whether a name is one of an image of wheels that services share."""
+    return _SHARED.fullmatch(reference) is not None
 
 
 def adopted_reference(stack: str, place: str) -> str:

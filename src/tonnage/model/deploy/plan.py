@@ -10,10 +10,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
-from msgspec import Struct
 
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.rolling import RollingAction
+from tonnage.model.deploy.sharing import Sharing  # noqa: TC001
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
 from tonnage.model.forecast.fit import DeployNeed  # noqa: TC001
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
@@ -380,6 +380,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         removable: Everything on the engine that might go for it when it was made.
         need: What it needs of that filesystem at its worst moment; None where what a step does is not known.
         overlap: What it saves to make images at once; None where none is, or their times are not known.
+        sharing: What services share and why not more; None where that was not looked at.
     """
 
     stack: str
@@ -400,19 +401,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     removable: tuple[CandidateId, ...] = ()
     need: DeployNeed | None = None
     overlap: Overlap | None = None
+    sharing: Sharing | None = None
     format: int = PLAN_FORMAT
-
-
-class ExpectedBuild(Struct, frozen=True, kw_only=True):
-    """What one build step will do to the filesystem of the plan.
-
-    Args:
-        cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
-        given_back: What may come free with the image and the build cache behind it.
-    """
-
-    kept: Estimate
-    transient: Estimate
-    cache: Estimate = NOTHING
-    given_back: Estimate = NOTHING
-    instructions: tuple[ExpectedInstruction, ...] = ()

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tonnage.model.stack import PullWhen  # noqa: TC001
+from tonnage.model.stack import PullWhen, Share  # noqa: TC001
 
 
 class Cleanup(StrEnum):
@@ -46,6 +46,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         remove_orphans: Remove the containers of services that are in no file any more.
         adopt: Take over a project whose containers another stack of the same name started.
         parallel: How many images are built or pulled at the same time, where the bytes allow it.
+        share: Whether services share wheels, where they say nothing themselves.
     """
 
     keep_free_bytes: int | None = None
@@ -63,6 +64,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     remove_orphans: bool = False
     adopt: bool = False
     parallel: int = 1
+    share: Share = Share.OFF
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from tonnage.model.forecast.finding import Finding
+    from tonnage.model.forecast.sized_effects import BuildWork
 
 DATA_ROOT = "data-root"
 EXPORTED = "exported-cache"
@@ -335,6 +336,7 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
         failures: Why figures are missing: what a resolver or a registry answered.
         found_out: Whether anything was found out; if not, everything is assumed.
         broken: What the user wrote cannot be built, whatever the figures.
+        work: What it was made from, for who changes it and forecasts again; None where nothing was found out.
     """
 
     service: str
@@ -350,6 +352,7 @@ class ServiceForecast(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     found_out: bool = True
     broken: bool = False
+    work: BuildWork | None = None
 
     @property
     def peak(self) -> Estimate:

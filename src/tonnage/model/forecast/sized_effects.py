@@ -36,6 +36,43 @@ class PiecePart(Struct, frozen=True, kw_only=True):
     bytecode_disk_bytes: int = 0
 
 
+class UnpackedWheel(Struct, frozen=True, kw_only=True):
+    """A wheel that becomes a piece of a layer, known well enough to lie elsewhere.
+
+    Args:
+        digest: ``sha256:...`` of the archive.
+        index: The index that it is fetched from; empty for the installer's usual one.
+        paths: Where its files lie below the place of installation, by their first two names.
+    """
+
+    name: str
+    version: str
+    digest: str
+    index: str = ""
+    paths: tuple[str, ...] = ()
+
+
+class InstallTerms(Struct, frozen=True, kw_only=True):
+    """What decides whether wheels of an install may lie below it already.
+
+    Args:
+        target: The Python and the platform.
+        place: Where it installs to.
+        apart: Why none of them may; empty where they may.
+        names: All that it installs, or finds there already; None where that is not known.
+        compiles: Bytecode is written.
+        others: What of it is no wheel, or none that may lie elsewhere, and why.
+    """
+
+    command: str
+    target: str = ""
+    place: str = ""
+    apart: str = ""
+    names: tuple[str, ...] | None = None
+    compiles: bool = True
+    others: tuple[tuple[str, str], ...] = ()
+
+
 class WrittenBytes(Struct, frozen=True, kw_only=True):
     """Something that is written into a layer.
 
@@ -50,6 +87,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         parts: Parts of it that may be removed by themselves, as far as they are known.
         package: The package of the system that it is; empty for what is none.
         because: The package that this one came for.
+        wheel: The wheel that it was unpacked from, where that may lie in another image.
     """
 
     name: str
@@ -65,6 +103,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     parts: tuple[PiecePart, ...] = ()
     package: str = ""
     because: str = ""
+    wheel: UnpackedWheel | None = None
 
     @classmethod
     def of_size(
@@ -143,6 +182,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         moves: Pairs of a path in the image and the path that it is moved to.
         appends: Files that are written on at their ends, as far as they are known.
         derives: Files that are made from others.
+        terms: Of an install of Python packages, what decides whether its wheels may be shared.
         certain: It happens in any case.
     """
 
@@ -160,6 +200,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     moves: tuple[tuple[str, str], ...] = ()
     appends: tuple[str, ...] = ()
     derives: tuple[DerivedFile, ...] = ()
+    terms: InstallTerms | None = None
     certain: bool = True
 
 

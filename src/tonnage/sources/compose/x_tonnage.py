@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
 from tonnage.model.deploy.policy import Cleanup, Together
-from tonnage.model.stack import Place, ProbeSpec, ServiceSettings, SwitchOrder, WeightsFile, WeightsSpec
+from tonnage.model.stack import Place, ProbeSpec, ServiceSettings, Share, SwitchOrder, WeightsFile, WeightsSpec
 from tonnage.sources.compose.nodes import nearest, wrong
 from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
 from tonnage.sources.compose.shapes import Fields, Listed
@@ -34,11 +34,13 @@ _KEEP_VERSIONS = "keep-versions"
 _PARALLEL = "parallel"
 _PROXY_LABELS = "proxy-labels"
 ON_FAILURE = "on-failure"
-_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together)}
+_SHARE = "share"
+_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together), _SHARE: tuple(Share)}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
     _PARALLEL,
     "rollback",
+    _SHARE,
     _PROXY_LABELS,
     ON_FAILURE,
 )
@@ -76,6 +78,7 @@ SERVICE = Fields(
         "drain": Span(),
         "proxy-networks": Listed(Text(), single=True),
         "weights": WEIGHTS,
+        _SHARE: Text(choices=tuple(Share)),
     }
 )
 
@@ -256,7 +259,7 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
     name = f"services.{service}.x-tonnage"
     if isinstance(written.value, dict):
         for key, entry in written.value.items():
-            if key in STACK_KEYS:
+            if key in STACK_KEYS and key not in SERVICE.keys:
                 raise UsageError(
                     f"the key {key!r} is not known in {name}",
                     todo=f"{key!r} belongs under x-tonnage at the top of the file.",
@@ -275,6 +278,7 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
         if "proxy-networks" in fields
         else (),
         drain_s=_seconds(fields.get("drain"), defaults.drain_s),
+        share=Share(fields[_SHARE].value) if _SHARE in fields and fields[_SHARE].value else None,
     )
 
 

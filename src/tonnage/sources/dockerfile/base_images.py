@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
+from tonnage.model.references import tagged
 from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.parser import read_instructions
 from tonnage.sources.substitution import Growth, Lexer, SubstitutionError
@@ -72,6 +73,47 @@ def images_in(dockerfile: str, arguments: Mapping[str, str], contexts: Mapping[s
             if not (origin.isdecimal() or origin.lower() in names or origin in contexts or "$" in origin):
                 found[origin] = None
     return tuple(reference for reference in found if reference)
+
+
+def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str) -> str:
+    """Return why an image that a Dockerfile names cannot be put in another one's place; empty where it can.
+
+    It has to be the base of one stage, named once, in a line that holds nothing else.
+    """
+    read = instructions(dockerfile)
+    openings = _openings(read, arguments, reference)
+    if len(openings) != 1:
+        return f"{len(openings)} stages stand on {reference}" if openings else f"no stage stands on {reference}"
+    if any(tagged(origin) == tagged(reference) for each in read for origin in _copied_from(each)):
+        return f"files are copied from {reference} besides"
+    opening = openings[0]
+    words = dockerfile.split("\n")[opening.line - 1].split()
+    if opening.line != opening.end_line or words[:1] != ["FROM"] or words[1:] != opening.text.split():
+        return "the line of its FROM is not read with certainty"
+    return ""
+
+
+def with_base(dockerfile: str, arguments: Mapping[str, str], reference: str, other: str) -> str:
+    """Return a Dockerfile whose stage on ``reference`` stands on ``other``, line by line the same."""
+    [opening] = _openings(instructions(dockerfile), arguments, reference)
+    lines = dockerfile.split("\n")
+    flags = [word for word in opening.text.split() if word.startswith("--")]
+    _, *named = opening.body.split()
+    lines[opening.line - 1] = " ".join(("FROM", *flags, other, *named))
+    return "\n".join(lines)
+
+
+def _openings(read: tuple[Instruction, ...], arguments: Mapping[str, str], reference: str) -> list[Instruction]:
+    """Return the instructions that open stages on an image from outside."""
+    stages = _stages(read, arguments)
+    openings = [each for each in read if each.keyword == "FROM"]
+    before: set[str] = set()
+    found = []
+    for opening, (base, name) in zip(openings, stages, strict=True):
+        if base.lower() not in before and base and tagged(base) == tagged(reference):
+            found.append(opening)
+        before.add(name)
+    return found
 
 
 def _copied_from(instruction: Instruction) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import Measured, Run, StepOutcome
+    from tonnage.model.deploy.sharing import Sharing
     from tonnage.model.forecast.estimate import (
         Contributor,
         Estimate,
@@ -52,9 +53,14 @@ def document(kind: str, form: dict[str, object]) -> dict[str, object]:
     return {"format": FORMAT, "document": kind, **form}
 
 
-def plan_form(plan: Plan) -> dict[str, object]:
-    """Return a plan to be shown; it cannot be executed (a plan file can)."""
+def plan_form(plan: Plan, *, sharing: bool = False) -> dict[str, object]:
+    """Return a plan to be shown; it cannot be executed (a plan file can).
+
+    Args:
+        sharing: Tell also what services share, and why not more.
+    """
     refusal, need = plan.refusal, plan.need
+    told = {"sharing": None if plan.sharing is None else sharing_form(plan.sharing)} if sharing else {}
     return {
         "stack": plan.stack,
         "purpose": plan.purpose,
@@ -86,6 +92,35 @@ def plan_form(plan: Plan) -> dict[str, object]:
         "unchanged": [{"service": each.service, "reason": each.reason} for each in plan.unchanged],
         "refusal": None if refusal is None else msgspec.structs.asdict(refusal),
         "notes": list(plan.notes),
+        **told,
+    }
+
+
+def sharing_form(sharing: Sharing) -> dict[str, object]:
+    """Return what services share."""
+    return {
+        "images": [
+            {
+                "reference": image.reference,
+                "on": image.on,
+                "services": list(image.services),
+                "wheels": [wheel.piece for wheel in image.wheels],
+                "kept_bytes": image.kept_bytes,
+                "saved_bytes": image.saved_bytes,
+                "present": image.present,
+            }
+            for image in sharing.images
+        ],
+        "services": [
+            {
+                "service": offer.service,
+                "off": offer.service in sharing.off,
+                "could_share_bytes": offer.kept_bytes,
+                "apart": [{"what": each.what, "why": each.why} for each in offer.apart],
+            }
+            for offer in sharing.offers
+        ],
+        "most_saved_bytes": sharing.most_bytes,
     }
 
 

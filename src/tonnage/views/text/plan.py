@@ -14,6 +14,7 @@ from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.chart import chart_lines
 from tonnage.views.text.layout import joined
+from tonnage.views.text.sharing import sharing_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 _NARROWEST = 40
 
 
-def plan_text(plan: Plan, *, width: int = 0, ascii_only: bool = False) -> str:
-    """Write a plan for people."""
+def plan_text(plan: Plan, *, width: int = 0, ascii_only: bool = False, sharing: bool = False) -> str:
+    """Write a plan for people.
+
+    Args:
+        sharing: Say also what services share, and why not more.
+    """
     blocks = [[*_head(plan), *(_need_lines(plan) if width else [])]]
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
@@ -40,6 +45,8 @@ def plan_text(plan: Plan, *, width: int = 0, ascii_only: bool = False) -> str:
         blocks.append(["nothing to do"])
     if plan.unchanged:
         blocks.append(["unchanged:", *(f"  {each.service}: {each.reason}" for each in plan.unchanged)])
+    if sharing:
+        blocks.append(sharing_lines(plan.sharing))
     if plan.notes:
         blocks.append(["notes:", *(f"  {note}" for note in plan.notes)])
     lines = [line for block in blocks for line in ("", *block)][1:]

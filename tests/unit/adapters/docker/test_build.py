@@ -238,6 +238,29 @@ def test_an_inline_dockerfile_is_read_from_the_input(tmp_path: Path, spec: Build
     assert image_id == "FROM busybox\nRUN true"
 
 
+def test_another_base_is_a_named_context_for_buildx_and_stands_in_the_text_for_what_has_none(
+    tmp_path: Path, spec: BuildSpec
+) -> None:
+    on_shared = replace(spec, bases=(("busybox", "localhost/tonnage/shared:0"),))
+    buildx = _command(_tool(BuilderKind.RAWJSON, buildx=True), on_shared, "web", {}, "id")
+    assert buildx[buildx.index("--build-context") + 1] == "busybox=docker-image://localhost/tonnage/shared:0"
+    assert buildx[buildx.index("--file") + 1] == spec.dockerfile
+
+    plain = _command(_tool(BuilderKind.PLAIN), on_shared, "web", {}, "id")
+    assert "--build-context" not in plain
+    assert plain[plain.index("--file") + 1] == "-"
+    _build(tmp_path, f'cat > {tmp_path}/read; printf sha256:17 > "$id"', BuilderKind.PLAIN, on_shared)
+    sent = (tmp_path / "read").read_text()
+    assert sent == Path(spec.dockerfile).read_text().replace("FROM busybox", "FROM localhost/tonnage/shared:0")
+
+
+def test_a_base_that_is_not_certain_any_more_is_not_replaced(tmp_path: Path, spec: BuildSpec) -> None:
+    Path(spec.dockerfile).write_text("FROM busybox AS a\nFROM busybox\n")
+    on_shared = replace(spec, bases=(("busybox", "localhost/tonnage/shared:0"),))
+    with pytest.raises(StepFailedError, match="cannot stand on"):
+        _build(tmp_path, "exit 0", BuilderKind.PLAIN, on_shared)
+
+
 @pytest.mark.parametrize(
     ("kind", "recorded", "last"),
     [(BuilderKind.PLAIN, "plain-failing", "it breaks here"), (BuilderKind.LEGACY, "legacy-failing", "line 60")],

@@ -10,7 +10,8 @@ from tests.unit.decide.observed import image, inventory, service, stack
 from tonnage.decide.deploy.expectations import claims_of
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim
-from tonnage.model.deploy.plan import Build, ExpectedBuild
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import Build
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History, OtherRun
 from tonnage.model.forecast.estimate import Estimate, Grade

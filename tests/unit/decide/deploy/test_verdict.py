@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import why_not_fit, with_expectations
 from tonnage.decide.deploy.verdict import judged, with_need
+from tonnage.model.deploy.expected_build import ExpectedBuild
 from tonnage.model.deploy.plan import (
     Build,
     CleanCache,
-    ExpectedBuild,
     Plan,
     Prove,
     Pull,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,6 +13,9 @@ from tonnage.errors import CannotReclaimError
 from tonnage.model.inventory import Container
 from tonnage.model.reclaim.candidate import Root, Roots
 from tonnage.model.references import find_image, tagged
+
+if TYPE_CHECKING:
+    from tonnage.model.inventory import Image
 
 DIGEST = "sha256:" + "ab" * 32
 NGINX = replace(observed.image(7, "nginx:1.25"), image_id="sha256:" + "7c" * 32, digests=(f"nginx@{DIGEST}",))
@@ -112,3 +115,37 @@ def test_a_stopped_container_whose_image_was_forced_away_keeps_nothing_from_bein
 def test_what_has_ended_stays_where_podman_or_systemd_will_start_it_again(changes: dict[str, Any], reason: str) -> None:
     ended = Container(container_id="c", name="x", image_id="i", state="exited")
     assert why_container_stays(replace(ended, **changes)) == reason
+
+
+SHARED = f"localhost/tonnage/shared:{'0' * 24}"
+
+
+def shared(**changes: Any) -> Image:  # noqa: ANN401 - fields of an image
+    return replace(observed.image(40, SHARED), **{"created_s": 0.0, **changes})
+
+
+def standing(reference: str, *, number: int = 41) -> Image:
+    own = observed.image(number, reference)
+    return replace(own, layers=(*shared().layers, *own.layers))
+
+
+def test_an_image_of_shared_wheels_stays_while_something_stands_on_it_that_stays() -> None:
+    kept = standing("localhost/tonnage/shop/web:v3-0123456789ab")
+    stay = images_that_stay(observed.inventory(images=(shared(), kept)), Roots(now_s=NOW_S))
+    assert stay[shared().image_id] == f"{kept.references[0]} stands on it"
+    loose = standing("shop-web:latest")
+    assert images_that_stay(observed.inventory(images=(shared(), loose)), Roots(now_s=NOW_S)) == {}
+
+
+def test_an_image_of_shared_wheels_that_is_new_may_be_about_to_be_stood_on() -> None:
+    new = shared(created_s=NOW_S - 600)
+    stay = images_that_stay(observed.inventory(images=(new,)), Roots(now_s=NOW_S))
+    assert "about to stand on it" in stay[new.image_id]
+    assert images_that_stay(observed.inventory(images=(shared(),)), Roots(now_s=NOW_S)) == {}
+
+
+def test_what_has_unknown_layers_may_stand_on_an_image_of_shared_wheels() -> None:
+    unknown = replace(observed.image(9, "nginx:1.25"), layers=())
+    needs = Roots(images=(Root("nginx:1.25", "it is needed"),), now_s=NOW_S)
+    assert shared().image_id in images_that_stay(observed.inventory(images=(shared(), unknown)), needs)
+    assert shared().image_id not in images_that_stay(observed.inventory(images=(shared(), NGINX)), needs)

@@ -16,7 +16,8 @@ from tonnage.decide.deploy.changes import in_order
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.schedule.services import in_lowest_order, with_cache_cleaned
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Build, CleanCache, ExpectedBuild
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import Build, CleanCache
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.inventory import CONTAINERD

@@ -253,13 +253,17 @@ def test_a_lock_that_poetry_made_for_another_project_is_told(read: Read) -> None
         # What Poetry 1.8.3 and 2.2.1 wrote for the first, and 2.2.1 for the second.
         (
             "6cf8f2098deeaa3dc98cd7da59e3206943d55eb198e94e63ece5db376268caca",
-            '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.11"\n'
-            "[tool.poetry.group.dev.dependencies]\n",
+            (
+                '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.11"\n'
+                "[tool.poetry.group.dev.dependencies]\n"
+            ),
         ),
         (
             "f5666f5625d676c506924a57dc0520a1f3ed2b2c774baed3dc85353594f8473d",
-            '[project]\nrequires-python = ">=3.11"\ndependencies = []\n[dependency-groups]\ndev = []\n'
-            "[tool.poetry]\npackage-mode = false\n",
+            (
+                '[project]\nrequires-python = ">=3.11"\ndependencies = []\n[dependency-groups]\ndev = []\n'
+                "[tool.poetry]\npackage-mode = false\n"
+            ),
         ),
     ],
 )

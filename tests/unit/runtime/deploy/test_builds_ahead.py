@@ -18,7 +18,8 @@ from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.schedule.services import in_lowest_order
 from tonnage.errors import InterruptedRunError, ReserveCrossedError, StepFailedError
 from tonnage.model.deploy.event import StepFinished, StepStarted
-from tonnage.model.deploy.plan import Build, ExpectedBuild
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import Build
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.forecast.estimate import Estimate, Grade

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from tonnage.sources.dockerfile.base_images import images_in
+import pytest
+
+from tonnage.sources.dockerfile.base_images import images_in, why_base_stays, with_base
 
 
 def test_every_stage_that_stands_on_an_image_from_outside_is_told_once() -> None:
@@ -27,3 +29,52 @@ RUN --mount=type=bind,from=example/data:3,source=/d,target=/d cp /d/x /x
 """
     needed = images_in(dockerfile, {}, {"prepared": "/srv/prepared"})
     assert needed == ("debian:12", "example/tool:1.7", "example/data:3")
+
+
+SHARED = "localhost/tonnage/shared:0"
+
+
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        ("FROM python:3.11-slim", f"FROM {SHARED}"),
+        ("FROM docker.io/library/python:3.11-slim", f"FROM {SHARED}"),
+        ("from   --platform=linux/amd64 python:3.11-slim AS app", None),
+        ("FROM --platform=linux/amd64 python:3.11-slim AS app", f"FROM --platform=linux/amd64 {SHARED} AS app"),
+        ("ARG V=3.11\nFROM python:${V}-slim AS app\nFROM app", f"ARG V=3.11\nFROM {SHARED} AS app\nFROM app"),
+        (
+            "FROM debian:12 AS python\nFROM python:3.11-slim\n# FROM python:3.11-slim",
+            f"FROM debian:12 AS python\nFROM {SHARED}\n# FROM python:3.11-slim",
+        ),
+    ],
+)
+def test_the_base_of_one_stage_is_replaced_and_every_line_stays_where_it_is(written: str, becomes: str | None) -> None:
+    text = f"# syntax=docker/dockerfile:1\n{written}\nRUN echo python:3.11-slim\n"
+    why = why_base_stays(text, {}, "python:3.11-slim")
+    if becomes is None:
+        assert "certainty" in why
+    else:
+        assert why == ""
+        found = with_base(text, {}, "python:3.11-slim", SHARED)
+        assert found == f"# syntax=docker/dockerfile:1\n{becomes}\nRUN echo python:3.11-slim\n"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "why"),
+    [
+        ("FROM python:3.11 AS a\nFROM python:3.11\n", "2 stages stand on"),
+        ("FROM debian:12\n", "no stage stands on"),
+        ("FROM python:3.11 AS python\nFROM python\nCOPY --from=python:3.11 /a /b\n", "copied from"),
+        ("FROM python:3.11\nRUN --mount=type=bind,from=python:3.11,target=/x ls /x\n", "copied from"),
+        ("FROM \\\n  python:3.11\n", "certainty"),
+        ("nonsense", "no stage stands on"),
+    ],
+)
+def test_a_base_that_is_not_named_once_and_plainly_stays(dockerfile: str, why: str) -> None:
+    assert why in why_base_stays(dockerfile, {}, "python:3.11")
+
+
+def test_an_argument_of_the_build_says_which_base_it_is() -> None:
+    text = "ARG BASE=debian:12\nFROM $BASE\n"
+    assert why_base_stays(text, {"BASE": "python:3.11"}, "python:3.11") == ""
+    assert with_base(text, {"BASE": "python:3.11"}, "python:3.11", SHARED) == f"ARG BASE=debian:12\nFROM {SHARED}\n"

@@ -1,0 +1,123 @@
+"""Chooses which wheels lie in shared images: a forest of sets of services, so that most bytes are stored once.
+
+A layer belongs to a chain, so images that services share form a forest: what all have lies lowest, what some of them
+have stands on it. All wheels of one set of services lie in one image, so that what changes together stays together.
+For each set a layer costs what it has to earn. Exact up to six services; above, only sets that as many of the heaviest
+wheels suggest are looked at, and the bound tells how far from the best that can be.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from tonnage.model.deploy.sharing import SharedWheel
+
+EARNS_BYTES = 20_000_000
+"""What a shared image has to save at least: building one takes seconds, and some bytes beside its layer."""
+EXACT_UP_TO = 6
+_MOST_SETS = 12
+
+
+class SharedSet(Struct, frozen=True):
+    """Services that share wheels, each set after those that hold it."""
+
+    services: tuple[str, ...]
+    wheels: tuple[SharedWheel, ...]
+
+
+def most_saved_bytes(wheels: Mapping[str, Collection[SharedWheel]]) -> int:
+    """Return what would be saved if every wheel were stored once, which no tree need reach."""
+    return sum(each.kept_bytes * (len(having) - 1) for each, having in _having(wheels).items())
+
+
+def shared_sets(
+    wheels: Mapping[str, Collection[SharedWheel]], *, earns_bytes: int = EARNS_BYTES
+) -> tuple[SharedSet, ...]:
+    """Return the sets of services that share wheels.
+
+    Args:
+        wheels: What may be shared, by service; all on the same ground.
+        earns_bytes: What a set has to save.
+    """
+    having = _having(wheels)
+    bytes_of: dict[frozenset[str], int] = defaultdict(int)
+    for wheel, services in having.items():
+        bytes_of[services] += wheel.kept_bytes
+    candidates = _candidates(bytes_of, exact=len(wheels) <= EXACT_UP_TO)
+
+    def saved_bytes(services: frozenset[str], above: frozenset[str]) -> int:
+        """Return what a set saves with the wheels that all of it has, and not all of the set below it."""
+        held = sum(count for every, count in bytes_of.items() if services <= every and not (above and above <= every))
+        return held * (len(services) - 1) - earns_bytes
+
+    @cache
+    def best(rest: frozenset[str], above: frozenset[str]) -> tuple[int, tuple[frozenset[str], ...]]:
+        """Return the best forest of the services ``rest`` on the set ``above``."""
+        if len(rest) < 2:  # noqa: PLR2004 - one service shares nothing
+            return 0, ()
+        first = min(rest)
+        found = best(rest - {first}, above)
+        for each in candidates:
+            if first not in each or not each <= rest or each == above:
+                continue
+            own = saved_bytes(each, above)
+            if own <= 0:
+                continue
+            inside, others = best(each, each), best(rest - each, above)
+            value = own + inside[0] + others[0]
+            if value > found[0]:
+                found = value, (each, *inside[1], *others[1])
+        return found
+
+    _, chosen = best(frozenset(wheels), frozenset())
+    return tuple(_filled(chosen, having))
+
+
+def _having(wheels: Mapping[str, Collection[SharedWheel]]) -> dict[SharedWheel, frozenset[str]]:
+    found: dict[SharedWheel, set[str]] = defaultdict(set)
+    for service, its in wheels.items():
+        for wheel in its:
+            found[wheel].add(service)
+    return {wheel: frozenset(services) for wheel, services in found.items()}
+
+
+def _candidates(bytes_of: Mapping[frozenset[str], int], *, exact: bool) -> list[frozenset[str]]:
+    """Return the sets that may share: any that has something in common, or those of the heaviest wheels."""
+    weighing = sorted(bytes_of, key=lambda each: (-bytes_of[each] * (len(each) - 1), sorted(each)))
+    if exact:
+        found = {
+            frozenset(some)
+            for each in weighing
+            for size in range(2, len(each) + 1)
+            for some in combinations(each, size)
+        }
+    else:
+        found = {each for each in weighing[:_MOST_SETS] if len(each) > 1}
+        found |= {one & other for one in found for other in found if len(one & other) > 1}
+        found = set(sorted(found, key=lambda each: (-_held(each, bytes_of), sorted(each)))[:_MOST_SETS])
+    return sorted(found, key=lambda each: (-len(each), sorted(each)))
+
+
+def _held(services: frozenset[str], bytes_of: Mapping[frozenset[str], int]) -> int:
+    return (len(services) - 1) * sum(count for every, count in bytes_of.items() if services <= every)
+
+
+def _filled(chosen: Collection[frozenset[str]], having: Mapping[SharedWheel, frozenset[str]]) -> list[SharedSet]:
+    found = []
+    for each in sorted(chosen, key=lambda every: (-len(every), sorted(every))):
+        holding = [other for other in chosen if each < other]
+        its = [
+            wheel
+            for wheel, services in having.items()
+            if each <= services and not any(other <= services for other in holding)
+        ]
+        found.append(SharedSet(tuple(sorted(each)), tuple(sorted(its, key=lambda wheel: (wheel.name, wheel.version)))))
+    return found

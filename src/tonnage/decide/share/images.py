@@ -1,0 +1,174 @@
+"""The images that hold shared wheels: their names, which tell their content, and how each is built.
+
+uv installs them: it writes each file once, where pip keeps every archive beside them. It is the program that forecasts
+with, sent by the machine that plans, and seen by the build alone. Every wheel is pinned with its hash, and comes from
+the index that the user's own install names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from tonnage.decide.share.choice import EARNS_BYTES, SharedSet, most_saved_bytes, shared_sets
+from tonnage.model.deploy.image_names import LABEL_SHARED, LABEL_WHEELS, is_shared, shared_reference
+from tonnage.model.deploy.sharing import SharedImage, Sharing
+from tonnage.model.stack import BuildSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
+    from tonnage.model.inventory import Image, Inventory
+
+_STILL_PERCENT = 90
+"""An image that is there is taken for a new one when it holds so much of it."""
+_UV, _LOCK, _CACHE, _PYTHON = "/dev/uv", "/tmp/lock.txt", "/.tonnage-uv", "/usr/local/bin/python"  # noqa: S108 - inside
+# What pip compiles: every file of Python that the record of a wheel names.
+_SOURCES = (
+    "import sys; from importlib.metadata import distribution as d;"
+    " print(*(f.locate() for n in sys.argv[1:] for f in d(n).files or () if f.suffix == '.py'), sep=chr(10))"
+)
+
+
+def shared_images(
+    offers: Sequence[WheelOffer], inventory: Inventory, *, off: Collection[str] = (), earns_bytes: int = EARNS_BYTES
+) -> Sharing:
+    """Choose the images that services of a stack share.
+
+    Args:
+        offers: What each service that is built could share.
+        off: Services that share nothing because that is said.
+    """
+    by_place: dict[tuple[str, str, bool], list[WheelOffer]] = {}
+    for offer in offers:
+        if offer.wheels and offer.service not in off:
+            by_place.setdefault(offer.place, []).append(offer)
+    found: list[SharedImage] = []
+    most_bytes = 0
+    for place, group in by_place.items():
+        wheels = {offer.service: offer.wheels for offer in group}
+        most_bytes += most_saved_bytes(wheels)
+        there = list(_there(place, inventory))
+        chosen = shared_sets(wheels, earns_bytes=earns_bytes)
+        sets = [_kept_still(each, there) if _is_lowest(each, chosen) else each for each in chosen]
+        sharing = {service for each in sets for service in each.services}
+        sets += _alone([offer for offer in group if offer.service not in sharing], there)
+        found += _named(_once(sets), group[0], inventory)
+    return Sharing(images=tuple(found), offers=tuple(offers), off=tuple(off), most_bytes=most_bytes)
+
+
+def spec_of(image: SharedImage, directory: str) -> BuildSpec:
+    """Return how an image is built.
+
+    Args:
+        directory: Where the program uv is; the builder is sent nothing else of it.
+    """
+    return BuildSpec(context=directory, dockerfile_inline=_dockerfile(image))
+
+
+def labels_of(image: SharedImage) -> tuple[tuple[str, str], ...]:
+    """Return what an image says of itself, so that a later plan finds it."""
+    return ((LABEL_SHARED, image.place), (LABEL_WHEELS, " ".join(sorted(each.digest for each in image.wheels))))
+
+
+def _place_key(place: tuple[str, str, bool], on: str) -> str:
+    return hashlib.sha256(json.dumps([*place, on]).encode()).hexdigest()[:32]
+
+
+def _there(place: tuple[str, str, bool], inventory: Inventory) -> Iterator[frozenset[str]]:
+    """Yield the wheels of each image that is there and stands on the same ground, by their digests."""
+    key = _place_key(place, "")
+    for image in inventory.images:
+        if any(is_shared(name) for name in image.references) and image.labels.get(LABEL_SHARED) == key:
+            yield frozenset(image.labels.get(LABEL_WHEELS, "").split())
+
+
+def _is_lowest(each: SharedSet, chosen: Iterable[SharedSet]) -> bool:
+    return not any(set(each.services) < set(other.services) for other in chosen)
+
+
+def _kept_still(each: SharedSet, there: Sequence[frozenset[str]]) -> SharedSet:
+    """Return a set with the wheels of an image that is there, where that holds nearly all of them."""
+    held = [[wheel for wheel in each.wheels if wheel.digest in known] for known in there]
+    held = [its for its, known in zip(held, there, strict=True) if len(its) == len(known)]
+    best = max(held, key=_bytes, default=[])
+    return SharedSet(each.services, tuple(best)) if _bytes(best) * 100 >= _bytes(each.wheels) * _STILL_PERCENT else each
+
+
+def _alone(offers: Iterable[WheelOffer], there: Sequence[frozenset[str]]) -> Iterator[SharedSet]:
+    """Yield what services that share nothing among themselves have in common with what is there already."""
+    for offer in offers:
+        held = [[wheel for wheel in offer.wheels if wheel.digest in known] for known in there]
+        held = [its for its, known in zip(held, there, strict=True) if its and len(its) == len(known)]
+        best = max(held, key=_bytes, default=[])
+        if best:
+            yield SharedSet((offer.service,), tuple(best))
+
+
+def _once(sets: Iterable[SharedSet]) -> list[SharedSet]:
+    """Return the sets, those with the same wheels as one."""
+    found: dict[tuple[SharedWheel, ...], list[str]] = {}
+    for each in sets:
+        found.setdefault(tuple(sorted(each.wheels, key=lambda wheel: wheel.name)), []).extend(each.services)
+    return [SharedSet(tuple(sorted(services)), wheels) for wheels, services in found.items()]
+
+
+def _bytes(wheels: Iterable[SharedWheel]) -> int:
+    return sum(wheel.kept_bytes for wheel in wheels)
+
+
+def _named(sets: Iterable[SharedSet], ground: WheelOffer, inventory: Inventory) -> list[SharedImage]:
+    found: list[SharedImage] = []
+    for each in sets:
+        below = [image for image in found if set(each.services) <= set(image.services)]
+        on = below[-1].reference if below else ""
+        key = _place_key(ground.place, on)
+        pins = sorted(f"{wheel.name}=={wheel.version} {wheel.digest}" for wheel in each.wheels)
+        reference = shared_reference(hashlib.sha256("\n".join((key, *pins)).encode()).hexdigest()[:24])
+        found.append(
+            SharedImage(
+                reference=reference,
+                on=on or ground.base,
+                services=each.services,
+                wheels=each.wheels,
+                place=key,
+                compiles=ground.compiles,
+                present=_stands(inventory.image(reference), ground.ground),
+            )
+        )
+    return found
+
+
+def _stands(image: Image | None, ground: str) -> bool:
+    """Return whether an image is there and stands on what it says."""
+    return image is not None and (not image.chain or ground in image.chain)
+
+
+def _dockerfile(image: SharedImage) -> str:
+    by_index: dict[str, list[SharedWheel]] = {}
+    for wheel in image.wheels:
+        by_index.setdefault(wheel.index, []).append(wheel)
+    commands = ["set -e"]
+    for index, wheels in by_index.items():
+        pins = (f"{wheel.name}=={wheel.version} --hash={wheel.digest}" for wheel in wheels)
+        commands.append(f"printf '%s\\n' {' '.join(map(shlex.quote, pins))} >{_LOCK}")
+        commands.append(shlex.join(_install(index)))
+    commands.append(f"rm -rf {_CACHE}")
+    if image.compiles:
+        names = " ".join(shlex.quote(wheel.name) for wheel in image.wheels)
+        commands.append(f"{_PYTHON} -B -c {shlex.quote(_SOURCES)} {names} >{_LOCK}")
+        # pip goes on where a file of a wheel cannot be compiled.
+        commands.append(f"{_PYTHON} -B -m compileall -qq -i {_LOCK} || true")
+    mounts = f"--mount=type=bind,source=uv,target={_UV} --mount=type=tmpfs,target=/tmp"
+    script = json.dumps(["/bin/sh", "-c", "\n".join(commands)])
+    return f"FROM {image.on}\nRUN {mounts} {script}\n"
+
+
+def _install(index: str) -> list[str]:
+    options = ["--no-config", "--no-deps", "--require-hashes", "--no-build", "--link-mode=hardlink", "--no-progress"]
+    options += [f"--cache-dir={_CACHE}", f"--python={_PYTHON}", "--no-python-downloads"]
+    options += [f"--index-url={index}"] if index else []
+    return [_UV, "pip", "install", *options, "-r", _LOCK]

@@ -1,0 +1,178 @@
+"""Whether the wheels of an install may lie in an image below it, where pip finds them: in doubt they may not.
+
+pip says "already satisfied" of what lies in the interpreter's own place, and asks no further. So whatever makes it look
+elsewhere, install elsewhere, or install again keeps its wheels apart. Source: measured with pip 23.0 and 26.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.base_layers import site_packages
+from tonnage.model.forecast.installs import Installer
+from tonnage.model.forecast.python_lock import LockOrigin
+from tonnage.model.forecast.recipe import RunInstruction
+from tonnage.model.forecast.requirements import RequirementKind
+from tonnage.model.forecast.sized_effects import InstallTerms, UnpackedWheel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.python_lock import Lock, ResolveRequest, WheelContents
+    from tonnage.model.forecast.recipe import RecipeStep
+    from tonnage.model.forecast.requirements import Requirement
+    from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
+
+# What an image of Python brings along: which version is there decides whether an install changes it.
+_INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
+_USUAL_PYTHONS = frozenset({"", "python", "python3", "3"})
+_ROOT = frozenset({"", "0", "root"})
+# Variables that change neither what pip installs nor where.
+_HARMLESS = frozenset(
+    {
+        "PIP_NO_CACHE_DIR", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_ROOT_USER_ACTION", "PIP_DEFAULT_TIMEOUT",
+        "PIP_RETRIES", "PIP_PROGRESS_BAR", "PIP_QUIET", "PIP_NO_INPUT", "PIP_NO_COLOR", "PIP_INDEX_URL",
+        "PIP_EXTRA_INDEX_URL", "PIP_CACHE_DIR", "PIP_NO_COMPILE",
+        "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONIOENCODING", "PYTHONUTF8",
+        "PYTHONHASHSEED",
+    }
+)  # fmt: skip
+
+
+def with_terms(
+    deed: SizedEffect,
+    effect: PythonInstall,
+    request: ResolveRequest,
+    lock: Lock,
+    contents: Sequence[WheelContents],
+    lines: Sequence[Requirement],
+    place: str,
+) -> SizedEffect:
+    """Return what an install does, with what decides whether its wheels may be shared."""
+    others = [(each.name, "it is built from source") for each in lock.sdists]
+    others += [(each.name or each.requirement, each.reason) for each in lock.others]
+    unpacked: dict[str, UnpackedWheel] = {}
+    named = {each.name for each in lines if each.kind is not RequirementKind.NAMED}
+    indexes = (request.index_url, *request.extra_index_urls)
+    for each in contents:
+        wheel = each.wheel
+        why = _why_wheel_apart(each, named)
+        if why:
+            others.append((wheel.name, why))
+            continue
+        paths = tuple(part.path for part in each.parts if part.content_bytes)
+        unpacked[f"{wheel.name} {wheel.version}"] = UnpackedWheel(
+            name=wheel.name,
+            version=wheel.version,
+            digest=wheel.digest,
+            index=next((url for url in indexes if url and _is_same(url, wheel.index)), ""),
+            paths=paths,
+        )
+    terms = InstallTerms(
+        command=effect.command[:80],
+        target=f"Python {lock.target.python} on {lock.target.platform}",
+        place=place,
+        apart=_why_apart(effect, request, lock, place),
+        names=(
+            *(each.name for each in lock.wheels),
+            *(each.name for each in lock.sdists),
+            *(o.name for o in lock.others),
+        ),
+        compiles=effect.compiles,
+        others=tuple(others),
+    )
+    return replace(deed, writes=tuple(_with_wheel(piece, unpacked) for piece in deed.writes), terms=terms)
+
+
+def in_its_place(deed: SizedEffect, step: RecipeStep, base: Mapping[str, str] | None, before: str) -> SizedEffect:
+    """Return an install with what its surroundings say of sharing.
+
+    Args:
+        base: The variables of the image below; None where they are not known.
+        before: A command before it of which nobody knows what it does; empty for none.
+    """
+    if deed.terms is None or deed.terms.apart:
+        return deed
+    why = _why_not_here(step, base)
+    if not why and before:
+        why = f"what runs before it is not known: {before[:60]}"
+    return replace(deed, terms=replace(deed.terms, apart=why)) if why else deed
+
+
+def unknown_install(deed: SizedEffect, effect: PythonInstall) -> SizedEffect:
+    """Return an install of which is not known what it brings, so that nothing of its service is shared."""
+    return replace(deed, terms=InstallTerms(command=effect.command[:80], apart="what it installs is not known"))
+
+
+def _with_wheel(piece: WrittenBytes, unpacked: Mapping[str, UnpackedWheel]) -> WrittenBytes:
+    return replace(piece, wheel=unpacked.get(piece.name))
+
+
+def _is_same(url: str, other: str) -> bool:
+    return url.rstrip("/") == other.rstrip("/")
+
+
+def _why_wheel_apart(each: WheelContents, named: set[str]) -> str:
+    wheel = each.wheel
+    if wheel.name in _INSTALLERS:
+        return "the image of Python may have it already"
+    if wheel.name in named:
+        return "it is named by its address"
+    if not each.exact:
+        return "what lies in it was not read"
+    if not wheel.digest.startswith("sha256:") or not wheel.url.startswith(("https://", "http://")):
+        return "no index tells its hash"
+    return ""
+
+
+def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place: str) -> str:
+    """Return the first of the reasons that hold; empty where none does."""
+    urls = [url for url in (request.index_url, *request.extra_index_urls) if url]
+    other_python = place != site_packages(lock.target.python, "") or effect.python not in _USUAL_PYTHONS
+    told_where = request.find_links or request.no_index or effect.options.trusted_hosts
+    reasons: tuple[tuple[object, str], ...] = (
+        (effect.installer is not Installer.PIP, f"{effect.installer} installs it"),
+        (effect.conditional or effect.forgiven, "it may not run, or may fail"),
+        (effect.target, "--target puts it elsewhere"),
+        (effect.prefix, "--prefix or --root puts it elsewhere"),
+        (effect.user, "--user puts it elsewhere"),
+        (effect.virtual_environment, f"it goes into the environment {effect.virtual_environment}"),
+        (effect.upgrade, "--upgrade looks for newer versions than those that are there"),
+        (effect.force_reinstall, "--force-reinstall or --ignore-installed installs again what is there"),
+        (other_python, "it is for another Python than that of the image"),
+        (effect.platforms or effect.python_version, "it is for a platform or a version that it names"),
+        (request.no_binary, "--no-binary builds it from source"),
+        (request.require_hashes or effect.options.require_hashes, "--require-hashes checks only what is fetched"),
+        (told_where, "--find-links, --no-index or --trusted-host says where it comes from"),
+        (not all(map(_is_public, urls)), "its index is private"),
+        (effect.unread, f"not understood: {' '.join(effect.unread)[:60]}"),
+        (lock.origin is LockOrigin.LAST_KNOWN, "the package index could not be asked"),
+    )
+    return next((why for holds, why in reasons if holds), "")
+
+
+def _is_public(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and "@" not in parts.netloc
+
+
+def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None) -> str:
+    around, action = step.surroundings, step.action
+    if base is None or not around.base_known:
+        return "the image below it could not be read"
+    if around.user.partition(":")[0] not in _ROOT:
+        return f"USER {around.user} installs it"
+    if isinstance(action, RunInstruction):
+        if action.network == "none":
+            return "it runs without a network"
+        if any(mount.kind in {"secret", "ssh"} for mount in action.mounts):
+            return "it is given a secret, so its index may be private"
+    said = {name for name, value in around.variables.items() if base.get(name) != value}
+    said = {name for name in said if name == "PATH" or name.startswith(("PIP_", "PYTHON"))} - _HARMLESS
+    if odd := sorted(name for name in said if not name.startswith("PYTHON_")):
+        return f"{odd[0]} is set"
+    return ""

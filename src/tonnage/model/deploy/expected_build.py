@@ -1,0 +1,30 @@
+"""What a build was forecast to do, as a plan takes it, and on which shared images it stands."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tonnage.model.deploy.plan import ExpectedInstruction  # noqa: TC001
+from tonnage.model.deploy.sharing import SharedImage  # noqa: TC001
+from tonnage.model.forecast.estimate import NOTHING, Estimate  # noqa: TC001
+
+
+class ExpectedBuild(Struct, frozen=True, kw_only=True):
+    """What one build step will do to the filesystem of the plan.
+
+    Args:
+        cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
+        given_back: What may come free with the image and the build cache behind it.
+        base: The image that its Dockerfile names, where it stands on a shared one in place of it.
+        stands_on: The shared images that it stands on, lowest first.
+        uv_directory: Where the program is that installs into them.
+    """
+
+    kept: Estimate
+    transient: Estimate
+    cache: Estimate = NOTHING
+    given_back: Estimate = NOTHING
+    instructions: tuple[ExpectedInstruction, ...] = ()
+    base: str = ""
+    stands_on: tuple[SharedImage, ...] = ()
+    uv_directory: str = ""

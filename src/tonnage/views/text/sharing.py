@@ -1,0 +1,44 @@
+"""Sharing as text: for each service what it stands on together with others, and what it does not share, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.sharing import SharedImage, Sharing
+
+_SHOWN = 12
+
+
+def sharing_lines(sharing: Sharing | None) -> list[str]:
+    """Write what services share."""
+    if sharing is None:
+        return ["sharing:", "  nothing is built"]
+    lines = ["sharing:"]
+    for offer in sharing.offers:
+        lines.append(f"  {offer.service}:")
+        if offer.service in sharing.off:
+            lines.append("    nothing: x-tonnage.share is off")
+        below = sharing.below(offer.service)
+        lines += [line for image in below for line in _image_lines(image)]
+        if not below and offer.wheels and offer.service not in sharing.off:
+            lines.append("    nothing: no other service has enough in common with it")
+        if offer.wheels:
+            lines.append(f"    could share {len(offer.wheels)} wheels of {format_bytes(offer.kept_bytes)}")
+        lines += [f"    apart: {each.what}: {each.why}" for each in offer.apart]
+    saved_bytes = sum(image.saved_bytes for image in sharing.images)
+    lines.append(f"  saved {format_bytes(saved_bytes)} of at most {format_bytes(sharing.most_bytes)}")
+    return lines
+
+
+def _image_lines(image: SharedImage) -> list[str]:
+    others = ", ".join(image.services)
+    state = "is there" if image.present else "is built"
+    names = [f"{wheel.name} {wheel.version}" for wheel in image.wheels[:_SHOWN]]
+    more = f" and {len(image.wheels) - _SHOWN} more" if len(image.wheels) > _SHOWN else ""
+    return [
+        f"    on {image.reference} ({format_bytes(image.kept_bytes)}, {state}), shared by {others}",
+        f"      {', '.join(names)}{more}",
+    ]

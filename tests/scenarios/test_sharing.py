@@ -1,0 +1,173 @@
+"""Intent: wheels that two services have in common are stored once, and nobody can tell from the images.
+
+Steps: build two services by hand as they are written, then with Tonnage and ``share: auto``; build one again alone;
+change what one needs; take sharing away.
+State checked: every file of the images with its mode and content, entry points, layers in common, shared images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import pytest
+from tests.scenarios.vision_stack import base_image, why_there_is_no_base_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.real_engine import RealEngine
+    from tests.scenarios.driving import Project
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.each_engine,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(bool(why_there_is_no_base_image()), reason=why_there_is_no_base_image()),
+]
+
+DOCKERFILE = """FROM python:3.11-slim
+ENV PIP_NO_CACHE_DIR=1
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+COPY main.py .
+CMD ["python", "main.py"]
+"""
+STAGED = """ARG BASE=python:3.11-slim
+FROM ${BASE} AS wheels
+RUN python -m pip install --no-cache-dir numpy==1.26.4 pyyaml==6.0.2
+
+FROM wheels AS serving
+RUN pip install --no-cache-dir "flask>=3,<3.1"
+COPY main.py /srv/main.py
+CMD ["python", "/srv/main.py"]
+"""
+SHARED = re.compile(r"localhost/tonnage/shared:[0-9a-f]{24}")
+# What may differ: who installed it, its record, what was asked for by name, bytecode, and the heads of commands.
+OTHERWISE = re.compile(r".*\.dist-info/(INSTALLER|RECORD|REQUESTED)|.*\.pyc|.*/__pycache__")
+COMMANDS = "usr/local/bin/"
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest, engine: RealEngine, project: Project) -> Iterator[Project]:
+    if not request.config.getoption("--long"):
+        pytest.skip("it fetches and installs for minutes: --long")
+    with open(base_image(), "rb") as archive:  # noqa: PTH123 - as text
+        engine.client.images.load(archive)
+    add(project, "api", DOCKERFILE, "numpy==1.26.4\nflask==3.0.3\nrequests==2.32.3\n")
+    add(project, "worker", STAGED, "")
+    project.top = {"x-tonnage": {"share": "auto"}}
+    project.write()
+    yield project
+    engine.wipe()
+
+
+def add(project: Project, name: str, dockerfile: str, requirements: str) -> None:
+    directory = project.directory / name
+    directory.mkdir()
+    (directory / "Dockerfile").write_text(dockerfile)
+    (directory / "requirements.txt").write_text(requirements)
+    (directory / "main.py").write_text("import flask, numpy\nprint(numpy.arange(3).sum(), flask.__name__)\n")
+    project.services[name] = {"build": f"./{name}", "x-tonnage": {"one-shot": True, "stability": "0.2s"}}
+
+
+def files(project: Project, image: str) -> dict[str, tuple[Any, ...]]:
+    """Return every file of an image: its kind, mode, owner, and what it holds or leads to."""
+    made = project.real.client.containers.create(image)
+    try:
+        with (project.directory / "exported.tar").open("wb") as written:
+            for piece in made.export():
+                written.write(cast("bytes", piece))
+    finally:
+        made.remove()
+    found: dict[str, tuple[Any, ...]] = {}
+    with tarfile.open(project.directory / "exported.tar") as archive:
+        for each in archive:
+            held = cast("IO[bytes]", archive.extractfile(each)).read() if each.isfile() else b""
+            if each.name.startswith(COMMANDS) and held.startswith(b"#!"):
+                held = b"a command"
+            content = hashlib.sha256(held).hexdigest() if each.isfile() else each.linkname
+            found[each.name] = (each.type, oct(each.mode), each.uid, each.gid, content)
+    return found
+
+
+def differing(one: dict[str, tuple[Any, ...]], other: dict[str, tuple[Any, ...]]) -> list[str]:
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name) and not OTHERWISE.fullmatch(name))
+
+
+def layers(project: Project, image: str) -> list[str]:
+    return cast("list[str]", project.real.client.images.get(image).attrs["RootFS"]["Layers"])
+
+
+def shared_names(project: Project) -> list[str]:
+    tags = [tag for image in project.real.client.images.list() for tag in image.tags]
+    return sorted(tag for tag in tags if SHARED.fullmatch(tag))
+
+
+def frozen(project: Project, image: str) -> bytes:
+    """Return what is installed in an image, with versions, and its commands."""
+    script = (
+        "from importlib.metadata import distributions as d;"
+        "print(sorted((x.name, x.version, sorted(e.name + e.value for e in x.entry_points)) for x in d()))"
+    )
+    return project.real.client.containers.run(image, ["python", "-c", script], remove=True)
+
+
+def test_images_on_shared_wheels_hold_what_those_hold_that_were_built_alone(stack: Project) -> None:
+    for name in ("api", "worker"):
+        stack.docker("build", "--quiet", "--tag", f"alone-{name}", name)
+    planned = stack.tonnage("plan", "--explain-sharing", "--json")
+    assert planned.exit_code == 0, planned.stderr
+    sharing = json.loads(planned.stdout)["sharing"]
+    assert [each["services"] for each in sharing["images"]] == [["api", "worker"]], sharing
+
+    deployed = stack.deploy()
+
+    [shared] = shared_names(stack)
+    below = layers(stack, shared)
+    for name in ("api", "worker"):
+        image = f"{stack.name}-{name}"
+        assert layers(stack, image)[: len(below)] == below, deployed.stderr
+        assert differing(files(stack, f"alone-{name}"), files(stack, image)) == []
+        assert frozen(stack, f"alone-{name}") == frozen(stack, image)
+    assert "nothing to do" in stack.tonnage("plan").stderr
+
+    # One that is built alone stands on the same image.
+    (stack.directory / "api" / "main.py").write_text("import flask\nprint('again')\n")
+    assert shared in stack.tonnage("plan").stderr
+    stack.deploy()
+    assert shared_names(stack) == [shared]
+
+    # Nothing stands on it any more.
+    stack.top = {"x-tonnage": {"share": "off", "keep-versions": 0}}
+    for text in ("FROM python:3.11-slim\nCMD true\n", "FROM python:3.11-slim\nCMD sleep 0\n"):
+        for name in ("api", "worker"):
+            (stack.directory / name / "Dockerfile").write_text(text)
+        stack.write()
+        stack.deploy()
+    assert shared_names(stack) == []
+
+
+# Headers, programs with their modes, files for share and etc, namespaces, one module alone, commands, and extensions.
+KINDS = "greenlet==3.1.1 ninja==1.11.1.3 protobuf==5.29.3 google-auth==2.37.0 jupyterlab-widgets==3.0.13 six==1.17.0"
+
+
+def test_wheels_of_every_kind_are_installed_as_pip_does(stack: Project) -> None:
+    for name in ("api", "worker"):
+        text = f"FROM python:3.11-slim\nRUN pip install --no-cache-dir numpy==1.26.4 {KINDS}\nCMD echo {name}\n"
+        (stack.directory / name / "Dockerfile").write_text(text)
+    stack.docker("build", "--quiet", "--tag", "alone", "api")
+
+    built = stack.tonnage("build")
+    assert built.exit_code == 0, built.stderr
+
+    [shared] = shared_names(stack)
+    below = layers(stack, shared)
+    image = f"{stack.name}-api"
+    assert layers(stack, image)[: len(below)] == below
+    assert differing(files(stack, "alone"), files(stack, image)) == []
+    assert frozen(stack, "alone") == frozen(stack, image)

@@ -1,0 +1,169 @@
+"""Shared images: named by what they hold, built with exact pins, taken again, put into a plan, and removed in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.decide.observed import container, image, inventory, service
+
+from tonnage.decide.share.images import labels_of, shared_images, spec_of
+from tonnage.decide.share.steps import needless_steps, with_shared_images
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import Build, RemoveImage, Step
+from tonnage.model.deploy.run import OtherRun
+from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
+from tonnage.model.forecast.estimate import exactly
+from tonnage.model.inventory import Layer
+from tonnage.model.stack import BuildSpec
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.sharing import SharedImage, Sharing
+    from tonnage.model.inventory import Image, Inventory
+
+MB = 1_000_000
+BASE = Layer(chain_id="ground", diff_id="ground", size_bytes=MB)
+TORCH = SharedWheel("torch", "2.3.1", "sha256:aa", "https://example.org/cpu", 900 * MB)
+NUMPY = SharedWheel("numpy", "1.26.4", "sha256:bb", "", 60 * MB)
+PANDAS = SharedWheel("pandas", "2.2.2", "sha256:cc", "", 70 * MB)
+
+
+def offer(name: str, *wheels: SharedWheel, ground: str = "ground", target: str = "3.11") -> WheelOffer:
+    return WheelOffer(service=name, base="python:3.11-slim", ground=ground, target=target, wheels=wheels)
+
+
+def there(shared: SharedImage, number: int = 7) -> Image:
+    """Return a shared image as the engine has it."""
+    found = image(number, shared.reference)
+    own = Layer(chain_id=f"shared-{number}", diff_id=f"shared-{number}", size_bytes=900 * MB)
+    return replace(found, layers=(BASE, own), labels=dict(labels_of(shared)))
+
+
+def standing_on(below: Image, number: int, *references: str) -> Image:
+    own = Layer(chain_id=f"own-{number}", diff_id=f"own-{number}", size_bytes=MB)
+    return replace(image(number, *references), layers=(*below.layers, own))
+
+
+def three() -> Sharing:
+    return shared_images(
+        [offer("a", TORCH, NUMPY), offer("b", TORCH, NUMPY), offer("c", NUMPY)], inventory(), earns_bytes=MB
+    )
+
+
+def planned(sharing: Sharing, seen: Inventory, *names: str) -> list[Step]:
+    steps = [
+        Step(
+            name=f"{name}.build",
+            action=Build(spec=BuildSpec(context="/x", dockerfile="/x/Dockerfile"), reference=f"shop-{name}"),
+            cause="no image yet",
+            changes="adds it",
+            service=name,
+            learn_key=f"shop/{name}/build-cold",
+        )
+        for name in names
+    ]
+    builds = {
+        name: ExpectedBuild(
+            kept=exactly(1),
+            transient=exactly(1),
+            base="python:3.11-slim",
+            stands_on=sharing.below(name),
+            uv_directory="/c",
+        )
+        for name in (*names, *(each.reference for each in sharing.images))
+    }
+    return with_shared_images(steps, builds, seen)
+
+
+def test_what_all_have_is_the_ground_of_what_two_have() -> None:
+    lowest, pair = three().images
+    assert (lowest.services, lowest.wheels, lowest.on) == (("a", "b", "c"), (NUMPY,), "python:3.11-slim")
+    assert (pair.services, pair.wheels, pair.on) == (("a", "b"), (TORCH,), lowest.reference)
+
+
+def test_another_ground_or_another_python_shares_nothing() -> None:
+    for other in (offer("b", TORCH, ground="newer"), offer("b", TORCH, target="3.12")):
+        assert shared_images([offer("a", TORCH), other], inventory()).images == ()
+
+
+def test_a_service_that_shares_nothing_by_its_word_is_left_out() -> None:
+    assert shared_images([offer("a", TORCH), offer("b", TORCH)], inventory(), off=("b",)).images == ()
+
+
+def test_a_name_tells_its_content() -> None:
+    first, same = three().images, three().images
+    assert [each.reference for each in first] == [each.reference for each in same]
+    newer = replace(NUMPY, digest="sha256:dd")
+    [other] = shared_images([offer("a", newer), offer("b", newer)], inventory()).images
+    assert other.reference not in {each.reference for each in first}
+
+
+def test_every_wheel_is_pinned_with_its_hash_and_comes_from_its_own_index() -> None:
+    [made] = shared_images([offer("a", TORCH, NUMPY), offer("b", TORCH, NUMPY)], inventory()).images
+    spec = spec_of(made, "/cache/installer")
+    assert spec.context == "/cache/installer"
+    text = spec.dockerfile_inline
+    assert text.startswith("FROM python:3.11-slim\nRUN --mount=type=bind,source=uv,target=/dev/uv")
+    assert "torch==2.3.1 --hash=sha256:aa" in text
+    assert "numpy==1.26.4 --hash=sha256:bb" in text
+    for word in ("--no-deps", "--require-hashes", "--no-build", "--index-url=https://example.org/cpu"):
+        assert word in text
+    assert "compileall" in text
+    assert "compileall" not in spec_of(replace(made, compiles=False), "/c").dockerfile_inline
+
+
+def test_an_image_that_is_there_is_taken_by_one_service_alone() -> None:
+    [made] = shared_images([offer("a", TORCH, NUMPY), offer("b", TORCH, NUMPY)], inventory()).images
+    seen = inventory(images=(there(made),))
+    [again] = shared_images([offer("a", TORCH, NUMPY, PANDAS)], seen).images
+    assert (again.reference, again.services, again.present) == (made.reference, ("a",), True)
+    assert shared_images([offer("a", TORCH)], seen).images == ()
+
+
+def test_an_image_that_is_there_is_kept_where_little_more_could_be_shared() -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    seen = inventory(images=(there(made),))
+    [again] = shared_images([offer("a", TORCH, NUMPY), offer("b", TORCH, NUMPY)], seen).images
+    assert again.reference == made.reference
+    heavy = replace(NUMPY, kept_bytes=600 * MB)
+    [new] = shared_images([offer("a", TORCH, heavy), offer("b", TORCH, heavy)], seen).images
+    assert new.wheels == (heavy, TORCH)
+
+
+def test_each_shared_image_is_built_once_before_the_first_build_on_it() -> None:
+    sharing = three()
+    lowest, pair = sharing.images
+    steps = planned(sharing, inventory(), "c", "a", "b")
+    built = [step.action.reference for step in steps if isinstance(step.action, Build)]
+    assert built == [lowest.reference, "shop-c", pair.reference, "shop-a", "shop-b"]
+    bases = {step.service: step.action.spec.bases for step in steps if isinstance(step.action, Build)}
+    assert bases["c"] == (("python:3.11-slim", lowest.reference),)
+    assert bases["a"] == bases["b"] == (("python:3.11-slim", pair.reference),)
+    assert all("-on-" in step.learn_key for step in steps if step.service)
+
+
+def test_an_image_that_is_there_is_not_built_again() -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    seen = inventory(images=(there(made),))
+    sharing = shared_images([offer("a", TORCH), offer("b", TORCH)], seen)
+    assert [step.name for step in planned(sharing, seen, "a", "b")] == ["a.build", "b.build"]
+
+
+@pytest.mark.parametrize("keeps", ["an image", "a container", "another name", "an unknown image", "another run"])
+def test_a_shared_image_goes_only_when_nothing_can_stand_on_it(keeps: str) -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    shared = there(made)
+    alone = inventory(images=(shared, image(3, "other")))
+    [removal] = needless_steps(alone)
+    assert isinstance(removal.action, RemoveImage)
+    assert removal.action.references == (made.reference,)
+    seen = {
+        "an image": inventory(images=(shared, standing_on(shared, 9, "kept:v1"))),
+        "a container": inventory(images=(shared,), containers=(container(service(), shared),)),
+        "another name": inventory(images=(replace(shared, references=(*shared.references, "mine:1")),)),
+        "an unknown image": inventory(images=(shared, replace(image(3, "other"), layers=()))),
+        "another run": replace(alone, others=(OtherRun(stack="x", pid=1, user="u", command="deploy"),)),
+    }[keeps]
+    assert needless_steps(seen) == []
+    assert needless_steps(alone, [made.reference]) == []
