@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
+from tonnage.forecast.costs.removals import with_rewritten_records
 from tonnage.forecast.costs.usual_sizes import of_packages
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
@@ -81,12 +82,10 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
 
 def sized_effects(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
     """Return what the commands of one instruction do, in their order."""
-    found_effects = []
     fetched: dict[str, Estimate] = {}
-    for number, effect in enumerate(effects):
-        sized = _sized(number, effect, found, fetched)
-        found_effects.append(_maybe(sized) if effect.conditional else sized)
-    return tuple(found_effects)
+    sized = [_sized(number, effect, found, fetched) for number, effect in enumerate(effects)]
+    sized = with_rewritten_records(effects, sized, keeps_caches=found.keeps_debs)
+    return tuple(_maybe(each) if effect.conditional else each for effect, each in zip(effects, sized, strict=True))
 
 
 def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: dict[str, Estimate]) -> SizedEffect:  # noqa: C901, PLR0912 - one branch for each kind

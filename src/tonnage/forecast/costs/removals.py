@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, covers_part
+from tonnage.model.forecast.effects import AptInstall, AptRemove
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
-from tonnage.model.forecast.sized_effects import PiecePart
+from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect, WrittenBytes
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect
 
+# Source: 0.3 to 2 MB of dpkg's records; 41.4 MB with both of apt's caches, on Debian 12 with its lists.
+_RECORDS = Estimate(100_000, 1_500_000, 95_000_000, Grade.DECLARED)
+_RECORDS_AND_CACHES = Estimate(100_000, 42_000_000, 95_000_000, Grade.DECLARED)
 _NO_BYTECODE = PiecePart(kind="bytecode")
 _BYTECODE = frozenset({"*.pyc", "*.py[co]", "*.py[oc]", "__pycache__", "__pycache__/*"})
 _TESTS = frozenset({"test", "tests"})
@@ -39,6 +44,24 @@ def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenByt
         kept = _with_parts_gone(piece, effect)
         if kept is not None:
             found.append(_perhaps_gone(kept, likely=False) if piece.package in unneeded else kept)
+    return found
+
+
+def with_rewritten_records(
+    effects: Sequence[AnyEffect], sized: Sequence[SizedEffect], *, keeps_caches: bool
+) -> list[SizedEffect]:
+    """Return what commands do, with the records that apt writes anew where it only removes packages.
+
+    Args:
+        keeps_caches: The image keeps apt's caches, which are made anew as well.
+    """
+    found = list(sized)
+    removing = [number for number, each in enumerate(effects) if isinstance(each, AptRemove)]
+    # An install writes them too, and they are counted with it.
+    if removing and not any(isinstance(each, AptInstall) for each in effects):
+        records = _RECORDS_AND_CACHES if keeps_caches else _RECORDS
+        piece = WrittenBytes.of_size("apt's records and caches", "/var/lib/dpkg", records, "usual size")
+        found[removing[0]] = replace(found[removing[0]], writes=(*found[removing[0]].writes, piece))
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
-from tonnage.model.forecast.effects import AptInstall
+from tonnage.model.forecast.effects import AptInstall, AptRemove
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.stack import Place
 
@@ -46,3 +46,18 @@ def test_an_image_whose_apt_keeps_no_caches_needs_no_room_for_them() -> None:
 
 def test_fetching_alone_writes_no_cache_anew() -> None:
     assert transient(caches=CACHES, keeps_debs=True, downloads_only=True) == (0, 0)
+
+
+def test_a_removal_in_an_instruction_of_its_own_writes_the_records_anew_and_costs_them() -> None:
+    place = Place(file="Dockerfile", line=3)
+    purge = AptRemove(command="apt-get purge -y git", place=place, packages=("git",))
+    clean = AptRemove(command="apt-get autoremove -y", place=place)
+    install = AptInstall(command="apt-get install git", place=place, packages=("git",))
+
+    def written(*effects: AptInstall | AptRemove, keeps: bool = False) -> list[int]:
+        sized = sized_effects(effects, InstructionEffects(keeps_debs=keeps))
+        return [piece.image.likely_bytes for each in sized for piece in each.writes if "records" in piece.name]
+
+    assert written(purge, clean) == [1_500_000]
+    assert written(purge, clean, keeps=True) == [42_000_000]
+    assert written(install, purge) == []
