@@ -78,12 +78,12 @@ def read_locked(
     )
     reached = replace(access, extra_index_urls=tuple(dict.fromkeys((*access.extra_index_urls, *indexes))))
     lock = resolve(asked, target, uv=uv, archives=archives, web=web, access=reached, kept=kept, cancel=cancel)
-    notes = [*contradictions(request, _names(needs(request)))]
-    notes += [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
+    said = [*contradictions(request, _names(needs(request)))]
+    said += [f"{request.lock_name} has several versions of {name}; the newest that fits is taken" for name in unclear]
     found = replace(
         lock,
         others=(*lock.others, *others.values()),
-        notes=(*lock.notes, *notes),
+        notes=(*lock.notes, *said),
         origin=LockOrigin.FILE if lock.origin is not LockOrigin.LAST_KNOWN else lock.origin,
     )
     return _without(found, left_out)
