@@ -20,7 +20,7 @@ from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, s
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_steps import is_pushed_packed
-from tonnage.decide.schedule.services import with_cache_cleaned
+from tonnage.decide.schedule.services import with_cache_cleaned, with_time_saved
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
@@ -266,16 +266,8 @@ def _plan(
             notes = (*notes, why)
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
-    plan = _with_overlap(plan, history, inventory)
+    plan = with_time_saved(plan, history, inventory)
     return replace(plan, notes=(*plan.notes, *notes, *job.weights.notes))
-
-
-def _with_overlap(plan: Plan, history: History, inventory: Inventory) -> Plan:
-    if plan.policy.parallel == 1:
-        return plan
-    from tonnage.decide.schedule.at_once import with_overlap  # noqa: PLC0415 - only where it was asked for
-
-    return with_overlap(plan, history, inventory.others)
 
 
 def _claimed(ledger: Ledger, make: Callable[[], Plan]) -> Plan:

@@ -11,7 +11,7 @@ from tonnage.decide.deploy.verdict import taken
 from tonnage.decide.schedule.admission import gets_an_image, needed_bytes, waits_for
 from tonnage.decide.schedule.jobs import RunLimits, ScheduledJob
 from tonnage.decide.schedule.overlap import shortest
-from tonnage.model.deploy.plan import Overlap
+from tonnage.model.forecast.fit import Overlap
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:

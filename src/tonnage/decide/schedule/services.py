@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.policy import Policy
+    from tonnage.model.deploy.run import History
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
 
@@ -58,6 +59,15 @@ def with_cache_cleaned(
         note += f": with it the plan may need {format_bytes(saved_bytes)} more"
     # It is the answer to the same question.
     return replace(other, fingerprint=plan.fingerprint, notes=(*other.notes, note))
+
+
+def with_time_saved(plan: Plan, history: History, inventory: Inventory) -> Plan:
+    """Return a plan that says what making images at once saves, where that is asked for."""
+    if plan.policy.parallel == 1:
+        return plan
+    from tonnage.decide.schedule.at_once import with_overlap  # noqa: PLC0415 - most plans do without it
+
+    return with_overlap(plan, history, inventory.others)
 
 
 def in_lowest_order(stack: Stack, plan_of: Callable[[Stack], Plan]) -> Plan:

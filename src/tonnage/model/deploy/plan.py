@@ -15,7 +15,7 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.rolling import RollingAction
 from tonnage.model.deploy.sharing import Sharing  # noqa: TC001
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
-from tonnage.model.forecast.fit import DeployNeed  # noqa: TC001
+from tonnage.model.forecast.fit import DeployNeed, Overlap  # noqa: TC001
 from tonnage.model.reclaim.candidate import CandidateId  # noqa: TC001
 from tonnage.model.stack import BuildSpec, ComposeMapping, ProbeSpec  # noqa: TC001
 
@@ -352,22 +352,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     todo: str
     missing_bytes: int = 0
-
-
-class Overlap(msgspec.Struct, frozen=True, kw_only=True):
-    """What it saves to make several images at once, by the times of earlier runs.
-
-    Args:
-        at_once: How many at most.
-        seconds: The shortest time that was found.
-        bound_seconds: None is shorter than this.
-        in_turn_seconds: What one after the other takes.
-    """
-
-    at_once: int
-    seconds: int
-    bound_seconds: int
-    in_turn_seconds: int
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

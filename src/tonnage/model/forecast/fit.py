@@ -73,6 +73,22 @@ class DeployNeed(Struct, frozen=True, kw_only=True):
     keep_versions: int = 0
 
 
+class Overlap(Struct, frozen=True, kw_only=True):
+    """What it saves to make several images at once, by the times of earlier runs.
+
+    Args:
+        at_once: How many at most.
+        seconds: The shortest time that was found.
+        bound_seconds: None is shorter than this.
+        in_turn_seconds: What one after the other takes.
+    """
+
+    at_once: int
+    seconds: int
+    bound_seconds: int
+    in_turn_seconds: int
+
+
 class Remedy(Struct, frozen=True, kw_only=True):
     """Something that would make a stack fit, or help.
 

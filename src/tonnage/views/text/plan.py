@@ -19,8 +19,9 @@ from tonnage.views.text.sharing import sharing_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.plan import Overlap, Plan, Step
+    from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.fit import Overlap
 
 _NARROWEST = 40
 

@@ -12,10 +12,11 @@ from tests.unit.builders import harbour
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.schedule.at_once import with_overlap
 from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import Build, Overlap
+from tonnage.model.deploy.plan import Build
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History, OtherRun
 from tonnage.model.forecast.estimate import NOTHING, exactly
+from tonnage.model.forecast.fit import Overlap
 from tonnage.model.forecast.learned import LearnedStep
 from tonnage.views.text.plan import plan_text
 
