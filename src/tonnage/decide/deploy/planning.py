@@ -389,8 +389,7 @@ def _holds(container: Container, port: Port) -> bool:
 
 def _taken(service: Service, port: Port, holder: Container, *, orphan: bool) -> UsageError:
     owner = f" of the stack {holder.project}" if holder.project else ""
-    if orphan:
-        owner = f" of this stack, whose service {holder.service} is in no file any more"
+    owner = f" of this stack, whose service {holder.service} is in no file any more" if orphan else owner
     stop = "Remove it:\n  tonnage deploy --remove-orphans" if orphan else f"Stop that one:\n  docker stop {holder.name}"
     return UsageError(
         f"{service.name} publishes port {port.published} of the host, which is taken",
