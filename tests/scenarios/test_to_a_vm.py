@@ -1,16 +1,17 @@
 """Intent: files that a service mounts from the project directory are there when it runs on another machine.
 
 Steps: deploy with --to over a real ssh connection into a directory that does not exist; change a file; deploy; look at
-what a container may write.
+what a container may write; deploy another stack of the name.
 State checked: the pages that the container serves from its mount, the directory on the machine, the plan.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.scenarios.driving import QUICK
 from tests.scenarios.watching import page
 from tests.ssh_server import WHY_NONE, ssh_server
 
@@ -75,3 +76,29 @@ def test_a_directory_that_cannot_be_written_fails_before_anything_else_is_done(
     assert ended.exit_code == 10, ended.stderr
     assert "not every file arrived" in ended.stderr
     assert not project.engine.containers("web")
+
+
+@pytest.mark.long("it deploys four times over ssh")
+def test_a_stack_of_that_name_from_another_place_is_taken_over_only_when_that_is_asked_for(
+    project: Project, vm: str, tmp_path: Path
+) -> None:
+    sleeps: dict[str, Any] = {"image": "busybox:latest", "command": ["sleep", "100000"], **QUICK}
+    places = [tmp_path / "srv" / owner for owner in ("alice", "bob")]
+    alice, bob = ("--to", f"{vm}{places[0]}"), ("--to", f"{vm}{places[1]}")
+    project.services["app"] = {**sleeps, "environment": {"OWNER": "alice"}}
+    project.write()
+    project.deploy(*alice)
+    project.directory = project.directory / "bob"
+    project.directory.mkdir()
+    project.services["app"] = {**sleeps, "environment": {"OWNER": "bob"}}
+    project.write()
+    refused = project.tonnage("deploy", *bob)
+    assert refused.exit_code == 2, refused.stderr
+    assert all(str(place) in refused.stderr for place in places)
+    assert "OWNER=alice" in project.engine.details("app")["Config"]["Env"]
+    project.deploy(*bob, "--adopt")
+    assert "OWNER=bob" in project.engine.details("app")["Config"]["Env"]
+    project.services["app"] = {**sleeps, "environment": {"OWNER": "robert"}}
+    project.write()
+    project.deploy(*bob)
+    assert "OWNER=robert" in project.engine.details("app")["Config"]["Env"]
