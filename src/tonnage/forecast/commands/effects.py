@@ -17,6 +17,7 @@ from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, cu
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
 from tonnage.forecast.commands.node_commands import is_node, node
 from tonnage.forecast.commands.other_managers import manages, other_manager
+from tonnage.forecast.commands.pipenv_commands import pipenv
 from tonnage.forecast.commands.python_commands import python_effects
 from tonnage.forecast.commands.text_programs import printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
@@ -290,6 +291,6 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
 
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
-    "tar": tar, "git": git, "dpkg": dpkg,
+    "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg,
     **dict.fromkeys(("rm", "rmdir", "unlink"), remove), **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
 }  # fmt: skip

@@ -33,6 +33,7 @@ _LOCKS = {
     Installer.UV_SYNC: ("uv.lock",),
     Installer.POETRY: ("poetry.lock",),
     Installer.PDM: ("pdm.lock", "pylock.toml"),
+    Installer.PIPENV: ("Pipfile.lock",),
 }
 _REMOTE = regex(r"(?:https?|ftp|file):", re.IGNORECASE)
 
@@ -179,16 +180,20 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
     names = _LOCKS.get(effect.installer, ())
     found = ((name, files.text(posixpath.join(effect.project_directory, name))) for name in names)
     name, text = next(((name, text) for name, text in found if text is not None), ("", ""))
-    project = files.text(posixpath.join(effect.project_directory, "pyproject.toml"))
+    file = posixpath.join(effect.project_directory, _project_file(effect))
+    project = files.text(file)
+    if project is None and effect.installer is Installer.PIPENV:
+        # Of its two files it installs from the one that is there.
+        project = "" if text is not None else None
     if project is None:
         raise UsageError(
-            f"{posixpath.join(effect.project_directory, 'pyproject.toml')} is not there",
+            f"{file} is not there",
             todo="Copy it into the image before it is installed.",
             place=str(effect.place),
         )
     return LockedRequest(
-        lock_name=name,
-        lock_text=text or "",
+        lock_name="Pipfile.lock" if effect.installer is Installer.PIPENV else name,
+        lock_text=(text or "") if effect.locked or effect.installer is not Installer.PIPENV else "",
         project_text=project,
         extras=effect.extras,
         all_extras=effect.all_extras,
@@ -207,7 +212,11 @@ def asking_file(effect: PythonInstall, files: StageFiles) -> str:
         return ""
     locks = _LOCKS.get(effect.installer, ())
     there = (name for name in locks if files.text(posixpath.join(effect.project_directory, name)) is not None)
-    return next(there, "pyproject.toml")
+    return next(there, _project_file(effect))
+
+
+def _project_file(effect: PythonInstall) -> str:
+    return "Pipfile" if effect.installer is Installer.PIPENV else "pyproject.toml"
 
 
 def _groups(effect: PythonInstall) -> list[tuple[str, str]]:

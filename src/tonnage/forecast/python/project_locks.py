@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from tonnage.forecast.python.lock_checks import check_form, contradictions
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.permitted import lead_by_indexes
+from tonnage.forecast.python.pipfiles import pinned_by_pipenv
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
@@ -62,8 +63,12 @@ def read_locked(
         lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
         lock = lead_by_indexes(lock, uv, archives, access, web)
         wanted = tuple(_names(needs(request)))
-        notes = (*lock.notes, *contradictions(request, wanted))
-        return replace(_without(lock, left_out), requested=wanted, notes=notes)
+        told = (*lock.notes, *contradictions(request, wanted))
+        return replace(_without(lock, left_out), requested=wanted, notes=told)
+    if request.lock_name == "Pipfile.lock":
+        asked = replace(request.asked, requirements=tuple(pinned_by_pipenv(request)), dependencies=False)
+        found = resolve(asked, target, uv=uv, archives=archives, web=web, access=access, kept=kept, cancel=cancel)
+        return replace(found, origin=LockOrigin.FILE if found.origin is not LockOrigin.LAST_KNOWN else found.origin)
     if request.lock_name not in {"poetry.lock", "pdm.lock"}:
         groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
         lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)

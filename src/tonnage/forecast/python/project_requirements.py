@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from tonnage.forecast.python.parsing import requirement
+from tonnage.forecast.python.pipfiles import asked_by_pipfile
 from tonnage.forecast.python.poetry_versions import python_marker, versions
 from tonnage.forecast.python.toml_text import read_toml
 
@@ -29,6 +30,8 @@ def needs(request: LockedRequest) -> list[str]:
     Raises:
         CannotResolveError: ``pyproject.toml`` cannot be read.
     """
+    if request.lock_name == "Pipfile.lock":
+        return asked_by_pipfile(request)
     told = read_toml(request.project_text, "pyproject.toml")
     lines: list[str] = []
     # For Poetry the project's own dependencies are the group "main".

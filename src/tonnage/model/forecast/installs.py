@@ -28,6 +28,7 @@ class Installer(StrEnum):
     POETRY = "poetry"
     PDM = "pdm"
     PIPX = "pipx"
+    PIPENV = "pipenv"
 
     @property
     def is_uv(self) -> bool:

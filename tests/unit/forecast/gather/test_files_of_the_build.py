@@ -71,7 +71,7 @@ def test_a_file_that_the_build_writes_from_what_is_known_is_read(
         "git clone https://example.org/x.git /x && cd /x && pip install --no-cache-dir -r requirements.txt",
         "wget -qO- https://example.org/x.tgz | tar xz -C /x && pip install --no-cache-dir -r /x/requirements.txt",
         "pip install --no-cache-dir -r https://example.org/requirements.txt",
-        "pipenv requirements > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "pipenv run freeze > /r.txt && pip install --no-cache-dir -r /r.txt",
         "uv pip compile /app/list.txt -o /r.txt && pip install --no-cache-dir -r /r.txt",
         "make list && pip install --no-cache-dir -r /made.txt",
         "awk '{print $1}' /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
@@ -176,9 +176,40 @@ def test_packages_of_the_system_that_only_the_build_names_are_a_bound(forecast: 
 
 @pytest.mark.parametrize(
     "command",
-    ["npm ci", "pipenv install --deploy", "git clone https://example.org/x.git", "python -m spacy download en"],
+    ["npm ci", "pipenv install reader", "git clone https://example.org/x.git", "python -m spacy download en"],
 )
 def test_what_a_program_fetches_is_not_known_to_be_nothing(forecast: Forecast, command: str) -> None:
     download = forecast(f"RUN {command}").steps[-1].download
     assert download.high_bytes >= ASSUMED
     assert download.grade is Grade.UNKNOWN
+
+
+PIPFILE = """
+[packages]
+reader = "==1.0"
+[dev-packages]
+torch = {version = "==2.3.1", markers = "python_version >= '3.9'"}
+"""
+PIPFILE_LOCK = """
+{"default": {"reader": {"version": "==1.0", "index": "pypi"}},
+ "develop": {"torch": {"version": "==2.3.1", "markers": "python_version >= '3.9'"}, "driver": {"version": "==12.1"}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "brings"),
+    [
+        ("pipenv install --system --deploy --ignore-pipfile", OLD),
+        ("pipenv sync --dev", OLD + LARGE + DRIVER),
+        ("pipenv requirements > /r.txt && pip install --no-compile -r /r.txt", OLD),
+        ("pipenv requirements --dev-only | pip install --no-compile -r /dev/stdin", LARGE + DRIVER),
+        ("rm Pipfile.lock && pipenv install --system --skip-lock", OLD),
+    ],
+)
+def test_pipenv_installs_what_its_lock_says(forecast: Forecast, tmp_path: Path, command: str, brings: int) -> None:
+    (tmp_path / "Pipfile").write_text(PIPFILE)
+    (tmp_path / "Pipfile.lock").write_text(PIPFILE_LOCK)
+    found = forecast(f"WORKDIR /app\nCOPY Pipfile* ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    assert not found.failures
+    cached = found.steps[-1].download.likely_bytes
+    assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02, abs=2 * cached + 100_000)
