@@ -64,6 +64,8 @@ def request_of(
         _refuse(word, str(effect.place))
     read += [*wanted, *limits]
     local = local_archives((*effect.requirements, *wanted), options.find_links, files)
+    # Anything of what is asked for may come from a directory of which only the build knows.
+    unknown += [each for each in options.find_links if not (_REMOTE.match(each) or each in local.places)]
     lines = [_line(each) for each in local.rest if not is_project(each, files)]
     request = ResolveRequest(
         requirements=(*lines, *pinned),

@@ -94,7 +94,7 @@ def install_deed(
         "standard input" if path == "-" else path.removeprefix("/proc/self/fd/") for path in dict.fromkeys(unknown)
     )
     if told_late:
-        said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for: assumed")
+        said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for or offers: assumed")
         effect = replace(effect, unread=(*effect.unread, *told_late))
     elif effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")

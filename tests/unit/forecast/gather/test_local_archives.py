@@ -77,6 +77,7 @@ def test_what_no_directory_of_the_context_has_cannot_be_built(forecast: Forecast
         "COPY wheels /w\nRUN make wheels && pip install --no-index -f /w torch",
         "RUN --mount=from=example.org/x,target=/w pip install --no-index -f /w own",
         "COPY wheels /w\nRUN pip install /w/none*.whl",
+        "RUN make wheels && pip install --find-links /w reader",
     ],
 )
 def test_a_directory_of_which_only_the_build_knows_is_a_bound_and_no_failure(forecast: Forecast, lines: str) -> None:
