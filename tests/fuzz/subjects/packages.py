@@ -12,12 +12,15 @@ from tests.fuzz.subjects.indexes import LOCKS as PYLOCKS
 
 from tonnage.adapters.apt import texts
 from tonnage.adapters.apt.lists import reduced
-from tonnage.errors import CannotResolveError
+from tonnage.errors import CannotFetchError, CannotResolveError
 from tonnage.forecast.python.index_access import index_access
+from tonnage.forecast.python.lock_checks import check_form, contradictions
+from tonnage.forecast.python.pipfiles import pinned_by_pipenv
 from tonnage.forecast.python.project_locks import _pinned
 from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolver_lines import holding, rendered, sorted_out
+from tonnage.forecast.requirements.encodings import decoded
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.model.forecast.debian_package import compare
@@ -66,6 +69,12 @@ LOCKS = (
         'requires_python = ">=3"\ngit = "https://git.example.org/b"\nrevision = "00"\n'
     ),
 )
+PIPFILE_LOCKS = (
+    (
+        '{"_meta": {"pipfile-spec": 6}, "default": {"a": {"version": "==1.0", "markers": "python_version > \'3\'", '
+        '"extras": ["b"], "hashes": []}, "c": {"git": "https://git.example.org/c", "ref": "0"}}, "develop": {"d": "*"}}'
+    ),
+)
 PACKAGES = (
     (
         "Package: a\nVersion: 1:2.0-1\nArchitecture: amd64\nDepends: b (>= 1), c | d:any, e [amd64] <!nocheck>\n"
@@ -109,7 +118,7 @@ def _lines(text: str) -> None:
 
 
 def _project(text: str) -> None:
-    for lock_name in ("", "uv.lock", "poetry.lock"):
+    for lock_name in ("", "uv.lock", "poetry.lock", "Pipfile.lock"):
         request = LockedRequest(
             lock_name=lock_name, lock_text="", project_text=text, all_extras=True, groups=("dev", "x"), all_groups=True
         )
@@ -119,8 +128,20 @@ def _project(text: str) -> None:
 def _project_lock(text: str) -> None:
     for lock_name in ("poetry.lock", "pdm.lock"):
         request = LockedRequest(lock_name=lock_name, lock_text=text, project_text=PROJECTS[1], all_extras=True)
+        with contextlib.suppress(CannotFetchError):
+            check_form(lock_name, text)
         pins, _, _, _ = _pinned(request)
         sorted_out(pins)
+        assert all(isinstance(each, str) for each in contradictions(request, pins))
+
+
+def _pipfile_lock(text: str) -> None:
+    request = LockedRequest(lock_name="Pipfile.lock", lock_text=text, groups=("dev-packages",))
+    assert all(isinstance(each, str) for each in pinned_by_pipenv(request))
+
+
+def _encoded(text: str) -> None:
+    assert isinstance(decoded(as_bytes(text)), str)
 
 
 def _as_toml(document: object) -> str:
@@ -190,6 +211,9 @@ SUBJECTS = (
     Subject(name="lines for the resolver", read=_lines, seeds=LINES, words=WORDS, inputs=400, found=("a==" + "9" * 5_000, "a @ http://[::::1]/a.zip", "a_===1", "a[b_]==1")),
     Subject(name="project", read=_project, seeds=PROJECTS, inputs=250),
     Subject(name="lock of a project", read=_project_lock, seeds=LOCKS, inputs=250),
+    Subject(name="lock of Pipenv", read=_pipfile_lock, seeds=PIPFILE_LOCKS, inputs=200, found=('{"default": {"a": 5}}', "[" * 5_000)),
+    Subject(name="encoding of requirements", read=_encoded, inputs=150, refuses=(),
+            seeds=("# -*- coding: latin-1 -*-\na==1\n", "\n# vim: set fileencoding=utf-16 :\na\n", "# coding: utf-7\na\n")),
     Subject(name="address of an index", read=_access, inputs=400, reads=("/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml", "//.netrc", "/.netrc"),
             seeds=("https://u:p@index.example.org:8080/simple/", "http://[::1]/x")),
     Subject(name="list of Debian packages", read=_packages, seeds=PACKAGES, inputs=300, refuses=()),
