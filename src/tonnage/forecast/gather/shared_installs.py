@@ -64,7 +64,7 @@ def with_terms(
         if why:
             others.append((wheel.name, why))
             continue
-        paths = tuple(part.path for part in each.parts if part.content_bytes)
+        paths = (*(part.path for part in each.parts if part.content_bytes), *(f"bin/{name}" for name in each.commands))
         unpacked[f"{wheel.name} {wheel.version}"] = UnpackedWheel(
             name=wheel.name,
             version=wheel.version,
@@ -124,6 +124,8 @@ def _why_wheel_apart(each: WheelContents, named: set[str]) -> str:
         return "it is named by its address"
     if not each.exact:
         return "what lies in it was not read"
+    if not each.alike:
+        return "its archive has modes or empty directories of which pip and uv make different things"
     if not wheel.digest.startswith("sha256:") or not wheel.url.startswith(("https://", "http://")):
         return "no index tells its hash"
     return ""

@@ -294,6 +294,8 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         bytecode_directory_bytes: What those take themselves.
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
+        commands: Their names, in small letters.
+        alike: Every installer unpacks it to the same files, directories and modes.
         small_packed_bytes: What its files up to 64 KiB take in the archive, compressed.
         packed_bytes: The same of larger files.
         stored_bytes: Bytes of files that the archive does not compress, so that it does not tell how far they would.
@@ -314,6 +316,8 @@ class WheelContents(Struct, frozen=True, kw_only=True):
     bytecode_directory_bytes: int = 0
     python_path_bytes: int = 0
     console_scripts: int = 0
+    commands: tuple[str, ...] = ()
+    alike: bool = False
     small_packed_bytes: int = 0
     packed_bytes: int = 0
     stored_bytes: int = 0

@@ -88,6 +88,8 @@ class TableLookups(RealLookups):
                 files=1,
                 content_bytes=PACKAGES[each.name][0],
                 block_bytes=PACKAGES[each.name][0],
+                alike=True,
+                commands=("cv",) if each.name in {"flask", "opencv"} else (),
                 parts=tuple(
                     WheelPart(path, PACKAGES[each.name][0], PACKAGES[each.name][0], 0, each.name)
                     for path in PACKAGES[each.name][2] or (each.name,)

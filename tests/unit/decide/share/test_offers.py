@@ -147,3 +147,9 @@ def test_wheels_that_own_one_path_stay_where_they_are(tmp_path: Path) -> None:
     offer = offered(tmp_path, f"{FROM}RUN pip install opencv opencv-headless")
     assert [each.name for each in offer.wheels] == ["numpy"]
     assert all("cv2/cv2.so" in each.why for each in offer.apart)
+
+
+def test_wheels_that_make_one_command_stay_where_they_are(tmp_path: Path) -> None:
+    offer = offered(tmp_path, f"{FROM}RUN pip install opencv flask")
+    assert [each.name for each in offer.wheels] == ["numpy"]
+    assert all("bin/cv" in each.why for each in offer.apart)
