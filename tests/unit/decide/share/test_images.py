@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.observed import container, image, inventory, service
 
+from tonnage.decide.schedule.admission import waits_for
 from tonnage.decide.share.images import labels_of, shared_images, spec_of
 from tonnage.decide.share.steps import needless_steps, with_shared_images
 from tonnage.model.deploy.expected_build import ExpectedBuild
@@ -141,6 +142,14 @@ def test_each_shared_image_is_built_once_before_the_first_build_on_it() -> None:
     assert bases["c"] == (("python:3.11-slim", lowest.reference),)
     assert bases["a"] == bases["b"] == (("python:3.11-slim", pair.reference),)
     assert all("-on-" in step.learn_key for step in steps if step.service)
+
+
+def test_a_build_that_could_begin_before_its_turn_waits_for_what_it_stands_on() -> None:
+    steps = planned(three(), inventory(), "c", "a", "b")
+    names = [step.name for step in steps]
+    assert waits_for(names.index("c.build"), steps, ())
+    assert waits_for(names.index("a.build"), steps, {0, names.index("c.build")})
+    assert not waits_for(names.index("b.build"), steps, {0, 2})
 
 
 def test_an_image_that_is_there_is_not_built_again() -> None:
