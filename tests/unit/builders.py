@@ -18,9 +18,9 @@ from tests.unit.decide.observed import GB
 from tonnage.decide.deploy.changes import change_of
 from tonnage.decide.deploy.service_context import ServiceContext
 from tonnage.decide.deploy.versions import known_versions, next_number
+from tonnage.model.deploy.expected_build import ExpectedInstruction
 from tonnage.model.deploy.plan import (
     Build,
-    ExpectedInstruction,
     Plan,
     Prove,
     Purpose,

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import Run
     from tonnage.model.deploy.sharing import Sharing
     from tonnage.model.inventory import Engine, Inventory
-    from tonnage.model.reports.symptom import Explanation
     from tonnage.model.stack import Stack
     from tonnage.runtime.ledger import Ledger
 
@@ -211,8 +210,11 @@ def carry_out(
                     opened.show(notice)
         finally:
             gauge.close()
-    with suppress(TonnageError):
-        run = replace(run, diagnosis=_diagnosis(access.facts, run))
+    if run.error is not None and not isinstance(run.error, ReserveCrossedError):
+        from tonnage.flows.diagnose import full_disk  # noqa: PLC0415 - only where something failed
+
+        with suppress(TonnageError):
+            run = replace(run, diagnosis=full_disk(access.facts, run, run.error))
     if signals.number and run.outcome is not Outcome.DONE:
         what = run.error.what if isinstance(run.error, InterruptedRunError) else "stopped"
         run = replace(run, error=InterruptedRunError(signals.number, what))
@@ -382,19 +384,3 @@ def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
         )
     # One that was refused when it was made stays so, although it fits by now: nobody was shown that.
     return fresh if job.saved.refusal is None else replace(fresh, refusal=job.saved.refusal)
-
-
-def _diagnosis(facts: EngineFacts, run: Run) -> tuple[Explanation, ...]:
-    """Return what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
-    if run.error is None or isinstance(run.error, ReserveCrossedError):
-        return ()
-    from tonnage.decide.reports.diagnosis import Machine, explain  # noqa: PLC0415 - only where something failed
-    from tonnage.decide.reports.log_patterns import find_symptoms  # noqa: PLC0415
-    from tonnage.model.reports.symptom import SymptomKind  # noqa: PLC0415
-
-    told = "\n".join((run.error.what, run.error.why, run.error.log, *(step.log for step in run.steps)))
-    symptoms = find_symptoms(told)
-    if not symptoms:
-        return ()
-    machine = Machine(filesystems=facts.filesystems(), reserves=((run.filesystem, run.reserve_bytes),), run=run)
-    return tuple(each for each in explain(symptoms, machine) if each.kind is SymptomKind.DISK_FULL)

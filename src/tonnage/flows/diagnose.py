@@ -15,6 +15,7 @@ from tonnage.flows.forecast import forecast_now, room_of
 from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.flows.state import runs_if_readable
 from tonnage.forecast.costs.totals import fit_into
+from tonnage.model.reports.symptom import SymptomKind
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ForecastPorts, LocalMachine
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.model.deploy.run import Run
     from tonnage.model.forecast.estimate import StackForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.reports.symptom import Explanation
@@ -35,6 +37,16 @@ def diagnose(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags, log
     """
     symptoms = find_symptoms(log)
     return explain(symptoms, _machine_now(ports, machine, flags)) if symptoms else ()
+
+
+def full_disk(facts: EngineFacts, run: Run, error: TonnageError) -> tuple[Explanation, ...]:
+    """Explain what the log of a failed step shows, when that is a full disk: other failures speak for themselves."""
+    told = "\n".join((error.what, error.why, error.log, *(step.log for step in run.steps)))
+    symptoms = find_symptoms(told)
+    if not symptoms:
+        return ()
+    machine = Machine(filesystems=facts.filesystems(), reserves=((run.filesystem, run.reserve_bytes),), run=run)
+    return tuple(each for each in explain(symptoms, machine) if each.kind is SymptomKind.DISK_FULL)
 
 
 def _machine_now(ports: ForecastPorts, machine: LocalMachine, flags: StackFlags) -> Machine:

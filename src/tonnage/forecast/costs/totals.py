@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import ExpectedInstruction
+from tonnage.model.deploy.expected_build import ExpectedBuild, ExpectedInstruction
 from tonnage.model.forecast.estimate import (
     BLOB,
     DATA_ROOT,

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tonnage.model.deploy.plan import ExpectedInstruction  # noqa: TC001
 from tonnage.model.deploy.sharing import SharedImage  # noqa: TC001
 from tonnage.model.forecast.estimate import NOTHING, Estimate  # noqa: TC001
+
+
+class ExpectedInstruction(Struct, frozen=True, kw_only=True):
+    """What one instruction of a build step was forecast to do, to stand beside what is measured of it.
+
+    Args:
+        text: The instruction on one line, as the builder names it.
+        learn_key: Under which key it is learned from.
+        in_image: Whether its layer is one of the image's.
+        layers: How many layers it brings: of a ``FROM`` those of the image, else one.
+    """
+
+    stage: str
+    line: int
+    text: str
+    key: str
+    learn_key: str
+    image: Estimate
+    disk: Estimate
+    transient: Estimate
+    in_image: bool = True
+    layers: int = 1
 
 
 class ExpectedBuild(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tonnage.model.deploy.expected_build import ExpectedInstruction  # noqa: TC001
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.rolling import RollingAction
 from tonnage.model.deploy.sharing import Sharing  # noqa: TC001
@@ -251,28 +252,6 @@ Action = (
     | Reclaim
     | RollingAction
 )
-
-
-class ExpectedInstruction(msgspec.Struct, frozen=True, kw_only=True):
-    """What one instruction of a build step was forecast to do, to stand beside what is measured of it.
-
-    Args:
-        text: The instruction on one line, as the builder names it.
-        learn_key: Under which key it is learned from.
-        in_image: Whether its layer is one of the image's.
-        layers: How many layers it brings: of a ``FROM`` those of the image, else one.
-    """
-
-    stage: str
-    line: int
-    text: str
-    key: str
-    learn_key: str
-    image: Estimate
-    disk: Estimate
-    transient: Estimate
-    in_image: bool = True
-    layers: int = 1
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

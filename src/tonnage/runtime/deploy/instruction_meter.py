@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.model.deploy.event import Event
-    from tonnage.model.deploy.plan import ExpectedInstruction
+    from tonnage.model.deploy.expected_build import ExpectedInstruction
     from tonnage.model.inventory import Image
 
 _CACHED = " (cached)"

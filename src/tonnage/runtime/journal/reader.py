@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.plan import ExpectedInstruction
+    from tonnage.model.deploy.expected_build import ExpectedInstruction
     from tonnage.model.deploy.run import MeasuredInstruction
 
 LEARNED_FROM_RUNS = 20

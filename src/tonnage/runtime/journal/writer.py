@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from tonnage.model.deploy.plan import ExpectedInstruction, Plan, Step, Version
+    from tonnage.model.deploy.expected_build import ExpectedInstruction
+    from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.run import History, InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
     from tonnage.runtime.journal.engine_records import EngineRecords
 

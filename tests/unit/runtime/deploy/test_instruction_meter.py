@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from tonnage.model.deploy.plan import ExpectedInstruction
+from tonnage.model.deploy.expected_build import ExpectedInstruction
 from tonnage.model.deploy.run import MeasuredInstruction
 from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.inventory import Image, Layer

@@ -17,7 +17,8 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
-from tonnage.model.deploy.plan import Build, ExpectedInstruction, Keep, Plan, Prove, Pull, Purpose, Step, Version
+from tonnage.model.deploy.expected_build import ExpectedInstruction
+from tonnage.model.deploy.plan import Build, Keep, Plan, Prove, Pull, Purpose, Step, Version
 from tonnage.model.deploy.run import BuiltLayer, Measured, MeasuredInstruction, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction
